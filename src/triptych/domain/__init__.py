@@ -1,0 +1,63 @@
+"""The shared words of the house. Imports nothing of ours."""
+
+from triptych.domain.book import BookSnapshot
+from triptych.domain.candle import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN, VOLUME, Candle, utc
+from triptych.domain.clock import AbstractClock, ManualClock, SystemClock
+from triptych.domain.config import Config
+from triptych.domain.instrument import Instrument
+from triptych.domain.order import (
+    CancelOrder,
+    Command,
+    ExchangeEvent,
+    FillReason,
+    FundingPaid,
+    OrderCancelled,
+    OrderDenied,
+    OrderFilled,
+    OrderRejected,
+    OrderType,
+    Side,
+    SubmitOrder,
+)
+from triptych.domain.position import Position
+from triptych.domain.series import CandleSeries
+from triptych.domain.signal import BUY, CLASSES, HOLD, SELL, Prediction, Signal
+from triptych.domain.timeframe import Timeframe
+
+__all__ = [
+    "BUY",
+    "CANDLE_FIELDS",
+    "CLASSES",
+    "CLOSE",
+    "HIGH",
+    "HOLD",
+    "LOW",
+    "OPEN",
+    "SELL",
+    "VOLUME",
+    "AbstractClock",
+    "BookSnapshot",
+    "CancelOrder",
+    "Candle",
+    "CandleSeries",
+    "Command",
+    "Config",
+    "ExchangeEvent",
+    "FillReason",
+    "FundingPaid",
+    "Instrument",
+    "ManualClock",
+    "OrderCancelled",
+    "OrderDenied",
+    "OrderFilled",
+    "OrderRejected",
+    "OrderType",
+    "Position",
+    "Prediction",
+    "Side",
+    "Signal",
+    "SubmitOrder",
+    "SystemClock",
+    "Timeframe",
+    "utc",
+]

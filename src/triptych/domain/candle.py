@@ -1,0 +1,58 @@
+"""One closed candle, named by its open time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from triptych.domain.errors import CandleError
+from triptych.domain.timeframe import Timeframe
+
+OPEN, HIGH, LOW, CLOSE, VOLUME = range(5)
+CANDLE_FIELDS: Final = ("open", "high", "low", "close", "volume")
+"""Order of the last axis of every candle tensor in Triptych."""
+
+
+def utc(time_ms: int) -> str:
+    """A UTC time in words, such as 2023-01-31 00:15:00."""
+    return datetime.fromtimestamp(time_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candle:
+    """Prices in quote currency, volume in base units, times in UTC milliseconds.
+
+    Raises CandleError when a price is not a positive number, high and low do not contain open and close,
+    or the volume is negative.
+    """
+
+    symbol: str
+    timeframe: Timeframe
+    open_time_ms: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+    def __post_init__(self) -> None:
+        prices = (self.open, self.high, self.low, self.close)
+        problem = ""
+        if not all(math.isfinite(price) and price > 0 for price in prices):
+            problem = "prices must be positive numbers"
+        elif self.high < max(prices) or self.low > min(prices):
+            problem = "high and low must contain open and close"
+        elif not math.isfinite(self.volume) or self.volume < 0:
+            problem = "volume must be zero or more"
+        if problem:
+            raise CandleError(
+                f"{self.symbol} {self.timeframe} candle of {utc(self.open_time_ms)} UTC: {problem}, was "
+                f"open={self.open} high={self.high} low={self.low} close={self.close} volume={self.volume}."
+            )
+
+    @property
+    def close_time_ms(self) -> int:
+        """First millisecond at which the candle may be used: it is closed."""
+        return self.open_time_ms + self.timeframe.milliseconds

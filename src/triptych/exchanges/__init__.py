@@ -1,0 +1,1 @@
+"""Venues: the simulated exchange; later Bybit v5 and ccxt."""

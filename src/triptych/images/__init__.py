@@ -1,0 +1,32 @@
+"""Encodings: one public file each. The file name is the encoding's name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+from triptych.domain.errors import RecipeError
+from triptych.images.base import AbstractEncoding
+
+__all__ = ["AbstractEncoding", "available", "create_encoding", "load"]
+
+
+def available() -> tuple[str, ...]:
+    """Names of all encodings, in alphabetical order."""
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in names if not name.startswith("_") and name != "base"))
+
+
+def load(name: str) -> ModuleType:
+    """The module of one encoding: it holds `Config` and `build(config, length)`. Raises RecipeError for an unknown name."""
+    if name not in available():
+        raise RecipeError(f"Unknown encoding {name!r}.", remedy=f"Known encodings: {', '.join(available())}.")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def create_encoding(name: str, length: int, **options: object) -> AbstractEncoding:
+    """Build an encoding for windows of `length` candles; `options` are the fields of its `Config`."""
+    module = load(name)
+    encoding: AbstractEncoding = module.build(module.Config(**options), length)
+    return encoding

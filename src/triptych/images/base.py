@@ -1,0 +1,40 @@
+"""The interface of every encoding: windows of raw candles in, an image tensor out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+
+class AbstractEncoding(nn.Module, ABC):
+    """Draws a batch of windows.
+
+    An encoding sees only its own window (it scales by the window's own minimum, maximum or mean, never by anything
+    global), holds no learned state, works on any batch size, on CPU and GPU alike, and exports to ONNX together with
+    the network behind it. Windows are checked for NaN at the border (`CandleSeries`), not here.
+
+    Attributes:
+        length: candles in a window.
+        channels, height, width: of the image; known from the constructor on.
+        differentiable: whether the image is a continuous function of the prices, so that gradients reach them.
+    """
+
+    differentiable: ClassVar[bool] = True
+    length: int
+    channels: int
+    height: int
+    width: int
+
+    @abstractmethod
+    def forward(self, window_BTF: Tensor) -> Tensor:
+        """Encode.
+
+        Args:
+            window_BTF: tensor of shape (batch, length, 5), float32 or float64: open, high, low, close, volume.
+
+        Returns:
+            Tensor of shape (batch, channels, height, width) of the same dtype, every value in [0, 1] unless the
+            encoding's docstring names another range.
+        """
