@@ -1,0 +1,41 @@
+"""Encoding and network as one module: raw candle windows in, class scores out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class WindowClassifier(nn.Module):
+    """An encoding followed by a network: what is trained, saved and exported, so the two can never come apart.
+
+    The encoding works in float32; its image is centred on 0 (2x - 1) before it meets the network.
+    """
+
+    def __init__(self, encoding: nn.Module, network: nn.Module) -> None:
+        super().__init__()
+        self.encoding = encoding
+        self.network = network
+
+    def images(self, window_BTF: Tensor) -> Tensor:
+        """The images the network sees, (batch, channels, height, width), values in [0, 1]. No gradient."""
+        with torch.no_grad():
+            image: Tensor = self.encoding(window_BTF)
+        return image
+
+    def forward(self, window_BTF: Tensor) -> Tensor:
+        """Class scores (logits) of shape (batch, n_classes) for windows of shape (batch, length, 5), float32."""
+        scores: Tensor = self.network(2.0 * self.images(window_BTF) - 1.0)
+        return scores
+
+
+class ProbabilityHead(nn.Module):
+    """A classifier whose output is probabilities: the graph that is exported."""
+
+    def __init__(self, classifier: WindowClassifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, window_BTF: Tensor) -> Tensor:
+        """Probabilities of shape (batch, n_classes); rows sum to 1."""
+        return torch.softmax(self.classifier(window_BTF), dim=-1)
