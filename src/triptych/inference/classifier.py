@@ -18,9 +18,8 @@ class WindowClassifier(nn.Module):
         self.network = network
 
     def images(self, window_BTF: Tensor) -> Tensor:
-        """The images the network sees, (batch, channels, height, width), values in [0, 1]. No gradient."""
-        with torch.no_grad():
-            image: Tensor = self.encoding(window_BTF)
+        """The images the network sees, (batch, channels, height, width), values in [0, 1]."""
+        image: Tensor = self.encoding(window_BTF)
         return image
 
     def forward(self, window_BTF: Tensor) -> Tensor:
