@@ -1,0 +1,140 @@
+"""Artifacts: a folder with the weights (safetensors), the ONNX graph and the card. Loading one never runs code."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from triptych.domain.errors import ArtifactError, StorageError
+from triptych.images import create_encoding
+from triptych.inference.base import AbstractPredictor
+from triptych.inference.card import Card
+from triptych.inference.classifier import WindowClassifier
+from triptych.inference.export import export_onnx, largest_difference
+from triptych.inference.predictor import OnnxPredictor, TorchPredictor
+from triptych.models import create_model
+
+WEIGHTS, GRAPH, CARD = "weights.safetensors", "model.onnx", "card.json"
+AGAIN = "Train or export the model again, or copy the folder anew."
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """A saved model, checked: its files are the ones the card was written for."""
+
+    folder: Path
+    card: Card
+
+    def classifier(self) -> WindowClassifier:
+        """The network with its encoding and its weights, in evaluation mode, on the CPU.
+
+        Raises ArtifactError when the weights do not fit the network the card describes.
+        """
+        encoding = create_encoding(length=self.card.length, **self.card.encoding)
+        network = create_model(in_chans=encoding.channels, num_classes=len(self.card.classes), **self.card.model)
+        classifier = WindowClassifier(encoding, network)
+        try:
+            classifier.load_state_dict(load_file(str(self.folder / WEIGHTS)))
+        except (SafetensorError, RuntimeError) as error:
+            raise ArtifactError(f"{self.folder / WEIGHTS} does not fit the card: {error}", remedy=AGAIN) from error
+        return classifier.eval()
+
+    def predictor(
+        self, backend: Literal["onnx", "torch"] = "onnx", *, device: str = "cpu", threads: int = 0
+    ) -> AbstractPredictor:
+        """The model ready to predict: through ONNX Runtime, or through PyTorch on `device`."""
+        card = self.card
+        if backend == "onnx":
+            return OnnxPredictor(self.folder / GRAPH, length=card.length, name=card.name, threads=threads)
+        return TorchPredictor(self.classifier(), length=card.length, name=card.name, device=device)
+
+
+def save_artifact(
+    folder: Path, classifier: WindowClassifier, card: Card, probe_windows: NDArray[np.float32]
+) -> Artifact:
+    """Write an artifact: complete or not at all.
+
+    Args:
+        folder: where it shall be; an older artifact there is replaced.
+        classifier: the trained network with its encoding.
+        card: its card; file hashes and the measured ONNX difference are filled in here.
+        probe_windows: float32 (batch, length, 5), real windows on which graph and network must agree to 1e-4.
+
+    Raises ArtifactError when they do not, StorageError when the disk refuses.
+    """
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    classifier = classifier.cpu().eval()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        save_file({k: v.contiguous() for k, v in classifier.state_dict().items()}, str(temporary / WEIGHTS))
+        export_onnx(classifier, card.length, temporary / GRAPH)
+        difference = largest_difference(classifier, temporary / GRAPH, probe_windows)
+        card = card.model_copy(
+            update={
+                "files": {name: _sha256(temporary / name) for name in (GRAPH, WEIGHTS)},
+                # Two significant digits: the last bits depend on the machine, not on the model.
+                "onnx_difference": float(f"{difference:.1e}"),
+            }
+        )
+        (temporary / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        _replace(temporary, folder)
+    except OSError as error:
+        raise StorageError(
+            f"The artifact {folder} could not be written: {error}.", remedy="Free some space."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Artifact(folder=folder, card=card)
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Put `source` in the place of `target`; a reader sees the old folder or the new one, never half of either."""
+    for file in source.iterdir():
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    if target.exists():
+        target.rename(old)
+    source.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load_artifact(folder: Path) -> Artifact:
+    """Read an artifact and check it against its card.
+
+    Raises ArtifactError when a file is missing, was changed after saving, or the card is of another format.
+    """
+    path = folder / CARD
+    try:
+        card = Card.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{folder} is no artifact: {CARD} is missing.", remedy=AGAIN) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ArtifactError(f"{path} cannot be read: {place}: {first['msg']}.", remedy=AGAIN) from error
+    for name in (WEIGHTS, GRAPH):
+        if not (folder / name).exists():
+            raise ArtifactError(f"{folder} is damaged: {name} is missing.", remedy=AGAIN)
+        if _sha256(folder / name) != card.files.get(name):
+            raise ArtifactError(
+                f"{folder / name} is damaged: it is not the file its card was written for.", remedy=AGAIN
+            )
+    return Artifact(folder=folder, card=card)

@@ -1,0 +1,36 @@
+"""The card of an artifact: what the model is, what it was made from, and how good it was."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from triptych.domain import CLASSES
+
+FORMAT = 1
+
+
+class Card(BaseModel):
+    """Everything needed to rebuild, check and judge a saved model. Stored as `card.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = FORMAT
+    name: str = Field(description="Name of the model; predictions are signed with it.")
+    classes: tuple[str, ...] = Field(CLASSES, description="Meaning of the output columns, in order.")
+    length: int = Field(gt=0, description="Candles in a window.")
+    timeframe: str = Field(description="Timeframe of the candles, such as 15m.")
+    symbols: tuple[str, ...] = Field(description="Instruments the model was trained on.")
+    encoding: dict[str, Any] = Field(description="Encoding: its name and its options.")
+    model: dict[str, Any] = Field(description="Network: its name and its options.")
+    parameters: int = Field(ge=0, description="Number of trained parameters of the network.")
+    target: dict[str, Any] = Field(description="What was to be predicted.")
+    splits: list[dict[str, Any]] = Field(description="Boundaries of training, validation and test, UTC.")
+    period: tuple[str, str] = Field(description="First and last candle of the data, UTC.")
+    data_hash: str = Field(description="SHA-256 of the candles the model was made from.")
+    metrics: dict[str, Any] = Field(description="Out-of-sample metrics with their intervals.")
+    seed: int = Field(description="Seed of the training.")
+    versions: dict[str, str] = Field(description="Versions of Triptych, Python and the libraries that matter.")
+    files: dict[str, str] = Field(default_factory=dict, description="SHA-256 of each file of the artifact.")
+    onnx_difference: float = Field(0.0, description="Largest difference in probability between graph and network.")

@@ -1,0 +1,57 @@
+"""The ONNX graph of a classifier: raw candle windows in, probabilities out, the encoding inside."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from triptych.domain.errors import ArtifactError
+from triptych.inference.classifier import ProbabilityHead, WindowClassifier
+from triptych.inference.predictor import OnnxPredictor, TorchPredictor
+
+INPUT, OUTPUT = "window", "probabilities"
+OPSET = 18
+TOLERANCE = 1e-4
+
+
+def export_onnx(classifier: WindowClassifier, length: int, path: Path) -> None:
+    """Write the graph for windows of shape (batch, length, 5), float32, any batch size."""
+    head = ProbabilityHead(classifier).eval().cpu()
+    window = torch.linspace(1.0, 2.0, 2 * length * 5).reshape(2, length, 5)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # the exporter warns about its own internals
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            head,
+            (window,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+            verbose=False,
+        )
+        assert program is not None
+        program.save(str(path), external_data=False)
+
+
+def largest_difference(classifier: WindowClassifier, path: Path, windows: NDArray[np.float32]) -> float:
+    """Largest difference in probability between PyTorch and ONNX Runtime over `windows` of shape (batch, length, 5).
+
+    Raises ArtifactError when it is above 1e-4: such a graph must not be served.
+    """
+    length = windows.shape[1]
+    torch_side = TorchPredictor(classifier, length=length).probabilities(windows)
+    onnx_side = OnnxPredictor(path, length=length).probabilities(windows)
+    difference = float(np.abs(torch_side - onnx_side).max())
+    if not difference <= TOLERANCE:
+        raise ArtifactError(
+            f"{path}: the exported graph differs from the network by {difference:.2g}, more than {TOLERANCE:.0e}.",
+            remedy="Report this with the recipe; until then predict with `--backend torch`.",
+        )
+    return difference

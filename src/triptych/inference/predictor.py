@@ -1,0 +1,85 @@
+"""Predictors: a trained classifier through ONNX Runtime (default) or PyTorch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+
+from triptych.domain.errors import ArtifactError, NotEnoughData
+from triptych.inference.base import AbstractPredictor
+from triptych.inference.classifier import ProbabilityHead, WindowClassifier
+
+BATCH = 256
+"""Windows per call: large enough to keep the cores busy, small enough for a small PC's memory."""
+
+# TensorRT builds an engine for minutes on first use, so it is taken only when it is asked for.
+_PREFERRED_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
+
+def _checked(windows: NDArray[np.floating], length: int) -> NDArray[np.float32]:
+    if windows.ndim != 3 or windows.shape[1:] != (length, 5):
+        raise NotEnoughData(f"Expected windows of shape (batch, {length}, 5), was {windows.shape}.")
+    return np.ascontiguousarray(windows, dtype=np.float32)
+
+
+class OnnxPredictor(AbstractPredictor):
+    """Serves an exported graph. `threads` 0 leaves the number of threads to ONNX Runtime."""
+
+    def __init__(
+        self, path: Path, *, length: int, name: str = "", providers: Sequence[str] = (), threads: int = 0
+    ) -> None:
+        self.length = length
+        self.name = name
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        options.log_severity_level = 3
+        offered = ort.get_available_providers()
+        chosen = [p for p in (providers or _PREFERRED_PROVIDERS) if p in offered]
+        if not chosen:
+            raise ArtifactError(
+                f"None of the execution providers {list(providers)} is installed.", remedy=f"Installed: {offered}."
+            )
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=chosen)
+        except Exception as error:  # ONNX Runtime raises its own unrelated classes for every kind of damage
+            raise ArtifactError(
+                f"{path} is not a graph that ONNX Runtime can load: {error}", remedy="Save the artifact again."
+            ) from error
+
+    @property
+    def provider(self) -> str:
+        """The execution provider in use."""
+        return str(self._session.get_providers()[0])
+
+    def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
+        batch = _checked(windows, self.length)
+        parts = [
+            self._session.run(None, {"window": batch[start : start + BATCH]})[0]
+            for start in range(0, len(batch), BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.float32)
+
+
+class TorchPredictor(AbstractPredictor):
+    """Serves the module itself: for GPUs without an ONNX provider, and as the reference of the exported graph."""
+
+    def __init__(self, classifier: WindowClassifier, *, length: int, name: str = "", device: str = "cpu") -> None:
+        self.length = length
+        self.name = name
+        self._device = torch.device(device)
+        self._head = ProbabilityHead(classifier).eval().to(self._device)
+
+    def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
+        batch = torch.from_numpy(_checked(windows, self.length))
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(batch), BATCH):
+                part = self._head(batch[start : start + BATCH].to(self._device, non_blocking=True))
+                parts.append(part.float().cpu())
+        return torch.cat(parts).numpy() if parts else np.zeros((0, 3), dtype=np.float32)
