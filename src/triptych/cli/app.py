@@ -1,0 +1,44 @@
+"""The commands, in the order in which a user meets them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from triptych import __version__
+from triptych.cli import backtest, data, demo, evaluate, leak_probe, predict, recipe, report, train
+
+app = typer.Typer(
+    name="triptych",
+    help="One market, three neural views: from raw candles to a trained model and an honest backtest.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("demo")(demo.demo)
+app.add_typer(data.app, name="data")
+app.add_typer(recipe.app, name="recipe")
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("backtest")(backtest.backtest)
+app.command("report")(report.report)
+app.command("predict")(predict.predict)
+app.command("leak-probe")(leak_probe.leak_probe)

@@ -1,0 +1,50 @@
+"""Where the command line speaks: people read the terminal (stderr for progress), machines read JSON (stdout)."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from triptych.domain.errors import TriptychError
+
+out = Console(highlight=False)
+progress = Console(stderr=True, highlight=False)
+
+
+def fail(error: TriptychError) -> None:
+    """Print an error: what was wrong, then what to do."""
+    progress.print(f"[bold red]Error:[/] {escape(error.message)}", soft_wrap=True)
+    if error.remedy:
+        progress.print(f"[bold]What to do:[/] {escape(error.remedy)}", soft_wrap=True)
+
+
+def print_json(content: Any) -> None:
+    """One JSON document on stdout and nothing else."""
+    print(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False))  # noqa: T201 - rich would wrap the lines
+
+
+class Narrator:
+    """Tells the stages of long work with the seconds since the start."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._start = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        if not self._quiet:
+            progress.print(f"[dim]{time.monotonic() - self._start:6.1f} s[/]  {escape(text)}", soft_wrap=True)
+
+
+def figures(title: str, rows: dict[str, str]) -> Table:
+    """A table of two columns: what, and how much."""
+    table = Table(title=title, show_header=False, title_justify="left", title_style="bold")
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table

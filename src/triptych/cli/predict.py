@@ -1,0 +1,39 @@
+"""`triptych predict`: what a trained model says about candles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from triptych.cli.console import out, print_json
+from triptych.cli.options import JsonOption, RunArgument
+
+
+def predict(
+    run: RunArgument,
+    data: Annotated[Path, typer.Option("--data", help="Candles: CSV, Parquet or Arrow.", metavar="FILE")],
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Instrument, where the file holds several.")] = None,
+    last: Annotated[int, typer.Option("--last", min=0, help="Only the last N candles; 0 for all.", metavar="N")] = 0,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Write to this file (.csv, .parquet or .json) instead.", metavar="FILE")
+    ] = None,
+    backend: Annotated[str, typer.Option("--backend", help="onnx or torch.", metavar="NAME")] = "onnx",
+    json: JsonOption = False,
+) -> None:
+    """Predict sell, hold and buy for every closed candle of a file. RUN is a run or an artifact folder."""
+    from triptych import bootstrap
+    from triptych.cli.summaries import prediction_table
+
+    if backend not in ("onnx", "torch"):
+        raise typer.BadParameter(f"{backend!r} is neither onnx nor torch.", param_hint="--backend")
+    chosen: Literal["onnx", "torch"] = "onnx" if backend == "onnx" else "torch"
+    frame = bootstrap.predict(run, data, symbol=symbol, last=last, backend=chosen)
+    if output is not None:
+        bootstrap.write_predictions(frame, output)
+        out.print(f"{len(frame)} predictions: {output}", soft_wrap=True)
+    elif json:
+        print_json(bootstrap.prediction_rows(frame))
+    else:
+        out.print(prediction_table(frame))

@@ -1,0 +1,103 @@
+"""Results as tables for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from triptych.domain import CLASSES
+
+_METRICS = {
+    "accuracy": "Accuracy",
+    "macro_precision": "Precision (macro)",
+    "macro_recall": "Recall (macro)",
+    "macro_f1": "F1 (macro)",
+    "mcc": "MCC",
+    "roc_auc": "ROC-AUC",
+    "brier": "Brier score",
+    "calibration_error": "Calibration error",
+}
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f} %"
+
+
+def evaluation_tables(evaluation: dict[str, Any]) -> list[Table]:
+    """Metrics with their 95 % intervals beside the baselines, and the confusion matrix."""
+    baselines = evaluation["baselines"]
+    title = f"Out of sample: {evaluation['n']} windows, worth {evaluation['effective_n']:.0f} independent ones"
+    metrics = Table(title=title, title_justify="left", title_style="bold")
+    metrics.add_column("metric")
+    metrics.add_column("model", justify="right")
+    metrics.add_column("95 % interval", justify="right", style="dim")
+    for name in baselines:
+        metrics.add_column(name.replace("_", " "), justify="right")
+    for key, entry in evaluation["metrics"].items():
+        interval = f"{_number(entry['low'])} .. {_number(entry['high'])}"
+        others = [_number(baselines[name][key]["value"]) for name in baselines]
+        metrics.add_row(_METRICS.get(key, key), _number(entry["value"]), interval, *others)
+
+    confusion = Table(title="True class (rows) and predicted class", title_justify="left", title_style="bold")
+    confusion.add_column("")
+    for name in CLASSES:
+        confusion.add_column(name, justify="right")
+    for name, row in zip(CLASSES, evaluation["confusion"], strict=True):
+        confusion.add_row(name, *(str(count) for count in row))
+    return [metrics, confusion]
+
+
+def backtest_table(result: dict[str, Any]) -> Table:
+    """Key figures of strategy and buy-and-hold."""
+    table = Table(title="Backtest, after all costs", title_justify="left", title_style="bold")
+    table.add_column("")
+    table.add_column("strategy", justify="right")
+    table.add_column("buy and hold", justify="right")
+    ours, hold = result["performance"]["strategy"], result["performance"]["benchmark"]
+    for label, key, show in (
+        ("Total return", "total_return", _percent),
+        ("Annual return", "annual_return", _percent),
+        ("Annual volatility", "annual_volatility", _percent),
+        ("Sharpe ratio", "sharpe", _number),
+        ("Sortino ratio", "sortino", _number),
+        ("Calmar ratio", "calmar", _number),
+        ("Maximum drawdown", "max_drawdown", _percent),
+    ):
+        table.add_row(label, show(ours[key]), show(hold[key]))
+    return table
+
+
+def verdict_panel(verdict: dict[str, Any]) -> Panel:
+    """The verdict in words."""
+    text = "\n".join(f"- {escape(reason)}" for reason in verdict["reasons"])
+    colour = "green" if verdict["claims_edge"] else "yellow"
+    return Panel(text, title=f"[bold]{escape(verdict['sentence'])}[/]", title_align="left", border_style=colour)
+
+
+def prediction_table(frame: pl.DataFrame, most: int = 20) -> Table:
+    """The last predictions."""
+    table = Table(title=f"{len(frame)} predictions, the last {min(most, len(frame))}", title_justify="left")
+    for name in frame.columns:
+        table.add_column(name.replace("_", " "), justify="left" if name in ("symbol", "time") else "right")
+    for row in frame.tail(most).iter_rows():
+        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else escape(str(v)) for v in row))
+    return table
+
+
+def leak_table(found: dict[str, Any]) -> Table:
+    """One row a probe."""
+    table = Table(title=f"Leak probe at {len(found['cuts'])} cuts", title_justify="left", title_style="bold")
+    for name in ("probe", "compared", "differing", "first place", "result"):
+        table.add_column(name, justify="right" if name in ("compared", "differing") else "left")
+    for row in found["results"]:
+        result = "[green]passed[/]" if row["passed"] else "[bold red]PEEKS[/]"
+        table.add_row(row["name"], str(row["compared"]), str(row["differing"]), row["first_place"], result)
+    return table

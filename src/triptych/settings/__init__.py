@@ -1,0 +1,15 @@
+"""Recipes: one experiment in one TOML file."""
+
+from triptych.settings.reading import load_recipe, parse_recipe, recipe_text, shipped_recipes
+from triptych.settings.recipe import Recipe
+from triptych.settings.reference import annotated_toml, reference_markdown
+
+__all__ = [
+    "Recipe",
+    "annotated_toml",
+    "load_recipe",
+    "parse_recipe",
+    "recipe_text",
+    "reference_markdown",
+    "shipped_recipes",
+]

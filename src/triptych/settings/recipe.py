@@ -1,0 +1,96 @@
+"""A recipe: one experiment. Gathers the Config of every part; each stands beside what it configures."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Union
+
+import tomli_w
+from pydantic import Field, create_model, model_validator
+
+from triptych import backtest, images, models, strategies
+from triptych.domain import Config
+from triptych.exchanges.simulated import costs
+from triptych.market import synthetic
+from triptych.trading import execution, risk, sizing
+from triptych.training import splits, targets, trainer
+
+ENCODINGS = {
+    name: create_model(
+        f"{name}_encoding",
+        __base__=images.load(name).Config,
+        __doc__=images.load(name).__doc__,
+        name=(Literal[name], Field(name, description="Which encoding draws the window.")),  # type: ignore[valid-type]  # noqa: UP007 - a union built at import
+    )
+    for name in images.available()
+}
+EncodingConfig = Annotated[Union[tuple(ENCODINGS.values())], Field(discriminator="name")]  # type: ignore[valid-type]  # noqa: UP007 - a union built at import
+
+
+class DataConfig(Config):
+    """Where the candles come from."""
+
+    source: Literal["synthetic", "file", "store"] = Field(
+        "synthetic", description="The embedded synthetic market, a file of candles, or the local candle store."
+    )
+    path: str | None = Field(None, description="The file (CSV, Parquet, Arrow), or the folder of the store.")
+    venue: str = Field(
+        "local", description="Venue in the store, and the venue that imported candles are said to be from."
+    )
+    symbols: tuple[str, ...] = Field((), description="Instruments to take; empty takes all there are.")
+    timeframe: str | None = Field(
+        None, description="Candles are resampled to this timeframe, such as 1h; empty keeps theirs."
+    )
+    start: str | None = Field(None, description="First candle to use, UTC, such as 2021-06-30 or 2021-06-30T12:00.")
+    end: str | None = Field(None, description="First candle not to use any more, UTC.")
+    columns: dict[str, str] = Field(
+        {}, description="Column of the file for a role: {close = 'Last', timestamp = 'Day'}."
+    )
+    repair: bool = Field(False, description="Drop rows that break the rules of a candle instead of refusing the file.")
+    synthetic: synthetic.Config = Field(synthetic.Config(), description="The embedded market.")
+
+    @model_validator(mode="after")
+    def _path_is_there_when_needed(self) -> DataConfig:
+        if self.source != "synthetic" and not self.path:
+            raise ValueError(f"source = '{self.source}' needs a path")
+        return self
+
+
+class WindowConfig(Config):
+    """What a model sees of the past."""
+
+    length: int = Field(48, ge=4, le=4096, description="Candles in a window.")
+    stride: int = Field(
+        1, ge=1, description="Every how many candles a training window ends; validation and test use all."
+    )
+
+
+class Recipe(Config):
+    """One experiment, from candles to report."""
+
+    name: str = Field("experiment", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="Name of runs and models.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of everything random in training.")
+    data: DataConfig = Field(DataConfig(), description="Where the candles come from.")
+    window: WindowConfig = Field(WindowConfig(), description="What a model sees of the past.")
+    encoding: EncodingConfig = Field(default_factory=lambda: ENCODINGS["candlestick"](), description="How it is drawn.")
+    model: models.Config = Field(models.Config(), description="The network that reads the image.")
+    target: targets.Config = Field(targets.Config(), description="What is to be predicted.")
+    split: splits.Config = Field(splits.Config(), description="Which candles train, validate and test.")
+    training: trainer.Config = Field(trainer.Config(), description="How the network is trained.")
+    strategy: strategies.Config = Field(strategies.Config(), description="From probabilities to the wanted exposure.")
+    sizing: sizing.Config = Field(sizing.Config(), description="How much capital an exposure of 1 is.")
+    execution: execution.Config = Field(
+        execution.Config(), description="From wanted exposure to orders with their stops."
+    )
+    risk: risk.Config = Field(risk.Config(), description="Limits that orders are held against.")
+    costs: costs.Config = Field(costs.Config(), description="Fees, spread, slippage and funding of the venue.")
+    backtest: backtest.Config = Field(backtest.Config(), description="Capital and the accounting of luck.")
+
+    def to_toml(self) -> str:
+        """The complete recipe with every default written out."""
+        return tomli_w.dumps(_without_none(self.model_dump(mode="json")))
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    return [_without_none(item) for item in value] if isinstance(value, list) else value
