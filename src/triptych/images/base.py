@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -18,10 +17,11 @@ class AbstractEncoding(nn.Module, ABC):
     Attributes:
         length: candles in a window.
         channels, height, width: of the image; known from the constructor on.
-        differentiable: whether the image is a continuous function of the prices, so that gradients reach them.
+        differentiable: whether the image is a continuous function of the prices, so that gradients reach them; some
+            encodings leave the choice to their options.
     """
 
-    differentiable: ClassVar[bool] = True
+    differentiable: bool = True
     length: int
     channels: int
     height: int

@@ -1,0 +1,142 @@
+"""The Gramian angular fields: what GASF and GADF have in common.
+
+With a series scaled to x in [-1, 1] inside its window and the angle phi = arccos x,
+
+    GASF_ij = cos(phi_i + phi_j) = c_i c_j - s_i s_j
+    GADF_ij = sin(phi_i - phi_j) = s_i c_j - c_i s_j        with c = x and s = sqrt(1 - x^2),
+
+so an image is a product of two thin matrices and no angle is ever computed. With u = (x - min) / range and
+v = (max - x) / range, c = u - v and s = 2 sqrt(u v): u and v are both exact near their zero, where 1 - x^2 would have
+lost half of its digits. The mapping to [0, 1] is a third column of the thin matrices, not a second pass over the image.
+
+Source: Wang and Oates, "Imaging Time-Series to Improve Classification and Imputation", IJCAI 2015.
+Letters: B batch, C channels (series), T time, S side of the image.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from triptych.domain import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN, Config
+from triptych.domain.errors import RecipeError
+from triptych.images._window import check_length, check_window, full_precision, positive_or_one
+from triptych.images.base import AbstractEncoding
+
+Series = Literal["open", "high", "low", "close", "volume", "log_return", "log_range"]
+
+
+class AbstractGramianConfig(Config):
+    """Options of GASF and GADF."""
+
+    series: tuple[Series, ...] = Field(
+        default=("close",),
+        min_length=1,
+        description="Series to draw, each one a channel: a candle field, `log_return` (logarithm of close over the close "
+        "before; of the first candle, close over its own open) or `log_range` (logarithm of high over low).",
+    )
+    size: int | None = Field(
+        default=None,
+        ge=2,
+        description="Side of the image in pixels, at most the window length; shorter than it, neighbouring candles are "
+        "averaged first (piecewise aggregate approximation). Empty: the window length.",
+    )
+    signed: bool = Field(
+        default=False,
+        description="Return the field itself, values in [-1, 1], instead of (field + 1) / 2 in [0, 1]. "
+        "For study: networks are fed from [0, 1].",
+    )
+
+
+class GramianAngularField(AbstractEncoding):
+    """One Gramian angular field per series; `signed` gives values in [-1, 1].
+
+    A series that is constant in its window has no direction: x = 0, so that GASF is -1 and GADF 0 everywhere.
+    Where the series touches its minimum or maximum the field has no derivative; the gradient through s is 0 there.
+    """
+
+    def __init__(self, *, kind: Literal["summation", "difference"], config: AbstractGramianConfig, length: int) -> None:
+        super().__init__()
+        check_length("Gramian angular field", length)
+        size = length if config.size is None else config.size
+        if size > length:
+            raise RecipeError(
+                f"Gramian angular field: size {size} exceeds the window length {length}.",
+                remedy=f"Set size to {length} or less, or lengthen the window.",
+            )
+        self.kind = kind
+        self.series = config.series
+        self.signed = config.signed
+        self.length = length
+        self.channels = len(config.series)
+        self.height = self.width = size
+        members, weights = _segments(length, size)
+        self.register_buffer("members", members, persistent=False)
+        self.register_buffer("weights", weights, persistent=False)
+
+    def forward(self, window_BTF: Tensor) -> Tensor:
+        """Encode; see `AbstractEncoding`."""
+        check_window(window_BTF, self.length)
+        with full_precision(window_BTF):
+            x_BCT = torch.stack([_series(window_BTF, name) for name in self.series], dim=1)
+            if self.width < self.length:
+                x_BCT = self._aggregate(x_BCT)
+            cos_BCS, sin_BCS = cosine_and_sine(x_BCT)
+            if self.kind == "summation":
+                left, right = [cos_BCS, -sin_BCS], [cos_BCS, sin_BCS]
+            else:
+                left, right = [sin_BCS, -cos_BCS], [cos_BCS, sin_BCS]
+            if not self.signed:
+                half = torch.full_like(cos_BCS, 0.5)
+                left = [0.5 * left[0], 0.5 * left[1], half]
+                right = [*right, torch.ones_like(cos_BCS)]
+            return torch.matmul(torch.stack(left, dim=-1), torch.stack(right, dim=-2))
+
+    def _aggregate(self, x_BCT: Tensor) -> Tensor:
+        # Scaled before it is averaged: sums of raw prices would cost the digits in which candles differ.
+        low = x_BCT.amin(dim=-1, keepdim=True)
+        scaled = (x_BCT - low) / positive_or_one(x_BCT.amax(dim=-1, keepdim=True) - low)
+        members: Tensor = self.get_buffer("members")
+        weights = self.get_buffer("weights").to(x_BCT.dtype)
+        parts = scaled.index_select(-1, members.flatten()).unflatten(-1, members.shape)
+        return (parts * weights).sum(dim=-1)
+
+
+def cosine_and_sine(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of the angles of series scaled to [-1, 1] along the last axis; shapes as `x`."""
+    low, high = x.amin(dim=-1, keepdim=True), x.amax(dim=-1, keepdim=True)
+    scale = positive_or_one(high - low)
+    above, below = (x - low) / scale, (high - x) / scale
+    product = above * below
+    # The root has an infinite slope at 0, and 0 times infinity is NaN: keep it out of the graph there.
+    sine = torch.where(product > 0, 2.0 * torch.sqrt(positive_or_one(product)), torch.zeros_like(product))
+    return above - below, torch.where(high > low, sine, torch.ones_like(sine))
+
+
+def _series(window_BTF: Tensor, name: Series) -> Tensor:
+    if name == "log_return":
+        before = torch.cat([window_BTF[:, :1, OPEN], window_BTF[:, :-1, CLOSE]], dim=1)
+        return _log_ratio(window_BTF[..., CLOSE], before)
+    if name == "log_range":
+        return _log_ratio(window_BTF[..., HIGH], window_BTF[..., LOW])
+    return window_BTF[..., CANDLE_FIELDS.index(name)]
+
+
+def _log_ratio(a: Tensor, b: Tensor) -> Tensor:
+    # log(a / b) without the rounding of a / b near 1, where candles live.
+    return 2.0 * torch.atanh((a - b) / (a + b))
+
+
+def _segments(length: int, size: int) -> tuple[Tensor, Tensor]:
+    """Members and weights, each of shape (size, longest), of the means that shorten `length` values to `size`.
+
+    Segment i holds the values floor(i * length / size) up to floor((i + 1) * length / size), as in pyts.
+    """
+    bounds = torch.arange(size + 1) * length // size
+    lengths = bounds.diff()[:, None]
+    offsets = torch.arange(int(lengths.max()))
+    members = (bounds[:-1, None] + offsets).clamp(max=length - 1)
+    return members, (offsets < lengths) / lengths.double()

@@ -1,0 +1,43 @@
+"""What every encoding does with its window before it draws: check it, scale it inside itself, keep full precision.
+
+Letters: B batch, T time (candles), F the five candle fields, C channels.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+
+from triptych.domain import CANDLE_FIELDS
+from triptych.domain.errors import DataError, RecipeError
+
+
+def check_length(name: str, length: int) -> None:
+    """Raise RecipeError unless an encoding can be built for windows of `length` candles."""
+    if length < 2:
+        raise RecipeError(
+            f"{name}: a window needs at least 2 candles, was {length}.",
+            remedy="Lengthen the window.",
+        )
+
+
+def check_window(window_BTF: Tensor, length: int) -> None:
+    """Raise DataError when the tensor is not of shape (batch, length, 5)."""
+    if window_BTF.ndim != 3 or tuple(window_BTF.shape[1:]) != (length, len(CANDLE_FIELDS)):
+        raise DataError(
+            f"Expected windows of shape (batch, {length}, {len(CANDLE_FIELDS)}), was {tuple(window_BTF.shape)}.",
+            remedy="Cut windows of the length the encoding was built for: open, high, low, close, volume.",
+        )
+
+
+def full_precision(window_BTF: Tensor) -> AbstractContextManager[object]:
+    """A context in which mixed precision is off: half precision cannot even hold a price above 65,504."""
+    device = window_BTF.device.type
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+
+
+def positive_or_one(x: Tensor) -> Tensor:
+    """`x` where it is above zero, else 1: a divisor that keeps values and gradients of a constant window finite."""
+    return torch.where(x > 0, x, torch.ones_like(x))
