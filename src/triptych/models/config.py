@@ -1,0 +1,68 @@
+"""The network of a recipe."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+from torch import nn
+
+from triptych.domain import Config as BaseConfig
+from triptych.domain.errors import RecipeError
+from triptych.models.registry import check_name, create_model
+
+
+class Config(BaseConfig):
+    """Which network reads the images, how large it is and where its first weights come from."""
+
+    name: str = Field(
+        "efficientnet_b0",
+        description="name of the network, such as efficientnet_b0 or tf_efficientnetv2_s; a tag after a dot chooses "
+        "published weights, such as efficientnet_b0.ra_in1k",
+    )
+    width: float = Field(
+        1.0, gt=0, le=4, description="factor of all channels (each rounded to a multiple of 8); below 1 is narrower"
+    )
+    depth: float = Field(
+        1.0, gt=0, le=4, description="factor of the blocks per stage (rounded up); below 1 is shallower"
+    )
+    drop_rate: float = Field(0.2, ge=0, lt=1, description="share of features dropped before the classifier in training")
+    drop_path_rate: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="chance in training to skip a residual branch; grows linearly from 0 at the first block to nearly "
+        "this at the last",
+    )
+    pretrained: bool = Field(
+        False, description="start from published ImageNet weights (downloaded once; width and depth must be 1)"
+    )
+    checkpoint_path: str = Field(
+        "", description="start from this .safetensors file, in timm's or torchvision's names; empty for none"
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _must_be_known(cls, name: str) -> str:
+        try:
+            check_name(name)
+        except RecipeError as error:
+            raise ValueError(str(error)) from error
+        return name
+
+
+def build_network(config: Config, in_chans: int, num_classes: int, *, seed: int | None = None) -> nn.Module:
+    """The classifier of a recipe: images of `in_chans` channels in, `num_classes` logits out.
+
+    `seed` fixes the first weights; None draws them from torch's default generator. Raises what `create_model` raises.
+    """
+    return create_model(
+        config.name,
+        pretrained=config.pretrained,
+        in_chans=in_chans,
+        num_classes=num_classes,
+        drop_rate=config.drop_rate,
+        drop_path_rate=config.drop_path_rate,
+        checkpoint_path=config.checkpoint_path,
+        width=config.width,
+        depth=config.depth,
+        seed=seed,
+    )
