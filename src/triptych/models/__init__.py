@@ -24,6 +24,4 @@ __all__ = [
 ]
 
 for _name, _variant in VARIANTS.items():
-    register_model(
-        partial(build_efficientnet, _variant), name=_name, published=PUBLISHED[_name], rename=to_timm_names
-    )  # fmt: skip
+    register_model(partial(build_efficientnet, _variant), name=_name, published=PUBLISHED[_name], rename=to_timm_names)

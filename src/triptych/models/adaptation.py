@@ -11,10 +11,11 @@ from triptych.domain.errors import ArtifactError
 
 
 def adapt_input_conv(in_chans: int, weight_OIHW: Tensor) -> Tensor:
-    """Kernels for `in_chans` channels from RGB kernels, by timm's rule (`adapt_input_conv` in timm/models/_manipulate.py).
+    """Kernels for `in_chans` channels from RGB kernels, by the rule of timm's function of the same name.
 
-    One channel takes the sum over RGB, so that a grey image gives what the same image in three channels gave. N channels
-    repeat R, G, B, R, ... and are scaled by 3 / N, which keeps the size of the response. Three stay as they are.
+    One channel takes the sum over RGB, so that a grey image gives what the same image in three channels gave. N
+    channels repeat R, G, B, R, ... and are scaled by 3 / N, which keeps the size of the response. Three stay as
+    they are.
 
     Args:
         in_chans: channels wanted.

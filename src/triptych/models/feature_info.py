@@ -57,9 +57,9 @@ def choose_features(points: tuple[FeaturePoint, ...], out_indices: Sequence[int]
     """
     total = len(points)
     if out_indices is None:
-        wanted = range(total)
+        wanted = list(range(total))
     elif isinstance(out_indices, int):
-        wanted = range(total - out_indices, total)
+        wanted = list(range(total - out_indices, total))
     else:
         wanted = [index + total if index < 0 else index for index in out_indices]
     if not wanted or min(wanted) < 0 or max(wanted) >= total:

@@ -33,8 +33,8 @@ def download_weights(
         cache_dir: folder of the cache; the hub library's own when None.
         endpoint: address of a hub mirror; the hub library's own when None.
 
-    Raises ArtifactError when the repository or the file does not exist, or the hub cannot be reached and nothing is cached;
-    StorageError when the disk is full.
+    Raises ArtifactError when the repository or the file does not exist, or the hub cannot be reached and nothing is
+    cached; StorageError when the disk is full.
     """
     try:
         return Path(hf_hub_download(repository, filename, cache_dir=cache_dir, endpoint=endpoint))
@@ -46,7 +46,7 @@ def download_weights(
     except (RepositoryNotFoundError, EntryNotFoundError, HFValidationError) as error:
         raise ArtifactError(
             f"The hub has no file {filename} in {repository}.",
-            remedy="Choose another set of weights (`triptych.models.list_pretrained`), or give a file by checkpoint_path.",
+            remedy="`triptych.models.list_pretrained()` lists what is published; or give a file by checkpoint_path.",
         ) from error
     except OSError as error:
         if error.errno == errno.ENOSPC:

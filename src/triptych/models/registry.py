@@ -72,7 +72,7 @@ def list_models(pattern: str = "*", *, pretrained: bool = False) -> list[str]:
 
 
 def list_pretrained(pattern: str = "*") -> list[str]:
-    """Names with the tag of each set of published weights, such as efficientnet_b0.ra_in1k; `create_model` takes them."""
+    """Names with the tag of each set of published weights, such as efficientnet_b0.ra_in1k, for `create_model`."""
     return sorted(
         f"{name}.{weights.tag}"
         for name, model in _MODELS.items()
@@ -114,8 +114,8 @@ def create_model(
         The network in training mode. It carries `pretrained_cfg` (also `default_cfg`), `feature_info` and, when weights
         were loaded, `weights_report`.
 
-    Raises RecipeError for an unknown name, tag or option, or a value out of range; ArtifactError for weights that cannot
-    be had or do not fit.
+    Raises RecipeError for an unknown name, tag or option, or a value out of range; ArtifactError for weights that
+    cannot be had or do not fit.
     """
     model, weights = _find(name)
     config = weights.as_config(model.name)
@@ -130,14 +130,20 @@ def create_model(
     if pretrained and checkpoint_path:
         raise RecipeError(
             "pretrained and checkpoint_path name two sources of weights.", remedy="Give only one of them."
-        )  # fmt: skip
+        )
     if pretrained:
         _require_published(model, config, options)
 
     network = model.build(
-        in_chans=in_chans, num_classes=num_classes, features_only=features_only, out_indices=out_indices,
-        drop_rate=drop_rate, drop_path_rate=drop_path_rate, global_pool=global_pool, **options,
-    )  # fmt: skip
+        in_chans=in_chans,
+        num_classes=num_classes,
+        features_only=features_only,
+        out_indices=out_indices,
+        drop_rate=drop_rate,
+        drop_path_rate=drop_path_rate,
+        global_pool=global_pool,
+        **options,
+    )
     attributes: dict[str, Any] = {}
     if pretrained or checkpoint_path:
         path = Path(checkpoint_path)

@@ -31,7 +31,8 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     if path.suffix.lower() in _PICKLE_SUFFIXES or start.startswith(_PICKLE_STARTS):
         raise ArtifactError(
             f"{path} is a pickle, and opening a pickle can run code.",
-            remedy="Convert it once: safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'weights.safetensors').",
+            remedy="Convert it once, in Python: "
+            "safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'weights.safetensors').",
         )
     try:
         tensors = load_file(path)

@@ -1,4 +1,4 @@
-"""Filling a network from a weights file: names translated, first convolution adapted, a foreign classifier left fresh."""
+"""Filling a network from a weights file: names translated, first convolution adapted, foreign classes left fresh."""
 
 from __future__ import annotations
 
@@ -65,9 +65,7 @@ def load_weights(
 
     adapted = _adapt_first_convolution(tensors, own, f"{first_conv}.weight")
     fresh = _drop_foreign_classifier(tensors, own, classifier)
-    unused = tuple(
-        name for name in tensors if name not in own and (is_partial or name.startswith(f"{classifier}."))
-    )  # fmt: skip
+    unused = tuple(name for name in tensors if name not in own and (is_partial or name.startswith(f"{classifier}.")))
     for name in unused:
         del tensors[name]
     _check_fit(path, tensors, own, fresh)

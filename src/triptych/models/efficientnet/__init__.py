@@ -1,4 +1,4 @@
-"""EfficientNet V1 (Tan & Le 2019, arXiv 1905.11946) and V2 (Tan & Le 2021, arXiv 2104.00298), with timm's state-dict names."""
+"""EfficientNet V1 (Tan & Le 2019, arXiv 1905.11946) and V2 (Tan & Le 2021, arXiv 2104.00298), with timm's names."""
 
 from triptych.models.efficientnet.build import build_efficientnet
 from triptych.models.efficientnet.features import EfficientNetFeatures

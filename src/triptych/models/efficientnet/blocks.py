@@ -27,12 +27,14 @@ class PlainBlock(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Tensor of shape (batch, out_channels, height, width), spatially divided by the stride."""
-        y_BCHW = self.act(self.bn1(self.conv(x_BCHW)))
-        return self.drop_path(y_BCHW) + x_BCHW if self.has_skip else y_BCHW
+        y_BCHW: Tensor = self.act(self.bn1(self.conv(x_BCHW)))
+        if self.has_skip:
+            y_BCHW = self.drop_path(y_BCHW) + x_BCHW
+        return y_BCHW
 
 
 class DepthwiseBlock(nn.Module):
-    """Depthwise convolution, squeeze-and-excitation, 1x1 projection: an MBConv without expansion (first stage of V1)."""
+    """Depthwise convolution, squeeze-and-excitation, 1x1 projection: MBConv without expansion (first stage of V1)."""
 
     def __init__(self, plan: BlockPlan, options: LayerOptions) -> None:
         super().__init__()
@@ -48,13 +50,18 @@ class DepthwiseBlock(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Tensor of shape (batch, out_channels, height, width), spatially divided by the stride."""
-        y_BCHW = self.se(self.act(self.bn1(self.conv_dw(x_BCHW))))
+        y_BCHW: Tensor = self.se(self.act(self.bn1(self.conv_dw(x_BCHW))))
         y_BCHW = self.bn2(self.conv_pw(y_BCHW))
-        return self.drop_path(y_BCHW) + x_BCHW if self.has_skip else y_BCHW
+        if self.has_skip:
+            y_BCHW = self.drop_path(y_BCHW) + x_BCHW
+        return y_BCHW
 
 
 class InvertedResidual(nn.Module):
-    """MBConv: 1x1 expansion, depthwise convolution, squeeze-and-excitation, linear 1x1 projection (Sandler et al. 2018)."""
+    """MBConv: 1x1 expansion, depthwise convolution, squeeze-and-excitation, linear 1x1 projection.
+
+    Source: Sandler et al. 2018, arXiv 1801.04381, with the gate of Hu et al. 2018.
+    """
 
     def __init__(self, plan: BlockPlan, options: LayerOptions) -> None:
         super().__init__()
@@ -72,14 +79,16 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Tensor of shape (batch, out_channels, height, width), spatially divided by the stride."""
-        y_BCHW = self.act(self.bn1(self.conv_pw(x_BCHW)))
+        y_BCHW: Tensor = self.act(self.bn1(self.conv_pw(x_BCHW)))
         y_BCHW = self.se(self.act(self.bn2(self.conv_dw(y_BCHW))))
         y_BCHW = self.bn3(self.conv_pwl(y_BCHW))
-        return self.drop_path(y_BCHW) + x_BCHW if self.has_skip else y_BCHW
+        if self.has_skip:
+            y_BCHW = self.drop_path(y_BCHW) + x_BCHW
+        return y_BCHW
 
 
 class FusedInvertedResidual(nn.Module):
-    """Fused-MBConv: one full convolution expands, a linear 1x1 projects; no squeeze-and-excitation (early stages of V2)."""
+    """Fused-MBConv: one full convolution expands, a linear 1x1 projects; no gate (early stages of V2)."""
 
     def __init__(self, plan: BlockPlan, options: LayerOptions) -> None:
         super().__init__()
@@ -94,9 +103,11 @@ class FusedInvertedResidual(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Tensor of shape (batch, out_channels, height, width), spatially divided by the stride."""
-        y_BCHW = self.act(self.bn1(self.conv_exp(x_BCHW)))
+        y_BCHW: Tensor = self.act(self.bn1(self.conv_exp(x_BCHW)))
         y_BCHW = self.bn2(self.conv_pwl(y_BCHW))
-        return self.drop_path(y_BCHW) + x_BCHW if self.has_skip else y_BCHW
+        if self.has_skip:
+            y_BCHW = self.drop_path(y_BCHW) + x_BCHW
+        return y_BCHW
 
 
 _BLOCKS: dict[Kind, type[nn.Module]] = {

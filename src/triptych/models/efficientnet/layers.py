@@ -43,14 +43,17 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Tensor of the shape of the input."""
-        gate_BC11 = x_BCHW.mean((2, 3), keepdim=True)
-        gate_BC11 = self.conv_expand(self.act1(self.conv_reduce(gate_BC11)))
+        mean_BC11 = x_BCHW.mean((2, 3), keepdim=True)
+        gate_BC11: Tensor = self.conv_expand(self.act1(self.conv_reduce(mean_BC11)))
         return x_BCHW * gate_BC11.sigmoid()
 
 
 class DropPath(nn.Module):
-    """Stochastic depth (Huang et al. 2016, arXiv 1603.09382): in training, a sample's whole branch is zeroed with chance
-    `rate`, and kept branches are divided by 1 - rate so that the mean stays. In evaluation it does nothing."""
+    """Stochastic depth (Huang et al. 2016, arXiv 1603.09382).
+
+    In training, a sample's whole branch is zeroed with chance `rate`, and kept branches are divided by 1 - rate so that
+    the mean stays. In evaluation it does nothing.
+    """
 
     def __init__(self, rate: float) -> None:
         super().__init__()

@@ -78,17 +78,19 @@ class EfficientNet(nn.Module):
         self.classifier.train(self.training)
 
     def forward_features(self, x_BCHW: Tensor) -> Tensor:
-        """The last feature map, (batch, num_features, height / 32, width / 32), for images (batch, in_chans, height, width)."""
+        """The last feature map, of shape (batch, num_features, height / 32, width / 32), for images as in `forward`."""
         x_BCHW = self.blocks(self.act(self.bn1(self.conv_stem(x_BCHW))))
         x_BCHW = self.act(self.bn2(self.conv_head(x_BCHW)))
         return x_BCHW
 
     def forward_head(self, x_BCHW: Tensor, pre_logits: bool = False) -> Tensor:
-        """From the last feature map to logits (batch, num_classes); with `pre_logits` to what the classifier would see."""
-        x = self.global_pool(x_BCHW)
+        """From the last feature map to logits (batch, num_classes), or with `pre_logits` to the classifier's input."""
+        x: Tensor = self.global_pool(x_BCHW)
         if self.drop_rate > 0.0:
             x = F.dropout(x, p=self.drop_rate, training=self.training)
-        return x if pre_logits else self.classifier(x)
+        if not pre_logits:
+            x = self.classifier(x)
+        return x
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Logits of shape (batch, num_classes) for images of shape (batch, in_chans, height, width)."""

@@ -17,7 +17,8 @@ Padding = Literal["symmetric", "same"]
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     """Pixels before and after an axis of `size` pixels so that the output has ceil(size / stride).
 
-    Needs kernel >= stride: the total is then never negative, and no branch on the size is needed (sizes may be symbolic).
+    Needs kernel >= stride: the total is then never negative, and no branch on the size is needed, which may be
+    symbolic in an exported graph.
     """
     total = kernel - stride + (-size) % stride
     return total // 2, total - total // 2
@@ -43,13 +44,11 @@ def convolution(
     out_channels: int,
     kernel: int,
     *,
-    stride: int = 1,
-    groups: int = 1,
-    padding: Padding = "symmetric",
+    stride: int,
+    groups: int,
+    padding: Padding,
 ) -> nn.Conv2d:
     """A convolution without bias; `kernel` is odd. At stride 1 both paddings are the same k // 2."""
     if padding == "same" and stride > 1:
         return Conv2dSame(in_channels, out_channels, kernel, stride=stride, groups=groups)
-    return nn.Conv2d(
-        in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False
-    )  # fmt: skip
+    return nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, groups=groups, bias=False)

@@ -1,10 +1,10 @@
-"""Published weights of each EfficientNet variant (timm's repositories on the Hugging Face hub); the first is the default."""
+"""Published weights of each variant (timm's repositories on the Hugging Face hub); the first is the default."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from triptych.models.pretrained import INCEPTION_MEAN, INCEPTION_STD, PretrainedWeights
+from triptych.models.pretrained import IMAGENET_MEAN, IMAGENET_STD, INCEPTION_MEAN, INCEPTION_STD, PretrainedWeights
 
 _IN21K_CLASSES = 21_843
 
@@ -13,17 +13,19 @@ def _weights(
     tag: str, size: int, crop_pct: float = 0.875, *, test_size: int = 0, half: bool = False, num_classes: int = 1000
 ) -> PretrainedWeights:
     """`half`: images were normalised with mean and deviation 0.5 instead of ImageNet's own."""
-    known = PretrainedWeights(tag=tag, size=size, test_size=test_size, crop_pct=crop_pct, num_classes=num_classes)
-    if not half:
-        return known
     return PretrainedWeights(
-        tag=tag, size=size, test_size=test_size, crop_pct=crop_pct, num_classes=num_classes,
-        mean=INCEPTION_MEAN, std=INCEPTION_STD,
-    )  # fmt: skip
+        tag=tag,
+        size=size,
+        test_size=test_size,
+        mean=INCEPTION_MEAN if half else IMAGENET_MEAN,
+        std=INCEPTION_STD if half else IMAGENET_STD,
+        crop_pct=crop_pct,
+        num_classes=num_classes,
+    )
 
 
 def _tensorflow_v1(size: int, crop_pct: float, tags: str) -> tuple[PretrainedWeights, ...]:
-    """NoisyStudent, AdvProp (normalised with 0.5), RandAugment, AutoAugment and plain ImageNet trainings of one variant."""
+    """NoisyStudent, AdvProp (normalised with 0.5), RandAugment, AutoAugment and plain trainings of one variant."""
     return tuple(_weights(tag, size, crop_pct, half=tag.startswith("ap_")) for tag in tags.split())
 
 

@@ -1,6 +1,7 @@
 """The stage tables of the EfficientNet families, before any scaling.
 
-Sources: Tan & Le 2019, table 1 (V1); Tan & Le 2021, table 4 (V2-S) and the authors' released configurations (V2-M, L, XL, base).
+Sources: Tan & Le 2019, table 1 (V1); Tan & Le 2021, table 4 (V2-S), and the authors' released configurations (V2-M,
+L, XL and base).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Kind = Literal["depthwise", "inverted", "fused", "plain"]
-"""depthwise: depthwise + squeeze-and-excitation + 1x1; inverted: MBConv; fused: fused-MBConv; plain: one 3x3 convolution."""
+"""depthwise: MBConv without expansion; inverted: MBConv; fused: fused-MBConv; plain: one convolution."""
 
 
 @dataclass(frozen=True, slots=True)

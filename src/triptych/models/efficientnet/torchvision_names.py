@@ -1,7 +1,7 @@
 """State-dict names of torchvision's EfficientNets and ours (timm's), in both directions.
 
-torchvision numbers everything: `features.0` is the stem, `features.1` to `features.n` are the stages, `features.n+1` is the
-head; inside a block, `block.i.0` is a convolution, `block.i.1` its normalisation and `block.i.fc1`, `.fc2` a
+torchvision numbers everything: `features.0` is the stem, `features.1` to `features.n` are the stages, `features.n+1`
+is the head; inside a block, `block.i.0` is a convolution, `block.i.1` its normalisation and `block.i.fc1`, `.fc2` a
 squeeze-and-excitation. Weights are equal tensor for tensor; torchvision's B5-B7 and V2 want bn_eps=1e-3.
 Source: torchvision/models/efficientnet.py and torchvision/ops/misc.py, 0.28.
 """
@@ -63,7 +63,7 @@ def to_torchvision_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def to_timm_names(names: Iterable[str]) -> dict[str, str]:
-    """torchvision's name -> ours, for every name of a torchvision state dict that has a counterpart; empty for our own names."""
+    """torchvision's name -> ours, for every name that has a counterpart; nothing for names that are ours already."""
     names = tuple(names)
     blocks = [match for name in names if (match := _THEIR_BLOCK.fullmatch(name))]
     layers: dict[tuple[str, str], set[str]] = defaultdict(set)
