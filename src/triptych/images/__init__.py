@@ -19,7 +19,7 @@ def available() -> tuple[str, ...]:
 
 
 def load(name: str) -> ModuleType:
-    """The module of one encoding: it holds `Config` and `build(config, length)`. Raises RecipeError for an unknown name."""
+    """The module of one encoding: it holds `Config` and `build(config, length)`. RecipeError for an unknown name."""
     if name not in available():
         raise RecipeError(f"Unknown encoding {name!r}.", remedy=f"Known encodings: {', '.join(available())}.")
     return importlib.import_module(f"{__name__}.{name}")

@@ -35,8 +35,8 @@ class AbstractGramianConfig(Config):
     series: tuple[Series, ...] = Field(
         default=("close",),
         min_length=1,
-        description="Series to draw, each one a channel: a candle field, `log_return` (logarithm of close over the close "
-        "before; of the first candle, close over its own open) or `log_range` (logarithm of high over low).",
+        description="Series to draw, each one a channel: a candle field, `log_return` (logarithm of close over the "
+        "close before; of the first candle, close over its own open) or `log_range` (logarithm of high over low).",
     )
     size: int | None = Field(
         default=None,
@@ -99,9 +99,9 @@ class GramianAngularField(AbstractEncoding):
         # Scaled before it is averaged: sums of raw prices would cost the digits in which candles differ.
         low = x_BCT.amin(dim=-1, keepdim=True)
         scaled = (x_BCT - low) / positive_or_one(x_BCT.amax(dim=-1, keepdim=True) - low)
-        members: Tensor = self.get_buffer("members")
+        members = self.get_buffer("members")
         weights = self.get_buffer("weights").to(x_BCT.dtype)
-        parts = scaled.index_select(-1, members.flatten()).unflatten(-1, members.shape)
+        parts = scaled.index_select(-1, members.flatten()).reshape(*scaled.shape[:-1], *members.shape)
         return (parts * weights).sum(dim=-1)
 
 

@@ -1,6 +1,6 @@
-"""Gramian angular difference field: GADF_ij = sin(phi_i - phi_j) with phi the arccosine of the series scaled to [-1, 1].
+"""Gramian angular difference field: GADF_ij = sin(phi_i - phi_j), phi the arccosine of the series scaled to [-1, 1].
 
-Antisymmetric; its diagonal is 0, its sign tells which of two candles came out higher. The mathematics is in `_gramian.py`.
+Antisymmetric; its diagonal is 0, its sign tells which of two candles came out higher. Mathematics in `_gramian.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Gramian angular summation field: GASF_ij = cos(phi_i + phi_j) with phi the arccosine of the series scaled to [-1, 1].
+"""Gramian angular summation field: GASF_ij = cos(phi_i + phi_j), phi the arccosine of the series scaled to [-1, 1].
 
-Symmetric; its diagonal holds the series itself (2 x^2 - 1). The mathematics is in `_gramian.py`.
+Symmetric; its diagonal holds the series itself (2 x^2 - 1). Mathematics in `_gramian.py`.
 """
 
 from __future__ import annotations
