@@ -1,0 +1,229 @@
+"""The classifier as Lightning trains it: loss, optimiser, schedule, running average."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any, Literal, cast
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch import LightningModule
+from pydantic import Field
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from triptych.domain import Config as BaseConfig
+from triptych.domain.errors import RunError
+from triptych.inference.classifier import WindowClassifier
+from triptych.training.history import EpochRecord
+from triptych.training.optimizer import adamw, warmup_cosine
+from triptych.training.seeds import derive_seed
+from triptych.training.windows import Batch, WindowSet
+
+
+class Config(BaseConfig):
+    """How a network is trained."""
+
+    epochs: int = Field(20, description="Passes over the training windows at most.", ge=1, le=100_000)
+    batch_size: int = Field(256, description="Windows in a batch.", ge=2, le=1_000_000)
+    learning_rate: float = Field(1e-3, description="Highest learning rate of AdamW.", gt=0, le=10)
+    weight_decay: float = Field(
+        0.05, description="Decay of AdamW; biases and normalisations are not decayed.", ge=0, le=10
+    )
+    schedule: Literal["cosine", "plateau", "none"] = Field(
+        "cosine",
+        description="`cosine`: linear warm-up, then half a cosine over all epochs. `plateau`: the rate is cut "
+        "when the validation loss no longer falls. `none`: constant.",
+    )
+    warmup: float = Field(0.05, description="Share of all steps that warm up; cosine only.", ge=0, lt=1)
+    final_rate: float = Field(
+        0.01, description="Learning rate at the end of cosine and plateau, as a share of the highest.", ge=0, le=1
+    )
+    plateau_factor: float = Field(0.5, description="Factor of each cut; plateau only.", gt=0, lt=1)
+    plateau_patience: int = Field(
+        2, description="Epochs without a lower validation loss before a cut; plateau only.", ge=0
+    )
+    gradient_clip: float = Field(1.0, description="Greatest norm of the gradient; 0 does not clip.", ge=0)
+    label_smoothing: float = Field(0.0, description="Share of each label spread over all classes.", ge=0, lt=1)
+    sampling: Literal["shuffled", "balanced"] = Field(
+        "shuffled",
+        description="`shuffled`: every training window once an epoch in random order. `balanced`: as many draws, with "
+        "replacement, every class equally often.",
+    )
+    uniqueness_weights: bool = Field(
+        False, description="Weigh each training window in the loss by how little its label overlaps with others."
+    )
+    class_weights: Literal["balanced", "none"] = Field(
+        "none",
+        description="`balanced`: every class weighs the same in the loss, however frequent; probabilities are then "
+        "those of a balanced market. `none`: they keep the frequencies of the training segment.",
+    )
+    early_stopping: int = Field(
+        5, description="Stop after this many epochs without a lower validation loss; 0 never stops early.", ge=0
+    )
+    precision: Literal["auto", "32", "bf16", "16"] = Field(
+        "auto", description="`auto`: mixed bf16 on a GPU that has it, else mixed fp16 on a GPU, else 32 bits."
+    )
+    accelerator: Literal["auto", "cpu", "gpu"] = Field(
+        "auto", description="Where to train; `auto` takes a GPU when there is one."
+    )
+    num_threads: int | None = Field(None, description="CPU threads; empty leaves PyTorch's choice.", ge=1, le=1024)
+    ema: float | None = Field(
+        None,
+        description="Decay per step of a running average of the weights, which is then what is validated and kept; "
+        "empty keeps the weights themselves.",
+        gt=0,
+        lt=1,
+    )
+
+
+class _FullPrecision(nn.Module):
+    """Runs an encoding in float32 under mixed precision: an image rounded to 8 bits of mantissa is another image."""
+
+    def __init__(self, encoding: nn.Module) -> None:
+        super().__init__()
+        self.encoding = encoding
+
+    def forward(self, window_BTF: Tensor) -> Tensor:
+        with torch.autocast(window_BTF.device.type, enabled=False), torch.no_grad():
+            image: Tensor = self.encoding(window_BTF)
+        return image
+
+
+class TrainingModule(LightningModule):
+    """What is random in an epoch is seeded at its start, so an epoch cannot tell whether the process is a new one."""
+
+    def __init__(
+        self, classifier: WindowClassifier, config: Config, *, train: WindowSet, steps_per_epoch: int, seed: int
+    ) -> None:
+        """Wrap `classifier`, which is trained in place; `train` tells how frequent classes are and labels overlap."""
+        super().__init__()
+        self.classifier = WindowClassifier(_FullPrecision(classifier.encoding), classifier.network)
+        average: Any = get_ema_multi_avg_fn(config.ema) if config.ema else None  # type: ignore[no-untyped-call]
+        # Batch norm's statistics belong to the averaged weights, so they are averaged with them.
+        self.average = AveragedModel(self.classifier, multi_avg_fn=average, use_buffers=True) if average else None
+        self.last_record: EpochRecord | None = None
+        self._config = config
+        self._steps = steps_per_epoch * config.epochs
+        self._seed = seed
+        self._learning_rate = config.learning_rate
+        self._plateau: torch.optim.lr_scheduler.ReduceLROnPlateau | None = None
+        self._plateau_state: dict[str, Any] | None = None
+        self._train_sum = torch.zeros(())
+        self._validation_sums = torch.zeros(3)
+        weights = train.class_weights(by_uniqueness=config.uniqueness_weights)
+        self.register_buffer(
+            "_class_weights",
+            weights if config.class_weights == "balanced" else torch.ones_like(weights),
+            persistent=False,
+        )
+        self._mean_uniqueness = float(train.uniqueness.double().mean())
+
+    @property
+    def kept(self) -> WindowClassifier:
+        """The classifier that is validated and kept: the running average where there is one."""
+        return self.classifier if self.average is None else cast(WindowClassifier, self.average.module)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with its schedule."""
+        config = self._config
+        optimizer = adamw(self.classifier.network, config.learning_rate, config.weight_decay)
+        if config.schedule == "plateau":
+            # Kept by us: Lightning steps such schedulers after the hook in which the checkpoint is written.
+            self._plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+                optimizer,
+                factor=config.plateau_factor,
+                patience=config.plateau_patience,
+                threshold=0.0,
+                min_lr=config.learning_rate * config.final_rate,
+            )
+        if config.schedule != "cosine":
+            return optimizer
+        factor = partial(
+            warmup_cosine, steps=self._steps, warmup_steps=round(config.warmup * self._steps), floor=config.final_rate
+        )
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Move a batch without waiting for the copy."""
+        return batch if batch.windows.device == device else batch.to(device)
+
+    def on_train_epoch_start(self) -> None:
+        """Seed what the epoch draws (dropout, stochastic depth)."""
+        torch.manual_seed(derive_seed(self._seed, "network", self.current_epoch))
+        self._train_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Weighted cross-entropy of a batch."""
+        self._learning_rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+        losses = self._losses(self.classifier, batch, self._config.label_smoothing)[0]
+        if self._config.uniqueness_weights:
+            losses = losses * (batch.uniqueness / self._mean_uniqueness)
+        loss = losses.mean()
+        self._train_sum += loss.detach()
+        # Asking for the value makes a GPU wait, so there it is asked now and then.
+        if self.device.type == "cpu" or batch_idx % 32 == 0:
+            self._require_finite(self._train_sum, "training")
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Move the running average."""
+        if self.average is not None:
+            self.average.update_parameters(self.classifier)
+
+    def on_validation_epoch_start(self) -> None:
+        """Start the sums: loss, hits, windows."""
+        self._validation_sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Add up loss and hits of a batch."""
+        losses, scores = self._losses(self.kept, batch, 0.0)
+        hits = (scores.argmax(1) == batch.labels).double().sum()
+        count = torch.tensor(float(len(losses)), dtype=torch.float64, device=self.device)
+        self._validation_sums += torch.stack((losses.double().sum(), hits, count))
+
+    def on_validation_epoch_end(self) -> None:
+        """Record the epoch, cut the rate on a plateau, tell early stopping the loss."""
+        loss, hits, count = self._validation_sums.tolist()
+        self._require_finite(self._train_sum, "training")
+        self._require_finite(self._validation_sums, "validation")
+        self.last_record = EpochRecord(
+            epoch=self.current_epoch,
+            train_loss=float(self._train_sum) / self.trainer.num_training_batches,
+            validation_loss=loss / count,
+            validation_accuracy=hits / count,
+            learning_rate=float(self._learning_rate),
+        )
+        if self._plateau is not None:
+            self._plateau.step(self.last_record.validation_loss)
+        self.log("validation_loss", torch.tensor(self.last_record.validation_loss, dtype=torch.float32), batch_size=1)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the plateau's memory."""
+        if self._plateau is not None:
+            checkpoint["plateau"] = self._plateau.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the plateau's memory until the optimiser exists."""
+        self._plateau_state = checkpoint.get("plateau")
+
+    def on_train_start(self) -> None:
+        """Restore the plateau's memory."""
+        if self._plateau is not None and self._plateau_state is not None:
+            self._plateau.load_state_dict(self._plateau_state)
+
+    def _losses(self, classifier: WindowClassifier, batch: Batch, smoothing: float) -> tuple[Tensor, Tensor]:
+        """Loss of each window, class-weighted, and the scores, both float32."""
+        scores = classifier(batch.windows).float()
+        weight = self.get_buffer("_class_weights")
+        return F.cross_entropy(scores, batch.labels, weight=weight, reduction="none", label_smoothing=smoothing), scores
+
+    def _require_finite(self, value: Tensor, what: str) -> None:
+        if math.isfinite(float(value.sum())):
+            return
+        raise RunError(
+            f"Training diverged: the {what} loss became NaN or infinite in epoch {self.current_epoch}.",
+            remedy='Lower `learning_rate`, keep `gradient_clip` on, or set precision = "32".',
+        )

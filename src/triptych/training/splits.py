@@ -1,0 +1,225 @@
+"""Splits in time: train, validation and test segments that share no candle and no label.
+
+Boundaries are moments (UTC ms) common to all instruments. A segment is [start, stop): a candle belongs to it when it
+opens at or after `start` and closes at or before `stop`. A sample belongs to a segment only when everything it
+touches does:
+
+- purge: the last candle its label could depend on (`Targets.latest_end`) belongs to the segment (López de Prado 2018,
+  section 7.4.1);
+- embargo by window length: the first candle of its window belongs to the segment. So the first `length - 1` candles
+  of a validation or test segment carry no sample, since their windows reach back into the segment before; `embargo`
+  leaves out more on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from triptych.domain import CandleSeries, utc
+from triptych.domain import Config as BaseConfig
+from triptych.domain.errors import NotEnoughData
+from triptych.training.targets import UNKNOWN, Targets
+
+
+class Config(BaseConfig):
+    """How history is cut into train, validation and test."""
+
+    kind: Literal["chronological", "walk_forward"] = Field(
+        "chronological",
+        description="`chronological`: one cut into train, validation and test. `walk_forward`: the test share is "
+        "walked through in `folds` steps, and a model is trained before each.",
+    )
+    train: float = Field(
+        0.70, description="Share of the candles for training (walk-forward: before the first test).", gt=0, lt=1
+    )
+    validation: float = Field(
+        0.15,
+        description="Share of the candles for validation (walk-forward: the same part of every fold's past).",
+        gt=0,
+        lt=1,
+    )
+    test: float = Field(
+        0.15, description="Share of the candles for testing (walk-forward: all folds together).", gt=0, lt=1
+    )
+    folds: int = Field(5, description="Steps of a walk-forward split.", ge=1, le=1000)
+    window: Literal["expanding", "rolling"] = Field(
+        "expanding",
+        description="Walk-forward only. `expanding`: every fold trains on all its past. `rolling`: "
+        "on a past as long as the first fold's.",
+    )
+    embargo: int = Field(
+        0,
+        description="Candles left out at the start of validation and test beyond the window length.",
+        ge=0,
+        le=1_000_000,
+    )
+    exclude_gaps: int | None = Field(
+        None,
+        description="Leave out windows with more than this many candles missing between two neighbours; for markets "
+        "that never close. Empty keeps all windows, as markets with sessions need.",
+        ge=0,
+    )
+    minimum_samples: int = Field(20, description="Fewest samples a segment may hold, over all instruments.", ge=1)
+
+    @model_validator(mode="after")
+    def _shares_sum_to_one(self) -> Self:
+        total = self.train + self.validation + self.test
+        if abs(total - 1.0) > 1e-9:
+            raise ValueError(f"train + validation + test must be 1, was {total:g}")
+        return self
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Segment:
+    """Samples of one part of a fold.
+
+    Attributes:
+        name: train, validation or test.
+        start_ms, stop_ms: UTC ms; candles of the segment open at or after the one and close at or before the other.
+        indices: one int64 array per instrument, the rising decision candles of its samples.
+    """
+
+    name: str
+    start_ms: int
+    stop_ms: int
+    indices: tuple[NDArray[np.int64], ...]
+
+    def __len__(self) -> int:
+        return sum(len(index) for index in self.indices)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fold:
+    """One train, validation and test segment, in this order in time. `number` counts from 0."""
+
+    number: int
+    train: Segment
+    validation: Segment
+    test: Segment
+
+    @property
+    def segments(self) -> tuple[Segment, Segment, Segment]:
+        """Train, validation, test."""
+        return self.train, self.validation, self.test
+
+
+def split(
+    series: Sequence[CandleSeries],
+    targets: Sequence[Targets],
+    config: Config,
+    *,
+    length: int,
+) -> tuple[Fold, ...]:
+    """Cut the common history of several instruments.
+
+    The shares count the distinct open times of all instruments together, so a market that sleeps at night is cut by its
+    candles, and an instrument that was listed late gets fewer samples, not other boundaries.
+
+    Args:
+        series: one per instrument, of the same timeframe.
+        targets: their labels, in the same order.
+        config: shares and kind.
+        length: candles in a window.
+
+    Raises NotEnoughData with the segment and its numbers when a segment holds fewer than `minimum_samples` samples.
+    """
+    times = np.unique(np.concatenate([s.open_time_ms for s in series]))
+    stop_ms = max(int(s.close_time_ms[-1]) for s in series if len(s)) if times.size else 0
+    cuts = _cuts(len(times), config)
+    if any(a >= b for cut in cuts for a, b in pairwise(cut)):
+        raise NotEnoughData(
+            f"{len(times)} candles cannot be cut into {len(cuts)} fold(s) of train, validation and test.",
+            remedy="Bring more candles or ask for fewer folds.",
+        )
+    moments = np.append(times, stop_ms)
+    folds = []
+    for number, cut in enumerate(cuts):
+        bounds = [int(moments[position]) for position in cut]
+        parts = []
+        for name, start, stop in zip(("train", "validation", "test"), bounds[:-1], bounds[1:], strict=True):
+            embargo = 0 if name == "train" else config.embargo
+            indices = tuple(
+                _samples(s, t, start, stop, length, embargo, windows_without_gaps(s, length, config.exclude_gaps))
+                for s, t in zip(series, targets, strict=True)
+            )
+            parts.append(Segment(name=name, start_ms=start, stop_ms=stop, indices=indices))
+            _require_enough(parts[-1], number, series, targets, config, length)
+        folds.append(Fold(number=number, train=parts[0], validation=parts[1], test=parts[2]))
+    return tuple(folds)
+
+
+def windows_without_gaps(series: CandleSeries, length: int, maximum_gap: int | None) -> NDArray[np.bool_]:
+    """Where a window of `length` candles may end: bool of shape (n_candles,), judged by the window's own candles only.
+
+    A window is out when more than `maximum_gap` candles are missing between two of its neighbours; None keeps them all.
+    """
+    usable = np.arange(len(series)) >= length - 1
+    if maximum_gap is not None and len(series) >= length:
+        missing = np.diff(series.open_time_ms) / series.timeframe.milliseconds - 1.0
+        wide = np.concatenate(([0], np.cumsum(missing > maximum_gap)))  # wide gaps up to each candle
+        usable[length - 1 :] = wide[length - 1 :] == wide[: len(series) - length + 1]
+    return usable
+
+
+def _cuts(n: int, config: Config) -> list[tuple[int, int, int, int]]:
+    """Positions among `n` distinct times of each fold's train start, validation start, test start and test stop."""
+    past = round(n * (config.train + config.validation))
+    validation_share = config.validation / (config.train + config.validation)
+    count = config.folds if config.kind == "walk_forward" else 1
+    tests = [past + round((n - past) * step / count) for step in range(count + 1)]
+    cuts = []
+    for test_start, test_stop in pairwise(tests):
+        rolls = config.kind == "walk_forward" and config.window == "rolling"
+        train_start = test_start - past if rolls else 0
+        validation_start = test_start - round((test_start - train_start) * validation_share)
+        cuts.append((train_start, validation_start, test_start, test_stop))
+    return cuts
+
+
+def _samples(
+    series: CandleSeries,
+    targets: Targets,
+    start_ms: int,
+    stop_ms: int,
+    length: int,
+    embargo: int,
+    usable: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Decision candles whose window and label lie inside the segment."""
+    first = int(np.searchsorted(series.open_time_ms, start_ms, side="left"))
+    beyond = int(np.searchsorted(series.close_time_ms, stop_ms, side="right"))
+    candidates = np.arange(first + embargo + length - 1, beyond, dtype=np.int64)
+    keep = (targets.classes[candidates] != UNKNOWN) & (targets.latest_end[candidates] < beyond)
+    kept: NDArray[np.int64] = candidates[keep & usable[candidates]]
+    return kept
+
+
+def _require_enough(
+    segment: Segment,
+    number: int,
+    series: Sequence[CandleSeries],
+    targets: Sequence[Targets],
+    config: Config,
+    length: int,
+) -> None:
+    if len(segment) >= config.minimum_samples:
+        return
+    inside = [
+        int(np.count_nonzero((s.open_time_ms >= segment.start_ms) & (s.close_time_ms <= segment.stop_ms)))
+        for s in series
+    ]
+    horizon = max(t.horizon for t in targets)
+    raise NotEnoughData(
+        f"The {segment.name} segment of fold {number} ({utc(segment.start_ms)} to {utc(segment.stop_ms)} UTC) holds "
+        f"{len(segment)} samples in {sum(inside)} candles of {len(series)} instrument(s), at least "
+        f"{config.minimum_samples} are needed: per instrument a window of {length}, a horizon of {horizon} and an "
+        f"embargo of {config.embargo} candles are left out.",
+        remedy="Bring more candles, shorten the window or the horizon, or ask for fewer folds.",
+    )

@@ -1,0 +1,127 @@
+"""Windows of all instruments in one tensor, gathered in batches by index.
+
+The tensor is float32 because networks, artifacts and exported graphs take raw windows in float32: rounding a price
+before or after gathering gives the same number, so a float64 copy would only cost memory. At a price of 30,000 the
+step of float32 is 0.002, a fifteen-millionth; encodings scale by the window's own range, where such a step cannot be
+seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from triptych.domain import CANDLE_FIELDS, CLASSES, CandleSeries
+from triptych.domain.errors import NotEnoughData
+from triptych.training.samples import Samples
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """`windows` float32 (batch, length, 5), `labels` int64 (batch,), `uniqueness` float32 (batch,)."""
+
+    windows: Tensor
+    labels: Tensor
+    uniqueness: Tensor
+
+    def to(self, device: torch.device) -> Self:
+        """The same batch on another device; from pinned memory the copy overlaps with computing."""
+        moved = {
+            name: getattr(self, name).to(device, non_blocking=True) for name in ("windows", "labels", "uniqueness")
+        }
+        return replace(self, **moved)
+
+    def pin(self) -> Self:
+        """The same batch in page-locked memory."""
+        return replace(self, **{name: getattr(self, name).pin_memory() for name in ("windows", "labels", "uniqueness")})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WindowSet:
+    """All windows of a segment.
+
+    Attributes:
+        values: float32 tensor of shape (n_candles_of_all, 5), instruments one after the other.
+        starts: int64 tensor of shape (n_samples,), row of `values` where each window begins.
+        labels: int64 tensor of shape (n_samples,).
+        uniqueness: float32 tensor of shape (n_samples,): average uniqueness of each label.
+        length: candles in a window.
+    """
+
+    values: Tensor
+    starts: Tensor
+    labels: Tensor
+    uniqueness: Tensor
+    length: int
+
+    @classmethod
+    def of(cls, series: Sequence[CandleSeries], samples: Samples, *, length: int) -> Self:
+        """Cut the windows of `samples` from `series`. Raises NotEnoughData when one would start before its history."""
+        early = np.flatnonzero(samples.index < length - 1)
+        if early.size:
+            symbol = series[int(samples.instrument[early[0]])].symbol
+            raise NotEnoughData(
+                f"{symbol}: a window of {length} candles cannot end at candle {int(samples.index[early[0]])}.",
+                remedy=f"Bring at least {length} candles or shorten the window.",
+            )
+        offsets = np.concatenate(([0], np.cumsum([len(s) for s in series])))
+        return cls(
+            values=torch.from_numpy(np.concatenate([s.values for s in series]).astype(np.float32)),
+            starts=torch.from_numpy(offsets[samples.instrument] + samples.index - (length - 1)),
+            labels=torch.from_numpy(samples.label.astype(np.int64)),
+            uniqueness=torch.from_numpy(samples.uniqueness.astype(np.float32)),
+            length=length,
+        )
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the tensors in bytes."""
+        return sum(t.numel() * t.element_size() for t in (self.values, self.starts, self.labels, self.uniqueness))
+
+    def class_weights(self, *, by_uniqueness: bool) -> Tensor:
+        """Balanced class weights, float32 of shape (3,): the inverse of each class's share of the samples.
+
+        Scaled so that their mean over all samples is 1. With `by_uniqueness` a sample counts by its uniqueness, so
+        that a class is as frequent as it is in independent observations. A class without samples has weight 0.
+        """
+        counted = self.uniqueness.cpu().double() if by_uniqueness else torch.ones(len(self), dtype=torch.float64)
+        mass = torch.bincount(self.labels.cpu(), weights=counted, minlength=len(CLASSES))
+        present = mass > 0
+        weights = torch.zeros(len(CLASSES), dtype=torch.float64)
+        weights[present] = mass.sum() / (present.sum() * mass[present])
+        return weights.float()
+
+    def gather(self, positions: Tensor) -> Batch:
+        """The windows at `positions`, int64 of shape (batch,) on the set's device, in one indexing operation."""
+        rows = len(self.values) - self.length + 1
+        width = len(CANDLE_FIELDS)
+        # Row i of this view is the window that begins at candle i: overlapping memory, nothing is copied until it is
+        # gathered.
+        windows = self.values.as_strided((rows, self.length * width), (width, 1))
+        chosen = windows.index_select(0, self.starts.index_select(0, positions))
+        return Batch(
+            windows=chosen.view(-1, self.length, width),
+            labels=self.labels.index_select(0, positions),
+            uniqueness=self.uniqueness.index_select(0, positions),
+        )
+
+    def to(self, device: torch.device) -> Self:
+        """The same set on another device."""
+        moved = {name: getattr(self, name).to(device) for name in ("values", "starts", "labels", "uniqueness")}
+        return replace(self, **moved)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of windows, labels and uniqueness."""
+        digest = hashlib.sha256(str(self.length).encode())
+        for tensor in (self.values, self.starts, self.labels, self.uniqueness):
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
