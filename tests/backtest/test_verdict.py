@@ -107,6 +107,23 @@ def test_a_short_test_period_is_too_little_to_say(make_result):
     assert verdict.reasons[0].endswith(" independent ones; 100 are needed.")
 
 
+def test_timing_is_stated_per_year_or_for_the_time_tested_if_that_is_shorter(make_result):
+    short = random_trading(make_result, 3)
+    luck = replace(assess(short, Config(replicates=300)), timing_return=Interval(value=0.5, low=-1.0, high=2.0))
+    year = replace(performance(short), years=2.0)
+    assert judge(year, luck).reasons[-1] == (
+        "Its timing cannot be told from zero: 50.0 % a year (95 % interval −100 % to 200 %)."
+    )
+    month = replace(performance(short), years=0.1)
+    assert judge(month, luck).reasons[-1] == (
+        "Its timing cannot be told from zero: 5.0 % in this time (95 % interval −10.0 % to 20.0 %)."
+    )
+    losing = replace(luck, timing_return=Interval(value=-0.5, low=-1.0, high=-0.1))
+    assert judge(year, losing).reasons[-1] == (
+        "Its timing lost money: −50.0 % a year (95 % interval −100 % to −10.0 %)."
+    )
+
+
 def test_profit_without_skill_is_no_edge(make_result):
     verdict = judged(random_trading(make_result, 1, edge=0.002), skill=Interval(value=0.01, low=-0.02, high=0.04))
     assert verdict.outcome == "no_edge"

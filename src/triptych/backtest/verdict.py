@@ -138,18 +138,9 @@ def _luck(luck: Luck) -> Check:
 
 
 def _timing(performance: Performance, luck: Luck) -> Check:
-    name, timing = "Timing beats the market", luck.timing_return
+    name, timing = "Timing that pays", luck.timing_return
     if timing is None:
         return Check(name=name, passed=False, finding="Its equity never moved, so there is no timing to measure.")
-    found = f"{percent(timing.value)} a year (95 % interval {percent(timing.low)} to {percent(timing.high)})"
-    if timing.low > 0:
-        return Check(name=name, passed=True, finding=f"Its timing earned {found}.")
-    if timing.high < 0:
-        return Check(name=name, passed=False, finding=f"Its timing lost money: {found}.")
-    return Check(name=name, passed=False, finding=f"Its timing cannot be told from zero: {found}.")
-
-
-def _skill(skill: Interval) -> Check:
     # a few weeks are not blown up to a year
     scale, unit = (1.0, "a year") if performance.years >= 1 else (performance.years, "in this time")
     value, low, high = (percent(bound * scale) for bound in (timing.value, timing.low, timing.high))
