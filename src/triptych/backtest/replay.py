@@ -1,0 +1,256 @@
+"""Replay: the live engine on a recorded tape, trading on the simulated exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from triptych.backtest.result import DECISION_SCHEMA, EQUITY_SCHEMA, FILL_SCHEMA, BacktestResult
+from triptych.backtest.tape import batches, candles_per_year, check_tape
+from triptych.backtest.trades import TradeBook
+from triptych.domain import (
+    Candle,
+    CandleSeries,
+    ExchangeEvent,
+    FundingPaid,
+    OrderDenied,
+    OrderFilled,
+    OrderRejected,
+    Side,
+    SubmitOrder,
+    utc,
+)
+from triptych.domain.errors import NotEnoughData, OrderError
+from triptych.exchanges.simulated import SimulatedExchange
+from triptych.exchanges.simulated import costs as costs_
+from triptych.inference.base import AbstractPredictor
+from triptych.inference.recorded import RecordedPredictor
+from triptych.strategies.base import AbstractStrategy
+from triptych.trading import execution as execution_
+from triptych.trading import risk as risk_
+from triptych.trading import sizing as sizing_
+from triptych.trading.engine import Decision, Engine
+from triptych.trading.portfolio import Portfolio
+
+_LEAST_LEAD = 200
+"""Candles before the start that the venue sees at least: its running means of range and volume settle on them."""
+
+
+def run_backtest(
+    series: Sequence[CandleSeries],
+    predictor: AbstractPredictor,
+    *,
+    strategy: AbstractStrategy,
+    sizing: sizing_.Config | None = None,
+    execution: execution_.Config | None = None,
+    risk: risk_.Config | None = None,
+    costs: costs_.Config | None = None,
+    initial_capital: float = 10_000.0,
+    start_ms: int | None = None,
+    end_ms: int | None = None,
+    name: str = "backtest",
+) -> BacktestResult:
+    """Trade a strategy on history.
+
+    Every candle first meets the orders that wait at the venue, then the engine; all instruments whose candles close at the
+    same time are filled before the first of them is decided on. Decisions are taken at closes in [start_ms, end_ms); the tape
+    ends with the candle that closes at end_ms, where open positions are valued at the close. Windows, volatilities and ranges may
+    look at candles before start_ms.
+
+    Args:
+        series: one per instrument, of one timeframe.
+        predictor: asked in batches beforehand, unless it is a `RecordedPredictor` already.
+        strategy: turns predictions into targets.
+        sizing, execution, risk, costs: settings; None takes the defaults.
+        initial_capital: quote currency.
+        start_ms: first decision, UTC ms; None: as soon as a window is full.
+        end_ms: end of the decisions, UTC ms; None: the end of the tape.
+        name: of the strategy; order ids are derived from it.
+
+    Raises NotEnoughData, DataError or OrderError when the tape, the period or the leverage makes no sense.
+    """
+    costs = costs or costs_.Config()
+    check_tape(series)
+    _check_leverage(series, costs)
+    start_ms, end_ms = _period(series, predictor.length, start_ms, end_ms)
+    if not isinstance(predictor, RecordedPredictor):
+        predictor = RecordedPredictor.record(predictor, series, start_ms=start_ms, end_ms=end_ms)
+    capital = Decimal(repr(float(initial_capital)))
+    instruments = [one.instrument for one in series]
+    log = _Log(series)
+    engine = Engine(
+        name=name, instruments=instruments, predictor=predictor, strategy=strategy, initial_capital=capital,
+        sizing=sizing, execution=execution, risk=risk, observer=log.on_record,
+    )  # fmt: skip
+    venue = SimulatedExchange(instruments, costs, capital)
+    benchmark = _BuyAndHold(series, costs, capital)
+    for time_ms, candles in batches(series, start_ms, end_ms, max(engine.history, _LEAST_LEAD)):
+        for event in venue.on_candles(candles):
+            engine.on_event(event)
+            log.on_event(event)
+        if time_ms < start_ms:
+            benchmark.on_candles(candles, buys=False)
+            engine.observe(candles)
+            continue
+        decides = time_ms < end_ms
+        benchmark.on_candles(candles, buys=decides)
+        if decides:
+            for command in engine.on_candles(candles):
+                for event in venue.submit(command):
+                    engine.on_event(event)
+                    log.on_event(event)
+        else:
+            engine.observe(candles)
+        log.on_close(time_ms, engine.portfolio, benchmark.portfolio.equity())
+    times = np.unique(np.concatenate([one.open_time_ms for one in series]))
+    return log.result(engine.portfolio, float(initial_capital), candles_per_year(times, series[0].timeframe))
+
+
+def _check_leverage(series: Sequence[CandleSeries], costs: costs_.Config) -> None:
+    for one in series:
+        limit = one.instrument.maximum_leverage
+        if Decimal(repr(costs.leverage)) > limit:
+            raise OrderError(
+                f"{one.symbol}: leverage {costs.leverage:g} is above the instrument's limit {limit}.",
+                remedy="Lower `leverage` of the costs, or raise `maximum_leverage` of the instrument.",
+            )
+
+
+def _period(series: Sequence[CandleSeries], length: int, start_ms: int | None, end_ms: int | None) -> tuple[int, int]:
+    """First decision and end of the decisions. Raises NotEnoughData when nothing could be decided between them."""
+    full = [int(one.close_time_ms[length - 1]) for one in series if len(one) >= length]
+    if not full:
+        longest = max(len(one) for one in series)
+        raise NotEnoughData(
+            f"The longest history holds {longest} candles, a window takes {length}.",
+            remedy="Bring more candles or a model with a shorter window.",
+        )
+    start = min(full) if start_ms is None else start_ms
+    end = max(int(one.close_time_ms[-1]) for one in series) + 1 if end_ms is None else end_ms
+    if not any(((one.close_time_ms >= max(start, first)) & (one.close_time_ms < end)).any()
+               for one, first in zip([o for o in series if len(o) >= length], full, strict=True)):  # fmt: skip
+        raise NotEnoughData(
+            f"No candle with a full window of {length} closes between {utc(start)} and {utc(end)} UTC.",
+            remedy="Choose a period that the history covers.",
+        )
+    return start, end
+
+
+class _BuyAndHold:
+    """The benchmark: equal shares of the capital buy each instrument at its first decision, by the same venue and costs."""
+
+    def __init__(self, series: Sequence[CandleSeries], costs: costs_.Config, capital: Decimal) -> None:
+        self._venue = SimulatedExchange([one.instrument for one in series], costs, capital)
+        self._to_buy = {one.symbol: one.instrument for one in series}
+        self._share = capital / len(series)
+        self.portfolio = Portfolio(capital)
+
+    def on_candles(self, candles: Sequence[Candle], *, buys: bool) -> None:
+        """Let candles happen; with `buys`, buy at their close what was not bought yet."""
+        for event in self._venue.on_candles(candles):
+            self.portfolio.apply(event)
+        for candle in candles:
+            self.portfolio.mark(candle.symbol, candle.close)
+            if buys and candle.symbol in self._to_buy:
+                instrument = self._to_buy.pop(candle.symbol)
+                quantity = instrument.round_quantity(self._share / Decimal(repr(candle.close)))
+                self._venue.submit(
+                    SubmitOrder(
+                        order_id=f"hold-{candle.symbol}", symbol=candle.symbol, side=Side.BUY, quantity=quantity,
+                        time_ms=candle.close_time_ms,
+                    )  # fmt: skip
+                )
+
+
+class _Log:
+    """Collects what happens, and makes the frames of the result."""
+
+    def __init__(self, series: Sequence[CandleSeries]) -> None:
+        self._equity: list[tuple[float, ...]] = []
+        self._times: list[int] = []
+        self._fills: list[OrderFilled] = []
+        self._decisions: list[Decision] = []
+        self._trades = TradeBook({one.symbol: one.open_time_ms for one in series})
+        self._costs = (0.0, 0.0, 0.0, 0.0)
+        self._stale = False
+
+    def on_record(self, record: Decision | OrderDenied) -> None:
+        """Keep decisions; a denial is told in the reason of its decision already."""
+        if isinstance(record, Decision):
+            self._decisions.append(record)
+
+    def on_event(self, event: ExchangeEvent) -> None:
+        """Keep fills and funding; add a rejection to the reason of the decision that led to it."""
+        self._stale = True
+        if isinstance(event, OrderFilled):
+            self._fills.append(event)
+            self._trades.on_fill(event)
+        elif isinstance(event, FundingPaid):
+            self._trades.on_funding(event)
+        elif isinstance(event, OrderRejected):
+            for i in range(len(self._decisions) - 1, -1, -1):
+                decision = self._decisions[i]
+                if decision.symbol == event.symbol:
+                    reason = f"{decision.reason}; order rejected: {event.reason}"
+                    self._decisions[i] = decision._replace(reason=reason)
+                    return
+
+    def on_close(self, time_ms: int, portfolio: Portfolio, benchmark: float) -> None:
+        """Keep one row of the equity curve."""
+        if self._stale:
+            self._costs = (
+                float(portfolio.fees), float(portfolio.spread_slippage), float(portfolio.funding),
+                float(portfolio.turnover),
+            )  # fmt: skip
+            self._stale = False
+        equity = portfolio.equity()
+        exposure = portfolio.notional() / equity if equity > 0 else 0.0
+        self._times.append(time_ms)
+        self._equity.append((equity, exposure, benchmark, *self._costs))
+
+    def result(self, portfolio: Portfolio, initial_capital: float, per_year: float) -> BacktestResult:
+        """Close the books."""
+        marks = {symbol: portfolio.last_mark(symbol) for symbol in {fill.symbol for fill in self._fills}}
+        columns = list(zip(*self._equity, strict=True))
+        names = list(EQUITY_SCHEMA)[1:]
+        equity: dict[str, Any] = {"time": self._times, **dict(zip(names, columns, strict=True))}
+        return BacktestResult(
+            equity=pl.DataFrame(equity, schema=EQUITY_SCHEMA),
+            trades=self._trades.finish(marks, self._times[-1]),
+            fills=_fill_frame(self._fills),
+            decisions=_decision_frame(self._decisions),
+            initial_capital=initial_capital,
+            candles_per_year=per_year,
+        )
+
+
+def _fill_frame(fills: list[OrderFilled]) -> pl.DataFrame:
+    columns: dict[str, list[Any]] = {
+        "time": [fill.time_ms for fill in fills],
+        "symbol": [fill.symbol for fill in fills],
+        "order_id": [fill.order_id for fill in fills],
+        "side": [str(fill.side) for fill in fills],
+        "quantity": [float(fill.quantity) for fill in fills],
+        "price": [float(fill.price) for fill in fills],
+        "fee": [float(fill.fee) for fill in fills],
+        "reason": [str(fill.reason) for fill in fills],
+    }
+    return pl.DataFrame(columns, schema=FILL_SCHEMA)
+
+
+def _decision_frame(decisions: list[Decision]) -> pl.DataFrame:
+    predictions = [decision.prediction for decision in decisions]
+    columns: dict[str, list[Any]] = {
+        "time": [decision.time_ms for decision in decisions],
+        "symbol": [decision.symbol for decision in decisions],
+        "probability_sell": [None if p is None else p.probability_sell for p in predictions],
+        "probability_hold": [None if p is None else p.probability_hold for p in predictions],
+        "probability_buy": [None if p is None else p.probability_buy for p in predictions],
+        "target": [decision.target for decision in decisions],
+        "reason": [decision.reason for decision in decisions],
+    }
+    return pl.DataFrame(columns, schema=DECISION_SCHEMA)

@@ -1,0 +1,305 @@
+"""The simulated exchange: commands in, candles in, events out. No clock, no chance, no input or output."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+
+from triptych.domain import (
+    CancelOrder,
+    Candle,
+    Command,
+    ExchangeEvent,
+    FillReason,
+    FundingPaid,
+    Instrument,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    OrderType,
+    Position,
+    Side,
+    SubmitOrder,
+)
+from triptych.domain.errors import DataError, OrderError
+from triptych.exchanges.base import AbstractExchange
+from triptych.exchanges.simulated.account import ZERO, Account, Market
+from triptych.exchanges.simulated.costs import Config, CostModel, against_us, decimal
+from triptych.exchanges.simulated.matching import limit_price_reached, protective_exit
+from triptych.exchanges.simulated.rules import refusal
+
+_PARKINSON = 2 * math.sqrt(math.log(2))
+
+
+class SimulatedExchange(AbstractExchange):
+    """Fills orders from candles, never better than the candle allows, and keeps its own books.
+
+    What happens with a candle, in this order:
+
+    1. Funding times up to and including its open are charged on the position held before it.
+    2. At its open: market orders fill in the order of their submission at the open moved against us by half spread,
+       slippage and impact; limit orders whose limit the open has passed fill at the open.
+    3. Inside it: limit orders that open or add; then stop, liquidation or target of the position, the worst first;
+       then limit orders that close. See `matching`.
+    4. Funding times inside it are charged on the position held after step 2, at its open; one at its close on what is
+       left, at its close.
+
+    Fills of step 2 carry the candle's open time, those inside it its close time. An order is filled at the earliest by
+    the first candle that comes after it. An opening fill is cut down to what the margin affords at its own price; the
+    rest is cancelled. A reduce-only order is cut down to the position. Several candles that cover the same time belong in one
+    call of `on_candles`: then no margin check sees the close of one candle while another still opens.
+    """
+
+    def __init__(self, instruments: Sequence[Instrument], costs: Config, initial_capital: Decimal) -> None:
+        """Open an account with `initial_capital` in quote currency. Raises OrderError when it is not above zero."""
+        if initial_capital <= 0:
+            raise OrderError(f"The initial capital must be above zero, was {initial_capital}.")
+        self._costs = CostModel(costs)
+        self._account = Account(list(instruments), self._costs, initial_capital)
+        self._fills = 0
+
+    @property
+    def equity(self) -> Decimal:
+        """Equity at the last known prices, quote currency."""
+        return self._account.equity()
+
+    def position(self, symbol: str) -> Position:
+        """The position the venue holds for us."""
+        return self._account.markets[symbol].position
+
+    def open_orders(self, symbol: str) -> tuple[SubmitOrder, ...]:
+        """Orders that wait to be filled, oldest first."""
+        return tuple(self._account.markets[symbol].waiting)
+
+    def submit(self, command: Command) -> list[ExchangeEvent]:
+        """Accept, or reject with a reason; a cancellation is confirmed at once. Unknown symbols are rejected too."""
+        market = self._account.markets.get(command.symbol)
+        if isinstance(command, CancelOrder):
+            for order in market.waiting if market else ():
+                if order.order_id == command.order_id:
+                    assert market is not None
+                    market.waiting.remove(order)
+                    return [_cancelled(order, command.time_ms, "cancelled on request")]
+            return [_rejected(command, f"order {command.order_id} is not open")]
+        if market is None:
+            return [_rejected(command, f"the venue does not trade {command.symbol}")]
+        reason = refusal(command, market, self._account)
+        if reason:
+            return [_rejected(command, reason)]
+        market.waiting.append(command)
+        return []
+
+    def on_candle(self, candle: Candle) -> list[ExchangeEvent]:
+        """Let one candle happen. Returns the events in the order in which they happened."""
+        return self.on_candles((candle,))
+
+    def on_candles(self, candles: Sequence[Candle]) -> list[ExchangeEvent]:
+        """Let candles of the same time, each of another instrument, happen together."""
+        events: list[ExchangeEvent] = []
+        markets = self._account.markets
+        busy: list[tuple[Market, Candle]] = []
+        for candle in candles:
+            market = markets[candle.symbol]
+            if candle.open_time_ms < market.until_ms - candle.timeframe.milliseconds + 1:
+                raise DataError(f"{candle.symbol}: candles must come in time order, {candle.open_time_ms} came late.")
+            if not market.is_idle:
+                busy.append((market, candle))
+        if busy:
+            for market, candle in busy:
+                if self._costs.funding_rate:
+                    events += self._funding(market, market.until_ms, candle.open_time_ms, market.mark)
+            for candle in candles:
+                markets[candle.symbol].mark = candle.open
+            opened = [self._at_open(market, candle, events) for market, candle in busy]
+            for (market, candle), entered in zip(busy, opened, strict=True):
+                held = market.position.quantity
+                self._inside(market, candle, entered, events)
+                if self._costs.funding_rate:
+                    close = candle.close_time_ms
+                    start = max(candle.open_time_ms, market.until_ms)
+                    events += self._funding(market, start, close - 1, candle.open, held)
+                    events += self._funding(market, close - 1, close, candle.close)
+        learns = self._costs.impact > 0
+        for candle in candles:
+            market = markets[candle.symbol]
+            if learns:
+                market.learn(candle)
+            market.mark = candle.close
+            market.until_ms = candle.close_time_ms
+        return events
+
+    def _at_open(self, market: Market, candle: Candle, events: list[ExchangeEvent]) -> bool:
+        """Fill what fills at the open. Returns whether a position was opened (from flat or by turning)."""
+        before = market.position.quantity
+        orders, market.waiting = market.waiting, []
+        for order in orders:
+            time_ms = max(order.time_ms, candle.open_time_ms)
+            if order.type is OrderType.MARKET:
+                reference = decimal(candle.open)
+                impact = self._impact(market, order.quantity)
+                price = self._costs.market_price(market.instrument, order.side, reference, impact)
+                self._fill_order(market, order, price, reference, False, time_ms, events)
+            elif _passed(order, candle.open):
+                self._fill_limit(market, order, candle.open, time_ms, events)
+            else:
+                market.waiting.append(order)
+        return bool(market.position.quantity) and before * market.position.quantity <= 0
+
+    def _inside(self, market: Market, candle: Candle, entered_at_open: bool, events: list[ExchangeEvent]) -> None:
+        """Resting orders and protection between open and close."""
+        time_ms = candle.close_time_ms
+        added = self._limits(market, candle, events, closing=False) if market.waiting else False
+        quantity = market.position.quantity
+        if quantity and (market.stop is not None or market.target is not None or market.liquidation is not None):
+            out = protective_exit(
+                is_long=quantity > 0, open_=candle.open, high=candle.high, low=candle.low,
+                stop=market.stop, target=market.target, liquidation=market.liquidation,
+                entered_at_open=entered_at_open, target_counts=not added,
+            )  # fmt: skip
+            if out is not None:
+                side = Side.SELL if quantity > 0 else Side.BUY
+                reference = decimal(out.reference)
+                if out.is_maker:
+                    price = reference
+                else:
+                    impact = self._impact(market, abs(quantity))
+                    price = self._costs.market_price(market.instrument, side, reference, impact)
+                self._fill(
+                    market, None, market.protected_by, side, abs(quantity), price, reference, out.is_maker, time_ms,
+                    events, out.reason,
+                )  # fmt: skip
+        if market.waiting:
+            self._limits(market, candle, events, closing=True)
+
+    def _limits(self, market: Market, candle: Candle, events: list[ExchangeEvent], *, closing: bool) -> bool:
+        """Fill the resting orders that close the position, or those that do not. Returns whether any was filled."""
+        orders, market.waiting = market.waiting, []
+        filled = False
+        for order in orders:
+            closes = order.reduce_only or market.position.quantity * order.side.sign < 0
+            assert order.limit_price is not None
+            limit = float(order.limit_price)
+            price = limit_price_reached(order.side, limit, candle.open, candle.high, candle.low)
+            if closes is closing and price is not None:
+                # The order was not passed by the open, so it trades at its limit.
+                self._fill_limit(market, order, limit, candle.close_time_ms, events)
+                filled = True
+            else:
+                market.waiting.append(order)
+        return filled
+
+    def _fill_limit(
+        self, market: Market, order: SubmitOrder, price: float, time_ms: int, events: list[ExchangeEvent]
+    ) -> None:
+        reference = decimal(price)
+        rounded = against_us(market.instrument, order.side, reference)
+        self._fill_order(market, order, rounded, reference, True, time_ms, events)
+
+    def _fill_order(
+        self,
+        market: Market,
+        order: SubmitOrder,
+        price: Decimal,
+        reference: Decimal,
+        is_maker: bool,
+        time_ms: int,
+        events: list[ExchangeEvent],
+    ) -> None:
+        """Fill as much of an order as position (reduce-only) and margin (opening) allow; cancel the rest."""
+        position = market.position.quantity
+        closable = min(abs(position), order.quantity) if position * order.side.sign < 0 else ZERO
+        opening = ZERO if order.reduce_only else order.quantity - closable
+        if opening > 0:
+            kept = ZERO if closable else abs(position)
+            if closable:
+                self._fill(
+                    market, order, order.order_id, order.side, closable, price, reference, is_maker, time_ms, events
+                )
+            rate = self._costs.fee_rate(is_maker)
+            opening = min(opening, self._account.affordable(market, price, rate, kept))
+            if opening < market.instrument.minimum_quantity:
+                opening = ZERO
+            quantity, done = opening, closable + opening
+        else:
+            quantity = done = closable
+        if quantity > 0:
+            self._fill(market, order, order.order_id, order.side, quantity, price, reference, is_maker, time_ms, events)
+        if done < order.quantity:
+            why = "the position is smaller" if order.reduce_only else "insufficient margin at the price of the fill"
+            events.append(_cancelled(order, time_ms, f"{order.quantity - done} of {order.quantity} not filled: {why}"))
+
+    def _fill(
+        self,
+        market: Market,
+        order: SubmitOrder | None,
+        order_id: str,
+        side: Side,
+        quantity: Decimal,
+        price: Decimal,
+        reference: Decimal,
+        is_maker: bool,
+        time_ms: int,
+        events: list[ExchangeEvent],
+        reason: FillReason = FillReason.ORDER,
+    ) -> None:
+        self._fills += 1
+        symbol = market.instrument.symbol
+        fill = OrderFilled(
+            order_id=order_id or f"{symbol}-liquidation",
+            fill_id=f"{symbol}-{self._fills}",
+            symbol=symbol,
+            side=side,
+            quantity=quantity,
+            price=price,
+            fee=quantity * price * self._costs.fee_rate(is_maker),
+            is_maker=is_maker,
+            time_ms=time_ms,
+            reference_price=reference,
+            reason=reason,
+        )
+        self._account.book(market, fill, order)
+        events.append(fill)
+
+    def _impact(self, market: Market, quantity: Decimal) -> Decimal:
+        """Square-root law (Almgren et al. 2005; Tóth et al. 2011), as a fraction of the price.
+
+        Sigma is Parkinson's estimate from the mean range of closed candles. A market that reports no volume counts as
+        if the order were as large as the volume.
+        """
+        if not self._costs.impact:
+            return ZERO
+        share = float(quantity) / market.mean_volume if market.mean_volume > 0 else 1.0
+        sigma = market.mean_range / _PARKINSON
+        return decimal(round(self._costs.impact * sigma * math.sqrt(share), 12))
+
+    def _funding(
+        self, market: Market, after_ms: int, until_ms: int, mark: float, quantity: Decimal | None = None
+    ) -> list[ExchangeEvent]:
+        """Charge the funding times in (after_ms, until_ms]. Longs pay a positive rate, shorts receive it."""
+        held = market.position.quantity if quantity is None else quantity
+        interval = self._costs.funding_interval_ms
+        first = (after_ms // interval + 1) * interval
+        if not held or not after_ms:
+            return []
+        events: list[ExchangeEvent] = []
+        for time_ms in range(first, until_ms + 1, interval):
+            amount = held * decimal(mark) * self._costs.funding_rate
+            self._account.cash -= amount
+            events.append(FundingPaid(symbol=market.instrument.symbol, time_ms=time_ms, amount=amount))
+        return events
+
+
+def _passed(order: SubmitOrder, open_: float) -> bool:
+    """Whether the open is beyond the order's limit, on the side that is better for us."""
+    assert order.limit_price is not None
+    limit = float(order.limit_price)
+    return open_ < limit if order.side is Side.BUY else open_ > limit
+
+
+def _rejected(command: Command, reason: str) -> OrderRejected:
+    return OrderRejected(order_id=command.order_id, symbol=command.symbol, time_ms=command.time_ms, reason=reason)
+
+
+def _cancelled(order: SubmitOrder, time_ms: int, reason: str) -> OrderCancelled:
+    return OrderCancelled(order_id=order.order_id, symbol=order.symbol, time_ms=time_ms, reason=reason)

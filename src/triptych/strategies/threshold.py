@@ -1,0 +1,99 @@
+"""The strategy of thresholds: enter when the model is sure enough, leave when it no longer is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from triptych import domain
+from triptych.domain import Prediction, Signal
+from triptych.strategies.base import AbstractStrategy
+
+
+class Config(domain.Config):
+    """From class probabilities to a position. Leaving takes less than entering asks for: that is the hysteresis."""
+
+    score: Literal["probability", "edge"] = Field(
+        default="probability",
+        description=(
+            "What is held against the thresholds: the probability of a direction, or the edge, that is its probability "
+            "less that of the opposite direction."
+        ),
+    )
+    enter: float = Field(
+        default=0.45, ge=0, le=1, description="A position is opened when the score of its direction is at least this."
+    )
+    exit: float = Field(
+        default=0.35, ge=-1, le=1, description="A position is kept while the score of its direction is at least this."
+    )
+    margin: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Least lead of a direction's probability over the opposite one to enter it.",
+    )
+    allow_long: bool = Field(default=True, description="Whether to buy.")
+    allow_short: bool = Field(default=True, description="Whether to sell short.")
+    on_hold: Literal["keep", "flat"] = Field(
+        default="keep",
+        description="What to do with a position when `hold` is the likeliest class: let the thresholds decide, or leave.",
+    )
+
+    @model_validator(mode="after")
+    def _exit_is_not_above_enter(self) -> Config:
+        if self.exit > self.enter:
+            raise ValueError(f"exit ({self.exit}) must not be above enter ({self.enter})")
+        return self
+
+
+class ThresholdStrategy(AbstractStrategy):
+    """Fully long, fully short or flat, by thresholds with hysteresis.
+
+    With s, h, b the probabilities of sell, hold and buy, the score of long is b (mode `probability`) or b - s (mode `edge`); that
+    of short is s or s - b. In this order:
+
+    1. A probability that is not a number: flat.
+    2. A direction may be entered when it is allowed, its score is at least `enter`, and its probability leads the
+       opposite one by at least `margin`. If both may be entered the higher score wins; at equal scores neither.
+    3. If a direction may be entered, it is the target: from flat, from the opposite side (the position is turned), or
+       because it is held already.
+    4. A position that is not confirmed so is kept while its direction is allowed, its score is at least `exit`, and, with
+       `on_hold = "flat"`, h is not above both s and b. Otherwise it is left.
+    5. Otherwise flat.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._edge = config.score == "edge"
+
+    def decide(self, prediction: Prediction, current_target: float) -> Signal:  # noqa: D102 - see AbstractStrategy
+        target, reason = self._target(prediction, current_target)
+        return Signal(symbol=prediction.symbol, time_ms=prediction.time_ms, target=target, reason=reason)
+
+    def _target(self, prediction: Prediction, current: float) -> tuple[float, str]:
+        if not prediction.is_usable:
+            return 0.0, "flat: the prediction is not a number"
+        config = self.config
+        sell, hold, buy = prediction.probability_sell, prediction.probability_hold, prediction.probability_buy
+        long, short = (buy - sell, sell - buy) if self._edge else (buy, sell)
+        may_long = config.allow_long and long >= config.enter and buy - sell >= config.margin
+        may_short = config.allow_short and short >= config.enter and sell - buy >= config.margin
+        if may_long and may_short:
+            may_long, may_short = long > short, short > long
+        if may_long:
+            return 1.0, f"long: buy {config.score} {long:.3f} >= enter {config.enter:g}"
+        if may_short:
+            return -1.0, f"short: sell {config.score} {short:.3f} >= enter {config.enter:g}"
+        if current == 0:
+            return 0.0, f"flat: buy {config.score} {long:.3f}, sell {config.score} {short:.3f}: none may be entered"
+        name, score, allowed = (
+            ("long", long, config.allow_long) if current > 0 else ("short", short, config.allow_short)
+        )
+        if not allowed:
+            return 0.0, f"leave {name}: this direction is not allowed"
+        if score < config.exit:
+            return 0.0, f"leave {name}: {config.score} {score:.3f} < exit {config.exit:g}"
+        if config.on_hold == "flat" and hold > buy and hold > sell:
+            return 0.0, f"leave {name}: hold {hold:.3f} is the likeliest class"
+        return (1.0 if current > 0 else -1.0), f"keep {name}: {config.score} {score:.3f} >= exit {config.exit:g}"

@@ -1,0 +1,322 @@
+"""The engine: one loop for backtest, paper and live. Candles and events in, commands out; no clock, chance or I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.domain import (
+    CancelOrder,
+    Candle,
+    Command,
+    ExchangeEvent,
+    FillReason,
+    FundingPaid,
+    Instrument,
+    OrderDenied,
+    OrderFilled,
+    OrderType,
+    Prediction,
+    SubmitOrder,
+)
+from triptych.domain.errors import OrderError
+from triptych.inference.base import AbstractPredictor
+from triptych.strategies.base import AbstractStrategy
+from triptych.trading import execution as execution_
+from triptych.trading import risk as risk_
+from triptych.trading import sizing as sizing_
+from triptych.trading.desk import Desk, DeskState
+from triptych.trading.order_id import OrderIds
+from triptych.trading.portfolio import Portfolio, PortfolioState
+from triptych.trading.volatility import ReturnVolatility, average_true_range
+from triptych.trading.window import CandleWindow
+
+
+class Decision(NamedTuple):
+    """What was decided at the close of one candle, and why. One is handed to the observer per candle with a full window.
+
+    `target` is the strategy's (0 where a limit overrules it), `exposure` what sizing made of it.
+    """
+
+    symbol: str
+    time_ms: int
+    prediction: Prediction | None
+    target: float
+    exposure: float
+    reason: str
+
+
+Observer = Callable[[Decision | OrderDenied], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineState:
+    """All the engine remembers but the candles, which come back from history. Only plain values: it can be journalled."""
+
+    portfolio: PortfolioState
+    risk: risk_.RiskState
+    desks: tuple[DeskState, ...]
+
+
+class Engine:
+    """Decides on closed candles.
+
+    One candle's life: `observe` adds it to its instrument's window and marks the position at its close; `decide` asks the predictor (once the window is
+    full), the strategy, sizing, execution and risk, and returns the commands. Candles that close at the same time belong in one
+    call: all are observed before the first decision is taken. Events of the venue come in through `on_event`, before the candle
+    at whose close they are known.
+
+    Rules:
+
+    - The aim is a state, not an act: every decision compares the wanted exposure with the position the fills made. What a
+      venue rejected, cancelled or filled in part is asked for again at the next close, under a new id.
+    - While an order is under way in an instrument, no other is sent there. An entry limit order that has not filled by the next close is
+      cancelled.
+    - After a stop, target or liquidation the strategy's target counts as 0.
+    - Order ids depend on strategy name, symbol, close time and leg only: the same candles give the same ids.
+
+    After a restart: build the engine anew, `observe` as many past candles as `history` says, `restore` the last state, then feed the events since.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        instruments: Sequence[Instrument],
+        predictor: AbstractPredictor,
+        strategy: AbstractStrategy,
+        initial_capital: Decimal,
+        sizing: sizing_.Config | None = None,
+        execution: execution_.Config | None = None,
+        risk: risk_.Config | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        """Build an engine.
+
+        Args:
+            name: of the strategy; order ids are derived from it.
+            instruments: what is traded; the capital is split over all of them.
+            predictor: asked at each close with the instrument's last `predictor.length` candles.
+            strategy: turns predictions into targets.
+            initial_capital: quote currency.
+            sizing, execution, risk: settings; None takes the defaults.
+            observer: receives every `Decision` and every `OrderDenied`.
+
+        Raises OrderError when there is no instrument or a symbol occurs twice.
+        """
+        if not instruments or len({i.symbol for i in instruments}) != len(instruments):
+            raise OrderError("An engine needs at least one instrument, and each symbol only once.")
+        self._predictor = predictor
+        self._strategy = strategy
+        self._observer = observer
+        self._sizer = sizing_.Sizer(sizing or sizing_.Config(), len(instruments))
+        self._risk = risk_.RiskManager(risk or risk_.Config(), float(initial_capital))
+        self._execution = execution or execution_.Config()
+        self._volatility = ReturnVolatility((sizing or sizing_.Config()).half_life)
+        self.portfolio = Portfolio(initial_capital)
+        self._desks: dict[str, Desk] = {}
+        for instrument in instruments:
+            executor = execution_.Executor(self._execution, instrument, OrderIds(name, instrument.symbol))
+            self._desks[instrument.symbol] = Desk(
+                instrument=instrument, window=CandleWindow(self.history), executor=executor
+            )
+
+    @property
+    def history(self) -> int:
+        """Candles of the past that a decision may look at: observe at least as many before the first decision."""
+        needs = [self._predictor.length]
+        if self._sizer.needs_volatility:
+            needs.append(self._volatility.n_returns + 1)
+        if self._execution.protection_unit == "atr":
+            needs.append(self._execution.atr_length + 1)
+        return max(needs)
+
+    def window(self, symbol: str) -> NDArray[np.float64] | None:
+        """The window the predictor is asked with, shape (length, 5), read-only; None while it is not full."""
+        window, length = self._desks[symbol].window, self._predictor.length
+        return window.last(length) if len(window) >= length else None
+
+    def observe(self, candles: Sequence[Candle]) -> None:
+        """Take closed candles into the windows and value the positions at their closes, without deciding."""
+        for candle in candles:
+            self._desks[candle.symbol].append(candle)
+            self.portfolio.mark(candle.symbol, candle.close)
+
+    def on_candle(self, candle: Candle) -> list[Command]:
+        """Observe one closed candle and decide on it."""
+        return self.on_candles((candle,))
+
+    def on_candles(self, candles: Sequence[Candle]) -> list[Command]:
+        """Observe candles that closed at the same time, then decide on each. Returns the commands in sending order."""
+        self.observe(candles)
+        return self.decide(candles)
+
+    def decide(
+        self, candles: Sequence[Candle], predictions: Mapping[str, Prediction | None] | None = None
+    ) -> list[Command]:
+        """Decide on candles that were just observed.
+
+        `predictions` are predictions by symbol that were made elsewhere from `window`, under a deadline say; a symbol that has
+        none there counts as without a prediction. Without `predictions` the predictor is asked.
+        """
+        commands: list[Command] = []
+        equity = self.portfolio.equity()
+        halt = self._risk.on_equity(candles[0].close_time_ms, equity)
+        for candle in candles:
+            desk = self._desks[candle.symbol]
+            length = self._predictor.length
+            if len(desk.window) < length:
+                continue
+            if predictions is None:
+                prediction: Prediction | None = self._predictor.predict(
+                    candle.symbol, desk.window.last(length), desk.last_close_ms
+                )
+            else:
+                prediction = predictions.get(candle.symbol)
+            self._decide(desk, candle.close, equity, prediction, halt, commands)
+        return commands
+
+    def _decide(
+        self,
+        desk: Desk,
+        price: float,
+        equity: float,
+        prediction: Prediction | None,
+        halt: str,
+        commands: list[Command],
+    ) -> None:
+        target, reason = self._target(desk, prediction, halt)
+        desk.target = target
+        exposure = self._exposure(desk, target)
+        symbol = desk.instrument.symbol
+        if desk.orders:
+            reason += self._attend_orders(desk, commands)
+        else:
+            current = self.portfolio.quantity(symbol) * price / equity if equity > 0 else 0.0
+            if not desk.executor.is_settled(exposure, current) or (equity <= 0 and self.portfolio.quantity(symbol)):
+                reason += self._trade(desk, exposure, equity, price, reason, commands)
+        if self._observer is not None:
+            self._observer(Decision(symbol, desk.last_close_ms, prediction, target, exposure, reason))
+
+    def _target(self, desk: Desk, prediction: Prediction | None, halt: str) -> tuple[float, str]:
+        """The strategy's target and its reason, overruled where a limit or a missing prediction demands it."""
+        if prediction is None or not prediction.is_usable:
+            target = desk.target if self._execution.without_prediction == "hold" else 0.0
+            reason = f"{self._execution.without_prediction}: no usable prediction"
+        else:
+            signal = self._strategy.decide(prediction, desk.target)
+            target, reason = signal.target, signal.reason
+            if not -1.0 <= target <= 1.0:
+                target, reason = 0.0, f"flat: the strategy's target {target} is not between -1 and 1"
+        if halt:
+            return 0.0, f"flat: {halt}"
+        if desk.barred:
+            if target * desk.barred > 0:
+                return 0.0, f"flat: waits for a new signal after a protective exit ({reason})"
+            desk.barred = 0
+        return target, reason
+
+    def _exposure(self, desk: Desk, target: float) -> float:
+        if target == 0.0 or not self._sizer.needs_volatility:
+            return self._sizer.exposure(target)
+        n = self._volatility.n_returns + 1
+        if len(desk.window) < n:
+            return 0.0
+        return self._sizer.exposure(target, self._volatility(desk.window.last(n), desk.window.last_times(n)))
+
+    def _attend_orders(self, desk: Desk, commands: list[Command]) -> str:
+        """Cancel entry limit orders that have waited a candle; wait for everything else."""
+        for order, _ in desk.orders.values():
+            if order.type is OrderType.LIMIT:
+                commands.append(CancelOrder(order_id=order.order_id, symbol=order.symbol, time_ms=desk.last_close_ms))
+        return f"; waits for {', '.join(desk.orders)}"
+
+    def _trade(
+        self, desk: Desk, exposure: float, equity: float, price: float, reason: str, commands: list[Command]
+    ) -> str:
+        """Plan, review and send the orders of one decision. Returns what the decision's reason has to add."""
+        symbol = desk.instrument.symbol
+        others = 0.0
+        if exposure and equity > 0:
+            others = self._others(symbol) / equity
+            exposure = self._sizer.cut_to_room(exposure, others)
+        true_range = 0.0
+        if desk.executor.needs_average_true_range and exposure:
+            n = self._execution.atr_length + 1
+            if len(desk.window) < n:
+                return "; no order: the average true range is not known yet"
+            true_range = average_true_range(desk.window.last(n))
+        held = self.portfolio.position(symbol).quantity
+        orders, note = desk.executor.plan(
+            quantity=held,
+            exposure=exposure,
+            equity=equity,
+            price=price,
+            average_true_range=true_range,
+            time_ms=desk.last_close_ms,
+            reason=reason,
+        )
+        notes = [f"; {note}"] if note else []
+        for order in orders:
+            held += order.side.sign * order.quantity
+            after = abs(float(held)) * price / equity if equity > 0 else 0.0
+            denial = self._risk.review(order, exposure_after=after, gross_after=others + after)
+            if denial is None:
+                desk.orders[order.order_id] = (order, order.quantity)
+                commands.append(order)
+            else:
+                notes.append(f"; order denied: {denial.reason}")
+                if self._observer is not None:
+                    self._observer(denial)
+        return "".join(notes)
+
+    def _others(self, symbol: str) -> float:
+        """Sum of the absolute notionals of the other instruments once their orders under way are filled."""
+        total = 0.0
+        for other, desk in self._desks.items():
+            quantity = self.portfolio.position(other).quantity
+            if other != symbol and (quantity or desk.orders):
+                total += abs(float(quantity + desk.under_way())) * self.portfolio.last_mark(other)
+        return total
+
+    def on_event(self, event: ExchangeEvent) -> None:
+        """Take in what the venue says. Repeated fills and messages about finished orders change nothing."""
+        desk = self._desks[event.symbol]
+        if isinstance(event, OrderFilled):
+            held = self.portfolio.position(event.symbol).quantity
+            if not self.portfolio.apply(event):
+                return
+            if event.reason is FillReason.ORDER:
+                desk.filled(event.order_id, event.quantity)
+            else:
+                desk.target = 0.0
+                if self._execution.after_exit == "new_signal":
+                    desk.barred = 1 if held > 0 else -1
+        elif isinstance(event, FundingPaid):
+            self.portfolio.apply(event)
+        else:
+            desk.orders.pop(event.order_id, None)
+
+    def orders_under_way(self) -> tuple[SubmitOrder, ...]:
+        """Orders that were sent and have not come to an end."""
+        return tuple(order for desk in self._desks.values() for order, _ in desk.orders.values())
+
+    def state(self) -> EngineState:
+        """All there is to remember, for the journal."""
+        return EngineState(
+            portfolio=self.portfolio.state(),
+            risk=self._risk.state(),
+            desks=tuple(desk.state() for desk in self._desks.values()),
+        )
+
+    def restore(self, state: EngineState) -> None:
+        """Become the engine that `state` was taken from. The candles must have been observed before."""
+        self.portfolio.restore(state.portfolio)
+        self._risk.restore(state.risk)
+        for desk in state.desks:
+            self._desks[desk.symbol].restore(desk)

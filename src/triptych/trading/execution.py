@@ -1,0 +1,204 @@
+"""Execution: from a wanted exposure to the orders that lead there, with the stops that protect them."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from triptych import domain
+from triptych.domain import Instrument, OrderType, Side, SubmitOrder
+from triptych.trading.order_id import OrderIds
+
+ZERO = Decimal(0)
+
+
+class Config(domain.Config):
+    """How exposures become orders."""
+
+    entry: Literal["market", "limit"] = Field(
+        default="market",
+        description="Order type of entries. A limit order lives for one candle. Exits are market orders.",
+    )
+    limit_offset_bp: float = Field(
+        default=0.0, ge=0, le=1000, description="Entry limit: distance from the close to the better side, basis points."
+    )
+    minimum_trade: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description=(
+            "A position on the right side is only adjusted when its exposure differs from the wanted one by at least this "
+            "fraction of the equity: against churning. Closing and turning are never held back."
+        ),
+    )
+    protection_unit: Literal["percent", "atr"] = Field(
+        default="percent",
+        description=(
+            "Unit of stop_loss and take_profit: percent of the price, or multiples of the average true range of the last "
+            "`atr_length` closed candles. Both are measured from the close on which the entry is decided."
+        ),
+    )
+    stop_loss: float | None = Field(
+        default=None,
+        gt=0,
+        description="Distance of the stop in protection units; it travels in the entry order. None = no stop.",
+    )
+    take_profit: float | None = Field(
+        default=None,
+        gt=0,
+        description="Distance of the target in protection units; it travels in the entry order. None = no target.",
+    )
+    atr_length: int = Field(default=14, ge=1, le=500, description="Candles in the average true range.")
+    after_exit: Literal["new_signal", "at_once"] = Field(
+        default="new_signal",
+        description=(
+            "After a stop, a target or a liquidation the same side is entered again only once the strategy has wanted "
+            "something else in between (new_signal), or as soon as it wants it (at_once)."
+        ),
+    )
+    without_prediction: Literal["flat", "hold"] = Field(
+        default="flat",
+        description="What to do when a model gives no usable prediction: close the position, or hold on to it.",
+    )
+
+    @model_validator(mode="after")
+    def _stop_is_within_the_price(self) -> Config:
+        if self.protection_unit == "percent" and self.stop_loss is not None and self.stop_loss >= 100:
+            raise ValueError(f"a stop_loss of {self.stop_loss:g} percent lies at or below a price of zero")
+        return self
+
+
+class Executor:
+    """Plans the orders of one instrument. Pure: all it knows of the account comes in through the arguments."""
+
+    def __init__(self, config: Config, instrument: Instrument, ids: OrderIds) -> None:
+        self._config = config
+        self._instrument = instrument
+        self._ids = ids
+        self._band = config.minimum_trade
+        protects = config.stop_loss is not None or config.take_profit is not None
+        self.needs_average_true_range = protects and config.protection_unit == "atr"
+
+    def is_settled(self, exposure: float, current: float) -> bool:
+        """Whether the current exposure may stay as it is: flat as wanted, or on the wanted side within the band."""
+        if exposure == 0.0 or current == 0.0:
+            return exposure == current
+        return exposure * current > 0 and abs(exposure - current) < self._band
+
+    def plan(
+        self,
+        *,
+        quantity: Decimal,
+        exposure: float,
+        equity: float,
+        price: float,
+        average_true_range: float,
+        time_ms: int,
+        reason: str,
+    ) -> tuple[list[SubmitOrder], str]:
+        """The orders from a held quantity to a wanted exposure.
+
+        A position that is closed or turned is closed by a reduce-only order; turning sends the new position's order
+        right after it. An order that adds carries no stop or target of its own: those of the entry stay.
+
+        Args:
+            quantity: signed quantity held.
+            exposure: wanted signed notional / equity.
+            equity, price, average_true_range: quote currency, at the close of the candle.
+            time_ms: that close.
+            reason: goes into the orders.
+
+        Returns:
+            At most one closing and one opening order, in this order; and a note why something was left out, or "".
+        """
+        size = abs(exposure) * equity / price if equity > 0 else 0.0
+        wanted = self._instrument.round_quantity(size)
+        if exposure < 0:
+            wanted = -wanted
+        side = Side.BUY if exposure > 0 else Side.SELL
+        orders: list[SubmitOrder] = []
+        if quantity * wanted > 0:
+            change = abs(wanted) - abs(quantity)
+            if change <= 0:
+                return (self._closing(quantity, -change, time_ms, reason) if change else []), ""
+            opening, protected = change, False
+        else:
+            if quantity:
+                orders = self._closing(quantity, abs(quantity), time_ms, reason)
+            opening, protected = abs(wanted), True
+        too_small = self._too_small(opening, price) if exposure else ""
+        if opening and not too_small:
+            orders.append(self._opening(side, opening, price, average_true_range, time_ms, reason, protected))
+        return orders, too_small
+
+    def _closing(self, held: Decimal, quantity: Decimal, time_ms: int, reason: str) -> list[SubmitOrder]:
+        order = SubmitOrder(
+            order_id=self._ids.make(time_ms, "close"),
+            symbol=self._instrument.symbol,
+            side=Side.SELL if held > 0 else Side.BUY,
+            quantity=quantity,
+            time_ms=time_ms,
+            reduce_only=True,
+            reason=reason,
+        )
+        return [order]
+
+    def _opening(
+        self,
+        side: Side,
+        quantity: Decimal,
+        price: float,
+        average_true_range: float,
+        time_ms: int,
+        reason: str,
+        protected: bool,
+    ) -> SubmitOrder:
+        limit = self._limit_price(side, price) if self._config.entry == "limit" else None
+        base = price if limit is None else float(limit)
+        return SubmitOrder(
+            order_id=self._ids.make(time_ms, "open"),
+            symbol=self._instrument.symbol,
+            side=side,
+            quantity=quantity,
+            time_ms=time_ms,
+            type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+            limit_price=limit,
+            stop_loss=self._level(self._config.stop_loss, -side.sign, base, average_true_range) if protected else None,
+            take_profit=self._level(self._config.take_profit, side.sign, base, average_true_range)
+            if protected
+            else None,
+            reason=reason,
+        )
+
+    def _limit_price(self, side: Side, price: float) -> Decimal:
+        step = self._instrument.price_step
+        aim = Decimal(repr(price * (1 - side.sign * self._config.limit_offset_bp / 10_000)))
+        steps = (aim / step).to_integral_value(ROUND_FLOOR if side is Side.BUY else ROUND_CEILING)
+        return max(steps, Decimal(1)) * step
+
+    def _level(self, distance: float | None, sign: int, price: float, average_true_range: float) -> Decimal | None:
+        """The price `distance` units above (sign 1) or below (-1), at least one step from the price and above zero."""
+        if distance is None:
+            return None
+        unit = average_true_range if self._config.protection_unit == "atr" else price / 100
+        step = self._instrument.price_step
+        base = Decimal(repr(price))
+        rounded = self._instrument.round_price(price + sign * distance * unit)
+        if sign > 0:
+            nearest = (base / step).to_integral_value(ROUND_FLOOR) * step + step
+            return max(rounded, nearest)
+        nearest = (base / step).to_integral_value(ROUND_CEILING) * step - step
+        return max(min(rounded, nearest), step)
+
+    def _too_small(self, quantity: Decimal, price: float) -> str:
+        rules = self._instrument
+        if quantity <= 0 or quantity < rules.minimum_quantity:
+            return (
+                f"no order: quantity {quantity} is below the minimum {max(rules.minimum_quantity, rules.quantity_step)}"
+            )
+        notional = quantity * Decimal(repr(price))
+        if notional < rules.minimum_notional:
+            return f"no order: notional {notional} is below the minimum {rules.minimum_notional}"
+        return ""

@@ -1,0 +1,180 @@
+"""Risk stands before execution: it accepts an order, or answers `OrderDenied` with a reason."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from triptych import domain
+from triptych.domain import OrderDenied, SubmitOrder
+
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+_TOLERANCE = 1e-9
+
+
+class Config(domain.Config):
+    """Limits that every opening order is held against. Orders that reduce a position are always allowed."""
+
+    max_leverage: float = Field(
+        default=1.0,
+        gt=0,
+        le=125,
+        description="Largest sum of absolute notionals, as a multiple of the equity, an order may lead to.",
+    )
+    max_exposure: float = Field(
+        default=1.0,
+        gt=0,
+        le=125,
+        description="Largest absolute notional of one instrument, as a multiple of the equity.",
+    )
+    max_daily_loss: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description=(
+            "Loss since the start of the UTC day, as a fraction of the equity then, at which everything is closed until "
+            "the next UTC day. None = no limit."
+        ),
+    )
+    max_drawdown: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Fall of the equity from its highest close, as a fraction, at which everything is closed. None = no limit.",
+    )
+    cool_down_hours: float | None = Field(
+        default=None,
+        gt=0,
+        description="Hours after which trading resumes after the drawdown limit, counting from a new peak. None = never.",
+    )
+    max_orders_per_hour: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most opening orders of all instruments together in any 60 minutes. None = no limit.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RiskState:
+    """All that the risk limits remember; equities in quote currency, times in UTC milliseconds."""
+
+    day: int
+    day_start_equity: float
+    last_equity: float
+    peak_equity: float
+    day_halted: bool
+    drawdown_halt_ms: int | None
+    order_times_ms: tuple[int, ...]
+
+
+class RiskManager:
+    """Holds the limits against the equity at every close and against every opening order."""
+
+    def __init__(self, config: Config, initial_capital: float) -> None:
+        self._config = config
+        self._day = -1
+        self._day_start = self._last = self._peak = initial_capital
+        self._day_halted = False
+        self._drawdown_halt_ms: int | None = None
+        self._order_times: deque[int] = deque()
+        self._watches = config.max_daily_loss is not None or config.max_drawdown is not None
+        self._halt_reason = ""
+
+    def on_equity(self, time_ms: int, equity: float) -> str:
+        """Take note of the equity at the close of a candle.
+
+        Returns the reason why everything must be closed now, empty when nothing forbids trading. The candle that closes
+        at midnight UTC belongs to the day that ends there.
+        """
+        if not self._watches:
+            return ""
+        config = self._config
+        day = (time_ms - 1) // DAY_MS
+        if day != self._day:
+            self._day, self._day_start, self._day_halted = day, self._last, False
+        self._last = equity
+        if config.max_drawdown is not None:
+            self._watch_drawdown(time_ms, equity, config.max_drawdown)
+        if config.max_daily_loss is not None and equity <= self._day_start * (1 - config.max_daily_loss):
+            self._day_halted = True
+        self._halt_reason = self._reason()
+        return self._halt_reason
+
+    def _watch_drawdown(self, time_ms: int, equity: float, limit: float) -> None:
+        cool_down = self._config.cool_down_hours
+        if self._drawdown_halt_ms is not None:
+            if cool_down is None or time_ms < self._drawdown_halt_ms + cool_down * HOUR_MS:
+                return
+            self._drawdown_halt_ms, self._peak = None, equity
+        self._peak = max(self._peak, equity)
+        if equity <= self._peak * (1 - limit):
+            self._drawdown_halt_ms = time_ms
+
+    def _reason(self) -> str:
+        if self._drawdown_halt_ms is not None:
+            end = (
+                "until the end"
+                if self._config.cool_down_hours is None
+                else f"for {self._config.cool_down_hours:g} hours"
+            )
+            return f"halted {end}: the drawdown limit of {self._config.max_drawdown:.1%} was reached"
+        if self._day_halted:
+            return (
+                f"halted until the next UTC day: the daily loss limit of {self._config.max_daily_loss:.1%} was reached"
+            )
+        return ""
+
+    def review(self, order: SubmitOrder, *, exposure_after: float, gross_after: float) -> OrderDenied | None:
+        """None to accept the order, else the denial.
+
+        Args:
+            order: what is proposed.
+            exposure_after: absolute notional of the instrument / equity once the order is filled at the mark.
+            gross_after: the same, summed over all instruments.
+        """
+        if order.reduce_only:
+            return None
+        reason = self._halt_reason or self._over_limit(exposure_after, gross_after) or self._too_many(order.time_ms)
+        if reason:
+            return OrderDenied(order_id=order.order_id, symbol=order.symbol, time_ms=order.time_ms, reason=reason)
+        if self._config.max_orders_per_hour is not None:
+            self._order_times.append(order.time_ms)
+        return None
+
+    def _over_limit(self, exposure: float, gross: float) -> str:
+        if exposure > self._config.max_exposure * (1 + _TOLERANCE):
+            return f"exposure {exposure:.2f} is above max_exposure {self._config.max_exposure:g}"
+        if gross > self._config.max_leverage * (1 + _TOLERANCE):
+            return f"leverage {gross:.2f} is above max_leverage {self._config.max_leverage:g}"
+        return ""
+
+    def _too_many(self, time_ms: int) -> str:
+        limit = self._config.max_orders_per_hour
+        if limit is None:
+            return ""
+        while self._order_times and self._order_times[0] <= time_ms - HOUR_MS:
+            self._order_times.popleft()
+        return f"{limit} opening orders in the last hour" if len(self._order_times) >= limit else ""
+
+    def state(self) -> RiskState:
+        """All there is to remember, for the journal."""
+        return RiskState(
+            day=self._day,
+            day_start_equity=self._day_start,
+            last_equity=self._last,
+            peak_equity=self._peak,
+            day_halted=self._day_halted,
+            drawdown_halt_ms=self._drawdown_halt_ms,
+            order_times_ms=tuple(self._order_times),
+        )
+
+    def restore(self, state: RiskState) -> None:
+        """Become the manager that `state` was taken from."""
+        self._day, self._day_start, self._last = state.day, state.day_start_equity, state.last_equity
+        self._peak, self._day_halted = state.peak_equity, state.day_halted
+        self._drawdown_halt_ms = state.drawdown_halt_ms
+        self._order_times = deque(state.order_times_ms)
+        self._halt_reason = self._reason()

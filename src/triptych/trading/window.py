@@ -1,0 +1,55 @@
+"""The last candles of one instrument, always as one contiguous array."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.domain import CANDLE_FIELDS, Candle
+
+
+class CandleWindow:
+    """Keeps the last `capacity` closed candles.
+
+    Candles are written into an array several times as long; when it is full, the newest are moved to its front. So
+    the last n candles are a slice at any time, and nothing is copied candle by candle.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = max(capacity, 1)
+        self._values = np.empty((max(8 * self._capacity, 64), len(CANDLE_FIELDS)))
+        self._read_only = self._values.view()
+        self._read_only.flags.writeable = False
+        self._times = np.empty(len(self._values), dtype=np.int64)
+        self._end = 0
+
+    def append(self, candle: Candle) -> None:
+        """Add the next closed candle."""
+        end = self._end
+        if end == len(self._values):
+            end = self._capacity - 1
+            self._values[:end] = self._values[len(self._values) - end :].copy()
+            self._times[:end] = self._times[len(self._times) - end :].copy()
+        self._values[end] = (candle.open, candle.high, candle.low, candle.close, candle.volume)
+        self._times[end] = candle.close_time_ms
+        self._end = end + 1
+
+    def __len__(self) -> int:
+        """Candles that can be asked for: at most the capacity."""
+        return min(self._end, self._capacity)
+
+    def last(self, n: int) -> NDArray[np.float64]:
+        """The last n candles, float64 of shape (n, 5), oldest first.
+
+        A read-only view: valid until the next `append`, so whoever keeps it must copy it. Raises IndexError when
+        there are fewer.
+        """
+        if n > len(self):
+            raise IndexError(f"The window holds {len(self)} candles, {n} were asked for.")
+        return self._read_only[self._end - n : self._end]
+
+    def last_times(self, n: int) -> NDArray[np.int64]:
+        """Close times of the last n candles, UTC milliseconds, shape (n,); the same rules as `last`."""
+        if n > len(self):
+            raise IndexError(f"The window holds {len(self)} candles, {n} were asked for.")
+        return self._times[self._end - n : self._end].copy()
