@@ -58,30 +58,40 @@ def moving_average(x_BT: Tensor, period: int) -> Tensor:
     return F.avg_pool1d(x_BT[:, None], kernel_size=period, stride=1)[:, 0]
 
 
-def row_edges(height: int, like: Tensor) -> Tensor:
-    """Upper edges of `height` rows of pixels, shape (height, 1), in the dtype and on the device of `like`."""
-    return torch.arange(height, dtype=like.dtype, device=like.device)[:, None]
+def row_centres(height: int, like: Tensor) -> Tensor:
+    """Middles of `height` rows of pixels, shape (height, 1), in the dtype and on the device of `like`."""
+    return torch.arange(height, dtype=like.dtype, device=like.device)[:, None] + 0.5
 
 
-def coverage(top_BW: Tensor, bottom_BW: Tensor, edges_H1: Tensor) -> Tensor:
-    """Share of every pixel that vertical strokes cover, one stroke a column.
+def coverage(middle_BW: Tensor, half_BW: Tensor, rows_H1: Tensor, strength: float = 1.0) -> Tensor:
+    """Share of every pixel that vertical strokes of at least one pixel cover, one stroke a column.
+
+    A pixel whose middle lies d from the middle of a stroke of half length h >= 1/2 is covered by h + 1/2 - |d|, cut to
+    0 .. 1. Working in place keeps this at one image written and four passes over it in cache.
 
     Args:
-        top_BW, bottom_BW: ends of the strokes in pixels from the top, shape (batch, columns), top above bottom.
-        edges_H1: upper edges of the rows, from `row_edges`.
+        middle_BW: middles of the strokes in pixels from the top, shape (batch, columns).
+        half_BW: half their lengths, shape (batch, columns); -1/2 leaves a column empty.
+        rows_H1: middles of the rows, from `row_centres`.
+        strength: what a covered pixel is worth, above 0 up to 1.
 
     Returns:
-        Tensor of shape (batch, height, columns), values in [0, 1].
+        Tensor of shape (batch, height, columns), values in [0, strength].
     """
-    covered = torch.minimum(bottom_BW[:, None], edges_H1 + 1.0)
-    return covered.sub_(torch.maximum(top_BW[:, None], edges_H1)).clamp_(min=0.0)
+    distance = (rows_H1 * strength - middle_BW[:, None] * strength).abs_()
+    return distance.neg_().add_((half_BW[:, None] + 0.5) * strength).clamp_(0.0, strength)
 
 
-def at_least_one_pixel(top: Tensor, bottom: Tensor, height: int) -> tuple[Tensor, Tensor]:
-    """Strokes widened about their middle to one pixel, kept inside rows 0 .. height."""
+def bars(size_BW: Tensor, height: int) -> Tensor:
+    """Share of every pixel that bars cover which rise `size` pixels from the foot of an area of `height` rows."""
+    rows_below = height - 1.0 - torch.arange(height, dtype=size_BW.dtype, device=size_BW.device)[:, None]
+    return (size_BW[:, None] - rows_below).clamp_(0.0, 1.0)
+
+
+def stroke(top: Tensor, bottom: Tensor, height: int) -> tuple[Tensor, Tensor]:
+    """Middle and half length of strokes, widened to one pixel where they are shorter, kept inside rows 0 .. height."""
     half = ((bottom - top) / 2).clamp(min=0.5)
-    middle = torch.minimum(torch.maximum((top + bottom) / 2, half), height - half)
-    return middle - half, middle + half
+    return torch.minimum(torch.maximum((top + bottom) / 2, half), height - half), half
 
 
 class Line(nn.Module):
@@ -109,18 +119,21 @@ class Line(nn.Module):
         self.register_buffer("drawn", (edges[1:] > start) & (edges[:-1] <= end), persistent=False)
 
     def forward(self, rows_BT: Tensor) -> tuple[Tensor, Tensor]:
-        """Upper and lower ends of the stroke of every column, for `coverage`.
+        """Where the pen is highest and lowest in every column.
 
         Args:
-            rows_BT: upper edge of the pen at every candle, in pixels from the top, shape (batch, points).
+            rows_BT: where it is at every candle, in pixels from the top, shape (batch, points).
 
         Returns:
-            Two tensors of shape (batch, width); in columns without the line both are 0.
+            Two tensors of shape (batch, width); `drawn` tells in which columns there is a line.
         """
         share = self.get_buffer("share").to(rows_BT.dtype)
         before = rows_BT.index_select(1, self.get_buffer("left"))
         after = rows_BT.index_select(1, self.get_buffer("right"))
         at_edges = before + (after - before) * share
         entering, leaving = at_edges[:, :-1], at_edges[:, 1:]
-        drawn = self.get_buffer("drawn").to(rows_BT.dtype)
-        return torch.minimum(entering, leaving) * drawn, (torch.maximum(entering, leaving) + 1.0) * drawn
+        return torch.minimum(entering, leaving), torch.maximum(entering, leaving)
+
+    def only_drawn(self, half_BW: Tensor) -> Tensor:
+        """`half` with columns that the line does not reach left empty, as `coverage` wants it."""
+        return torch.where(self.get_buffer("drawn"), half_BW, torch.full_like(half_BW, -0.5))

@@ -85,15 +85,13 @@ class GramianAngularField(AbstractEncoding):
             if self.width < self.length:
                 x_BCT = self._aggregate(x_BCT)
             cos_BCS, sin_BCS = cosine_and_sine(x_BCT)
-            if self.kind == "summation":
-                left, right = [cos_BCS, -sin_BCS], [cos_BCS, sin_BCS]
-            else:
-                left, right = [sin_BCS, -cos_BCS], [cos_BCS, sin_BCS]
+            first, second = (cos_BCS, -sin_BCS) if self.kind == "summation" else (sin_BCS, -cos_BCS)
+            left, right = [first, second], [cos_BCS, sin_BCS]
             if not self.signed:
-                half = torch.full_like(cos_BCS, 0.5)
-                left = [0.5 * left[0], 0.5 * left[1], half]
-                right = [*right, torch.ones_like(cos_BCS)]
-            return torch.matmul(torch.stack(left, dim=-1), torch.stack(right, dim=-2))
+                one = torch.ones_like(cos_BCS)
+                left, right = [0.5 * first, 0.5 * second, 0.5 * one], [*right, one]
+            # Stacked along the slow axis: rows are copied whole, and the product takes the transposed view as it is.
+            return torch.matmul(torch.stack(left, dim=-2).transpose(-1, -2), torch.stack(right, dim=-2))
 
     def _aggregate(self, x_BCT: Tensor) -> Tensor:
         # Scaled before it is averaged: sums of raw prices would cost the digits in which candles differ.

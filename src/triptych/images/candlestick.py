@@ -15,16 +15,18 @@ import torch
 from pydantic import Field, StringConstraints
 from torch import Tensor, nn
 
+from triptych.domain import CLOSE, OPEN
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.images._geometry import (
     Areas,
     Line,
-    at_least_one_pixel,
+    bars,
     coverage,
     moving_average,
     positions,
-    row_edges,
+    row_centres,
+    stroke,
     volumes,
 )
 from triptych.images._window import check_length, check_window
@@ -125,14 +127,12 @@ class CandlestickChart(AbstractEncoding):
         self.black_background = config.background_color == "#000000"
         self.periods = config.moving_averages
         columns = Columns.share(length, config.width)
-        # Bodies and wicks are drawn once a candle, side by side: columns 0 .. length - 1 hold the body alone,
-        # length .. 2 length - 1 the body with its wick. Every column of the image is a copy of one of them.
-        self.register_buffer("source", columns.candle + length * columns.wick, persistent=False)
         self.register_buffer("candle", columns.candle, persistent=False)
         self.register_buffer("body", columns.body, persistent=False)
+        self.register_buffer("wick", columns.wick, persistent=False)
         colors = (config.background_color, config.up_color, config.down_color)
         self.register_buffer("colors", torch.stack([_rgb(color) for color in colors]), persistent=False)
-        self.lines = nn.ModuleList([Line(columns.centres[period - 1 :], config.width) for period in self.periods])
+        self.lines = nn.ModuleList(Line(columns.centres[period - 1 :], config.width) for period in self.periods)
         palette = config.moving_average_colors
         drawn = [_rgb(palette[i % len(palette)]) for i in range(len(self.periods))]
         self.register_buffer("line_colors", torch.stack(drawn) if drawn else torch.zeros(0, 3), persistent=False)
@@ -141,39 +141,43 @@ class CandlestickChart(AbstractEncoding):
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length)
         y_BT4 = (1.0 - positions(window_BTF)) * self.areas.price
-        open_BT, high_BT, low_BT, close_BT = y_BT4.unbind(dim=-1)
-        edges = row_edges(self.height, window_BTF)
-        source = self.get_buffer("source").expand(window_BTF.shape[0], self.height, self.width)
-        ink_BHW = self._ink(open_BT, high_BT, low_BT, close_BT, volumes(window_BTF), edges).gather(-1, source)
-        color_B3W = self._color(open_BT - close_BT)
+        ink_BHW = self._ink(y_BT4, volumes(window_BTF))
+        color_B3W = self._color(y_BT4[..., OPEN] - y_BT4[..., CLOSE])
         if self.black_background:
             image = ink_BHW[:, None] * color_B3W[:, :, None]
         else:
             background = self.get_buffer("colors")[0].to(window_BTF.dtype)[:, None, None]
             image = torch.addcmul(background, ink_BHW[:, None], color_B3W[:, :, None])
+        rows = row_centres(self.height, window_BTF)
         for period, line, color in zip(self.periods, self.lines, self.get_buffer("line_colors"), strict=True):
-            rows = (moving_average(close_BT, period) - 0.5).clamp(0.0, self.areas.price - 1.0)
-            top, bottom = line(rows)
-            line_BHW = coverage(top, bottom, edges)
+            assert isinstance(line, Line)
+            highest, lowest = line(moving_average(y_BT4[..., CLOSE], period))
+            middle, half = stroke(highest - 0.5, lowest + 0.5, self.areas.price)
+            line_BHW = coverage(middle, line.only_drawn(half), rows)
             image = torch.lerp(image, color.to(window_BTF.dtype)[:, None, None], line_BHW[:, None])
         return image
 
-    def _ink(
-        self, open_BT: Tensor, high_BT: Tensor, low_BT: Tensor, close_BT: Tensor, volume_BT: Tensor, edges: Tensor
-    ) -> Tensor:
-        """Strength of the candles' colour, shape (batch, height, 2 * length): bodies alone, then with wicks."""
-        price_edges = edges[: self.areas.price]
-        top, bottom = at_least_one_pixel(
-            torch.minimum(open_BT, close_BT), torch.maximum(open_BT, close_BT), self.areas.price
+    def _ink(self, y_BT4: Tensor, volume_BT: Tensor) -> Tensor:
+        """Strength of the candle's colour in every pixel, shape (batch, height, width)."""
+        rows = row_centres(self.areas.price, y_BT4)
+        open_BT, high_BT, low_BT, close_BT = y_BT4.unbind(dim=-1)
+        body = stroke(torch.minimum(open_BT, close_BT), torch.maximum(open_BT, close_BT), self.areas.price)
+        wick = stroke(high_BT, low_BT, self.areas.price)
+        ink = torch.maximum(
+            coverage(*self._columns(*body, "body"), rows),
+            coverage(*self._columns(*wick, "wick"), rows, self.wick_intensity),
         )
-        body = coverage(top, bottom, price_edges)
-        wick = coverage(high_BT, low_BT, price_edges) * self.wick_intensity
-        ink = torch.cat([body, torch.maximum(body, wick)], dim=-1)
         if not self.areas.volume:
             return ink
-        floor = torch.full_like(volume_BT, self.areas.volume)
-        bars = coverage((1.0 - volume_BT) * self.areas.volume, floor, edges[: self.areas.volume])
-        return torch.cat([ink, torch.zeros_like(ink[:, :1]), torch.cat([bars, bars], dim=-1)], dim=1)
+        size_BW = volume_BT.index_select(1, self.get_buffer("candle")) * self.areas.volume
+        return torch.cat([ink, torch.zeros_like(ink[:, :1]), bars(size_BW, self.areas.volume)], dim=1)
+
+    def _columns(self, middle_BT: Tensor, half_BT: Tensor, where: str) -> tuple[Tensor, Tensor]:
+        """Strokes of the candles as strokes of the columns; columns that do not show them stay empty."""
+        candle = self.get_buffer("candle")
+        half_BW = half_BT.index_select(1, candle)
+        shown = torch.where(self.get_buffer(where), half_BW, torch.full_like(half_BW, -0.5))
+        return middle_BT.index_select(1, candle), shown
 
     def _color(self, rise_BT: Tensor) -> Tensor:
         """Colour of every column less the background, shape (batch, 3, width); 0 in the gaps. `rise` in pixels."""

@@ -20,7 +20,7 @@ from pydantic import Field
 from torch import Tensor
 
 from triptych.domain import Config as BaseConfig
-from triptych.images._geometry import Areas, Line, coverage, positions, row_edges, volumes
+from triptych.images._geometry import Areas, Line, bars, coverage, positions, row_centres, volumes
 from triptych.images._window import check_length, check_window
 from triptych.images.base import AbstractEncoding
 
@@ -63,27 +63,32 @@ class JiangKellyXiuChart(AbstractEncoding):
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length)
-        edges = row_edges(self.height, window_BTF)
-        # The pen is one pixel high: its upper edge moves between the first and the last row of the price area.
-        rows_BT4 = (1.0 - positions(window_BTF)) * (self.areas.price - 1)
-        open_BT, high_BT, low_BT, close_BT = rows_BT4.unbind(dim=-1)
-        top = self._snap(torch.stack([open_BT, high_BT, close_BT], dim=-1).flatten(1))
-        bottom = self._snap(torch.stack([open_BT, low_BT, close_BT], dim=-1).flatten(1)) + 1.0
-        image = coverage(top, bottom, edges[: self.areas.price])
+        rows = row_centres(self.areas.price, window_BTF)
+        # The upper edge of the pen, one pixel high, moves between the first and the last row of the price area.
+        pen_BT4 = (1.0 - positions(window_BTF)) * (self.areas.price - 1)
+        open_BT, high_BT, low_BT, close_BT = pen_BT4.unbind(dim=-1)
+        highest = torch.stack([open_BT, high_BT, close_BT], dim=-1).flatten(1)
+        lowest = torch.stack([open_BT, low_BT, close_BT], dim=-1).flatten(1)
+        image = coverage(*self._pen(highest, lowest), rows)
         if self.line is not None:
             counts = torch.arange(1, self.length + 1, dtype=window_BTF.dtype, device=window_BTF.device)
-            entering, leaving = self.line(torch.cumsum(close_BT, dim=1) / counts)
-            image = torch.maximum(image, coverage(self._snap(entering), self._snap(leaving), edges[: self.areas.price]))
+            highest, lowest = self.line(torch.cumsum(close_BT, dim=1) / counts)
+            middle, half = self._pen(highest, lowest)
+            image = torch.maximum(image, coverage(middle, self.line.only_drawn(half), rows))
         if self.areas.volume:
-            image = torch.cat([image, torch.zeros_like(image[:, :1]), self._volume(window_BTF, edges)], dim=1)
+            image = torch.cat([image, torch.zeros_like(image[:, :1]), self._volume(window_BTF)], dim=1)
         return image[:, None]
 
-    def _volume(self, window_BTF: Tensor, edges: Tensor) -> Tensor:
-        """Volume bars, shape (batch, rows of the volume area, width)."""
-        height = self.areas.volume
-        bar_BT = volumes(window_BTF) * height
-        top = height - self._snap(torch.stack([torch.zeros_like(bar_BT), bar_BT, torch.zeros_like(bar_BT)], dim=-1))
-        return coverage(top.flatten(1), torch.full_like(top, height).flatten(1), edges[:height])
+    def _pen(self, highest: Tensor, lowest: Tensor) -> tuple[Tensor, Tensor]:
+        """Middle and half length of the strokes of a pen that moves between two rows."""
+        top, bottom = self._snap(highest), self._snap(lowest) + 1.0
+        return (top + bottom) / 2, (bottom - top) / 2
+
+    def _volume(self, window_BTF: Tensor) -> Tensor:
+        """Volume bars in the middle columns, shape (batch, rows of the volume area, width)."""
+        size_BT = self._snap(volumes(window_BTF) * self.areas.volume)
+        empty = torch.zeros_like(size_BT)
+        return bars(torch.stack([empty, size_BT, empty], dim=-1).flatten(1), self.areas.volume)
 
     def _snap(self, row: Tensor) -> Tensor:
         """The nearest whole row, or the row itself when edges may be grey."""
