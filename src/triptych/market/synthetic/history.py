@@ -14,7 +14,9 @@ from triptych.market.synthetic.names import Profile
 from triptych.market.synthetic.pressure import Pressure
 from triptych.market.synthetic.streams import normals, stream
 
-_FEWEST_STEPS, _MOST_STEPS = 1_000.0, 1e13  # of price: below, rounding would be seen; above, floats lose the last step
+# A price has at least so many steps (room for the book), and at least so many in a typical candle's volatility:
+# rounding makes returns bounce, and a bounce can be predicted. Above the most, floats lose the last step.
+_FEWEST_STEPS, _FEWEST_STEPS_OF_VOLATILITY, _MOST_STEPS = 500.0, 5.0, 1e13
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,8 +89,8 @@ def draw_history(parts: Parts, seed: int, signal: float, profile: Profile, marke
         parts.intrabar, seed, symbol,
         gradual=gradual, jump=jump, volatility=sigma, lean=parts.pressure.wick_bias * visible,
     )  # fmt: skip
-    prices = _on_the_grid(profile, log_return, extremes)
     typical = volatility.typical_volatility(parts.volatility, market.timeframe)
+    prices = _on_the_grid(profile, log_return, extremes, typical)
     turnover = volume.draw_turnover(
         parts.volume, seed, symbol,
         relative_range=(extremes.high - extremes.low) / typical,
@@ -109,12 +111,15 @@ def draw_history(parts: Parts, seed: int, signal: float, profile: Profile, marke
     )  # fmt: skip
 
 
-def _on_the_grid(profile: Profile, log_return: NDArray[np.float64], extremes: intrabar.Extremes) -> NDArray[np.float64]:
+def _on_the_grid(
+    profile: Profile, log_return: NDArray[np.float64], extremes: intrabar.Extremes, typical: float
+) -> NDArray[np.float64]:
     """Open, high, low and close on the grid, shape (n_candles, 4). A candle opens where the one before it closed."""
     scale = 10.0**profile.price_decimals
     log_close = np.log(profile.first_price * scale) + np.cumsum(log_return)
     log_open = log_close - log_return
-    outside = np.flatnonzero((log_close < np.log(_FEWEST_STEPS)) | (log_close > np.log(_MOST_STEPS)))
+    fewest = max(_FEWEST_STEPS, _FEWEST_STEPS_OF_VOLATILITY / typical)
+    outside = np.flatnonzero((log_close < np.log(fewest)) | (log_close > np.log(_MOST_STEPS)))
     if outside.size:
         raise DataError(
             f"{profile.instrument.symbol}: the synthetic price leaves its grid at candle {int(outside[0])}.",

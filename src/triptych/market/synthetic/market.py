@@ -95,8 +95,8 @@ class Config(BaseConfig):
 class SyntheticMarket:
     """An invented market and the truth behind it.
 
-    The truth (`regimes`, `pressure`, `acting_pressure`, `volatility`, `n_jumps`) is for tests and studies only: it holds
-    what no trader could know. Nothing that decides or trains may read it.
+    The truth (`regimes`, `pressure`, `acting_pressure`, `volatility`, `n_jumps`) is for tests and studies only: it
+    holds what no trader could know. Nothing that decides or trains may read it.
 
     Attributes:
         config: what it was made from.

@@ -41,12 +41,12 @@ class Profile:
 
 
 def profile(symbol: str) -> Profile:
-    """The profile of `symbol`: prices from 0.3 to 30,000 with 100,000 to a million price steps in the first price."""
+    """The profile of `symbol`: prices from 0.3 to 30,000 with one to ten million price steps in the first price."""
     price_draw, volatility_draw, coupling_draw, turnover_draw = uniforms(stream(0, "profile", symbol), 4).tolist()
     exponent = -0.5 + 5.0 * price_draw
     magnitude = math.floor(exponent)
     first_price = round(10.0**exponent, 2 - magnitude)
-    price_decimals = 5 - magnitude
+    price_decimals = 6 - magnitude
     quantity_decimals = max(0, magnitude + 1)
     quantity_step = Decimal(1).scaleb(-quantity_decimals)
     return Profile(
