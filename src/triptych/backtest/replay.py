@@ -56,10 +56,10 @@ def run_backtest(
 ) -> BacktestResult:
     """Trade a strategy on history.
 
-    Every candle first meets the orders that wait at the venue, then the engine; all instruments whose candles close at the
-    same time are filled before the first of them is decided on. Decisions are taken at closes in [start_ms, end_ms); the tape
-    ends with the candle that closes at end_ms, where open positions are valued at the close. Windows, volatilities and ranges may
-    look at candles before start_ms.
+    Every candle first meets the orders that wait at the venue, then the engine; all instruments whose candles close at
+    the same time are filled before the first of them is decided on. Decisions are taken at closes in [start_ms,
+    end_ms); the tape ends with the candle that closes at end_ms, where open positions are valued at the close. Windows,
+    volatilities and ranges may look at candles before start_ms.
 
     Args:
         series: one per instrument, of one timeframe.
@@ -141,7 +141,7 @@ def _period(series: Sequence[CandleSeries], length: int, start_ms: int | None, e
 
 
 class _BuyAndHold:
-    """The benchmark: equal shares of the capital buy each instrument at its first decision, by the same venue and costs."""
+    """The benchmark: equal shares of the capital buy each instrument at its first close, on the same venue."""
 
     def __init__(self, series: Sequence[CandleSeries], costs: costs_.Config, capital: Decimal) -> None:
         self._venue = SimulatedExchange([one.instrument for one in series], costs, capital)
@@ -160,9 +160,12 @@ class _BuyAndHold:
                 quantity = instrument.round_quantity(self._share / Decimal(repr(candle.close)))
                 self._venue.submit(
                     SubmitOrder(
-                        order_id=f"hold-{candle.symbol}", symbol=candle.symbol, side=Side.BUY, quantity=quantity,
+                        order_id=f"hold-{candle.symbol}",
+                        symbol=candle.symbol,
+                        side=Side.BUY,
+                        quantity=quantity,
                         time_ms=candle.close_time_ms,
-                    )  # fmt: skip
+                    )
                 )
 
 
@@ -170,10 +173,12 @@ class _Log:
     """Collects what happens, and makes the frames of the result."""
 
     def __init__(self, series: Sequence[CandleSeries]) -> None:
-        self._equity: list[tuple[float, ...]] = []
-        self._times: list[int] = []
+        # Columns, not rows: plain numbers cost the garbage collector nothing.
+        self._equity: dict[str, list[Any]] = {name: [] for name in EQUITY_SCHEMA}
+        self._decisions: dict[str, list[Any]] = {name: [] for name in DECISION_SCHEMA}
+        self._equity_columns = tuple(self._equity.values())
+        self._decision_columns = tuple(self._decisions.values())
         self._fills: list[OrderFilled] = []
-        self._decisions: list[Decision] = []
         self._trades = TradeBook({one.symbol: one.open_time_ms for one in series})
         self._costs = (0.0, 0.0, 0.0, 0.0)
         self._stale = False
@@ -181,7 +186,15 @@ class _Log:
     def on_record(self, record: Decision | OrderDenied) -> None:
         """Keep decisions; a denial is told in the reason of its decision already."""
         if isinstance(record, Decision):
-            self._decisions.append(record)
+            prediction = record.prediction
+            times, symbols, sell, hold, buy, targets, reasons = self._decision_columns
+            times.append(record.time_ms)
+            symbols.append(record.symbol)
+            sell.append(None if prediction is None else prediction.probability_sell)
+            hold.append(None if prediction is None else prediction.probability_hold)
+            buy.append(None if prediction is None else prediction.probability_buy)
+            targets.append(record.target)
+            reasons.append(record.reason)
 
     def on_event(self, event: ExchangeEvent) -> None:
         """Keep fills and funding; add a rejection to the reason of the decision that led to it."""
@@ -192,12 +205,9 @@ class _Log:
         elif isinstance(event, FundingPaid):
             self._trades.on_funding(event)
         elif isinstance(event, OrderRejected):
-            for i in range(len(self._decisions) - 1, -1, -1):
-                decision = self._decisions[i]
-                if decision.symbol == event.symbol:
-                    reason = f"{decision.reason}; order rejected: {event.reason}"
-                    self._decisions[i] = decision._replace(reason=reason)
-                    return
+            symbols = self._decisions["symbol"]
+            last = next(i for i in reversed(range(len(symbols))) if symbols[i] == event.symbol)
+            self._decisions["reason"][last] += f"; order rejected: {event.reason}"
 
     def on_close(self, time_ms: int, portfolio: Portfolio, benchmark: float) -> None:
         """Keep one row of the equity curve."""
@@ -209,23 +219,25 @@ class _Log:
             self._stale = False
         equity = portfolio.equity()
         exposure = portfolio.notional() / equity if equity > 0 else 0.0
-        self._times.append(time_ms)
-        self._equity.append((equity, exposure, benchmark, *self._costs))
+        row = (time_ms, equity, exposure, benchmark, *self._costs)
+        for column, value in zip(self._equity_columns, row, strict=True):
+            column.append(value)
 
     def result(self, portfolio: Portfolio, initial_capital: float, per_year: float) -> BacktestResult:
         """Close the books."""
         marks = {symbol: portfolio.last_mark(symbol) for symbol in {fill.symbol for fill in self._fills}}
-        columns = list(zip(*self._equity, strict=True))
-        names = list(EQUITY_SCHEMA)[1:]
-        equity: dict[str, Any] = {"time": self._times, **dict(zip(names, columns, strict=True))}
         return BacktestResult(
-            equity=pl.DataFrame(equity, schema=EQUITY_SCHEMA),
-            trades=self._trades.finish(marks, self._times[-1]),
+            equity=_frame(self._equity, EQUITY_SCHEMA),
+            trades=self._trades.finish(marks, self._equity["time"][-1]),
             fills=_fill_frame(self._fills),
-            decisions=_decision_frame(self._decisions),
+            decisions=_frame(self._decisions, DECISION_SCHEMA),
             initial_capital=initial_capital,
             candles_per_year=per_year,
         )
+
+
+def _frame(columns: dict[str, list[Any]], schema: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame(columns, schema=schema)
 
 
 def _fill_frame(fills: list[OrderFilled]) -> pl.DataFrame:
@@ -239,18 +251,4 @@ def _fill_frame(fills: list[OrderFilled]) -> pl.DataFrame:
         "fee": [float(fill.fee) for fill in fills],
         "reason": [str(fill.reason) for fill in fills],
     }
-    return pl.DataFrame(columns, schema=FILL_SCHEMA)
-
-
-def _decision_frame(decisions: list[Decision]) -> pl.DataFrame:
-    predictions = [decision.prediction for decision in decisions]
-    columns: dict[str, list[Any]] = {
-        "time": [decision.time_ms for decision in decisions],
-        "symbol": [decision.symbol for decision in decisions],
-        "probability_sell": [None if p is None else p.probability_sell for p in predictions],
-        "probability_hold": [None if p is None else p.probability_hold for p in predictions],
-        "probability_buy": [None if p is None else p.probability_buy for p in predictions],
-        "target": [decision.target for decision in decisions],
-        "reason": [decision.reason for decision in decisions],
-    }
-    return pl.DataFrame(columns, schema=DECISION_SCHEMA)
+    return _frame(columns, FILL_SCHEMA)

@@ -16,12 +16,13 @@ WEEK_MS = 7 * 86_400_000
 def check_tape(series: Sequence[CandleSeries]) -> None:
     """Refuse instruments that cannot be replayed together.
 
-    Raises NotEnoughData without any candle; DataError when a symbol occurs twice, timeframes differ, or a candle of one instrument
-    opens inside a candle of another: their orders and closes would not be in time order.
+    Raises NotEnoughData without any candle; DataError when a symbol occurs twice, timeframes differ, or a candle of one
+    instrument opens inside a candle of another: their orders and closes would not be in time order.
     """
     if not series or not all(len(one) for one in series):
         raise NotEnoughData(
-            "There is nothing to replay: no instrument, or one without candles.", remedy="Bring candles for each instrument."
+            "There is nothing to replay: no instrument, or one without candles.",
+            remedy="Bring candles for each instrument.",
         )
     symbols = [one.symbol for one in series]
     if len(set(symbols)) != len(symbols):
@@ -45,7 +46,9 @@ def check_tape(series: Sequence[CandleSeries]) -> None:
             )
 
 
-def batches(series: Sequence[CandleSeries], first_ms: int, last_ms: int, lead: int) -> Iterator[tuple[int, list[Candle]]]:
+def batches(
+    series: Sequence[CandleSeries], first_ms: int, last_ms: int, lead: int
+) -> Iterator[tuple[int, list[Candle]]]:
     """Batches of candles that close at the same time, in time order.
 
     Args:
@@ -99,8 +102,8 @@ def _candles(series: CandleSeries, start: int, stop: int) -> Iterator[Candle]:
 def candles_per_year(open_times_ms: NDArray[np.int64], timeframe: Timeframe) -> float:
     """How many candles a year really holds, sessions, weekends and holidays taken as they are.
 
-    The number of steps divided by the time they span. A history of less than a week says nothing about its calendar and counts as an
-    always-open market, which is also the upper limit.
+    The number of steps divided by the time they span. A history of less than a week says nothing about its calendar and
+    counts as an always-open market, which is also the upper limit.
     """
     always_open = timeframe.candles_per_year()
     if len(open_times_ms) < 2:

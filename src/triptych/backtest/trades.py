@@ -108,4 +108,5 @@ class TradeBook:
         for symbol, lot in list(self._lots.items()):
             self._close(symbol, lot.quantity, Decimal(repr(marks[symbol])), ZERO, time_ms, "end")
         columns = {name: [row[name] for row in self._rows] for name in TRADE_SCHEMA}
-        return pl.DataFrame(columns, schema=TRADE_SCHEMA)
+        schema: dict[str, Any] = TRADE_SCHEMA
+        return pl.DataFrame(columns, schema=schema)

@@ -46,9 +46,7 @@ class RecordedPredictor(AbstractPredictor):
                 recorded.add(one.symbol, closes[batch], predictor.probabilities(one.windows(batch, predictor.length)))
         return recorded
 
-    def add(
-        self, symbol: str, close_times_ms: NDArray[np.int64], probabilities: NDArray[np.floating]
-    ) -> None:
+    def add(self, symbol: str, close_times_ms: NDArray[np.int64], probabilities: NDArray[np.floating]) -> None:
         """Record predictions: close times of shape (n,), probabilities of shape (n, 3): sell, hold, buy."""
         self._record.setdefault(symbol, {}).update(zip(close_times_ms.tolist(), probabilities.tolist(), strict=True))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -37,7 +38,10 @@ class Config(domain.Config):
     allow_short: bool = Field(default=True, description="Whether to sell short.")
     on_hold: Literal["keep", "flat"] = Field(
         default="keep",
-        description="What to do with a position when `hold` is the likeliest class: let the thresholds decide, or leave.",
+        description=(
+            "What to do with a position when `hold` is the likeliest class: let the thresholds decide (keep), or leave "
+            "(flat)."
+        ),
     )
 
     @model_validator(mode="after")
@@ -50,16 +54,16 @@ class Config(domain.Config):
 class ThresholdStrategy(AbstractStrategy):
     """Fully long, fully short or flat, by thresholds with hysteresis.
 
-    With s, h, b the probabilities of sell, hold and buy, the score of long is b (mode `probability`) or b - s (mode `edge`); that
-    of short is s or s - b. In this order:
+    With s, h, b the probabilities of sell, hold and buy, the score of long is b (score `probability`) or b - s (score
+    `edge`); that of short is s or s - b. In this order:
 
     1. A probability that is not a number: flat.
     2. A direction may be entered when it is allowed, its score is at least `enter`, and its probability leads the
        opposite one by at least `margin`. If both may be entered the higher score wins; at equal scores neither.
     3. If a direction may be entered, it is the target: from flat, from the opposite side (the position is turned), or
        because it is held already.
-    4. A position that is not confirmed so is kept while its direction is allowed, its score is at least `exit`, and, with
-       `on_hold = "flat"`, h is not above both s and b. Otherwise it is left.
+    4. A position that is not confirmed so is kept while its direction is allowed, its score is at least `exit`, and,
+       with `on_hold = "flat"`, h is not above both s and b. Otherwise it is left.
     5. Otherwise flat.
     """
 
@@ -67,15 +71,15 @@ class ThresholdStrategy(AbstractStrategy):
         self.config = config
         self._edge = config.score == "edge"
 
-    def decide(self, prediction: Prediction, current_target: float) -> Signal:  # noqa: D102 - see AbstractStrategy
+    def decide(self, prediction: Prediction, current_target: float) -> Signal:
         target, reason = self._target(prediction, current_target)
         return Signal(symbol=prediction.symbol, time_ms=prediction.time_ms, target=target, reason=reason)
 
     def _target(self, prediction: Prediction, current: float) -> tuple[float, str]:
-        if not prediction.is_usable:
-            return 0.0, "flat: the prediction is not a number"
         config = self.config
         sell, hold, buy = prediction.probability_sell, prediction.probability_hold, prediction.probability_buy
+        if not math.isfinite(sell + hold + buy):
+            return 0.0, "flat: the prediction is not a number"
         long, short = (buy - sell, sell - buy) if self._edge else (buy, sell)
         may_long = config.allow_long and long >= config.enter and buy - sell >= config.margin
         may_short = config.allow_short and short >= config.enter and sell - buy >= config.margin

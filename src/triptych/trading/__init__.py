@@ -1,1 +1,6 @@
-"""TBD"""
+"""Trading: engine, sizing, portfolio, risk and execution. One loop for backtest, paper and live."""
+
+from triptych.trading.engine import Decision, Engine, EngineState, Observer
+from triptych.trading.portfolio import Portfolio
+
+__all__ = ["Decision", "Engine", "EngineState", "Observer", "Portfolio"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -38,7 +39,7 @@ from triptych.trading.window import CandleWindow
 
 
 class Decision(NamedTuple):
-    """What was decided at the close of one candle, and why. One is handed to the observer per candle with a full window.
+    """What was decided at the close of one candle, and why: one for every candle whose window is full.
 
     `target` is the strategy's (0 where a limit overrules it), `exposure` what sizing made of it.
     """
@@ -56,7 +57,7 @@ Observer = Callable[[Decision | OrderDenied], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EngineState:
-    """All the engine remembers but the candles, which come back from history. Only plain values: it can be journalled."""
+    """All the engine remembers but the candles, which come back from history. Plain values, fit for a journal."""
 
     portfolio: PortfolioState
     risk: risk_.RiskState
@@ -66,21 +67,22 @@ class EngineState:
 class Engine:
     """Decides on closed candles.
 
-    One candle's life: `observe` adds it to its instrument's window and marks the position at its close; `decide` asks the predictor (once the window is
-    full), the strategy, sizing, execution and risk, and returns the commands. Candles that close at the same time belong in one
-    call: all are observed before the first decision is taken. Events of the venue come in through `on_event`, before the candle
-    at whose close they are known.
+    One candle's life: `observe` adds it to its instrument's window and marks the position at its close; `decide` asks
+    the predictor (once the window is full), the strategy, sizing, execution and risk, and returns the commands. Candles
+    that close at the same time belong in one call: all are observed before the first decision is taken. Events of the
+    venue come in through `on_event`, before the candle at whose close they are known.
 
     Rules:
 
-    - The aim is a state, not an act: every decision compares the wanted exposure with the position the fills made. What a
-      venue rejected, cancelled or filled in part is asked for again at the next close, under a new id.
-    - While an order is under way in an instrument, no other is sent there. An entry limit order that has not filled by the next close is
-      cancelled.
+    - The aim is a state, not an act: every decision compares the wanted exposure with the position the fills made.
+      What a venue rejected, cancelled or filled in part is asked for again at the next close, under a new id.
+    - While an order is under way in an instrument, no other is sent there. An entry limit order that has not filled by
+      the next close is cancelled.
     - After a stop, target or liquidation the strategy's target counts as 0.
     - Order ids depend on strategy name, symbol, close time and leg only: the same candles give the same ids.
 
-    After a restart: build the engine anew, `observe` as many past candles as `history` says, `restore` the last state, then feed the events since.
+    After a restart: build the engine anew, `observe` as many past candles as `history` says, `restore` the last state,
+    then feed the events since.
     """
 
     def __init__(
@@ -161,8 +163,8 @@ class Engine:
     ) -> list[Command]:
         """Decide on candles that were just observed.
 
-        `predictions` are predictions by symbol that were made elsewhere from `window`, under a deadline say; a symbol that has
-        none there counts as without a prediction. Without `predictions` the predictor is asked.
+        `predictions` are predictions by symbol that were made elsewhere from `window`, under a deadline say; a symbol
+        that has none there counts as without a prediction. Without `predictions` the predictor is asked.
         """
         commands: list[Command] = []
         equity = self.portfolio.equity()
@@ -205,7 +207,9 @@ class Engine:
 
     def _target(self, desk: Desk, prediction: Prediction | None, halt: str) -> tuple[float, str]:
         """The strategy's target and its reason, overruled where a limit or a missing prediction demands it."""
-        if prediction is None or not prediction.is_usable:
+        if prediction is None or not math.isfinite(
+            prediction.probability_sell + prediction.probability_hold + prediction.probability_buy
+        ):
             target = desk.target if self._execution.without_prediction == "hold" else 0.0
             reason = f"{self._execution.without_prediction}: no usable prediction"
         else:

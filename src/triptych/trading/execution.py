@@ -29,15 +29,15 @@ class Config(domain.Config):
         ge=0,
         le=1,
         description=(
-            "A position on the right side is only adjusted when its exposure differs from the wanted one by at least this "
-            "fraction of the equity: against churning. Closing and turning are never held back."
+            "A position on the right side is only adjusted when its exposure differs from the wanted one by at least "
+            "this fraction of the equity: against churning. Closing and turning are never held back."
         ),
     )
     protection_unit: Literal["percent", "atr"] = Field(
         default="percent",
         description=(
-            "Unit of stop_loss and take_profit: percent of the price, or multiples of the average true range of the last "
-            "`atr_length` closed candles. Both are measured from the close on which the entry is decided."
+            "Unit of stop_loss and take_profit: percent of the price, or multiples of the average true range of the "
+            "last `atr_length` closed candles. Both are measured from the close on which the entry is decided."
         ),
     )
     stop_loss: float | None = Field(

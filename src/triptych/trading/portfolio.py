@@ -30,8 +30,8 @@ class Portfolio:
     """Money and positions of one account.
 
     Two ledgers are kept, which must agree: cash, changed by every payment, with equity = cash + sum of quantity * mark;
-    and profit, with equity = initial capital + realised + unrealised - fees - funding. Amounts are Decimal; `equity` and `exposure`,
-    asked at every candle, are float64.
+    and profit, with equity = initial capital + realised + unrealised - fees - funding. Amounts are Decimal; `equity`
+    and `notional`, asked at every candle, are float64.
 
     Attributes:
         realised: profit of what was closed, before fees.

@@ -35,20 +35,20 @@ class Config(domain.Config):
         gt=0,
         lt=1,
         description=(
-            "Loss since the start of the UTC day, as a fraction of the equity then, at which everything is closed until "
-            "the next UTC day. None = no limit."
+            "Loss since the start of the UTC day, as a fraction of the equity then, at which everything is closed "
+            "until the next UTC day. None = no limit."
         ),
     )
     max_drawdown: float | None = Field(
         default=None,
         gt=0,
         lt=1,
-        description="Fall of the equity from its highest close, as a fraction, at which everything is closed. None = no limit.",
+        description="Fall of the equity from its peak, as a fraction, at which everything is closed. None = no limit.",
     )
     cool_down_hours: float | None = Field(
         default=None,
         gt=0,
-        description="Hours after which trading resumes after the drawdown limit, counting from a new peak. None = never.",
+        description="Hours after the drawdown limit at which trading resumes, with a new peak. None = never.",
     )
     max_orders_per_hour: int | None = Field(
         default=None,

@@ -24,8 +24,8 @@ class Config(domain.Config):
         gt=0,
         le=125,
         description=(
-            "Method fixed: exposure of all instruments together at full targets, as a fraction of the equity. The little "
-            "below 1 pays fees and covers a price that moves against us before the order is filled."
+            "Method fixed: exposure of all instruments together at full targets, as a fraction of the equity. The "
+            "little below 1 pays fees and covers a price that moves against us before the order is filled."
         ),
     )
     volatility_target: float = Field(

@@ -9,15 +9,15 @@ from triptych.domain import CLOSE, HIGH, LOW
 
 YEAR_MS = 365.25 * 86_400_000
 HALF_LIVES = 5
-"""Candles older than this many half-lives, 3 % of the weight, are left out: the estimate then depends on a fixed number."""
+"""Older candles, 3 % of the weight, are left out: the estimate then depends on a fixed number of candles."""
 
 
 class ReturnVolatility:
     """Volatility per year of an instrument's log returns, exponentially weighted.
 
     The weighted mean of squared log returns is divided by the equally weighted mean of the time between closes. So
-    nights, weekends and gaps are counted as they are, and nobody has to say how many candles a year holds. The mean return is
-    taken as zero (RiskMetrics Technical Document, 1996, section 5.2).
+    nights, weekends and gaps are counted as they are, and nobody has to say how many candles a year holds. The mean
+    return is taken as zero (RiskMetrics Technical Document, 1996, section 5.2).
     """
 
     def __init__(self, half_life: int) -> None:
@@ -41,8 +41,8 @@ class ReturnVolatility:
 def average_true_range(values: NDArray[np.float64]) -> float:
     """Mean true range of candles 1 .. n of `values`, shape (n + 1, 5), in quote currency.
 
-    The true range is the larger of high and previous close less the smaller of low and previous close. The plain mean is
-    used rather than Wilder's recursion, whose memory never ends.
+    The true range is the larger of high and previous close less the smaller of low and previous close. The plain mean
+    is used rather than Wilder's recursion, whose memory never ends.
     """
     previous = values[:-1, CLOSE]
     high = np.maximum(values[1:, HIGH], previous)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -20,6 +21,7 @@ class Market:
     position: Position
     mark: float = 0.0
     """Last known price: the open while a candle's orders are filled, then its close. 0 before the first candle."""
+    last_open_ms: int = -1
     until_ms: int = 0
     """Close time of the last candle seen."""
     waiting: list[SubmitOrder] = field(default_factory=list)
@@ -27,13 +29,11 @@ class Market:
     stop: float | None = None
     target: float | None = None
     liquidation: float | None = None
+    lowest: float = -math.inf
+    highest: float = math.inf
+    """While all prices lie strictly between these two, neither stop, target nor liquidation is reached."""
     mean_range: float = 0.0
     mean_volume: float = 0.0
-
-    @property
-    def is_idle(self) -> bool:
-        """No order waits and no position is open: a candle changes nothing here."""
-        return not self.waiting and not self.position.quantity
 
     def learn(self, candle: Candle) -> None:
         """Update the running means of the relative range and of the volume with a closed candle (weight 1/20)."""
@@ -114,6 +114,7 @@ class Account:
         if not after:
             market.stop = market.target = market.liquidation = None
             market.protected_by = ""
+            market.lowest, market.highest = -math.inf, math.inf
             return
         if order is not None and fill.reason is FillReason.ORDER and abs(after) > 0 and fill.side.sign * after > 0:
             is_new = before * after <= 0
@@ -127,3 +128,10 @@ class Account:
             after, market.position.entry_price, self.costs.leverage, self.costs.maintenance_margin
         )
         market.liquidation = None if level is None else float(level)
+        adverse = [x for x in (market.stop, market.liquidation) if x is not None]
+        if after > 0:
+            market.lowest = max(adverse, default=-math.inf)
+            market.highest = math.inf if market.target is None else market.target
+        else:
+            market.lowest = -math.inf if market.target is None else market.target
+            market.highest = min(adverse, default=math.inf)

@@ -21,6 +21,7 @@ from triptych.domain import (
     Position,
     Side,
     SubmitOrder,
+    utc,
 )
 from triptych.domain.errors import DataError, OrderError
 from triptych.exchanges.base import AbstractExchange
@@ -47,8 +48,8 @@ class SimulatedExchange(AbstractExchange):
 
     Fills of step 2 carry the candle's open time, those inside it its close time. An order is filled at the earliest by
     the first candle that comes after it. An opening fill is cut down to what the margin affords at its own price; the
-    rest is cancelled. A reduce-only order is cut down to the position. Several candles that cover the same time belong in one
-    call of `on_candles`: then no margin check sees the close of one candle while another still opens.
+    rest is cancelled. A reduce-only order is cut down to the position. Several candles that cover the same time belong
+    in one call of `on_candles`: then no margin check sees the close of one candle while another still opens.
     """
 
     def __init__(self, instruments: Sequence[Instrument], costs: Config, initial_capital: Decimal) -> None:
@@ -57,6 +58,7 @@ class SimulatedExchange(AbstractExchange):
             raise OrderError(f"The initial capital must be above zero, was {initial_capital}.")
         self._costs = CostModel(costs)
         self._account = Account(list(instruments), self._costs, initial_capital)
+        self._has_funding = bool(self._costs.funding_rate)
         self._fills = 0
 
     @property
@@ -99,35 +101,48 @@ class SimulatedExchange(AbstractExchange):
         events: list[ExchangeEvent] = []
         markets = self._account.markets
         busy: list[tuple[Market, Candle]] = []
+        has_funding = self._has_funding
         for candle in candles:
             market = markets[candle.symbol]
-            if candle.open_time_ms < market.until_ms - candle.timeframe.milliseconds + 1:
-                raise DataError(f"{candle.symbol}: candles must come in time order, {candle.open_time_ms} came late.")
-            if not market.is_idle:
+            if candle.open_time_ms <= market.last_open_ms:
+                raise DataError(
+                    f"{candle.symbol}: the candle of {utc(candle.open_time_ms)} UTC is not later than the last one.",
+                    remedy="Feed each closed candle once, in time order.",
+                )
+            if (
+                market.waiting
+                or candle.low <= market.lowest
+                or candle.high >= market.highest
+                or (has_funding and market.position.quantity)
+            ):
                 busy.append((market, candle))
         if busy:
-            for market, candle in busy:
-                if self._costs.funding_rate:
-                    events += self._funding(market, market.until_ms, candle.open_time_ms, market.mark)
-            for candle in candles:
-                markets[candle.symbol].mark = candle.open
-            opened = [self._at_open(market, candle, events) for market, candle in busy]
-            for (market, candle), entered in zip(busy, opened, strict=True):
-                held = market.position.quantity
-                self._inside(market, candle, entered, events)
-                if self._costs.funding_rate:
-                    close = candle.close_time_ms
-                    start = max(candle.open_time_ms, market.until_ms)
-                    events += self._funding(market, start, close - 1, candle.open, held)
-                    events += self._funding(market, close - 1, close, candle.close)
-        learns = self._costs.impact > 0
+            self._happen(candles, busy, events)
         for candle in candles:
             market = markets[candle.symbol]
-            if learns:
+            if self._costs.impact:
                 market.learn(candle)
             market.mark = candle.close
+            market.last_open_ms = candle.open_time_ms
             market.until_ms = candle.close_time_ms
         return events
+
+    def _happen(
+        self, candles: Sequence[Candle], busy: list[tuple[Market, Candle]], events: list[ExchangeEvent]
+    ) -> None:
+        """The four steps, for the markets in which this candle can change something."""
+        for market, candle in busy:
+            self._funding(market, market.until_ms, candle.open_time_ms, market.mark, events)
+        for candle in candles:
+            self._account.markets[candle.symbol].mark = candle.open
+        opened = [self._at_open(market, candle, events) for market, candle in busy]
+        for (market, candle), entered in zip(busy, opened, strict=True):
+            held = market.position.quantity
+            self._inside(market, candle, entered, events)
+            close = candle.close_time_ms
+            start = max(candle.open_time_ms, market.until_ms)
+            self._funding(market, start, close - 1, candle.open, events, held)
+            self._funding(market, close - 1, close, candle.close, events)
 
     def _at_open(self, market: Market, candle: Candle, events: list[ExchangeEvent]) -> bool:
         """Fill what fills at the open. Returns whether a position was opened (from flat or by turning)."""
@@ -148,29 +163,43 @@ class SimulatedExchange(AbstractExchange):
 
     def _inside(self, market: Market, candle: Candle, entered_at_open: bool, events: list[ExchangeEvent]) -> None:
         """Resting orders and protection between open and close."""
-        time_ms = candle.close_time_ms
-        added = self._limits(market, candle, events, closing=False) if market.waiting else False
-        quantity = market.position.quantity
-        if quantity and (market.stop is not None or market.target is not None or market.liquidation is not None):
-            out = protective_exit(
-                is_long=quantity > 0, open_=candle.open, high=candle.high, low=candle.low,
-                stop=market.stop, target=market.target, liquidation=market.liquidation,
-                entered_at_open=entered_at_open, target_counts=not added,
-            )  # fmt: skip
-            if out is not None:
-                side = Side.SELL if quantity > 0 else Side.BUY
-                reference = decimal(out.reference)
-                if out.is_maker:
-                    price = reference
-                else:
-                    impact = self._impact(market, abs(quantity))
-                    price = self._costs.market_price(market.instrument, side, reference, impact)
-                self._fill(
-                    market, None, market.protected_by, side, abs(quantity), price, reference, out.is_maker, time_ms,
-                    events, out.reason,
-                )  # fmt: skip
+        added = bool(market.waiting) and self._limits(market, candle, events, closing=False)
+        self._protect(market, candle, events, entered_at_open=entered_at_open, target_counts=not added)
         if market.waiting:
+            before = market.position.quantity
             self._limits(market, candle, events, closing=True)
+            if before * market.position.quantity < 0:
+                self._protect(market, candle, events, entered_at_open=False, target_counts=False)
+
+    def _protect(
+        self,
+        market: Market,
+        candle: Candle,
+        events: list[ExchangeEvent],
+        *,
+        entered_at_open: bool,
+        target_counts: bool,
+    ) -> None:
+        """Close the position if its stop, its liquidation or its target is reached."""
+        quantity = market.position.quantity
+        if not quantity or (candle.low > market.lowest and candle.high < market.highest):
+            return
+        out = protective_exit(
+            is_long=quantity > 0, open_=candle.open, high=candle.high, low=candle.low,
+            stop=market.stop, target=market.target, liquidation=market.liquidation,
+            entered_at_open=entered_at_open, target_counts=target_counts,
+        )  # fmt: skip
+        if out is None:
+            return
+        side = Side.SELL if quantity > 0 else Side.BUY
+        price = reference = decimal(out.reference)
+        if not out.is_maker:
+            impact = self._impact(market, abs(quantity))
+            price = self._costs.market_price(market.instrument, side, reference, impact)
+        self._fill(
+            market, None, market.protected_by, side, abs(quantity), price, reference, out.is_maker,
+            candle.close_time_ms, events, out.reason,
+        )  # fmt: skip
 
     def _limits(self, market: Market, candle: Candle, events: list[ExchangeEvent], *, closing: bool) -> bool:
         """Fill the resting orders that close the position, or those that do not. Returns whether any was filled."""
@@ -274,20 +303,24 @@ class SimulatedExchange(AbstractExchange):
         return decimal(round(self._costs.impact * sigma * math.sqrt(share), 12))
 
     def _funding(
-        self, market: Market, after_ms: int, until_ms: int, mark: float, quantity: Decimal | None = None
-    ) -> list[ExchangeEvent]:
+        self,
+        market: Market,
+        after_ms: int,
+        until_ms: int,
+        mark: float,
+        events: list[ExchangeEvent],
+        quantity: Decimal | None = None,
+    ) -> None:
         """Charge the funding times in (after_ms, until_ms]. Longs pay a positive rate, shorts receive it."""
         held = market.position.quantity if quantity is None else quantity
+        if not self._has_funding or not held:
+            return
         interval = self._costs.funding_interval_ms
         first = (after_ms // interval + 1) * interval
-        if not held or not after_ms:
-            return []
-        events: list[ExchangeEvent] = []
         for time_ms in range(first, until_ms + 1, interval):
             amount = held * decimal(mark) * self._costs.funding_rate
             self._account.cash -= amount
             events.append(FundingPaid(symbol=market.instrument.symbol, time_ms=time_ms, amount=amount))
-        return events
 
 
 def _passed(order: SubmitOrder, open_: float) -> bool:
