@@ -1,0 +1,122 @@
+"""Confidence intervals that respect overlapping labels: a block bootstrap over time.
+
+Labels that look h candles ahead share h - 1 candles with their neighbours, so neighbouring samples are right or wrong
+together, and drawing samples one by one would promise intervals about sqrt(h) too narrow. Here blocks of consecutive
+decision times are drawn, and every instrument's samples of a time come with it, since instruments move together too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["moving", "stationary"]
+_CELLS = 4_000_000
+"""Samples times resamples worked on at once: some tens of MB."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interval:
+    """A value with its confidence interval; NaN where it is not defined."""
+
+    value: float
+    low: float
+    high: float
+
+
+def label_span(time_ms: NDArray[np.int64], end_ms: NDArray[np.int64]) -> int:
+    """The most decision times one label reaches over: the horizon, counted in distinct times of all samples."""
+    times = np.unique(time_ms)
+    first = np.searchsorted(times, time_ms, side="left")
+    return max(1, int((np.searchsorted(times, end_ms, side="left") - first).max()))
+
+
+def default_block_length(n_times: int, span: int) -> int:
+    """Decision times in a block: four label spans, less on short histories, never under one span.
+
+    With blocks of b times a correlation over h times is seen weakened by 1 - lag / b; at b = 4 h the standard error
+    is then some 4 % too small, at b = h 18 %. The cube root is the usual rate for weak dependence (Künsch 1989;
+    Lahiri 2003).
+    """
+    wanted = max(4 * span, int(np.ceil(n_times ** (1 / 3))))
+    return max(1, min(n_times, max(span, min(wanted, n_times // 10))))
+
+
+def block_counts(
+    n_times: int, block_length: int, resamples: int, random: np.random.Generator, kind: Kind = "moving"
+) -> NDArray[np.float64]:
+    """How often each time was drawn in each resample: float64 of shape (n_times, resamples), columns sum to n_times.
+
+    `moving`: blocks of fixed length on the circle of times (Künsch 1989; circular after Politis & Romano 1992, so
+    that the ends are drawn as often as the middle). `stationary`: lengths are geometric with mean `block_length`
+    (Politis & Romano 1994).
+    """
+    if kind == "stationary":
+        return _stationary_counts(n_times, block_length, resamples, random)
+    n_blocks = -(-n_times // block_length)
+    start = random.integers(0, n_times, size=(n_blocks, resamples))
+    length = np.full((n_blocks, 1), block_length)
+    length[-1] = n_times - block_length * (n_blocks - 1)
+    column = np.broadcast_to(np.arange(resamples), start.shape)
+    size = (2 * n_times + 1) * resamples
+    change = np.bincount((start * resamples + column).ravel(), minlength=size)
+    change -= np.bincount(((start + length) * resamples + column).ravel(), minlength=size)
+    counts = np.cumsum(change.reshape(2 * n_times + 1, resamples), axis=0)
+    return (counts[:n_times] + counts[n_times : 2 * n_times]).astype(np.float64)
+
+
+def resample_weights(
+    time_ms: NDArray[np.int64], block_length: int, resamples: int, seed: int, kind: Kind = "moving"
+) -> Iterator[NDArray[np.float64]]:
+    """Weights of the samples in portions of shape (n_samples, some resamples), `resamples` columns altogether.
+
+    Everything that is compared must be computed on the same portions: then the comparison is paired.
+    """
+    times, position = np.unique(time_ms, return_inverse=True)
+    random = np.random.default_rng(seed)
+    portion = max(1, _CELLS // max(len(time_ms), 1))
+    for done in range(0, resamples, portion):
+        count = min(portion, resamples - done)
+        yield block_counts(len(times), block_length, count, random, kind)[position]
+
+
+def interval(value: float, draws: NDArray[np.float64], level: float, limits: tuple[float, float]) -> Interval:
+    """The interval of a value from its bootstrap draws.
+
+    The quantiles of the draws, moved so that the draws' mean falls on the value, then cut to what the metric can be.
+    Moving takes out the bootstrap's bias, which for the calibration error is so large that plain quantiles leave the
+    value outside. Draws without a value (NaN) are left out; with fewer than half left there is no interval.
+    """
+    draws = draws[np.isfinite(draws)] if np.isfinite(draws).sum() * 2 >= len(draws) else np.empty(0)
+    if not np.isfinite(value) or not len(draws):
+        return Interval(value=value, low=np.nan, high=np.nan)
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]) - draws.mean() + value
+    low, high = np.clip([low, high], *limits)
+    return Interval(value=value, low=float(min(low, value)), high=float(max(high, value)))
+
+
+def intervals(
+    values: Mapping[str, float],
+    draws: Mapping[str, NDArray[np.float64]],
+    level: float,
+    limits: Mapping[str, tuple[float, float]],
+) -> dict[str, Interval]:
+    """`interval` of every metric."""
+    return {name: interval(value, draws[name], level, limits[name]) for name, value in values.items()}
+
+
+def _stationary_counts(
+    n_times: int, mean_length: int, resamples: int, random: np.random.Generator
+) -> NDArray[np.float64]:
+    restart = random.random((n_times, resamples)) < 1.0 / mean_length
+    restart[0] = True
+    start = random.integers(0, n_times, size=(n_times, resamples))
+    now = np.arange(n_times)[:, None]
+    last = np.maximum.accumulate(np.where(restart, now, 0), axis=0)
+    drawn = (np.take_along_axis(start, last, axis=0) + now - last) % n_times
+    flat = (drawn * resamples + np.arange(resamples)).ravel()
+    return np.bincount(flat, minlength=n_times * resamples).reshape(n_times, resamples).astype(np.float64)
