@@ -5,11 +5,11 @@ from __future__ import annotations
 from pydantic import Field
 
 from triptych import domain
-from triptych.backtest import luck
+from triptych.backtest.luck import Config as LuckConfig
 
 
 class Config(domain.Config):
     """Capital, and the accounting of luck."""
 
     initial_capital: float = Field(default=10_000.0, gt=0, description="Equity at the start, quote currency.")
-    luck: luck.Config = Field(default=luck.Config(), description="How luck is judged.")
+    luck: LuckConfig = Field(default=LuckConfig(), description="How luck is judged.")
