@@ -22,7 +22,7 @@ def trailing_mean(x: np.ndarray, n: int) -> np.ndarray:
 
 
 def chart_features(series: CandleSeries) -> dict[str, np.ndarray]:
-    """What an eye can read from the chart at each close and nothing after it; every feature changes sign upside down."""
+    """What an eye can read from the chart at each close, nothing after it; all change their sign upside down."""
     open_, high, low, close, volume = series.values.T
     wicks = (np.minimum(open_, close) - low - (high - np.maximum(open_, close))) / np.maximum(high - low, 1e-12)
     colour, log_volume = np.sign(close - open_), np.log(volume)
@@ -43,9 +43,9 @@ def chart_features(series: CandleSeries) -> dict[str, np.ndarray]:
 def t_statistic(x: np.ndarray, growth: np.ndarray, horizon: int) -> float:
     """t-statistic of the return over the next `horizon` candles on x, for overlapping returns.
 
-    Hodrick (1992, standard errors 1B): x is summed over the horizon instead of the returns, which gives the same slope and,
-    where returns are a martingale difference, errors without any lag to choose, robust to changing volatility. Nothing is
-    centred: the mean of x is zero by symmetry, and centring would bring the well-known bias of short samples.
+    Hodrick (1992, standard errors 1B): x is summed over the horizon instead of the returns, which gives the same slope
+    and, where returns are a martingale difference, errors without any lag to choose, robust to changing volatility.
+    Nothing is centred: the mean of x is zero by symmetry, and centring would bring the known bias of short samples.
 
     Args:
         x: shape (n,), known at the close of each candle.
@@ -107,7 +107,7 @@ def study(signal: float, seed: int) -> tuple[float, float]:
     """Accuracy of the sign of the 12-candle return out of sample, and the t-statistic of the profit after costs.
 
     A logistic regression learns from about 5,000 windows; positions are held while the probability stays on their
-    side and opened where it passes 0.6. Every change of position by one costs 0.05 percent: 0.1 percent for a round trip.
+    side and opened where it passes 0.6. Every change of position by one costs 0.05 percent: 0.1 for a round trip.
     """
     market = synthesise(Config(seed=seed, n_candles=9_000, instruments=4, signal=signal))
     horizon, cut = 12, 6_300

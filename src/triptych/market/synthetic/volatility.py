@@ -32,8 +32,8 @@ class Config(BaseConfig):
         default=0.0026,
         gt=0,
         le=0.02,
-        description="Typical standard deviation of the log return of a 15-minute candle in the calm regime, as a "
-        "fraction (0.0026 is 0.26 percent); other timeframes scale with the square root of time.",
+        description="Typical standard deviation of the log return of a 15-minute candle, before regime, hour and chance "
+        "act on it, as a fraction (0.0026 is 0.26 percent); other timeframes scale with the square root of time.",
     )
     regime_duration: tuple[_Duration, _Duration, _Duration] = Field(
         default=(360.0, 120.0, 60.0),
