@@ -40,15 +40,16 @@ class CandleSeries:
         if late.size:
             row = int(late[0]) + 1
             raise CandleError(
-                f"{self.symbol}: candle {row} ({utc(int(self.open_time_ms[row]))} UTC) is not later than the one before it.",
+                f"{self.symbol}: candle {row} ({utc(int(self.open_time_ms[row]))} UTC) is not later than the one "
+                "before it.",
                 remedy="Import the file with `triptych data import`, which sorts and removes duplicates.",
             )
         bad = np.flatnonzero(~np.isfinite(self.values).all(axis=1) | (self.values[:, :4] <= 0).any(axis=1))
         if bad.size:
             row = int(bad[0])
             raise CandleError(
-                f"{self.symbol}: candle {row} ({utc(int(self.open_time_ms[row]))} UTC) holds NaN or a price that is not "
-                f"positive: {self.values[row].tolist()}.",
+                f"{self.symbol}: candle {row} ({utc(int(self.open_time_ms[row]))} UTC) holds NaN or a price that is "
+                f"not positive: {self.values[row].tolist()}.",
                 remedy="Run `triptych data check` on the source.",
             )
 
@@ -102,7 +103,8 @@ class CandleSeries:
                 f"{self.symbol}: a window of {length} candles cannot end at candle {int(ends.min())}.",
                 remedy=f"Bring at least {length} candles or shorten the window.",
             )
-        return self.values[ends[:, None] + np.arange(1 - length, 1)]
+        windows: NDArray[np.float64] = self.values[ends[:, None] + np.arange(1 - length, 1)]
+        return windows
 
     def fingerprint(self) -> str:
         """SHA-256 of symbol, timeframe, times and values: the data hash that runs record."""

@@ -1,1 +1,36 @@
-"""TBD"""
+"""Candles at home: importing, storing, checking and resampling them."""
+
+from triptych.market.cleaning import Duplicates
+from triptych.market.columns import ROLES, SYNONYMS
+from triptych.market.frames import SCHEMA, to_frame, to_panel, to_series
+from triptych.market.importer import ImportResult, RawCandles, read_candles, read_raw
+from triptych.market.quality import Finding, QualityConfig, QualityReport, check_quality
+from triptych.market.resampling import Resampled, resample, resample_counted
+from triptych.market.store import CandleStore, MergeReport, Moment, OnConflict
+from triptych.market.times import EpochUnit
+
+__all__ = [
+    "ROLES",
+    "SCHEMA",
+    "SYNONYMS",
+    "CandleStore",
+    "Duplicates",
+    "EpochUnit",
+    "Finding",
+    "ImportResult",
+    "MergeReport",
+    "Moment",
+    "OnConflict",
+    "QualityConfig",
+    "QualityReport",
+    "RawCandles",
+    "Resampled",
+    "check_quality",
+    "read_candles",
+    "read_raw",
+    "resample",
+    "resample_counted",
+    "to_frame",
+    "to_panel",
+    "to_series",
+]
