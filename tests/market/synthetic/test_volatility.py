@@ -15,12 +15,12 @@ def test_without_its_random_parts_volatility_is_typical_times_regime():
     market = market_volatility(FLAT, 1, QUARTER, np.zeros(20_000))
     sigma = instrument_volatility(FLAT, 1, "ALFA-USDT", market, 1.5)
     for regime, multiplier in enumerate((0.9, 1.35, 2.2)):
-        assert sigma[market.regimes == regime] == pytest.approx(1.5 * 0.0026 * multiplier)
+        assert sigma[market.regimes == regime] == pytest.approx(1.5 * 0.0023 * multiplier)
 
 
 def test_volatility_scales_with_the_square_root_of_time():
-    assert typical_volatility(Config(), QUARTER) == pytest.approx(0.0026)
-    assert typical_volatility(Config(), Timeframe.parse("1h")) == pytest.approx(0.0052)
+    assert typical_volatility(Config(), QUARTER) == pytest.approx(0.0023)
+    assert typical_volatility(Config(), Timeframe.parse("1h")) == pytest.approx(0.0046)
 
 
 def test_all_regimes_come_and_calm_is_the_most_common():

@@ -29,11 +29,11 @@ class Config(BaseConfig):
     """Level, regimes and persistence of volatility; correlation between the instruments."""
 
     typical: float = Field(
-        default=0.0026,
+        default=0.0023,
         gt=0,
         le=0.02,
-        description="Typical standard deviation of the log return of a 15-minute candle, before regime, hour and chance "
-        "act on it, as a fraction (0.0026 is 0.26 percent); other timeframes scale with the square root of time.",
+        description="Typical standard deviation of the log return of a 15-minute candle, before regime, hour and "
+        "chance act on it, as a fraction (0.0023 is 0.23 percent); other timeframes scale with the root of time.",
     )
     regime_duration: tuple[_Duration, _Duration, _Duration] = Field(
         default=(360.0, 120.0, 60.0),
