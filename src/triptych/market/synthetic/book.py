@@ -34,7 +34,10 @@ class Config(BaseConfig):
         description="Power of relative volatility by which the spread widens and the depth thins out.",
     )
     depth: float = Field(
-        default=0.02, gt=0, le=1, description="Ordinary size of one level, as a share of an ordinary candle's turnover."
+        default=0.008,
+        gt=0,
+        le=1,
+        description="Ordinary size of one level, as a share of an ordinary candle's turnover.",
     )
     noise: float = Field(
         default=0.5,

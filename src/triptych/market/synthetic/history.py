@@ -17,6 +17,7 @@ from triptych.market.synthetic.streams import normals, stream
 # A price has at least so many steps (room for the book), and at least so many in a typical candle's volatility:
 # rounding makes returns bounce, and a bounce can be predicted. Above the most, floats lose the last step.
 _FEWEST_STEPS, _FEWEST_STEPS_OF_VOLATILITY, _MOST_STEPS = 500.0, 5.0, 1e13
+_MEAN_TURNOVER = 2.0  # about what volume.draw_turnover averages with the default configuration
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +100,10 @@ def draw_history(parts: Parts, seed: int, signal: float, profile: Profile, marke
     )  # fmt: skip
     days = market.timeframe.milliseconds / Timeframe.parse("1d").milliseconds
     scale = 10.0**profile.quantity_decimals
-    quantity = np.maximum(np.rint(turnover * 0.5 * profile.daily_turnover * days / prices[:, 3] * scale), 1.0) / scale
+    quantity = (
+        np.maximum(np.rint(turnover / _MEAN_TURNOVER * profile.daily_turnover * days / prices[:, 3] * scale), 1.0)
+        / scale
+    )
     series = CandleSeries(
         instrument=profile.instrument,
         timeframe=market.timeframe,
