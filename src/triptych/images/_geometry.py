@@ -116,7 +116,9 @@ class Line(nn.Module):
         self.register_buffer("left", left, persistent=False)
         self.register_buffer("right", right, persistent=False)
         self.register_buffer("share", (boundaries - centres[left]) / gap, persistent=False)
-        self.register_buffer("drawn", (edges[1:] > start) & (edges[:-1] <= end), persistent=False)
+        # A line through one candle between two columns would have none: it takes the one on its right.
+        reached = (edges[1:] > start) & ((edges[:-1] < end) | (edges[:-1] == start))
+        self.register_buffer("drawn", reached, persistent=False)
 
     def forward(self, rows_BT: Tensor) -> tuple[Tensor, Tensor]:
         """Where the pen is highest and lowest in every column.

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from triptych import images
+from triptych.domain.errors import RecipeError
+from triptych.images import AbstractEncoding, available, create_encoding, load
+
+
+def test_public_names():
+    assert images.__all__ == ["AbstractEncoding", "available", "create_encoding", "load"]
+
+
+def test_the_shipped_encodings_are_available():
+    assert {"candlestick", "gadf", "gasf", "jkx"} <= set(available())
+
+
+@pytest.mark.parametrize("name", available())
+def test_every_encoding_is_one_file_with_a_config_and_a_builder(name):
+    module = load(name)
+    encoding = module.build(module.Config(), 20)
+    assert isinstance(encoding, AbstractEncoding)
+    assert encoding.length == 20
+
+
+@pytest.mark.parametrize("name", ["base", "_geometry", "gaf"])
+def test_unknown_names_list_the_known_ones(name):
+    with pytest.raises(RecipeError) as caught:
+        create_encoding(name, 20)
+    assert str(caught.value) == f"Unknown encoding {name!r}. Known encodings: {', '.join(available())}."
+
+
+@pytest.mark.parametrize("name", available())
+def test_a_window_of_one_candle_is_refused(name):
+    with pytest.raises(RecipeError, match=r"a window needs at least 2 candles, was 1\. Lengthen the window\.$"):
+        create_encoding(name, 1)
