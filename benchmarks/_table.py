@@ -30,6 +30,9 @@ from rich.table import Table
 
 from benchmarks import THREAD_VARIABLES
 
+WIDTH = 120
+"""Columns of a table that goes to a file or a pipe."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
@@ -155,6 +158,8 @@ def print_table(rows: Sequence[Row], description: str, facts: dict[str, object])
             row.name, _figure(row.ours), _figure(row.peer), ratio, _figure(row.floor), row.peer_name, row.unit
         )  # fmt: skip
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
     console.print(table)
     console.print(
         f"{facts['processor']}, {facts['usable_cores']} usable cores, torch threads: {facts['torch_threads']}, "
