@@ -105,9 +105,9 @@ def _check_fit(
     missing = [name for name in expected if name not in tensors]
     unexpected = [name for name in tensors if name not in own]
     misshaped = [
-        f"{name} (expected {list(own[name])}, was {list(tensor.shape)})"
-        for name, tensor in tensors.items()
-        if name in own and tuple(tensor.shape) != own[name]
+        f"{name} (expected {list(shape)}, was {list(tensors[name].shape)})"
+        for name, shape in own.items()
+        if name in tensors and tuple(tensors[name].shape) != shape
     ]
     problems = [
         f"{what} {_listed(names)}"

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+from safetensors.torch import save_file
+
+from triptych.models import Config, build_network, create_model
+
+
+def test_defaults_are_b0_with_the_papers_dropout() -> None:
+    assert Config().model_dump() == {
+        "name": "efficientnet_b0",
+        "width": 1.0,
+        "depth": 1.0,
+        "drop_rate": 0.2,
+        "drop_path_rate": 0.2,
+        "pretrained": False,
+        "checkpoint_path": "",
+    }
+
+
+def test_every_setting_reaches_the_network() -> None:
+    config = Config(name="tf_efficientnetv2_b0", width=0.5, depth=0.5, drop_rate=0.3, drop_path_rate=0.4)
+    network = build_network(config, 1, 3, seed=7)
+    same = create_model(
+        "tf_efficientnetv2_b0",
+        in_chans=1,
+        num_classes=3,
+        width=0.5,
+        depth=0.5,
+        drop_rate=0.3,
+        drop_path_rate=0.4,
+        seed=7,
+    )
+    assert str(network) == str(same)
+    assert network.drop_rate == 0.3
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), same.parameters(), strict=True))
+
+
+def test_a_checkpoint_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    config = Config(width=0.25, depth=0.1)
+    save_file(build_network(config, 1, 3, seed=1).state_dict(), path)
+    restored = build_network(config.model_copy(update={"checkpoint_path": str(path)}), 1, 3, seed=2)
+    assert torch.equal(restored.conv_head.weight, build_network(config, 1, 3, seed=1).conv_head.weight)
+
+
+def test_an_unknown_name_is_refused_when_the_recipe_is_read() -> None:
+    with pytest.raises(ValidationError, match=r"Unknown model 'resnet50'\."):
+        Config(name="resnet50")
+
+
+@pytest.mark.parametrize(
+    "setting", [{"width": 0.0}, {"depth": 5.0}, {"drop_rate": 1.0}, {"drop_path_rate": -0.1}, {"witdh": 0.5}]
+)
+def test_values_out_of_range_and_unknown_keys_are_refused(setting: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        Config(**setting)

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import triptych.models
+
+
+def test_the_public_names_are_these() -> None:
+    assert triptych.models.__all__ == [
+        "Config",
+        "WeightsReport",
+        "adapt_input_conv",
+        "build_network",
+        "create_model",
+        "list_models",
+        "list_pretrained",
+        "load_weights",
+        "register_model",
+        "to_timm_names",
+        "to_torchvision_names",
+    ]
+    assert all(hasattr(triptych.models, name) for name in triptych.models.__all__)
