@@ -18,7 +18,7 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 class OrderIds:
     """Ids of one strategy in one instrument.
 
-    An id reads `BTCUSDT-9c1f3a5be2-loyw3v28-o0`: the first nine letters and digits of the symbol, a hash of strategy
+    An id reads `BTCUSDT-c195b813c7-loyw3v28-o0`: the first nine letters and digits of the symbol, a hash of strategy
     name and full symbol (40 bits), the candle's close time in base 36, the leg (o opens, c closes) and the attempt.
     At most 36 characters, letters, digits and dashes only, as venues demand.
     """

@@ -1,0 +1,209 @@
+from decimal import Decimal
+
+import pytest
+
+from triptych.domain import CancelOrder, FillReason, OrderCancelled, OrderFilled, OrderRejected
+from triptych.domain.errors import DataError, OrderError
+
+HOUR_MS = 3_600_000
+
+
+def test_a_market_order_fills_at_the_next_open_with_its_costs(venue, candle, order):
+    exchange = venue(taker_fee=0.001, half_spread_bp=5.0, slippage_bp=5.0)
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    assert exchange.submit(order("buy", "2")) == []
+    (fill,) = exchange.on_candle(candle(1, 102, 105, 101, 104))
+    # 102 * 1.001 = 102.102 -> 102.11 against us; fee 2 * 102.11 * 0.001
+    assert (fill.price, fill.reference_price) == (Decimal("102.11"), Decimal("102.0"))
+    assert fill.fee == Decimal("0.20422")
+    assert (fill.time_ms, fill.is_maker, fill.reason) == (HOUR_MS, False, FillReason.ORDER)
+    # 10000 - 2 * 102.11 - 0.20422 + 2 * 104
+    assert exchange.equity == Decimal("10003.57578")
+
+
+def test_an_order_is_not_filled_by_the_candle_on_which_it_was_decided(venue, candle, order):
+    exchange = venue()
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    exchange.submit(order("buy", "1"))
+    assert exchange.position("ABC").quantity == 0
+    assert len(exchange.open_orders("ABC")) == 1
+    exchange.on_candle(candle(1, 100, 101, 99, 100))
+    assert exchange.position("ABC").quantity == 1
+
+
+def test_the_stop_counts_in_the_candle_of_the_entry(venue, candle, order):
+    exchange = venue(taker_fee=0.001, slippage_bp=10.0)
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    exchange.submit(order("buy", "1", stop_loss="97"))
+    entry, stop = exchange.on_candle(candle(1, 100, 103, 96.5, 102))
+    assert (entry.price, entry.time_ms) == (Decimal("100.10"), HOUR_MS)
+    # 97 * 0.999 = 96.903 -> 96.90
+    assert (stop.price, stop.reference_price, stop.reason) == (Decimal("96.90"), Decimal("97.0"), FillReason.STOP_LOSS)
+    assert (stop.time_ms, stop.fee, stop.order_id) == (2 * HOUR_MS, Decimal("0.0969"), entry.order_id)
+    assert exchange.position("ABC").quantity == 0
+
+
+def test_a_gap_through_the_stop_fills_at_the_worse_open(venue, candle, order):
+    exchange = venue()
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    exchange.submit(order("buy", "1", stop_loss="97"))
+    exchange.on_candle(candle(1, 100, 103, 98, 98))
+    (stop,) = exchange.on_candle(candle(2, 95, 96, 94, 96))
+    assert (stop.price, stop.reason) == (Decimal("95.0"), FillReason.STOP_LOSS)
+
+
+def test_an_entry_that_opens_beyond_its_stop_is_closed_at_once(venue, candle, order):
+    exchange = venue(taker_fee=0.001)
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    exchange.submit(order("buy", "1", stop_loss="97"))
+    entry, stop = exchange.on_candle(candle(1, 95, 98, 94, 98))
+    assert (entry.price, stop.price) == (Decimal("95.0"), Decimal("95.0"))
+    assert exchange.equity == Decimal("10000") - Decimal("0.19")
+
+
+def test_when_stop_and_target_are_both_touched_the_stop_is_taken(venue, candle, order):
+    exchange = venue()
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    exchange.submit(order("sell", "1", stop_loss="104", take_profit="96"))
+    _, stop = exchange.on_candle(candle(1, 100, 105, 95, 96))
+    assert (stop.price, stop.side, stop.reason) == (Decimal("104.0"), "buy", FillReason.STOP_LOSS)
+
+
+def test_the_target_fills_at_the_target_with_the_maker_fee_even_on_a_gap(venue, candle, order):
+    exchange = venue(maker_fee=0.0002, taker_fee=0.001, slippage_bp=50.0)
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    exchange.submit(order("buy", "1", take_profit="106"))
+    exchange.on_candle(candle(1, 100, 103, 99, 103))
+    (target,) = exchange.on_candle(candle(2, 110, 111, 109, 110))
+    assert (target.price, target.fee, target.is_maker) == (Decimal("106.0"), Decimal("0.02120"), True)
+    assert target.reason is FillReason.TAKE_PROFIT
+
+
+def test_a_limit_order_waits_until_the_candle_trades_through_it(venue, candle, order):
+    exchange = venue(maker_fee=0.0002)
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    exchange.submit(order("buy", "1", limit="98"))
+    assert exchange.on_candle(candle(1, 100, 101, 98, 100)) == []
+    (fill,) = exchange.on_candle(candle(2, 100, 101, 97.99, 100))
+    assert (fill.price, fill.fee, fill.is_maker, fill.time_ms) == (
+        Decimal("98.0"),
+        Decimal("0.0196"),
+        True,
+        3 * HOUR_MS,
+    )
+
+
+def test_a_limit_order_that_the_open_has_passed_fills_at_the_better_open(venue, candle, order):
+    exchange = venue()
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    exchange.submit(order("sell", "1", limit="102"))
+    (fill,) = exchange.on_candle(candle(1, 103, 104, 101, 102))
+    assert (fill.price, fill.time_ms) == (Decimal("103.0"), HOUR_MS)
+
+
+def test_a_limit_entry_can_be_stopped_in_its_own_candle_but_not_reach_its_target(venue, candle, order):
+    exchange = venue()
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    exchange.submit(order("buy", "1", limit="98", stop_loss="95", take_profit="104"))
+    (entry,) = exchange.on_candle(candle(1, 100, 105, 97, 103))  # the high may lie before the entry
+    assert entry.price == 98
+    (target,) = exchange.on_candle(candle(2, 103, 105, 102, 104))
+    assert (target.price, target.reason) == (104, FillReason.TAKE_PROFIT)
+    exchange.submit(order("buy", "1", hour=2, limit="98", stop_loss="95", take_profit="110"))
+    _, stop = exchange.on_candle(candle(3, 104, 112, 94, 100))
+    assert (stop.price, stop.reason) == (95, FillReason.STOP_LOSS)
+
+
+def test_a_cancelled_order_is_gone_and_an_unknown_one_is_rejected(venue, candle, order):
+    exchange = venue()
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    placed = order("buy", "1", limit="90")
+    exchange.submit(placed)
+    cancel = CancelOrder(order_id=placed.order_id, symbol="ABC", time_ms=5)
+    (event,) = exchange.submit(cancel)
+    assert isinstance(event, OrderCancelled)
+    assert exchange.on_candle(candle(1, 89, 90, 80, 85)) == []
+    (event,) = exchange.submit(cancel)
+    assert isinstance(event, OrderRejected)
+    assert event.reason == f"order {placed.order_id} is not open"
+
+
+def test_turning_closes_first_and_then_opens_the_other_side(venue, candle, order):
+    exchange = venue()
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    exchange.submit(order("buy", "100"))
+    exchange.on_candle(candle(1, 100, 101, 99, 100))
+    exchange.submit(order("sell", "100", 1, reduce_only=True))
+    exchange.submit(order("sell", "50", 1, stop_loss="105"))
+    close, open_ = exchange.on_candle(candle(2, 102, 103, 101, 102))
+    assert (close.quantity, open_.quantity) == (100, 50)
+    assert exchange.position("ABC").quantity == -50
+    assert exchange.equity == 10_200
+
+
+def test_one_order_through_zero_makes_two_fills(venue, candle, order):
+    exchange = venue()
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    exchange.submit(order("buy", "10"))
+    exchange.on_candle(candle(1, 100, 101, 99, 100))
+    exchange.submit(order("sell", "15", 1))
+    assert [fill.quantity for fill in exchange.on_candle(candle(2, 100, 101, 99, 100))] == [10, 5]
+    assert exchange.position("ABC").quantity == -5
+
+
+def test_an_order_that_adds_keeps_the_stop_and_closing_removes_it(venue, candle, order):
+    exchange = venue()
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    exchange.submit(order("buy", "1", stop_loss="95"))
+    exchange.on_candle(candle(1, 100, 101, 99, 100))
+    exchange.submit(order("buy", "1", 1))
+    exchange.on_candle(candle(2, 100, 101, 99, 100))
+    (stop,) = exchange.on_candle(candle(3, 100, 101, 94, 100))
+    assert (stop.quantity, stop.price) == (2, 95)
+    exchange.submit(order("buy", "1", 3))
+    exchange.on_candle(candle(4, 100, 101, 94, 100))
+    assert exchange.position("ABC").quantity == 1
+
+
+def test_impact_follows_the_square_root_law(venue, candle, order):
+    exchange = venue(impact=0.5)
+    exchange.on_candle(candle(0, 100, 102, 98, 100, volume=400))
+    exchange.submit(order("buy", "4"))
+    (fill,) = exchange.on_candle(candle(1, 100, 101, 99, 100, volume=400))
+    # sigma = 0.04 / (2 sqrt(ln 2)) = 0.0240225; 0.5 * sigma * sqrt(4 / 400) = 0.00120112 -> 100.1201 -> 100.13
+    assert fill.price == Decimal("100.13")
+
+
+def test_two_instruments_are_filled_before_either_closes(venue, candle, order):
+    exchange = venue(symbols=("ABC", "XYZ"))
+    exchange.on_candles([candle(0, 100, 101, 99, 100), candle(0, 10, 11, 9, 10, symbol="XYZ")])
+    exchange.submit(order("buy", "50"))
+    exchange.submit(order("buy", "500", symbol="XYZ"))
+    first = exchange.on_candles([candle(1, 100, 190, 99, 190), candle(1, 10, 11, 9, 10, symbol="XYZ")])
+    assert [(fill.symbol, fill.quantity) for fill in first] == [("ABC", 50), ("XYZ", 500)]
+
+
+def test_a_candle_that_comes_twice_is_an_error(venue, candle):
+    exchange = venue()
+    exchange.on_candle(candle(3, 100, 101, 99, 100))
+    with pytest.raises(DataError) as caught:
+        exchange.on_candle(candle(3, 100, 101, 99, 100))
+    assert str(caught.value) == (
+        "ABC: the candle of 1970-01-01 03:00:00 UTC is not later than the last one. Feed each closed candle once, in time order."
+    )
+
+
+def test_an_account_needs_capital(venue):
+    with pytest.raises(OrderError, match=r"The initial capital must be above zero, was 0\."):
+        venue(capital="0")
+
+
+def test_every_fill_has_its_own_id(venue, candle, order):
+    exchange = venue()
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    fills = []
+    for hour in range(1, 6):
+        exchange.submit(order("buy", "1", hour - 1))
+        fills += exchange.on_candle(candle(hour, 100, 101, 99, 100))
+    assert all(isinstance(fill, OrderFilled) for fill in fills)
+    assert len({fill.fill_id for fill in fills}) == 5

@@ -1,0 +1,330 @@
+"""The engine alone: events are made by hand, so every rule shows."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from triptych.domain import (
+    CancelOrder,
+    Candle,
+    FillReason,
+    Instrument,
+    OrderCancelled,
+    OrderDenied,
+    OrderFilled,
+    OrderRejected,
+    OrderType,
+    Prediction,
+    Side,
+    Signal,
+    SubmitOrder,
+    Timeframe,
+)
+from triptych.domain.errors import DataError, OrderError
+from triptych.inference.base import AbstractPredictor
+from triptych.strategies import AbstractStrategy, ThresholdStrategy
+from triptych.strategies import Config as StrategyConfig
+from triptych.trading import Decision, Engine, EngineState
+from triptych.trading import execution as execution_
+from triptych.trading import risk as risk_
+from triptych.trading import sizing as sizing_
+
+MINUTE_MS = 60_000
+
+
+class ByVolume(AbstractPredictor):
+    """Reads the answer from the volume of the last candle: 3 buy, 2 hold, 1 sell, 0 nothing usable."""
+
+    def __init__(self, length: int = 3) -> None:
+        self.length = length
+        self.name = "by-volume"
+        self.asked = 0
+
+    def probabilities(self, windows):
+        self.asked += len(windows)
+        assert windows.shape[1:] == (self.length, 5)
+        table = {3: (0.1, 0.1, 0.8), 2: (0.2, 0.7, 0.1), 1: (0.8, 0.1, 0.1), 0: (np.nan, np.nan, np.nan)}
+        return np.array([table[int(window[-1, 4])] for window in windows], dtype=np.float32)
+
+
+def candle(minute, says, close=100.0, symbol="ABC"):
+    return Candle(
+        symbol=symbol, timeframe=Timeframe(MINUTE_MS), open_time_ms=minute * MINUTE_MS,
+        open=close, high=close + 1, low=close - 1, close=close, volume=says,
+    )  # fmt: skip
+
+
+def build(observer=None, symbols=("ABC",), sizing=None, execution=None, risk=None, predictor=None):
+    return Engine(
+        name="test", instruments=[Instrument(symbol=s, quantity_step=Decimal("0.001")) for s in symbols],
+        predictor=predictor or ByVolume(), strategy=ThresholdStrategy(StrategyConfig()),
+        initial_capital=Decimal(1000), sizing=sizing or sizing_.Config(capital_fraction=0.5), execution=execution,
+        risk=risk, observer=observer,
+    )  # fmt: skip
+
+
+def ready(engine, symbol="ABC"):
+    engine.observe([candle(0, 2, symbol=symbol)])
+    engine.observe([candle(1, 2, symbol=symbol)])
+    return engine
+
+
+def filled(order, price="100", *, quantity=None, number=1, reason=FillReason.ORDER, side=None):
+    return OrderFilled(
+        order_id=order.order_id, fill_id=str(number), symbol=order.symbol, side=side or order.side,
+        quantity=quantity or order.quantity, price=Decimal(price), fee=Decimal(0), is_maker=False,
+        time_ms=order.time_ms, reference_price=Decimal(price), reason=reason,
+    )  # fmt: skip
+
+
+def test_nothing_is_asked_or_decided_before_the_window_is_full():
+    decisions, predictor = [], ByVolume()
+    engine = build(decisions.append, predictor=predictor)
+    assert engine.on_candle(candle(0, 3)) == []
+    assert engine.on_candle(candle(1, 3)) == []
+    assert (decisions, predictor.asked, engine.window("ABC")) == ([], 0, None)
+    (order,) = engine.on_candle(candle(2, 3))
+    assert predictor.asked == 1
+    assert (order.side, order.quantity, order.time_ms) == (Side.BUY, 5, 3 * MINUTE_MS)
+    (decision,) = decisions
+    assert (decision.symbol, decision.time_ms, decision.target, decision.exposure) == ("ABC", 180_000, 1.0, 0.5)
+    assert decision.reason == "long: buy probability 0.800 >= enter 0.45"
+
+
+def test_the_window_is_that_of_the_last_closed_candles():
+    engine = ready(build())
+    engine.observe([candle(2, 2, 103.0)])
+    assert engine.window("ABC")[:, 3].tolist() == [100.0, 100.0, 103.0]
+
+
+def test_a_held_position_is_left_alone_and_a_new_signal_turns_it():
+    engine = ready(build())
+    (order,) = engine.on_candle(candle(2, 3))
+    engine.on_event(filled(order))
+    assert engine.on_candle(candle(3, 3)) == []
+    close, open_ = engine.on_candle(candle(4, 1))
+    assert (close.reduce_only, close.quantity, open_.reduce_only, open_.side) == (True, 5, False, Side.SELL)
+
+
+def test_while_an_order_is_under_way_no_other_is_sent():
+    decisions = []
+    engine = ready(build(decisions.append))
+    (order,) = engine.on_candle(candle(2, 3))
+    assert engine.on_candle(candle(3, 1)) == []
+    assert decisions[-1].reason.endswith(f"; waits for {order.order_id}")
+    engine.on_event(filled(order, quantity=Decimal(2)))
+    assert engine.on_candle(candle(4, 1)) == []
+    engine.on_event(filled(order, quantity=Decimal(3), number=2))
+    assert engine.orders_under_way() == ()
+    assert len(engine.on_candle(candle(5, 1))) == 2
+
+
+def test_what_was_rejected_is_asked_for_again_under_a_new_id():
+    engine = ready(build())
+    (first,) = engine.on_candle(candle(2, 3))
+    engine.on_event(OrderRejected(order_id=first.order_id, symbol="ABC", time_ms=1, reason="no"))
+    (second,) = engine.on_candle(candle(3, 3))
+    assert first.order_id != second.order_id
+
+
+def test_a_partial_fill_is_completed_at_the_next_close():
+    engine = ready(build())
+    (first,) = engine.on_candle(candle(2, 3))
+    engine.on_event(filled(first, quantity=Decimal(2)))
+    engine.on_event(OrderCancelled(order_id=first.order_id, symbol="ABC", time_ms=1))
+    (second,) = engine.on_candle(candle(3, 3))
+    assert second.quantity == 3
+
+
+def test_a_fill_that_arrives_twice_or_after_the_cancellation_counts_once():
+    engine = ready(build())
+    (order,) = engine.on_candle(candle(2, 3))
+    engine.on_event(OrderCancelled(order_id=order.order_id, symbol="ABC", time_ms=1))
+    engine.on_event(filled(order))
+    engine.on_event(filled(order))
+    assert engine.portfolio.position("ABC").quantity == 5
+
+
+def test_after_a_stop_the_same_side_waits_for_a_new_signal():
+    decisions = []
+    engine = ready(build(decisions.append, execution=execution_.Config(stop_loss=5.0)))
+    (order,) = engine.on_candle(candle(2, 3))
+    assert order.stop_loss == 95
+    engine.on_event(filled(order))
+    engine.on_event(filled(order, "95", number=2, reason=FillReason.STOP_LOSS, side=Side.SELL))
+    assert engine.on_candle(candle(3, 3)) == []
+    assert decisions[-1].reason == (
+        "flat: waits for a new signal after a protective exit (long: buy probability 0.800 >= enter 0.45)"
+    )
+    assert engine.on_candle(candle(4, 2)) == []
+    assert len(engine.on_candle(candle(5, 3))) == 1
+
+
+def test_after_a_stop_the_other_side_is_free_and_at_once_bars_nothing():
+    engine = ready(build())
+    (order,) = engine.on_candle(candle(2, 3))
+    engine.on_event(filled(order))
+    engine.on_event(filled(order, "95", number=2, reason=FillReason.STOP_LOSS, side=Side.SELL))
+    assert engine.on_candle(candle(3, 1))[0].side is Side.SELL
+    engine = ready(build(execution=execution_.Config(after_exit="at_once")))
+    (order,) = engine.on_candle(candle(2, 3))
+    engine.on_event(filled(order))
+    engine.on_event(filled(order, "95", number=2, reason=FillReason.STOP_LOSS, side=Side.SELL))
+    assert engine.on_candle(candle(3, 3))[0].side is Side.BUY
+
+
+@pytest.mark.parametrize(("setting", "orders"), [("flat", 1), ("hold", 0)])
+def test_without_a_usable_prediction_the_setting_decides(setting, orders):
+    decisions = []
+    engine = ready(build(decisions.append, execution=execution_.Config(without_prediction=setting)))
+    (order,) = engine.on_candle(candle(2, 3))
+    engine.on_event(filled(order))
+    assert len(engine.on_candle(candle(3, 0))) == orders
+    assert decisions[-1].reason == f"{setting}: no usable prediction"
+
+
+def test_a_symbol_missing_from_predictions_made_elsewhere_counts_as_without_one():
+    decisions = []
+    engine = ready(build(decisions.append))
+    engine.observe([candle(2, 3)])
+    assert engine.decide([candle(2, 3)], {"ABC": None}) == engine.decide([candle(2, 3)], {}) == []
+    assert [decision.reason for decision in decisions] == ["flat: no usable prediction"] * 2
+
+
+def test_predictions_made_elsewhere_are_taken():
+    engine = ready(build())
+    engine.observe([candle(2, 1)])
+    prediction = Prediction(
+        symbol="ABC", time_ms=180_000, probability_sell=0.0, probability_hold=0.1, probability_buy=0.9
+    )
+    (order,) = engine.decide([candle(2, 1)], {"ABC": prediction})
+    assert order.side is Side.BUY
+
+
+def test_an_entry_limit_that_did_not_fill_is_cancelled_and_tried_anew():
+    engine = ready(build(execution=execution_.Config(entry="limit")))
+    (order,) = engine.on_candle(candle(2, 3))
+    assert order.type is OrderType.LIMIT
+    (cancel,) = engine.on_candle(candle(3, 3))
+    assert cancel == CancelOrder(order_id=order.order_id, symbol="ABC", time_ms=4 * MINUTE_MS)
+    engine.on_event(OrderCancelled(order_id=order.order_id, symbol="ABC", time_ms=1))
+    (again,) = engine.on_candle(candle(4, 3))
+    assert isinstance(again, SubmitOrder)
+
+
+def test_a_denied_order_is_not_sent_and_is_told():
+    records = []
+    engine = ready(build(records.append, risk=risk_.Config(max_exposure=0.2)))
+    assert engine.on_candle(candle(2, 3)) == []
+    denial, decision = records
+    assert isinstance(denial, OrderDenied)
+    assert isinstance(decision, Decision)
+    assert decision.reason.endswith("; order denied: exposure 0.50 is above max_exposure 0.2")
+    assert engine.orders_under_way() == ()
+
+
+def test_a_halt_closes_everything_and_keeps_it_closed():
+    engine = ready(build(risk=risk_.Config(max_drawdown=0.1)))
+    (order,) = engine.on_candle(candle(2, 3))
+    engine.on_event(filled(order))
+    (close,) = engine.on_candle(candle(3, 3, 79.0))  # equity 1000 - 5 * 21
+    assert (close.reduce_only, close.quantity) == (True, 5)
+    assert close.reason == "flat: halted until the end: the drawdown limit of 10.0% was reached"
+    engine.on_event(filled(close, "79", number=2))
+    assert engine.on_candle(candle(4, 3, 79.0)) == []
+
+
+def test_all_closes_are_known_before_the_first_instrument_is_decided_on():
+    engine = build(symbols=("ABC", "XYZ"), sizing=sizing_.Config(capital_fraction=1.0))
+    for minute in (0, 1):
+        engine.observe([candle(minute, 2), candle(minute, 2, symbol="XYZ")])
+    orders = engine.on_candles([candle(2, 3), candle(2, 3, symbol="XYZ")])
+    assert [order.quantity for order in orders] == [5, 5]
+    for number, order in enumerate(orders):
+        engine.on_event(filled(order, number=number))
+    # XYZ doubles: equity 1500, ABC is at 1/3 of it and XYZ at 2/3; ABC may only grow into the room XYZ leaves.
+    orders = engine.on_candles([candle(3, 3), candle(3, 3, 200.0, symbol="XYZ")])
+    assert [(order.symbol, order.side, order.reduce_only) for order in orders] == [("XYZ", Side.SELL, True)]
+
+
+def test_volatility_sizing_waits_until_the_volatility_is_known():
+    engine = build(sizing=sizing_.Config(method="volatility", half_life=2))
+    assert engine.history == 11
+    for minute in range(10):
+        assert engine.on_candle(candle(minute, 3, 100.0 + minute % 2)) == []
+    assert len(engine.on_candle(candle(10, 3))) == 1
+
+
+def test_stops_by_true_range_wait_until_it_is_known():
+    decisions = []
+    execution = execution_.Config(protection_unit="atr", stop_loss=2.0, atr_length=4)
+    engine = build(decisions.append, execution=execution)
+    for minute in range(4):
+        assert engine.on_candle(candle(minute, 3)) == []
+    assert decisions[-1].reason.endswith("; no order: the average true range is not known yet")
+    (order,) = engine.on_candle(candle(4, 3))
+    assert order.stop_loss == 96  # the range is 2 in every candle
+
+
+def test_a_candle_that_comes_twice_is_an_error():
+    engine = ready(build())
+    with pytest.raises(DataError) as caught:
+        engine.observe([candle(1, 2)])
+    assert str(caught.value) == (
+        "ABC: the candle of 1970-01-01 00:01:00 UTC is not later than the one before it. "
+        "Feed each closed candle once, in time order."
+    )
+
+
+def test_an_engine_needs_instruments_of_different_names():
+    with pytest.raises(OrderError, match=r"An engine needs at least one instrument, and each symbol only once\."):
+        build(symbols=("ABC", "ABC"))
+
+
+def test_a_strategy_that_answers_nonsense_leads_to_nothing():
+    class Nonsense(AbstractStrategy):
+        def decide(self, prediction, current_target):
+            return Signal(symbol="ABC", time_ms=0, target=float("nan"), reason="")
+
+    records = []
+    engine = Engine(
+        name="test", instruments=[Instrument(symbol="ABC")], predictor=ByVolume(),
+        strategy=Nonsense(), initial_capital=Decimal(1000), observer=records.append,
+    )  # fmt: skip
+    assert ready(engine).on_candle(candle(2, 3)) == []
+    assert records[-1].reason == "flat: the strategy's target nan is not between -1 and 1"
+
+
+def test_a_restarted_engine_decides_the_same_from_its_journalled_state():
+    says = [2, 2, 3, 3, 2, 1, 1, 3, 0, 3, 1, 2, 3]
+    settings = {
+        "risk": risk_.Config(max_orders_per_hour=6, max_drawdown=0.5, max_daily_loss=0.5),
+        "execution": execution_.Config(stop_loss=3.0),
+    }
+
+    def step(engine, minute, log):
+        for command in engine.on_candle(candle(minute, says[minute], 100.0 + minute)):
+            log.append(command)
+            engine.on_event(filled(command, str(100 + minute), number=f"{minute}{command.order_id[-2]}"))
+
+    whole, expected = build(**settings), []
+    for minute in range(len(says)):
+        step(whole, minute, expected)
+    assert len(expected) > 4
+    adapter = TypeAdapter(EngineState)
+    for cut in range(1, len(says)):
+        log = []
+        first = build(**settings)
+        for minute in range(cut):
+            step(first, minute, log)
+        journal = adapter.dump_json(first.state())
+        second = build(**settings)
+        for minute in range(max(cut - second.history, 0), cut):
+            second.observe([candle(minute, says[minute], 100.0 + minute)])
+        second.restore(adapter.validate_json(journal))
+        for minute in range(cut, len(says)):
+            step(second, minute, log)
+        assert log == expected
+        assert second.state() == whole.state()

@@ -1,0 +1,78 @@
+from decimal import Decimal
+
+from triptych.domain import Side, SubmitOrder
+from triptych.trading.risk import DAY_MS, HOUR_MS, Config, RiskManager
+
+
+def order(time_ms=0, reduce_only=False):
+    return SubmitOrder(
+        order_id="id", symbol="ABC", side=Side.BUY, quantity=Decimal(1), time_ms=time_ms, reduce_only=reduce_only
+    )
+
+
+def reason(manager, **options):
+    sizes = {"exposure_after": 0.5, "gross_after": 0.5, **options}
+    denial = manager.review(sizes.pop("order", order()), **sizes)
+    return "" if denial is None else denial.reason
+
+
+def test_exposure_and_leverage_are_limited():
+    manager = RiskManager(Config(max_exposure=0.6, max_leverage=1.0), 1000.0)
+    assert reason(manager) == ""
+    assert reason(manager, exposure_after=0.7) == "exposure 0.70 is above max_exposure 0.6"
+    assert reason(manager, gross_after=1.1) == "leverage 1.10 is above max_leverage 1"
+
+
+def test_an_order_that_reduces_is_always_allowed():
+    manager = RiskManager(Config(max_drawdown=0.1, max_exposure=0.1), 1000.0)
+    assert manager.on_equity(1, 500.0)
+    assert reason(manager, order=order(reduce_only=True), exposure_after=9.0, gross_after=9.0) == ""
+
+
+def test_a_daily_loss_halts_until_the_next_day():
+    manager = RiskManager(Config(max_daily_loss=0.05), 1000.0)
+    assert manager.on_equity(HOUR_MS, 951.0) == ""
+    halted = "halted until the next UTC day: the daily loss limit of 5.0% was reached"
+    assert manager.on_equity(2 * HOUR_MS, 950.0) == halted
+    assert manager.on_equity(3 * HOUR_MS, 990.0) == halted
+    assert reason(manager) == halted
+    assert manager.on_equity(DAY_MS, 990.0) == halted  # the candle that closes at midnight belongs to the old day
+    assert manager.on_equity(DAY_MS + HOUR_MS, 980.0) == ""
+    assert manager.on_equity(DAY_MS + 2 * HOUR_MS, 990.0 * 0.95) == halted  # measured from the close at midnight
+
+
+def test_a_drawdown_halts_until_the_end():
+    manager = RiskManager(Config(max_drawdown=0.2), 1000.0)
+    manager.on_equity(1, 2000.0)
+    assert manager.on_equity(2, 1601.0) == ""
+    halted = "halted until the end: the drawdown limit of 20.0% was reached"
+    assert manager.on_equity(3, 1600.0) == halted
+    assert manager.on_equity(1000 * DAY_MS, 5000.0) == halted
+
+
+def test_after_a_cool_down_trading_resumes_with_a_new_peak():
+    manager = RiskManager(Config(max_drawdown=0.2, cool_down_hours=10), 1000.0)
+    assert manager.on_equity(0, 800.0) == "halted for 10 hours: the drawdown limit of 20.0% was reached"
+    assert manager.on_equity(9 * HOUR_MS, 800.0) != ""
+    assert manager.on_equity(10 * HOUR_MS, 800.0) == ""
+    assert manager.on_equity(11 * HOUR_MS, 641.0) == ""
+    assert manager.on_equity(12 * HOUR_MS, 640.0) != ""
+
+
+def test_the_rate_of_opening_orders_is_limited():
+    manager = RiskManager(Config(max_orders_per_hour=2), 1000.0)
+    assert reason(manager, order=order(0)) == ""
+    assert reason(manager, order=order(10)) == ""
+    assert reason(manager, order=order(HOUR_MS - 1)) == "2 opening orders in the last hour"
+    assert reason(manager, order=order(HOUR_MS)) == ""
+
+
+def test_a_restored_manager_goes_on_where_it_was():
+    manager = RiskManager(Config(max_drawdown=0.2, max_daily_loss=0.1, max_orders_per_hour=1), 1000.0)
+    manager.on_equity(5, 1500.0)
+    reason(manager)
+    manager.on_equity(6, 1200.0)
+    other = RiskManager(Config(max_drawdown=0.2, max_daily_loss=0.1, max_orders_per_hour=1), 1000.0)
+    other.restore(manager.state())
+    assert other.state() == manager.state()
+    assert reason(other) == reason(manager) == "halted until the end: the drawdown limit of 20.0% was reached"

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triptych.domain import Candle, Timeframe
+from triptych.trading.window import CandleWindow
+
+
+def candle(i):
+    return Candle(
+        symbol="ABC", timeframe=Timeframe(60_000), open_time_ms=i * 60_000,
+        open=10 + i, high=12 + i, low=9 + i, close=11 + i, volume=i,
+    )  # fmt: skip
+
+
+@given(capacity=st.integers(1, 20), n=st.integers(1, 500))
+def test_it_always_holds_the_last_candles(capacity, n):
+    window = CandleWindow(capacity)
+    for i in range(n):
+        window.append(candle(i))
+    held = min(capacity, n)
+    assert len(window) == held
+    expected = [[10 + i, 12 + i, 9 + i, 11 + i, i] for i in range(n - held, n)]
+    assert window.last(held).tolist() == expected
+    assert window.last_times(held).tolist() == [(i + 1) * 60_000 for i in range(n - held, n)]
+
+
+def test_more_than_it_holds_cannot_be_asked():
+    window = CandleWindow(4)
+    window.append(candle(0))
+    with pytest.raises(IndexError, match=r"The window holds 1 candles, 2 were asked for\."):
+        window.last(2)
+
+
+def test_the_view_cannot_be_written_to():
+    window = CandleWindow(2)
+    window.append(candle(0))
+    with pytest.raises(ValueError, match="read-only"):
+        window.last(1)[0, 0] = np.nan
