@@ -159,7 +159,7 @@ def test_the_verdict_is_plain_data_for_json(make_result):
 
 @pytest.mark.parametrize(
     ("fraction", "text"),
-    [(0.0321, "3.2 %"), (0.0004, "0.04 %"), (12.5, "1250 %"), (-0.05, "−5.0 %"), (-1e-9, "0.00 %"), (0.0, "0.00 %")],
+    [(0.0321, "3.2 %"), (0.0004, "0.04 %"), (12.5, "1,250 %"), (-0.05, "−5.0 %"), (-1e-9, "0.00 %"), (0.0, "0.00 %")],
 )
 def test_percentages_have_sensible_digits(fraction, text):
     assert percent(fraction) == text

@@ -100,10 +100,10 @@ def bootstrap_means(
         float64 array of shape (replicates, n_columns).
     """
     n, width = columns.shape
-    centre = columns.mean(axis=0)
+    centre: NDArray[np.float64] = columns.mean(axis=0)
     # centred before summing: long sums of uncentred values would cancel badly
     prefix = np.vstack([np.zeros(width), np.cumsum(columns - centre, axis=0)])
-    means = np.empty((replicates, width))
+    means: NDArray[np.float64] = np.empty((replicates, width))
     per_chunk = max(1, 2_000_000 // (math.ceil(n / block_length) + 1))
     for first in range(0, replicates, per_chunk):
         rows = min(per_chunk, replicates - first)
@@ -115,7 +115,8 @@ def bootstrap_means(
         for column in range(width):
             sums = prefix[:, column]
             means[first : first + rows, column] = (sums[wrapped] - sums[starts]).sum(axis=1) / n
-    return means + centre
+    means += centre
+    return means
 
 
 def percentile_bounds(

@@ -182,11 +182,13 @@ def _caveats(performance: Performance, luck: Luck, skill: Interval | None) -> tu
 
 
 def percent(fraction: float) -> str:
-    """A fraction in per cent with sensible digits: `3.2 %`, `0.04 %`, `1250 %`."""
+    """A fraction in per cent with sensible digits: `3.2 %`, `0.04 %`, `1,250 %`."""
     value = fraction * 100.0
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 1 else 2
-    text = f"{value:.{digits}f}"
-    return f"{text.lstrip('-') if float(text) == 0 else text} %".replace("-", "−")
+    text = f"{value:,.{digits}f}"
+    if not text.strip("-0."):
+        text = text.lstrip("-")  # no minus zero
+    return f"{text} %".replace("-", "−")
 
 
 def _probability(value: float) -> str:
