@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
+from rich.markup import escape
 from rich.table import Table
 
 from triptych.domain import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN, VOLUME, CandleSeries, Timeframe, utc
@@ -121,7 +122,7 @@ class QualityReport:
 
     def table(self) -> Table:
         """The report as a table for the terminal."""
-        table = Table(title=self.verdict, title_justify="left")
+        table = Table(title=escape(self.verdict), title_justify="left")
         for heading in ("check", "severity", "count", "what", "first places (UTC)"):
             table.add_column(heading, justify="right" if heading == "count" else "left", overflow="fold")
         for finding in self.findings:
@@ -311,7 +312,11 @@ class _Looks:
             f"{utc(int(times[i]))} ({close[i] / close[i - 1] - 1:+.1%}, z {z[i - 1]:+.0f})"
             for i in outliers[: config.places]
         ]
-        detail = f"log returns beyond {config.outlier_z:g} robust deviations"
+        furthest = int(np.argmax(np.abs(z)))
+        detail = (
+            f"log returns beyond {config.outlier_z:g} robust deviations, the furthest {z[furthest]:+.0f} "
+            f"at {utc(int(times[furthest + 1]))}"
+        )
         severity: Severity = "warning" if (np.abs(z) > config.extreme_z).any() else "info"
         self._add("outliers", severity, places, detail, count=outliers.size)
         spikes = find_spikes(close, z, threshold=config.spike_z, longest=config.spike_candles)

@@ -250,7 +250,7 @@ def _refuse_conflicts(plans: Sequence[Plan], series: CandleSeries, on_conflict: 
         first = utc(int(conflicts[0].first_conflict_ms or 0))
         differ = "candle differs" if count == 1 else "candles differ"
         raise CandleError(
-            f"{series.symbol} {series.timeframe}: {count:,} {differ} from the stored history, the first at {first} UTC. "
+            f"{series.symbol} {series.timeframe}: {count:,} {differ} from the stored history, first at {first} UTC. "
             "Nothing was written.",
             remedy="Merge with on_conflict='replace' to take the new candles, or 'keep' to leave the stored ones.",
         )

@@ -119,7 +119,8 @@ def _from_pandas(source: Any) -> RawTable:
         if type(index).__name__ == "PeriodIndex":
             frame = frame.set_axis(index.to_timestamp(), axis=0)  # type: ignore[attr-defined]
         if frame.index.nlevels == 1:
-            name = str(frame.index.name) if frame.index.name is not None else "timestamp"
+            unnamed = "timestamp" if type(frame.index).__name__ == "DatetimeIndex" else "index"
+            name = unnamed if frame.index.name is None else str(frame.index.name)
             frame = frame.reset_index(drop=True) if name in frame.columns else frame.rename_axis(name).reset_index()
         else:
             frame = frame.reset_index()
@@ -127,11 +128,12 @@ def _from_pandas(source: Any) -> RawTable:
 
 
 def _flatten(frame: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
-    """Columns of (field, ticker), as yfinance returns them, without the ticker when there is only one."""
-    tickers = sorted({str(column[-1]) for column in frame.columns})
+    """Columns of (field, ticker) or (ticker, field), as yfinance returns them, without the ticker if there is one only."""
+    fields = next((i for i in (0, -1) if "close" in {str(column[i]).lower() for column in frame.columns}), 0)
+    tickers = sorted({str(column[-1 - fields]) for column in frame.columns})
     if len(tickers) > 1:
         raise DataError(
             f"pandas frame: several tickers stand side by side: {', '.join(tickers[:8])}.",
             remedy="Pass one ticker, or stack them into one long table with a symbol column.",
         )
-    return frame.set_axis([str(column[0]) for column in frame.columns], axis=1), tickers[0]
+    return frame.set_axis([str(column[fields]) for column in frame.columns], axis=1), tickers[0]

@@ -212,6 +212,7 @@ def _tidy(body: pl.Series) -> pl.Series:
     """One writing for the separators: 2023-01-02, 02/01/2023, a blank before the time, minutes after a lone hour."""
     rules = (
         (r"^(\d{4})[./年-](\d{1,2})[./月-](\d{1,2})日?", "$1-$2-$3"),
+        (r"^(\d{1,2})\.(\d{1,2})\.(\d{4})", "$3-$2-$1"),  # dots are written where the day comes first
         (r"^(\d{1,2})[.-](\d{1,2})[.-](\d{4}|\d{2})(\D|$)", "$1/$2/$3$4"),
         (r"^(\d{1,2})/(\d{1,2})/([0-6]\d)(\D|$)", "$1/$2/20$3$4"),
         (r"^(\d{1,2})/(\d{1,2})/([7-9]\d)(\D|$)", "$1/$2/19$3$4"),
