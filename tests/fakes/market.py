@@ -15,7 +15,7 @@ def walk(n: int, *, seed: int = 0, symbol: str = "AAA", start_ms: int = 0, momen
     for t in range(n):
         returns[t] = (momentum * returns[t - 1] if t else 0.0) + noise[t]
     close = 100.0 * np.exp(np.cumsum(returns))
-    opening = np.concatenate(([100.0], close[:-1]))
+    opening = np.concatenate(([100.0], close[:-1]))[:n]
     top, bottom = np.maximum(opening, close), np.minimum(opening, close)
     reach = np.abs(random.normal(0.0, scale / 2, (2, n)))
     values = np.column_stack([opening, top * (1 + reach[0]), bottom * (1 - reach[1]), close, random.uniform(1, 9, n)])

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
 from triptych.domain.errors import NotEnoughData, RecipeError, RunError
@@ -140,6 +141,8 @@ def _fit(
     on_interrupt = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
+    except SIGTERMException:
+        raise
     except SystemExit as error:
         signal.signal(signal.SIGINT, on_interrupt)
         raise KeyboardInterrupt from error
@@ -157,9 +160,8 @@ def _ended(checkpoint: Path, config: Config, recorder: Recorder, stopping: Early
         if stopping is not None:
             stopping.load_state_dict(states[stopping.state_key])
     except (RuntimeError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
-        raise RunError(
-            f"The checkpoint {checkpoint} cannot be read: {error}.", remedy="Delete its folder to train anew."
-        ) from error
+        # PyTorch's own message advises to load the file unsafely, so it is kept out of ours.
+        raise RunError(f"The checkpoint {checkpoint} is damaged.", remedy="Delete its folder to train anew.") from error
     return len(recorder.history) >= config.epochs or (stopping is not None and stopping.stopped_epoch > 0)
 
 

@@ -1,0 +1,78 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.fakes.market import HOUR_MS, series_of, walk
+
+from triptych.training import splits, targets
+from triptych.training.baselines import baseline_probabilities, logistic, majority, persistence
+from triptych.training.samples import Samples
+
+CONFIG = targets.Config(horizon=3, volatility_span=20, up_multiple=0.4, down_multiple=0.4)
+
+
+def prepared(momentum: float = 0.0):
+    series = [walk(900, seed=1, momentum=momentum), walk(800, seed=2, symbol="B", momentum=momentum, start_ms=HOUR_MS)]
+    labels = [targets.label(s, CONFIG) for s in series]
+    (fold,) = splits.split(series, labels, splits.Config(), length=12)
+    return series, *(Samples.of(series, labels, segment) for segment in fold.segments)
+
+
+def test_majority_is_the_class_frequencies_of_training():
+    _, train, _, test = prepared()
+    found = majority(train, test)
+    assert found.shape == (len(test), 3)
+    np.testing.assert_allclose(found[5], np.array(train.class_counts) / len(train))
+
+
+def test_persistence_is_the_class_of_the_return_that_just_ended():
+    series, _, _, test = prepared()
+    found = persistence(series, CONFIG, test)
+    assert (found.sum(axis=1) == 1).all()
+    for row in range(0, len(test), 37):
+        one, t = series[test.instrument[row]], test.index[row]
+        assert found[row].argmax() == targets.trailing_classes(one, CONFIG)[t]
+
+
+def test_persistence_holds_where_the_past_is_unknown():
+    _, _, _, test = prepared()
+    early = replace(test, index=np.zeros(len(test), dtype=np.int64))
+    assert (persistence([walk(900), walk(800)], CONFIG, early).argmax(axis=1) == 1).all()
+
+
+def test_logistic_regression_sees_momentum_and_the_others_do_not_see_noise():
+    for momentum, low, high in ((0.6, 0.55, 1.0), (0.0, 0.25, 0.48)):
+        series, train, _, test = prepared(momentum)
+        found = logistic(series, train, test, lags=6)
+        np.testing.assert_allclose(found.sum(axis=1), 1.0)
+        assert low < (found.argmax(axis=1) == test.label).mean() < high
+
+
+def test_logistic_regression_is_fitted_on_training_alone():
+    series, train, _, test = prepared(0.3)
+    expected = logistic(series, train, test, lags=6)[0]
+    wild = [one.values.copy() for one in series]
+    for i, values in enumerate(wild):
+        values[test.index[test.instrument == i][0] + 1 :, :4] *= 50.0
+    changed = [series_of(v, symbol=s.symbol, open_time_ms=s.open_time_ms) for v, s in zip(wild, series, strict=True)]
+    np.testing.assert_array_equal(logistic(changed, train, test, lags=6)[0], expected)
+
+
+def test_with_one_class_in_training_logistic_regression_falls_back_to_it():
+    series, train, _, test = prepared()
+    one = replace(train, label=np.full(len(train), 2))
+    assert (logistic(series, one, test, lags=4) == [0.0, 0.0, 1.0]).all()
+
+
+def test_a_class_missing_in_training_has_probability_zero():
+    series, train, _, test = prepared()
+    two = replace(train, label=np.where(train.label == 1, 0, train.label))
+    assert (logistic(series, two, test, lags=4)[:, 1] == 0).all()
+
+
+@pytest.mark.parametrize(("length", "lags"), [(12, 16), (2, 16)])
+def test_the_lags_never_reach_beyond_the_window(length, lags):
+    series, train, _, test = prepared()
+    found = baseline_probabilities(series, CONFIG, train, test, length=length, lags=lags)
+    assert list(found) == ["majority", "persistence", "logistic"]
+    np.testing.assert_array_equal(found["logistic"], logistic(series, train, test, lags=length - 1))
