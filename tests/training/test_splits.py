@@ -130,7 +130,8 @@ def test_too_little_data_names_the_segment_its_numbers_and_the_remedy():
     assert str(error.value) == (
         "The validation segment of fold 0 (1970-01-03 22:00:00 to 1970-01-04 13:00:00 UTC) holds 1 samples in 15 "
         "candles of 1 instrument(s), at least 20 are needed: per instrument a window of 5, a horizon of 10 and an "
-        "embargo of 0 candles are left out. Bring more candles, shorten the window or the horizon, or ask for fewer folds."
+        "embargo of 0 candles are left out. "
+        "Bring more candles, shorten the window or the horizon, or ask for fewer folds."
     )
 
 
