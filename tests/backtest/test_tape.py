@@ -56,8 +56,8 @@ def test_instruments_that_cannot_be_replayed_together_are_refused():
     with pytest.raises(DataError) as caught:
         check_tape([series([0, 1]), series([0, 1], "XYZ", shift_ms=HOUR_MS // 2)])
     assert str(caught.value) == (
-        "The candles of ABC, XYZ overlap: one opens at 1970-01-01 00:00:00 and another at 1970-01-01 00:30:00 UTC, less "
-        "than 1h later. Resample them to one common grid."
+        "The candles of ABC, XYZ overlap: one opens at 1970-01-01 00:00:00 and another at 1970-01-01 00:30:00 UTC, "
+        "less than 1h later. Resample them to one common grid."
     )
 
 

@@ -18,7 +18,7 @@ def candle(i):
 def test_it_always_holds_the_last_candles(capacity, n):
     window = CandleWindow(capacity)
     for i in range(n):
-        window.append(candle(i))
+        window.append(candle(i), (i + 1) * 60_000)
     held = min(capacity, n)
     assert len(window) == held
     expected = [[10 + i, 12 + i, 9 + i, 11 + i, i] for i in range(n - held, n)]
@@ -28,13 +28,16 @@ def test_it_always_holds_the_last_candles(capacity, n):
 
 def test_more_than_it_holds_cannot_be_asked():
     window = CandleWindow(4)
-    window.append(candle(0))
+    window.append(candle(0), 60_000)
+    assert window.last(2) is None
+    with pytest.raises(IndexError, match=r"The window keeps 4 candles, 5 were asked for\."):
+        window.last(5)
     with pytest.raises(IndexError, match=r"The window holds 1 candles, 2 were asked for\."):
-        window.last(2)
+        window.last_times(2)
 
 
 def test_the_view_cannot_be_written_to():
     window = CandleWindow(2)
-    window.append(candle(0))
+    window.append(candle(0), 60_000)
     with pytest.raises(ValueError, match="read-only"):
         window.last(1)[0, 0] = np.nan

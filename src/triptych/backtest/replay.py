@@ -174,13 +174,16 @@ class _Log:
 
     def __init__(self, series: Sequence[CandleSeries]) -> None:
         # Columns, not rows: plain numbers cost the garbage collector nothing.
-        self._equity: dict[str, list[Any]] = {name: [] for name in EQUITY_SCHEMA}
+        self._times: list[int] = []
+        self._equity: list[float] = []
+        self._exposure: list[float] = []
+        self._benchmark: list[float] = []
+        self._cost_rows: list[tuple[float, ...]] = [(0.0, 0.0, 0.0, 0.0)]
+        self._cost_starts: list[int] = [0]
         self._decisions: dict[str, list[Any]] = {name: [] for name in DECISION_SCHEMA}
-        self._equity_columns = tuple(self._equity.values())
         self._decision_columns = tuple(self._decisions.values())
         self._fills: list[OrderFilled] = []
         self._trades = TradeBook({one.symbol: one.open_time_ms for one in series})
-        self._costs = (0.0, 0.0, 0.0, 0.0)
         self._stale = False
 
     def on_record(self, record: Decision | OrderDenied) -> None:
@@ -210,25 +213,33 @@ class _Log:
             self._decisions["reason"][last] += f"; order rejected: {event.reason}"
 
     def on_close(self, time_ms: int, portfolio: Portfolio, benchmark: float) -> None:
-        """Keep one row of the equity curve."""
+        """Keep one row of the equity curve; of the costs only the rows at which they changed."""
         if self._stale:
-            self._costs = (
-                float(portfolio.fees), float(portfolio.spread_slippage), float(portfolio.funding),
-                float(portfolio.turnover),
-            )  # fmt: skip
+            self._cost_starts.append(len(self._times))
+            self._cost_rows.append(
+                (
+                    float(portfolio.fees),
+                    float(portfolio.spread_slippage),
+                    float(portfolio.funding),
+                    float(portfolio.turnover),
+                )
+            )
             self._stale = False
         equity = portfolio.equity()
-        exposure = portfolio.notional() / equity if equity > 0 else 0.0
-        row = (time_ms, equity, exposure, benchmark, *self._costs)
-        for column, value in zip(self._equity_columns, row, strict=True):
-            column.append(value)
+        self._times.append(time_ms)
+        self._equity.append(equity)
+        self._exposure.append(portfolio.notional() / equity if equity > 0 else 0.0)
+        self._benchmark.append(benchmark)
 
     def result(self, portfolio: Portfolio, initial_capital: float, per_year: float) -> BacktestResult:
         """Close the books."""
         marks = {symbol: portfolio.last_mark(symbol) for symbol in {fill.symbol for fill in self._fills}}
+        lengths = np.diff([*self._cost_starts, len(self._times)])
+        costs = np.repeat(np.asarray(self._cost_rows), lengths, axis=0)
+        columns = [self._times, self._equity, self._exposure, self._benchmark, *costs.T]
         return BacktestResult(
-            equity=_frame(self._equity, EQUITY_SCHEMA),
-            trades=self._trades.finish(marks, self._equity["time"][-1]),
+            equity=_frame(dict(zip(EQUITY_SCHEMA, columns, strict=True)), EQUITY_SCHEMA),
+            trades=self._trades.finish(marks, self._times[-1]),
             fills=_fill_frame(self._fills),
             decisions=_frame(self._decisions, DECISION_SCHEMA),
             initial_capital=initial_capital,
@@ -236,7 +247,7 @@ class _Log:
         )
 
 
-def _frame(columns: dict[str, list[Any]], schema: dict[str, Any]) -> pl.DataFrame:
+def _frame(columns: dict[str, Any], schema: dict[str, Any]) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=schema)
 
 

@@ -49,7 +49,7 @@ class Desk:
                 f"{candle.symbol}: the candle of {utc(candle.open_time_ms)} UTC is not later than the one before it.",
                 remedy="Feed each closed candle once, in time order.",
             )
-        self.window.append(candle)
+        self.window.append(candle, close_ms)
         self.last_close_ms = close_ms
 
     def under_way(self) -> Decimal:

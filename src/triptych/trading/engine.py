@@ -140,8 +140,7 @@ class Engine:
 
     def window(self, symbol: str) -> NDArray[np.float64] | None:
         """The window the predictor is asked with, shape (length, 5), read-only; None while it is not full."""
-        window, length = self._desks[symbol].window, self._predictor.length
-        return window.last(length) if len(window) >= length else None
+        return self._desks[symbol].window.last(self._predictor.length)
 
     def observe(self, candles: Sequence[Candle]) -> None:
         """Take closed candles into the windows and value the positions at their closes, without deciding."""
@@ -167,17 +166,16 @@ class Engine:
         that has none there counts as without a prediction. Without `predictions` the predictor is asked.
         """
         commands: list[Command] = []
+        length = self._predictor.length
         equity = self.portfolio.equity()
         halt = self._risk.on_equity(candles[0].close_time_ms, equity)
         for candle in candles:
             desk = self._desks[candle.symbol]
-            length = self._predictor.length
-            if len(desk.window) < length:
+            window = desk.window.last(length)
+            if window is None:
                 continue
             if predictions is None:
-                prediction: Prediction | None = self._predictor.predict(
-                    candle.symbol, desk.window.last(length), desk.last_close_ms
-                )
+                prediction: Prediction | None = self._predictor.predict(candle.symbol, window, desk.last_close_ms)
             else:
                 prediction = predictions.get(candle.symbol)
             self._decide(desk, candle.close, equity, prediction, halt, commands)
@@ -229,9 +227,10 @@ class Engine:
         if target == 0.0 or not self._sizer.needs_volatility:
             return self._sizer.exposure(target)
         n = self._volatility.n_returns + 1
-        if len(desk.window) < n:
+        values = desk.window.last(n)
+        if values is None:
             return 0.0
-        return self._sizer.exposure(target, self._volatility(desk.window.last(n), desk.window.last_times(n)))
+        return self._sizer.exposure(target, self._volatility(values, desk.window.last_times(n)))
 
     def _attend_orders(self, desk: Desk, commands: list[Command]) -> str:
         """Cancel entry limit orders that have waited a candle; wait for everything else."""
@@ -251,10 +250,10 @@ class Engine:
             exposure = self._sizer.cut_to_room(exposure, others)
         true_range = 0.0
         if desk.executor.needs_average_true_range and exposure:
-            n = self._execution.atr_length + 1
-            if len(desk.window) < n:
+            values = desk.window.last(self._execution.atr_length + 1)
+            if values is None:
                 return "; no order: the average true range is not known yet"
-            true_range = average_true_range(desk.window.last(n))
+            true_range = average_true_range(values)
         held = self.portfolio.position(symbol).quantity
         orders, note = desk.executor.plan(
             quantity=held,

@@ -109,7 +109,10 @@ class Portfolio:
 
     def notional(self) -> float:
         """Signed notional of all positions at their marks."""
-        return sum(quantity * self._marks[symbol] for symbol, quantity in self._open.items())
+        total = 0.0
+        for symbol, quantity in self._open.items():
+            total += quantity * self._marks[symbol]
+        return total
 
     def state(self) -> PortfolioState:
         """All there is to remember, for the journal."""

@@ -23,33 +23,34 @@ class CandleWindow:
         self._times = np.empty(len(self._values), dtype=np.int64)
         self._end = 0
 
-    def append(self, candle: Candle) -> None:
-        """Add the next closed candle."""
+    def append(self, candle: Candle, close_time_ms: int) -> None:
+        """Add the next closed candle; its close time is passed along, for the caller has it at hand."""
         end = self._end
         if end == len(self._values):
             end = self._capacity - 1
             self._values[:end] = self._values[len(self._values) - end :].copy()
             self._times[:end] = self._times[len(self._times) - end :].copy()
         self._values[end] = (candle.open, candle.high, candle.low, candle.close, candle.volume)
-        self._times[end] = candle.close_time_ms
+        self._times[end] = close_time_ms
         self._end = end + 1
 
     def __len__(self) -> int:
         """Candles that can be asked for: at most the capacity."""
         return min(self._end, self._capacity)
 
-    def last(self, n: int) -> NDArray[np.float64]:
-        """The last n candles, float64 of shape (n, 5), oldest first.
+    def last(self, n: int) -> NDArray[np.float64] | None:
+        """The last n candles, float64 of shape (n, 5), oldest first; None while there are fewer.
 
-        A read-only view: valid until the next `append`, so whoever keeps it must copy it. Raises IndexError when
-        there are fewer.
+        A read-only view, valid until the next `append`: whoever keeps it must copy it. Raises IndexError for more than
+        the capacity.
         """
-        if n > len(self):
-            raise IndexError(f"The window holds {len(self)} candles, {n} were asked for.")
-        return self._read_only[self._end - n : self._end]
+        if n > self._capacity:
+            raise IndexError(f"The window keeps {self._capacity} candles, {n} were asked for.")
+        end = self._end
+        return self._read_only[end - n : end] if n <= end else None
 
     def last_times(self, n: int) -> NDArray[np.int64]:
-        """Close times of the last n candles, UTC milliseconds, shape (n,); the same rules as `last`."""
+        """Close times of the last n candles, UTC milliseconds, shape (n,). Raises IndexError when there are fewer."""
         if n > len(self):
             raise IndexError(f"The window holds {len(self)} candles, {n} were asked for.")
         return self._times[self._end - n : self._end].copy()

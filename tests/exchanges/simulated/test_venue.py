@@ -189,7 +189,8 @@ def test_a_candle_that_comes_twice_is_an_error(venue, candle):
     with pytest.raises(DataError) as caught:
         exchange.on_candle(candle(3, 100, 101, 99, 100))
     assert str(caught.value) == (
-        "ABC: the candle of 1970-01-01 03:00:00 UTC is not later than the last one. Feed each closed candle once, in time order."
+        "ABC: the candle of 1970-01-01 03:00:00 UTC is not later than the last one. "
+        "Feed each closed candle once, in time order."
     )
 
 

@@ -21,9 +21,8 @@ class Market:
     position: Position
     mark: float = 0.0
     """Last known price: the open while a candle's orders are filled, then its close. 0 before the first candle."""
-    last_open_ms: int = -1
-    until_ms: int = 0
-    """Close time of the last candle seen."""
+    last: Candle | None = None
+    """The last candle seen."""
     waiting: list[SubmitOrder] = field(default_factory=list)
     protected_by: str = ""
     stop: float | None = None
@@ -38,7 +37,7 @@ class Market:
     def learn(self, candle: Candle) -> None:
         """Update the running means of the relative range and of the volume with a closed candle (weight 1/20)."""
         relative = (candle.high - candle.low) / candle.close
-        if self.until_ms == 0:
+        if self.last is None:
             self.mean_range, self.mean_volume = relative, candle.volume
         else:
             self.mean_range += (relative - self.mean_range) / 20

@@ -104,7 +104,8 @@ class SimulatedExchange(AbstractExchange):
         has_funding = self._has_funding
         for candle in candles:
             market = markets[candle.symbol]
-            if candle.open_time_ms <= market.last_open_ms:
+            last = market.last
+            if last is not None and candle.open_time_ms <= last.open_time_ms:
                 raise DataError(
                     f"{candle.symbol}: the candle of {utc(candle.open_time_ms)} UTC is not later than the last one.",
                     remedy="Feed each closed candle once, in time order.",
@@ -123,8 +124,7 @@ class SimulatedExchange(AbstractExchange):
             if self._costs.impact:
                 market.learn(candle)
             market.mark = candle.close
-            market.last_open_ms = candle.open_time_ms
-            market.until_ms = candle.close_time_ms
+            market.last = candle
         return events
 
     def _happen(
@@ -132,7 +132,8 @@ class SimulatedExchange(AbstractExchange):
     ) -> None:
         """The four steps, for the markets in which this candle can change something."""
         for market, candle in busy:
-            self._funding(market, market.until_ms, candle.open_time_ms, market.mark, events)
+            if market.last is not None:
+                self._funding(market, market.last.close_time_ms, candle.open_time_ms, market.mark, events)
         for candle in candles:
             self._account.markets[candle.symbol].mark = candle.open
         opened = [self._at_open(market, candle, events) for market, candle in busy]
@@ -140,7 +141,7 @@ class SimulatedExchange(AbstractExchange):
             held = market.position.quantity
             self._inside(market, candle, entered, events)
             close = candle.close_time_ms
-            start = max(candle.open_time_ms, market.until_ms)
+            start = candle.open_time_ms if market.last is None else max(candle.open_time_ms, market.last.close_time_ms)
             self._funding(market, start, close - 1, candle.open, events, held)
             self._funding(market, close - 1, close, candle.close, events)
 
