@@ -83,6 +83,7 @@ def test_times_of_day_in_words_of_noon_are_read(tmp_path):
     assert [datetime.fromtimestamp(t / 1000, UTC).hour for t in series.open_time_ms] == [11, 12, 13]
 
 
+EPOCH = ["1672617600", "1672618500", "1672619400"]
 ISO = ["2023-01-02 00:00:00", "2023-01-02 00:15:00", "2023-01-02 00:30:00"]
 
 
@@ -157,12 +158,12 @@ def test_a_headerless_kline_file_of_twelve_columns_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "has_volume"),
     [
-        ("1672617600,10,12,9,11,100,7\n1672618500,11,13,10.5,12.5,200,8\n1672619400,12.5,12.75,11.5,12,300,9\n", True),
-        ("20230102 000000;10;12;9;11;100\n20230102 001500;11;13;10.5;12.5;200\n20230102 003000;12.5;12.75;11.5;12;300\n", True),
-        ("2023.01.02,00:00,10,12,9,11,100\n2023.01.02,00:15,11,13,10.5,12.5,200\n2023.01.02,00:30,12.5,12.75,11.5,12,300\n", True),
-        ("1672617600,10,12,9,11\n1672618500,11,13,10.5,12.5\n1672619400,12.5,12.75,11.5,12\n", False),
+        (_rows(EPOCH, volumes=("100,7", "200,8", "300,9")), True),
+        (_rows(["20230102 000000", "20230102 001500", "20230102 003000"], ";"), True),
+        (_rows(["2023.01.02,00:00", "2023.01.02,00:15", "2023.01.02,00:30"]), True),
+        ("".join(f"{time},{prices}\n" for time, prices in zip(EPOCH, PRICES, strict=True)), False),
     ],
-)  # fmt: skip
+)
 def test_other_headerless_files_in_circulation_are_read(tmp_path, text, has_volume):
     _assert_the_three_candles(read_candles(_file(tmp_path, text)), volume=has_volume)
 
@@ -356,8 +357,8 @@ def test_the_three_header_lines_of_yfinance_are_read(tmp_path):
 
 def test_pandas_is_not_imported_for_other_sources(tmp_path):
     path = _file(tmp_path, "time,open,high,low,close,volume\n" + _rows(ISO))
-    code = f"import sys; from triptych.market import read_candles; read_candles({str(path)!r}); print('pandas' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = "import sys, triptych.market as m; m.read_candles(sys.argv[1]); print('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
@@ -533,38 +534,42 @@ def test_a_missing_volume_is_zero_and_said(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("2023-01-02 00:15:00,11,13,,12.5,200", "column low (2023-01-02 00:15:00 UTC): low is missing."),
-        ("2023-01-02 00:15:00,11,13,NaN,12.5,200", "column low (2023-01-02 00:15:00 UTC): low is not a number: 'NaN'."),
-        ("2023-01-02 00:15:00,11,13,abc,12.5,200", "column low (2023-01-02 00:15:00 UTC): low is not a number: 'abc'."),
-        ("2023-01-02 00:15:00,11,inf,9,12.5,200", "column high (2023-01-02 00:15:00 UTC): high is not a number: 'inf'."),
+        ("{t},11,13,,12.5,200", "column low ({at}): low is missing."),
+        ("{t},11,13,NaN,12.5,200", "column low ({at}): low is not a number: 'NaN'."),
+        ("{t},11,13,abc,12.5,200", "column low ({at}): low is not a number: 'abc'."),
+        ("{t},11,inf,9,12.5,200", "column high ({at}): high is not a number: 'inf'."),
         (
-            "2023-01-02 00:15:00,11,13,0,12.5,200",
-            "column low (2023-01-02 00:15:00 UTC): prices must be above zero: open=11.0 high=13.0 low=0.0 close=12.5 volume=200.0.",
+            "{t},11,13,0,12.5,200",
+            "column low ({at}): prices must be above zero: open=11.0 high=13.0 low=0.0 close=12.5 volume=200.0.",
         ),
         (
-            "2023-01-02 00:15:00,11,10,12,12.5,200",
-            "column high (2023-01-02 00:15:00 UTC): high is below low: open=11.0 high=10.0 low=12.0 close=12.5 volume=200.0.",
+            "{t},11,10,12,12.5,200",
+            "column high ({at}): high is below low: open=11.0 high=10.0 low=12.0 close=12.5 volume=200.0.",
         ),
         (
-            "2023-01-02 00:15:00,11,12,10,12.5,200",
-            "column high (2023-01-02 00:15:00 UTC): high is below open or close: open=11.0 high=12.0 low=10.0 close=12.5 volume=200.0.",
+            "{t},11,12,10,12.5,200",
+            "column high ({at}): high is below open or close: open=11.0 high=12.0 low=10.0 close=12.5 volume=200.0.",
         ),
         (
-            "2023-01-02 00:15:00,11,13,11.5,12.5,200",
-            "column low (2023-01-02 00:15:00 UTC): low is above open or close: open=11.0 high=13.0 low=11.5 close=12.5 volume=200.0.",
+            "{t},11,13,11.5,12.5,200",
+            "column low ({at}): low is above open or close: open=11.0 high=13.0 low=11.5 close=12.5 volume=200.0.",
         ),
-        ("2023-01-02 00:15:00,11,13,10.5,12.5,many", "column volume (2023-01-02 00:15:00 UTC): volume is not a number: 'many'."),
+        ("{t},11,13,10.5,12.5,many", "column volume ({at}): volume is not a number: 'many'."),
         (
-            "2023-01-02 00:15:00,11,13,10.5,12.5,-1",
-            "column volume (2023-01-02 00:15:00 UTC): volume must be zero or more: open=11.0 high=13.0 low=10.5 close=12.5 volume=-1.0.",
+            "{t},11,13,10.5,12.5,-1",
+            "column volume ({at}): volume must be zero or more: open=11.0 high=13.0 low=10.5 close=12.5 volume=-1.0.",
         ),
         ("soon,11,13,10.5,12.5,200", "column timestamp: the time is missing or cannot be read: 'soon'."),
-        ("2023-02-30 00:15:00,11,13,10.5,12.5,200", "column timestamp: the time is missing or cannot be read: '2023-02-30 00:15:00'."),
-        ("2023-01-02 00:15:00,11,13", "column low (2023-01-02 00:15:00 UTC): low is missing."),
+        (
+            "2023-02-30 00:15:00,11,13,10.5,12.5,200",
+            "column timestamp: the time is missing or cannot be read: '2023-02-30 00:15:00'.",
+        ),
+        ("{t},11,13", "column low ({at}): low is missing."),
     ],
-)  # fmt: skip
+)
 def test_a_bad_row_is_named_by_line_column_and_time(tmp_path, row, message):
     good = _rows(ISO).splitlines()
+    row, message = (text.format(t="2023-01-02 00:15:00", at="2023-01-02 00:15:00 UTC") for text in (row, message))
     path = _file(tmp_path, "\n".join(["time,open,high,low,close,volume", good[0], "", row, good[2], ""]))
     with pytest.raises(CandleError) as caught:
         read_candles(path)

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import filelock
 import numpy as np
 import polars as pl
 import pytest
@@ -110,7 +111,8 @@ def test_a_scan_takes_times_in_every_form_and_leaves_out_the_end(tmp_path):
     store, series = CandleStore(tmp_path), make_series(_times(20, first=JANUARY_2023_MS - 10 * QUARTER_MS))
     store.merge(series)
     start = JANUARY_2023_MS
-    for moment in (start, "2023-01-01", "2023-01-01T00:00:00Z", date(2023, 1, 1), datetime(2023, 1, 1), datetime(2023, 1, 1, tzinfo=UTC)):  # fmt: skip
+    dates = (date(2023, 1, 1), datetime(2023, 1, 1), datetime(2023, 1, 1, tzinfo=UTC))
+    for moment in (start, "2023-01-01", "2023-01-01T00:00:00Z", *dates):
         frame = store.scan("local", "BTCUSDT", "15m", moment, start + 3 * QUARTER_MS).collect()
         assert frame.equals(to_frame(series.between(10, 13)))
     assert store.load("local", "BTCUSDT", "15m", end="2023-01-01").fingerprint() == series.head(10).fingerprint()
@@ -125,7 +127,8 @@ def test_an_empty_stretch_says_what_is_stored(tmp_path):
     with pytest.raises(NotEnoughData) as caught:
         store.load("local", "BTCUSDT", "15m", "2030-01-01")
     assert str(caught.value) == (
-        "local BTCUSDT 15m: no candle in the time asked for. Stored from 2023-01-01 00:00:00 to 2023-01-01 04:45:00 UTC."
+        "local BTCUSDT 15m: no candle in the time asked for. "
+        "Stored from 2023-01-01 00:00:00 to 2023-01-01 04:45:00 UTC."
     )
 
 
@@ -147,7 +150,7 @@ def test_every_symbol_can_be_stored_and_listed(tmp_path, symbol):
     assert store.list()["symbol"].to_list() == [symbol]
     assert store.list()["venue"].to_list() == ["bybit/linear"]
     assert store.load("bybit/linear", symbol, "15m").symbol == symbol
-    inside = [path for path in tmp_path.rglob("*.parquet")]
+    inside = list(tmp_path.rglob("*.parquet"))
     assert len(inside) == 1
     assert len(inside[0].relative_to(tmp_path).parts) == 4
 
@@ -271,14 +274,13 @@ def test_two_processes_do_not_harm_one_another(tmp_path):
 
 
 def test_a_lock_held_too_long_is_a_storage_error(tmp_path):
-    import filelock
-
     folder = tmp_path / "local/BTCUSDT/15m"
     folder.mkdir(parents=True)
     with filelock.FileLock(folder / ".lock"), pytest.raises(StorageError) as caught:
         CandleStore(tmp_path, lock_timeout_s=0.05).merge(make_series(_times(3)))
     assert str(caught.value) == (
-        f"Another process has been writing to {folder} for more than 0.05 seconds. Wait until it has finished, or end it."
+        f"Another process has been writing to {folder} for more than 0.05 seconds. "
+        "Wait until it has finished, or end it."
     )
 
 

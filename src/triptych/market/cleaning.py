@@ -113,8 +113,10 @@ def in_order(frame: pl.DataFrame, *, duplicates: Duplicates, source: Source, not
     Rows that repeat another one exactly are removed. Raises CandleError when rows of one time differ, unless
     `duplicates` says which to take: the first or the last in the source.
     """
-    step = pl.col(TIMESTAMP).diff().over(SYMBOL)
-    late = frame.select((step < pl.duration(milliseconds=0)).sum()).item()
+    step = pl.col(TIMESTAMP).cast(pl.Int64).diff().over(SYMBOL)
+    late, repeated_times = frame.select((step < 0).sum().alias("late"), (step == 0).sum().alias("repeated")).row(0)
+    if not late and not repeated_times:
+        return frame
     _note(notes, late, "sorted by time: {} stood before an earlier one")
     first_seen = pl.col(ROW).min().over(SYMBOL)
     ordered = frame.sort(first_seen, SYMBOL, TIMESTAMP, ROW, maintain_order=True) if frame.height else frame

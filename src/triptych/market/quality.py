@@ -40,7 +40,9 @@ class QualityConfig(Config):
         gt=0,
     )
     extreme_z: float = Field(default=50.0, description="Robust z beyond which an outlier is a warning.", gt=0)
-    spike_z: float = Field(default=25.0, description="Robust z of both jumps that enclose a false price.", gt=0)
+    spike_z: float = Field(
+        default=25.0, description="Robust z of a jump into a false price; the way back may be a third of it.", gt=0
+    )
     spike_candles: int = Field(default=40, description="Longest false price, in candles.", ge=1)
     wick_z: float = Field(
         default=25.0, description="High or low beyond open and close, in robust deviations of the log returns.", gt=0
@@ -200,10 +202,13 @@ def _once_in_order(time_ms: _INT, has_time: NDArray[np.bool_], values: _FLOAT) -
     """All readable times, rising and once each, and the valid candles among them, also once each."""
     ok = has_time & np.isfinite(values[:, :4]).all(axis=1) & (values[:, :4] > 0).all(axis=1)
     times, rows = time_ms[ok], np.flatnonzero(ok)
-    if times.size and (np.diff(times) <= 0).any():
+    if (np.diff(times) <= 0).any():
         times, first = np.unique(times, return_index=True)
         rows = rows[first]
-    return np.unique(time_ms[has_time]), (times, values[rows])
+    every = time_ms[has_time]
+    if (np.diff(every) <= 0).any():
+        every = np.unique(every)
+    return every, (times, values[rows])
 
 
 class _Looks:

@@ -43,24 +43,22 @@ def find_spikes(
 ) -> list[tuple[int, int]]:
     """False prices: a jump of more than `threshold` robust deviations that is undone within `longest` candles.
 
-    Undone means that an equally extreme opposite jump leaves less than a quarter of the first one. Returns first and
-    last candle of each stretch, in order and without overlap.
+    Undone means that an opposite jump, at least a third as extreme, leaves less than a quarter of the first one:
+    between them a false price may drift. Returns first and last candle of each stretch, in order and without overlap.
     """
     returns = np.diff(np.log(close))
-    jumps = np.flatnonzero(np.abs(z) > threshold)
+    backs = np.flatnonzero(np.abs(z) > threshold / 3)
     spikes: list[tuple[int, int]] = []
     free_from = 0
-    for i, jump in enumerate(jumps):
+    for jump in np.flatnonzero(np.abs(z) > threshold):
         if jump < free_from:
             continue
-        for back in jumps[i + 1 :]:
-            if back - jump > longest:
-                break
-            is_opposite = returns[back] * returns[jump] < 0
-            if is_opposite and abs(np.log(close[back + 1] / close[jump])) < 0.25 * abs(returns[jump]):
-                spikes.append((int(jump) + 1, int(back)))
-                free_from = int(back) + 1
-                break
+        near = backs[(backs > jump) & (backs <= jump + longest)]
+        left = np.abs(np.log(close[near + 1] / close[jump]))
+        undone = near[(returns[near] * returns[jump] < 0) & (left < 0.25 * abs(returns[jump]))]
+        if undone.size:
+            spikes.append((int(jump) + 1, int(undone[0])))
+            free_from = int(undone[0]) + 1
     return spikes
 
 

@@ -9,6 +9,9 @@ break between two candles is a session break (night, lunch, weekend, holiday) in
     * candles of a day or longer in a calendar with closed days: at most eight open slots in a row are missing (a
       week's holiday).
 
+A slot that has passed fewer than three times is judged by its time of day instead: open when candles stand there on
+half of the days; in less than three days every slot counts as open.
+
 A session break of more than 21 days is a gap all the same. Every other break is a gap, and the open slots inside it
 are its missing candles, so an always-open market counts every one of them.
 """
@@ -27,6 +30,8 @@ _DAY_MS: Final = 86_400_000
 _WEEK_MS: Final = 7 * _DAY_MS
 _MONDAY_MS: Final = 4 * _DAY_MS
 _OPEN_SHARE: Final = 0.5
+_FEWEST_WEEKS: Final = 3
+_FEWEST_DAYS: Final = 3
 _REGULAR_SHARE: Final = 0.1
 _REGULAR_COUNT: Final = 3
 _LONGEST_HOLIDAY: Final = 8
@@ -81,7 +86,20 @@ def _open_slots(times: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
     passed = np.full(n_slots, (last - first + 1) // n_slots, dtype=np.int64)
     passed[(first + np.arange((last - first + 1) % n_slots)) % n_slots] += 1
     seen = np.bincount(slots, minlength=n_slots)
-    return (seen > 0) & (seen >= _OPEN_SHARE * passed)
+    is_open: NDArray[np.bool_] = (seen > 0) & (seen >= _OPEN_SHARE * passed)
+    return is_open | (passed < _FEWEST_WEEKS) & _open_days(times, length, seen)
+
+
+def _open_days(times: NDArray[np.int64], length: int, seen: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """The same where a history is too short to know its week: by time of day, or without weekends never traded."""
+    if length >= _DAY_MS:
+        weekend = np.arange(seen.size) * length >= 5 * _DAY_MS
+        return ~weekend | (seen > 0)
+    days = 1 + np.count_nonzero(np.diff(times // _DAY_MS))
+    if days < _FEWEST_DAYS or _DAY_MS % length:
+        return np.ones(seen.size, dtype=bool)
+    by_time_of_day = np.bincount(times % _DAY_MS // length, minlength=_DAY_MS // length)
+    return np.tile(by_time_of_day >= _OPEN_SHARE * days, 7)
 
 
 def _open_between(

@@ -128,7 +128,7 @@ def _from_pandas(source: Any) -> RawTable:
 
 
 def _flatten(frame: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
-    """Columns of (field, ticker) or (ticker, field), as yfinance returns them, without the ticker if there is one only."""
+    """Columns of (field, ticker) or (ticker, field), as yfinance returns them, without the ticker if it is one only."""
     fields = next((i for i in (0, -1) if "close" in {str(column[i]).lower() for column in frame.columns}), 0)
     tickers = sorted({str(column[-1 - fields]) for column in frame.columns})
     if len(tickers) > 1:
