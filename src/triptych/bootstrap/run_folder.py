@@ -15,6 +15,7 @@ report.html, report.json
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,14 +76,16 @@ def run_fingerprint(recipe: Recipe, data_hash: str) -> str:
     return fingerprint(content, data_hash, versions())
 
 
-def open_or_create(recipe: Recipe, data_hash: str, folder: Path | None) -> Run:
-    """The run folder of this recipe on this data; by default runs/NAME-FINGERPRINT.
+def open_or_create(recipe: Recipe, data_hash: str, folder: Path | None, *, fresh: bool = False) -> Run:
+    """The run folder of this recipe on this data; by default runs/NAME-FINGERPRINT. `fresh` empties it first.
 
     Raises RunError when the folder holds another run.
     """
     mark = run_fingerprint(recipe, data_hash)
     folder = folder or RUNS / f"{recipe.name}-{mark[:8]}"
     run = Run(folder=folder, recipe=recipe)
+    if fresh and (folder / "run.json").exists():
+        shutil.rmtree(folder)
     if (folder / "run.json").exists():
         if run.record["fingerprint"] != mark:
             raise RunError(

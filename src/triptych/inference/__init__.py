@@ -1,6 +1,6 @@
 """Window -> encoding -> network -> prediction; saved artifacts."""
 
-from triptych.inference.artifact import Artifact, load_artifact, save_artifact
+from triptych.inference.artifact import Artifact, load_artifact, record_metrics, save_artifact
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.card import Card
 from triptych.inference.classifier import WindowClassifier
@@ -14,5 +14,6 @@ __all__ = [
     "TorchPredictor",
     "WindowClassifier",
     "load_artifact",
+    "record_metrics",
     "save_artifact",
 ]

@@ -7,7 +7,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from triptych.domain.errors import ArtifactError, StorageError
+from triptych.domain.files import write_text
 from triptych.images import create_encoding
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.card import Card
@@ -137,4 +138,12 @@ def load_artifact(folder: Path) -> Artifact:
             raise ArtifactError(
                 f"{folder / name} is damaged: it is not the file its card was written for.", remedy=AGAIN
             )
+    return Artifact(folder=folder, card=card)
+
+
+def record_metrics(folder: Path, metrics: dict[str, Any]) -> Artifact:
+    """Write the out-of-sample metrics, known only after the model has been saved and asked, onto its card."""
+    artifact = load_artifact(folder)
+    card = artifact.card.model_copy(update={"metrics": metrics})
+    write_text(folder / CARD, card.model_dump_json(indent=2) + "\n")
     return Artifact(folder=folder, card=card)

@@ -7,19 +7,27 @@ from typing import Annotated, Any, Literal, Union
 import tomli_w
 from pydantic import Field, create_model, model_validator
 
-from triptych import backtest, images, models, strategies
+from triptych import images
+from triptych.backtest import Config as BacktestConfig
 from triptych.domain import Config
-from triptych.exchanges.simulated import costs
-from triptych.market import synthetic
-from triptych.trading import execution, risk, sizing
-from triptych.training import splits, targets, trainer
+from triptych.exchanges.simulated.costs import Config as CostsConfig
+from triptych.market.synthetic import Config as SyntheticConfig
+from triptych.models import Config as ModelConfig
+from triptych.strategies import Config as StrategyConfig
+from triptych.trading.execution import Config as ExecutionConfig
+from triptych.trading.risk import Config as RiskConfig
+from triptych.trading.sizing import Config as SizingConfig
+from triptych.training.evaluation import Config as EvaluationConfig
+from triptych.training.splits import Config as SplitConfig
+from triptych.training.targets import Config as TargetConfig
+from triptych.training.trainer import Config as TrainingConfig
 
 ENCODINGS = {
     name: create_model(
         f"{name}_encoding",
         __base__=images.load(name).Config,
         __doc__=images.load(name).__doc__,
-        name=(Literal[name], Field(name, description="Which encoding draws the window.")),  # type: ignore[valid-type]  # noqa: UP007 - a union built at import
+        name=(Literal[name], Field(name, description="Which encoding draws the window.")),  # type: ignore[valid-type]
     )
     for name in images.available()
 }
@@ -46,7 +54,7 @@ class DataConfig(Config):
         {}, description="Column of the file for a role: {close = 'Last', timestamp = 'Day'}."
     )
     repair: bool = Field(False, description="Drop rows that break the rules of a candle instead of refusing the file.")
-    synthetic: synthetic.Config = Field(synthetic.Config(), description="The embedded market.")
+    synthetic: SyntheticConfig = Field(SyntheticConfig(), description="The embedded market.")
 
     @model_validator(mode="after")
     def _path_is_there_when_needed(self) -> DataConfig:
@@ -60,7 +68,7 @@ class WindowConfig(Config):
 
     length: int = Field(48, ge=4, le=4096, description="Candles in a window.")
     stride: int = Field(
-        1, ge=1, description="Every how many candles a training window ends; validation and test use all."
+        1, ge=1, description="Windows to learn and to stop by end at every n-th candle; the test uses every candle."
     )
 
 
@@ -72,18 +80,19 @@ class Recipe(Config):
     data: DataConfig = Field(DataConfig(), description="Where the candles come from.")
     window: WindowConfig = Field(WindowConfig(), description="What a model sees of the past.")
     encoding: EncodingConfig = Field(default_factory=lambda: ENCODINGS["candlestick"](), description="How it is drawn.")
-    model: models.Config = Field(models.Config(), description="The network that reads the image.")
-    target: targets.Config = Field(targets.Config(), description="What is to be predicted.")
-    split: splits.Config = Field(splits.Config(), description="Which candles train, validate and test.")
-    training: trainer.Config = Field(trainer.Config(), description="How the network is trained.")
-    strategy: strategies.Config = Field(strategies.Config(), description="From probabilities to the wanted exposure.")
-    sizing: sizing.Config = Field(sizing.Config(), description="How much capital an exposure of 1 is.")
-    execution: execution.Config = Field(
-        execution.Config(), description="From wanted exposure to orders with their stops."
+    model: ModelConfig = Field(ModelConfig(), description="The network that reads the image.")
+    target: TargetConfig = Field(TargetConfig(), description="What is to be predicted.")
+    split: SplitConfig = Field(SplitConfig(), description="Which candles train, validate and test.")
+    training: TrainingConfig = Field(TrainingConfig(), description="How the network is trained.")
+    evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How predictions are judged.")
+    strategy: StrategyConfig = Field(StrategyConfig(), description="From probabilities to the wanted exposure.")
+    sizing: SizingConfig = Field(SizingConfig(), description="How much capital an exposure of 1 is.")
+    execution: ExecutionConfig = Field(
+        ExecutionConfig(), description="From wanted exposure to orders with their stops."
     )
-    risk: risk.Config = Field(risk.Config(), description="Limits that orders are held against.")
-    costs: costs.Config = Field(costs.Config(), description="Fees, spread, slippage and funding of the venue.")
-    backtest: backtest.Config = Field(backtest.Config(), description="Capital and the accounting of luck.")
+    risk: RiskConfig = Field(RiskConfig(), description="Limits that orders are held against.")
+    costs: CostsConfig = Field(CostsConfig(), description="Fees, spread, slippage and funding of the venue.")
+    backtest: BacktestConfig = Field(BacktestConfig(), description="Capital and the accounting of luck.")
 
     def to_toml(self) -> str:
         """The complete recipe with every default written out."""

@@ -112,21 +112,17 @@ def run_probes(
 
 
 def _run_probe(series: CandleSeries, probe: Probe, cuts: NDArray[np.int64], rows: int, first: int) -> ProbeResult:
-    at_per_cut = [np.arange(max(first, int(cut) - rows), int(cut), dtype=np.int64) for cut in cuts]
-    at_all = np.unique(np.concatenate(at_per_cut))
-    whole = np.asarray(probe.compute(series, at_all))
-    settled = at_all if probe.known_at is None else np.asarray(probe.known_at(series, at_all))
     compared = differing = 0
     largest: float | None = 0.0
     place = ""
-    for cut, at in zip(cuts, at_per_cut, strict=True):
-        chosen = np.searchsorted(at_all, at)
-        known = settled[chosen] < cut
-        at, chosen = at[known], chosen[known]
+    for cut in (int(cut) for cut in cuts):
+        at = np.arange(max(first, cut - rows), cut, dtype=np.int64)
+        if probe.known_at is not None:
+            at = at[np.asarray(probe.known_at(series, at)) < cut]
         if not at.size:
             continue
-        short = np.asarray(probe.compute(series.head(int(cut)), at))
-        bad, difference = _differences(whole[chosen], short)
+        whole, short = np.asarray(probe.compute(series, at)), np.asarray(probe.compute(series.head(cut), at))
+        bad, difference = _differences(whole, short)
         compared += len(at)
         differing += int(bad.sum())
         if bad.any():

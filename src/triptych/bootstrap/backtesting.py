@@ -1,0 +1,119 @@
+"""From a trained run to a judged backtest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from triptych.backtest import BacktestResult, run_backtest
+from triptych.backtest.luck import Interval, assess
+from triptych.backtest.statistics import performance
+from triptych.backtest.verdict import judge
+from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
+from triptych.bootstrap.files import read_frame, read_json, write_frame
+from triptych.bootstrap.provenance import fingerprint
+from triptych.bootstrap.run_folder import Run, record_trial
+from triptych.domain import CLASSES
+from triptych.domain.errors import RecipeError, RunError
+from triptych.domain.files import write_json
+from triptych.inference import load_artifact
+from triptych.inference.recorded import RecordedPredictor
+from triptych.settings import Recipe, load_recipe
+from triptych.strategies import create_strategy
+from triptych.training.seeds import derive_seed
+
+FRAMES = ("equity", "trades", "fills", "decisions")
+TRADING_SECTIONS = ("strategy", "sizing", "execution", "risk", "costs", "backtest")
+
+
+def backtest(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) -> dict[str, Any]:
+    """Trade a run's out-of-sample predictions and judge the result.
+
+    Args:
+        run: a trained run.
+        overrides: `key=value` changes of the trading sections; each new set of them counts as a trial.
+        tell: told every stage in words.
+
+    Returns:
+        JSON-ready: `performance`, `luck`, `verdict`, `trials`, `overrides`. Also written to the run's folder.
+
+    Raises RunError when the run is not trained or its data has changed.
+    """
+    run.require_trained()
+    candles = candles_of(run)
+    recipe = _with_overrides(run, overrides)
+    predictions = read_frame(run.folder / "predictions.parquet")
+    tell(f"Replaying {len(predictions)} predictions with costs.")
+    result = _replay(run, recipe, candles, predictions)
+    for name in FRAMES:
+        write_frame(run.folder / "backtest" / f"{name}.parquet", getattr(result, name))
+    mark = run.record["fingerprint"] if not overrides else fingerprint(run.record["fingerprint"], sorted(overrides))
+    trials = max(recipe.backtest.luck.trials, record_trial(run.folder.parent, candles.hash, mark))
+    judged = _judge(run, recipe, result, trials) | {"overrides": list(overrides), "trials": trials}
+    write_json(run.folder / "backtest" / "backtest.json", judged)
+    return judged
+
+
+def candles_of(run: Run) -> Candles:
+    """The candles a run was made from. Raises RunError when they are not the same any more."""
+    candles = load_candles(run.recipe)
+    if candles.hash != run.record["data_hash"]:
+        raise RunError(
+            f"The candles of {run.folder} have changed since it was trained.",
+            remedy="Bring the old file back, or train again on the new one.",
+        )
+    return candles
+
+
+def _replay(run: Run, recipe: Recipe, candles: Candles, predictions: pl.DataFrame) -> BacktestResult:
+    """The backtest over the whole period of the recorded predictions."""
+    times = predictions["time"].cast(pl.Int64)
+    return run_backtest(
+        candles.series,
+        _recorded(run, predictions),
+        strategy=create_strategy(recipe.strategy),
+        sizing=recipe.sizing,
+        execution=recipe.execution,
+        risk=recipe.risk,
+        costs=recipe.costs,
+        initial_capital=recipe.backtest.initial_capital,
+        start_ms=int(times.min()),  # type: ignore[arg-type]
+        end_ms=int(times.max()),  # type: ignore[arg-type]
+        name=recipe.name,
+    )
+
+
+def _with_overrides(run: Run, overrides: Sequence[str]) -> Recipe:
+    for override in overrides:
+        section = override.split(".")[0]
+        if section not in TRADING_SECTIONS:
+            raise RecipeError(
+                f"--set {override!r} would change what was trained.",
+                remedy=f"A backtest may change: {', '.join(TRADING_SECTIONS)}. Train again for anything else.",
+            )
+    return load_recipe(str(run.folder / "recipe.toml"), overrides) if overrides else run.recipe
+
+
+def _recorded(run: Run, predictions: pl.DataFrame) -> RecordedPredictor:
+    recorded = RecordedPredictor(load_artifact(run.artifact).predictor())
+    for (symbol,), part in predictions.group_by("symbol", maintain_order=True):
+        times = part["time"].cast(pl.Int64).to_numpy()
+        recorded.add(str(symbol), times, part.select([f"probability_{name}" for name in CLASSES]).to_numpy())
+    return recorded
+
+
+def _judge(run: Run, recipe: Recipe, result: BacktestResult, trials: int) -> dict[str, Any]:
+    figures = performance(result)
+    luck = assess(
+        result,
+        recipe.backtest.luck.model_copy(update={"trials": trials}),
+        seed=derive_seed(recipe.seed, "luck"),
+        minimum_block=recipe.target.horizon,
+    )
+    mcc = read_json(run.folder / "evaluation.json")["metrics"]["mcc"]
+    known = mcc["value"] is not None and mcc["low"] is not None
+    skill = Interval(value=mcc["value"], low=mcc["low"], high=mcc["high"]) if known else None
+    verdict = judge(figures, luck, skill=skill)
+    return {"performance": figures.to_dict(), "luck": luck.to_dict(), "verdict": verdict.to_dict()}

@@ -1,0 +1,57 @@
+"""From a recipe to its parts: labels, folds, the untrained classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from triptych.domain import CandleSeries
+from triptych.images import AbstractEncoding, load
+from triptych.inference import WindowClassifier
+from triptych.models import build_network
+from triptych.settings import Recipe
+from triptych.training.samples import Samples
+from triptych.training.seeds import derive_seed
+from triptych.training.splits import Fold, Segment, split
+from triptych.training.targets import Targets, label
+from triptych.training.windows import WindowSet
+
+CLASS_COUNT = 3
+
+
+def build_encoding(recipe: Recipe) -> AbstractEncoding:
+    """The encoding of a recipe."""
+    encoding: AbstractEncoding = load(recipe.encoding.name).build(recipe.encoding, recipe.window.length)
+    return encoding
+
+
+def build_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
+    """The untrained classifier: its first weights depend on the recipe's seed and the fold only."""
+    encoding = build_encoding(recipe)
+    seed = derive_seed(recipe.seed, "network", fold)
+    return WindowClassifier(encoding, build_network(recipe.model, encoding.channels, CLASS_COUNT, seed=seed))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Candles with their labels and folds."""
+
+    series: tuple[CandleSeries, ...]
+    targets: tuple[Targets, ...]
+    folds: tuple[Fold, ...]
+    recipe: Recipe
+
+    @classmethod
+    def of(cls, recipe: Recipe, series: tuple[CandleSeries, ...]) -> Dataset:
+        """Label and split. Raises NotEnoughData with what is missing."""
+        targets = tuple(label(one, recipe.target) for one in series)
+        folds = tuple(split(series, targets, recipe.split, length=recipe.window.length))
+        return cls(series=series, targets=targets, folds=folds, recipe=recipe)
+
+    def samples(self, segment: Segment) -> Samples:
+        """Samples of a segment: every `stride`-th candle where the network learns, every candle where it is judged."""
+        stride = 1 if segment.name == "test" else self.recipe.window.stride
+        return Samples.of(self.series, self.targets, segment, stride=stride)
+
+    def windows(self, segment: Segment) -> WindowSet:
+        """Windows of a segment, ready to be gathered in batches."""
+        return WindowSet.of(self.series, self.samples(segment), length=self.recipe.window.length)

@@ -1,0 +1,67 @@
+"""Out-of-sample predictions against what happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from triptych.bootstrap.building import Dataset
+from triptych.domain import CLASSES
+from triptych.domain.errors import RunError
+from triptych.training.baselines import baseline_probabilities
+from triptych.training.evaluation import evaluate
+from triptych.training.samples import Samples
+from triptych.training.seeds import derive_seed
+from triptych.training.splits import Fold
+
+
+def judge_predictions(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, Any]:
+    """Metrics, intervals and baselines over the test samples of all folds; see `training.evaluation.evaluate`."""
+    recipe = dataset.recipe
+    tests, ours, baselines = [], [], []
+    counts = {name: np.zeros(len(CLASSES), dtype=np.int64) for name in ("train", "validation", "test")}
+    for fold in dataset.folds:
+        train, test = dataset.samples(fold.train), dataset.samples(fold.test)
+        for segment in fold.segments:
+            counts[segment.name] += np.array(dataset.samples(segment).class_counts)
+        tests.append(test)
+        ours.append(_probabilities(dataset, fold, test, predictions))
+        baselines.append(
+            baseline_probabilities(
+                dataset.series,
+                recipe.target,
+                train,
+                test,
+                length=recipe.window.length,
+                lags=recipe.evaluation.lags,
+            )  # fmt: skip
+        )
+    return evaluate(
+        np.concatenate(ours),
+        Samples.concatenate(tests),
+        {name: np.concatenate([fold[name] for fold in baselines]) for name in baselines[0]},
+        {name: [int(n) for n in count] for name, count in counts.items()},
+        recipe.evaluation,
+        derive_seed(recipe.seed, "evaluation"),
+    )
+
+
+def _probabilities(dataset: Dataset, fold: Fold, test: Samples, predictions: pl.DataFrame) -> NDArray[np.float64]:
+    """The recorded predictions in the order of the samples, shape (n_samples, 3)."""
+    symbols = np.array([one.symbol for one in dataset.series])
+    wanted = pl.DataFrame(
+        {"symbol": symbols[test.instrument], "time": pl.Series(test.time_ms).cast(pl.Datetime("ms", "UTC"))}
+    )
+    columns = [f"probability_{name}" for name in CLASSES]
+    found = wanted.join(
+        predictions.filter(fold=fold.number), on=["symbol", "time"], how="left", maintain_order="left"
+    ).select(columns)
+    if found.null_count().sum_horizontal().item():
+        raise RunError(
+            f"Fold {fold.number}: {found[columns[0]].null_count()} test samples have no prediction.",
+            remedy="Train again with --fresh.",
+        )
+    return found.to_numpy()

@@ -1,0 +1,138 @@
+"""From a run to its report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from triptych.backtest.report import (
+    ReportData,
+    SampleImage,
+    candle_frame,
+    write_report,
+    write_report_json,
+)
+from triptych.bootstrap.backtesting import backtest, candles_of
+from triptych.bootstrap.building import Dataset
+from triptych.bootstrap.candles import Candles, Tell, silent
+from triptych.bootstrap.files import read_frame, read_json
+from triptych.bootstrap.probing import leak_probe
+from triptych.bootstrap.run_folder import Run
+from triptych.domain import CLASSES, utc
+from triptych.domain.files import write_json
+from triptych.inference import load_artifact
+from triptych.training.fitted import read_result
+
+SAMPLES = 12
+"""Images shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """Where a report is and what it says."""
+
+    html: Path
+    json: Path
+    verdict: dict[str, Any]
+
+
+def report(run: Run, *, tell: Tell = silent) -> Written:
+    """Write report.html and report.json; backtest and leak probe run first where they have not yet.
+
+    Raises RunError when the run is not trained or its data has changed.
+    """
+    run.require_trained()
+    if not run.has("backtest/backtest.json"):
+        backtest(run, tell=tell)
+    if not run.has("leak_probe.json"):
+        write_json(run.folder / "leak_probe.json", leak_probe(run.recipe, tell=tell))
+    tell("Writing the report.")
+    data = gather(run)
+    html, twin = run.folder / "report.html", run.folder / "report.json"
+    write_report(data, html)
+    write_report_json(data, twin)
+    return Written(html=html, json=twin, verdict=read_json(run.folder / "backtest" / "backtest.json")["verdict"])
+
+
+def gather(run: Run) -> ReportData:
+    """Everything the report shows, read from the run's folder."""
+    candles = candles_of(run)
+    dataset = Dataset.of(run.recipe, candles.series)
+    judged = read_json(run.folder / "backtest" / "backtest.json")
+    record = run.record
+    frames = {name: read_frame(run.folder / "backtest" / f"{name}.parquet") for name in ("equity", "trades")}
+    start = frames["equity"]["time"].min()
+    return ReportData(
+        title=run.recipe.name,
+        description=_description(run, candles),
+        verdict=judged["verdict"],
+        performance=judged["performance"],
+        luck=judged["luck"],
+        equity=frames["equity"],
+        trades=frames["trades"],
+        initial_capital=run.recipe.backtest.initial_capital,
+        candles={one.symbol: candle_frame(one).filter(pl.col("time") >= start) for one in candles.series},
+        boundaries=[{"time_ms": f.test.start_ms, "label": f"test {f.number + 1}"} for f in dataset.folds[1:]],
+        evaluation=read_json(run.folder / "evaluation.json"),
+        training_curves=_curves(run, dataset),
+        samples=_samples(run, dataset),
+        data_quality=read_json(run.folder / "quality.json")["instruments"],
+        leak_probe=read_json(run.folder / "leak_probe.json"),
+        recipe=run.recipe.to_toml(),
+        provenance={
+            "seed": record["seed"],
+            "data_hash": record["data_hash"],
+            "fingerprint": record["fingerprint"],
+            "splits": record["splits"],
+            "trials": judged["trials"],
+            "overrides": judged["overrides"],
+            "versions": record["versions"],
+        },
+        environment={**record["environment"], "folder": str(run.folder)},
+    )
+
+
+def _description(run: Run, candles: Candles) -> str:
+    recipe = run.recipe
+    names = ", ".join(one.symbol for one in candles.series)
+    first, last = candles.period
+    return (
+        f"{recipe.model.name} on {recipe.encoding.name} images of {recipe.window.length} candles; {names} "
+        f"{candles.timeframe}, {first} to {last} UTC."
+    )
+
+
+def _curves(run: Run, dataset: Dataset) -> list[dict[str, Any]]:
+    """One row per epoch of every fold."""
+    rows: list[dict[str, Any]] = []
+    for fold in dataset.folds:
+        result = read_result(run.fold(fold.number) / "training")
+        rows += [{"fold": fold.number + 1, **asdict(record)} for record in (result.history if result else ())]
+    return rows
+
+
+def _samples(run: Run, dataset: Dataset) -> list[SampleImage]:
+    """Images of the last fold's test, evenly spread over time, with label and prediction."""
+    fold = dataset.folds[-1]
+    samples = dataset.samples(fold.test)
+    chosen = np.linspace(0, len(samples) - 1, min(SAMPLES, len(samples))).astype(np.int64)
+    windows = dataset.windows(fold.test).gather(torch.from_numpy(chosen)).windows
+    artifact = load_artifact(run.artifact)
+    with torch.inference_mode():
+        images = artifact.classifier().images(windows).numpy()
+    probabilities = artifact.predictor().probabilities(windows.numpy())
+    return [
+        SampleImage(
+            image=image,
+            label=CLASSES[int(samples.label[i])],
+            prediction=CLASSES[int(row.argmax())],
+            probability=float(row.max()),
+            caption=f"{dataset.series[int(samples.instrument[i])].symbol} {utc(int(samples.time_ms[i]))}",
+        )
+        for i, image, row in zip(chosen, images, probabilities, strict=True)
+    ]

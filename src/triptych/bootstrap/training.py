@@ -1,0 +1,168 @@
+"""From a recipe to a trained run: every fold is fitted, saved as an artifact and asked about the candles after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from triptych.bootstrap.building import Dataset, build_classifier
+from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
+from triptych.bootstrap.files import write_frame
+from triptych.bootstrap.judging import judge_predictions
+from triptych.bootstrap.provenance import versions
+from triptych.bootstrap.run_folder import Run, open_or_create, record_trial
+from triptych.domain import CLASSES, utc
+from triptych.domain.errors import ArtifactError
+from triptych.domain.files import write_json
+from triptych.inference import Artifact, Card, load_artifact, record_metrics, save_artifact
+from triptych.settings import Recipe
+from triptych.training import trainer
+from triptych.training.seeds import derive_seed
+from triptych.training.splits import Fold, Segment
+
+PROBE_WINDOWS = 64
+"""Real windows on which the exported graph is held against the network."""
+
+
+def train(
+    recipe: Recipe,
+    *,
+    folder: Path | None = None,
+    fresh: bool = False,
+    tell: Tell = silent,
+    progress_bar: bool | None = None,
+) -> Run:
+    """Train a recipe.
+
+    Args:
+        recipe: what to do.
+        folder: of the run; by default runs/NAME-FINGERPRINT.
+        fresh: replace a run that is there.
+        tell: told every stage in words.
+        progress_bar: show one while a network learns; None shows it on terminals.
+
+    Returns:
+        The run. One that is complete is returned as it is; one that was stopped goes on from its last checkpoint and
+        ends with the same result.
+
+    Raises DataError, RunError, StorageError and their kinds.
+    """
+    candles = load_candles(recipe, tell)
+    run = open_or_create(recipe, candles.hash, folder, fresh=fresh)
+    if run.record["status"] == "trained":
+        tell(f"{run.folder} is complete already: same recipe, data, versions and seed. --fresh trains it again.")
+        return run
+    if run.record["status"] == "training":
+        tell(f"{run.folder} was stopped before its end: going on.")
+    dataset = Dataset.of(recipe, candles.series)
+    write_json(run.folder / "quality.json", {"instruments": candles.quality, "notes": candles.notes})
+    trial = record_trial(run.folder.parent, candles.hash, run.record["fingerprint"])
+    run.update(status="training", folds=len(dataset.folds), trial=trial, splits=[_boundaries(f) for f in dataset.folds])
+    predictions = []
+    for fold in dataset.folds:
+        artifact = _fit(run, dataset, candles, fold, tell, progress_bar)
+        predictions.append(_ask(artifact, dataset, fold))
+    write_frame(run.folder / "predictions.parquet", pl.concat(predictions))
+    evaluation = judge_predictions(dataset, pl.concat(predictions))
+    write_json(run.folder / "evaluation.json", evaluation)
+    for fold in dataset.folds:
+        record_metrics(run.fold(fold.number) / "artifact", evaluation["metrics"])
+    run.update(status="trained")
+    return run
+
+
+def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, progress_bar: bool | None) -> Artifact:
+    recipe, home = run.recipe, run.fold(fold.number)
+    classifier = build_classifier(recipe, fold.number)
+    sets = dataset.windows(fold.train), dataset.windows(fold.validation)
+    parameters = sum(p.numel() for p in classifier.network.parameters())
+    tell(
+        f"Fold {fold.number + 1} of {len(dataset.folds)}: {recipe.model.name} with {parameters:,} parameters learns from "
+        f"{len(sets[0])} windows, stops by {len(sets[1])}, is tested on {len(fold.test)}."
+    )
+    result = trainer.fit(
+        classifier, *sets, recipe.training, home / "training", derive_seed(recipe.seed, "fit", fold.number),
+        progress=progress_bar,
+    )  # fmt: skip
+    best = result.history[result.best_epoch]
+    tell(
+        f"Best epoch {result.best_epoch + 1} of {len(result.history)}: validation loss {best.validation_loss:.4f}, "
+        f"training loss {best.train_loss:.4f}."
+    )
+    try:
+        return load_artifact(home / "artifact")
+    except ArtifactError:
+        tell("Exporting the network with its encoding to ONNX.")
+    return save_artifact(home / "artifact", classifier, _card(run, candles, fold, parameters), _probe(dataset, fold))
+
+
+def _probe(dataset: Dataset, fold: Fold) -> NDArray[np.float32]:
+    windows = dataset.windows(fold.validation)
+    chosen = torch.linspace(0, len(windows) - 1, min(PROBE_WINDOWS, len(windows))).long()
+    probe: NDArray[np.float32] = windows.gather(chosen).windows.numpy()
+    return probe
+
+
+def _card(run: Run, candles: Candles, fold: Fold, parameters: int) -> Card:
+    recipe = run.recipe
+    return Card(
+        name=f"{recipe.name}-{fold.number}",
+        length=recipe.window.length,
+        timeframe=str(candles.timeframe),
+        symbols=tuple(one.symbol for one in candles.series),
+        encoding=recipe.encoding.model_dump(mode="json"),
+        model={"name": recipe.model.name, "width": recipe.model.width, "depth": recipe.model.depth},
+        parameters=parameters,
+        target=recipe.target.model_dump(mode="json"),
+        splits=[_boundaries(fold)],
+        period=candles.period,
+        data_hash=candles.hash,
+        metrics={},
+        seed=recipe.seed,
+        versions=versions(),
+    )
+
+
+def _boundaries(fold: Fold) -> dict[str, Any]:
+    return {"fold": fold.number, **{segment.name: _segment(segment) for segment in fold.segments}}
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    return {"start": utc(segment.start_ms), "stop": utc(segment.stop_ms), "samples": len(segment)}
+
+
+def _ask(artifact: Artifact, dataset: Dataset, fold: Fold) -> pl.DataFrame:
+    """Predictions of a fold's model for every candle of its test segment, from the first judged one on."""
+    predictor = artifact.predictor()
+    first = min(
+        int(one.close_time_ms[index[0]])
+        for one, index in zip(dataset.series, fold.test.indices, strict=True)
+        if index.size
+    )
+    # Only the first fold waits for its first judged sample; the later ones take over without a hole.
+    start = first if fold.number == 0 else fold.test.start_ms + dataset.series[0].timeframe.milliseconds
+    parts = []
+    for one in dataset.series:
+        ends = np.flatnonzero((one.close_time_ms >= start) & (one.close_time_ms <= fold.test.stop_ms))
+        ends = ends[ends >= predictor.length - 1]
+        chunks = [
+            predictor.probabilities(one.windows(ends[i : i + 2048], predictor.length))
+            for i in range(0, len(ends), 2048)
+        ]
+        probabilities = np.concatenate(chunks) if chunks else np.zeros((0, len(CLASSES)))
+        parts.append(
+            pl.DataFrame(
+                {
+                    "time": pl.Series(one.close_time_ms[ends]).cast(pl.Datetime("ms", "UTC")),
+                    "symbol": pl.Series([one.symbol] * len(ends), dtype=pl.String),
+                    "fold": pl.Series([fold.number] * len(ends), dtype=pl.Int64),
+                    **{f"probability_{name}": probabilities[:, i].astype(np.float64) for i, name in enumerate(CLASSES)},
+                }
+            )
+        )
+    return pl.concat(parts).sort("time", "symbol")

@@ -1,0 +1,13 @@
+"""`triptych data`: candles at home."""
+
+from __future__ import annotations
+
+import typer
+
+from triptych.cli.data import check, import_, list_, synth
+
+app = typer.Typer(help="Candles at home: invent, import, check and list them.", no_args_is_help=True)
+app.command("synth")(synth.synth)
+app.command("import")(import_.import_)
+app.command("check")(check.check)
+app.command("list")(list_.list_)

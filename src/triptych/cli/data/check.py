@@ -1,0 +1,54 @@
+"""`triptych data check`: what is wrong with a file of candles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triptych.cli.console import out, print_json
+from triptych.cli.data.options import (
+    ColumnOption,
+    FileArgument,
+    SymbolOption,
+    TimeframeOption,
+    TimezoneOption,
+    roles,
+)
+from triptych.cli.options import JsonOption
+
+
+def check(
+    file: FileArgument,
+    symbol: SymbolOption = None,
+    timeframe: TimeframeOption = None,
+    column: ColumnOption = None,
+    timezone: TimezoneOption = "UTC",
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Write the report as JSON here too.", metavar="FILE")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Report gaps, duplicates, disorder, impossible candles, outliers, zero volume and stale prices.
+
+    Exit status 1 when the file holds errors that an import would refuse.
+    """
+    from triptych.domain.files import write_json
+    from triptych.market import check_quality, read_raw
+
+    raw = read_raw(file, symbol=symbol, timeframe=timeframe, columns=roles(column), timezone=timezone)
+    reports = [check_quality(part, raw.timeframe, symbol=name) for name, part in raw.by_symbol().items()]
+    content = {"file": str(file), "notes": list(raw.notes), "instruments": [report.to_dict() for report in reports]}
+    if output is not None:
+        write_json(output, content)
+    if json:
+        print_json(content)
+    else:
+        for note in raw.notes:
+            out.print(f"Note: {note}", soft_wrap=True, markup=False)
+        for report in reports:
+            out.print(report.table())
+            out.print(report.verdict, markup=False)
+    if any(report.severity == "error" for report in reports):
+        raise typer.Exit(1)
