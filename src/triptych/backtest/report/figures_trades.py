@@ -114,7 +114,8 @@ def _chart(label: str, candles: pl.DataFrame, trades: pl.DataFrame, note: str, *
         }
     ]  # fmt: skip
     data += _paths(trades) + _markers(trades)
-    axis: dict[str, Any] = {"type": "date", "rangeslider": {"visible": True, "thickness": 0.08}}
+    strip = {"visible": True, "thickness": 0.09, "yaxis": {"rangemode": "auto"}}
+    axis: dict[str, Any] = {"type": "date", "rangeslider": strip}
     if zoomed and len(x) > CANDLES_AT_FIRST:
         axis["range"] = [x[-CANDLES_AT_FIRST], x[-1]]
     return Figure(
@@ -165,10 +166,10 @@ def _markers(trades: pl.DataFrame) -> list[dict[str, Any]]:
     ]
     side, gain = trades["side"].to_list(), (trades["profit"] > 0).to_list()
     groups = (
-        ("Long entry", "entry", [one == "long" for one in side], "triangle-up", "@strategy", 10),
-        ("Short entry", "entry", [one == "short" for one in side], "triangle-down", "@warning", 10),
-        ("Exit with gain", "exit", gain, "circle-open", "@profit", 13),
-        ("Exit with loss", "exit", [not one for one in gain], "circle-open", "@loss", 13),
+        ("Long entry", "entry", [one == "long" for one in side], "triangle-up", "@strategy", 8),
+        ("Short entry", "entry", [one == "short" for one in side], "triangle-down", "@warning", 8),
+        ("Exit with gain", "exit", gain, "circle-open", "@profit", 11),
+        ("Exit with loss", "exit", [not one for one in gain], "circle-open", "@loss", 11),
     )
     traces = []
     for name, end, chosen, symbol, colour, size in groups:

@@ -55,7 +55,7 @@
       if (!/^[xy]axis\d*$/.test(key)) continue;
       layout[key] = { ...axis, ...layout[key] };
       if (layout[key].title) {
-        layout[key].title = { font: { size: 11, color: "@muted" }, ...layout[key].title };
+        layout[key].title = { standoff: 10, font: { size: 11, color: "@muted" }, ...layout[key].title };
         if (!wide() && key.startsWith("y")) delete layout[key].title;
       }
       if (layout[key].rangeslider) layout[key].rangeslider = { bgcolor: "@raised", bordercolor: "@line", borderwidth: 1, ...layout[key].rangeslider };
