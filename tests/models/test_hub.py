@@ -137,9 +137,8 @@ def test_when_the_hub_does_not_answer_the_cache_serves(tmp_path: Path) -> None:
 
 
 def test_offline_and_not_cached_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        constants, "HF_HUB_OFFLINE", True
-    )  # the library's own switch; a dead socket is retried for 20 s
+    # The library's own switch: it would knock at a dead socket for 20 s.
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ArtifactError) as caught:
         download_weights("a/other", cache_dir=tmp_path)
     assert str(caught.value) == (

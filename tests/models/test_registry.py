@@ -67,9 +67,10 @@ def test_an_unknown_option_lists_the_known_ones() -> None:
         ("width", float("nan"), "width must be above 0, was nan."),
         ("drop_rate", 1.0, "drop_rate must be at least 0 and below 1, was 1.0."),
         ("drop_path_rate", -0.1, "drop_path_rate must be at least 0 and below 1, was -0.1."),
+        ("padding", "valid", "Unknown padding 'valid'. Choose one of 'symmetric', 'same'."),
     ],
 )
-def test_values_out_of_range_are_refused(option: str, value: float, message: str) -> None:
+def test_values_out_of_range_are_refused(option: str, value: object, message: str) -> None:
     assert message_of("efficientnet_b0", **{option: value}) == message
 
 

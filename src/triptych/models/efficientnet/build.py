@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import get_args
 
 import torch
 from torch import nn
@@ -53,6 +54,9 @@ def build_efficientnet(
     for name, value in (("drop_rate", drop_rate), ("drop_path_rate", drop_path_rate)):
         if not 0.0 <= value < 1.0:
             raise RecipeError(f"{name} must be at least 0 and below 1, was {value}.")
+    if padding is not None and padding not in get_args(Padding):
+        known = ", ".join(repr(choice) for choice in get_args(Padding))
+        raise RecipeError(f"Unknown padding {padding!r}.", remedy=f"Choose one of {known}.")
     plan = plan_network(
         variant.family, width=variant.width * width, depth=variant.depth * depth, drop_path_rate=drop_path_rate
     )
