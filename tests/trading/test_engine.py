@@ -237,7 +237,8 @@ def test_a_halt_closes_everything_and_keeps_it_closed():
 
 
 def test_all_closes_are_known_before_the_first_instrument_is_decided_on():
-    engine = build(symbols=("ABC", "XYZ"), sizing=sizing_.Config(capital_fraction=1.0))
+    records = []
+    engine = build(records.append, symbols=("ABC", "XYZ"), sizing=sizing_.Config(capital_fraction=1.0))
     for minute in (0, 1):
         engine.observe([candle(minute, 2), candle(minute, 2, symbol="XYZ")])
     orders = engine.on_candles([candle(2, 3), candle(2, 3, symbol="XYZ")])
@@ -247,6 +248,7 @@ def test_all_closes_are_known_before_the_first_instrument_is_decided_on():
     # XYZ doubles: equity 1500, ABC is at 1/3 of it and XYZ at 2/3; ABC may only grow into the room XYZ leaves.
     orders = engine.on_candles([candle(3, 3), candle(3, 3, 200.0, symbol="XYZ")])
     assert [(order.symbol, order.side, order.reduce_only) for order in orders] == [("XYZ", Side.SELL, True)]
+    assert records[-2].reason.endswith("; no order: the other instruments leave no room within the leverage")
 
 
 def test_volatility_sizing_waits_until_the_volatility_is_known():
@@ -275,6 +277,16 @@ def test_a_candle_that_comes_twice_is_an_error():
     assert str(caught.value) == (
         "ABC: the candle of 1970-01-01 00:01:00 UTC is not later than the one before it. "
         "Feed each closed candle once, in time order."
+    )
+
+
+def test_an_event_of_an_unknown_instrument_is_an_error():
+    event = OrderCancelled(order_id="x", symbol="NIX", time_ms=1)
+    with pytest.raises(OrderError) as caught:
+        build().on_event(event)
+    assert str(caught.value) == (
+        f"An event of NIX came in, which this engine does not trade: {event}. "
+        "Give each engine an account of its own, or only the events of its own instruments."
     )
 
 

@@ -24,6 +24,13 @@ def test_volatility_sizing_gives_calm_instruments_more():
 
 def test_an_exposure_is_cut_to_the_room_the_others_leave():
     sizer = Sizer(Config(max_leverage=1.0), 2)
-    assert sizer.cut_to_room(0.5, 0.7) == pytest.approx(0.3)
-    assert sizer.cut_to_room(-0.5, 0.7) == pytest.approx(-0.3)
-    assert sizer.cut_to_room(0.5, 1.2) == 0.0
+    assert sizer.cut_to_room(0.5, 0.0, 0.7) == pytest.approx(0.3)
+    assert sizer.cut_to_room(-0.5, 0.0, 0.7) == pytest.approx(-0.3)
+    assert sizer.cut_to_room(0.5, 0.0, 1.2) == 0.0
+
+
+def test_what_is_held_is_not_given_up_for_lack_of_room_but_turning_is_cut():
+    sizer = Sizer(Config(max_leverage=1.0), 2)
+    assert sizer.cut_to_room(0.5, 0.4, 0.7) == pytest.approx(0.4)
+    assert sizer.cut_to_room(0.3, 0.4, 1.2) == pytest.approx(0.3)
+    assert sizer.cut_to_room(-0.5, 0.4, 0.7) == pytest.approx(-0.3)

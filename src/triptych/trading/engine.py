@@ -199,7 +199,7 @@ class Engine:
         else:
             current = self.portfolio.quantity(symbol) * price / equity if equity > 0 else 0.0
             if not desk.executor.is_settled(exposure, current) or (equity <= 0 and self.portfolio.quantity(symbol)):
-                reason += self._trade(desk, exposure, equity, price, reason, commands)
+                reason += self._trade(desk, exposure, current, equity, price, reason, commands)
         if self._observer is not None:
             self._observer(Decision(symbol, desk.last_close_ms, prediction, target, exposure, reason))
 
@@ -240,14 +240,24 @@ class Engine:
         return f"; waits for {', '.join(desk.orders)}"
 
     def _trade(
-        self, desk: Desk, exposure: float, equity: float, price: float, reason: str, commands: list[Command]
+        self,
+        desk: Desk,
+        exposure: float,
+        current: float,
+        equity: float,
+        price: float,
+        reason: str,
+        commands: list[Command],
     ) -> str:
         """Plan, review and send the orders of one decision. Returns what the decision's reason has to add."""
         symbol = desk.instrument.symbol
         others = 0.0
         if exposure and equity > 0:
             others = self._others(symbol) / equity
-            exposure = self._sizer.cut_to_room(exposure, others)
+            cut = self._sizer.cut_to_room(exposure, current, others)
+            if cut != exposure and desk.executor.is_settled(cut, current):
+                return "; no order: the other instruments leave no room within the leverage"
+            exposure = cut
         true_range = 0.0
         if desk.executor.needs_average_true_range and exposure:
             values = desk.window.last(self._execution.atr_length + 1)
@@ -288,8 +298,16 @@ class Engine:
         return total
 
     def on_event(self, event: ExchangeEvent) -> None:
-        """Take in what the venue says. Repeated fills and messages about finished orders change nothing."""
-        desk = self._desks[event.symbol]
+        """Take in what the venue says. Repeated fills and messages about finished orders change nothing.
+
+        Raises OrderError for an instrument that the engine does not trade.
+        """
+        desk = self._desks.get(event.symbol)
+        if desk is None:
+            raise OrderError(
+                f"An event of {event.symbol} came in, which this engine does not trade: {event}.",
+                remedy="Give each engine an account of its own, or only the events of its own instruments.",
+            )
         if isinstance(event, OrderFilled):
             held = self.portfolio.position(event.symbol).quantity
             if not self.portfolio.apply(event):

@@ -70,7 +70,12 @@ class Sizer:
         size = self._volatility_part / volatility if volatility > 0 else self._limit
         return target * min(size, self._limit)
 
-    def cut_to_room(self, exposure: float, others: float) -> float:
-        """The exposure cut so that it and the `others` (sum of absolute exposures) stay within the leverage limit."""
+    def cut_to_room(self, exposure: float, current: float, others: float) -> float:
+        """The exposure cut so that it and the `others` (sum of absolute exposures) stay within the leverage limit.
+
+        What is held already on the wanted side is never given up for lack of room.
+        """
         room = max(self.max_leverage - others, 0.0)
+        if exposure * current > 0:
+            room = max(room, abs(current))
         return min(max(exposure, -room), room)
