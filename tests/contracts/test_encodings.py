@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import logging
 import warnings
@@ -21,12 +22,27 @@ LENGTH = 24
 MINUTE_MS = 60_000
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "crypto" / "binance_perp_BTCUSDT_15m.parquet"
 
-pytestmark = pytest.mark.parametrize("name", available())
+VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
+    "candlestick with every option": (
+        "candlestick",
+        {"height": 50, "width": 77, "moving_averages": (3, LENGTH), "background_color": "#ffffff", "volume": False},
+    ),
+    "candlestick without gaps": ("candlestick", {"width": 40, "moving_averages": (5,)}),
+    "jkx antialiased": ("jkx", {"antialias": True, "height": 50}),
+    "gasf of all series": (
+        "gasf",
+        {"series": ("open", "high", "low", "close", "volume", "log_return", "log_range"), "size": 10},
+    ),
+    "gadf of averages": ("gadf", {"series": ("log_return",), "size": 7}),
+}
+
+pytestmark = pytest.mark.parametrize("name", [*available(), *VARIANTS])
 
 
 @cache
 def encoding_of(name: str) -> AbstractEncoding:
-    return create_encoding(name, LENGTH)
+    encoding, options = VARIANTS.get(name, (name, {}))
+    return create_encoding(encoding, LENGTH, **options)
 
 
 def history(n_candles: int, seed: int = 0) -> CandleSeries:
@@ -106,7 +122,7 @@ def exported(encoding: AbstractEncoding) -> bytes:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_gpu_draws_the_same_image_as_the_cpu(name):
-    image = create_encoding(name, LENGTH).cuda()(windows().cuda()).cpu()
+    image = copy.deepcopy(encoding_of(name)).cuda()(windows().cuda()).cpu()
     assert torch.allclose(image, encoding_of(name)(windows()), rtol=0, atol=1e-4)
 
 
@@ -173,7 +189,7 @@ def test_window_of_another_shape_is_refused(name, shape):
 
 
 def test_every_option_is_described(name):
-    fields = load(name).Config.model_fields
+    fields = load(VARIANTS.get(name, (name, {}))[0]).Config.model_fields
     assert [field for field, info in fields.items() if not info.description] == []
 
 

@@ -44,7 +44,7 @@ def positions(window_BTF: Tensor) -> Tensor:
     prices = window_BTF[..., :4]
     low = window_BTF[..., 2].amin(dim=1)[:, None, None]
     span = window_BTF[..., 1].amax(dim=1)[:, None, None] - low
-    return torch.where(span > 0, (prices - low) / positive_or_one(span), torch.full_like(prices, 0.5))
+    return torch.where(span > 0, (prices - low) / positive_or_one(span), 0.5)
 
 
 def volumes(window_BTF: Tensor) -> Tensor:
@@ -115,7 +115,9 @@ class Line(nn.Module):
         gap = positive_or_one(centres[right] - centres[left])
         self.register_buffer("left", left, persistent=False)
         self.register_buffer("right", right, persistent=False)
-        self.register_buffer("share", (boundaries - centres[left]) / gap, persistent=False)
+        # Whole and half pixels, exact in single precision; double buffers would not go on every device.
+        self.register_buffer("offset", (boundaries - centres[left]).float(), persistent=False)
+        self.register_buffer("gap", gap.float(), persistent=False)
         # A line through one candle between two columns would have none: it takes the one on its right.
         reached = (edges[1:] > start) & ((edges[:-1] < end) | (edges[:-1] == start))
         self.register_buffer("drawn", reached, persistent=False)
@@ -129,7 +131,7 @@ class Line(nn.Module):
         Returns:
             Two tensors of shape (batch, width); `drawn` tells in which columns there is a line.
         """
-        share = self.get_buffer("share").to(rows_BT.dtype)
+        share = self.get_buffer("offset").to(rows_BT.dtype) / self.get_buffer("gap").to(rows_BT.dtype)
         before = rows_BT.index_select(1, self.get_buffer("left"))
         after = rows_BT.index_select(1, self.get_buffer("right"))
         at_edges = before + (after - before) * share
@@ -138,4 +140,4 @@ class Line(nn.Module):
 
     def only_drawn(self, half_BW: Tensor) -> Tensor:
         """`half` with columns that the line does not reach left empty, as `coverage` wants it."""
-        return torch.where(self.get_buffer("drawn"), half_BW, torch.full_like(half_BW, -0.5))
+        return torch.where(self.get_buffer("drawn"), half_BW, -0.5)

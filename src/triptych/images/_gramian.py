@@ -73,9 +73,11 @@ class GramianAngularField(AbstractEncoding):
         self.length = length
         self.channels = len(config.series)
         self.height = self.width = size
-        members, weights = _segments(length, size)
+        members, is_member = _segments(length, size)
+        signs = torch.tensor([1.0, -1.0] if config.signed else [0.5, -0.5, 0.5])
+        self.register_buffer("signs", signs[:, None], persistent=False)
         self.register_buffer("members", members, persistent=False)
-        self.register_buffer("weights", weights, persistent=False)
+        self.register_buffer("is_member", is_member, persistent=False)
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
@@ -85,22 +87,24 @@ class GramianAngularField(AbstractEncoding):
             if self.width < self.length:
                 x_BCT = self._aggregate(x_BCT)
             cos_BCS, sin_BCS = cosine_and_sine(x_BCT)
-            first, second = (cos_BCS, -sin_BCS) if self.kind == "summation" else (sin_BCS, -cos_BCS)
-            left, right = [first, second], [cos_BCS, sin_BCS]
+            left, right = [cos_BCS, sin_BCS], [cos_BCS, sin_BCS]
+            if self.kind == "difference":
+                left.reverse()
             if not self.signed:
                 one = torch.ones_like(cos_BCS)
-                left, right = [0.5 * first, 0.5 * second, 0.5 * one], [*right, one]
+                left, right = [*left, one], [*right, one]
             # Stacked along the slow axis: rows are copied whole, and the product takes the transposed view as it is.
-            return torch.matmul(torch.stack(left, dim=-2).transpose(-1, -2), torch.stack(right, dim=-2))
+            signs = self.get_buffer("signs").to(window_BTF.dtype)
+            return torch.matmul((torch.stack(left, dim=-2) * signs).transpose(-1, -2), torch.stack(right, dim=-2))
 
     def _aggregate(self, x_BCT: Tensor) -> Tensor:
         # Scaled before it is averaged: sums of raw prices would cost the digits in which candles differ.
         low = x_BCT.amin(dim=-1, keepdim=True)
         scaled = (x_BCT - low) / positive_or_one(x_BCT.amax(dim=-1, keepdim=True) - low)
         members = self.get_buffer("members")
-        weights = self.get_buffer("weights").to(x_BCT.dtype)
+        is_member = self.get_buffer("is_member").to(x_BCT.dtype)
         parts = scaled.index_select(-1, members.flatten()).reshape(*scaled.shape[:-1], *members.shape)
-        return (parts * weights).sum(dim=-1)
+        return (parts * is_member).sum(dim=-1) / is_member.sum(dim=-1)
 
 
 def cosine_and_sine(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -108,10 +112,9 @@ def cosine_and_sine(x: Tensor) -> tuple[Tensor, Tensor]:
     low, high = x.amin(dim=-1, keepdim=True), x.amax(dim=-1, keepdim=True)
     scale = positive_or_one(high - low)
     above, below = (x - low) / scale, (high - x) / scale
-    product = above * below
-    # The root has an infinite slope at 0, and 0 times infinity is NaN: keep it out of the graph there.
-    sine = torch.where(product > 0, 2.0 * torch.sqrt(positive_or_one(product)), torch.zeros_like(product))
-    return above - below, torch.where(high > low, sine, torch.ones_like(sine))
+    # The slope of the root is infinite at 0, and 0 times infinity is NaN: with the smallest number the gradient is 0.
+    sine = 2.0 * torch.sqrt((above * below).clamp(min=torch.finfo(x.dtype).tiny))
+    return above - below, torch.where(high > low, sine, 1.0)
 
 
 def _series(window_BTF: Tensor, name: Series) -> Tensor:
@@ -129,12 +132,13 @@ def _log_ratio(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _segments(length: int, size: int) -> tuple[Tensor, Tensor]:
-    """Members and weights, each of shape (size, longest), of the means that shorten `length` values to `size`.
+    """Members of the segments whose means shorten `length` values to `size`, and which of them count.
 
-    Segment i holds the values floor(i * length / size) up to floor((i + 1) * length / size), as in pyts.
+    Both are of shape (size, longest segment). As in pyts, segment i holds the values floor(i * length / size) up to
+    floor((i + 1) * length / size).
     """
     bounds = torch.arange(size + 1) * length // size
     lengths = bounds.diff()[:, None]
     offsets = torch.arange(int(lengths.max()))
     members = (bounds[:-1, None] + offsets).clamp(max=length - 1)
-    return members, (offsets < lengths) / lengths.double()
+    return members, offsets < lengths

@@ -40,4 +40,4 @@ def full_precision(window_BTF: Tensor) -> AbstractContextManager[object]:
 
 def positive_or_one(x: Tensor) -> Tensor:
     """`x` where it is above zero, else 1: a divisor that keeps values and gradients of a constant window finite."""
-    return torch.where(x > 0, x, torch.ones_like(x))
+    return torch.where(x > 0, x, 1.0)

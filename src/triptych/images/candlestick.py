@@ -100,7 +100,7 @@ class Columns:
         if slot == 1:
             # No room for gaps: a candle that got a second column fills it, else the chart would have random holes.
             body = wick = torch.ones(width, dtype=torch.bool)
-            return cls(candle=candle, body=body, wick=wick, centres=(start[:-1] + start[1:]) / 2.0)
+            return cls(candle=candle, body=body, wick=wick, centres=(start[:-1] + start[1:]).double() / 2)
         return cls(
             candle=candle,
             body=(offset >= 0) & (offset < body_width),
@@ -112,9 +112,9 @@ class Columns:
 class CandlestickChart(AbstractEncoding):
     """RGB chart of a window: 3 channels, red, green, blue.
 
-    A body is at least one pixel high, so that a doji is seen; where open and close nearly meet, its colour fades from
-    one direction's into the other's, so the picture stays a continuous function of the prices. A window without any
-    range shows a flat line in the middle.
+    Body and wick are at least one pixel high, so that a doji is seen; where open and close nearly meet, the colour
+    fades from one direction's into the other's, so the picture stays a continuous function of the prices. A window
+    without any range shows a flat line in the middle.
     """
 
     def __init__(self, config: Config, length: int) -> None:
@@ -146,7 +146,7 @@ class CandlestickChart(AbstractEncoding):
         if self.black_background:
             image = ink_BHW[:, None] * color_B3W[:, :, None]
         else:
-            background = self.get_buffer("colors")[0].to(window_BTF.dtype)[:, None, None]
+            background = self.get_buffer("colors")[0].to(window_BTF.dtype)[:, None, None] / 255.0
             image = torch.addcmul(background, ink_BHW[:, None], color_B3W[:, :, None])
         rows = row_centres(self.height, window_BTF)
         for period, line, color in zip(self.periods, self.lines, self.get_buffer("line_colors"), strict=True):
@@ -154,7 +154,7 @@ class CandlestickChart(AbstractEncoding):
             highest, lowest = line(moving_average(y_BT4[..., CLOSE], period))
             middle, half = stroke(highest - 0.5, lowest + 0.5, self.areas.price)
             line_BHW = coverage(middle, line.only_drawn(half), rows)
-            image = torch.lerp(image, color.to(window_BTF.dtype)[:, None, None], line_BHW[:, None])
+            image = torch.lerp(image, color.to(window_BTF.dtype)[:, None, None] / 255.0, line_BHW[:, None])
         return image
 
     def _ink(self, y_BT4: Tensor, volume_BT: Tensor) -> Tensor:
@@ -176,12 +176,12 @@ class CandlestickChart(AbstractEncoding):
         """Strokes of the candles as strokes of the columns; columns that do not show them stay empty."""
         candle = self.get_buffer("candle")
         half_BW = half_BT.index_select(1, candle)
-        shown = torch.where(self.get_buffer(where), half_BW, torch.full_like(half_BW, -0.5))
+        shown = torch.where(self.get_buffer(where), half_BW, -0.5)
         return middle_BT.index_select(1, candle), shown
 
     def _color(self, rise_BT: Tensor) -> Tensor:
         """Colour of every column less the background, shape (batch, 3, width); 0 in the gaps. `rise` in pixels."""
-        background, up, down = self.get_buffer("colors").to(rise_BT.dtype)[:, :, None]
+        background, up, down = (self.get_buffer("colors").to(rise_BT.dtype) / 255.0)[:, :, None]
         upness = (0.5 + rise_BT / (2.0 * FULL_COLOR_PX)).clamp(0.0, 1.0)
         color_B3T = torch.lerp(down, up, upness[:, None]) - background
         color_B3W: Tensor = color_B3T.index_select(-1, self.get_buffer("candle"))
@@ -212,4 +212,5 @@ def _check(config: Config, length: int) -> None:
 
 
 def _rgb(color: str) -> Tensor:
-    return torch.tensor([int(color[i : i + 2], 16) / 255.0 for i in (1, 3, 5)], dtype=torch.float64)
+    """Red, green and blue from 0 to 255: whole numbers, exact in single precision, divided in that of the window."""
+    return torch.tensor([float(int(color[i : i + 2], 16)) for i in (1, 3, 5)])
