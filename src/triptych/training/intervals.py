@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Kind = Literal["moving", "stationary"]
-_CELLS = 4_000_000
-"""Samples times resamples worked on at once: some tens of MB."""
+_CELLS = 250_000
+"""Samples times resamples worked on at once: 2 MB, which stay in the processor's cache."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -59,11 +59,10 @@ class Scorer:
         predicted = p.argmax(axis=1)
         hit = predicted == y
         confidence = p.max(axis=1)
-        self._cells = np.zeros((k * k, n))
-        self._cells[y * k + predicted, np.arange(n)] = 1.0
+        self._confusion = np.bincount(y * k + predicted, minlength=k * k).reshape(k, k)
+        self._by_cell = _GroupSum(y * k + predicted, np.ones(n), k * k)
         self._squared = ((p - np.eye(k)[y]) ** 2).sum(axis=1)
-        self._excess = np.zeros((BINS, n))
-        self._excess[confidence_bin(confidence), np.arange(n)] = hit - confidence
+        self._by_bin = _GroupSum(confidence_bin(confidence), hit - confidence, BINS)
         self._ranks = [_ranks(p[:, c], y == c) for c in range(k)]
         self._k = k
 
@@ -79,12 +78,12 @@ class Scorer:
         if weights is None:
             weights = np.ones((len(self._squared), 1))
         total = weights.sum(axis=0)
-        confusion = (self._cells @ weights).reshape(self._k, self._k, -1)
+        confusion = self._by_cell(weights).reshape(self._k, self._k, -1)
         return {
             **_from_confusion(confusion),
             "roc_auc": self._roc_auc(weights),
-            "brier": self._squared @ weights / total,
-            "calibration_error": np.abs(self._excess @ weights).sum(axis=0) / total,
+            "brier": (self._squared[:, None] * weights).sum(axis=0) / total,
+            "calibration_error": np.abs(self._by_bin(weights)).sum(axis=0) / total,
         }
 
     def values(self) -> dict[str, float]:
@@ -94,8 +93,7 @@ class Scorer:
     @property
     def confusion(self) -> NDArray[np.int64]:
         """Counts of shape (3, 3): rows are the true classes, columns the predicted ones."""
-        counts: NDArray[np.int64] = self._cells.sum(axis=1).astype(np.int64).reshape(self._k, self._k)
-        return counts
+        return self._confusion.copy()
 
     def _roc_auc(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         areas = []
@@ -113,6 +111,26 @@ class Scorer:
         total = np.where(known, stacked, 0.0).sum(axis=0)
         mean: NDArray[np.float64] = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
         return mean
+
+
+class _GroupSum:
+    """Weighted sums of a value over groups of samples.
+
+    Not written as a matrix product: a threaded one takes ten times as long on a busy machine, and its last bits depend
+    on the number of threads.
+    """
+
+    def __init__(self, group: NDArray[np.int64], value: NDArray[np.float64], n_groups: int) -> None:
+        self._order = np.argsort(group, kind="stable")
+        self._value = value[self._order][:, None]
+        self._present, self._first = np.unique(group[self._order], return_index=True)
+        self._n_groups = n_groups
+
+    def __call__(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums of shape (n_groups, n_weightings)."""
+        sums = np.zeros((self._n_groups, weights.shape[1]))
+        sums[self._present] = np.add.reduceat(weights[self._order] * self._value, self._first, axis=0)
+        return sums
 
 
 def confidence_bin(confidence: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -217,6 +217,7 @@ def _surroundings(device: torch.device, num_threads: int | None) -> Iterator[Non
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
+    fills = torch.utils.deterministic.fill_uninitialized_memory
     # cuBLAS is deterministic only with a fixed workspace (CUDA's own documentation); read when its handle is made.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
@@ -224,6 +225,8 @@ def _surroundings(device: torch.device, num_threads: int | None) -> Iterator[Non
             logger.setLevel(logging.ERROR)
         if num_threads is not None:
             torch.set_num_threads(num_threads)
+        # Filling every new tensor finds reads of memory that was never written; it changes no result, and costs time.
+        torch.utils.deterministic.fill_uninitialized_memory = False
         devices = [device.index] if device.type == "cuda" else []
         with torch.random.fork_rng(devices), warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="lightning")
@@ -234,6 +237,7 @@ def _surroundings(device: torch.device, num_threads: int | None) -> Iterator[Non
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         torch.backends.cudnn.benchmark = benchmark
+        torch.utils.deterministic.fill_uninitialized_memory = fills
 
 
 def _fingerprint(
