@@ -10,6 +10,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.fakes.candles import make_series
 
 from triptych.domain import Timeframe
 from triptych.domain.errors import CandleError, ColumnError, DataError, StorageError
@@ -133,6 +136,21 @@ def test_compressed_text_is_read(tmp_path, compression):
     result = read_candles(path)
     _assert_the_three_candles(result)
     assert result.one().symbol == "BTCUSDT"
+
+
+def test_archives_of_several_files_and_workbooks_are_refused(tmp_path):
+    for name, members in (("x.zip", ["a.csv", "b.csv"]), ("x.xlsx", ["[Content_Types].xml", "xl/workbook.xml"])):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for member in members:
+                archive.writestr(member, "text")
+    with pytest.raises(DataError) as caught:
+        read_candles(tmp_path / "x.zip")
+    assert str(caught.value) == (
+        "x.zip: the archive holds 2 files: a.csv, b.csv. Unpack it and import the files one by one."
+    )
+    with pytest.raises(DataError) as caught:
+        read_candles(tmp_path / "x.xlsx")
+    assert str(caught.value) == "x.xlsx: this is a workbook, not a table. Save its sheet as CSV."
 
 
 def test_a_damaged_archive_is_a_clear_error(tmp_path):
@@ -369,6 +387,36 @@ def test_other_objects_are_refused():
         "Candles cannot be read from builtins.object. "
         "Bring a path to CSV, Parquet or Feather, or a frame of pandas, Polars or Arrow."
     )
+
+
+def test_dates_and_clocks_of_their_own_types_are_read():
+    moments = pl.Series(TIMES).cast(pl.Datetime("ms"))
+    frame = _frame().drop("timestamp").with_columns(date=moments.dt.date(), time=moments.dt.time())
+    _assert_the_three_candles(read_candles(frame))
+
+
+def _write_time(time_ms: int, form: str) -> str:
+    if form in ("s", "ms", "us"):
+        return str(time_ms // 1000 * {"s": 1, "ms": 1000, "us": 1_000_000}[form])
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime(form)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    first=st.integers(0, 25_000),
+    n=st.integers(2, 60),
+    form=st.sampled_from(["s", "ms", "us", "%Y-%m-%d %H:%M:%S", "%Y.%m.%d %H:%M", "%Y%m%d %H%M%S", "%d.%m.%Y %H:%M"]),
+    separator=st.sampled_from([",", ";", "\t"]),
+    seed=st.integers(0, 1000),
+)
+def test_candles_written_in_any_dialect_are_read_to_the_last_bit(tmp_path, first, n, form, separator, seed):
+    # From 1975 on: epoch numbers below 1e8 are refused as too small.
+    series = make_series(157_766_400_000 + 3_600_000 * (17 * first + np.arange(n)), timeframe="1h", seed=seed)
+    lines = [separator.join(["time", "open", "high", "low", "close", "volume"])]
+    for time, values in zip(series.open_time_ms.tolist(), series.values.tolist(), strict=True):
+        lines.append(separator.join([_write_time(time, form), *map(repr, values)]))
+    result = read_candles(_file(tmp_path, "\n".join(lines), "BTCUSDT_1h.csv")).one()
+    assert result.fingerprint() == series.fingerprint()
 
 
 # -- panels and names ------------------------------------------------------------------------------------------------

@@ -63,6 +63,12 @@ def test_each_blemish_is_found_counted_and_weighed(change, check, severity, coun
     assert _findings(change(_frame()), symbol="X")[check] == (severity, count)
 
 
+def test_rounding_errors_of_adjusted_prices_are_no_blemish():
+    frame = _frame()
+    high = max(frame["open"][3], frame["close"][3]) * (1 - 1e-15)
+    assert _findings(_set(frame, "high", {3: high}), symbol="X") == {}
+
+
 def test_unreadable_times_are_named_by_row():
     frame = _frame().with_columns(
         timestamp=pl.when(pl.int_range(pl.len()) == 6).then(None).otherwise(pl.col("timestamp"))

@@ -273,6 +273,35 @@ def test_two_processes_do_not_harm_one_another(tmp_path):
     assert CandleStore(tmp_path).load("local", "BTCUSDT", "15m").fingerprint() == expected
 
 
+_MERGE_UNTIL_KILLED = """
+import sys
+from tests.fakes.candles import make_series
+from triptych.market import CandleStore
+import numpy as np
+store = CandleStore(sys.argv[1])
+for i in range(100_000):
+    store.merge(make_series(1_640_995_200_000 + 900_000 * np.arange(70_000), seed=i), on_conflict="replace")
+    print(i, flush=True)
+"""
+
+
+def test_a_killed_merge_leaves_every_file_whole_and_can_be_repeated(tmp_path):
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(
+        [sys.executable, "-c", _MERGE_UNTIL_KILLED, str(tmp_path)], cwd=root, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        for _ in range(3):
+            process.stdout.readline()
+        process.kill()
+    store = CandleStore(tmp_path, lock_timeout_s=5)
+    assert len(store.load("local", "BTCUSDT", "15m")) == 70_000
+    series = make_series(1_640_995_200_000 + 900_000 * np.arange(70_000), seed=9)
+    store.merge(series, on_conflict="replace")
+    assert store.load("local", "BTCUSDT", "15m").fingerprint() == series.fingerprint()
+    assert list(tmp_path.rglob(".tmp-*")) == []
+
+
 def test_a_lock_held_too_long_is_a_storage_error(tmp_path):
     folder = tmp_path / "local/BTCUSDT/15m"
     folder.mkdir(parents=True)

@@ -21,7 +21,8 @@ Duplicates = Literal["error", "first", "last"]
 ROW: Final = "row"
 
 # Adjusted prices carry rounding errors: high may miss the close by one unit in the last place.
-_ROUNDING: Final = 1e-9
+ROUNDING: Final = 1e-9
+"""Share of the price up to which a high or low that misses open or close is a rounding error."""
 _HIGHEST: Final = pl.max_horizontal("open", "high", "close")
 _LOWEST: Final = pl.min_horizontal("open", "low", "close")
 
@@ -51,8 +52,8 @@ class Source:
 
 def smooth_rounding(frame: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
     """Widen high and low where they miss open or close by a rounding error only (1e-9 of the price)."""
-    high_off = (pl.col("high") < _HIGHEST) & (pl.col("high") >= _HIGHEST * (1 - _ROUNDING))
-    low_off = (pl.col("low") > _LOWEST) & (pl.col("low") <= _LOWEST * (1 + _ROUNDING))
+    high_off = (pl.col("high") < _HIGHEST) & (pl.col("high") >= _HIGHEST * (1 - ROUNDING))
+    low_off = (pl.col("low") > _LOWEST) & (pl.col("low") <= _LOWEST * (1 + ROUNDING))
     count = frame.select((high_off | low_off).sum()).item()
     if not count:
         return frame

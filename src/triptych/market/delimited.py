@@ -102,6 +102,8 @@ def _unpack(content: bytes, where: str) -> bytes:
         if content.startswith(b"PK\x03\x04"):
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 members = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
+                if "[Content_Types].xml" in members:
+                    raise DataError(f"{where}: this is a workbook, not a table.", remedy="Save its sheet as CSV.")
                 if len(members) != 1:
                     raise DataError(
                         f"{where}: the archive holds {len(members)} files: {', '.join(members[:5])}.",

@@ -20,6 +20,7 @@ from rich.table import Table
 from triptych.domain import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN, VOLUME, CandleSeries, Timeframe, utc
 from triptych.domain.config import Config
 from triptych.domain.errors import ColumnError, DataError
+from triptych.market.cleaning import ROUNDING
 from triptych.market.frames import SCHEMA, SYMBOL, TIMESTAMP, to_frame
 from triptych.market.quality_checks import find_outliers, find_spikes, find_stale_runs, find_wicks, robust_scale
 from triptych.market.sessions import find_breaks
@@ -245,7 +246,8 @@ class _Looks:
             "open, high, low or close is zero or less",
         )
         self._add("high below low", "error", times[h < l], "high is below low")
-        outside = (h >= l) & ((h < np.maximum(o, c)) | (l > np.minimum(o, c)))
+        too_low, too_high = h < np.maximum(o, c) * (1 - ROUNDING), l > np.minimum(o, c) * (1 + ROUNDING)
+        outside = (h >= l) & (too_low | too_high)
         self._add("open or close outside", "error", times[outside], "high and low do not contain open and close")
         self._add("missing volume", "error", times[~np.isfinite(v)], "volume is no number")
         self._add("negative volume", "error", times[v < 0], "volume is below zero")
