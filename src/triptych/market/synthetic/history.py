@@ -17,7 +17,7 @@ from triptych.market.synthetic.streams import normals, stream
 # A price has at least so many steps (room for the book), and at least so many in a typical candle's volatility:
 # rounding makes returns bounce, and a bounce can be predicted. Above the most, floats lose the last step.
 _FEWEST_STEPS, _FEWEST_STEPS_OF_VOLATILITY, _MOST_STEPS = 500.0, 5.0, 1e13
-_MEAN_TURNOVER = 2.0  # about what volume.draw_turnover averages with the default configuration
+_MEAN_TURNOVER = 2.8  # about what volume.draw_turnover averages with the default configuration
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -42,14 +42,14 @@ class Config(BaseConfig):
         description="Drift per candle under pressure at signal 1, in multiples of the candle's volatility.",
     )
     wick_bias: float = Field(
-        default=0.8,
+        default=0.9,
         ge=0,
         le=1,
         description="How one-sided probes of the price are under pressure: 0 as often up as down, 1 always against "
         "the pressure, which leaves its wick there.",
     )
     volume_tilt: float = Field(
-        default=0.5,
+        default=0.7,
         ge=0,
         le=2,
         description="Log volume that candles in the direction of the pressure gain and candles against it lose.",

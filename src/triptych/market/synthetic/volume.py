@@ -14,7 +14,7 @@ class Config(BaseConfig):
     """What volume depends on."""
 
     range_power: float = Field(
-        default=0.9,
+        default=1.1,
         ge=0,
         le=3,
         description="Power of the candle's high-low range, against an ordinary range, in its volume.",
