@@ -101,7 +101,7 @@ class SimulatedExchange(AbstractExchange):
         events: list[ExchangeEvent] = []
         markets = self._account.markets
         busy: list[tuple[Market, Candle]] = []
-        has_funding = self._has_funding
+        interval = self._costs.funding_interval_ms if self._has_funding else 0
         for candle in candles:
             market = markets[candle.symbol]
             last = market.last
@@ -114,7 +114,7 @@ class SimulatedExchange(AbstractExchange):
                 market.waiting
                 or candle.low <= market.lowest
                 or candle.high >= market.highest
-                or (has_funding and market.position.quantity)
+                or (interval and market.position.quantity and _funding_falls(last, candle, interval))
             ):
                 busy.append((market, candle))
         if busy:
@@ -329,6 +329,12 @@ def _passed(order: SubmitOrder, open_: float) -> bool:
     assert order.limit_price is not None
     limit = float(order.limit_price)
     return open_ < limit if order.side is Side.BUY else open_ > limit
+
+
+def _funding_falls(last: Candle | None, candle: Candle, interval_ms: int) -> bool:
+    """Whether a funding time lies after the last candle and not after the close of this one."""
+    before = candle.open_time_ms if last is None else last.close_time_ms
+    return candle.close_time_ms // interval_ms > before // interval_ms
 
 
 def _rejected(command: Command, reason: str) -> OrderRejected:
