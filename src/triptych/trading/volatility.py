@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,9 +35,10 @@ class ReturnVolatility:
             values: candles of shape (n_returns + 1, 5), oldest first.
             close_times_ms: their close times, shape (n_returns + 1,).
         """
-        returns = np.diff(np.log(values[:, CLOSE]))
-        years = np.diff(close_times_ms) / YEAR_MS
-        return float(np.sqrt(self._weights @ (returns * returns) / (self._weights @ years)))
+        logarithms = np.log(values[:, CLOSE])
+        returns = logarithms[1:] - logarithms[:-1]
+        years = (close_times_ms[1:] - close_times_ms[:-1]) / YEAR_MS
+        return math.sqrt(self._weights @ (returns * returns) / (self._weights @ years))
 
 
 def average_true_range(values: NDArray[np.float64]) -> float:
