@@ -189,6 +189,24 @@ def test_a_running_average_is_what_is_validated_and_kept(sets, tmp_path):
     assert [r.validation_loss for r in plain.history] != [r.validation_loss for r in result.history]
 
 
+def test_a_network_with_convolutions_ends_in_the_usual_memory_layout(sets, tmp_path):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            nn.Conv2d(1, 4, (1, 3)), nn.ReLU(), nn.Conv2d(4, 4, (1, 3)), nn.Flatten(), nn.Linear(16, 3)
+        )
+    seen = []
+    network[0].register_forward_pre_hook(
+        lambda _, args: seen.append(args[0].is_contiguous(memory_format=torch.channels_last))
+    )
+    classifier = WindowClassifier(CloseEncoding(), network)
+    result = quick_fit(sets, tmp_path, Config(epochs=1, batch_size=64), classifier=classifier)
+    assert all(seen)
+    assert all(value.is_contiguous() for value in [*result.state.values(), *classifier.state_dict().values()])
+    best = result.history[result.best_epoch]
+    assert validation_loss(classifier, sets[1]) == pytest.approx(best.validation_loss, rel=1e-5)
+
+
 class Watcher(nn.Module):
     """Notes under which precision it is called."""
 

@@ -78,17 +78,22 @@ class Config(BaseConfig):
     )
 
 
-class _FullPrecision(nn.Module):
-    """Runs an encoding in float32 under mixed precision: an image rounded to 8 bits of mantissa is another image."""
+class _Drawing(nn.Module):
+    """Draws images as the network in training wants them.
 
-    def __init__(self, encoding: nn.Module) -> None:
+    In float32 under mixed precision too: an image rounded to 8 bits of mantissa is another image. And in the memory
+    layout of the network's kernels.
+    """
+
+    def __init__(self, encoding: nn.Module, layout: torch.memory_format) -> None:
         super().__init__()
         self.encoding = encoding
+        self._layout = layout
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         with torch.autocast(window_BTF.device.type, enabled=False), torch.no_grad():
             image: Tensor = self.encoding(window_BTF)
-        return image
+        return image.contiguous(memory_format=self._layout) if image.ndim == 4 else image
 
 
 class TrainingModule(LightningModule):
@@ -99,7 +104,11 @@ class TrainingModule(LightningModule):
     ) -> None:
         """Wrap `classifier`, which is trained in place; `train` tells how frequent classes are and labels overlap."""
         super().__init__()
-        self.classifier = WindowClassifier(_FullPrecision(classifier.encoding), classifier.network)
+        # Convolutions train 1.3 to 2.3 times as fast on a CPU with the channels innermost (EfficientNet-B0, V2-S).
+        convolves = any(isinstance(part, nn.Conv2d) for part in classifier.network.modules())
+        layout = torch.channels_last if convolves else torch.contiguous_format
+        network = classifier.network.to(memory_format=layout)  # type: ignore[call-overload]
+        self.classifier = WindowClassifier(_Drawing(classifier.encoding, layout), network)
         average: Any = get_ema_multi_avg_fn(config.ema) if config.ema else None  # type: ignore[no-untyped-call]
         # Batch norm's statistics belong to the averaged weights, so they are averaged with them.
         self.average = AveragedModel(self.classifier, multi_avg_fn=average, use_buffers=True) if average else None
@@ -153,7 +162,7 @@ class TrainingModule(LightningModule):
     def on_train_epoch_start(self) -> None:
         """Seed what the epoch draws (dropout, stochastic depth)."""
         torch.manual_seed(derive_seed(self._seed, "network", self.current_epoch))
-        self._train_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        self._train_sum = torch.zeros((), dtype=self._precise, device=self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Weighted cross-entropy of a batch."""
@@ -175,14 +184,14 @@ class TrainingModule(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Start the sums: loss, hits, windows."""
-        self._validation_sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+        self._validation_sums = torch.zeros(3, dtype=self._precise, device=self.device)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add up loss and hits of a batch."""
         losses, scores = self._losses(self.kept, batch, 0.0)
-        hits = (scores.argmax(1) == batch.labels).double().sum()
-        count = torch.tensor(float(len(losses)), dtype=torch.float64, device=self.device)
-        self._validation_sums += torch.stack((losses.double().sum(), hits, count))
+        hits = (scores.argmax(1) == batch.labels).to(self._precise)
+        losses = losses.to(self._precise)
+        self._validation_sums += torch.stack((losses.sum(), hits.sum(), torch.ones_like(losses).sum()))
 
     def on_validation_epoch_end(self) -> None:
         """Record the epoch, cut the rate on a plateau, tell early stopping the loss."""
@@ -213,6 +222,11 @@ class TrainingModule(LightningModule):
         """Restore the plateau's memory."""
         if self._plateau is not None and self._plateau_state is not None:
             self._plateau.load_state_dict(self._plateau_state)
+
+    @property
+    def _precise(self) -> torch.dtype:
+        """What sums are kept in: float64 but on Apple's GPUs, which do not have it."""
+        return torch.float32 if self.device.type == "mps" else torch.float64
 
     def _losses(self, classifier: WindowClassifier, batch: Batch, smoothing: float) -> tuple[Tensor, Tensor]:
         """Loss of each window, class-weighted, and the scores, both float32."""

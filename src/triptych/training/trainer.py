@@ -79,9 +79,12 @@ def fit(
     done = read_result(directory)
     if done is None:
         history, network, stopped = _run(classifier, train, validation, config, directory, seed, on_epoch, progress)
-        classifier.cpu()
+        classifier.cpu().network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         classifier.network.load_state_dict(network)
-        state = {name: value.detach().clone() for name, value in classifier.state_dict().items()}
+        state = {
+            name: value.detach().clone(memory_format=torch.contiguous_format)
+            for name, value in classifier.state_dict().items()
+        }
         done = write_result(directory, history, state, stopped)
     classifier.cpu().load_state_dict(done.state)
     classifier.eval()
@@ -130,7 +133,7 @@ def _run(
         resumes = checkpoint.exists()
         if not resumes or not _ended(checkpoint, config, recorder, stopping):
             _fit(trainer, module, loaders, checkpoint if resumes else None)
-    stopped = stopping is not None and stopping.stopped_epoch > 0
+    stopped = len(recorder.history) < config.epochs
     return tuple(recorder.history), recorder.best_state, stopped
 
 
@@ -217,7 +220,8 @@ def _surroundings(device: torch.device, num_threads: int | None) -> Iterator[Non
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
-    fills = torch.utils.deterministic.fill_uninitialized_memory
+    memory: Any = torch.utils.deterministic
+    fills = memory.fill_uninitialized_memory
     # cuBLAS is deterministic only with a fixed workspace (CUDA's own documentation); read when its handle is made.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
@@ -226,7 +230,7 @@ def _surroundings(device: torch.device, num_threads: int | None) -> Iterator[Non
         if num_threads is not None:
             torch.set_num_threads(num_threads)
         # Filling every new tensor finds reads of memory that was never written; it changes no result, and costs time.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        memory.fill_uninitialized_memory = False
         devices = [device.index] if device.type == "cuda" else []
         with torch.random.fork_rng(devices), warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="lightning")
@@ -237,7 +241,7 @@ def _surroundings(device: torch.device, num_threads: int | None) -> Iterator[Non
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         torch.backends.cudnn.benchmark = benchmark
-        torch.utils.deterministic.fill_uninitialized_memory = fills
+        memory.fill_uninitialized_memory = fills
 
 
 def _fingerprint(
