@@ -147,17 +147,23 @@ class _BuyAndHold:
         self._venue = SimulatedExchange([one.instrument for one in series], costs, capital)
         self._to_buy = {one.symbol: one.instrument for one in series}
         self._share = capital / len(series)
+        self._waits: set[str] = set()
+        # Without funding and leverage nothing can happen to a long position any more: the venue need not look.
+        self._may_rest = costs.funding_rate == 0 and costs.leverage == 1
         self.portfolio = Portfolio(capital)
 
     def on_candles(self, candles: Sequence[Candle], *, buys: bool) -> None:
         """Let candles happen; with `buys`, buy at their close what was not bought yet."""
-        for event in self._venue.on_candles(candles):
-            self.portfolio.apply(event)
+        if self._to_buy or self._waits or not self._may_rest:
+            for event in self._venue.on_candles(candles):
+                self.portfolio.apply(event)
+                self._waits.discard(event.symbol)
         for candle in candles:
             self.portfolio.mark(candle.symbol, candle.close)
             if buys and candle.symbol in self._to_buy:
                 instrument = self._to_buy.pop(candle.symbol)
                 quantity = instrument.round_quantity(self._share / Decimal(repr(candle.close)))
+                self._waits.add(candle.symbol)
                 self._venue.submit(
                     SubmitOrder(
                         order_id=f"hold-{candle.symbol}",
