@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -93,7 +94,7 @@ def write_predictions(frame: pl.DataFrame, path: Path) -> Path:
     """Write predictions to .csv, .parquet or .json, atomically. Raises DataError for another ending."""
     if path.suffix == ".json":
         return write_json(path, prediction_rows(frame))
-    writers = {".csv": frame.write_csv, ".parquet": frame.write_parquet}
+    writers: dict[str, Callable[[Path], object]] = {".csv": frame.write_csv, ".parquet": frame.write_parquet}
     if path.suffix not in writers:
         raise DataError(
             f"Cannot write predictions to {path}.", remedy="Choose a name ending in .csv, .parquet or .json."

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
 from numpy.typing import NDArray
 
 from triptych.backtest import run_backtest
 from triptych.bootstrap.building import build_classifier, build_encoding
 from triptych.bootstrap.candles import Tell, load_candles, silent
 from triptych.domain import CandleSeries
-from triptych.inference import AbstractPredictor, TorchPredictor
+from triptych.inference import AbstractPredictor, TorchPredictor, WindowClassifier
 from triptych.settings import Recipe
 from triptych.strategies import create_strategy
 from triptych.training.leak_probe import Probe, choose_cuts, run_probes
@@ -21,26 +22,45 @@ from triptych.training.targets import UNKNOWN, label, thresholds
 
 ROWS = 24
 """Candles compared before each cut."""
+AWAKENING = 64
+"""Windows that set the normalisations of an untrained network."""
+SPREAD = 1.5
+"""Standard deviation of its scores after that: probabilities from a few to some ninety per cent."""
 BEYOND = 48
 """Candles the uncut replay goes on after a cut, so that it has a future to peek at."""
 
 
-class SharpenedPredictor(AbstractPredictor):
-    """An untrained network says nearly the same of every window; raised to a power its opinions lead to trades.
+class RoundedPredictor(AbstractPredictor):
+    """Probabilities to three digits: the last bits of a batch depend on its size, and no decision must hang on them."""
 
-    Each row is changed by itself, so nothing can leak between rows here.
-    """
-
-    def __init__(self, inner: AbstractPredictor, power: float = 200.0) -> None:
+    def __init__(self, inner: AbstractPredictor) -> None:
         self.length, self.name = inner.length, inner.name
-        self._inner, self._power = inner, power
+        self._inner = inner
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
-        scores = self._power * np.log(self._inner.probabilities(windows).astype(np.float64) + 1e-12)
-        scores -= scores.max(axis=1, keepdims=True)
-        powers = np.exp(scores)
-        # Rounded: the last bits of a batch depend on its size, and a threshold must not hang on them.
-        return np.round(powers / powers.sum(axis=1, keepdims=True), 3).astype(np.float32)
+        rounded: NDArray[np.float32] = np.round(self._inner.probabilities(windows), 3)
+        return rounded
+
+
+def opinionated(recipe: Recipe, series: CandleSeries) -> WindowClassifier:
+    """An untrained classifier with strong opinions.
+
+    A network fresh from its initialisation says the same of every window, and no probe could tell two windows apart by
+    it. So its normalisations are set from real windows and its last layer is scaled until its scores spread.
+    """
+    classifier = build_classifier(recipe)
+    ends = np.linspace(recipe.window.length - 1, len(series) - 1, AWAKENING).astype(np.int64)
+    windows = torch.from_numpy(series.windows(ends, recipe.window.length).astype(np.float32))
+    norms = [module for module in classifier.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    with torch.no_grad():
+        for norm in norms:
+            norm.momentum = 1.0
+        classifier.train()(windows)
+        scores = classifier.eval()(windows)
+        last = [module for module in classifier.modules() if isinstance(module, torch.nn.Linear)][-1]
+        last.weight.mul_(SPREAD / scores.std(dim=0).mean().clamp_min(1e-12))
+        last.bias.sub_(classifier(windows).mean(dim=0))
+    return classifier
 
 
 def leak_probe(recipe: Recipe, *, cuts: int = 6, tell: Tell = silent) -> dict[str, Any]:
@@ -55,7 +75,8 @@ def leak_probe(recipe: Recipe, *, cuts: int = 6, tell: Tell = silent) -> dict[st
         JSON-ready: `passed`, `sentence`, `cuts`, `results` (one per probe and instrument).
     """
     candles = load_candles(recipe)
-    predictor = SharpenedPredictor(TorchPredictor(build_classifier(recipe), length=recipe.window.length))
+    classifier = opinionated(recipe, candles.series[0])
+    predictor = RoundedPredictor(TorchPredictor(classifier, length=recipe.window.length))
     reports = []
     for one in candles.series:
         tell(f"Probing {one.symbol} at {cuts} cuts.")
@@ -80,8 +101,6 @@ def probes_of(recipe: Recipe, predictor: AbstractPredictor) -> list[Probe]:
     length = recipe.window.length
 
     def images(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
-        import torch
-
         with torch.inference_mode():
             found: NDArray[Any] = encoding(torch.from_numpy(series.windows(at, length).astype(np.float32))).numpy()
         return found

@@ -82,8 +82,8 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
     sets = dataset.windows(fold.train), dataset.windows(fold.validation)
     parameters = sum(p.numel() for p in classifier.network.parameters())
     tell(
-        f"Fold {fold.number + 1} of {len(dataset.folds)}: {recipe.model.name} with {parameters:,} parameters learns from "
-        f"{len(sets[0])} windows, stops by {len(sets[1])}, is tested on {len(fold.test)}."
+        f"Fold {fold.number + 1} of {len(dataset.folds)}: {recipe.model.name} with {parameters:,} parameters learns "
+        f"from {len(sets[0])} windows, stops by {len(sets[1])}, is tested on {len(fold.test)}."
     )
     result = trainer.fit(
         classifier, *sets, recipe.training, home / "training", derive_seed(recipe.seed, "fit", fold.number),

@@ -1,4 +1,4 @@
-"""The command line: one command per file. `main` turns every error a user can mend into one message and exit status 2."""
+"""The command line: one command per file. `main` turns every error a user can mend into a message and exit status 2."""
 
 from __future__ import annotations
 

@@ -19,17 +19,14 @@ def predict(
     output: Annotated[
         Path | None, typer.Option("--out", help="Write to this file (.csv, .parquet or .json) instead.", metavar="FILE")
     ] = None,
-    backend: Annotated[str, typer.Option("--backend", help="onnx or torch.", metavar="NAME")] = "onnx",
+    backend: Annotated[Literal["onnx", "torch"], typer.Option("--backend", help="What runs the model.")] = "onnx",
     json: JsonOption = False,
 ) -> None:
     """Predict sell, hold and buy for every closed candle of a file. RUN is a run or an artifact folder."""
     from triptych import bootstrap
     from triptych.cli.summaries import prediction_table
 
-    if backend not in ("onnx", "torch"):
-        raise typer.BadParameter(f"{backend!r} is neither onnx nor torch.", param_hint="--backend")
-    chosen: Literal["onnx", "torch"] = "onnx" if backend == "onnx" else "torch"
-    frame = bootstrap.predict(run, data, symbol=symbol, last=last, backend=chosen)
+    frame = bootstrap.predict(run, data, symbol=symbol, last=last, backend=backend)
     if output is not None:
         bootstrap.write_predictions(frame, output)
         out.print(f"{len(frame)} predictions: {output}", soft_wrap=True)

@@ -8,15 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from triptych.domain import CLASSES
 
-FORMAT = 1
-
 
 class Card(BaseModel):
     """Everything needed to rebuild, check and judge a saved model. Stored as `card.json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     name: str = Field(description="Name of the model; predictions are signed with it.")
     classes: tuple[str, ...] = Field(CLASSES, description="Meaning of the output columns, in order.")
     length: int = Field(gt=0, description="Candles in a window.")

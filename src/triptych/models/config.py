@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import torch
 from pydantic import Field, field_validator
 from torch import nn
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.models.registry import check_name, create_model
+
+HEAD_STD = 0.01
+"""Standard deviation of a fresh classifier's weights."""
 
 
 class Config(BaseConfig):
@@ -54,7 +58,7 @@ def build_network(config: Config, in_chans: int, num_classes: int, *, seed: int 
 
     `seed` fixes the first weights; None draws them from torch's default generator. Raises what `create_model` raises.
     """
-    return create_model(
+    network = create_model(
         config.name,
         pretrained=config.pretrained,
         in_chans=in_chans,
@@ -66,3 +70,21 @@ def build_network(config: Config, in_chans: int, num_classes: int, *, seed: int 
         depth=config.depth,
         seed=seed,
     )
+    _start_undecided(network, seed)
+    return network
+
+
+def _start_undecided(network: nn.Module, seed: int | None) -> None:
+    """Give a fresh classifier small weights.
+
+    timm's initialisation bounds them by 1 / sqrt(classes), meant for a thousand classes; with three, the first loss is
+    several times ln 3, and the trunk spends its first epochs undoing it.
+    """
+    loaded = getattr(network, "weights_report", None)
+    if loaded is not None and not loaded.fresh:
+        return  # the weights file brought a classifier of its own
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    head = network.get_classifier()  # type: ignore[operator]
+    if isinstance(head, nn.Linear):
+        nn.init.normal_(head.weight, std=HEAD_STD, generator=generator)
+        nn.init.zeros_(head.bias)

@@ -144,7 +144,7 @@ def _differences(whole: NDArray[Any], short: NDArray[Any]) -> tuple[NDArray[np.b
         return np.ones(len(whole), dtype=bool), None
     a, b = whole.astype(np.float64).reshape(len(whole), -1), short.astype(np.float64).reshape(len(short), -1)
     close = np.isclose(a, b, rtol=RELATIVE_TOLERANCE, atol=RELATIVE_TOLERANCE, equal_nan=True)
-    bad = ~close.all(axis=1)
+    bad: NDArray[np.bool_] = np.logical_not(close.all(axis=1))
     if not bad.any():
         return bad, 0.0
     gap = np.abs(a - b)[bad]

@@ -13,6 +13,7 @@ from triptych.cli.data.options import (
     FileArgument,
     SymbolOption,
     TimeframeOption,
+    TimestampUnitOption,
     TimezoneOption,
     roles,
 )
@@ -25,6 +26,7 @@ def check(
     timeframe: TimeframeOption = None,
     column: ColumnOption = None,
     timezone: TimezoneOption = "UTC",
+    timestamp_unit: TimestampUnitOption = None,
     output: Annotated[
         Path | None, typer.Option("--out", help="Write the report as JSON here too.", metavar="FILE")
     ] = None,
@@ -37,7 +39,14 @@ def check(
     from triptych.domain.files import write_json
     from triptych.market import check_quality, read_raw
 
-    raw = read_raw(file, symbol=symbol, timeframe=timeframe, columns=roles(column), timezone=timezone)
+    raw = read_raw(
+        file,
+        symbol=symbol,
+        timeframe=timeframe,
+        columns=roles(column),
+        timezone=timezone,
+        timestamp_unit=timestamp_unit,
+    )
     reports = [check_quality(part, raw.timeframe, symbol=name) for name, part in raw.by_symbol().items()]
     content = {"file": str(file), "notes": list(raw.notes), "instruments": [report.to_dict() for report in reports]}
     if output is not None:

@@ -13,6 +13,7 @@ from triptych.cli.data.options import (
     FileArgument,
     SymbolOption,
     TimeframeOption,
+    TimestampUnitOption,
     TimezoneOption,
     roles,
 )
@@ -27,9 +28,14 @@ def import_(
     timeframe: TimeframeOption = None,
     column: ColumnOption = None,
     timezone: TimezoneOption = "UTC",
+    timestamp_unit: TimestampUnitOption = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Drop or mend bad rows instead of refusing the file.")
     ] = False,
+    duplicates: Annotated[
+        Literal["error", "first", "last"],
+        typer.Option(help="Rows of one time that differ: refuse them, or take the first or last of them."),
+    ] = "error",
     replace: Annotated[
         bool, typer.Option("--replace", help="Where a stored candle differs, take the file's; else keep the stored.")
     ] = False,
@@ -40,9 +46,17 @@ def import_(
     from triptych.market import CandleStore, read_candles
 
     found = read_candles(
-        file, symbol=symbol, timeframe=timeframe, venue=venue, columns=roles(column), timezone=timezone, repair=repair,
+        file,
+        symbol=symbol,
+        timeframe=timeframe,
+        venue=venue,
+        columns=roles(column),
+        timezone=timezone,
+        timestamp_unit=timestamp_unit,
+        repair=repair,
+        duplicates=duplicates,
         now_ms=SystemClock().now_ms(),
-    )  # fmt: skip
+    )
     conflict: Literal["replace", "keep"] = "replace" if replace else "keep"
     rows = []
     for one in found.series:
@@ -59,7 +73,7 @@ def import_(
                 "changed": merged.changed,
                 "same": merged.same,
                 "kept": merged.kept,
-            }  # fmt: skip
+            }
         )
     if json:
         print_json({"imported": rows, "notes": list(found.notes)})
@@ -68,8 +82,8 @@ def import_(
         out.print(f"Note: {note}", soft_wrap=True, markup=False)
     for row in rows:
         out.print(
-            f"{row['venue']} {row['symbol']} {row['timeframe']}: {row['candles']} candles, {row['first']} to {row['last']} "
-            f"UTC; {row['new']} new, {row['changed']} replaced, {row['same']} the same, {row['kept']} kept as stored.",
+            f"{row['venue']} {row['symbol']} {row['timeframe']}: {row['candles']} candles, {row['first']} to "
+            f"{row['last']} UTC; {row['new']} new, {row['changed']} replaced, {row['same']} the same, {row['kept']} kept as stored.",
             soft_wrap=True,
             markup=False,
         )

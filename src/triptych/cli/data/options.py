@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,6 +19,11 @@ ColumnOption = Annotated[
     typer.Option("--column", help="Role of a column that is not recognised: close=Last.", metavar="ROLE=NAME"),
 ]
 TimezoneOption = Annotated[str, typer.Option("--timezone", help="Time zone of times that carry none.")]
+
+TimestampUnitOption = Annotated[
+    Literal["s", "ms", "us", "ns"] | None,
+    typer.Option("--timestamp-unit", help="Unit of epoch numbers [default: by their size]."),
+]
 
 
 def roles(columns: list[str] | None) -> dict[str, str] | None:

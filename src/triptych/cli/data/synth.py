@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ def synth(
             raise
         raise DataError(f"The market cannot be made: {error}") from error
     panel = to_panel(synthetic.synthesise(config).series)
-    writers = {".parquet": panel.write_parquet, ".csv": panel.write_csv}
+    writers: dict[str, Callable[[Path], object]] = {".parquet": panel.write_parquet, ".csv": panel.write_csv}
     if output.suffix not in writers:
         raise DataError(f"Cannot write candles to {output}.", remedy="Choose a name ending in .parquet or .csv.")
     write_atomically(output, writers[output.suffix])
