@@ -7,6 +7,7 @@ from triptych.training.intervals import (
     interval,
     label_span,
     resample_weights,
+    widening,
 )
 
 
@@ -85,19 +86,37 @@ def test_a_value_undefined_on_most_resamples_has_no_interval():
     assert np.isnan(interval(np.nan, np.zeros(4), 0.95, (0, 1)).high)
 
 
-def test_block_intervals_hold_their_level_under_overlapping_labels_and_naive_ones_do_not():
-    horizon, n, runs, resamples = 10, 800, 300, 200
+def test_widening_makes_up_for_short_blocks_and_few_of_them():
+    # 100 blocks of 1: sqrt(100 / 99) and Student's 97.5 % quantile with 99 degrees of freedom, 1.98422, over 1.95996.
+    assert widening(100, 1, 1, 0.95) == pytest.approx(1.98422 / 1.95996 * np.sqrt(100 / 99), rel=1e-5)
+    # Blocks of four spans of 10: the variance is seen at 1 - 9.9 / 120 of its size.
+    many = widening(400_000, 40, 10, 0.95)
+    assert many == pytest.approx(1 / np.sqrt(1 - 9.9 / 120), rel=1e-3)
+    assert widening(120, 40, 10, 0.95) > 2 * many
+    assert np.isfinite(widening(10, 10, 10, 0.95))
+
+
+def test_stretched_deviations_still_end_at_the_range():
+    found = interval(0.5, np.linspace(0.4, 0.6, 1001), 0.9, (0.0, 0.6), 2.0)
+    assert (found.low, found.high) == pytest.approx((0.32, 0.6))
+
+
+@pytest.mark.parametrize(("horizon", "n", "naive_at_most"), [(10, 800, 0.65), (4, 280, 0.85), (24, 600, 0.5)])
+def test_block_intervals_hold_their_level_under_overlapping_labels_and_naive_ones_do_not(horizon, n, naive_at_most):
     random = np.random.default_rng(11)
-    covered = {"block": 0, "naive": 0}
-    weights = {
-        "block": next(resample_weights(np.arange(n), default_block_length(n, horizon), resamples, seed=1)),
-        "naive": next(resample_weights(np.arange(n), 1, resamples, seed=1)),
+    block = default_block_length(n, horizon)
+    drawn = {
+        name: np.concatenate(list(resample_weights(np.arange(n), length, 300, seed=1)), axis=1)
+        for name, length in (("block", block), ("naive", 1))
     }
-    for _ in range(runs):
+    stretch = {"block": widening(n, block, horizon, 0.95), "naive": 1.0}
+    covered = {"block": 0, "naive": 0}
+    for _ in range(400):
         steps = np.convolve(random.normal(size=n + horizon), np.ones(horizon), mode="valid")[:n]
         right = (steps > 0).astype(np.float64)  # always guess buy: right half the time, in runs
-        for name, w in weights.items():
-            found = interval(right.mean(), right @ w / n, 0.95, (0.0, 1.0))
+        for name, weights in drawn.items():
+            draws = (right[:, None] * weights).mean(axis=0)
+            found = interval(right.mean(), draws, 0.95, (0.0, 1.0), stretch[name])
             covered[name] += found.low <= 0.5 <= found.high
-    assert covered["block"] / runs > 0.90
-    assert covered["naive"] / runs < 0.70
+    assert 0.92 < covered["block"] / 400 < 0.98
+    assert covered["naive"] / 400 < naive_at_most

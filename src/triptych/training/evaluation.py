@@ -19,6 +19,7 @@ from triptych.training.intervals import (
     intervals,
     label_span,
     resample_weights,
+    widening,
 )
 from triptych.training.metrics import RANGES, Scorer, calibration_bins
 from triptych.training.samples import Samples
@@ -80,13 +81,17 @@ def evaluate(
     scorers = {name: Scorer(p, test.label) for name, p in {"": probabilities, **baselines}.items()}
     values = {name: scorer.values() for name, scorer in scorers.items()}
     draws = _draws(scorers, test, config, seed)
-    judged = {name: intervals(values[name], draws[name], config.level, RANGES) for name in scorers}
+    stretch = widening(
+        len(np.unique(test.time_ms)), block_length(test, config), label_span(test.time_ms, test.end_ms), config.level
+    )
+    judged = {name: intervals(values[name], draws[name], config.level, RANGES, stretch) for name in scorers}
     best = max(baselines, key=lambda name: values[name][COMPARED_BY])
     difference = interval(
         values[""][COMPARED_BY] - values[best][COMPARED_BY],
         draws[""][COMPARED_BY] - draws[best][COMPARED_BY],
         config.level,
         (-2.0, 2.0),
+        stretch,
     )
     return {
         "metrics": {name: _as_json(found) for name, found in judged[""].items()},

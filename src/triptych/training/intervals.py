@@ -13,6 +13,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm as normal
+from scipy.stats import t as student
 
 Kind = Literal["moving", "stationary"]
 _CELLS = 250_000
@@ -84,18 +86,35 @@ def resample_weights(
         yield block_counts(len(times), block_length, count, random, kind)[position]
 
 
-def interval(value: float, draws: NDArray[np.float64], level: float, limits: tuple[float, float]) -> Interval:
+def widening(n_times: int, block_length: int, span: int, level: float) -> float:
+    """By how much bootstrap deviations must be stretched for their intervals to hold their level; at least 1.
+
+    Three shortfalls of a block bootstrap, each with its remedy. Labels of span h correlate by 1 - lag / h, which
+    blocks of length b weaken by 1 - lag / b: their variance is low by the factor 1 - (h - 1 / h) / (3 b). K = n / b
+    blocks are drawn around their own mean: low by (K - 1) / K. And K blocks know the variance no better than K
+    observations would: Student's quantile with K - 1 degrees of freedom instead of the normal one.
+    """
+    blocks = max(n_times / block_length, 2.0)
+    seen = (1.0 - (span - 1.0 / span) / (3.0 * max(block_length, span))) * (blocks - 1.0) / blocks
+    quantile = (1.0 + level) / 2.0
+    return float(student.ppf(quantile, blocks - 1.0) / normal.ppf(quantile) / np.sqrt(seen))
+
+
+def interval(
+    value: float, draws: NDArray[np.float64], level: float, limits: tuple[float, float], stretch: float = 1.0
+) -> Interval:
     """The interval of a value from its bootstrap draws.
 
-    The quantiles of the draws, moved so that the draws' mean falls on the value, then cut to what the metric can be.
-    Moving takes out the bootstrap's bias, which for the calibration error is so large that plain quantiles leave the
-    value outside. Draws without a value (NaN) are left out; with fewer than half left there is no interval.
+    The quantiles of the draws, moved so that the draws' mean falls on the value, their distances to it times
+    `stretch`, then cut to what the metric can be. Moving takes out the bootstrap's bias, which for the calibration
+    error is so large that plain quantiles leave the value outside. Draws without a value (NaN) are left out; with
+    fewer than half left there is no interval.
     """
     draws = draws[np.isfinite(draws)] if np.isfinite(draws).sum() * 2 >= len(draws) else np.empty(0)
     if not np.isfinite(value) or not len(draws):
         return Interval(value=value, low=np.nan, high=np.nan)
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]) - draws.mean() + value
-    low, high = np.clip([low, high], *limits)
+    deviations = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]) - draws.mean()
+    low, high = np.clip(value + stretch * deviations, *limits)
     return Interval(value=value, low=float(min(low, value)), high=float(max(high, value)))
 
 
@@ -104,9 +123,10 @@ def intervals(
     draws: Mapping[str, NDArray[np.float64]],
     level: float,
     limits: Mapping[str, tuple[float, float]],
+    stretch: float = 1.0,
 ) -> dict[str, Interval]:
     """`interval` of every metric."""
-    return {name: interval(value, draws[name], level, limits[name]) for name, value in values.items()}
+    return {name: interval(value, draws[name], level, limits[name], stretch) for name, value in values.items()}
 
 
 def _stationary_counts(
