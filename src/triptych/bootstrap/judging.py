@@ -37,7 +37,7 @@ def judge_predictions(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, 
                 test,
                 length=recipe.window.length,
                 lags=recipe.evaluation.lags,
-            )  # fmt: skip
+            )
         )
     return evaluate(
         np.concatenate(ours),

@@ -56,12 +56,12 @@ def evaluation_tables(evaluation: dict[str, Any]) -> list[Table]:
 
 
 def backtest_table(result: dict[str, Any]) -> Table:
-    """Key figures of strategy and buy-and-hold."""
+    """Key figures of strategy and buy-and-hold, and what trading took."""
     table = Table(title="Backtest, after all costs", title_justify="left", title_style="bold")
-    table.add_column("")
-    table.add_column("strategy", justify="right")
-    table.add_column("buy and hold", justify="right")
-    ours, hold = result["performance"]["strategy"], result["performance"]["benchmark"]
+    for name in ("", "strategy", "buy and hold"):
+        table.add_column(name, justify="right" if name else "left")
+    figures = result["performance"]
+    ours, hold = figures["strategy"], figures["benchmark"]
     for label, key, show in (
         ("Total return", "total_return", _percent),
         ("Annual return", "annual_return", _percent),
@@ -69,9 +69,27 @@ def backtest_table(result: dict[str, Any]) -> Table:
         ("Sharpe ratio", "sharpe", _number),
         ("Sortino ratio", "sortino", _number),
         ("Calmar ratio", "calmar", _number),
-        ("Maximum drawdown", "max_drawdown", _percent),
     ):
         table.add_row(label, show(ours[key]), show(hold[key]))
+    table.add_row("Maximum drawdown", _percent(ours["drawdown"]["depth"]), _percent(hold["drawdown"]["depth"]))
+    lengths = (f"{d['drawdown']['longest_days']:.1f} days" for d in (ours, hold))
+    table.add_row("Longest drawdown", *lengths)
+    table.add_section()
+    trades, costs, exposure = figures["trades"], figures["costs"], figures["exposure"]
+    for label, value in (
+        ("Trades", str(trades["count"])),
+        ("Win rate", _percent(trades["win_rate"])),
+        ("Profit factor", _number(trades["profit_factor"])),
+        ("Time in the market", _percent(exposure["time_in_market"])),
+        (
+            "Turnover per year",
+            "-" if exposure["turnover_per_year"] is None else f"{exposure['turnover_per_year']:.0f} x",
+        ),
+        ("Costs, share of capital", _percent(costs["total_share"])),
+        ("Deflated Sharpe", _number(result["luck"]["deflated_sharpe"])),
+        ("Trials on these candles", str(result["trials"])),
+    ):
+        table.add_row(label, value, "")
     return table
 
 
@@ -95,9 +113,11 @@ def prediction_table(frame: pl.DataFrame, most: int = 20) -> Table:
 def leak_table(found: dict[str, Any]) -> Table:
     """One row a probe."""
     table = Table(title=f"Leak probe at {len(found['cuts'])} cuts", title_justify="left", title_style="bold")
-    for name in ("probe", "compared", "differing", "first place", "result"):
+    for name in ("probe", "instrument", "compared", "differing", "first place", "result"):
         table.add_column(name, justify="right" if name in ("compared", "differing") else "left")
     for row in found["results"]:
         result = "[green]passed[/]" if row["passed"] else "[bold red]PEEKS[/]"
-        table.add_row(row["name"], str(row["compared"]), str(row["differing"]), row["first_place"], result)
+        table.add_row(
+            row["name"], row["instrument"], str(row["compared"]), str(row["differing"]), row["first_place"], result
+        )
     return table

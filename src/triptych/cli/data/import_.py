@@ -83,7 +83,8 @@ def import_(
     for row in rows:
         out.print(
             f"{row['venue']} {row['symbol']} {row['timeframe']}: {row['candles']} candles, {row['first']} to "
-            f"{row['last']} UTC; {row['new']} new, {row['changed']} replaced, {row['same']} the same, {row['kept']} kept as stored.",
+            f"{row['last']} UTC; {row['new']} new, {row['changed']} replaced, {row['same']} the same, "
+            f"{row['kept']} kept as stored.",
             soft_wrap=True,
             markup=False,
         )
