@@ -7,14 +7,31 @@ import triptych
 
 
 def test_the_public_names_are_these() -> None:
-    assert (
-        triptych.__all__
-        == (
-            "CandleSeries CandleStore SyntheticConfig Timeframe TriptychError __version__ backtest check_quality "
-            "create_encoding create_model evaluate leak_probe list_encodings list_models load_artifact load_recipe open_run "
-            "predict read_candles report resample synthesise train"
-        ).split()
-    )
+    assert triptych.__all__ == [
+        "CandleSeries",
+        "CandleStore",
+        "SyntheticConfig",
+        "Timeframe",
+        "TriptychError",
+        "__version__",
+        "backtest",
+        "check_quality",
+        "create_encoding",
+        "create_model",
+        "evaluate",
+        "leak_probe",
+        "list_encodings",
+        "list_models",
+        "load_artifact",
+        "load_recipe",
+        "open_run",
+        "predict",
+        "read_candles",
+        "report",
+        "resample",
+        "synthesise",
+        "train",
+    ]
     assert [name for name in triptych.__all__ if getattr(triptych, name, None) is None] == []
 
 
