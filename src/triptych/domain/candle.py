@@ -38,19 +38,24 @@ class Candle:
     volume: float
 
     def __post_init__(self) -> None:
-        prices = (self.open, self.high, self.low, self.close)
-        problem = ""
-        if not all(math.isfinite(price) and price > 0 for price in prices):
-            problem = "prices must be positive numbers"
-        elif self.high < max(prices) or self.low > min(prices):
-            problem = "high and low must contain open and close"
-        elif not math.isfinite(self.volume) or self.volume < 0:
-            problem = "volume must be zero or more"
-        if problem:
+        # One chained comparison: it is made for every candle of every replay, and NaN fails it.
+        if not (
+            0 < self.low <= self.open <= self.high < math.inf
+            and self.low <= self.close <= self.high
+            and 0 <= self.volume < math.inf
+        ):
             raise CandleError(
-                f"{self.symbol} {self.timeframe} candle of {utc(self.open_time_ms)} UTC: {problem}, was "
+                f"{self.symbol} {self.timeframe} candle of {utc(self.open_time_ms)} UTC: {self._problem()}, was "
                 f"open={self.open} high={self.high} low={self.low} close={self.close} volume={self.volume}."
             )
+
+    def _problem(self) -> str:
+        prices = (self.open, self.high, self.low, self.close)
+        if not all(math.isfinite(price) and price > 0 for price in prices):
+            return "prices must be positive numbers"
+        if self.high < max(prices) or self.low > min(prices):
+            return "high and low must contain open and close"
+        return "volume must be zero or more"
 
     @property
     def close_time_ms(self) -> int:
