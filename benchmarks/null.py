@@ -80,7 +80,8 @@ def main() -> None:
             console.print(
                 f"signal {last['signal']:g} seed {last['seed']:2d}: {last['verdict']:<28} MCC {last['mcc']:+.3f} Sharpe "
                 f"{last['sharpe'] or 0:+.2f} return {100 * last['total_return']:+.1f} % trades {last['trades']} "
-                f"({last['seconds']:.0f} s)"
+                f"({last['seconds']:.0f} s)",
+                soft_wrap=True,
             )
     table = Table(title=f"Verdicts of the recipe `null`, {len(seeds)} seed(s) each, after costs")
     for name in ("signal", "claims of an edge", "bound"):

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from triptych.domain import CLASSES
+from triptych.domain import CLASSES, utc
 
 _METRICS = {
     "accuracy": "Accuracy",
@@ -57,10 +57,11 @@ def evaluation_tables(evaluation: dict[str, Any]) -> list[Table]:
 
 def backtest_table(result: dict[str, Any]) -> Table:
     """Key figures of strategy and buy-and-hold, and what trading took."""
-    table = Table(title="Backtest, after all costs", title_justify="left", title_style="bold")
+    figures = result["performance"]
+    period = f"{utc(figures['start_ms'])[:10]} to {utc(figures['end_ms'])[:10]}"
+    table = Table(title=f"Backtest {period}, after all costs", title_justify="left", title_style="bold")
     for name in ("", "strategy", "buy and hold"):
         table.add_column(name, justify="right" if name else "left")
-    figures = result["performance"]
     ours, hold = figures["strategy"], figures["benchmark"]
     for label, key, show in (
         ("Total return", "total_return", _percent),
