@@ -7,7 +7,7 @@ from typing import Any
 from triptych.bootstrap.backtesting import backtest
 from triptych.bootstrap.candles import Candles, load_candles
 from triptych.bootstrap.files import read_json
-from triptych.bootstrap.predicting import predict, prediction_rows, write_predictions
+from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
 from triptych.bootstrap.probing import leak_probe
 from triptych.bootstrap.reporting import Written, report
 from triptych.bootstrap.run_folder import Run, open_run
@@ -25,6 +25,7 @@ __all__ = [
     "predict",
     "prediction_rows",
     "report",
+    "require_known_ending",
     "train",
     "write_predictions",
 ]

@@ -14,7 +14,8 @@ from triptych.backtest.verdict import judge
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
 from triptych.bootstrap.files import read_frame, read_json, write_frame
 from triptych.bootstrap.provenance import fingerprint
-from triptych.bootstrap.run_folder import Run, record_trial
+from triptych.bootstrap.run_folder import Run, at_work
+from triptych.bootstrap.trials import record_trial
 from triptych.domain import CLASSES
 from triptych.domain.errors import RecipeError, RunError
 from triptych.domain.files import write_json
@@ -25,6 +26,7 @@ from triptych.strategies import create_strategy
 from triptych.training.seeds import derive_seed
 
 FRAMES = ("equity", "trades", "fills", "decisions")
+PROBABILITIES = tuple(f"probability_{name}" for name in CLASSES)
 TRADING_SECTIONS = ("strategy", "sizing", "execution", "risk", "costs", "backtest")
 
 
@@ -42,22 +44,32 @@ def backtest(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) ->
     Raises RunError when the run is not trained or its data has changed.
     """
     run.require_trained()
+    with at_work(run.folder):
+        return trade(run, overrides=overrides, tell=tell)
+
+
+def trade(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) -> dict[str, Any]:
+    """`backtest` for those who are at work on the run already."""
+    recipe = with_trading(run, overrides)
     candles = candles_of(run)
-    recipe = _with_overrides(run, overrides)
-    predictions = read_frame(run.folder / "predictions.parquet")
+    predictions = read_frame(run.folder / "predictions.parquet", ("time", "symbol", "fold", *PROBABILITIES))
     tell(f"Replaying {len(predictions)} predictions with costs.")
     result = _replay(run, recipe, candles, predictions)
+    mark = run.record["fingerprint"]
+    if recipe != run.recipe:
+        mark = fingerprint(mark, {name: getattr(recipe, name).model_dump(mode="json") for name in TRADING_SECTIONS})
+    trials = max(recipe.backtest.luck.trials, record_trial(run.folder.absolute().parent, candles.hash, mark))
+    judged = _judge(run, recipe, result, trials) | {"overrides": list(overrides), "trials": trials}
+    # The figures go first and come last: frames beside figures of another backtest are never taken for one result.
+    (run.folder / "backtest" / "backtest.json").unlink(missing_ok=True)
     for name in FRAMES:
         write_frame(run.folder / "backtest" / f"{name}.parquet", getattr(result, name))
-    mark = run.record["fingerprint"] if not overrides else fingerprint(run.record["fingerprint"], sorted(overrides))
-    trials = max(recipe.backtest.luck.trials, record_trial(run.folder.parent, candles.hash, mark))
-    judged = _judge(run, recipe, result, trials) | {"overrides": list(overrides), "trials": trials}
     write_json(run.folder / "backtest" / "backtest.json", judged)
     return judged
 
 
 def candles_of(run: Run) -> Candles:
-    """The candles a run was made from. Raises RunError when they are not the same any more."""
+    """The candles a run was made from. Raises RunError when they are not the same any more, DataError when gone."""
     candles = load_candles(run.recipe)
     if candles.hash != run.record["data_hash"]:
         raise RunError(
@@ -65,6 +77,18 @@ def candles_of(run: Run) -> Candles:
             remedy="Bring the old file back, or train again on the new one.",
         )
     return candles
+
+
+def with_trading(run: Run, overrides: Sequence[str]) -> Recipe:
+    """The run's recipe with keys of its trading changed. Raises RecipeError for a key that was part of training."""
+    for override in overrides:
+        section = override.split("=")[0].split(".")[0].strip()
+        if section not in TRADING_SECTIONS:
+            raise RecipeError(
+                f"--set {override!r} would change what was trained.",
+                remedy=f"A backtest may change: {', '.join(TRADING_SECTIONS)}. Train again for anything else.",
+            )
+    return load_recipe(str(run.folder / "recipe.toml"), overrides) if overrides else run.recipe
 
 
 def _replay(run: Run, recipe: Recipe, candles: Candles, predictions: pl.DataFrame) -> BacktestResult:
@@ -85,22 +109,11 @@ def _replay(run: Run, recipe: Recipe, candles: Candles, predictions: pl.DataFram
     )
 
 
-def _with_overrides(run: Run, overrides: Sequence[str]) -> Recipe:
-    for override in overrides:
-        section = override.split(".")[0]
-        if section not in TRADING_SECTIONS:
-            raise RecipeError(
-                f"--set {override!r} would change what was trained.",
-                remedy=f"A backtest may change: {', '.join(TRADING_SECTIONS)}. Train again for anything else.",
-            )
-    return load_recipe(str(run.folder / "recipe.toml"), overrides) if overrides else run.recipe
-
-
 def _recorded(run: Run, predictions: pl.DataFrame) -> RecordedPredictor:
     recorded = RecordedPredictor(load_artifact(run.artifact).predictor())
     for (symbol,), part in predictions.group_by("symbol", maintain_order=True):
         times = part["time"].cast(pl.Int64).to_numpy()
-        recorded.add(str(symbol), times, part.select([f"probability_{name}" for name in CLASSES]).to_numpy())
+        recorded.add(str(symbol), times, part.select(PROBABILITIES).to_numpy())
     return recorded
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from triptych.domain import CandleSeries
+from triptych.domain.errors import NotEnoughData
 from triptych.images import AbstractEncoding, load
 from triptych.inference import WindowClassifier
 from triptych.models import build_network
@@ -45,7 +46,22 @@ class Dataset:
         """Label and split. Raises NotEnoughData with what is missing."""
         targets = tuple(label(one, recipe.target) for one in series)
         folds = tuple(split(series, targets, recipe.split, length=recipe.window.length))
-        return cls(series=series, targets=targets, folds=folds, recipe=recipe)
+        dataset = cls(series=series, targets=targets, folds=folds, recipe=recipe)
+        dataset._require_strides()
+        return dataset
+
+    def _require_strides(self) -> None:
+        """The stride thins out what a network learns from and stops by; something must be left of it."""
+        stride = self.recipe.window.stride
+        for fold in self.folds:
+            for segment, least in ((fold.train, 2), (fold.validation, 1)):
+                left = sum(int((index % stride == 0).sum()) for index in segment.indices)
+                if left < least:
+                    raise NotEnoughData(
+                        f"A stride of {stride} leaves {left} of the {len(segment)} samples of the {segment.name} "
+                        f"segment of fold {fold.number}.",
+                        remedy="Lower window.stride.",
+                    )
 
     def samples(self, segment: Segment) -> Samples:
         """Samples of a segment: every `stride`-th candle where the network learns, every candle where it is judged."""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from triptych.bootstrap.provenance import data_hash
-from triptych.domain import CandleSeries, SystemClock, Timeframe, utc
+from triptych.domain import CandleSeries, Instrument, SystemClock, Timeframe, utc
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.market import CandleStore, check_quality, read_candles, resample, synthetic
 from triptych.market.store import to_ms
 from triptych.settings import Recipe
 
 Tell = Callable[[str], None]
+MOST_LEVERAGE = 125
+"""The most that `costs.leverage` may say."""
 
 
 def silent(_: str) -> None:
@@ -52,6 +56,14 @@ class Candles:
         return utc(first), utc(last)
 
 
+def with_absolute_path(recipe: Recipe) -> Recipe:
+    """The recipe with the place of its data spelt out, so that it is found from any working directory."""
+    if recipe.data.source == "synthetic" or recipe.data.path is None:
+        return recipe
+    path = str(Path(recipe.data.path).expanduser().absolute())
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"path": path})})
+
+
 def load_candles(recipe: Recipe, tell: Tell = silent) -> Candles:
     """Load, resample, cut and check the candles of a recipe.
 
@@ -60,7 +72,9 @@ def load_candles(recipe: Recipe, tell: Tell = silent) -> Candles:
     series, notes = _source(recipe)
     if recipe.data.timeframe is not None:
         wanted = Timeframe.parse(recipe.data.timeframe)
+        finer = sorted({str(one.timeframe) for one in series if one.timeframe != wanted})
         series = [one if one.timeframe == wanted else resample(one, wanted) for one in series]
+        notes += [f"resampled from {timeframe} to {wanted}" for timeframe in finer]
     series = sorted((_between(one, recipe) for one in series), key=lambda one: one.symbol)
     timeframes = {str(one.timeframe) for one in series}
     if len(timeframes) > 1:
@@ -82,8 +96,8 @@ def _source(recipe: Recipe) -> tuple[list[CandleSeries], list[str]]:
     data = recipe.data
     if data.source == "synthetic":
         market = synthetic.synthesise(data.synthetic)
-        return _chosen(list(market.series), data.symbols), []
-    path = Path(data.path or "")
+        return [_unlimited(one) for one in _chosen(list(market.series), data.symbols)], []
+    path = Path(data.path or "").expanduser()
     if data.source == "store":
         store = CandleStore(path)
         known = store.list().filter(venue=data.venue)
@@ -93,13 +107,47 @@ def _source(recipe: Recipe) -> tuple[list[CandleSeries], list[str]]:
                 f"The store {path} holds no candles of venue {data.venue!r}.", remedy="See `triptych data list`."
             )
         stored = {symbol: known.filter(symbol=symbol)["timeframe"].to_list() for symbol in symbols}
-        return [store.load(data.venue, s, _best(frames, data.timeframe)) for s, frames in stored.items()], []
-    symbol = data.symbols[0] if len(data.symbols) == 1 else None
-    imported = read_candles(
-        path, symbol=symbol, venue=data.venue, columns=data.columns or None, repair=data.repair,
-        now_ms=SystemClock().now_ms(),
-    )  # fmt: skip
-    return _chosen(list(imported.series), data.symbols), list(imported.notes)
+        loaded = [store.load(data.venue, s, _best(frames, data.timeframe)) for s, frames in stored.items()]
+        return [_unlimited(one) for one in loaded], []
+    try:
+        imported = read_candles(
+            path,
+            symbol=data.symbols[0] if len(data.symbols) == 1 else None,
+            venue=data.venue,
+            columns=data.columns or None,
+            timezone=data.timezone,
+            timestamp_unit=data.timestamp_unit,
+            duplicates=data.duplicates,
+            repair=data.repair,
+            now_ms=SystemClock().now_ms(),
+        )
+    except DataError as error:
+        raise type(error)(error.message, remedy=_in_a_recipe(error.remedy)) from error
+    return [_unlimited(one) for one in _chosen(list(imported.series), data.symbols)], list(imported.notes)
+
+
+_RECIPE_KEYS = {
+    "--column": "data.columns = {ROLE = 'NAME'}",
+    "--repair": "data.repair = true",
+    "--duplicates": "data.duplicates = 'first'",
+    "--timezone": "data.timezone = 'ZONE'",
+    "--timestamp-unit": "data.timestamp_unit = 'ms'",
+    "--symbol": "data.symbols = ['NAME']",
+}
+"""What stands in a recipe for an option of `triptych data import`, which remedies name."""
+
+
+def _in_a_recipe(remedy: str) -> str:
+    keys = [key for option, key in _RECIPE_KEYS.items() if re.search(rf"{option}\b", remedy)]
+    return f"{remedy} In a recipe: {', '.join(keys)}." if keys else remedy
+
+
+def _unlimited(one: CandleSeries) -> CandleSeries:
+    """A file of candles does not know how much leverage its venue allows: the recipe's `[costs]` say."""
+    plain = Instrument(symbol=one.symbol, venue=one.instrument.venue)
+    if replace(one.instrument, price_step=plain.price_step, quantity_step=plain.quantity_step) != plain:
+        return one  # rules of a real venue
+    return replace(one, instrument=replace(one.instrument, maximum_leverage=Decimal(MOST_LEVERAGE)))
 
 
 def _best(stored: list[str], wanted: str | None) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from triptych.domain.errors import RunError
-from triptych.domain.files import write_atomically
+from triptych.domain.files import write_bytes
 
-_REMEDY = "Run the command that makes it: train, then backtest."
+_REMEDY = "Repeat the command that makes it: `triptych train` mends a damaged run, `triptych backtest` its backtest."
 
 
 def read_json(path: Path) -> Any:
@@ -26,14 +28,22 @@ def read_json(path: Path) -> Any:
 
 def write_frame(path: Path, frame: pl.DataFrame) -> Path:
     """Write a frame as Parquet (zstd), atomically."""
-    return write_atomically(path, lambda temporary: frame.write_parquet(temporary, compression="zstd"))
+    # To memory first: Polars' own writer says in many ways, none of them an OSError, that the disk is full.
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd")
+    return write_bytes(path, buffer.getvalue())
 
 
-def read_frame(path: Path) -> pl.DataFrame:
-    """Read a Parquet file. Raises RunError when it is missing or damaged."""
+def read_frame(path: Path, columns: Sequence[str] = ()) -> pl.DataFrame:
+    """Read a Parquet file. Raises RunError when it is missing or damaged, or lacks one of `columns`."""
     try:
-        return pl.read_parquet(path)
+        frame = pl.read_parquet(path)
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing.", remedy=_REMEDY) from error
-    except pl.exceptions.PolarsError as error:
-        raise RunError(f"{path} is damaged: {error}.", remedy=_REMEDY) from error
+    except (pl.exceptions.PolarsError, OSError) as error:
+        first = str(error).splitlines()[0].removesuffix(".")
+        raise RunError(f"{path} is damaged: {first}.", remedy=_REMEDY) from error
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise RunError(f"{path} is damaged: it holds no {', '.join(missing)}.", remedy=_REMEDY)
+    return frame

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
+from triptych.bootstrap.files import write_frame
 from triptych.bootstrap.run_folder import open_run
-from triptych.domain import CLASSES, CandleSeries, Timeframe, utc
+from triptych.domain import CLASSES, AbstractClock, CandleSeries, SystemClock, Timeframe, utc
 from triptych.domain.errors import ArtifactError, DataError, NotEnoughData
-from triptych.domain.files import write_atomically, write_json
+from triptych.domain.files import write_json, write_text
 from triptych.inference import AbstractPredictor, Artifact, load_artifact
 from triptych.market import read_candles, resample
 
@@ -29,7 +30,15 @@ def open_artifact(folder: Path) -> Artifact:
 
 
 def predict(
-    folder: Path, data: Path, *, symbol: str | None = None, last: int = 0, backend: Literal["onnx", "torch"] = "onnx"
+    folder: Path,
+    data: Path,
+    *,
+    symbol: str | None = None,
+    last: int = 0,
+    backend: Literal["onnx", "torch"] = "onnx",
+    columns: Mapping[str, str] | None = None,
+    timezone: str = "UTC",
+    clock: AbstractClock | None = None,
 ) -> pl.DataFrame:
     """Predict at the close of every candle whose window is full.
 
@@ -39,6 +48,9 @@ def predict(
         symbol: one instrument of a file with several.
         last: only that many candles of each instrument; 0 for all.
         backend: ONNX Runtime or PyTorch.
+        columns: roles of columns that are not recognised, such as {"close": "Last"}.
+        timezone: of times that carry none.
+        clock: tells now; a candle that has not closed by then is left out. None takes the system's.
 
     Returns:
         Frame of symbol, time (close, UTC), probability_sell, probability_hold, probability_buy, prediction.
@@ -46,11 +58,12 @@ def predict(
     Raises DataError, ArtifactError and their kinds.
     """
     artifact = open_artifact(folder)
+    found = read_candles(
+        data, symbol=symbol, columns=columns, timezone=timezone, now_ms=(clock or SystemClock()).now_ms()
+    )
+    histories = [_in_timeframe(one, artifact) for one in found.series]
     predictor = artifact.predictor(backend)
-    parts = [
-        _predict_one(_in_timeframe(one, artifact), predictor, last) for one in read_candles(data, symbol=symbol).series
-    ]
-    return pl.concat(parts)
+    return pl.concat([_predict_one(one, predictor, last) for one in histories])
 
 
 def _in_timeframe(one: CandleSeries, artifact: Artifact) -> CandleSeries:
@@ -90,13 +103,19 @@ def prediction_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     return frame.with_columns(pl.Series("time", times)).to_dicts()
 
 
-def write_predictions(frame: pl.DataFrame, path: Path) -> Path:
-    """Write predictions to .csv, .parquet or .json, atomically. Raises DataError for another ending."""
-    if path.suffix == ".json":
-        return write_json(path, prediction_rows(frame))
-    writers: dict[str, Callable[[Path], object]] = {".csv": frame.write_csv, ".parquet": frame.write_parquet}
-    if path.suffix not in writers:
+def require_known_ending(path: Path) -> None:
+    """Raise DataError unless predictions can be written to a file of this name."""
+    if path.suffix not in (".csv", ".parquet", ".json"):
         raise DataError(
             f"Cannot write predictions to {path}.", remedy="Choose a name ending in .csv, .parquet or .json."
         )
-    return write_atomically(path, writers[path.suffix])
+
+
+def write_predictions(frame: pl.DataFrame, path: Path) -> Path:
+    """Write predictions to .csv, .parquet or .json, atomically. Raises DataError for another ending."""
+    require_known_ending(path)
+    if path.suffix == ".json":
+        return write_json(path, prediction_rows(frame))
+    if path.suffix == ".parquet":
+        return write_frame(path, frame)
+    return write_text(path, frame.write_csv())

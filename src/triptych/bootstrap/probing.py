@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from triptych.backtest import run_backtest
 from triptych.bootstrap.building import build_classifier, build_encoding
 from triptych.bootstrap.candles import Tell, load_candles, silent
-from triptych.domain import CandleSeries
+from triptych.domain import CLASSES, CandleSeries
 from triptych.inference import AbstractPredictor, TorchPredictor, WindowClassifier
+from triptych.inference.recorded import RecordedPredictor
 from triptych.settings import Recipe
 from triptych.strategies import create_strategy
 from triptych.training.leak_probe import Probe, choose_cuts, run_probes
@@ -22,24 +23,31 @@ from triptych.training.targets import UNKNOWN, label, thresholds
 
 ROWS = 24
 """Candles compared before each cut."""
+BEYOND = 24
+"""Candles after a cut that the uncut side may look at, if anything in it wants to look."""
 AWAKENING = 64
 """Windows that set the normalisations of an untrained network."""
 SPREAD = 1.5
 """Standard deviation of its scores after that: probabilities from a few to some ninety per cent."""
-BEYOND = 48
-"""Candles the uncut replay goes on after a cut, so that it has a future to peek at."""
 
 
-class RoundedPredictor(AbstractPredictor):
-    """Probabilities to three digits: the last bits of a batch depend on its size, and no decision must hang on them."""
+class SteadyPredictor(AbstractPredictor):
+    """Asks in batches of one size, filled up with copies of the last window.
 
-    def __init__(self, inner: AbstractPredictor) -> None:
+    The last bits of a network's answer depend on the size of its batch, and no decision must hang on them.
+    """
+
+    def __init__(self, inner: AbstractPredictor, size: int = ROWS + BEYOND) -> None:
         self.length, self.name = inner.length, inner.name
-        self._inner = inner
+        self._inner, self._size = inner, size
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
-        rounded: NDArray[np.float32] = np.round(self._inner.probabilities(windows), 3)
-        return rounded
+        parts = [windows[start : start + self._size] for start in range(0, len(windows), self._size)]
+        answers = [self._inner.probabilities(self._filled(part))[: len(part)] for part in parts]
+        return np.concatenate(answers) if answers else np.zeros((0, len(CLASSES)), dtype=np.float32)
+
+    def _filled(self, windows: NDArray[np.floating]) -> NDArray[np.floating]:
+        return np.concatenate([windows, np.repeat(windows[-1:], self._size - len(windows), axis=0)])
 
 
 def opinionated(recipe: Recipe, series: CandleSeries) -> WindowClassifier:
@@ -52,10 +60,12 @@ def opinionated(recipe: Recipe, series: CandleSeries) -> WindowClassifier:
     ends = np.linspace(recipe.window.length - 1, len(series) - 1, AWAKENING).astype(np.int64)
     windows = torch.from_numpy(series.windows(ends, recipe.window.length).astype(np.float32))
     norms = [module for module in classifier.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    classifier.eval()  # all but the normalisations: dropout would draw from a generator that is not ours
     with torch.no_grad():
         for norm in norms:
             norm.momentum = 1.0
-        classifier.train()(windows)
+            norm.train()
+        classifier(windows)
         scores = classifier.eval()(windows)
         last = [module for module in classifier.modules() if isinstance(module, torch.nn.Linear)][-1]
         last.weight.mul_(SPREAD / scores.std(dim=0).mean().clamp_min(1e-12))
@@ -76,37 +86,80 @@ def leak_probe(recipe: Recipe, *, cuts: int = 6, tell: Tell = silent) -> dict[st
     """
     candles = load_candles(recipe)
     classifier = opinionated(recipe, candles.series[0])
-    predictor = RoundedPredictor(TorchPredictor(classifier, length=recipe.window.length))
-    reports = []
+    predictor = TorchPredictor(classifier, length=recipe.window.length)
+    horizon, first = recipe.target.horizon, recipe.window.length - 1
+    scale = recipe.target.volatility_span if recipe.target.threshold == "volatility" else 0
+    results: list[dict[str, Any]] = []
+    times: set[str] = set()
     for one in candles.series:
         tell(f"Probing {one.symbol} at {cuts} cuts.")
-        first = recipe.window.length - 1
-        at = choose_cuts(len(one), first + ROWS + 1, cuts, derive_seed(recipe.seed, "leak probe", one.symbol) % 2**32)
-        probes = probes_of(recipe, predictor)
-        reports.append((one.symbol, run_probes(one, probes, at, rows=ROWS, first=first)))
-    passed = all(report.passed for _, report in reports)
-    guilty = [report.sentence for _, report in reports if not report.passed]
-    count = sum(len(report.results) for _, report in reports)
+        seed = derive_seed(recipe.seed, "leak probe", one.symbol) % 2**32
+        at = choose_cuts(len(one), max(first, scale) + horizon + ROWS + 1, cuts, seed)
+        # Labels settle a horizon later: only with so many more rows are there any to compare.
+        for probes, rows in ((probes_of(recipe, predictor), ROWS), (label_probes_of(recipe), ROWS + horizon)):
+            report = run_probes(one, probes, at, rows=rows, first=first)
+            results += [{"instrument": one.symbol, **row} for row in report.to_dict()["results"]]
+            times.update(report.cuts)
     return {
-        "passed": passed,
-        "sentence": guilty[0] if guilty else f"No peeking found: {count} probes agree at {cuts} cuts of each history.",
-        "cuts": sorted({cut for _, report in reports for cut in report.cuts}),
-        "results": [{"instrument": s, **row} for s, report in reports for row in report.to_dict()["results"]],
+        "passed": all(row["passed"] for row in results),
+        "sentence": _sentence(results, cuts),
+        "cuts": sorted(times),
+        "results": results,
     }
 
 
+def _sentence(results: list[dict[str, Any]], cuts: int) -> str:
+    guilty = [f"{row['name']} of {row['instrument']}" for row in results if row["differing"]]
+    idle = [f"{row['name']} of {row['instrument']}" for row in results if not row["compared"]]
+    if guilty:
+        return f"PEEKING: {', '.join(guilty)} changed when the future was taken away."
+    if idle:
+        return f"Nothing could be compared of {', '.join(idle)}: there are no values to look at."
+    return f"No peeking found: {len(results)} probes agree at {cuts} cuts of each history."
+
+
 def probes_of(recipe: Recipe, predictor: AbstractPredictor) -> list[Probe]:
-    """What is probed of a recipe."""
-    encoding = build_encoding(recipe)
+    """What is probed of a recipe beside its labels: images, predictions, decisions.
+
+    Every value is computed together with those of the next candles, as far as the history goes: an encoding or a
+    network that looks at its batch then sees the future on the uncut side.
+    """
     length = recipe.window.length
+    steady = SteadyPredictor(predictor)
 
     def images(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
+        encoding = build_encoding(recipe)  # a new one each time: it must not remember the uncut side
+        windows = torch.from_numpy(series.windows(_onwards(series, at), length).astype(np.float32))
         with torch.inference_mode():
-            found: NDArray[Any] = encoding(torch.from_numpy(series.windows(at, length).astype(np.float32))).numpy()
+            found: NDArray[Any] = encoding(windows)[: len(at)].numpy()
         return found
 
+    def ask(series: CandleSeries, ends: NDArray[np.int64]) -> NDArray[np.float32]:
+        key = (len(series), int(ends[0]), int(ends[-1]))
+        if key not in asked:
+            asked[key] = steady.probabilities(series.windows(ends, length))
+        return asked[key]
+
+    asked: dict[tuple[int, int, int], NDArray[np.float32]] = {}
+
     def predictions(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
-        return predictor.probabilities(series.windows(at, length))
+        return ask(series, _onwards(series, at))[: len(at)]
+
+    def decisions(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
+        ends = _onwards(series, at)
+        recorded = RecordedPredictor(steady)
+        recorded.add(series.symbol, series.close_time_ms[ends], ask(series, ends))
+        return _decisions(series, at, recipe, recorded)
+
+    return [
+        Probe(name=f"image ({recipe.encoding.name})", compute=images),
+        Probe(name="prediction", compute=predictions),
+        Probe(name="decision and equity", compute=decisions),
+    ]
+
+
+def label_probes_of(recipe: Recipe) -> list[Probe]:
+    """What is probed of a recipe's labels: the classes once they have settled, and the thresholds at once."""
 
     def labels(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         classes = label(series, recipe.target).classes[at].astype(np.float64)
@@ -119,16 +172,15 @@ def probes_of(recipe: Recipe, predictor: AbstractPredictor) -> list[Probe]:
     def limits(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         return np.stack(thresholds(series, recipe.target), axis=1)[at]
 
-    def decisions(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
-        return _decisions(series, at, recipe, predictor)
-
     return [
-        Probe(name=f"image ({recipe.encoding.name})", compute=images),
-        Probe(name="prediction", compute=predictions),
         Probe(name=f"label ({recipe.target.kind})", compute=labels, known_at=settled),
         Probe(name="label thresholds", compute=limits),
-        Probe(name="decision and equity", compute=decisions),
     ]
+
+
+def _onwards(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The candles `at`, which follow one another, and up to BEYOND more."""
+    return np.arange(at[0], min(int(at[-1]) + BEYOND, len(series) - 1) + 1)
 
 
 def _decisions(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Iterable
 from importlib import metadata
@@ -14,6 +13,7 @@ import torch
 
 from triptych import __version__
 from triptych.domain import CandleSeries
+from triptych.inference.predictor import usable_cores
 
 _LIBRARIES = ("torch", "lightning", "numpy", "polars", "onnxruntime", "scikit-learn")
 
@@ -29,7 +29,7 @@ def machine() -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "processor": platform.processor() or platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_cores(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
     }
@@ -42,5 +42,5 @@ def data_hash(series: Iterable[CandleSeries]) -> str:
 
 
 def fingerprint(*parts: Any) -> str:
-    """SHA-256 of JSON-ready parts: what makes two runs the same run."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    """SHA-256 of plain parts: what makes two runs the same run."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

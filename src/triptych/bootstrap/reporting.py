@@ -17,15 +17,16 @@ from triptych.backtest.report import (
     write_report,
     write_report_json,
 )
-from triptych.bootstrap.backtesting import backtest, candles_of
+from triptych.bootstrap.backtesting import candles_of, trade, with_trading
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import Candles, Tell, silent
 from triptych.bootstrap.files import read_frame, read_json
 from triptych.bootstrap.probing import leak_probe
-from triptych.bootstrap.run_folder import Run
+from triptych.bootstrap.run_folder import Run, at_work
 from triptych.domain import CLASSES, utc
 from triptych.domain.files import write_json
 from triptych.inference import load_artifact
+from triptych.settings import Recipe
 from triptych.training.fitted import read_result
 
 SAMPLES = 12
@@ -47,16 +48,17 @@ def report(run: Run, *, tell: Tell = silent) -> Written:
     Raises RunError when the run is not trained or its data has changed.
     """
     run.require_trained()
-    if not run.has("backtest/backtest.json"):
-        backtest(run, tell=tell)
-    if not run.has("leak_probe.json"):
-        write_json(run.folder / "leak_probe.json", leak_probe(run.recipe, tell=tell))
-    tell("Writing the report.")
-    data = gather(run)
-    html, twin = run.folder / "report.html", run.folder / "report.json"
-    write_report(data, html)
-    write_report_json(data, twin)
-    return Written(html=html, json=twin, verdict=read_json(run.folder / "backtest" / "backtest.json")["verdict"])
+    with at_work(run.folder):
+        if not run.has("backtest/backtest.json"):
+            trade(run, tell=tell)
+        if not run.has("leak_probe.json"):
+            write_json(run.folder / "leak_probe.json", leak_probe(run.recipe, tell=tell))
+        tell("Writing the report.")
+        data = gather(run)
+        html, twin = run.folder / "report.html", run.folder / "report.json"
+        write_report(data, html)
+        write_report_json(data, twin)
+    return Written(html=html, json=twin, verdict=dict(data.verdict or {}))
 
 
 def gather(run: Run) -> ReportData:
@@ -64,6 +66,7 @@ def gather(run: Run) -> ReportData:
     candles = candles_of(run)
     dataset = Dataset.of(run.recipe, candles.series)
     judged = read_json(run.folder / "backtest" / "backtest.json")
+    traded = with_trading(run, judged["overrides"])
     record = run.record
     frames = {name: read_frame(run.folder / "backtest" / f"{name}.parquet") for name in ("equity", "trades")}
     start = frames["equity"]["time"].min()
@@ -75,7 +78,7 @@ def gather(run: Run) -> ReportData:
         luck=judged["luck"],
         equity=frames["equity"],
         trades=frames["trades"],
-        initial_capital=run.recipe.backtest.initial_capital,
+        initial_capital=traded.backtest.initial_capital,
         candles={one.symbol: candle_frame(one).filter(pl.col("time") >= start) for one in candles.series},
         boundaries=[{"time_ms": f.test.start_ms, "label": f"test {f.number + 1}"} for f in dataset.folds[1:]],
         evaluation=read_json(run.folder / "evaluation.json"),
@@ -83,7 +86,7 @@ def gather(run: Run) -> ReportData:
         samples=_samples(run, dataset),
         data_quality=read_json(run.folder / "quality.json")["instruments"],
         leak_probe=read_json(run.folder / "leak_probe.json"),
-        recipe=run.recipe.to_toml(),
+        recipe=_without_path(traded).to_toml(),
         provenance={
             "seed": record["seed"],
             "data_hash": record["data_hash"],
@@ -93,8 +96,14 @@ def gather(run: Run) -> ReportData:
             "overrides": judged["overrides"],
             "versions": record["versions"],
         },
-        environment={**record["environment"], "folder": str(run.folder)},
+        environment={**record["environment"], "folder": str(run.folder.absolute()), "data": run.recipe.data.path},
     )
+
+
+def _without_path(recipe: Recipe) -> Recipe:
+    """Where the candles lie is no part of the result: it stands under `environment`."""
+    path = recipe.data.path and Path(recipe.data.path).name
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"path": path})})
 
 
 def _description(run: Run, candles: Candles) -> str:

@@ -1,7 +1,7 @@
 """A run: one folder that records everything needed to repeat it bit for bit.
 
 recipe.toml          the complete recipe, every default written out
-run.json             fingerprint, data hash, versions, machine, status
+run.json             fingerprint, data hash, versions, machine, status; written last when a run is made
 quality.json         what the quality check found in the data
 folds/N/training/    checkpoint, history and best weights of fold N
 folds/N/artifact/    the model of fold N
@@ -10,24 +10,36 @@ evaluation.json      metrics, intervals, baselines
 backtest/            equity, trades, fills and decisions (Parquet) and backtest.json
 leak_probe.json      what the leak probe found
 report.html, report.json
+
+Beside it lies .NAME.lock: one process at a time works on a run.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from triptych.bootstrap.files import read_json
+from triptych.bootstrap.locking import exclusive
 from triptych.bootstrap.provenance import fingerprint, machine, versions
 from triptych.domain.errors import RunError
-from triptych.domain.files import write_json, write_text
+from triptych.domain.files import remove_leftovers, temporary_name, write_json, write_text
 from triptych.settings import Recipe, load_recipe
 
 RUNS = Path("runs")
+RECIPE, RECORD = "recipe.toml", "run.json"
+PARTS: Final = (
+    "folds", "backtest", "quality.json", "predictions.parquet", "evaluation.json", "leak_probe.json", "report.html",
+    "report.json", RECIPE, RECORD,
+)  # fmt: skip
+"""What a run is made of; the record last, so that a folder with a record is a run until the end."""
+_KEYS: Final = ("fingerprint", "recipe_hash", "data_hash", "seed", "status", "versions", "environment")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +51,12 @@ class Run:
 
     @property
     def record(self) -> dict[str, Any]:
-        """Content of run.json."""
-        record: dict[str, Any] = read_json(self.folder / "run.json")
-        return record
+        """Content of run.json. Raises RunError when it is missing or damaged."""
+        return _read_record(self.folder)
 
     def update(self, **changes: Any) -> None:
         """Change entries of run.json."""
-        write_json(self.folder / "run.json", {**self.record, **changes})
+        write_json(self.folder / RECORD, {**self.record, **changes})
 
     def fold(self, number: int) -> Path:
         """Folder of one fold."""
@@ -69,37 +80,58 @@ class Run:
             )
 
 
+@contextmanager
+def at_work(folder: Path) -> Iterator[None]:
+    """Work on a run alone; what a killed process left half-written is removed first.
+
+    Raises RunError when another process is at work on it.
+    """
+    whole = folder.absolute()
+    with exclusive(whole.with_name(f".{whole.name}.lock"), what=str(folder), timeout_s=1.0):
+        remove_leftovers(whole)
+        for part in ("folds", "backtest"):
+            remove_leftovers(whole / part, recursive=True)
+        yield
+
+
 def run_fingerprint(recipe: Recipe, data_hash: str) -> str:
     """What makes two runs the same: recipe, candles, versions. Where the candles lay does not matter."""
-    content = recipe.model_dump(mode="json")
-    content["data"]["path"] = None
-    return fingerprint(content, data_hash, versions())
+    return fingerprint(recipe_hash(recipe.to_toml()), data_hash, versions())
 
 
-def open_or_create(recipe: Recipe, data_hash: str, folder: Path | None, *, fresh: bool = False) -> Run:
-    """The run folder of this recipe on this data; by default runs/NAME-FINGERPRINT. `fresh` empties it first.
+def recipe_hash(text: str) -> str:
+    """SHA-256 of a complete recipe but for the place of its data."""
+    content = tomllib.loads(text)
+    content.get("data", {}).pop("path", None)
+    return fingerprint(content)
 
-    Raises RunError when the folder holds another run.
+
+def place_of(recipe: Recipe, data_hash: str) -> Path:
+    """Where the run of a recipe lies when nobody says otherwise: runs/NAME-FINGERPRINT."""
+    return RUNS / f"{recipe.name}-{run_fingerprint(recipe, data_hash)[:8]}"
+
+
+def open_or_create(recipe: Recipe, data_hash: str, folder: Path, *, fresh: bool = False) -> Run:
+    """The run of this recipe on this data in a folder; call it `at_work`. `fresh` removes a run that is there.
+
+    Raises RunError when the folder holds another run or something else.
     """
-    mark = run_fingerprint(recipe, data_hash)
-    folder = folder or RUNS / f"{recipe.name}-{mark[:8]}"
+    if fresh and (folder / RECORD).exists():
+        discard(folder)
     run = Run(folder=folder, recipe=recipe)
-    if fresh and (folder / "run.json").exists():
-        shutil.rmtree(folder)
-    if (folder / "run.json").exists():
-        if run.record["fingerprint"] != mark:
-            raise RunError(
-                f"{folder} holds another run (other recipe, data or versions).",
-                remedy="Choose another --out, or --fresh to replace it.",
-            )
+    text = recipe.to_toml()
+    if (folder / RECORD).exists():
+        _require_same(run, data_hash)
+        if not (folder / RECIPE).exists() or (folder / RECIPE).read_bytes() != text.encode():
+            write_text(folder / RECIPE, text)  # the same candles lie elsewhere now
         return run
-    if folder.exists() and any(folder.iterdir()):
-        raise RunError(f"{folder} is not empty and holds no run.", remedy="Choose another --out.")
-    write_text(folder / "recipe.toml", recipe.to_toml())
+    _require_empty(folder, text)
+    write_text(folder / RECIPE, text)
     write_json(
-        folder / "run.json",
+        folder / RECORD,
         {
-            "fingerprint": mark,
+            "fingerprint": run_fingerprint(recipe, data_hash),
+            "recipe_hash": recipe_hash(text),
             "data_hash": data_hash,
             "seed": recipe.seed,
             "status": "new",
@@ -110,26 +142,76 @@ def open_or_create(recipe: Recipe, data_hash: str, folder: Path | None, *, fresh
     return run
 
 
+def discard(folder: Path) -> None:
+    """Remove a run, and only what a run is made of; call it `at_work`.
+
+    Everything is first moved aside, the record last: killed on the way, the same command finds a run to go on with.
+    """
+    grave = temporary_name(folder / "run", "old")
+    grave.mkdir()
+    for name in PARTS:
+        if (folder / name).exists():
+            (folder / name).rename(grave / name)
+    shutil.rmtree(grave)
+
+
 def open_run(folder: Path) -> Run:
-    """Open an existing run. Raises RunError when there is none."""
-    if not (folder / "run.json").exists():
-        known = sorted(str(p.parent) for p in RUNS.glob("*/run.json")) if RUNS.is_dir() else []
+    """Open an existing run.
+
+    Raises RunError when there is none, or when its recipe is not the one it was made with any more.
+    """
+    if not (folder / RECORD).exists():
+        known = sorted(str(p.parent) for p in RUNS.glob(f"*/{RECORD}")) if RUNS.is_dir() else []
         raise RunError(
             f"{folder} holds no run.",
             remedy=f"Known runs: {', '.join(known)}." if known else "Make one with `triptych train RECIPE`.",
         )
-    return Run(folder=folder, recipe=load_recipe(str(folder / "recipe.toml")))
+    record, path = _read_record(folder), folder / RECIPE
+    if not path.exists():
+        raise RunError(f"{path} is missing.", remedy="Repeat the `triptych train` command that made the run.")
+    recipe = load_recipe(str(path))
+    if recipe_hash(path.read_text(encoding="utf-8")) != record["recipe_hash"]:
+        raise RunError(
+            f"{path} was changed after the run was made.",
+            remedy="Train the changed recipe as a run of its own; a backtest takes changes of trading by --set.",
+        )
+    return Run(folder=folder, recipe=recipe)
 
 
-def record_trial(runs: Path, data_hash: str, mark: str) -> int:
-    """Which attempt on this data this is, counted from 1: luck is deflated by it.
+def _read_record(folder: Path) -> dict[str, Any]:
+    record = read_json(folder / RECORD)
+    missing = [key for key in _KEYS if key not in record] if isinstance(record, dict) else list(_KEYS)
+    if missing:
+        raise RunError(
+            f"{folder / RECORD} is damaged: it holds no {', '.join(missing)}.",
+            remedy="Train the recipe again with --fresh.",
+        )
+    found: dict[str, Any] = record
+    return found
 
-    Every recipe tried on the same candles in the same folder of runs counts once; repeating a recipe does not.
-    """
-    ledger = runs / "trials.json"
-    trials: dict[str, list[str]] = json.loads(ledger.read_text()) if ledger.exists() else {}
-    marks = trials.setdefault(data_hash, [])
-    if mark not in marks:
-        marks.append(mark)
-        write_json(ledger, trials)
-    return marks.index(mark) + 1
+
+def _require_same(run: Run, data_hash: str) -> None:
+    """Raise RunError that names what differs between the run in the folder and the one that is wanted."""
+    record = run.record
+    if record["fingerprint"] == run_fingerprint(run.recipe, data_hash):
+        return
+    pairs = {
+        "recipe": (record["recipe_hash"], recipe_hash(run.recipe.to_toml())),
+        "candles": (record["data_hash"], data_hash),
+        "versions": (record["versions"], versions()),
+    }
+    differing = [name for name, (theirs, ours) in pairs.items() if theirs != ours]
+    raise RunError(
+        f"{run.folder} holds another run: {' and '.join(differing)} differ.",
+        remedy="Choose another --out, or --fresh to replace it.",
+    )
+
+
+def _require_empty(folder: Path, recipe: str) -> None:
+    """Raise RunError when a folder holds anything but the beginning of this very run."""
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file.", remedy="Choose another --out.")
+    others = [path for path in folder.iterdir() if path.name != RECIPE] if folder.exists() else []
+    begun = folder / RECIPE
+    if others or (begun.exists() and begun.read_bytes() != recipe.encode()):
+        raise RunError(f"{folder} is not empty and holds no run.", remedy="Choose another --out.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,19 @@ import torch
 from numpy.typing import NDArray
 
 from triptych.bootstrap.building import Dataset, build_classifier
-from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
-from triptych.bootstrap.files import write_frame
+from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with_absolute_path
+from triptych.bootstrap.files import read_frame, read_json, write_frame
 from triptych.bootstrap.judging import judge_predictions
 from triptych.bootstrap.provenance import versions
-from triptych.bootstrap.run_folder import Run, open_or_create, record_trial
+from triptych.bootstrap.run_folder import Run, at_work, discard, open_or_create, place_of
+from triptych.bootstrap.trials import record_trial
 from triptych.domain import CLASSES, utc
-from triptych.domain.errors import ArtifactError
+from triptych.domain.errors import ArtifactError, DataError, RecipeError, RunError
 from triptych.domain.files import write_json
 from triptych.inference import Artifact, Card, load_artifact, record_metrics, save_artifact
 from triptych.settings import Recipe
 from triptych.training import trainer
+from triptych.training.fitted import read_result
 from triptych.training.seeds import derive_seed
 from triptych.training.splits import Fold, Segment
 
@@ -50,30 +53,66 @@ def train(
         The run. One that is complete is returned as it is; one that was stopped goes on from its last checkpoint and
         ends with the same result.
 
-    Raises DataError, RunError, StorageError and their kinds.
+    Raises DataError, RecipeError, RunError, StorageError and their kinds. What cannot be trained leaves no folder.
     """
+    recipe = with_absolute_path(recipe)
     candles = load_candles(recipe, tell)
-    run = open_or_create(recipe, candles.hash, folder, fresh=fresh)
-    if run.record["status"] == "trained":
-        tell(f"{run.folder} is complete already: same recipe, data, versions and seed. --fresh trains it again.")
-        return run
-    if run.record["status"] == "training":
-        tell(f"{run.folder} was stopped before its end: going on.")
     dataset = Dataset.of(recipe, candles.series)
+    build_classifier(recipe)  # before anything is written: parts that do not fit one another
+    home = folder or place_of(recipe, candles.hash)
+    with at_work(home):
+        run = open_or_create(recipe, candles.hash, home, fresh=fresh)
+        status = run.record["status"]
+        damage = _damage(run, len(dataset.folds)) if status == "trained" else ""
+        if status == "trained" and not damage:
+            tell(f"{home} is complete already: same recipe, data, versions and seed. --fresh trains it again.")
+            return run
+        if damage:
+            tell(f"{damage} Mending the run.")
+        if status == "training":
+            tell(f"{home} was stopped before its end: going on.")
+        try:
+            _train(run, dataset, candles, tell, progress_bar)
+        except (DataError, RecipeError):
+            if status == "new":  # nothing was learned, and repeating the command would change nothing
+                discard(home)
+                with contextlib.suppress(OSError):
+                    home.rmdir()
+            raise
+    return run
+
+
+def _damage(run: Run, folds: int) -> str:
+    """What is missing or damaged in a run that was trained to its end; empty when all is well."""
+    try:
+        read_json(run.folder / "quality.json")
+        read_json(run.folder / "evaluation.json")
+        read_frame(run.folder / "predictions.parquet")
+        for number in range(folds):
+            load_artifact(run.fold(number) / "artifact")
+            if read_result(run.fold(number) / "training") is None:
+                return f"{run.fold(number) / 'training'} holds no result."
+    except (RunError, ArtifactError) as error:
+        return error.message
+    return ""
+
+
+def _train(run: Run, dataset: Dataset, candles: Candles, tell: Tell, progress_bar: bool | None) -> None:
     write_json(run.folder / "quality.json", {"instruments": candles.quality, "notes": candles.notes})
-    trial = record_trial(run.folder.parent, candles.hash, run.record["fingerprint"])
-    run.update(status="training", folds=len(dataset.folds), trial=trial, splits=[_boundaries(f) for f in dataset.folds])
-    predictions = []
+    run.update(status="training", folds=len(dataset.folds), splits=[_boundaries(f) for f in dataset.folds])
+    parts = []
     for fold in dataset.folds:
         artifact = _fit(run, dataset, candles, fold, tell, progress_bar)
-        predictions.append(_ask(artifact, dataset, fold))
-    write_frame(run.folder / "predictions.parquet", pl.concat(predictions))
-    evaluation = judge_predictions(dataset, pl.concat(predictions))
+        parts.append(_ask(artifact, dataset, fold))
+    predictions = pl.concat(parts)
+    write_frame(run.folder / "predictions.parquet", predictions)
+    # Counted before the result is known: a look at it that is regretted was a look.
+    trial = record_trial(run.folder.absolute().parent, candles.hash, run.record["fingerprint"])
+    evaluation = judge_predictions(dataset, predictions)
     write_json(run.folder / "evaluation.json", evaluation)
     for fold in dataset.folds:
         record_metrics(run.fold(fold.number) / "artifact", evaluation["metrics"])
-    run.update(status="trained")
-    return run
+    run.update(status="trained", trial=trial)
 
 
 def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, progress_bar: bool | None) -> Artifact:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from triptych.cli.app import app
-from triptych.cli.console import fail
+from triptych.cli.console import INTERRUPTED, fail, say_interrupted
 from triptych.domain.errors import StorageError, TriptychError
 
 __all__ = ["app", "main"]
 
 
-def main() -> None:
-    """Entry point of the command `triptych`."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the command `triptych`; always ends with SystemExit.
+
+    Args:
+        arguments: of the command; None takes those of the process.
+    """
     try:
-        app()
+        app(args=arguments, prog_name="triptych")
     except TriptychError as error:
         fail(error)
         sys.exit(2)
     except OSError as error:
         if error.filename is None and error.errno is None:
             raise
-        fail(StorageError(f"{error.filename or 'The disk'}: {error.strerror}."))
+        place = error.filename or "The disk"
+        fail(StorageError(f"{place}: {error.strerror}.", remedy="Check the path, the permissions and the space left."))
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. The same command goes on from the last checkpoint.\n")
-        sys.exit(130)
+    except SystemExit as ending:
+        if ending.code == INTERRUPTED:
+            say_interrupted()
+        raise

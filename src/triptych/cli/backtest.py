@@ -22,4 +22,4 @@ def backtest(run: RunArgument, set_: SetOption = None, json: JsonOption = False,
         return
     out.print(backtest_table(result))
     out.print(verdict_panel(result["verdict"]))
-    out.print(f"Next: triptych report {run}", soft_wrap=True)
+    out.print(f"Next: triptych report {run}", soft_wrap=True, markup=False)

@@ -12,6 +12,9 @@ from rich.table import Table
 
 from triptych.domain.errors import TriptychError
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
 out = Console(highlight=False)
 progress = Console(stderr=True, highlight=False)
 
@@ -23,9 +26,15 @@ def fail(error: TriptychError) -> None:
         progress.print(f"[bold]What to do:[/] {escape(error.remedy)}", soft_wrap=True)
 
 
+def say_interrupted() -> None:
+    """Print what Ctrl-C means for the work that was under way."""
+    progress.print("\nStopped. A training goes on from its last checkpoint when the same command is given again.")
+
+
 def print_json(content: Any) -> None:
     """One JSON document on stdout and nothing else."""
-    print(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False))  # noqa: T201 - rich would wrap the lines
+    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    print(text)  # noqa: T201 - rich would wrap the lines
 
 
 class Narrator:

@@ -14,8 +14,11 @@ from triptych.cli.options import DataOption, SetOption, recipe_changes
 def demo(
     data: DataOption = None,
     signal: Annotated[
-        float, typer.Option(min=0, max=1, help="Predictability of the embedded market: 0 none, 1 plain to see.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Predictability of the embedded market: 0 none, 1 plain to see [default: the recipe's]."
+        ),
+    ] = None,
     set_: SetOption = None,
     folder: Annotated[Path | None, typer.Option("--out", help="Folder of the run.", metavar="DIR")] = None,
 ) -> None:
@@ -25,7 +28,7 @@ def demo(
     from triptych.settings import load_recipe
 
     tell = Narrator()
-    changes = recipe_changes(data) or {"data.synthetic.signal": signal}
+    changes = recipe_changes(data) | ({} if signal is None else {"data.synthetic.signal": signal})
     run = bootstrap.train(load_recipe("demo", set_ or [], changes), folder=folder, tell=tell)
     result = bootstrap.backtest(run, tell=tell)
     written = bootstrap.report(run, tell=tell)
@@ -33,4 +36,4 @@ def demo(
         out.print(table)
     out.print(backtest_table(result))
     out.print(verdict_panel(result["verdict"]))
-    out.print(f"Report: {written.html}", soft_wrap=True)
+    out.print(f"Report: {written.html}", soft_wrap=True, markup=False)

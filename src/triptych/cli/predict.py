@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from triptych.cli.console import out, print_json
+from triptych.cli.data.options import ColumnOption, TimezoneOption, roles
 from triptych.cli.options import JsonOption, RunArgument
 
 
@@ -16,6 +17,8 @@ def predict(
     data: Annotated[Path, typer.Option("--data", help="Candles: CSV, Parquet or Arrow.", metavar="FILE")],
     symbol: Annotated[str | None, typer.Option("--symbol", help="Instrument, where the file holds several.")] = None,
     last: Annotated[int, typer.Option("--last", min=0, help="Only the last N candles; 0 for all.", metavar="N")] = 0,
+    column: ColumnOption = None,
+    timezone: TimezoneOption = "UTC",
     output: Annotated[
         Path | None, typer.Option("--out", help="Write to this file (.csv, .parquet or .json) instead.", metavar="FILE")
     ] = None,
@@ -26,10 +29,17 @@ def predict(
     from triptych import bootstrap
     from triptych.cli.summaries import prediction_table
 
-    frame = bootstrap.predict(run, data, symbol=symbol, last=last, backend=backend)
+    if output is not None:
+        bootstrap.require_known_ending(output)
+    frame = bootstrap.predict(
+        run, data, symbol=symbol, last=last, backend=backend, columns=roles(column), timezone=timezone
+    )
     if output is not None:
         bootstrap.write_predictions(frame, output)
-        out.print(f"{len(frame)} predictions: {output}", soft_wrap=True)
+        if json:
+            print_json({"file": str(output), "predictions": len(frame)})
+        else:
+            out.print(f"{len(frame)} predictions: {output}", soft_wrap=True, markup=False)
     elif json:
         print_json(bootstrap.prediction_rows(frame))
     else:

@@ -20,7 +20,7 @@ def list_() -> None:
 
     for name in shipped_recipes():
         first = recipe_text(name)[0].splitlines()[0].removeprefix("#").strip()
-        out.print(f"{name:<20} {first}", soft_wrap=True)
+        out.print(f"{name:<20} {first}", soft_wrap=True, markup=False)
 
 
 @app.command("show")
@@ -39,4 +39,4 @@ def show(
         typer.echo(text, nl=False)
     else:
         write_text(output, text)
-        out.print(f"Recipe: {output}", soft_wrap=True)
+        out.print(f"Recipe: {output}", soft_wrap=True, markup=False)

@@ -16,4 +16,4 @@ def report(run: RunArgument, json: JsonOption = False, quiet: QuietOption = Fals
         print_json({"html": str(written.html), "json": str(written.json), "verdict": written.verdict})
         return
     out.print(verdict_panel(written.verdict))
-    out.print(f"Report: {written.html}", soft_wrap=True)
+    out.print(f"Report: {written.html}", soft_wrap=True, markup=False)

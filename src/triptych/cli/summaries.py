@@ -119,6 +119,11 @@ def leak_table(found: dict[str, Any]) -> Table:
     for row in found["results"]:
         result = "[green]passed[/]" if row["passed"] else "[bold red]PEEKS[/]"
         table.add_row(
-            row["name"], row["instrument"], str(row["compared"]), str(row["differing"]), row["first_place"], result
+            escape(row["name"]),
+            escape(row["instrument"]),
+            str(row["compared"]),
+            str(row["differing"]),
+            row["first_place"],
+            result,
         )
     return table

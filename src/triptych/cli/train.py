@@ -32,8 +32,9 @@ def train(
     from triptych.settings import load_recipe
 
     chosen = load_recipe(recipe, set_ or [], recipe_changes(data))
+    silent = quiet or json
     run = bootstrap.train(
-        chosen, folder=folder, fresh=fresh, tell=Narrator(quiet or json), progress_bar=not (quiet or json)
+        chosen, folder=folder, fresh=fresh, tell=Narrator(silent), progress_bar=False if silent else None
     )
     evaluation = bootstrap.evaluate(run)
     if json:
@@ -41,4 +42,4 @@ def train(
         return
     for table in evaluation_tables(evaluation):
         out.print(table)
-    out.print(f"Run: {run.folder}\nNext: triptych backtest {run.folder}", soft_wrap=True)
+    out.print(f"Run: {run.folder}\nNext: triptych backtest {run.folder}", soft_wrap=True, markup=False)

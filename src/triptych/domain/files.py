@@ -2,43 +2,89 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
+import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from triptych.domain.errors import StorageError
+
+_TEMPORARY: Final = re.compile(r"^\..+\.\d+-\d+\.(tmp|old)$")
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> Path:
     """Let `write` fill a temporary file beside `path`, flush it to disk, then put it in its place.
 
-    Raises StorageError when the disk refuses (full, read-only); nothing is left behind then.
+    Raises StorageError when the disk refuses (full, read-only). Nothing is left behind by any exception; only a process
+    that is killed leaves its temporary file, see `remove_leftovers`.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:  # Windows flushes only what is open for writing
             os.fsync(file.fileno())
         temporary.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
         raise StorageError(
             f"{path} could not be written: {error.strerror or error}.",
             remedy="Free some space or choose another folder.",
         ) from error
     finally:
-        if temporary.exists():
-            temporary.unlink()
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return path
 
 
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write bytes atomically.
+
+    For libraries whose writers raise errors of their own on a full disk: let them write to memory, then this.
+    """
+    return write_atomically(path, lambda temporary: temporary.write_bytes(content))
+
+
 def write_text(path: Path, text: str) -> Path:
-    """Write a UTF-8 text file atomically."""
-    return write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    """Write a UTF-8 text file atomically; line ends stay as they are."""
+    return write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, content: Any) -> Path:
     """Write JSON atomically: sorted keys, no NaN, so that equal content is equal bytes."""
     return write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: a file's new name is only safe once its folder is flushed too."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def temporary_name(path: Path, ending: str = "tmp") -> Path:
+    """A name beside `path` that no other process or thread uses; `ending` is tmp or old."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.{ending}")
+
+
+def remove_leftovers(folder: Path, *, recursive: bool = False) -> int:
+    """Delete temporary files and folders that killed processes left in a folder. Returns how many.
+
+    Call it only where no other process can be writing. A folder that does not exist holds none.
+    """
+    found = folder.rglob(".*") if recursive else folder.glob(".*")
+    leftovers = [path for path in found if _TEMPORARY.match(path.name)]
+    for path in leftovers:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return len(leftovers)

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
-from triptych.domain.errors import ArtifactError, StorageError
-from triptych.domain.files import write_text
+from triptych.domain.errors import ArtifactError, RecipeError, StorageError
+from triptych.domain.files import sync_folder, temporary_name, write_text
 from triptych.images import create_encoding
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.card import Card
@@ -46,12 +46,24 @@ class Artifact:
 
         Raises ArtifactError when the weights do not fit the network the card describes.
         """
-        encoding = create_encoding(length=self.card.length, **self.card.encoding)
-        network = create_model(in_chans=encoding.channels, num_classes=len(self.card.classes), **self.card.model)
+        try:
+            encoding = create_encoding(length=self.card.length, **self.card.encoding)
+            network = create_model(
+                in_chans=encoding.channels,
+                num_classes=len(self.card.classes),
+                pretrained=False,  # whatever the card says: loading fetches nothing
+                checkpoint_path="",
+                **self.card.model,
+            )
+        except (RecipeError, ValidationError, TypeError) as error:
+            raise ArtifactError(
+                f"{self.folder / CARD} describes a network that cannot be built: {_in_words(error)}",
+                remedy="Load it with the versions its card names, or train the model again.",
+            ) from error
         classifier = WindowClassifier(encoding, network)
         try:
             classifier.load_state_dict(load_file(str(self.folder / WEIGHTS)))
-        except (SafetensorError, RuntimeError) as error:
+        except (SafetensorError, RuntimeError, OSError) as error:
             raise ArtifactError(f"{self.folder / WEIGHTS} does not fit the card: {error}", remedy=AGAIN) from error
         return classifier.eval()
 
@@ -78,13 +90,15 @@ def save_artifact(
 
     Raises ArtifactError when they do not, StorageError when the disk refuses.
     """
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(folder)
     classifier = classifier.cpu().eval()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
-        save_file({k: v.contiguous() for k, v in classifier.state_dict().items()}, str(temporary / WEIGHTS))
+        # Bytes first: safetensors' own writer raises no OSError on a full disk.
+        weights = save({name: value.contiguous() for name, value in classifier.state_dict().items()})
+        (temporary / WEIGHTS).write_bytes(weights)
         export_onnx(classifier, card.length, temporary / GRAPH)
         difference = largest_difference(classifier, temporary / GRAPH, probe_windows)
         card = card.model_copy(
@@ -98,7 +112,8 @@ def save_artifact(
         _replace(temporary, folder)
     except OSError as error:
         raise StorageError(
-            f"The artifact {folder} could not be written: {error}.", remedy="Free some space."
+            f"The artifact {folder} could not be written: {error.strerror or error}.",
+            remedy="Free some space or choose another folder.",
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -106,14 +121,22 @@ def save_artifact(
 
 
 def _replace(source: Path, target: Path) -> None:
-    """Put `source` in the place of `target`; a reader sees the old folder or the new one, never half of either."""
+    """Put `source` in the place of `target`: a reader finds a whole artifact or, for a moment, none."""
     for file in source.iterdir():
-        with file.open("rb") as handle:
+        with file.open("r+b") as handle:
             os.fsync(handle.fileno())
-    old = target.with_name(f".{target.name}.{os.getpid()}.old")
-    if target.exists():
+    sync_folder(source)
+    old = temporary_name(target, "old")
+    replaces = target.exists()
+    if replaces:
         target.rename(old)
-    source.rename(target)
+    try:
+        source.rename(target)
+    except OSError:
+        if replaces:
+            old.rename(target)
+        raise
+    sync_folder(target.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -125,12 +148,10 @@ def load_artifact(folder: Path) -> Artifact:
     path = folder / CARD
     try:
         card = Card.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ArtifactError(f"{folder} is no artifact: {CARD} is missing.", remedy=AGAIN) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ArtifactError(f"{path} cannot be read: {place}: {first['msg']}.", remedy=AGAIN) from error
+        raise ArtifactError(f"{path} cannot be read: {_in_words(error)}", remedy=AGAIN) from error
     for name in (WEIGHTS, GRAPH):
         if not (folder / name).exists():
             raise ArtifactError(f"{folder} is damaged: {name} is missing.", remedy=AGAIN)
@@ -139,6 +160,14 @@ def load_artifact(folder: Path) -> Artifact:
                 f"{folder / name} is damaged: it is not the file its card was written for.", remedy=AGAIN
             )
     return Artifact(folder=folder, card=card)
+
+
+def _in_words(error: Exception) -> str:
+    """An error as one sentence; of a validation the first mistake with its place."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return ": ".join([".".join(str(part) for part in first["loc"]), first["msg"]]).removeprefix(": ") + "."
+    return f"{str(error).removesuffix('.')}."
 
 
 def record_metrics(folder: Path, metrics: dict[str, Any]) -> Artifact:

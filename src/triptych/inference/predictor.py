@@ -22,6 +22,13 @@ BATCH = 256
 _PREFERRED_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
 
+def usable_cores() -> int:
+    """Cores this process may use: fewer than the machine has where it was confined to some of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS and Windows do not tell
+
+
 def _checked(windows: NDArray[np.floating], length: int) -> NDArray[np.float32]:
     if windows.ndim != 3 or windows.shape[1:] != (length, 5):
         raise NotEnoughData(f"Expected windows of shape (batch, {length}, 5), was {windows.shape}.")
@@ -29,7 +36,7 @@ def _checked(windows: NDArray[np.floating], length: int) -> NDArray[np.float32]:
 
 
 class OnnxPredictor(AbstractPredictor):
-    """Serves an exported graph. `threads` 0 leaves the number of threads to ONNX Runtime."""
+    """Serves an exported graph. `threads` 0 takes every core that this process may use."""
 
     def __init__(
         self, path: Path, *, length: int, name: str = "", providers: Sequence[str] = (), threads: int = 0
@@ -37,7 +44,7 @@ class OnnxPredictor(AbstractPredictor):
         self.length = length
         self.name = name
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        options.intra_op_num_threads = threads or usable_cores()
         options.log_severity_level = 3
         offered = ort.get_available_providers()
         chosen = [p for p in (providers or _PREFERRED_PROVIDERS) if p in offered]

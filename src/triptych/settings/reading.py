@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -22,10 +23,16 @@ def shipped_recipes() -> tuple[str, ...]:
 
 
 def recipe_text(source: str) -> tuple[str, str]:
-    """(text, where it was found) of a recipe file or of a shipped recipe. Raises RecipeError when there is none."""
+    """(text, where it was found) of a recipe file or of a shipped recipe.
+
+    Raises RecipeError when there is none, or when the file is not text.
+    """
     path = Path(source)
     if path.is_file():
-        return path.read_text(encoding="utf-8"), str(path)
+        try:
+            return path.read_text(encoding="utf-8-sig"), str(path)  # some editors begin a file with a mark
+        except UnicodeDecodeError as error:
+            raise RecipeError(f"{path} is not a text file in UTF-8.", remedy="A recipe is a TOML file.") from error
     if source in shipped_recipes():
         return (resources.files("triptych") / "recipes" / f"{source}.toml").read_text(encoding="utf-8"), source
     raise RecipeError(
@@ -48,13 +55,27 @@ def load_recipe(source: str, overrides: Sequence[str] = (), changes: Mapping[str
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{where} is not TOML: {error}.", remedy="See docs/reference/recipes.") from error
-    for override in overrides:
-        key, separator, value = override.partition("=")
-        if not separator or not key.strip():
-            raise RecipeError(f"Cannot read --set {override!r}.", remedy="Write it as key=value: training.epochs=3.")
-        _put(content, key.strip(), _toml_value(value.strip()))
-    for key, value in (changes or {}).items():
+        raise RecipeError(
+            f"{where} is not TOML: {error}.", remedy="`triptych recipe show` prints a recipe to begin from."
+        ) from error
+    return with_overrides(content, overrides, changes, where=where)
+
+
+def with_overrides(
+    content: dict[str, Any], overrides: Sequence[str], changes: Mapping[str, Any] | None = None, *, where: str
+) -> Recipe:
+    """The recipe of a TOML document with keys changed; see `load_recipe`. `content` itself stays as it is.
+
+    Another `encoding.name` leaves out the options of the encoding that stood there: they mean nothing to the new one.
+    """
+    content = copy.deepcopy(content)
+    puts = [(key, _toml_value(value)) for key, value in map(_key_and_value, overrides)]
+    puts += [(key.split("."), value) for key, value in (changes or {}).items()]
+    encoding = content.get("encoding")
+    for key, value in puts:
+        if key == ["encoding", "name"] and isinstance(encoding, dict) and encoding.get("name") != value:
+            content["encoding"] = {}
+    for key, value in puts:
         _put(content, key, value)
     return parse_recipe(content, where)
 
@@ -64,53 +85,89 @@ def parse_recipe(content: Mapping[str, Any], where: str = "recipe") -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        problems = [_explain(item) for item in error.errors()]
+        problems = dict.fromkeys(_explain(item) for item in error.errors())
     raise RecipeError(
         f"{where}: " + " ".join(problems), remedy="`triptych recipe show` prints every key with its meaning."
     )
 
 
+def _key_and_value(override: str) -> tuple[list[str], str]:
+    key, separator, value = override.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not separator or not all(parts):
+        raise RecipeError(f"Cannot read --set {override!r}.", remedy="Write it as key=value: training.epochs=3.")
+    return parts, value.strip()
+
+
 def _toml_value(text: str) -> Any:
+    """A value as TOML reads it; what is not TOML, or more than one value, is text."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        found = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
+    return found["value"] if len(found) == 1 else text
 
 
-def _put(content: dict[str, Any], dotted: str, value: Any) -> None:
-    *parents, last = dotted.split(".")
+def _put(content: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    *parents, last = path
     for part in parents:
         child = content.setdefault(part, {})
         if not isinstance(child, dict):
-            raise RecipeError(f"Cannot set {dotted!r}: {part!r} is a value, not a section.")
+            raise RecipeError(
+                f"Cannot set {'.'.join(path)!r}: {part!r} is a value, not a section.",
+                remedy="`triptych recipe show` prints every key with its meaning.",
+            )
         content = child
     content[last] = value
 
 
+_WORDS = {
+    "a valid tuple": "a list",
+    "a valid dictionary or instance of Config": "a section",
+    "a valid dictionary or object to extract fields from": "a section",
+    "a valid dictionary": "a table",
+}
+"""What pydantic says, and what a writer of TOML understands."""
+
+
 def _explain(problem: Any) -> str:
-    location = [str(part) for part in problem["loc"]]
-    if len(location) > 1 and location[0] == "encoding" and location[1] in ENCODINGS:
-        location.pop(1)
-    place = ".".join(location)
+    path, section = _locate(problem["loc"])
+    place = ".".join(path) or "recipe"
     if problem["type"] == "extra_forbidden":
-        known = _keys_of_section(location[:-1], problem)
-        near = difflib.get_close_matches(location[-1], known, n=1)
+        known = list(section.model_fields)
+        near = difflib.get_close_matches(path[-1], known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else f" Known keys: {', '.join(known)}."
         return f"Unknown key {place!r}.{hint}"
-    if problem["type"] == "union_tag_invalid":
-        return f"Unknown encoding {problem['input'].get('name')!r}. Known encodings: {', '.join(ENCODINGS)}."
+    if problem["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        name = problem["input"].get("name")
+        wrong = "encoding.name is missing" if name is None else f"Unknown encoding {name!r}"
+        return f"{wrong}. Known encodings: {', '.join(ENCODINGS)}."
     message = problem["msg"].removeprefix("Value error, ")
+    for theirs, ours in _WORDS.items():
+        message = message.replace(theirs, ours)
     got = "" if isinstance(problem["input"], dict | BaseModel) else f" (was {problem['input']!r})"
-    return f"{place or 'recipe'}: {message}{got}."
+    return f"{place}: {message.removesuffix('.')}{got}."
 
 
-def _keys_of_section(path: Sequence[str], problem: Any) -> list[str]:
+def _locate(location: Sequence[str | int]) -> tuple[list[str], type[BaseModel]]:
+    """(keys as they stand in the recipe, the section that holds the last of them) of a place in pydantic's words.
+
+    Pydantic adds the chosen encoding's name and the kinds of a union, which nobody wrote.
+    """
+    path: list[str] = []
     section: type[BaseModel] = Recipe
-    for name in path:
-        if name == "encoding":
-            section = ENCODINGS[str(problem["loc"][1])]
-            continue
-        annotation = section.model_fields[name].annotation
-        choices = [annotation] if get_origin(annotation) is None else list(get_args(annotation))
-        section = next((c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)), section)
-    return list(section.model_fields)
+    child: type[BaseModel] | None = Recipe
+    for part in location:
+        if child is None:
+            path += [str(part)] if isinstance(part, int) else []  # position in a list
+        elif path == ["encoding"] and child is Recipe:
+            child = ENCODINGS[str(part)]
+        else:
+            section = child
+            path.append(str(part))
+            field = section.model_fields.get(str(part))
+            annotation: Any = None if field is None else field.annotation
+            child = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+            if path == ["encoding"]:
+                child = Recipe  # its own section follows with the name of the encoding
+    return path, section

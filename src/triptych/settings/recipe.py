@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 import tomli_w
-from pydantic import Field, create_model, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
 from triptych import images
 from triptych.backtest import Config as BacktestConfig
-from triptych.domain import Config
+from triptych.domain import Config, Timeframe
+from triptych.domain.errors import DataError
 from triptych.exchanges.simulated.costs import Config as CostsConfig
+from triptych.market import Duplicates, EpochUnit
+from triptych.market.store import to_ms
 from triptych.market.synthetic import Config as SyntheticConfig
 from triptych.models import Config as ModelConfig
 from triptych.strategies import Config as StrategyConfig
@@ -43,7 +48,10 @@ class DataConfig(Config):
     source: Literal["synthetic", "file", "store"] = Field(
         "synthetic", description="The embedded synthetic market, a file of candles, or the local candle store."
     )
-    path: str | None = Field(None, description="The file (CSV, Parquet, Arrow), or the folder of the store.")
+    path: str | None = Field(
+        None,
+        description="The file (CSV, Parquet, Arrow), or the folder of the store; relative to the working directory.",
+    )
     venue: str = Field(
         "local", description="Venue in the store, and the venue that imported candles are said to be from."
     )
@@ -56,14 +64,47 @@ class DataConfig(Config):
     columns: dict[str, str] = Field(
         {}, description="Column of the file for a role: {close = 'Last', timestamp = 'Day'}."
     )
+    timezone: str = Field("UTC", description="Time zone of times in the file that carry none.")
+    timestamp_unit: EpochUnit | None = Field(
+        None, description="Unit of epoch numbers in the file; empty tells it by their size."
+    )
+    duplicates: Duplicates = Field(
+        "error", description="Rows of one time that differ: refuse the file, or take the first or last of them."
+    )
     repair: bool = Field(False, description="Drop rows that break the rules of a candle instead of refusing the file.")
     synthetic: SyntheticConfig = Field(SyntheticConfig(), description="The embedded market.")
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _toml_dates_are_times_too(cls, value: object) -> object:
+        return value.isoformat() if isinstance(value, date) else value  # a datetime is a date
+
+    @field_validator("start", "end")
+    @classmethod
+    def _must_be_a_time(cls, value: str | None) -> str | None:
+        _as_value_error(to_ms, value)
+        return value
+
+    @field_validator("timeframe")
+    @classmethod
+    def _must_be_a_timeframe(cls, value: str | None) -> str | None:
+        _as_value_error(Timeframe.parse, value)
+        return value
 
     @model_validator(mode="after")
     def _path_is_there_when_needed(self) -> DataConfig:
         if self.source != "synthetic" and not self.path:
             raise ValueError(f"source = '{self.source}' needs a path")
         return self
+
+
+def _as_value_error(read: Callable[[str], object], value: str | None) -> None:
+    """Read a value; pydantic names the key of a ValueError, and of no other error."""
+    try:
+        if value is not None:
+            read(value)
+    except DataError as error:
+        raise ValueError(str(error).removesuffix(".")) from error
 
 
 class WindowConfig(Config):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from datetime import datetime
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
 import tomli_w
@@ -67,21 +68,30 @@ def _section_toml(section: BaseModel, path: str) -> list[str]:
         if value is None:
             lines.append(f"# {name} =")
         else:
-            plain = section.model_dump(mode="json", include={name})
-            lines += tomli_w.dumps(plain).rstrip().splitlines() if not isinstance(value, dict) else _inline(name, value)
+            lines.append(f"{name} = {_inline(section.model_dump(mode='json', include={name})[name])}")
     head = ["", f"[{path}]"] if path else []
     return head + lines + children
 
 
-def _inline(name: str, value: dict[str, Any]) -> list[str]:
-    items = ", ".join(f"{key} = {tomli_w.dumps({'x': item})[4:].strip()}" for key, item in value.items())
-    return [f"{name} = {{{items}}}"]
+def _inline(value: Any) -> str:
+    """A TOML value on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_inline_key(key)} = {_inline(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_inline(item) for item in value) + "]"
+    if isinstance(value, datetime):
+        value = value.isoformat()
+    return tomli_w.dumps({"x": value}).removeprefix("x = ").strip()
+
+
+def _inline_key(key: str) -> str:
+    return tomli_w.dumps({key: 0}).strip().removesuffix(" = 0")
 
 
 def _type_words(field: FieldInfo) -> str:
     words = _annotation_words(field.annotation)
     limits = [
-        f"{sign} {getattr(limit, name):g}"
+        f"{sign} {_limit(getattr(limit, name))}"
         for limit in field.metadata
         for kind, name, sign in (
             (annotated_types.Ge, "ge", "≥"),
@@ -94,8 +104,14 @@ def _type_words(field: FieldInfo) -> str:
     return ", ".join([words, *limits])
 
 
+def _limit(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
+
+
 def _annotation_words(annotation: Any) -> str:
     origin = get_origin(annotation)
+    if origin is Annotated:
+        return _annotation_words(get_args(annotation)[0])
     if origin is Literal:
         return " \\| ".join(f"`{choice!r}`".replace("'", '"') for choice in get_args(annotation))
     if origin in (Union, UnionType):
@@ -105,7 +121,7 @@ def _annotation_words(annotation: Any) -> str:
         return f"list of {_annotation_words(get_args(annotation)[0])}"
     if origin is dict:
         return "table"
-    names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+    names = {str: "text", int: "whole number", float: "number", bool: "true or false", datetime: "time"}
     return names.get(annotation, str(getattr(annotation, "__name__", annotation)))
 
 
@@ -113,8 +129,4 @@ def _default_words(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     default = field.get_default(call_default_factory=True)
-    if default is None:
-        return ""
-    if isinstance(default, dict):
-        return "`{}`" if not default else f"`{default}`"
-    return f"`{tomli_w.dumps({'x': default})[4:].strip()}`"
+    return "" if default is None else f"`{_inline(default)}`".replace("|", "\\|")

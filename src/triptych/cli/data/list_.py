@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from triptych.cli.console import out, print_json
@@ -20,11 +21,11 @@ def list_(store: StoreOption = Path("store"), json: JsonOption = False) -> None:
         print_json(rows)
         return
     if not rows:
-        out.print(f"The store {store} is empty. Fill it with: triptych data import FILE", soft_wrap=True)
+        out.print(f"The store {store} is empty. Fill it with: triptych data import FILE", soft_wrap=True, markup=False)
         return
     table = Table(title=f"Candle store {store}", title_justify="left", title_style="bold")
     for name in found.columns:
         table.add_column(name, justify="right" if name in ("rows", "files", "bytes") else "left")
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(escape(str(value)) for value in row.values()))
     out.print(table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -20,21 +19,29 @@ def synth(
     instruments: Annotated[int, typer.Option(min=1, max=12, help="How many correlated instruments.")] = 4,
 ) -> None:
     """Invent a market: correlated instruments, regimes, jumps, seasons, and a dial of predictability."""
-    from triptych.domain.errors import DataError, TriptychError
-    from triptych.domain.files import write_atomically
+    import io
+
+    from pydantic import ValidationError
+
+    from triptych.domain.errors import DataError
+    from triptych.domain.files import write_bytes
     from triptych.market import synthetic, to_panel
 
+    if output.suffix not in (".parquet", ".csv"):
+        raise DataError(f"Cannot write candles to {output}.", remedy="Choose a name ending in .parquet or .csv.")
     try:
         config = synthetic.Config(
             seed=seed, signal=signal, n_candles=candles, timeframe=timeframe, instruments=instruments
         )
-    except ValueError as error:
-        if isinstance(error, TriptychError):
-            raise
-        raise DataError(f"The market cannot be made: {error}") from error
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ").removesuffix(".")
+        raise DataError(f"The market cannot be made: {reason}.") from error
     panel = to_panel(synthetic.synthesise(config).series)
-    writers: dict[str, Callable[[Path], object]] = {".parquet": panel.write_parquet, ".csv": panel.write_csv}
-    if output.suffix not in writers:
-        raise DataError(f"Cannot write candles to {output}.", remedy="Choose a name ending in .parquet or .csv.")
-    write_atomically(output, writers[output.suffix])
-    out.print(f"{len(panel)} candles of {', '.join(config.symbols)}: {output}", soft_wrap=True)
+    # To memory first: Polars' own writers say in many ways, none of them an OSError, that the disk is full.
+    buffer = io.BytesIO()
+    if output.suffix == ".parquet":
+        panel.write_parquet(buffer)
+    else:
+        panel.write_csv(buffer)
+    write_bytes(output, buffer.getvalue())
+    out.print(f"{len(panel)} candles of {', '.join(config.symbols)}: {output}", soft_wrap=True, markup=False)
