@@ -1,0 +1,80 @@
+"""The smallest recipe that goes the whole way: seconds of training, a few trades, every part real."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from triptych.settings import Recipe, load_recipe
+
+MICRO = """
+name = "micro"
+seed = 3
+[data.synthetic]
+seed = 11
+n_candles = 1000
+instruments = 1
+[window]
+length = 16
+stride = 2
+[encoding]
+name = "gasf"
+[model]
+name = "efficientnet_b0"
+width = 0.1
+depth = 0.1
+[target]
+horizon = 4
+up_multiple = 0.2
+down_multiple = 0.2
+[training]
+epochs = 3
+batch_size = 16
+learning_rate = 0.01
+num_threads = 1
+[evaluation]
+resamples = 100
+[strategy]
+enter = 0.34
+exit = 0.3
+margin = 0.0
+[backtest.luck]
+replicates = 200
+"""
+
+
+def micro_recipe(folder: Path, *overrides: str, **changes: object) -> Recipe:
+    """The recipe, with keys changed as `--set` does; `changes` are sections of `data`."""
+    path = folder / "micro.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(MICRO)
+    return load_recipe(str(path), overrides, {f"data.{key}": value for key, value in changes.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a command left: its exit status and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """What went to the error stream, as one line."""
+        return " ".join(self.err.split())
+
+
+def call(capsys, arguments: Sequence[object]) -> Said:
+    """Run a command of `triptych` in this process, through its entry point."""
+    from triptych.cli import main
+
+    capsys.readouterr()
+    try:
+        main([str(argument) for argument in arguments])
+        status = 0
+    except SystemExit as ending:
+        status = int(ending.code or 0)
+    said = capsys.readouterr()
+    return Said(status=status, out=said.out, err=said.err)
