@@ -13,12 +13,10 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib.metadata
-import json
 import math
 import os
 import platform
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import THREAD_VARIABLES
+from triptych.domain import files
 
 WIDTH = 120
 """Columns of a table that goes to a file or a pipe."""
@@ -169,16 +168,8 @@ def print_table(rows: Sequence[Row], description: str, facts: dict[str, object])
 
 
 def write_json(path: Path, rows: Sequence[Row], facts: dict[str, object]) -> None:
-    """Write `{"rows": [...], "machine": {...}}`: a temporary file in the same folder, then one rename."""
-    text = json.dumps({"rows": [row.as_json() for row in rows], "machine": facts}, indent=2, allow_nan=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", encoding="utf-8", delete=False) as file:
-        temporary = Path(file.name)
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.chmod(0o644)
-    temporary.replace(path)
+    """Write `{"rows": [...], "machine": {...}}`, atomically."""
+    files.write_json(path, {"rows": [row.as_json() for row in rows], "machine": facts})
 
 
 def _figure(value: float | None) -> str:

@@ -78,8 +78,8 @@ def main() -> None:
         for last in pool.imap(run_once, cases):
             rows.append(last)
             console.print(
-                f"signal {last['signal']:g} seed {last['seed']:2d}: {last['verdict']:<28} MCC {last['mcc']:+.3f} Sharpe "
-                f"{last['sharpe'] or 0:+.2f} return {100 * last['total_return']:+.1f} % trades {last['trades']} "
+                f"signal {last['signal']:g} seed {last['seed']:2d}: {last['verdict']:<28} MCC {last['mcc']:+.3f} "
+                f"Sharpe {last['sharpe'] or 0:+.2f} return {100 * last['total_return']:+.1f} % trades {last['trades']} "
                 f"({last['seconds']:.0f} s)",
                 soft_wrap=True,
             )

@@ -15,7 +15,7 @@ import polars as pl
 
 from triptych.domain import CANDLE_FIELDS, Instrument, Timeframe
 from triptych.domain.errors import StorageError
-from triptych.market.files import write_atomically
+from triptych.domain.files import write_bytes
 from triptych.market.frames import SCHEMA, TIMESTAMP
 
 _MONTHLY_BELOW: Final = Timeframe.parse("15m")
@@ -100,7 +100,7 @@ def write_partition(path: Path, frame: pl.DataFrame) -> None:
     """Write one file, whole or not at all. Equal candles give equal bytes."""
     buffer = io.BytesIO()
     frame.rechunk().write_parquet(buffer, compression="zstd", statistics=True)
-    write_atomically(path, buffer.getvalue())
+    write_bytes(path, buffer.getvalue())
 
 
 def write_instrument(folder: Path, instrument: Instrument) -> None:
@@ -111,7 +111,7 @@ def write_instrument(folder: Path, instrument: Instrument) -> None:
     text = json.dumps(content, indent=2).encode() + b"\n"
     path = folder / _INSTRUMENT
     if not path.exists() or path.read_bytes() != text:
-        write_atomically(path, text)
+        write_bytes(path, text)
 
 
 def read_instrument(folder: Path, *, venue: str, symbol: str) -> Instrument:

@@ -23,7 +23,8 @@ import polars as pl
 
 from triptych.domain import CandleSeries, Timeframe, utc
 from triptych.domain.errors import CandleError, DataError, NotEnoughData, StorageError
-from triptych.market.files import from_file_name, remove_leftovers, to_file_name
+from triptych.domain.files import remove_leftovers
+from triptych.market.files import from_file_name, to_file_name
 from triptych.market.frames import TIME_TYPE, TIMESTAMP, to_frame, to_series
 from triptych.market.partitions import (
     Plan,

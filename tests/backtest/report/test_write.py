@@ -35,6 +35,6 @@ def test_a_disk_that_refuses_is_named_and_leaves_nothing(tmp_path):
     with pytest.raises(StorageError) as caught:
         write_report(REPORT, path)
     assert str(caught.value) == (
-        f"The report {path} could not be written: Is a directory. Free some space or choose a folder you may write to."
+        f"{path} could not be written: Is a directory. Free some space or choose another folder."
     )
     assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
