@@ -116,7 +116,8 @@ def open_or_create(recipe: Recipe, data_hash: str, folder: Path, *, fresh: bool 
 
     Raises RunError when the folder holds another run or something else.
     """
-    if fresh and (folder / RECORD).exists():
+    replaces = fresh and (folder / RECORD).exists()
+    if replaces:
         discard(folder)
     run = Run(folder=folder, recipe=recipe)
     text = recipe.to_toml()
@@ -125,7 +126,8 @@ def open_or_create(recipe: Recipe, data_hash: str, folder: Path, *, fresh: bool 
         if not (folder / RECIPE).exists() or (folder / RECIPE).read_bytes() != text.encode():
             write_text(folder / RECIPE, text)  # the same candles lie elsewhere now
         return run
-    _require_empty(folder, text)
+    if not replaces:
+        _require_empty(folder, text)
     write_text(folder / RECIPE, text)
     write_json(
         folder / RECORD,
