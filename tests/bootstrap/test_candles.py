@@ -67,7 +67,9 @@ def test_a_panel_gives_its_instruments_in_order_of_their_symbols(tmp_path, panel
 
 
 def test_some_instruments_of_a_panel_may_be_chosen(tmp_path, panel):
-    assert [s.symbol for s in loaded(tmp_path, "data.symbols=['CCC']", source="file", path=str(panel)).series] == ["CCC"]
+    assert [s.symbol for s in loaded(tmp_path, "data.symbols=['CCC']", source="file", path=str(panel)).series] == [
+        "CCC"
+    ]
     with pytest.raises(DataError) as caught:
         loaded(tmp_path, "data.symbols=['BBB', 'ZZZ']", source="file", path=str(panel))
     assert str(caught.value) == "There are no candles of ZZZ. There are: CCC, BBB."
@@ -95,9 +97,7 @@ def test_candles_cannot_be_made_finer(tmp_path, csv):
 
 
 def test_start_belongs_to_the_period_and_end_does_not(tmp_path, csv):
-    candles = loaded(
-        tmp_path, "data.start=2023-01-02T01:00", "data.end=2023-01-02T06:00", source="file", path=str(csv)
-    )
+    candles = loaded(tmp_path, "data.start=2023-01-02T01:00", "data.end=2023-01-02T06:00", source="file", path=str(csv))
     assert candles.period == ("2023-01-02 01:00:00", "2023-01-02 06:00:00")
     assert len(candles.series[0]) == 20
 
@@ -185,7 +185,10 @@ class TestStore:
 
     def test_all_instruments_of_a_venue_are_loaded_in_the_wanted_timeframe(self, tmp_path, store):
         candles = loaded(tmp_path, "data.timeframe=15m", source="store", path=str(store))
-        assert [(s.symbol, str(s.timeframe), len(s)) for s in candles.series] == [("AAA", "15m", 120), ("BBB", "15m", 120)]
+        assert [(s.symbol, str(s.timeframe), len(s)) for s in candles.series] == [
+            ("AAA", "15m", 120),
+            ("BBB", "15m", 120),
+        ]
 
     def test_without_a_timeframe_the_finest_is_taken(self, tmp_path, store):
         candles = loaded(tmp_path, "data.symbols=['AAA']", source="store", path=str(store))

@@ -149,7 +149,11 @@ def test_another_recipe_in_the_same_folder_is_refused(run_folder):
     ("overrides", "error", "message"),
     [
         (["window.length=400"], NotEnoughData, "The validation segment of fold 0 "),
-        (["data.synthetic.n_candles=10"], NotEnoughData, "ALFA-USDT: 10 candles are left, fewer than the window of 16."),
+        (
+            ["data.synthetic.n_candles=10"],
+            NotEnoughData,
+            "ALFA-USDT: 10 candles are left, fewer than the window of 16.",
+        ),
         (["window.stride=500"], NotEnoughData, "A stride of 500 leaves 1 of the "),
         (["encoding.size=40"], RecipeError, "Gramian angular field: size 40 exceeds the window length 16."),
         (["training.accelerator=gpu"], RecipeError, 'accelerator = "gpu", but PyTorch finds no GPU.'),

@@ -11,7 +11,14 @@ import pytest
 
 from triptych.domain import files
 from triptych.domain.errors import StorageError
-from triptych.domain.files import remove_leftovers, temporary_name, write_atomically, write_bytes, write_json, write_text
+from triptych.domain.files import (
+    remove_leftovers,
+    temporary_name,
+    write_atomically,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -116,7 +123,10 @@ def test_content_and_name_are_flushed_to_the_disk_before_and_after_the_file_take
 
 
 def test_json_is_the_same_for_the_same_content(tmp_path):
-    one, other = write_json(tmp_path / "a.json", {"b": 1, "a": "é"}), write_json(tmp_path / "b.json", {"a": "é", "b": 1})
+    one, other = (
+        write_json(tmp_path / "a.json", {"b": 1, "a": "é"}),
+        write_json(tmp_path / "b.json", {"a": "é", "b": 1}),
+    )
     assert one.read_bytes() == other.read_bytes() == '{\n  "a": "é",\n  "b": 1\n}\n'.encode()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+
 from triptych.domain import CandleSeries
 from triptych.domain.errors import NotEnoughData
 from triptych.images import AbstractEncoding, load
@@ -29,7 +31,9 @@ def build_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
     """The untrained classifier: its first weights depend on the recipe's seed and the fold only."""
     encoding = build_encoding(recipe)
     seed = derive_seed(recipe.seed, "network", fold)
-    return WindowClassifier(encoding, build_network(recipe.model, encoding.channels, CLASS_COUNT, seed=seed))
+    with torch.random.fork_rng(devices=[]):  # torch's own layers draw first weights of theirs before ours are drawn
+        network = build_network(recipe.model, encoding.channels, CLASS_COUNT, seed=seed)
+    return WindowClassifier(encoding, network)
 
 
 @dataclass(frozen=True, kw_only=True)
