@@ -1,10 +1,15 @@
 """One small trained run for all tests that look at runs; those that damage it take a copy."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 from tests.fakes.micro import Said, call, micro_recipe
+
+
+# The networks of the tests are too small to share among threads, and on a busy machine threads wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 
 from triptych.bootstrap.predicting import open_artifact, predict, prediction_rows, write_predictions
 from triptych.bootstrap.run_folder import open_run
-from triptych.domain import ManualClock, Timeframe
+from triptych.domain import ManualClock
 from triptych.domain.errors import ArtifactError, ColumnError, DataError, NotEnoughData, RunError
 from triptych.market import synthetic, to_frame, to_panel
 

@@ -80,9 +80,10 @@ class Scaled(AbstractEncoding):
 
 
 def test_an_encoding_that_scales_by_its_batch_is_caught(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        probing, "build_encoding", lambda one: Scaled(build_encoding(one), lambda w: w[..., 3] [:, -1:, None, None] / w.max())
-    )  # fmt: skip
+    def by_the_batch(windows):
+        return windows[:, -1, 3][:, None, None, None] / windows.max()
+
+    monkeypatch.setattr(probing, "build_encoding", lambda one: Scaled(build_encoding(one), by_the_batch))
     found = leak_probe(recipe(tmp_path), cuts=3)
     assert failing(found) == ["image (gasf)"]
     assert found["sentence"] == "PEEKING: image (gasf) of ALFA-USDT changed when the future was taken away."

@@ -43,7 +43,8 @@ def test_a_run_holds_what_its_docstring_says_and_nothing_else(trained):
         "folds/0/artifact/card.json", "folds/0/artifact/model.onnx", "folds/0/artifact/weights.safetensors",
         "folds/0/training/fingerprint.json", "folds/0/training/fit.json", "folds/0/training/history.csv",
         "folds/0/training/weights.safetensors",
-        "leak_probe.json", "predictions.parquet", "quality.json", "recipe.toml", "report.html", "report.json", "run.json",
+        "leak_probe.json", "predictions.parquet", "quality.json", "recipe.toml",
+        "report.html", "report.json", "run.json",
     ]  # fmt: skip
 
 

@@ -15,7 +15,6 @@ from triptych.domain.files import (
     remove_leftovers,
     temporary_name,
     write_atomically,
-    write_bytes,
     write_json,
     write_text,
 )
@@ -103,7 +102,7 @@ def test_a_folder_in_the_way_is_named(tmp_path):
 
 def test_a_file_where_a_folder_should_be_is_named(tmp_path):
     write_text(tmp_path / "a", "I am a file")
-    with pytest.raises(StorageError, match="could not be written: (Not a directory|File exists)"):
+    with pytest.raises(StorageError, match=r"could not be written: (Not a directory|File exists)"):
         write_text(tmp_path / "a" / "b.txt", "new")
 
 
@@ -112,7 +111,7 @@ def test_content_and_name_are_flushed_to_the_disk_before_and_after_the_file_take
     flushed, fsync = [], os.fsync
 
     def note(handle: int) -> None:
-        flushed.append((Path(os.readlink(f"/proc/self/fd/{handle}")), path.read_text()))
+        flushed.append((Path(f"/proc/self/fd/{handle}").readlink(), path.read_text()))
         fsync(handle)
 
     if not Path("/proc/self/fd").exists():

@@ -9,12 +9,11 @@ REMEDY = "`triptych recipe show` prints every key with its meaning."
 
 def refused(*overrides: str, text: str = "", tmp_path=None) -> str:
     """The message that a recipe or a --set is refused with."""
+    source = "demo" if tmp_path is None else str(tmp_path / "mine.toml")
+    if tmp_path is not None:
+        (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(RecipeError) as caught:
-        if tmp_path is None:
-            load_recipe("demo", overrides)
-        else:
-            (tmp_path / "mine.toml").write_text(text)
-            load_recipe(str(tmp_path / "mine.toml"), overrides)
+        load_recipe(source, overrides)
     assert caught.value.remedy == REMEDY
     return caught.value.message.removeprefix("demo: ").removeprefix(f"{tmp_path}/mine.toml: ")
 
