@@ -5,16 +5,17 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.fakes.micro import Said, call, micro_recipe
-
 
 # The networks of the tests are too small to share among threads, and on a busy machine threads wait for one another.
+# Set before anything imports torch, which is why the fixtures import what they need themselves.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a run that is trained, backtested and reported. Do not change it."""
+    from tests.fakes.micro import micro_recipe
+
     from triptych import bootstrap
 
     home = tmp_path_factory.mktemp("trained")
@@ -34,6 +35,7 @@ def run_folder(trained: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def triptych(capsys: pytest.CaptureFixture[str]):
     """Run a command of `triptych` through its entry point, in this process."""
+    from tests.fakes.micro import Said, call
 
     def run(*arguments: object) -> Said:
         return call(capsys, arguments)

@@ -64,7 +64,7 @@ def test_every_row_of_the_reference_is_one_line_of_four_cells():
         "| `symbols` | list of text | `[]` | Instruments to take; empty takes all there are. |",
         "| `timeframe` | text |  | Candles are resampled to this timeframe, such as 1h; empty keeps theirs. |",
         '| `venue` | text | `"local"` | Venue in the store, and the venue that imported candles are said to be from. |',
-        "| `repair` | true or false | `false` | Drop rows that break the rules of a candle instead of refusing the file.",
+        "| `repair` | true or false | `false` | Drop rows that break the rules of a candle",
         "| `embargo` | whole number, ≥ 0, ≤ 1000000 | `0` | Candles left out at the start of validation and test",
     ],
 )

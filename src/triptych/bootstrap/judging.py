@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from triptych.bootstrap.building import Dataset
 from triptych.domain import CLASSES
 from triptych.domain.errors import RunError
+from triptych.training import leak_meter
 from triptych.training.baselines import baseline_probabilities
 from triptych.training.evaluation import evaluate
 from triptych.training.samples import Samples
@@ -19,7 +20,10 @@ from triptych.training.splits import Fold
 
 
 def judge_predictions(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, Any]:
-    """Metrics, intervals and baselines over the test samples of all folds; see `training.evaluation.evaluate`."""
+    """Metrics, intervals and baselines over the test samples of all folds; see `training.evaluation.evaluate`.
+
+    `leak_meter` says what a careless split would have claimed; see `training.leak_meter`.
+    """
     recipe = dataset.recipe
     tests, ours, baselines = [], [], []
     counts = {name: np.zeros(len(CLASSES), dtype=np.int64) for name in ("train", "validation", "test")}
@@ -39,7 +43,7 @@ def judge_predictions(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, 
                 lags=recipe.evaluation.lags,
             )
         )
-    return evaluate(
+    evaluation = evaluate(
         np.concatenate(ours),
         Samples.concatenate(tests),
         {name: np.concatenate([fold[name] for fold in baselines]) for name in baselines[0]},
@@ -47,6 +51,15 @@ def judge_predictions(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, 
         recipe.evaluation,
         derive_seed(recipe.seed, "evaluation"),
     )
+    return evaluation | {"leak_meter": _leak_meter(dataset)}
+
+
+def _leak_meter(dataset: Dataset) -> dict[str, Any]:
+    """What a shuffled split would have claimed, measured on the last fold."""
+    recipe, fold = dataset.recipe, dataset.folds[-1]
+    train, test = (Samples.of(dataset.series, dataset.targets, segment) for segment in (fold.train, fold.test))
+    seed = derive_seed(recipe.seed, "leak meter")
+    return leak_meter.measure(dataset.series, train, test, length=recipe.window.length, seed=seed).to_dict()
 
 
 def _probabilities(dataset: Dataset, fold: Fold, test: Samples, predictions: pl.DataFrame) -> NDArray[np.float64]:

@@ -85,7 +85,7 @@ def gather(run: Run) -> ReportData:
         training_curves=_curves(run, dataset),
         samples=_samples(run, dataset),
         data_quality=read_json(run.folder / "quality.json")["instruments"],
-        leak_probe=read_json(run.folder / "leak_probe.json"),
+        leak_probe=_leaks(run),
         recipe=_without_path(traded).to_toml(),
         provenance={
             "seed": record["seed"],
@@ -104,6 +104,17 @@ def _without_path(recipe: Recipe) -> Recipe:
     """Where the candles lie is no part of the result: it stands under `environment`."""
     path = recipe.data.path and Path(recipe.data.path).name
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"path": path})})
+
+
+def _leaks(run: Run) -> dict[str, Any]:
+    """The leak probe, and beside it the leak meter of the evaluation."""
+    meter = read_json(run.folder / "evaluation.json")["leak_meter"]
+    probe: dict[str, Any] = read_json(run.folder / "leak_probe.json")
+    splits = [
+        {"split": "purged and embargoed, as here", "MCC of a model that only remembers": meter["purged_mcc"]},
+        {"split": "shuffled, as it should not be", "MCC of a model that only remembers": meter["shuffled_mcc"]},
+    ]
+    return {**probe, "sentence": f"{probe['sentence']} {meter['sentence']}", "leak_meter": splits}
 
 
 def _description(run: Run, candles: Candles) -> str:
