@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+from rich.console import RenderableType
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from triptych.domain import CLASSES, utc
 
@@ -31,8 +33,8 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f} %"
 
 
-def evaluation_tables(evaluation: dict[str, Any]) -> list[Table]:
-    """Metrics with their 95 % intervals beside the baselines, and the confusion matrix."""
+def evaluation_tables(evaluation: dict[str, Any]) -> list[RenderableType]:
+    """Metrics with their 95 % intervals beside the baselines, the confusion matrix, and the leak meter's sentence."""
     baselines = evaluation["baselines"]
     title = f"Out of sample: {evaluation['n']} windows, worth {evaluation['effective_n']:.0f} independent ones"
     metrics = Table(title=title, title_justify="left", title_style="bold")
@@ -52,7 +54,7 @@ def evaluation_tables(evaluation: dict[str, Any]) -> list[Table]:
         confusion.add_column(name, justify="right")
     for name, row in zip(CLASSES, evaluation["confusion"], strict=True):
         confusion.add_row(name, *(str(count) for count in row))
-    return [metrics, confusion]
+    return [metrics, confusion, Text(evaluation["leak_meter"]["sentence"], style="dim")]
 
 
 def backtest_table(result: dict[str, Any]) -> Table:
