@@ -46,10 +46,11 @@ def test_overrides_count_as_trials_once_each(run_folder):
     judged = bootstrap.backtest(run, overrides=["strategy.enter=0.4"])
     assert (judged["trials"], judged["overrides"]) == (2, ["strategy.enter=0.4"])
     assert bootstrap.backtest(run, overrides=["costs.taker_fee=0.001"])["trials"] == 3
-    assert bootstrap.backtest(run, overrides=["strategy.enter = 0.40"])["trials"] == 2  # the same, written otherwise
-    assert bootstrap.backtest(run, overrides=["strategy.enter=0.34"])["trials"] == 1  # what the recipe says anyway
-    assert bootstrap.backtest(run)["trials"] == 1
+    assert bootstrap.backtest(run, overrides=["strategy.enter = 0.40"])["trials"] == 3  # the same, written otherwise
+    assert bootstrap.backtest(run, overrides=["strategy.enter=0.34"])["trials"] == 3  # what the recipe says anyway
+    assert bootstrap.backtest(run)["trials"] == 3  # the first knows of the later ones
     assert bootstrap.backtest(run, overrides=["backtest.luck.trials=50"])["trials"] == 50
+    assert bootstrap.backtest(run)["trials"] == 3  # to be judged more strictly is no trial
 
 
 def test_costs_of_an_override_are_paid(run_folder):

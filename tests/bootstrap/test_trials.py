@@ -1,15 +1,18 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+from tests.fakes.candles import make_series
 
+from triptych.bootstrap.provenance import history_mark
 from triptych.bootstrap.trials import record_trial
 from triptych.domain.errors import RunError
 
 
-def test_every_recipe_on_the_same_candles_counts_once_and_keeps_its_number(tmp_path):
+def test_every_recipe_on_the_same_candles_counts_once_and_the_first_knows_of_the_later_ones(tmp_path):
     numbers = [record_trial(tmp_path, "candles", mark) for mark in ("a", "b", "a", "c", "b", "a")]
-    assert numbers == [1, 2, 1, 3, 2, 1]
+    assert numbers == [1, 2, 2, 3, 3, 3]
     assert json.loads((tmp_path / "trials.json").read_text()) == {"candles": ["a", "b", "c"]}
 
 
@@ -36,3 +39,10 @@ def test_a_damaged_ledger_is_not_taken_for_an_empty_one(tmp_path, content):
     assert caught.value.message.startswith(f"{ledger} is damaged: ")
     assert caught.value.remedy == "Restore it, or delete it: the trials made until now are then no longer counted."
     assert ledger.read_text() == content
+
+
+def test_a_history_that_grew_is_the_same_history_and_another_market_is_not():
+    whole = make_series(1_672_531_200_000 + 900_000 * np.arange(300))
+    other = make_series(1_672_531_200_000 + 900_000 * np.arange(1, 301))
+    assert history_mark([whole]) == history_mark([whole.head(200)])
+    assert history_mark([whole]) != history_mark([other])

@@ -13,8 +13,7 @@ from triptych.backtest.statistics import performance
 from triptych.backtest.verdict import judge
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
 from triptych.bootstrap.files import read_frame, read_json, write_frame
-from triptych.bootstrap.provenance import fingerprint
-from triptych.bootstrap.run_folder import Run, at_work
+from triptych.bootstrap.run_folder import Run, at_work, trial_mark
 from triptych.bootstrap.trials import record_trial
 from triptych.domain import CLASSES
 from triptych.domain.errors import RecipeError, RunError
@@ -55,10 +54,8 @@ def trade(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) -> di
     predictions = read_frame(run.folder / "predictions.parquet", ("time", "symbol", "fold", *PROBABILITIES))
     tell(f"Replaying {len(predictions)} predictions with costs.")
     result = _replay(run, recipe, candles, predictions)
-    mark = run.record["fingerprint"]
-    if recipe != run.recipe:
-        mark = fingerprint(mark, {name: getattr(recipe, name).model_dump(mode="json") for name in TRADING_SECTIONS})
-    trials = max(recipe.backtest.luck.trials, record_trial(run.folder.absolute().parent, candles.hash, mark))
+    tried = record_trial(run.folder.absolute().parent, candles.history, trial_mark(recipe))
+    trials = max(recipe.backtest.luck.trials, tried)
     judged = _judge(run, recipe, result, trials) | {"overrides": list(overrides), "trials": trials}
     # The figures go first and come last: frames beside figures of another backtest are never taken for one result.
     (run.folder / "backtest" / "backtest.json").unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from triptych.bootstrap.provenance import data_hash
+from triptych.bootstrap.provenance import data_hash, history_mark
 from triptych.domain import CandleSeries, Instrument, SystemClock, Timeframe, utc
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.market import CandleStore, check_quality, read_candles, resample, synthetic
@@ -42,6 +42,11 @@ class Candles:
     notes: tuple[str, ...]
     quality: tuple[dict[str, Any], ...]
     hash: str
+
+    @property
+    def history(self) -> str:
+        """What these candles have in common with the same history cut later; trials are counted by it."""
+        return history_mark(self.series)
 
     @property
     def timeframe(self) -> Timeframe:

@@ -17,6 +17,9 @@ from triptych.inference.predictor import usable_cores
 
 _LIBRARIES = ("torch", "lightning", "numpy", "polars", "onnxruntime", "scikit-learn")
 
+_MARKED = 100
+"""Candles by which a history is recognised."""
+
 
 def versions() -> dict[str, str]:
     """Versions of everything that can change a result."""
@@ -39,6 +42,14 @@ def data_hash(series: Iterable[CandleSeries]) -> str:
     """SHA-256 over all instruments, in order of their symbols."""
     parts = sorted((s.symbol, s.fingerprint()) for s in series)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def history_mark(series: Iterable[CandleSeries]) -> str:
+    """What stays the same when a history only grows: instruments, timeframe and first candles.
+
+    Recipes tried on a file and on the same file a day later were tried on the same market.
+    """
+    return data_hash(one.head(_MARKED) for one in series)
 
 
 def fingerprint(*parts: Any) -> str:

@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from triptych.backtest.luck import Config as LuckConfig
 from triptych.bootstrap.files import read_json
 from triptych.bootstrap.locking import exclusive
 from triptych.bootstrap.provenance import fingerprint, machine, versions
@@ -104,6 +105,12 @@ def recipe_hash(text: str) -> str:
     content = tomllib.loads(text)
     content.get("data", {}).pop("path", None)
     return fingerprint(content)
+
+
+def trial_mark(recipe: Recipe) -> str:
+    """What makes two trials the same: the recipe, but for how its luck is judged."""
+    judged_alike = recipe.backtest.model_copy(update={"luck": LuckConfig()})
+    return recipe_hash(recipe.model_copy(update={"backtest": judged_alike}).to_toml())
 
 
 def place_of(recipe: Recipe, data_hash: str) -> Path:

@@ -16,7 +16,7 @@ from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with
 from triptych.bootstrap.files import read_frame, read_json, write_frame
 from triptych.bootstrap.judging import judge_predictions
 from triptych.bootstrap.provenance import versions
-from triptych.bootstrap.run_folder import Run, at_work, discard, open_or_create, place_of
+from triptych.bootstrap.run_folder import Run, at_work, discard, open_or_create, place_of, trial_mark
 from triptych.bootstrap.trials import record_trial
 from triptych.domain import CLASSES, utc
 from triptych.domain.errors import ArtifactError, DataError, RecipeError, RunError
@@ -107,12 +107,12 @@ def _train(run: Run, dataset: Dataset, candles: Candles, tell: Tell, progress_ba
     predictions = pl.concat(parts)
     write_frame(run.folder / "predictions.parquet", predictions)
     # Counted before the result is known: a look at it that is regretted was a look.
-    trial = record_trial(run.folder.absolute().parent, candles.hash, run.record["fingerprint"])
+    record_trial(run.folder.absolute().parent, candles.history, trial_mark(run.recipe))
     evaluation = judge_predictions(dataset, predictions)
     write_json(run.folder / "evaluation.json", evaluation)
     for fold in dataset.folds:
         record_metrics(run.fold(fold.number) / "artifact", evaluation["metrics"])
-    run.update(status="trained", trial=trial)
+    run.update(status="trained")
 
 
 def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, progress_bar: bool | None) -> Artifact:

@@ -14,15 +14,16 @@ LEDGER, LOCK = "trials.json", ".trials.lock"
 _PATIENCE_S = 60.0
 
 
-def record_trial(runs: Path, data_hash: str, mark: str) -> int:
-    """Which attempt on this data this is, counted from 1: luck is deflated by it.
+def record_trial(runs: Path, history: str, mark: str) -> int:
+    """Enter a trial and say how many different ones there are by now: luck is deflated by their number.
 
-    Every recipe tried on the same candles in the same folder of runs counts once; repeating a recipe does not, and it
-    keeps its number. Several processes may record at once.
+    Every recipe tried on the same history in the same folder of runs counts once; repeating one does not. The count is
+    that of now, not of then: the best of twenty is the best of twenty, even if it happened to be tried first. Several
+    processes may record at once.
 
     Args:
         runs: folder of runs; the ledger lies in it.
-        data_hash: of the candles.
+        history: mark of the candles, see `provenance.history_mark`.
         mark: of the recipe.
 
     Raises RunError for a damaged ledger, StorageError when the disk refuses.
@@ -30,11 +31,11 @@ def record_trial(runs: Path, data_hash: str, mark: str) -> int:
     ledger = runs / LEDGER
     with exclusive(runs / LOCK, what=str(ledger), timeout_s=_PATIENCE_S):
         trials = _read(ledger)
-        marks = trials.setdefault(data_hash, [])
+        marks = trials.setdefault(history, [])
         if mark not in marks:
             marks.append(mark)
             write_json(ledger, trials)
-        return marks.index(mark) + 1
+        return len(marks)
 
 
 def _read(ledger: Path) -> dict[str, list[str]]:

@@ -40,7 +40,7 @@ class Timeframe:
         return f"{self.milliseconds}ms"
 
     def floor(self, time_ms: int) -> int:
-        """Open time (UTC ms) of the candle that contains `time_ms`; the grid starts at midnight, that of weeks on Monday."""
+        """Open time (UTC ms) of the candle that contains `time_ms`; the grid starts at midnight, weeks on Monday."""
         origin = _WEEK_ORIGIN_MS if self.milliseconds % _UNIT_MS["w"] == 0 else 0
         return (time_ms - origin) // self.milliseconds * self.milliseconds + origin
 
