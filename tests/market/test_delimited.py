@@ -12,6 +12,7 @@ from tests.fakes.dialects import EPOCH, ISO, PRICES, STEP_MS, TIMES, VALUES, ass
 
 from triptych.domain.errors import DataError
 from triptych.market import read_candles
+from triptych.market.delimited import read_text_table
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
@@ -171,3 +172,17 @@ def test_candles_written_in_any_dialect_are_read_to_the_last_bit(tmp_path, first
         lines.append(separator.join([_write_time(time, form), *map(repr, values)]))
     result = read_candles(write_text(tmp_path, "\n".join(lines), "BTCUSDT_1h.csv")).one()
     assert result.fingerprint() == series.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "header"),
+    [
+        ("cp1252", "Datum;Eröffnung;Hoch;Tief;Schluss"),
+        ("latin-1", "Date;Ouverture;Plus-haut;Plus-bas;Clôture"),
+        ("gb18030", "日期;开盘;最高;最低;收盘"),
+    ],
+)
+def test_headers_of_old_encodings_are_read_as_they_were_written(tmp_path, encoding, header):
+    path = tmp_path / "prices.csv"
+    path.write_bytes((header + "\n2024-01-02;1;2;0,5;1,5\n2024-01-03;1;2;0,5;1,5\n").encode(encoding))
+    assert list(read_text_table(path).frame.columns) == header.split(";")

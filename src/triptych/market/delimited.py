@@ -137,8 +137,16 @@ def _decode(content: bytes, where: str) -> str:
 
 
 def _is_gb18030(content: bytes) -> bool:
+    """Whether text that is not UTF-8 is Chinese: every run of bytes above ASCII is then made of pairs.
+
+    An umlaut of a Western encoding stands alone between letters (and would, with the next letter, decode as a rare
+    Chinese character).
+    """
+    head = content[: 1 << 16]
+    if any(len(run) % 2 for run in re.findall(rb"[\x80-\xff]+", head)):
+        return False
     try:
-        return re.search(r"[\u4e00-\u9fff]", content[: 1 << 16].decode("gb18030", errors="strict")) is not None
+        return re.search(r"[\u4e00-\u9fff]", head.decode("gb18030", errors="strict")) is not None
     except UnicodeDecodeError:
         return False
 
