@@ -16,6 +16,7 @@ from triptych.market.columns import PRICE_ROLES, Columns, detect_columns
 from triptych.market.file_names import NameParts, parse_file_name
 from triptych.market.frames import SYMBOL, TIME_TYPE, TIMESTAMP, to_series
 from triptych.market.numerals import NOTHING, read_numbers, uses_decimal_comma
+from triptych.market.price_step import infer_price_step
 from triptych.market.steps import check_timeframe, find_timeframe
 from triptych.market.tables import RawTable, open_table
 from triptych.market.times import EpochUnit, is_clock, read_times
@@ -131,8 +132,7 @@ def read_candles(
     if now_ms is not None:
         parts = _closed(parts, length, now_ms, notes)
     series = tuple(
-        to_series(part, instrument=Instrument(symbol=name, venue=venue), timeframe=length)
-        for name, part in parts.items()
+        to_series(part, instrument=_instrument(name, venue, part), timeframe=length) for name, part in parts.items()
     )
     return ImportResult(series=series, notes=tuple(notes), source=reading.source.name)
 
@@ -160,6 +160,12 @@ def read_raw(
         except DataError as error:
             reading.notes.append(error.message)
     return RawCandles(frame=reading.frame, timeframe=length, notes=tuple(reading.notes), source=reading.source.name)
+
+
+def _instrument(symbol: str, venue: str, part: pl.DataFrame) -> Instrument:
+    """What can be known of an instrument from its candles alone."""
+    prices = part.select("open", "high", "low", "close").to_numpy()
+    return Instrument(symbol=symbol, venue=venue, price_step=infer_price_step(prices))
 
 
 def _read(

@@ -98,10 +98,10 @@ class CostModel:
         """Price of a fill that takes liquidity.
 
         The reference moved against us by half spread, slippage and impact (a fraction of the price), then rounded
-        against us to the price step. A sale never goes below one step.
+        against us to the price step. A sale never goes below one step, nor above the reference where even one step is.
         """
         price = against_us(instrument, side, reference * (1 + side.sign * (self.move + impact)))
-        return max(price, instrument.price_step)
+        return price if price > 0 else min(instrument.price_step, reference)
 
 
 def against_us(instrument: Instrument, side: Side, price: Decimal) -> Decimal:
