@@ -13,6 +13,7 @@ from triptych.domain import files
 from triptych.domain.errors import StorageError
 from triptych.domain.files import (
     remove_leftovers,
+    replace_folder,
     temporary_name,
     write_atomically,
     write_json,
@@ -171,3 +172,29 @@ def test_several_writers_of_one_file_leave_one_of_their_contents_whole(tmp_path)
 def test_systems_without_folder_handles_skip_the_flush_of_the_name(tmp_path, monkeypatch):
     monkeypatch.setattr(files.os, "name", "nt")
     files.sync_folder(tmp_path / "not even there")
+
+
+def test_a_folder_takes_the_place_of_another_as_a_whole(tmp_path):
+    for name in ("old/a.txt", "old/b.txt", "new/a.txt"):
+        write_text(tmp_path / name, name)
+    replace_folder(tmp_path / "new", tmp_path / "old")
+    assert names(tmp_path) == ["old"]
+    assert names(tmp_path / "old") == ["a.txt"]
+    assert (tmp_path / "old" / "a.txt").read_text() == "new/a.txt"
+
+
+def test_a_folder_that_cannot_be_moved_leaves_the_old_one(tmp_path, monkeypatch):
+    for name in ("old/a.txt", "new/a.txt"):
+        write_text(tmp_path / name, name)
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.name == "new":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(StorageError, match=r"old could not be written: Input/output error\."):
+        replace_folder(tmp_path / "new", tmp_path / "old")
+    assert names(tmp_path) == ["new", "old"]
+    assert (tmp_path / "old" / "a.txt").read_text() == "old/a.txt"

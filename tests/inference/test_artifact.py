@@ -1,4 +1,5 @@
 import json
+import resource
 import shutil
 from pathlib import Path
 
@@ -6,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from triptych.domain.errors import ArtifactError, NotEnoughData
+from triptych.domain.errors import ArtifactError, NotEnoughData, StorageError
 from triptych.images import create_encoding
-from triptych.inference import Artifact, Card, WindowClassifier, load_artifact, save_artifact
+from triptych.inference import Artifact, Card, WindowClassifier, load_artifact, record_metrics, save_artifact
 from triptych.models import create_model
 
 LENGTH = 24
@@ -145,3 +146,33 @@ def test_a_graph_that_differs_is_not_saved_and_the_old_artifact_stays(
         save_artifact(copy, other, card, windows(8))
     assert (copy / "card.json").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["copy"]
+
+
+def test_a_full_disk_leaves_the_old_artifact(copy: Path, card: Card) -> None:
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(StorageError) as caught:
+            save_artifact(copy, build(), card, windows(8))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.message == f"The artifact {copy} could not be written: File too large."
+    assert caught.value.remedy == "Free some space or choose another folder."
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+    assert [path.name for path in copy.parent.iterdir()] == ["copy"]
+
+
+def test_metrics_are_written_onto_the_card_and_nothing_else_changes(copy: Path) -> None:
+    before = load_artifact(copy).card
+    record_metrics(copy, {"mcc": {"value": 0.25}})
+    after = load_artifact(copy).card
+    assert after.metrics == {"mcc": {"value": 0.25}}
+    assert after.model_copy(update={"metrics": before.metrics}) == before
+
+
+def test_a_card_can_fetch_no_weights_from_elsewhere(copy: Path) -> None:
+    card = json.loads((copy / "card.json").read_text())
+    (copy / "card.json").write_text(json.dumps({**card, "model": {**MODEL, "pretrained": True}}))
+    with pytest.raises(ArtifactError, match="describes a network that cannot be built: .*'pretrained'"):
+        load_artifact(copy).predictor("torch")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,7 +19,7 @@ from triptych.bootstrap.run_folder import Run, at_work, trial_mark
 from triptych.bootstrap.trials import record_trial
 from triptych.domain import CLASSES
 from triptych.domain.errors import RecipeError, RunError
-from triptych.domain.files import write_json
+from triptych.domain.files import replace_folder, temporary_name, write_json
 from triptych.inference import load_artifact
 from triptych.inference.recorded import RecordedPredictor
 from triptych.settings import Recipe, load_recipe
@@ -57,12 +59,20 @@ def trade(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) -> di
     tried = record_trial(run.folder.absolute().parent, candles.history, trial_mark(recipe))
     trials = max(recipe.backtest.luck.trials, tried)
     judged = _judge(run, recipe, result, trials) | {"overrides": list(overrides), "trials": trials}
-    # The figures go first and come last: frames beside figures of another backtest are never taken for one result.
-    (run.folder / "backtest" / "backtest.json").unlink(missing_ok=True)
-    for name in FRAMES:
-        write_frame(run.folder / "backtest" / f"{name}.parquet", getattr(result, name))
-    write_json(run.folder / "backtest" / "backtest.json", judged)
+    _write(run.folder / "backtest", result, judged)
     return judged
+
+
+def _write(folder: Path, result: BacktestResult, judged: dict[str, Any]) -> None:
+    """All files of a backtest or none: frames never stand beside the figures of another one."""
+    temporary = temporary_name(folder)
+    try:
+        for name in FRAMES:
+            write_frame(temporary / f"{name}.parquet", getattr(result, name))
+        write_json(temporary / "backtest.json", judged)
+        replace_folder(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def candles_of(run: Run) -> Candles:

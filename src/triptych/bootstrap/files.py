@@ -37,7 +37,7 @@ def write_frame(path: Path, frame: pl.DataFrame) -> Path:
 def read_frame(path: Path, columns: Sequence[str] = ()) -> pl.DataFrame:
     """Read a Parquet file. Raises RunError when it is missing or damaged, or lacks one of `columns`."""
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(path, glob=False)  # a folder may be called run[1]
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing.", remedy=_REMEDY) from error
     except (pl.exceptions.PolarsError, OSError) as error:

@@ -28,7 +28,9 @@ def fail(error: TriptychError) -> None:
 
 def say_interrupted() -> None:
     """Print what Ctrl-C means for the work that was under way."""
-    progress.print("\nStopped. A training goes on from its last checkpoint when the same command is given again.")
+    progress.print(
+        "\nStopped. A training goes on from its last checkpoint when the same command is given again.", soft_wrap=True
+    )
 
 
 def print_json(content: Any) -> None:

@@ -60,6 +60,36 @@ def write_json(path: Path, content: Any) -> Path:
     return write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def replace_folder(source: Path, target: Path) -> Path:
+    """Put a folder of files in the place of another: a reader finds a whole folder or, for a moment, none.
+
+    Raises StorageError when the disk refuses; the old folder then stays.
+    """
+    old = temporary_name(target, "old")
+    try:
+        for path in source.iterdir():
+            with path.open("r+b") as file:
+                os.fsync(file.fileno())
+        sync_folder(source)
+        replaces = target.exists()
+        if replaces:
+            target.rename(old)
+        try:
+            source.rename(target)
+        except OSError:
+            if replaces:
+                old.rename(target)
+            raise
+        sync_folder(target.parent)
+    except OSError as error:
+        raise StorageError(
+            f"{target} could not be written: {error.strerror or error}.",
+            remedy="Free some space or choose another folder.",
+        ) from error
+    shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable: a file's new name is only safe once its folder is flushed too."""
     if os.name == "posix":

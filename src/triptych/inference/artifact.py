@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from triptych.domain.errors import ArtifactError, RecipeError, StorageError
-from triptych.domain.files import sync_folder, temporary_name, write_text
+from triptych.domain.files import replace_folder, temporary_name, write_text
 from triptych.images import create_encoding
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.card import Card
@@ -109,7 +108,7 @@ def save_artifact(
             }
         )
         (temporary / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        _replace(temporary, folder)
+        replace_folder(temporary, folder)
     except OSError as error:
         raise StorageError(
             f"The artifact {folder} could not be written: {error.strerror or error}.",
@@ -118,26 +117,6 @@ def save_artifact(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Artifact(folder=folder, card=card)
-
-
-def _replace(source: Path, target: Path) -> None:
-    """Put `source` in the place of `target`: a reader finds a whole artifact or, for a moment, none."""
-    for file in source.iterdir():
-        with file.open("r+b") as handle:
-            os.fsync(handle.fileno())
-    sync_folder(source)
-    old = temporary_name(target, "old")
-    replaces = target.exists()
-    if replaces:
-        target.rename(old)
-    try:
-        source.rename(target)
-    except OSError:
-        if replaces:
-            old.rename(target)
-        raise
-    sync_folder(target.parent)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def load_artifact(folder: Path) -> Artifact:

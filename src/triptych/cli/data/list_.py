@@ -13,10 +13,14 @@ from triptych.cli.options import JsonOption, StoreOption
 
 def list_(store: StoreOption = Path("store"), json: JsonOption = False) -> None:
     """List the histories in the candle store."""
+    import polars as pl
+
+    from triptych.domain import utc
     from triptych.market import CandleStore
 
     found = CandleStore(store).list()
-    rows = found.with_columns(found["first"].dt.to_string("iso"), found["last"].dt.to_string("iso")).to_dicts()
+    times = {name: [utc(time) for time in found[name].dt.epoch("ms")] for name in ("first", "last")}
+    rows = found.with_columns(**{name: pl.Series(values, dtype=pl.String) for name, values in times.items()}).to_dicts()
     if json:
         print_json(rows)
         return
@@ -24,8 +28,9 @@ def list_(store: StoreOption = Path("store"), json: JsonOption = False) -> None:
         out.print(f"The store {store} is empty. Fill it with: triptych data import FILE", soft_wrap=True, markup=False)
         return
     table = Table(title=f"Candle store {store}", title_justify="left", title_style="bold")
-    for name in found.columns:
-        table.add_column(name, justify="right" if name in ("rows", "files", "bytes") else "left")
+    for name in ("venue", "symbol", "timeframe", "candles", "from", "to (UTC)", "bytes"):
+        table.add_column(name, justify="right" if name in ("candles", "bytes") else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(escape(str(value)) for value in row.values()))
+        names = (escape(str(row[name])) for name in ("venue", "symbol", "timeframe"))
+        table.add_row(*names, f"{row['rows']:,}", row["first"][:10], row["last"][:10], f"{row['bytes']:,}")
     out.print(table)

@@ -1,0 +1,86 @@
+import subprocess
+import sys
+
+import pytest
+import typer.main
+
+import triptych
+from triptych.cli import app
+
+
+def commands(group=None, path=()) -> list[tuple[tuple[str, ...], object]]:
+    group = group or typer.main.get_command(app)
+    found = []
+    for name, command in group.commands.items():
+        found.append(((*path, name), command))
+        if hasattr(command, "commands"):
+            found += commands(command, (*path, name))
+    return found
+
+
+ALL = commands()
+
+
+def test_the_commands_are_those_of_the_documentation():
+    assert [" ".join(path) for path, _ in ALL] == [
+        "demo", "train", "evaluate", "backtest", "report", "predict", "leak-probe",
+        "data", "data synth", "data import", "data check", "data list", "recipe", "recipe list", "recipe show",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) for path, _ in ALL])
+def test_every_command_and_every_option_says_what_it_does(path, command):
+    assert command.help
+    for parameter in command.params:
+        assert parameter.help, parameter.name
+
+
+@pytest.mark.parametrize("path", [(), *(path for path, _ in ALL)], ids=" ".join)
+def test_help_is_printed_on_stdout(run_command, path):
+    said = run_command(*path, "--help")
+    assert (said.status, said.err) == (0, "")
+    assert "Usage: triptych" in said.out
+
+
+def test_the_version_is_printed(run_command):
+    assert run_command("--version").out == f"{triptych.__version__}\n"
+
+
+HEAVY = """
+import sys
+from triptych.cli import main
+try:
+    main(["--help"])
+except SystemExit as ending:
+    assert ending.code == 0
+print(sorted({"torch", "lightning", "polars", "onnxruntime", "sklearn", "scipy", "plotly"} & set(sys.modules)))
+"""
+
+
+def test_help_imports_no_heavy_library():
+    said = subprocess.run([sys.executable, "-c", HEAVY], capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("trian",), "No such command 'trian'"),
+        (("train",), "Missing argument 'RECIPE'"),
+        (("predict", "runs/x"), "Missing option '--data'"),
+        (("train", "demo", "--epochs", "3"), "No such option: --epochs"),
+        (
+            ("leak-probe", "demo", "--cuts", "0"),
+            "Invalid value for '--cuts': Input should be greater than or equal to 1",
+        ),
+        (("predict", "runs/x", "--data", "a.csv", "--backend", "abacus"), "'abacus' is not one of 'onnx', 'torch'"),
+        (
+            ("data", "synth", "--out", "a.csv", "--signal", "2"),
+            "Invalid value for '--signal': Input should be less than or equal to 1",
+        ),
+    ],
+)
+def test_wrong_use_ends_with_status_2_on_stderr(run_command, arguments, words):
+    said = run_command(*arguments)
+    assert (said.status, said.out) == (2, "")
+    assert words in " ".join(said.err.replace("│", " ").split())
