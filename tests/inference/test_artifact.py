@@ -174,5 +174,5 @@ def test_metrics_are_written_onto_the_card_and_nothing_else_changes(copy: Path) 
 def test_a_card_can_fetch_no_weights_from_elsewhere(copy: Path) -> None:
     card = json.loads((copy / "card.json").read_text())
     (copy / "card.json").write_text(json.dumps({**card, "model": {**MODEL, "pretrained": True}}))
-    with pytest.raises(ArtifactError, match="describes a network that cannot be built: .*'pretrained'"):
+    with pytest.raises(ArtifactError, match=r"describes a network that cannot be built: .*'pretrained'"):
         load_artifact(copy).predictor("torch")
