@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.fakes.market import HOUR_MS, series_of, walk
 
+from triptych.domain import CandleSeries, Instrument, Timeframe
 from triptych.domain.errors import NotEnoughData
 from triptych.training import targets
 from triptych.training.splits import Config, split, windows_without_gaps
@@ -173,3 +174,19 @@ def test_the_split_leaves_out_windows_across_gaps():
     (fold,) = split(series, labels, Config(exclude_gaps=2, minimum_samples=1), length=8)
     assert not set(range(50, 57)) & set(fold.train.indices[0].tolist())
     assert {49, 57} <= set(fold.train.indices[0].tolist())
+
+
+def test_a_price_that_never_moves_is_named_as_the_cause():
+    n = 400
+    flat = CandleSeries(
+        instrument=Instrument(symbol="FLAT"),
+        timeframe=Timeframe.parse("1h"),
+        open_time_ms=np.arange(n, dtype=np.int64) * 3_600_000,
+        values=np.full((n, 5), 7.0),
+    )
+    with pytest.raises(NotEnoughData) as caught:
+        split([flat], [targets.label(flat, targets.Config())], Config(), length=16)
+    assert caught.value.message == (
+        "No candle of FLAT has a label: the price never moves, so there is no volatility to scale the thresholds by, or "
+        "no horizon fits into the history."
+    )

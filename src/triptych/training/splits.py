@@ -216,6 +216,13 @@ def _require_enough(
         for s in series
     ]
     horizon = max(t.horizon for t in targets)
+    unmoved = [s.symbol for s, t in zip(series, targets, strict=True) if len(t) and (t.classes == UNKNOWN).all()]
+    if len(unmoved) == len(series):
+        raise NotEnoughData(
+            f"No candle of {', '.join(unmoved)} has a label: the price never moves, so there is no volatility to scale "
+            "the thresholds by, or no horizon fits into the history.",
+            remedy='Check the data with `triptych data check`, or set target.threshold = "fixed".',
+        )
     raise NotEnoughData(
         f"The {segment.name} segment of fold {number} ({utc(segment.start_ms)} to {utc(segment.stop_ms)} UTC) holds "
         f"{len(segment)} samples in {sum(inside)} candles of {len(series)} instrument(s), at least "
