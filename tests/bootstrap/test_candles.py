@@ -106,7 +106,9 @@ def test_a_period_shorter_than_the_window_is_refused(tmp_path, csv):
     with pytest.raises(NotEnoughData) as caught:
         loaded(tmp_path, "data.start=2023-01-03", source="file", path=str(csv), end="2023-01-03T02:00")
     assert caught.value.message == "AAA: 8 candles are left, fewer than the window of 16."
-    assert caught.value.remedy == "Widen data.start and data.end, bring more candles, or shorten window.length."
+    assert caught.value.remedy == (
+        "Widen data.start and data.end, bring more candles, shorten window.length, or choose others by data.symbols."
+    )
 
 
 def test_a_period_that_ends_before_it_starts_holds_no_candles(tmp_path, csv):

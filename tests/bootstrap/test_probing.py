@@ -160,6 +160,14 @@ def test_a_strategy_with_hidden_state_is_caught(tmp_path, monkeypatch):
     assert failing(leak_probe(recipe(tmp_path), cuts=6)) == ["decision and equity"]
 
 
+def test_of_many_instruments_some_may_be_chosen_evenly(tmp_path):
+    found = leak_probe(recipe(tmp_path, "data.synthetic.instruments=5"), cuts=1, instruments=3)
+    assert list(dict.fromkeys(row["instrument"] for row in found["results"])) == [
+        "ALFA-USDT", "CHARLIE-USDT", "ECHO-USDT",
+    ]  # fmt: skip
+    assert found["passed"]
+
+
 def test_what_has_no_values_at_all_is_not_called_peeking(tmp_path, monkeypatch):
     monkeypatch.setattr(
         probing, "label", lambda series, config: targets.label(series, config.model_copy(update={"horizon": 100_000}))

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from tests.fakes.micro import micro_recipe
 
-from triptych.bootstrap import run_folder
+from triptych import bootstrap
+from triptych.bootstrap import run_folder as run_folders
 from triptych.bootstrap.run_folder import at_work, discard, open_or_create, open_run, place_of, run_fingerprint
 from triptych.domain.errors import RunError
 from triptych.domain.files import write_text
@@ -64,7 +65,7 @@ def test_another_run_in_the_folder_is_refused_and_named(tmp_path, recipe, overri
 
 def test_other_versions_make_another_run(tmp_path, recipe, monkeypatch):
     open_or_create(recipe, "abc", tmp_path / "run")
-    monkeypatch.setattr(run_folder, "versions", lambda: {"torch": "99"})
+    monkeypatch.setattr(run_folders, "versions", lambda: {"torch": "99"})
     with pytest.raises(RunError, match=r"holds another run: versions differ\. Choose another"):
         open_or_create(recipe, "abc", tmp_path / "run")
 
@@ -109,11 +110,11 @@ def test_fresh_empties_the_run_and_leaves_what_is_not_part_of_it(tmp_path, recip
     assert (fresh.record["status"], fresh.record["seed"]) == ("new", 4)
 
 
-@pytest.mark.parametrize("moved", range(1, len(run_folder.PARTS)))
+@pytest.mark.parametrize("moved", range(1, len(run_folders.PARTS)))
 def test_killed_while_a_run_is_removed_it_is_still_a_run(tmp_path, recipe, monkeypatch, moved):
     run = open_or_create(recipe, "abc", tmp_path / "run")
     run.update(status="trained")
-    for name in run_folder.PARTS[:-2]:
+    for name in run_folders.PARTS[:-2]:
         write_text(run.folder / name / "x" if "." not in name else run.folder / name, "old")
     rename, done = Path.rename, []
 
@@ -199,3 +200,19 @@ def test_a_copied_run_is_a_run(trained, tmp_path):
     copy.require_trained()
     assert copy.artifact == tmp_path / "copy" / "folds" / "0" / "artifact"
     assert json.loads((trained / "run.json").read_text()) == copy.record
+
+
+def test_one_process_at_a_time_works_on_a_run(run_folder):
+    run = open_run(run_folder)
+    with at_work(run_folder):
+        for command in (
+            bootstrap.backtest,
+            bootstrap.report,
+            lambda run: bootstrap.train(run.recipe, folder=run.folder),
+        ):
+            with pytest.raises(RunError) as caught:
+                command(run)
+            assert (
+                str(caught.value) == f"Another process is at work on {run_folder}. Wait until it has ended, or end it."
+            )
+    assert bootstrap.backtest(run)["trials"] == 1

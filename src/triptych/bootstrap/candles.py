@@ -179,6 +179,7 @@ def _between(one: CandleSeries, recipe: Recipe) -> CandleSeries:
     if stop - start < recipe.window.length:
         raise NotEnoughData(
             f"{one.symbol}: {max(0, stop - start)} candles are left, fewer than the window of {recipe.window.length}.",
-            remedy="Widen data.start and data.end, bring more candles, or shorten window.length.",
+            remedy="Widen data.start and data.end, bring more candles, shorten window.length, or choose others by "
+            "data.symbols.",
         )
     return one.between(start, stop)

@@ -31,6 +31,8 @@ from triptych.training.fitted import read_result
 
 SAMPLES = 12
 """Images shown."""
+PROBED = 4
+"""Instruments that the leak probe looks at: all are drawn, labelled and traded by the same code."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ def report(run: Run, *, tell: Tell = silent) -> Written:
         if not run.has("backtest/backtest.json"):
             trade(run, tell=tell)
         if not run.has("leak_probe.json"):
-            write_json(run.folder / "leak_probe.json", leak_probe(run.recipe, tell=tell))
+            write_json(run.folder / "leak_probe.json", leak_probe(run.recipe, instruments=PROBED, tell=tell))
         tell("Writing the report.")
         data = gather(run)
         html, twin = run.folder / "report.html", run.folder / "report.json"
