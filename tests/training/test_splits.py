@@ -187,6 +187,6 @@ def test_a_price_that_never_moves_is_named_as_the_cause():
     with pytest.raises(NotEnoughData) as caught:
         split([flat], [targets.label(flat, targets.Config())], Config(), length=16)
     assert caught.value.message == (
-        "No candle of FLAT has a label: the price never moves, so there is no volatility to scale the thresholds by, or "
-        "no horizon fits into the history."
+        "No candle of FLAT has a label: the price never moves, so there is no volatility to scale the thresholds by, "
+        "or no horizon fits into the history."
     )
