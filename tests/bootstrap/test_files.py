@@ -59,3 +59,13 @@ def test_damaged_json_is_named(tmp_path):
     assert caught.value.message == (
         f"{tmp_path / 'a.json'} is damaged: Expecting ',' delimiter: line 1 column 8 (char 7)."
     )
+
+
+@pytest.mark.parametrize("content", ["{}", "[1, 2]", '{"metrics": 1}'])
+def test_json_that_lacks_what_it_should_hold_is_damaged(tmp_path, content):
+    path = tmp_path / "evaluation.json"
+    path.write_text(content)
+    with pytest.raises(RunError) as caught:
+        read_json(path, ("metrics", "baselines"))
+    lacking = "baselines" if "metrics" in content else "metrics, baselines"
+    assert caught.value.message == f"{path} is damaged: it holds no {lacking}."

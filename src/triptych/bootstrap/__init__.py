@@ -6,7 +6,7 @@ from typing import Any
 
 from triptych.bootstrap.backtesting import backtest
 from triptych.bootstrap.candles import Candles, load_candles
-from triptych.bootstrap.files import read_json
+from triptych.bootstrap.files import EVALUATION_KEYS, read_json
 from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
 from triptych.bootstrap.probing import leak_probe
 from triptych.bootstrap.reporting import Written, report
@@ -34,5 +34,5 @@ __all__ = [
 def evaluate(run: Run) -> dict[str, Any]:
     """Metrics of a trained run; see `triptych.training.evaluation.evaluate`."""
     run.require_trained()
-    evaluation: dict[str, Any] = read_json(run.folder / "evaluation.json")
+    evaluation: dict[str, Any] = read_json(run.folder / "evaluation.json", EVALUATION_KEYS)
     return evaluation

@@ -14,7 +14,7 @@ from triptych.backtest.luck import Interval, assess
 from triptych.backtest.statistics import performance
 from triptych.backtest.verdict import judge
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
-from triptych.bootstrap.files import read_frame, read_json, write_frame
+from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.run_folder import Run, at_work, trial_mark
 from triptych.bootstrap.trials import record_trial
 from triptych.domain import CLASSES
@@ -132,7 +132,7 @@ def _judge(run: Run, recipe: Recipe, result: BacktestResult, trials: int) -> dic
         seed=derive_seed(recipe.seed, "luck"),
         minimum_block=recipe.target.horizon,
     )
-    mcc = read_json(run.folder / "evaluation.json")["metrics"]["mcc"]
+    mcc = read_json(run.folder / "evaluation.json", EVALUATION_KEYS)["metrics"]["mcc"]
     known = mcc["value"] is not None and mcc["low"] is not None
     skill = Interval(value=mcc["value"], low=mcc["low"], high=mcc["high"]) if known else None
     verdict = judge(figures, luck, skill=skill)

@@ -16,14 +16,23 @@ from triptych.domain.files import write_bytes
 _REMEDY = "Repeat the command that makes it: `triptych train` mends a damaged run, `triptych backtest` its backtest."
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON. Raises RunError when the file is missing or damaged."""
+EVALUATION_KEYS = ("metrics", "baselines", "confusion", "leak_meter", "n", "effective_n")
+BACKTEST_KEYS = ("performance", "luck", "verdict", "trials", "overrides")
+LEAK_PROBE_KEYS = ("passed", "sentence", "cuts", "results")
+
+
+def read_json(path: Path, keys: Sequence[str] = ()) -> Any:
+    """Read JSON. Raises RunError when the file is missing or damaged, or lacks one of `keys`."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing.", remedy=_REMEDY) from error
     except ValueError as error:
         raise RunError(f"{path} is damaged: {error}.", remedy=_REMEDY) from error
+    missing = [key for key in keys if not isinstance(content, dict) or key not in content]
+    if missing:
+        raise RunError(f"{path} is damaged: it holds no {', '.join(missing)}.", remedy=_REMEDY)
+    return content
 
 
 def write_frame(path: Path, frame: pl.DataFrame) -> Path:

@@ -20,7 +20,7 @@ from triptych.backtest.report import (
 from triptych.bootstrap.backtesting import candles_of, trade, with_trading
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import Candles, Tell, silent
-from triptych.bootstrap.files import read_frame, read_json
+from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, LEAK_PROBE_KEYS, read_frame, read_json
 from triptych.bootstrap.probing import leak_probe
 from triptych.bootstrap.run_folder import Run, at_work
 from triptych.domain import CLASSES, utc
@@ -67,7 +67,7 @@ def gather(run: Run) -> ReportData:
     """Everything the report shows, read from the run's folder."""
     candles = candles_of(run)
     dataset = Dataset.of(run.recipe, candles.series)
-    judged = read_json(run.folder / "backtest" / "backtest.json")
+    judged = read_json(run.folder / "backtest" / "backtest.json", BACKTEST_KEYS)
     traded = with_trading(run, judged["overrides"])
     record = run.record
     frames = {name: read_frame(run.folder / "backtest" / f"{name}.parquet") for name in ("equity", "trades")}
@@ -83,10 +83,10 @@ def gather(run: Run) -> ReportData:
         initial_capital=traded.backtest.initial_capital,
         candles={one.symbol: candle_frame(one).filter(pl.col("time") >= start) for one in candles.series},
         boundaries=[{"time_ms": f.test.start_ms, "label": f"test {f.number + 1}"} for f in dataset.folds[1:]],
-        evaluation=read_json(run.folder / "evaluation.json"),
+        evaluation=read_json(run.folder / "evaluation.json", EVALUATION_KEYS),
         training_curves=_curves(run, dataset),
         samples=_samples(run, dataset),
-        data_quality=read_json(run.folder / "quality.json")["instruments"],
+        data_quality=read_json(run.folder / "quality.json", ("instruments",))["instruments"],
         leak_probe=_leaks(run),
         recipe=_without_path(traded).to_toml(),
         provenance={
@@ -110,8 +110,8 @@ def _without_path(recipe: Recipe) -> Recipe:
 
 def _leaks(run: Run) -> dict[str, Any]:
     """The leak probe, and beside it the leak meter of the evaluation."""
-    meter = read_json(run.folder / "evaluation.json")["leak_meter"]
-    probe: dict[str, Any] = read_json(run.folder / "leak_probe.json")
+    meter = read_json(run.folder / "evaluation.json", EVALUATION_KEYS)["leak_meter"]
+    probe: dict[str, Any] = read_json(run.folder / "leak_probe.json", LEAK_PROBE_KEYS)
     splits = [
         {"split": "purged and embargoed, as here", "MCC of a model that only remembers": meter["purged_mcc"]},
         {"split": "shuffled, as it should not be", "MCC of a model that only remembers": meter["shuffled_mcc"]},

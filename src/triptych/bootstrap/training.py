@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from triptych.bootstrap.building import Dataset, build_classifier
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with_absolute_path
-from triptych.bootstrap.files import read_frame, read_json, write_frame
+from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.judging import judge_predictions
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.run_folder import Run, at_work, discard, open_or_create, place_of, trial_mark
@@ -85,8 +85,8 @@ def train(
 def _damage(run: Run, folds: int) -> str:
     """What is missing or damaged in a run that was trained to its end; empty when all is well."""
     try:
-        read_json(run.folder / "quality.json")
-        read_json(run.folder / "evaluation.json")
+        read_json(run.folder / "quality.json", ("instruments",))
+        read_json(run.folder / "evaluation.json", EVALUATION_KEYS)
         read_frame(run.folder / "predictions.parquet")
         for number in range(folds):
             load_artifact(run.fold(number) / "artifact")
