@@ -25,6 +25,7 @@ from triptych.inference import Artifact, Card, load_artifact, record_metrics, sa
 from triptych.settings import Recipe
 from triptych.training import trainer
 from triptych.training.fitted import read_result
+from triptych.training.history import EpochRecord
 from triptych.training.seeds import derive_seed
 from triptych.training.splits import Fold, Segment
 
@@ -124,9 +125,16 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
         f"Fold {fold.number + 1} of {len(dataset.folds)}: {recipe.model.name} with {parameters:,} parameters learns "
         f"from {len(sets[0])} windows, stops by {len(sets[1])}, is tested on {len(fold.test)}."
     )
+
+    def tell_epoch(record: EpochRecord) -> None:
+        tell(
+            f"Epoch {record.epoch + 1} of {recipe.training.epochs}: training loss {record.train_loss:.4f}, validation "
+            f"loss {record.validation_loss:.4f}."
+        )
+
     result = trainer.fit(
         classifier, *sets, recipe.training, home / "training", derive_seed(recipe.seed, "fit", fold.number),
-        progress=progress_bar,
+        on_epoch=tell_epoch, progress=progress_bar,
     )  # fmt: skip
     best = result.history[result.best_epoch]
     tell(

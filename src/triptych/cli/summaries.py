@@ -107,8 +107,12 @@ def prediction_table(frame: pl.DataFrame, most: int = 20) -> Table:
     """The last predictions."""
     table = Table(title=f"{len(frame)} predictions, the last {min(most, len(frame))}", title_justify="left")
     for name in frame.columns:
-        table.add_column(name.replace("_", " "), justify="left" if name in ("symbol", "time") else "right")
-    for row in frame.tail(most).iter_rows():
+        table.add_column(
+            "close (UTC)" if name == "time" else name.removeprefix("probability_"),
+            justify="left" if name in ("symbol", "time") else "right",
+        )
+    shown = frame.tail(most)
+    for row in shown.with_columns(shown["time"].dt.to_string("%Y-%m-%d %H:%M")).iter_rows():
         table.add_row(*(f"{v:.3f}" if isinstance(v, float) else escape(str(v)) for v in row))
     return table
 

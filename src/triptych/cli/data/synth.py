@@ -35,7 +35,10 @@ def synth(
         )
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ").removesuffix(".")
-        raise DataError(f"The market cannot be made: {reason}.") from error
+        raise DataError(
+            f"The market cannot be made: {reason}.",
+            remedy="See `triptych data synth --help` for what can be asked for.",
+        ) from error
     panel = to_panel(synthetic.synthesise(config).series)
     # To memory first: Polars' own writers say in many ways, none of them an OSError, that the disk is full.
     buffer = io.BytesIO()
