@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,8 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
         f"from {len(sets[0])} windows, stops by {len(sets[1])}, is tested on {len(fold.test)}."
     )
 
+    shows_bar = sys.stderr.isatty() if progress_bar is None else progress_bar
+
     def tell_epoch(record: EpochRecord) -> None:
         tell(
             f"Epoch {record.epoch + 1} of {recipe.training.epochs}: training loss {record.train_loss:.4f}, validation "
@@ -134,7 +137,7 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
 
     result = trainer.fit(
         classifier, *sets, recipe.training, home / "training", derive_seed(recipe.seed, "fit", fold.number),
-        on_epoch=tell_epoch, progress=progress_bar,
+        on_epoch=None if shows_bar else tell_epoch, progress=shows_bar,
     )  # fmt: skip
     best = result.history[result.best_epoch]
     tell(
