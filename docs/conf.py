@@ -28,12 +28,14 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
+    "generate.mathml",
 ]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "amsmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build", "generate", "reference/generated/encodings.md"]
 suppress_warnings = ["config.cache"]
 
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "Triptych"
 html_static_path = ["_static"]
@@ -50,9 +52,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
 }
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "tutorial/*": []}
 copybutton_prompt_text = "$ "
-copybutton_only_copy_prompt_lines = False
 
 default_role = "code"
 napoleon_use_ivar = True

@@ -78,7 +78,10 @@ def _entry(name: str, encoding: AbstractEncoding) -> list[str]:
         "",
         about,
         "",
-        f"```{{image}} /reference/generated/images/{name}.png\n:alt: three windows drawn as {name}\n:class: dark-light\n```",
+        f"```{{image}} /reference/generated/images/{name}.png",
+        f":alt: three windows drawn as {name}",
+        ":class: dark-light",
+        "```",
         "",
         f"{size} (channels × height × width) for {LENGTH} candles, drawn with "
         + (f"`{options}`." if options else "its defaults."),

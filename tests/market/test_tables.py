@@ -8,6 +8,7 @@ from tests.fakes.dialects import ISO, TIMES, VALUES, assert_three_candles, text_
 
 from triptych.domain.errors import DataError, StorageError
 from triptych.market import read_candles
+from triptych.market.tables import open_table
 
 
 @pytest.mark.parametrize("kind", ["parquet", "feather", "lazy", "arrow", "frame"])
@@ -100,3 +101,11 @@ def test_a_file_that_the_system_will_not_read_is_a_storage_error(tmp_path):
     with pytest.raises(StorageError) as caught:
         read_candles(loop)
     assert str(caught.value) == f"{loop} cannot be read: Too many levels of symbolic links. Check the permissions."
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_brackets_in_a_file_name_are_no_pattern(tmp_path, kind):
+    frame = pl.DataFrame({"a": [1]})
+    path = tmp_path / f"G[1].{kind}"
+    frame.write_parquet(path) if kind == "parquet" else frame.write_ipc(path)
+    assert open_table(path).frame.equals(frame)

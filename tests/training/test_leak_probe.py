@@ -60,7 +60,9 @@ def test_labels_are_compared_only_once_they_are_settled(series: CandleSeries) ->
 
 def test_a_probe_that_compared_nothing_does_not_pass(series: CandleSeries) -> None:
     probe = Probe(name="far label", compute=lambda s, at: s.close[at], known_at=lambda s, at: at + 1000)
-    assert not run_probes(series, [probe], np.array([100]), first=10).passed
+    report = run_probes(series, [probe], np.array([100]), first=10)
+    assert not report.passed
+    assert report.sentence == "Nothing could be compared for far label: the history is too short for the cuts."
 
 
 def test_cuts_are_spread_and_repeatable() -> None:

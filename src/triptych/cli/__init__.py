@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: of the command; None takes those of the process.
     """
+    # Waiting threads sleep instead of spinning: on a small PC they would spin on the core the others need. Read by
+    # OpenMP when PyTorch is imported, which no command has done yet.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app(args=arguments, prog_name="triptych")
     except TriptychError as error:

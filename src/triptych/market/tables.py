@@ -75,9 +75,9 @@ def _open_file(path: Path) -> RawTable:
         with path.open("rb") as file:
             magic = file.read(8)
         if magic.startswith(_PARQUET):
-            return RawTable(frame=pl.read_parquet(path), name=path.name, path=path)
+            return RawTable(frame=pl.read_parquet(path, glob=False), name=path.name, path=path)
         if magic.startswith(_ARROW):
-            return RawTable(frame=pl.read_ipc(path), name=path.name, path=path)
+            return RawTable(frame=pl.read_ipc(path.read_bytes()), name=path.name, path=path)
         table = read_text_table(path)
     except FileNotFoundError as error:
         raise DataError(f"There is no file {path}.", remedy="Check the path.") from error

@@ -65,8 +65,11 @@ class LeakReport:
         """The finding in words."""
         if self.passed:
             return f"No peeking found: {len(self.results)} probes at {len(self.cuts)} cuts agree."
-        guilty = ", ".join(result.name for result in self.results if not result.passed)
-        return f"PEEKING: {guilty} changed when the future was taken away."
+        guilty = ", ".join(result.name for result in self.results if result.differing)
+        if guilty:
+            return f"PEEKING: {guilty} changed when the future was taken away."
+        empty = ", ".join(result.name for result in self.results if not result.compared)
+        return f"Nothing could be compared for {empty}: the history is too short for the cuts."
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
