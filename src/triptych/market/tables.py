@@ -117,7 +117,7 @@ def _from_pandas(source: Any) -> RawTable:
     index = frame.index
     if type(index).__name__ != "RangeIndex":
         if type(index).__name__ == "PeriodIndex":
-            frame = frame.set_axis(index.to_timestamp(), axis=0)  # type: ignore[attr-defined]
+            frame = frame.set_axis(index.to_timestamp(), axis=0)
         if frame.index.nlevels == 1:
             unnamed = "timestamp" if type(frame.index).__name__ == "DatetimeIndex" else "index"
             name = unnamed if frame.index.name is None else str(frame.index.name)
