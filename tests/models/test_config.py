@@ -37,7 +37,26 @@ def test_every_setting_reaches_the_network() -> None:
     )
     assert str(network) == str(same)
     assert network.drop_rate == 0.3
-    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), same.parameters(), strict=True))
+    trunk = [(n, p) for n, p in network.named_parameters() if not n.startswith("classifier.")]
+    assert all(torch.equal(p, same.get_parameter(name)) for name, p in trunk)
+
+
+def test_a_fresh_classifier_starts_undecided_and_repeats_with_its_seed() -> None:
+    heads = [build_network(Config(width=0.25, depth=0.1), 1, 3, seed=7).get_classifier() for _ in range(2)]
+    assert torch.equal(heads[0].weight, heads[1].weight)
+    assert heads[0].weight.std().item() == pytest.approx(0.01, rel=0.1)
+    assert heads[0].bias.abs().max().item() == 0
+
+
+def test_a_classifier_from_a_file_is_kept_and_one_of_other_classes_starts_undecided(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    config = Config(width=0.25, depth=0.1)
+    trained = build_network(config, 1, 3, seed=1)
+    torch.nn.init.constant_(trained.get_classifier().weight, 0.5)
+    save_file(trained.state_dict(), path)
+    loads = config.model_copy(update={"checkpoint_path": str(path)})
+    assert build_network(loads, 1, 3, seed=2).get_classifier().weight.eq(0.5).all()
+    assert build_network(loads, 1, 5, seed=2).get_classifier().weight.std().item() == pytest.approx(0.01, rel=0.1)
 
 
 def test_a_checkpoint_is_loaded(tmp_path: Path) -> None:
