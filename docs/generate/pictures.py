@@ -19,8 +19,8 @@ LENGTH = 48
 """Candles in a window."""
 OPTIONS: dict[str, dict[str, Any]] = {
     "candlestick": {"height": 96, "width": 144},
-    "gasf": {"series": ("close", "volume", "log_range")},
-    "gadf": {"series": ("close", "volume", "log_range")},
+    "gasf": {"series": ("close", "volume", "log_return")},
+    "gadf": {"series": ("close", "volume", "log_return")},
 }
 """What is drawn other than by default: charts large enough for people, fields with a channel for each colour."""
 
