@@ -67,7 +67,8 @@ def backtest_table(result: dict[str, Any]) -> Table:
     ours, hold = figures["strategy"], figures["benchmark"]
     for label, key, show in (
         ("Total return", "total_return", _percent),
-        ("Annual return", "annual_return", _percent),
+        # A few weeks blown up to a year are no figure to put before people; the report says how long it was.
+        *([("Annual return", "annual_return", _percent)] if figures["years"] >= 1 else []),
         ("Annual volatility", "annual_volatility", _percent),
         ("Sharpe ratio", "sharpe", _number),
         ("Sortino ratio", "sortino", _number),
@@ -97,8 +98,8 @@ def backtest_table(result: dict[str, Any]) -> Table:
 
 
 def verdict_panel(verdict: dict[str, Any]) -> Panel:
-    """The verdict in words."""
-    text = "\n".join(f"- {escape(reason)}" for reason in verdict["reasons"])
+    """The verdict in words, with its caveats."""
+    text = "\n".join(f"- {escape(reason)}" for reason in (*verdict["reasons"], *verdict["caveats"]))
     colour = "green" if verdict["claims_edge"] else "yellow"
     return Panel(text, title=f"[bold]{escape(verdict['sentence'])}[/]", title_align="left", border_style=colour)
 
@@ -119,7 +120,7 @@ def prediction_table(frame: pl.DataFrame, most: int = 20) -> Table:
 
 def leak_table(found: dict[str, Any]) -> Table:
     """One row a probe."""
-    table = Table(title=f"Leak probe at {len(found['cuts'])} cuts", title_justify="left", title_style="bold")
+    table = Table(title="Leak probe", title_justify="left", title_style="bold")
     for name in ("probe", "instrument", "compared", "differing", "first place", "result"):
         table.add_column(name, justify="right" if name in ("compared", "differing") else "left")
     for row in found["results"]:

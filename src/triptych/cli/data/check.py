@@ -58,6 +58,5 @@ def check(
             out.print(f"Note: {note}", soft_wrap=True, markup=False)
         for report in reports:
             out.print(report.table())
-            out.print(report.verdict, markup=False)
     if any(report.severity == "error" for report in reports):
         raise typer.Exit(1)
