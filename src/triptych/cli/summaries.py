@@ -65,14 +65,14 @@ def backtest_table(result: dict[str, Any]) -> Table:
     for name in ("", "strategy", "buy and hold"):
         table.add_column(name, justify="right" if name else "left")
     ours, hold = figures["strategy"], figures["benchmark"]
+    annual = (("Annual return", "annual_return", _percent), ("Calmar ratio", "calmar", _number))
     for label, key, show in (
         ("Total return", "total_return", _percent),
         # A few weeks blown up to a year are no figure to put before people; the report says how long it was.
-        *([("Annual return", "annual_return", _percent)] if figures["years"] >= 1 else []),
+        *(annual if figures["years"] >= 1 else ()),
         ("Annual volatility", "annual_volatility", _percent),
         ("Sharpe ratio", "sharpe", _number),
         ("Sortino ratio", "sortino", _number),
-        ("Calmar ratio", "calmar", _number),
     ):
         table.add_row(label, show(ours[key]), show(hold[key]))
     table.add_row("Maximum drawdown", _percent(ours["drawdown"]["depth"]), _percent(hold["drawdown"]["depth"]))
