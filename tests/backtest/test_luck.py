@@ -91,7 +91,8 @@ def test_a_strategy_that_never_trades_is_fully_explained_by_luck(make_result, n)
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 12])
 def test_a_few_candles_give_values_that_json_can_hold(make_result, n):
     market, _ = random_market(n, 9)
-    json.dumps(assess(make_result(market, np.ones(n)), FAST).to_dict(), allow_nan=False)
+    text = json.dumps(assess(make_result(market, np.ones(n)), FAST).to_dict(), allow_nan=False)
+    assert json.loads(text)["candles"] == n
 
 
 def test_the_timing_interval_covers_zero_as_often_as_it_says(make_result):
