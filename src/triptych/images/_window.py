@@ -23,12 +23,13 @@ def check_length(name: str, length: int) -> None:
         )
 
 
-def check_window(window_BTF: Tensor, length: int) -> None:
-    """Raise DataError when the tensor is not of shape (batch, length, 5)."""
-    if window_BTF.ndim != 3 or tuple(window_BTF.shape[1:]) != (length, len(CANDLE_FIELDS)):
+def check_window(window_BTF: Tensor, length: int, columns: tuple[str, ...] = CANDLE_FIELDS) -> None:
+    """Raise DataError when the tensor is not of shape (batch, length, number of columns)."""
+    if window_BTF.ndim != 3 or tuple(window_BTF.shape[1:]) != (length, len(columns)):
+        named = ", ".join(columns) if len(columns) <= 8 else f"{columns[0]}, {columns[1]} .. {columns[-1]}"
         raise DataError(
-            f"Expected windows of shape (batch, {length}, {len(CANDLE_FIELDS)}), was {tuple(window_BTF.shape)}.",
-            remedy="Cut windows of the length the encoding was built for: open, high, low, close, volume.",
+            f"Expected windows of shape (batch, {length}, {len(columns)}), was {tuple(window_BTF.shape)}.",
+            remedy=f"Cut windows of the length the encoding was built for: {named}.",
         )
 
 

@@ -6,9 +6,14 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from triptych.domain import CANDLE_FIELDS
+
 
 class AbstractEncoding(nn.Module, ABC):
     """Draws a batch of windows.
+
+    A window has one row a candle. Its columns are the five fields of a candle, or what `columns` names instead: levels
+    of an order book, factors.
 
     An encoding sees only its own window (it scales by the window's own minimum, maximum or mean, never by anything
     global), holds no learned state, works on any batch size, on CPU and GPU alike, and exports to ONNX together with
@@ -16,12 +21,14 @@ class AbstractEncoding(nn.Module, ABC):
 
     Attributes:
         length: candles in a window.
+        columns: what the columns of a window are, in order.
         channels, height, width: of the image; known from the constructor on.
         differentiable: whether the image is a continuous function of the prices, so that gradients reach them; some
             encodings leave the choice to their options.
     """
 
     differentiable: bool = True
+    columns: tuple[str, ...] = CANDLE_FIELDS
     length: int
     channels: int
     height: int
@@ -32,7 +39,8 @@ class AbstractEncoding(nn.Module, ABC):
         """Encode.
 
         Args:
-            window_BTF: tensor of shape (batch, length, 5), float32 or float64: open, high, low, close, volume.
+            window_BTF: tensor of shape (batch, length, number of columns), float32 or float64; of candles: open, high,
+                low, close, volume.
 
         Returns:
             Tensor of shape (batch, channels, height, width) of the same dtype, every value in [0, 1] unless the
