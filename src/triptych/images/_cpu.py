@@ -1,0 +1,124 @@
+"""When an encoding may draw with a compiled kernel, and how a kernel uses the cores. How to write one:
+
+    @kernel
+    def _draw(first: int, end: int, window: np.ndarray, image: np.ndarray) -> None:
+        for b in range(first, end): ...                      # fills image[first:end] and nothing else
+
+    def forward(self, window_BTF):
+        check_window(window_BTF, self.length)
+        if takes_kernel(window_BTF):
+            image = torch.empty(..., dtype=window_BTF.dtype)
+            run_shared(_draw, len(image), as_array(window_BTF), as_array(image), grain=16)
+            return image
+        ...                                                  # plain tensor operations: export, GPU, gradients
+
+Kernels are serial and release the interpreter's lock; `run_shared` gives each core a share of the batch, in threads of
+our own. Never write `parallel=True` or `prange`: numba's own threads either abort the process when two Python threads
+meet in them (workqueue layer, the only one that is always there) or when the process forks (OpenMP layer), and a live
+engine, a dashboard and a loader with worker processes do both. `torch.set_num_threads` rules our threads too.
+
+A kernel is compiled on its first call (seconds) and kept on disk for the next process. The store does not notice when a
+function of ANOTHER file that a kernel calls has changed: keep a kernel's helpers in the kernel's own file.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def kernel(function: Function) -> Function:
+    """Compile a serial function over NumPy arrays and numbers; division by zero gives inf or NaN, as in NumPy."""
+    return cast(Function, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+
+
+def takes_kernel(x: Tensor) -> bool:
+    """Whether a kernel may read this tensor: values on the CPU, and nobody who wants to see the operations.
+
+    True for a float32 or float64 tensor on the CPU that needs no gradient, while nothing is exported, compiled or
+    traced (torch.export and torch.compile bring tensors without values, function transforms wrapped ones).
+    """
+    return (
+        type(x) is Tensor
+        and x.device.type == "cpu"
+        and x.dtype in (torch.float32, torch.float64)
+        and not (x.requires_grad and torch.is_grad_enabled())
+        and not torch.compiler.is_compiling()
+        and not torch.compiler.is_exporting()
+        and not torch.jit.is_tracing()
+        and not torch.onnx.is_in_onnx_export()
+        and torch._C._len_torch_dispatch_stack() == 0
+        and torch._C._functorch.peek_interpreter_stack() is None
+    )
+
+
+def as_array(x: Tensor) -> NDArray[Any]:
+    """The tensor's memory as a C-contiguous array; a tensor that is not contiguous is copied, so write into fresh ones."""
+    return x.detach().contiguous().numpy()
+
+
+def kernel_threads() -> int:
+    """Threads a kernel may use now: those of torch, so that `torch.set_num_threads` rules both."""
+    return min(torch.get_num_threads(), os.cpu_count() or 1)
+
+
+def run_shared(kernel: Callable[..., object], count: int, /, *arguments: object, grain: int = 1) -> None:
+    """Call `kernel(first, end, *arguments)` so that the ranges cover 0 .. count, on as many threads as torch may use.
+
+    Safe from several threads at once and after a fork. The calling thread does the first share and any that no thread
+    has begun by then, so a busy machine costs no waiting.
+
+    Args:
+        kernel: releases the interpreter's lock; must not write what another range reads or writes.
+        count: items, usually images of a batch.
+        arguments: passed on to every call.
+        grain: smallest share worth a thread: about 0.2 ms of work.
+    """
+    shares = max(1, min(kernel_threads(), count // grain))
+    if shares == 1:
+        kernel(0, count, *arguments)
+        return
+    bounds = [count * i // shares for i in range(shares + 1)]
+    others = list(zip(bounds[1:-1], bounds[2:], strict=True))
+    waiting = [_THREADS.get().submit(kernel, first, end, *arguments) for first, end in others]
+    try:
+        kernel(0, bounds[1], *arguments)
+    finally:
+        for future, (first, end) in zip(waiting, others, strict=True):
+            if future.cancel():
+                kernel(first, end, *arguments)
+            else:
+                future.result()
+
+
+class _Threads:
+    """Threads that wait for work: started on first use, and anew in a forked child, which inherits none."""
+
+    def __init__(self) -> None:
+        self._forget()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def get(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="triptych-kernel")
+            return self._pool
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+
+
+_THREADS = _Threads()
