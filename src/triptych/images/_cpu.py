@@ -23,6 +23,7 @@ function of ANOTHER file that a kernel calls has changed: keep a kernel's helper
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable
@@ -30,7 +31,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
 import numba
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -56,7 +56,7 @@ def takes_kernel(x: Tensor) -> bool:
         and not (x.requires_grad and torch.is_grad_enabled())
         and not torch.compiler.is_compiling()
         and not torch.compiler.is_exporting()
-        and not torch.jit.is_tracing()
+        and torch._C._get_tracing_state() is None
         and not torch.onnx.is_in_onnx_export()
         and torch._C._len_torch_dispatch_stack() == 0
         and torch._C._functorch.peek_interpreter_stack() is None
@@ -64,7 +64,7 @@ def takes_kernel(x: Tensor) -> bool:
 
 
 def as_array(x: Tensor) -> NDArray[Any]:
-    """The tensor's memory as a C-contiguous array; a tensor that is not contiguous is copied, so write into fresh ones."""
+    """The tensor's memory as a C-contiguous array; a tensor that is not contiguous is copied, so draw into new ones."""
     return x.detach().contiguous().numpy()
 
 
@@ -90,7 +90,7 @@ def run_shared(kernel: Callable[..., object], count: int, /, *arguments: object,
         kernel(0, count, *arguments)
         return
     bounds = [count * i // shares for i in range(shares + 1)]
-    others = list(zip(bounds[1:-1], bounds[2:], strict=True))
+    others = list(itertools.pairwise(bounds))[1:]
     waiting = [_THREADS.get().submit(kernel, first, end, *arguments) for first, end in others]
     try:
         kernel(0, bounds[1], *arguments)
@@ -105,6 +105,9 @@ def run_shared(kernel: Callable[..., object], count: int, /, *arguments: object,
 class _Threads:
     """Threads that wait for work: started on first use, and anew in a forked child, which inherits none."""
 
+    _lock: threading.Lock
+    _pool: ThreadPoolExecutor | None
+
     def __init__(self) -> None:
         self._forget()
         if hasattr(os, "register_at_fork"):
@@ -118,7 +121,7 @@ class _Threads:
 
     def _forget(self) -> None:
         self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool = None
 
 
 _THREADS = _Threads()
