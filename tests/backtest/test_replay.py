@@ -266,3 +266,36 @@ def test_books_balance_and_no_fill_is_better_or_earlier_than_the_tape_allows(ser
             inside = [opens[t] for t in (time_ms, time_ms - HOUR_MS) if t in opens]
             best = min(c[2] for c in inside) if sign > 0 else max(c[1] for c in inside)
             assert sign * (fill["price"] - best) >= 0
+
+
+class Against(AbstractPredictor):
+    """Buys when the companion's last candle rose, from its history as it is known."""
+
+    length, name, companions = 2, "against", ("XYZ",)
+
+    def probabilities(self, windows):
+        raise AssertionError("it looks at two histories")
+
+    def over(self, series, ends, companions):
+        other = companions["XYZ"]
+        last = np.searchsorted(other.close_time_ms, series.close_time_ms[ends], side="right") - 1
+        rose = other.close[last] > other.values[last, 0]
+        return np.stack([~rose, 0 * rose, rose], axis=1).astype(np.float32)
+
+    def predict_now(self, view, symbol, close_time_ms):
+        own, other = view.history(symbol, self.length), view.history("XYZ", self.length)
+        (answer,) = self.over(own, np.array([1]), {"XYZ": other})
+        return self.signed(symbol, close_time_ms, answer)
+
+
+def test_companions_are_seen_in_time_and_recording_them_beforehand_changes_nothing():
+    series, companion = walk(120, seed=1), walk(120, seed=2, symbol="XYZ")
+    options = {"strategy": ThresholdStrategy(Config()), "sizing": ALL_IN, "companions": [companion]}
+    recorded = run_backtest([series], Against(), **options)
+    asked = run_backtest([series], RecordedPredictor(Against()), start_ms=2 * HOUR_MS, **options)
+    assert_frame_equal(recorded.decisions, asked.decisions)
+    assert_frame_equal(recorded.equity, asked.equity)
+    assert set(recorded.fills["symbol"]) == {"ABC"}
+    bought = recorded.decisions["probability_buy"].to_numpy() > 0.5
+    rose = companion.close > companion.values[:, 0]
+    assert bought.tolist() == rose[1 : 1 + len(bought)].tolist()

@@ -209,7 +209,7 @@ def test_a_prediction_that_is_missing_is_not_judged_as_if_it_were_there(run_fold
     from triptych.bootstrap.judging import judge_predictions
 
     run = open_run(run_folder)
-    dataset = Dataset.of(run.recipe, bootstrap.load_candles(run.recipe).series)
+    dataset = Dataset.of(run.recipe, bootstrap.load_candles(run.recipe))
     frame = pl.read_parquet(run_folder / "predictions.parquet")
     write_frame(run_folder / "predictions.parquet", frame[:-10])
     with pytest.raises(RunError) as caught:

@@ -140,7 +140,7 @@ def test_a_graph_that_differs_is_not_saved_and_the_old_artifact_stays(
     with torch.no_grad():
         next(p for p in other.parameters() if p.dim() == 2).mul_(5)
     real = module.export_onnx
-    monkeypatch.setattr(module, "export_onnx", lambda _, length, path: real(build(), length, path))
+    monkeypatch.setattr(module, "export_onnx", lambda _, *rest, **options: real(build(), *rest, **options))
     before = (copy / "card.json").read_bytes()
     with pytest.raises(ArtifactError, match="the exported graph differs from the network by"):
         save_artifact(copy, other, card, windows(8))

@@ -1,7 +1,7 @@
 import numpy as np
 
 from triptych.domain import CandleSeries, Instrument, Timeframe
-from triptych.inference.base import AbstractPredictor
+from triptych.inference.base import AbstractPredictor, AbstractView
 from triptych.inference.recorded import RecordedPredictor
 
 MINUTE_MS = 60_000
@@ -19,6 +19,21 @@ class LastClose(AbstractPredictor):
         return np.stack([1 - buy, 0 * buy, buy], axis=1).astype(np.float32)
 
 
+class Nothing(AbstractView):
+    def history(self, symbol, length):
+        raise AssertionError("nobody had to look")
+
+
+class Series(AbstractView):
+    """One history under every symbol."""
+
+    def __init__(self, history):
+        self._all = history
+
+    def history(self, symbol, length):
+        return self._all.between(len(self._all) - length, len(self._all))
+
+
 def series(n=10):
     values = np.repeat(np.arange(1.0, n + 1)[:, None], 5, axis=1)
     times = np.arange(n, dtype=np.int64) * MINUTE_MS
@@ -29,13 +44,13 @@ def series(n=10):
 
 def test_the_record_holds_every_full_window_that_closes_in_the_period():
     inner = LastClose()
-    recorded = RecordedPredictor.record(inner, [series()], start_ms=0, end_ms=9 * MINUTE_MS, batch_size=4)
-    assert inner.batches == [4, 2]  # candles 2 .. 7
+    recorded = RecordedPredictor.record(inner, [series()], start_ms=0, end_ms=9 * MINUTE_MS)
+    assert inner.batches == [6]  # candles 2 .. 7
     window = series().values[5:8]
-    answer = recorded.predict("ABC", window, 8 * MINUTE_MS)
+    answer = recorded.predict_now(Nothing(), "ABC", 8 * MINUTE_MS)
     assert answer == inner.predict("ABC", window, 8 * MINUTE_MS)
     assert (answer.model, answer.symbol, answer.time_ms) == ("last-close", "ABC", 8 * MINUTE_MS)
-    assert inner.batches == [4, 2, 1]
+    assert inner.batches == [6, 1]
 
 
 def test_what_is_not_recorded_is_asked_of_the_predictor_itself():
@@ -43,8 +58,9 @@ def test_what_is_not_recorded_is_asked_of_the_predictor_itself():
     recorded = RecordedPredictor.record(inner, [series()], start_ms=0, end_ms=5 * MINUTE_MS)
     inner.batches.clear()
     window = series().values[7:10]
-    assert recorded.predict("ABC", window, 10 * MINUTE_MS) == inner.predict("ABC", window, 10 * MINUTE_MS)
-    assert recorded.predict("XYZ", window, 4 * MINUTE_MS).symbol == "XYZ"
+    answer = recorded.predict_now(Series(series()), "ABC", 10 * MINUTE_MS)
+    assert answer == inner.predict("ABC", window, 10 * MINUTE_MS)
+    assert recorded.predict_now(Series(series()), "XYZ", 4 * MINUTE_MS).symbol == "XYZ"
     assert len(inner.batches) == 3
 
 

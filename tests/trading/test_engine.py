@@ -84,7 +84,7 @@ def test_nothing_is_asked_or_decided_before_the_window_is_full():
     engine = build(decisions.append, predictor=predictor)
     assert engine.on_candle(candle(0, 3)) == []
     assert engine.on_candle(candle(1, 3)) == []
-    assert (decisions, predictor.asked, engine.window("ABC")) == ([], 0, None)
+    assert (decisions, predictor.asked, engine.history("ABC", 3)) == ([], 0, None)
     (order,) = engine.on_candle(candle(2, 3))
     assert predictor.asked == 1
     assert (order.side, order.quantity, order.time_ms) == (Side.BUY, 5, 3 * MINUTE_MS)
@@ -96,7 +96,7 @@ def test_nothing_is_asked_or_decided_before_the_window_is_full():
 def test_the_window_is_that_of_the_last_closed_candles():
     engine = ready(build())
     engine.observe([candle(2, 2, 103.0)])
-    assert engine.window("ABC")[:, 3].tolist() == [100.0, 100.0, 103.0]
+    assert engine.history("ABC", 3).values[:, 3].tolist() == [100.0, 100.0, 103.0]
 
 
 def test_a_held_position_is_left_alone_and_a_new_signal_turns_it():
@@ -251,9 +251,51 @@ def test_all_closes_are_known_before_the_first_instrument_is_decided_on():
     assert records[-2].reason.endswith("; no order: the other instruments leave no room within the leverage")
 
 
+class Both(AbstractPredictor):
+    """Buys when the last close of XYZ is above that of ABC."""
+
+    length, name, companions = 2, "both", ("XYZ",)
+
+    def probabilities(self, windows):
+        raise AssertionError("it looks at two histories")
+
+    def predict_now(self, view, symbol, close_time_ms):
+        own, other = view.history(symbol, self.length), view.history("XYZ", self.length)
+        if other is None:
+            return None
+        above = other.close[-1] > own.close[-1]
+        return self.signed(symbol, close_time_ms, (0.0, 0.0, 1.0) if above else (1.0, 0.0, 0.0))
+
+
+def test_a_companion_is_looked_at_and_never_traded():
+    records = []
+    engine = Engine(
+        name="test", instruments=[Instrument(symbol="ABC")], predictor=Both(),
+        strategy=ThresholdStrategy(StrategyConfig()), initial_capital=Decimal(1000), observer=records.append,
+        companions=[Instrument(symbol="XYZ")],
+    )  # fmt: skip
+    assert engine.on_candles([candle(0, 3), candle(0, 3, symbol="XYZ")]) == []
+    assert engine.on_candles([candle(1, 3)]) == []
+    assert records[-1].prediction is None  # one candle of XYZ is fewer than it looks at
+    orders = engine.on_candles([candle(2, 3), candle(2, 3, 101.0, symbol="XYZ")])
+    assert [(order.symbol, order.side) for order in orders] == [("ABC", Side.BUY)]
+    assert {record.symbol for record in records} == {"ABC"}
+    assert engine.portfolio.last_mark("ABC") == 100.0
+
+
+def test_an_instrument_that_is_not_watched_cannot_be_looked_at():
+    engine = build(predictor=Both())
+    engine.observe([candle(0, 3)])
+    with pytest.raises(OrderError) as caught:
+        engine.on_candle(candle(1, 3))
+    assert str(caught.value) == (
+        "The model looks at XYZ, which this engine does not watch. Name it among the companions of the engine."
+    )
+
+
 def test_volatility_sizing_waits_until_the_volatility_is_known():
     engine = build(sizing=sizing_.Config(method="volatility", half_life=2))
-    assert engine.history == 11
+    assert engine.memory == 11
     for minute in range(10):
         assert engine.on_candle(candle(minute, 3, 100.0 + minute % 2)) == []
     assert len(engine.on_candle(candle(10, 3))) == 1
@@ -333,7 +375,7 @@ def test_a_restarted_engine_decides_the_same_from_its_journalled_state():
             step(first, minute, log)
         journal = adapter.dump_json(first.state())
         second = build(**settings)
-        for minute in range(max(cut - second.history, 0), cut):
+        for minute in range(max(cut - second.memory, 0), cut):
             second.observe([candle(minute, says[minute], 100.0 + minute)])
         second.restore(adapter.validate_json(journal))
         for minute in range(cut, len(says)):

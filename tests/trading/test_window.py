@@ -3,8 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triptych.domain import Candle, Timeframe
+from triptych.domain import Candle, Instrument, Timeframe
+from triptych.domain.errors import DataError
 from triptych.trading.window import CandleWindow
+
+ABC = Instrument(symbol="ABC")
 
 
 def candle(i):
@@ -16,9 +19,9 @@ def candle(i):
 
 @given(capacity=st.integers(1, 20), n=st.integers(1, 500))
 def test_it_always_holds_the_last_candles(capacity, n):
-    window = CandleWindow(capacity)
+    window = CandleWindow(capacity, ABC)
     for i in range(n):
-        window.append(candle(i), (i + 1) * 60_000)
+        window.append(candle(i))
     held = min(capacity, n)
     assert len(window) == held
     expected = [[10 + i, 12 + i, 9 + i, 11 + i, i] for i in range(n - held, n)]
@@ -27,8 +30,8 @@ def test_it_always_holds_the_last_candles(capacity, n):
 
 
 def test_more_than_it_holds_cannot_be_asked():
-    window = CandleWindow(4)
-    window.append(candle(0), 60_000)
+    window = CandleWindow(4, ABC)
+    window.append(candle(0))
     assert window.last(2) is None
     with pytest.raises(IndexError, match=r"The window keeps 4 candles, 5 were asked for\."):
         window.last(5)
@@ -37,7 +40,31 @@ def test_more_than_it_holds_cannot_be_asked():
 
 
 def test_the_view_cannot_be_written_to():
-    window = CandleWindow(2)
-    window.append(candle(0), 60_000)
+    window = CandleWindow(2, ABC)
+    window.append(candle(0))
     with pytest.raises(ValueError, match="read-only"):
         window.last(1)[0, 0] = np.nan
+
+
+def test_a_history_is_a_copy_with_its_times():
+    window = CandleWindow(3, ABC)
+    assert window.history(1) is None
+    for i in range(5):
+        window.append(candle(i))
+    history = window.history(2)
+    assert history.open_time_ms.tolist() == [180_000, 240_000]
+    assert history.values[:, 3].tolist() == [14.0, 15.0]
+    assert (history.symbol, history.timeframe) == ("ABC", Timeframe(60_000))
+    window.append(candle(5))
+    assert history.values[:, 3].tolist() == [14.0, 15.0]
+
+
+def test_a_candle_that_is_not_later_is_refused():
+    window = CandleWindow(3, ABC)
+    window.append(candle(1))
+    with pytest.raises(DataError) as caught:
+        window.append(candle(1))
+    assert str(caught.value) == (
+        "ABC: the candle of 1970-01-01 00:01:00 UTC is not later than the one before it. "
+        "Feed each closed candle once, in time order."
+    )

@@ -53,6 +53,7 @@ def run_backtest(
     start_ms: int | None = None,
     end_ms: int | None = None,
     name: str = "backtest",
+    companions: Sequence[CandleSeries] = (),
 ) -> BacktestResult:
     """Trade a strategy on history.
 
@@ -70,25 +71,36 @@ def run_backtest(
         start_ms: first decision, UTC ms; None: as soon as a window is full.
         end_ms: end of the decisions, UTC ms; None: the end of the tape.
         name: of the strategy; order ids are derived from it.
+        companions: histories that the predictor looks at beside those that are traded.
 
     Raises NotEnoughData, DataError or OrderError when the tape, the period or the leverage makes no sense.
     """
     costs = costs or costs_.Config()
-    check_tape(series)
+    tape = (*series, *companions)
+    check_tape(tape)
     _check_leverage(series, costs)
     start_ms, end_ms = _period(series, predictor.length, start_ms, end_ms)
     if not isinstance(predictor, RecordedPredictor):
-        predictor = RecordedPredictor.record(predictor, series, start_ms=start_ms, end_ms=end_ms)
+        histories = {one.symbol: one for one in tape}
+        predictor = RecordedPredictor.record(predictor, series, start_ms=start_ms, end_ms=end_ms, companions=histories)
     capital = Decimal(repr(float(initial_capital)))
     instruments = [one.instrument for one in series]
     log = _Log(series)
     engine = Engine(
         name=name, instruments=instruments, predictor=predictor, strategy=strategy, initial_capital=capital,
         sizing=sizing, execution=execution, risk=risk, observer=log.on_record,
+        companions=[one.instrument for one in companions],
     )  # fmt: skip
     venue = SimulatedExchange(instruments, costs, capital)
     benchmark = _BuyAndHold(series, costs, capital)
-    for time_ms, candles in batches(series, start_ms, end_ms, max(engine.history, _LEAST_LEAD)):
+    watched = {one.symbol for one in companions}
+    for time_ms, closed in batches(tape, start_ms, end_ms, max(engine.memory, _LEAST_LEAD)):
+        candles = closed
+        if watched:  # all that closed is known before the first decision, and only what is traded meets the venue
+            engine.observe([candle for candle in closed if candle.symbol in watched])
+            candles = [candle for candle in closed if candle.symbol not in watched]
+            if not candles:
+                continue
         for event in venue.on_candles(candles):
             engine.on_event(event)
             log.on_event(event)

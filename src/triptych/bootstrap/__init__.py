@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from triptych.bootstrap.ablating import Ablation, ablate
 from triptych.bootstrap.backtesting import backtest
 from triptych.bootstrap.candles import Candles, load_candles
 from triptych.bootstrap.files import EVALUATION_KEYS, read_json
@@ -14,9 +15,11 @@ from triptych.bootstrap.run_folder import Run, open_run
 from triptych.bootstrap.training import train
 
 __all__ = [
+    "Ablation",
     "Candles",
     "Run",
     "Written",
+    "ablate",
     "backtest",
     "evaluate",
     "leak_probe",

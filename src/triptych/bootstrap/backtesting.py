@@ -113,6 +113,7 @@ def _replay(run: Run, recipe: Recipe, candles: Candles, predictions: pl.DataFram
         start_ms=int(times.min()),  # type: ignore[arg-type]
         end_ms=int(times.max()),  # type: ignore[arg-type]
         name=recipe.name,
+        companions=candles.companions,
     )
 
 

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from triptych.domain import CandleSeries
-from triptych.domain.errors import NotEnoughData
+from triptych.bootstrap.candles import Candles
+from triptych.domain import CANDLE_FIELDS, CandleSeries
+from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.images import AbstractEncoding, load
-from triptych.inference import WindowClassifier
+from triptych.inference import FactorRows, WindowClassifier, known_windows
 from triptych.models import build_network
 from triptych.settings import Recipe
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
 from triptych.training.splits import Fold, Segment, split
-from triptych.training.targets import Targets, label
+from triptych.training.targets import UNKNOWN, Targets, label
 from triptych.training.windows import WindowSet
 
 CLASS_COUNT = 3
 
 
 def build_encoding(recipe: Recipe) -> AbstractEncoding:
-    """The encoding of a recipe."""
+    """The encoding of a recipe. Raises RecipeError when it does not draw what the recipe's windows hold."""
     encoding: AbstractEncoding = load(recipe.encoding.name).build(recipe.encoding, recipe.window.length)
+    rows = factor_rows(recipe)
+    reads_candles = encoding.columns == CANDLE_FIELDS
+    if rows is None and not reads_candles:
+        raise RecipeError(
+            f"The encoding {recipe.encoding.name} draws {len(encoding.columns)} columns, and a window of candles has "
+            f"{len(CANDLE_FIELDS)}.",
+            remedy="Name the factors it shall draw under features.names, or choose an encoding of candles.",
+        )
+    if rows is not None and reads_candles:
+        raise RecipeError(
+            f"The encoding {recipe.encoding.name} draws candles, and the windows hold factors.",
+            remedy="Choose encoding.name = 'factor_grid', or empty features.names.",
+        )
     return encoding
+
+
+def factor_rows(recipe: Recipe) -> FactorRows | None:
+    """What makes the rows that a recipe's network reads; None when it reads raw candles."""
+    return FactorRows(recipe.features) if recipe.features.names else None
 
 
 def build_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
@@ -38,19 +60,28 @@ def build_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Candles with their labels and folds."""
+    """Candles with their labels and folds.
+
+    `rows` holds what the network reads of each series where that is not the candles themselves.
+    """
 
     series: tuple[CandleSeries, ...]
+    companions: Mapping[str, CandleSeries]
+    rows: tuple[NDArray[np.float32], ...] | None
     targets: tuple[Targets, ...]
     folds: tuple[Fold, ...]
     recipe: Recipe
 
     @classmethod
-    def of(cls, recipe: Recipe, series: tuple[CandleSeries, ...]) -> Dataset:
-        """Label and split. Raises NotEnoughData with what is missing."""
+    def of(cls, recipe: Recipe, candles: Candles) -> Dataset:
+        """Compute factors, label and split. Raises NotEnoughData with what is missing."""
+        series, length, companions = candles.series, recipe.window.length, candles.beside(recipe)
         targets = tuple(label(one, recipe.target) for one in series)
-        folds = tuple(split(series, targets, recipe.split, length=recipe.window.length))
-        dataset = cls(series=series, targets=targets, folds=folds, recipe=recipe)
+        rows = rows_of(recipe, series, companions)
+        if rows is not None:
+            targets = tuple(_only_where(known_windows(r, length), t) for r, t in zip(rows, targets, strict=True))
+        folds = tuple(split(series, targets, recipe.split, length=length))
+        dataset = cls(series=series, companions=companions, rows=rows, targets=targets, folds=folds, recipe=recipe)
         dataset._require_strides()
         return dataset
 
@@ -74,4 +105,55 @@ class Dataset:
 
     def windows(self, segment: Segment) -> WindowSet:
         """Windows of a segment, ready to be gathered in batches."""
-        return WindowSet.of(self.series, self.samples(segment), length=self.recipe.window.length)
+        return WindowSet.of(self.series, self.samples(segment), length=self.recipe.window.length, rows=self.rows)
+
+
+def rows_of(
+    recipe: Recipe, series: tuple[CandleSeries, ...], companions: Mapping[str, CandleSeries]
+) -> tuple[NDArray[np.float32], ...] | None:
+    """What the network reads of each series; None when that is the candles themselves.
+
+    Raises RecipeError when the encoding draws another number of columns, NotEnoughData when no window is known.
+    """
+    maker = factor_rows(recipe)
+    if maker is None:
+        return None
+    drawn = len(build_encoding(recipe).columns)
+    found = []
+    for one in series:
+        rows = maker.rows(one, companions)
+        if rows.shape[1] != drawn:
+            raise RecipeError(
+                f"{one.symbol}: {len(maker.columns)} factors of {1 + len(maker.beside(one.symbol))} instruments make "
+                f"{rows.shape[1]} columns, and the encoding {recipe.encoding.name} draws {drawn}.",
+                remedy="Set encoding.factors and encoding.channels to these numbers.",
+            )
+        if not known_windows(rows, recipe.window.length).any():
+            raise NotEnoughData(
+                f"{one.symbol}: {len(one)} candles hold no window of {recipe.window.length} in which every factor is "
+                f"known; the factors settle after {maker.warm_up}.",
+                remedy="Bring more candles, of every companion too, or shorten window.length or features.window.",
+            )
+        found.append(rows)
+    return tuple(found)
+
+
+def windows_at(
+    recipe: Recipe, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries]
+) -> NDArray[np.float32]:
+    """What the network reads at the closes of candles `ends`: float32 of shape (n, window length, columns)."""
+    rows = rows_of(recipe, (series,), companions)
+    values = series.values if rows is None else rows[0]
+    windows: NDArray[np.float32] = values[ends[:, None] + np.arange(1 - recipe.window.length, 1)].astype(np.float32)
+    return windows
+
+
+def first_end(recipe: Recipe) -> int:
+    """The first candle of a history at whose close a prediction can be made."""
+    maker = factor_rows(recipe)
+    return recipe.window.length - 1 + (0 if maker is None else maker.warm_up)
+
+
+def _only_where(known: NDArray[np.bool_], targets: Targets) -> Targets:
+    """The labels of candles whose window is known; a sample must not depend on how it turned out, and this does not."""
+    return replace(targets, classes=np.where(known, targets.classes, UNKNOWN).astype(np.int8))

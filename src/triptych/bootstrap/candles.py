@@ -32,13 +32,15 @@ class Candles:
     """What a recipe works on.
 
     Attributes:
-        series: one per instrument, all of one timeframe, in order of their symbols.
+        series: one per instrument that is traded, all of one timeframe, in order of their symbols.
+        companions: instruments that are only looked at.
         notes: what was done to the data on its way in.
         quality: quality report of each instrument, JSON-ready.
         hash: SHA-256 of all of it.
     """
 
     series: tuple[CandleSeries, ...]
+    companions: tuple[CandleSeries, ...]
     notes: tuple[str, ...]
     quality: tuple[dict[str, Any], ...]
     hash: str
@@ -47,6 +49,16 @@ class Candles:
     def history(self) -> str:
         """What these candles have in common with the same history cut later; trials are counted by it."""
         return history_mark(self.series)
+
+    @property
+    def by_symbol(self) -> dict[str, CandleSeries]:
+        """All histories there are, traded or not."""
+        return {one.symbol: one for one in (*self.series, *self.companions)}
+
+    def beside(self, recipe: Recipe) -> dict[str, CandleSeries]:
+        """The histories that a recipe's factors take from other instruments, by symbol."""
+        found = self.by_symbol
+        return {symbol: found[symbol] for symbol in recipe.features.companions if symbol in found}
 
     @property
     def timeframe(self) -> Timeframe:
@@ -94,19 +106,33 @@ def load_candles(recipe: Recipe, tell: Tell = silent) -> Candles:
         quality.append(report.to_dict())
     for note in notes:
         tell(note)
-    return Candles(series=tuple(series), notes=tuple(notes), quality=tuple(quality), hash=data_hash(series))
+    only_seen = set(_only_seen(recipe))
+    return Candles(
+        series=tuple(one for one in series if one.symbol not in only_seen),
+        companions=tuple(one for one in series if one.symbol in only_seen),
+        notes=tuple(notes),
+        quality=tuple(quality),
+        hash=data_hash(series),
+    )
+
+
+def _only_seen(recipe: Recipe) -> tuple[str, ...]:
+    """Companions that are not traded themselves. Without a choice of instruments, all there are are traded."""
+    chosen = recipe.data.symbols
+    return tuple(symbol for symbol in recipe.features.companions if symbol not in chosen) if chosen else ()
 
 
 def _source(recipe: Recipe) -> tuple[list[CandleSeries], list[str]]:
     data = recipe.data
+    wanted = data.symbols + _only_seen(recipe)
     if data.source == "synthetic":
         market = synthetic.synthesise(data.synthetic)
-        return [_unlimited(one) for one in _chosen(list(market.series), data.symbols)], []
+        return [_unlimited(one) for one in _chosen(list(market.series), wanted)], []
     path = Path(data.path or "").expanduser()
     if data.source == "store":
         store = CandleStore(path)
         known = store.list().filter(venue=data.venue)
-        symbols = data.symbols or tuple(known["symbol"].unique().sort())
+        symbols = wanted or tuple(known["symbol"].unique().sort())
         if not symbols:
             raise DataError(
                 f"The store {path} holds no candles of venue {data.venue!r}.", remedy="See `triptych data list`."
@@ -117,7 +143,7 @@ def _source(recipe: Recipe) -> tuple[list[CandleSeries], list[str]]:
     try:
         imported = read_candles(
             path,
-            symbol=data.symbols[0] if len(data.symbols) == 1 else None,
+            symbol=wanted[0] if len(wanted) == 1 else None,
             venue=data.venue,
             columns=data.columns or None,
             timezone=data.timezone,
@@ -128,7 +154,7 @@ def _source(recipe: Recipe) -> tuple[list[CandleSeries], list[str]]:
         )
     except DataError as error:
         raise type(error)(error.message, remedy=_in_a_recipe(error.remedy)) from error
-    return [_unlimited(one) for one in _chosen(list(imported.series), data.symbols)], list(imported.notes)
+    return [_unlimited(one) for one in _chosen(list(imported.series), wanted)], list(imported.notes)
 
 
 _RECIPE_KEYS = {

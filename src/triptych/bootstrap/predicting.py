@@ -59,11 +59,17 @@ def predict(
     """
     artifact = open_artifact(folder)
     found = read_candles(
-        data, symbol=symbol, columns=columns, timezone=timezone, now_ms=(clock or SystemClock()).now_ms()
+        data,
+        symbol=None if artifact.companions else symbol,
+        columns=columns,
+        timezone=timezone,
+        now_ms=(clock or SystemClock()).now_ms(),
     )
     histories = [_in_timeframe(one, artifact) for one in found.series]
     predictor = artifact.predictor(backend)
-    return pl.concat([_predict_one(one, predictor, last) for one in histories])
+    by_symbol = {one.symbol: one for one in histories}
+    traded = [one for one in histories if symbol is None or one.symbol == symbol]
+    return pl.concat([_predict_one(one, predictor, last, by_symbol) for one in traded])
 
 
 def _in_timeframe(one: CandleSeries, artifact: Artifact) -> CandleSeries:
@@ -76,17 +82,18 @@ def _in_timeframe(one: CandleSeries, artifact: Artifact) -> CandleSeries:
     return one if one.timeframe == wanted else resample(one, wanted)
 
 
-def _predict_one(one: CandleSeries, predictor: AbstractPredictor, last: int) -> pl.DataFrame:
+def _predict_one(
+    one: CandleSeries, predictor: AbstractPredictor, last: int, companions: Mapping[str, CandleSeries]
+) -> pl.DataFrame:
     if len(one) < predictor.length:
         raise NotEnoughData(
             f"{one.symbol}: {len(one)} candles are fewer than the model's window of {predictor.length}.",
             remedy=f"Bring at least {predictor.length} candles.",
         )
     ends = np.arange(predictor.length - 1, len(one))[-last if last else 0 :]
-    chunks = [
-        predictor.probabilities(one.windows(ends[i : i + 2048], predictor.length)) for i in range(0, len(ends), 2048)
-    ]
-    probabilities = np.concatenate(chunks).astype(np.float64)
+    probabilities = predictor.over(one, ends, companions).astype(np.float64)
+    known = np.isfinite(probabilities).all(axis=1)  # a companion's candles may be missing for a while
+    ends, probabilities = ends[known], probabilities[known]
     return pl.DataFrame(
         {
             "symbol": pl.Series([one.symbol] * len(ends), dtype=pl.String),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from triptych.backtest import run_backtest
-from triptych.bootstrap.building import build_classifier, build_encoding
+from triptych.bootstrap.building import build_classifier, build_encoding, factor_rows, first_end, windows_at
 from triptych.bootstrap.candles import Tell, load_candles, silent
 from triptych.domain import CLASSES, CandleSeries
-from triptych.inference import AbstractPredictor, TorchPredictor, WindowClassifier
+from triptych.inference import NOBODY, AbstractPredictor, FactorPredictor, TorchPredictor, WindowClassifier
 from triptych.inference.recorded import RecordedPredictor
 from triptych.settings import Recipe
 from triptych.strategies import create_strategy
@@ -50,15 +51,18 @@ class SteadyPredictor(AbstractPredictor):
         return np.concatenate([windows, np.repeat(windows[-1:], self._size - len(windows), axis=0)])
 
 
-def opinionated(recipe: Recipe, series: CandleSeries) -> WindowClassifier:
+def opinionated(
+    recipe: Recipe, series: CandleSeries, companions: Mapping[str, CandleSeries] = NOBODY
+) -> WindowClassifier:
     """An untrained classifier with strong opinions.
 
     A network fresh from its initialisation says the same of every window, and no probe could tell two windows apart by
     it. So its normalisations are set from real windows and its last layer is scaled until its scores spread.
     """
     classifier = build_classifier(recipe)
-    ends = np.linspace(recipe.window.length - 1, len(series) - 1, AWAKENING).astype(np.int64)
-    windows = torch.from_numpy(series.windows(ends, recipe.window.length).astype(np.float32))
+    ends = np.linspace(first_end(recipe), len(series) - 1, AWAKENING).astype(np.int64)
+    found = windows_at(recipe, series, ends, companions)
+    windows = torch.from_numpy(found[np.isfinite(found).all(axis=(1, 2))])
     norms = [module for module in classifier.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     classifier.eval()  # all but the normalisations: dropout would draw from a generator that is not ours
     with torch.no_grad():
@@ -86,9 +90,10 @@ def leak_probe(recipe: Recipe, *, cuts: int = 6, instruments: int | None = None,
         JSON-ready: `passed`, `sentence`, `cuts`, `results` (one per probe and instrument).
     """
     candles = load_candles(recipe)
-    classifier = opinionated(recipe, candles.series[0])
-    predictor = TorchPredictor(classifier, length=recipe.window.length)
-    horizon, first = recipe.target.horizon, recipe.window.length - 1
+    classifier = opinionated(recipe, candles.series[0], candles.beside(recipe))
+    width = len(build_encoding(recipe).columns)
+    predictor = TorchPredictor(classifier, length=recipe.window.length, width=width)
+    horizon, first = recipe.target.horizon, first_end(recipe)
     scale = recipe.target.volatility_span if recipe.target.threshold == "volatility" else 0
     results: list[dict[str, Any]] = []
     times: set[str] = set()
@@ -99,7 +104,8 @@ def leak_probe(recipe: Recipe, *, cuts: int = 6, instruments: int | None = None,
         seed = derive_seed(recipe.seed, "leak probe", one.symbol) % 2**32
         at = choose_cuts(len(one), max(first, scale) + horizon + ROWS + 1, cuts, seed)
         # Labels settle a horizon later: only with so many more rows are there any to compare.
-        for probes, rows in ((probes_of(recipe, predictor), ROWS), (label_probes_of(recipe), ROWS + horizon)):
+        probed = probes_of(recipe, predictor, candles.beside(recipe))
+        for probes, rows in ((probed, ROWS), (label_probes_of(recipe), ROWS + horizon)):
             report = run_probes(one, probes, at, rows=rows, first=first)
             results += [{"instrument": one.symbol, **row} for row in report.to_dict()["results"]]
             times.update(report.cuts)
@@ -121,18 +127,25 @@ def _sentence(results: list[dict[str, Any]], cuts: int) -> str:
     return f"No peeking found: {len(results)} probes agree at {cuts} cuts of each history."
 
 
-def probes_of(recipe: Recipe, predictor: AbstractPredictor) -> list[Probe]:
+def probes_of(
+    recipe: Recipe, predictor: AbstractPredictor, companions: Mapping[str, CandleSeries] = NOBODY
+) -> list[Probe]:
     """What is probed of a recipe beside its labels: images, predictions, decisions.
 
     Every value is computed together with those of the next candles, as far as the history goes: an encoding or a
-    network that looks at its batch then sees the future on the uncut side.
+    network that looks at its batch then sees the future on the uncut side. Companions are cut at the same time.
     """
-    length = recipe.window.length
-    steady = SteadyPredictor(predictor)
+    steady: AbstractPredictor = SteadyPredictor(predictor)
+    maker = factor_rows(recipe)
+    if maker is not None:
+        steady = FactorPredictor(steady, maker)
+
+    def beside(series: CandleSeries) -> dict[str, CandleSeries]:
+        return {symbol: _until(other, int(series.close_time_ms[-1])) for symbol, other in companions.items()}
 
     def images(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         encoding = build_encoding(recipe)  # a new one each time: it must not remember the uncut side
-        windows = torch.from_numpy(series.windows(_onwards(series, at), length).astype(np.float32))
+        windows = torch.from_numpy(windows_at(recipe, series, _onwards(series, at), beside(series)))
         with torch.inference_mode():
             found: NDArray[Any] = encoding(windows)[: len(at)].numpy()
         return found
@@ -140,7 +153,7 @@ def probes_of(recipe: Recipe, predictor: AbstractPredictor) -> list[Probe]:
     def ask(series: CandleSeries, ends: NDArray[np.int64]) -> NDArray[np.float32]:
         key = (len(series), int(ends[0]), int(ends[-1]))
         if key not in asked:
-            asked[key] = steady.probabilities(series.windows(ends, length))
+            asked[key] = steady.over(series, ends, beside(series))
         return asked[key]
 
     asked: dict[tuple[int, int, int], NDArray[np.float32]] = {}
@@ -152,9 +165,14 @@ def probes_of(recipe: Recipe, predictor: AbstractPredictor) -> list[Probe]:
         ends = _onwards(series, at)
         recorded = RecordedPredictor(steady)
         recorded.add(series.symbol, series.close_time_ms[ends], ask(series, ends))
-        return _decisions(series, at, recipe, recorded)
+        return _decisions(series, at, recipe, recorded, beside(series))
+
+    def factors(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
+        assert maker is not None
+        return maker.rows(series, beside(series))[at]
 
     return [
+        *([] if maker is None else [Probe(name="factors", compute=factors)]),
         Probe(name=f"image ({recipe.encoding.name})", compute=images),
         Probe(name="prediction", compute=predictions),
         Probe(name="decision and equity", compute=decisions),
@@ -186,8 +204,17 @@ def _onwards(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.arange(at[0], min(int(at[-1]) + BEYOND, len(series) - 1) + 1)
 
 
+def _until(series: CandleSeries, time_ms: int) -> CandleSeries:
+    """What of a history had closed at a time."""
+    return series.head(int(np.searchsorted(series.close_time_ms, time_ms, side="right")))
+
+
 def _decisions(
-    series: CandleSeries, at: NDArray[np.int64], recipe: Recipe, predictor: AbstractPredictor
+    series: CandleSeries,
+    at: NDArray[np.int64],
+    recipe: Recipe,
+    predictor: AbstractPredictor,
+    companions: Mapping[str, CandleSeries],
 ) -> NDArray[np.float64]:
     """Target and equity at the closes `at` of a replay that begins with the first of them: shape (len(at), 2)."""
     closes = series.close_time_ms
@@ -204,6 +231,7 @@ def _decisions(
         start_ms=int(closes[at[0]]),
         end_ms=int(closes[last]) + 1,
         name=recipe.name,
+        companions=[other for symbol, other in companions.items() if symbol != series.symbol],
     )
     wanted = pl.DataFrame({"time": pl.Series(closes[at]).cast(pl.Datetime("ms", "UTC"))})
     for frame, column in ((result.decisions, "target"), (result.equity, "equity")):

@@ -66,7 +66,7 @@ def report(run: Run, *, tell: Tell = silent) -> Written:
 def gather(run: Run) -> ReportData:
     """Everything the report shows, read from the run's folder."""
     candles = candles_of(run)
-    dataset = Dataset.of(run.recipe, candles.series)
+    dataset = Dataset.of(run.recipe, candles)
     judged = read_json(run.folder / "backtest" / "backtest.json", BACKTEST_KEYS)
     traded = with_trading(run, judged["overrides"])
     record = run.record

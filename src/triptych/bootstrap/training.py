@@ -12,7 +12,7 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.building import Dataset, build_classifier
+from triptych.bootstrap.building import Dataset, build_classifier, build_encoding
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with_absolute_path
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.judging import judge_predictions
@@ -59,7 +59,7 @@ def train(
     """
     recipe = with_absolute_path(recipe)
     candles = load_candles(recipe, tell)
-    dataset = Dataset.of(recipe, candles.series)
+    dataset = Dataset.of(recipe, candles)
     build_classifier(recipe)  # before anything is written: parts that do not fit one another
     home = folder or place_of(recipe, candles.hash)
     with at_work(home):
@@ -160,9 +160,12 @@ def _probe(dataset: Dataset, fold: Fold) -> NDArray[np.float32]:
 
 def _card(run: Run, candles: Candles, fold: Fold, parameters: int) -> Card:
     recipe = run.recipe
+    encoding = build_encoding(recipe)
     return Card(
         name=f"{recipe.name}-{fold.number}",
         length=recipe.window.length,
+        columns=len(encoding.columns),
+        features=recipe.features.model_dump(mode="json") if recipe.features.names else {},
         timeframe=str(candles.timeframe),
         symbols=tuple(one.symbol for one in candles.series),
         encoding=recipe.encoding.model_dump(mode="json"),
@@ -200,11 +203,9 @@ def _ask(artifact: Artifact, dataset: Dataset, fold: Fold) -> pl.DataFrame:
     for one in dataset.series:
         ends = np.flatnonzero((one.close_time_ms >= start) & (one.close_time_ms <= fold.test.stop_ms))
         ends = ends[ends >= predictor.length - 1]
-        chunks = [
-            predictor.probabilities(one.windows(ends[i : i + 2048], predictor.length))
-            for i in range(0, len(ends), 2048)
-        ]
-        probabilities = np.concatenate(chunks) if chunks else np.zeros((0, len(CLASSES)))
+        probabilities = predictor.over(one, ends, dataset.companions)
+        known = np.isfinite(probabilities).all(axis=1)  # a companion's candles may be missing for a while
+        ends, probabilities = ends[known], probabilities[known]
         parts.append(
             pl.DataFrame(
                 {

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from triptych import __version__
-from triptych.cli import backtest, data, demo, evaluate, leak_probe, predict, recipe, report, train
+from triptych.cli import ablate, backtest, data, demo, evaluate, leak_probe, predict, recipe, report, train
 
 app = typer.Typer(
     name="triptych",
@@ -41,4 +41,5 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("backtest")(backtest.backtest)
 app.command("report")(report.report)
 app.command("predict")(predict.predict)
+app.command("ablate")(ablate.ablate)
 app.command("leak-probe")(leak_probe.leak_probe)

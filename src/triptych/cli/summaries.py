@@ -134,3 +134,26 @@ def leak_table(found: dict[str, Any]) -> Table:
             result,
         )
     return table
+
+
+def ablation_table(rows: list[dict[str, Any]]) -> Table:
+    """One row a variant, the recipe itself first."""
+    table = Table(title="Out of sample, all folds", title_justify="left", title_style="bold")
+    table.add_column("variant")
+    for name in ("MCC", "95 % interval", "difference", "95 % interval", "best baseline", "return", "trades"):
+        table.add_column(name, justify="right", style="dim" if name.startswith("95") else None)
+    table.add_column("verdict")
+    for row in rows:
+        mcc, difference = row["mcc"], row.get("difference")
+        table.add_row(
+            escape(row["variant"]),
+            _number(mcc["value"]),
+            f"{_number(mcc['low'])} .. {_number(mcc['high'])}",
+            "" if difference is None else _number(difference["value"]),
+            "" if difference is None else f"{_number(difference['low'])} .. {_number(difference['high'])}",
+            f"{row['best_baseline']['name']} {_number(row['best_baseline']['mcc'])}",
+            _percent(row["total_return"]),
+            str(row["trades"]),
+            row["verdict"],
+        )
+    return table

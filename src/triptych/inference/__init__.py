@@ -1,18 +1,25 @@
 """Window -> encoding -> network -> prediction; saved artifacts."""
 
 from triptych.inference.artifact import Artifact, load_artifact, record_metrics, save_artifact
-from triptych.inference.base import AbstractPredictor
+from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
 from triptych.inference.card import Card
 from triptych.inference.classifier import WindowClassifier
+from triptych.inference.factors import FactorPredictor
+from triptych.inference.inputs import FactorRows, known_windows
 from triptych.inference.predictor import OnnxPredictor, TorchPredictor
 
 __all__ = [
+    "NOBODY",
     "AbstractPredictor",
+    "AbstractView",
     "Artifact",
     "Card",
+    "FactorPredictor",
+    "FactorRows",
     "OnnxPredictor",
     "TorchPredictor",
     "WindowClassifier",
+    "known_windows",
     "load_artifact",
     "record_metrics",
     "save_artifact",

@@ -21,6 +21,9 @@ from triptych.inference.base import AbstractPredictor
 from triptych.inference.card import Card
 from triptych.inference.classifier import WindowClassifier
 from triptych.inference.export import export_onnx, largest_difference
+from triptych.inference.factors import FactorPredictor
+from triptych.inference.inputs import Config as FeaturesConfig
+from triptych.inference.inputs import FactorRows
 from triptych.inference.predictor import OnnxPredictor, TorchPredictor
 from triptych.models import create_model
 
@@ -39,6 +42,11 @@ class Artifact:
 
     folder: Path
     card: Card
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """Other instruments whose candles the model looks at."""
+        return tuple(self.card.features.get("companions", ()))
 
     def classifier(self) -> WindowClassifier:
         """The network with its encoding and its weights, in evaluation mode, on the CPU.
@@ -69,11 +77,25 @@ class Artifact:
     def predictor(
         self, backend: Literal["onnx", "torch"] = "onnx", *, device: str = "cpu", threads: int = 0
     ) -> AbstractPredictor:
-        """The model ready to predict: through ONNX Runtime, or through PyTorch on `device`."""
-        card = self.card
+        """The model ready to predict: through ONNX Runtime, or through PyTorch on `device`.
+
+        Raises ArtifactError when the card names factors that this version does not know.
+        """
+        shape: dict[str, Any] = {"length": self.card.length, "width": self.card.columns, "name": self.card.name}
+        network: AbstractPredictor
         if backend == "onnx":
-            return OnnxPredictor(self.folder / GRAPH, length=card.length, name=card.name, threads=threads)
-        return TorchPredictor(self.classifier(), length=card.length, name=card.name, device=device)
+            network = OnnxPredictor(self.folder / GRAPH, threads=threads, **shape)
+        else:
+            network = TorchPredictor(self.classifier(), device=device, **shape)
+        if not self.card.features:
+            return network
+        try:
+            return FactorPredictor(network, FactorRows(FeaturesConfig(**self.card.features)))
+        except (RecipeError, ValidationError) as error:
+            raise ArtifactError(
+                f"{self.folder / CARD} describes factors that cannot be computed: {_in_words(error)}",
+                remedy="Load it with the versions its card names, or train the model again.",
+            ) from error
 
 
 def save_artifact(
@@ -85,7 +107,7 @@ def save_artifact(
         folder: where it shall be; an older artifact there is replaced.
         classifier: the trained network with its encoding.
         card: its card; file hashes and the measured ONNX difference are filled in here.
-        probe_windows: float32 (batch, length, 5), real windows on which graph and network must agree to 1e-4.
+        probe_windows: float32 (batch, length, columns), real windows on which graph and network must agree to 1e-4.
 
     Raises ArtifactError when they do not, StorageError when the disk refuses.
     """
@@ -98,7 +120,7 @@ def save_artifact(
         # Bytes first: safetensors' own writer raises no OSError on a full disk.
         weights = save({name: value.contiguous() for name, value in classifier.state_dict().items()})
         (temporary / WEIGHTS).write_bytes(weights)
-        export_onnx(classifier, card.length, temporary / GRAPH)
+        export_onnx(classifier, card.length, temporary / GRAPH, width=card.columns)
         difference = largest_difference(classifier, temporary / GRAPH, probe_windows)
         card = card.model_copy(
             update={

@@ -1,40 +1,87 @@
-"""The interface of everything that turns a window of candles into a prediction."""
+"""The interfaces of everything that turns candles into a prediction."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.domain import Prediction
+from triptych.domain import CandleSeries, Prediction
+
+NOBODY: Final[Mapping[str, CandleSeries]] = MappingProxyType({})
+"""No companions."""
+CHUNK = 2048
+"""Windows cut at a time: enough to keep a network busy, little enough for a small PC's memory."""
+
+
+class AbstractView(ABC):
+    """The candles that have closed by now: all that a predictor may look at when it is asked."""
+
+    @abstractmethod
+    def history(self, symbol: str, length: int) -> CandleSeries | None:
+        """The last `length` closed candles of an instrument; None while there are fewer."""
 
 
 class AbstractPredictor(ABC):
-    """Window in, prediction out: the one way from candles to probabilities in backtest, paper and live.
+    """Candles in, prediction out: the one way from candles to probabilities in backtest, paper and live.
 
     Attributes:
-        length: candles in a window.
+        length: candles of an instrument that a prediction takes.
+        companions: other instruments whose candles it takes as well, as many of each.
         name: what predictions are signed with.
     """
 
     length: int
+    companions: tuple[str, ...] = ()
     name: str
 
     @abstractmethod
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Class probabilities of a batch.
+        """Class probabilities of a batch of what the network itself reads.
 
         Args:
-            windows: array of shape (batch, length, 5), raw closed candles.
+            windows: array of shape (batch, length, 5), raw closed candles; of a model that reads factors, windows of
+                its factors, shape (batch, rows, columns).
 
         Returns:
             float32 array of shape (batch, 3): sell, hold, buy; rows sum to 1.
         """
 
     def predict(self, symbol: str, window: NDArray[np.floating], close_time_ms: int) -> Prediction:
-        """The prediction at the close of the last candle of one window of shape (length, 5)."""
-        sell, hold, buy = (float(p) for p in self.probabilities(window[None])[0])
+        """The prediction from one window as `probabilities` takes it, at the close of its last candle."""
+        return self.signed(symbol, close_time_ms, self.probabilities(window[None])[0])
+
+    def over(
+        self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
+    ) -> NDArray[np.float32]:
+        """Class probabilities at the closes of candles `ends` of a history.
+
+        Args:
+            series: the history of the instrument.
+            ends: int64 array of shape (n,), each at least `length` - 1.
+            companions: histories of the companions by symbol.
+
+        Returns:
+            float32 array of shape (n, 3); a row is NaN where a companion's candles are missing.
+        """
+        parts = [
+            self.probabilities(series.windows(ends[start : start + CHUNK], self.length))
+            for start in range(0, len(ends), CHUNK)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.float32)
+
+    def predict_now(self, view: AbstractView, symbol: str, close_time_ms: int) -> Prediction | None:
+        """The prediction for an instrument from what has closed by now; None where candles are missing."""
+        history = view.history(symbol, self.length)
+        return None if history is None else self.predict(symbol, history.values, close_time_ms)
+
+    def signed(self, symbol: str, close_time_ms: int, probabilities: Iterable[float]) -> Prediction:
+        """Probabilities of sell, hold and buy as a prediction of this model."""
+        sell, hold, buy = (float(p) for p in probabilities)
         return Prediction(
             symbol=symbol, time_ms=close_time_ms, model=self.name,
             probability_sell=sell, probability_hold=hold, probability_buy=buy,

@@ -17,9 +17,14 @@ class Card(BaseModel):
     format: Literal[1] = 1
     name: str = Field(description="Name of the model; predictions are signed with it.")
     classes: tuple[str, ...] = Field(CLASSES, description="Meaning of the output columns, in order.")
-    length: int = Field(gt=0, description="Candles in a window.")
+    length: int = Field(gt=0, description="Rows in a window, one a candle.")
     timeframe: str = Field(description="Timeframe of the candles, such as 15m.")
     symbols: tuple[str, ...] = Field(description="Instruments the model was trained on.")
+    columns: int = Field(5, gt=0, description="Columns of a window: the five fields of a candle, or factors.")
+    features: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Factors that windows are made of, with their options; empty: candles.",
+    )
     encoding: dict[str, Any] = Field(description="Encoding: its name and its options.")
     model: dict[str, Any] = Field(description="Network: its name and its options.")
     parameters: int = Field(ge=0, description="Number of trained parameters of the network.")

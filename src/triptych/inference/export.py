@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from triptych.domain import CANDLE_FIELDS
 from triptych.domain.errors import ArtifactError
 from triptych.inference.classifier import ProbabilityHead, WindowClassifier
 from triptych.inference.predictor import OnnxPredictor, TorchPredictor
@@ -19,10 +20,10 @@ OPSET = 18
 TOLERANCE = 1e-4
 
 
-def export_onnx(classifier: WindowClassifier, length: int, path: Path) -> None:
-    """Write the graph for windows of shape (batch, length, 5), float32, any batch size."""
+def export_onnx(classifier: WindowClassifier, length: int, path: Path, *, width: int = len(CANDLE_FIELDS)) -> None:
+    """Write the graph for windows of shape (batch, length, width), float32, any batch size."""
     head = ProbabilityHead(classifier).eval().cpu()
-    window = torch.linspace(1.0, 2.0, 2 * length * 5).reshape(2, length, 5)
+    window = torch.linspace(1.0, 2.0, 2 * length * width).reshape(2, length, width)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -41,13 +42,13 @@ def export_onnx(classifier: WindowClassifier, length: int, path: Path) -> None:
 
 
 def largest_difference(classifier: WindowClassifier, path: Path, windows: NDArray[np.float32]) -> float:
-    """Largest difference in probability between PyTorch and ONNX Runtime over `windows` of shape (batch, length, 5).
+    """Largest difference in probability between PyTorch and ONNX Runtime over `windows`, (batch, length, width).
 
     Raises ArtifactError when it is above 1e-4: such a graph must not be served.
     """
-    length = windows.shape[1]
-    torch_side = TorchPredictor(classifier, length=length).probabilities(windows)
-    onnx_side = OnnxPredictor(path, length=length).probabilities(windows)
+    length, width = windows.shape[1:]
+    torch_side = TorchPredictor(classifier, length=length, width=width).probabilities(windows)
+    onnx_side = OnnxPredictor(path, length=length, width=width).probabilities(windows)
     difference = float(np.abs(torch_side - onnx_side).max())
     if not difference <= TOLERANCE:
         raise ArtifactError(

@@ -11,6 +11,7 @@ import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 
+from triptych.domain import CANDLE_FIELDS
 from triptych.domain.errors import ArtifactError, NotEnoughData
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.classifier import ProbabilityHead, WindowClassifier
@@ -29,9 +30,9 @@ def usable_cores() -> int:
     return os.cpu_count() or 1  # macOS and Windows do not tell
 
 
-def _checked(windows: NDArray[np.floating], length: int) -> NDArray[np.float32]:
-    if windows.ndim != 3 or windows.shape[1:] != (length, 5):
-        raise NotEnoughData(f"Expected windows of shape (batch, {length}, 5), was {windows.shape}.")
+def _checked(windows: NDArray[np.floating], length: int, width: int) -> NDArray[np.float32]:
+    if windows.ndim != 3 or windows.shape[1:] != (length, width):
+        raise NotEnoughData(f"Expected windows of shape (batch, {length}, {width}), was {windows.shape}.")
     return np.ascontiguousarray(windows, dtype=np.float32)
 
 
@@ -39,9 +40,17 @@ class OnnxPredictor(AbstractPredictor):
     """Serves an exported graph. `threads` 0 takes every core that this process may use."""
 
     def __init__(
-        self, path: Path, *, length: int, name: str = "", providers: Sequence[str] = (), threads: int = 0
+        self,
+        path: Path,
+        *,
+        length: int,
+        width: int = len(CANDLE_FIELDS),
+        name: str = "",
+        providers: Sequence[str] = (),
+        threads: int = 0,
     ) -> None:
         self.length = length
+        self._width = width
         self.name = name
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
@@ -65,7 +74,7 @@ class OnnxPredictor(AbstractPredictor):
         return str(self._session.get_providers()[0])
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
-        batch = _checked(windows, self.length)
+        batch = _checked(windows, self.length, self._width)
         parts = [
             self._session.run(None, {"window": batch[start : start + BATCH]})[0]
             for start in range(0, len(batch), BATCH)
@@ -76,14 +85,23 @@ class OnnxPredictor(AbstractPredictor):
 class TorchPredictor(AbstractPredictor):
     """Serves the module itself: for GPUs without an ONNX provider, and as the reference of the exported graph."""
 
-    def __init__(self, classifier: WindowClassifier, *, length: int, name: str = "", device: str = "cpu") -> None:
+    def __init__(
+        self,
+        classifier: WindowClassifier,
+        *,
+        length: int,
+        width: int = len(CANDLE_FIELDS),
+        name: str = "",
+        device: str = "cpu",
+    ) -> None:
         self.length = length
+        self._width = width
         self.name = name
         self._device = torch.device(device)
         self._head = ProbabilityHead(classifier).eval().to(self._device)
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
-        batch = torch.from_numpy(_checked(windows, self.length))
+        batch = torch.from_numpy(_checked(windows, self.length, self._width))
         parts = []
         with torch.inference_mode():
             for start in range(0, len(batch), BATCH):

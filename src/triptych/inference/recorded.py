@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries, Prediction
-from triptych.inference.base import AbstractPredictor
+from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
 
 
 class RecordedPredictor(AbstractPredictor):
@@ -22,6 +22,7 @@ class RecordedPredictor(AbstractPredictor):
     def __init__(self, inner: AbstractPredictor) -> None:
         self.length = inner.length
         self.name = inner.name
+        self.companions = inner.companions
         self._inner = inner
         self._record: dict[str, dict[int, list[float]]] = {}
 
@@ -33,7 +34,7 @@ class RecordedPredictor(AbstractPredictor):
         *,
         start_ms: int,
         end_ms: int,
-        batch_size: int = 256,
+        companions: Mapping[str, CandleSeries] = NOBODY,
     ) -> RecordedPredictor:
         """Predict at every close in [start_ms, end_ms) whose window lies within the history."""
         recorded = cls(predictor)
@@ -41,9 +42,7 @@ class RecordedPredictor(AbstractPredictor):
             closes = one.close_time_ms
             ends = np.flatnonzero((closes >= start_ms) & (closes < end_ms))
             ends = ends[ends >= predictor.length - 1]
-            for i in range(0, len(ends), batch_size):
-                batch = ends[i : i + batch_size]
-                recorded.add(one.symbol, closes[batch], predictor.probabilities(one.windows(batch, predictor.length)))
+            recorded.add(one.symbol, closes[ends], predictor.over(one, ends, companions))
         return recorded
 
     def add(self, symbol: str, close_times_ms: NDArray[np.int64], probabilities: NDArray[np.floating]) -> None:
@@ -53,13 +52,14 @@ class RecordedPredictor(AbstractPredictor):
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
         return self._inner.probabilities(windows)
 
-    def predict(self, symbol: str, window: NDArray[np.floating], close_time_ms: int) -> Prediction:
+    def over(
+        self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
+    ) -> NDArray[np.float32]:
+        return self._inner.over(series, ends, companions)
+
+    def predict_now(self, view: AbstractView, symbol: str, close_time_ms: int) -> Prediction | None:
         """As the interface says, from the record where it has an answer."""
         found = self._record.get(symbol, {}).get(close_time_ms)
         if found is None:
-            return self._inner.predict(symbol, window, close_time_ms)
-        sell, hold, buy = found
-        return Prediction(
-            symbol=symbol, time_ms=close_time_ms, model=self.name,
-            probability_sell=sell, probability_hold=hold, probability_buy=buy,
-        )  # fmt: skip
+            return self._inner.predict_now(view, symbol, close_time_ms)
+        return self.signed(symbol, close_time_ms, found)

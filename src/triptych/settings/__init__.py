@@ -3,6 +3,7 @@
 from triptych.settings.reading import load_recipe, parse_recipe, recipe_text, shipped_recipes
 from triptych.settings.recipe import Recipe
 from triptych.settings.reference import annotated_toml, reference_markdown
+from triptych.settings.variants import variants_of
 
 __all__ = [
     "Recipe",
@@ -12,4 +13,5 @@ __all__ = [
     "recipe_text",
     "reference_markdown",
     "shipped_recipes",
+    "variants_of",
 ]

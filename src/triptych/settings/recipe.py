@@ -14,10 +14,12 @@ from triptych.backtest import Config as BacktestConfig
 from triptych.domain import Config, Timeframe
 from triptych.domain.errors import DataError
 from triptych.exchanges.simulated.costs import Config as CostsConfig
+from triptych.inference.inputs import Config as FeaturesConfig
 from triptych.market import Duplicates, EpochUnit
 from triptych.market.store import to_ms
 from triptych.market.synthetic import Config as SyntheticConfig
 from triptych.models import Config as ModelConfig
+from triptych.settings.variant import Variant
 from triptych.strategies import Config as StrategyConfig
 from triptych.trading.execution import Config as ExecutionConfig
 from triptych.trading.risk import Config as RiskConfig
@@ -123,6 +125,7 @@ class Recipe(Config):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of everything random in training.")
     data: DataConfig = Field(DataConfig(), description="Where the candles come from.")
     window: WindowConfig = Field(WindowConfig(), description="What a model sees of the past.")
+    features: FeaturesConfig = Field(FeaturesConfig(), description="Factors that the network reads instead of candles.")
     encoding: EncodingConfig = Field(default_factory=lambda: ENCODINGS["candlestick"](), description="How it is drawn.")
     model: ModelConfig = Field(ModelConfig(), description="The network that reads the image.")
     target: TargetConfig = Field(TargetConfig(), description="What is to be predicted.")
@@ -137,6 +140,7 @@ class Recipe(Config):
     risk: RiskConfig = Field(RiskConfig(), description="Limits that orders are held against.")
     costs: CostsConfig = Field(CostsConfig(), description="Fees, spread, slippage and funding of the venue.")
     backtest: BacktestConfig = Field(BacktestConfig(), description="Capital and the accounting of luck.")
+    ablation: tuple[Variant, ...] = Field((), description="Variants that `triptych ablate` holds against the recipe.")
 
     def to_toml(self) -> str:
         """The complete recipe with every default written out."""

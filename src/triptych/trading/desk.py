@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from triptych.domain import Candle, Instrument, SubmitOrder, utc
-from triptych.domain.errors import DataError
+from triptych.domain import Instrument, SubmitOrder
 from triptych.trading.execution import Executor
 from triptych.trading.window import CandleWindow
 
@@ -39,18 +38,11 @@ class Desk:
     target: float = 0.0
     barred: int = 0
     orders: dict[str, tuple[SubmitOrder, Decimal]] = field(default_factory=dict)
-    last_close_ms: int = -1
 
-    def append(self, candle: Candle) -> None:
-        """Add a closed candle. Raises DataError when it is not later than the one before."""
-        close_ms = candle.close_time_ms
-        if close_ms <= self.last_close_ms:
-            raise DataError(
-                f"{candle.symbol}: the candle of {utc(candle.open_time_ms)} UTC is not later than the one before it.",
-                remedy="Feed each closed candle once, in time order.",
-            )
-        self.window.append(candle, close_ms)
-        self.last_close_ms = close_ms
+    @property
+    def last_close_ms(self) -> int:
+        """When its newest candle closed, UTC milliseconds; -1 while there is none."""
+        return self.window.last_close_ms
 
     def under_way(self) -> Decimal:
         """Signed quantity that the orders under way would still trade."""

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from triptych.domain import (
     CancelOrder,
     Candle,
+    CandleSeries,
     Command,
     ExchangeEvent,
     FillReason,
@@ -26,7 +24,7 @@ from triptych.domain import (
     SubmitOrder,
 )
 from triptych.domain.errors import OrderError
-from triptych.inference.base import AbstractPredictor
+from triptych.inference.base import AbstractPredictor, AbstractView
 from triptych.strategies.base import AbstractStrategy
 from triptych.trading import execution as execution_
 from triptych.trading import risk as risk_
@@ -64,7 +62,7 @@ class EngineState:
     desks: tuple[DeskState, ...]
 
 
-class Engine:
+class Engine(AbstractView):
     """Decides on closed candles.
 
     One candle's life: `observe` adds it to its instrument's window and marks the position at its close; `decide` asks
@@ -81,7 +79,7 @@ class Engine:
     - After a stop, target or liquidation the strategy's target counts as 0.
     - Order ids depend on strategy name, symbol, close time and leg only: the same candles give the same ids.
 
-    After a restart: build the engine anew, `observe` as many past candles as `history` says, `restore` the last state,
+    After a restart: build the engine anew, `observe` as many past candles as `memory` says, `restore` the last state,
     then feed the events since.
     """
 
@@ -97,21 +95,24 @@ class Engine:
         execution: execution_.Config | None = None,
         risk: risk_.Config | None = None,
         observer: Observer | None = None,
+        companions: Sequence[Instrument] = (),
     ) -> None:
         """Build an engine.
 
         Args:
             name: of the strategy; order ids are derived from it.
             instruments: what is traded; the capital is split over all of them.
-            predictor: asked at each close with the instrument's last `predictor.length` candles.
+            predictor: asked at each close once the instrument has `predictor.length` candles.
             strategy: turns predictions into targets.
             initial_capital: quote currency.
             sizing, execution, risk: settings; None takes the defaults.
             observer: receives every `Decision` and every `OrderDenied`.
+            companions: what is watched beside, because the predictor looks at it, and never traded.
 
         Raises OrderError when there is no instrument or a symbol occurs twice.
         """
-        if not instruments or len({i.symbol for i in instruments}) != len(instruments):
+        symbols = [instrument.symbol for instrument in (*instruments, *companions)]
+        if not instruments or len(set(symbols)) != len(symbols):
             raise OrderError("An engine needs at least one instrument, and each symbol only once.")
         self._predictor = predictor
         self._strategy = strategy
@@ -125,11 +126,13 @@ class Engine:
         for instrument in instruments:
             executor = execution_.Executor(self._execution, instrument, OrderIds(name, instrument.symbol))
             self._desks[instrument.symbol] = Desk(
-                instrument=instrument, window=CandleWindow(self.history), executor=executor
+                instrument=instrument, window=CandleWindow(self.memory, instrument), executor=executor
             )
+        self._windows = {symbol: desk.window for symbol, desk in self._desks.items()}
+        self._windows |= {one.symbol: CandleWindow(self.memory, one) for one in companions}
 
     @property
-    def history(self) -> int:
+    def memory(self) -> int:
         """Candles of the past that a decision may look at: observe at least as many before the first decision."""
         needs = [self._predictor.length]
         if self._sizer.needs_volatility:
@@ -138,15 +141,24 @@ class Engine:
             needs.append(self._execution.atr_length + 1)
         return max(needs)
 
-    def window(self, symbol: str) -> NDArray[np.float64] | None:
-        """The window the predictor is asked with, shape (length, 5), read-only; None while it is not full."""
-        return self._desks[symbol].window.last(self._predictor.length)
+    def history(self, symbol: str, length: int) -> CandleSeries | None:
+        """The last `length` candles of an instrument that is traded or watched; None while there are fewer.
+
+        Raises OrderError for another instrument, IndexError for more candles than `memory`.
+        """
+        if symbol not in self._windows:
+            raise OrderError(
+                f"The model looks at {symbol}, which this engine does not watch.",
+                remedy="Name it among the companions of the engine.",
+            )
+        return self._windows[symbol].history(length)
 
     def observe(self, candles: Sequence[Candle]) -> None:
         """Take closed candles into the windows and value the positions at their closes, without deciding."""
         for candle in candles:
-            self._desks[candle.symbol].append(candle)
-            self.portfolio.mark(candle.symbol, candle.close)
+            self._windows[candle.symbol].append(candle)
+            if candle.symbol in self._desks:
+                self.portfolio.mark(candle.symbol, candle.close)
 
     def on_candle(self, candle: Candle) -> list[Command]:
         """Observe one closed candle and decide on it."""
@@ -162,20 +174,20 @@ class Engine:
     ) -> list[Command]:
         """Decide on candles that were just observed.
 
-        `predictions` are predictions by symbol that were made elsewhere from `window`, under a deadline say; a symbol
-        that has none there counts as without a prediction. Without `predictions` the predictor is asked.
+        `predictions` are predictions by symbol that were made elsewhere from `history`, under a deadline say; a symbol
+        that has none there counts as without a prediction. Without `predictions` the predictor is asked. Candles of
+        companions are passed over.
         """
         commands: list[Command] = []
         length = self._predictor.length
         equity = self.portfolio.equity()
         halt = self._risk.on_equity(candles[0].close_time_ms, equity)
         for candle in candles:
-            desk = self._desks[candle.symbol]
-            window = desk.window.last(length)
-            if window is None:
+            desk = self._desks.get(candle.symbol)
+            if desk is None or len(desk.window) < length:
                 continue
             if predictions is None:
-                prediction: Prediction | None = self._predictor.predict(candle.symbol, window, desk.last_close_ms)
+                prediction = self._predictor.predict_now(self, candle.symbol, desk.last_close_ms)
             else:
                 prediction = predictions.get(candle.symbol)
             self._decide(desk, candle.close, equity, prediction, halt, commands)

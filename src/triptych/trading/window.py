@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.domain import CANDLE_FIELDS, Candle
+from triptych.domain import CANDLE_FIELDS, Candle, CandleSeries, Instrument, Timeframe, utc
+from triptych.domain.errors import DataError
 
 
 class CandleWindow:
@@ -13,9 +14,15 @@ class CandleWindow:
 
     Candles are written into an array several times as long; when it is full, the newest are moved to its front. So
     the last n candles are a slice at any time, and nothing is copied candle by candle.
+
+    Attributes:
+        last_close_ms: when the newest candle closed, UTC milliseconds; -1 while there is none.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, instrument: Instrument) -> None:
+        self.last_close_ms = -1
+        self._instrument = instrument
+        self._timeframe: Timeframe | None = None
         self._capacity = max(capacity, 1)
         self._values = np.empty((max(8 * self._capacity, 64), len(CANDLE_FIELDS)))
         self._read_only = self._values.view()
@@ -23,15 +30,22 @@ class CandleWindow:
         self._times = np.empty(len(self._values), dtype=np.int64)
         self._end = 0
 
-    def append(self, candle: Candle, close_time_ms: int) -> None:
-        """Add the next closed candle; its close time is passed along, for the caller has it at hand."""
+    def append(self, candle: Candle) -> None:
+        """Add a closed candle. Raises DataError when it is not later than the one before."""
+        close_ms = candle.close_time_ms
+        if close_ms <= self.last_close_ms:
+            raise DataError(
+                f"{candle.symbol}: the candle of {utc(candle.open_time_ms)} UTC is not later than the one before it.",
+                remedy="Feed each closed candle once, in time order.",
+            )
+        self.last_close_ms, self._timeframe = close_ms, candle.timeframe
         end = self._end
         if end == len(self._values):
             end = self._capacity - 1
             self._values[:end] = self._values[len(self._values) - end :].copy()
             self._times[:end] = self._times[len(self._times) - end :].copy()
         self._values[end] = (candle.open, candle.high, candle.low, candle.close, candle.volume)
-        self._times[end] = close_time_ms
+        self._times[end] = close_ms
         self._end = end + 1
 
     def __len__(self) -> int:
@@ -50,7 +64,17 @@ class CandleWindow:
         return self._read_only[end - n : end] if n <= end else None
 
     def last_times(self, n: int) -> NDArray[np.int64]:
-        """Close times of the last n candles, UTC milliseconds, shape (n,). Raises IndexError when there are fewer."""
+        """Close times of the last n candles, UTC ms, int64 of shape (n,). Raises IndexError when there are fewer."""
         if n > len(self):
             raise IndexError(f"The window holds {len(self)} candles, {n} were asked for.")
         return self._times[self._end - n : self._end].copy()
+
+    def history(self, n: int) -> CandleSeries | None:
+        """The last n candles as a history of their own; None while there are fewer."""
+        values = self.last(n)
+        if values is None or self._timeframe is None:
+            return None
+        opens = self.last_times(n) - self._timeframe.milliseconds
+        return CandleSeries(
+            instrument=self._instrument, timeframe=self._timeframe, open_time_ms=opens, values=values.copy()
+        )

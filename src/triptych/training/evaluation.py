@@ -80,7 +80,7 @@ def evaluate(
         raise DataError("There is no baseline to compare with.", remedy="Pass at least the majority baseline.")
     scorers = {name: Scorer(p, test.label) for name, p in {"": probabilities, **baselines}.items()}
     values = {name: scorer.values() for name, scorer in scorers.items()}
-    draws = _draws(scorers, test, config, seed)
+    draws = resampled(scorers, test, config, seed)
     stretch = widening(
         len(np.unique(test.time_ms)), block_length(test, config), label_span(test.time_ms, test.end_ms), config.level
     )
@@ -94,14 +94,14 @@ def evaluate(
         stretch,
     )
     return {
-        "metrics": {name: _as_json(found) for name, found in judged[""].items()},
-        "baselines": {b: {name: _as_json(found) for name, found in judged[b].items()} for b in baselines},
+        "metrics": {name: as_json(found) for name, found in judged[""].items()},
+        "baselines": {b: {name: as_json(found) for name, found in judged[b].items()} for b in baselines},
         "confusion": scorers[""].confusion.tolist(),
         "calibration": {"bins": calibration_bins(probabilities, test.label)},
         "class_counts": {name: [int(count) for count in counts] for name, counts in class_counts.items()},
         "n": len(test),
         "effective_n": test.effective_n,
-        "comparison": {"best_baseline": best, "metric": COMPARED_BY, "difference": _as_json(difference)},
+        "comparison": {"best_baseline": best, "metric": COMPARED_BY, "difference": as_json(difference)},
     }
 
 
@@ -114,7 +114,7 @@ def block_length(test: Samples, config: Config) -> int:
     return min(max(config.block_length, span), n_times)
 
 
-def _draws(
+def resampled(
     scorers: Mapping[str, Scorer], test: Samples, config: Config, seed: int
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Every metric of every scorer on the same resamples."""
@@ -126,7 +126,8 @@ def _draws(
     return {name: {m: np.concatenate([part[m] for part in found]) for m in RANGES} for name, found in parts.items()}
 
 
-def _as_json(found: Interval) -> dict[str, Any]:
+def as_json(found: Interval) -> dict[str, Any]:
+    """A value with its interval, None with a `reason` where it is not defined."""
     content: dict[str, Any] = {
         name: value if math.isfinite(value) else None
         for name, value in (("value", found.value), ("low", found.low), ("high", found.high))

@@ -15,16 +15,17 @@ from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.domain import CANDLE_FIELDS, CLASSES, CandleSeries
+from triptych.domain import CLASSES, CandleSeries
 from triptych.domain.errors import NotEnoughData
 from triptych.training.samples import Samples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """`windows` float32 (batch, length, 5), `labels` int64 (batch,), `uniqueness` float32 (batch,)."""
+    """`windows` float32 (batch, length, columns), `labels` int64 (batch,), `uniqueness` float32 (batch,)."""
 
     windows: Tensor
     labels: Tensor
@@ -47,7 +48,8 @@ class WindowSet:
     """All windows of a segment.
 
     Attributes:
-        values: float32 tensor of shape (n_candles_of_all, 5), instruments one after the other.
+        values: float32 tensor of shape (n_candles_of_all, columns), instruments one after the other: candles, or the
+            factors that a network reads instead.
         starts: int64 tensor of shape (n_samples,), row of `values` where each window begins.
         labels: int64 tensor of shape (n_samples,).
         uniqueness: float32 tensor of shape (n_samples,): average uniqueness of each label.
@@ -61,8 +63,18 @@ class WindowSet:
     length: int
 
     @classmethod
-    def of(cls, series: Sequence[CandleSeries], samples: Samples, *, length: int) -> Self:
-        """Cut the windows of `samples` from `series`. Raises NotEnoughData when one would start before its history."""
+    def of(
+        cls,
+        series: Sequence[CandleSeries],
+        samples: Samples,
+        *,
+        length: int,
+        rows: Sequence[NDArray[np.float32]] | None = None,
+    ) -> Self:
+        """Cut the windows of `samples` from `series`, or from `rows`, one array of shape (n_candles, columns) a series.
+
+        Raises NotEnoughData when a window would start before its history.
+        """
         early = np.flatnonzero(samples.index < length - 1)
         if early.size:
             symbol = series[int(samples.instrument[early[0]])].symbol
@@ -71,8 +83,9 @@ class WindowSet:
                 remedy=f"Bring at least {length} candles or shorten the window.",
             )
         offsets = np.concatenate(([0], np.cumsum([len(s) for s in series])))
+        columns = [one.values for one in series] if rows is None else rows
         return cls(
-            values=torch.from_numpy(np.concatenate([s.values for s in series]).astype(np.float32)),
+            values=torch.from_numpy(np.concatenate(columns).astype(np.float32, copy=False)),
             starts=torch.from_numpy(offsets[samples.instrument] + samples.index - (length - 1)),
             labels=torch.from_numpy(samples.label.astype(np.int64)),
             uniqueness=torch.from_numpy(samples.uniqueness.astype(np.float32)),
@@ -103,7 +116,7 @@ class WindowSet:
     def gather(self, positions: Tensor) -> Batch:
         """The windows at `positions`, int64 of shape (batch,) on the set's device, in one indexing operation."""
         rows = len(self.values) - self.length + 1
-        width = len(CANDLE_FIELDS)
+        width = self.values.shape[1]
         # Row i of this view is the window that begins at candle i: overlapping memory, nothing is copied until it is
         # gathered.
         windows = self.values.as_strided((rows, self.length * width), (width, 1))

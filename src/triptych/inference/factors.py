@@ -1,0 +1,58 @@
+"""The predictor of a network that reads factors: candles to rows, rows to windows, windows to probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from triptych.domain import CandleSeries, Prediction
+from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
+from triptych.inference.inputs import FactorRows, known_windows
+
+CHUNK_BYTES = 64 * 2**20
+"""Memory of the windows that are cut at a time."""
+
+
+class FactorPredictor(AbstractPredictor):
+    """Asks the network inside about windows of factors.
+
+    It takes as many candles as the factors need to settle before the window, so the last candles alone give what the
+    whole history gives.
+    """
+
+    def __init__(self, network: AbstractPredictor, rows: FactorRows) -> None:
+        """Join a predictor whose windows are rows of factors with what makes these rows."""
+        self.name = network.name
+        self.companions = rows.companions
+        self.length = rows.warm_up + network.length
+        self._network = network
+        self._rows = rows
+
+    def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
+        return self._network.probabilities(windows)
+
+    def over(
+        self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
+    ) -> NDArray[np.float32]:
+        rows = self._rows.rows(series, companions)
+        length = self._network.length
+        found = np.full((len(ends), 3), np.nan, dtype=np.float32)
+        known = np.flatnonzero(known_windows(rows, length)[ends])
+        windows = sliding_window_view(rows, length, axis=0).transpose(0, 2, 1) if len(rows) >= length else rows
+        step = max(1, CHUNK_BYTES // (4 * length * rows.shape[1]))
+        for start in range(0, len(known), step):
+            chosen = known[start : start + step]
+            found[chosen] = self._network.probabilities(windows[ends[chosen] - (length - 1)])
+        return found
+
+    def predict_now(self, view: AbstractView, symbol: str, close_time_ms: int) -> Prediction | None:
+        own = view.history(symbol, self.length)
+        others = {other: view.history(other, self.length) for other in self._rows.beside(symbol)}
+        there = {other: history for other, history in others.items() if history is not None}
+        if own is None or len(there) < len(others):
+            return None
+        (answer,) = self.over(own, np.array([len(own) - 1]), there)
+        return None if np.isnan(answer).any() else self.signed(symbol, close_time_ms, answer)

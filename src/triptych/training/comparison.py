@@ -1,0 +1,44 @@
+"""Two models on the same samples: the difference of their skill with its interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.training.evaluation import COMPARED_BY, Config, as_json, block_length, resampled
+from triptych.training.intervals import interval, label_span, widening
+from triptych.training.metrics import Scorer
+from triptych.training.samples import Samples
+
+
+def skill_difference(
+    ours: NDArray[np.floating], theirs: NDArray[np.floating], test: Samples, config: Config, seed: int
+) -> dict[str, Any]:
+    """Matthews correlation of `ours` less that of `theirs`, paired: both are scored on the same resamples.
+
+    Args:
+        ours, theirs: arrays of shape (n_samples, 3): sell, hold, buy.
+        test: the samples in the same order.
+        config: how samples are drawn again.
+        seed: of the bootstrap.
+
+    Returns:
+        JSON-ready: value, low, high; None with a `reason` where it is not defined.
+    """
+    scorers = {"ours": Scorer(ours, test.label), "theirs": Scorer(theirs, test.label)}
+    values = {name: scorer.values()[COMPARED_BY] for name, scorer in scorers.items()}
+    draws = resampled(scorers, test, config, seed)
+    stretch = widening(
+        len(np.unique(test.time_ms)), block_length(test, config), label_span(test.time_ms, test.end_ms), config.level
+    )
+    return as_json(
+        interval(
+            values["ours"] - values["theirs"],
+            draws["ours"][COMPARED_BY] - draws["theirs"][COMPARED_BY],
+            config.level,
+            (-2.0, 2.0),
+            stretch,
+        )
+    )
