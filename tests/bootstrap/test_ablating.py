@@ -1,0 +1,68 @@
+import json
+
+import pytest
+from tests.fakes.micro import micro_recipe
+
+from triptych import bootstrap
+from triptych.domain.errors import RecipeError
+from triptych.settings.variant import Variant
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    variants = (
+        Variant(name="the same", changes={"name": "micro"}),
+        Variant(name="Another seed!", changes={"seed": 4}),
+        Variant(name="wider window", changes={"window.length": 20}),
+    )
+    folder = tmp_path_factory.mktemp("recipe")
+    overrides = ("training.epochs=1", "data.synthetic.n_candles=700")
+    return micro_recipe(folder, *overrides).model_copy(update={"ablation": variants})
+
+
+@pytest.fixture(scope="module")
+def ablation(recipe, tmp_path_factory):
+    return bootstrap.ablate(recipe, folder=tmp_path_factory.mktemp("ablation") / "out")
+
+
+def test_every_variant_is_a_run_and_a_row_in_order(ablation):
+    assert [row["variant"] for row in ablation.rows] == ["micro", "the same", "Another seed!", "wider window"]
+    assert [row["run"] for row in ablation.rows] == ["0-micro", "1-the-same", "2-another-seed", "3-wider-window"]
+    assert all((ablation.folder / row["run"] / "run.json").exists() for row in ablation.rows)
+    assert json.loads((ablation.folder / "ablation.json").read_text())["rows"] == json.loads(json.dumps(ablation.rows))
+
+
+def test_a_variant_that_changes_nothing_differs_by_nothing(ablation):
+    base, same = ablation.rows[:2]
+    assert "difference" not in base
+    assert same["difference"] == {"value": 0.0, "low": 0.0, "high": 0.0, "n": same["difference"]["n"]}
+    assert same["mcc"] == base["mcc"]
+
+
+def test_the_difference_is_that_of_the_two_correlations_on_common_samples(ablation):
+    base, _, other, wider = ablation.rows
+    assert other["difference"]["value"] == pytest.approx(other["mcc"]["value"] - base["mcc"]["value"], abs=1e-12)
+    assert other["difference"]["low"] <= other["difference"]["value"] <= other["difference"]["high"]
+    assert 0 < wider["difference"]["n"] < other["difference"]["n"]
+
+
+def test_every_variant_counts_as_a_trial_for_all(ablation):
+    # The variant that changes nothing is no other trial.
+    assert [row["trials"] for row in ablation.rows] == [3, 3, 3, 3]
+
+
+def test_what_is_complete_is_not_done_again(recipe, ablation):
+    told = []
+    again = bootstrap.ablate(recipe, folder=ablation.folder, tell=told.append)
+    assert again.rows == ablation.rows
+    assert sum("is complete already" in line for line in told) == 4
+    assert not any("Epoch" in line for line in told)
+
+
+def test_a_recipe_without_variants_has_nothing_to_compare(tmp_path):
+    with pytest.raises(RecipeError) as caught:
+        bootstrap.ablate(micro_recipe(tmp_path), folder=tmp_path / "out")
+    assert str(caught.value) == (
+        "micro names no variants. Add a table to the recipe: [[ablation]] with name and changes."
+    )
+    assert not (tmp_path / "out").exists()
