@@ -124,16 +124,16 @@ def _ordered_gap(x: Array, order: int, few: Array) -> Any:
         guess = max(low, 0.0) + share * (high - max(low, 0.0))
         if not guess < high:
             guess = max(low, 0.0)
-        count, longest, next_longer = 0, 0.0, high
+        count, longest, next_longer = 0, np.float64(0.0), high
         j = 0
         for i in range(n):
             j = max(j, i)
             while j + 1 < n and x[j + 1] - x[i] <= guess:
                 j += 1
             count += j - i
-            longest = max(longest, np.float64(x[j] - x[i]))
+            longest = np.float64(max(longest, x[j] - x[i]))
             if j + 1 < n:
-                next_longer = min(next_longer, np.float64(x[j + 1] - x[i]))
+                next_longer = np.float64(min(next_longer, x[j + 1] - x[i]))
         before = within_high - within_low
         if count > order:
             high, within_high = longest, count

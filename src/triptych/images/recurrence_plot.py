@@ -109,7 +109,7 @@ class RecurrencePlot(AbstractEncoding):
         with full_precision(window_BTF):
             x_NT = torch.stack([_series(window_BTF, name) for name in self.config.series], dim=1).flatten(0, 1)
             draw = self._distances if self.config.threshold == "none" else self._recurrences
-            return draw(x_NT).reshape(-1, self.channels, self.height, self.width)
+            return draw(x_NT).reshape(window_BTF.shape[0], self.channels, self.height, self.width)
 
     def _distances(self, x_NT: Tensor) -> Tensor:
         """Distances of all states, shape (N, S, S)."""
