@@ -7,10 +7,11 @@
     def forward(self, window_BTF):
         check_window(window_BTF, self.length)
         if takes_kernel(window_BTF):
-            image = torch.empty(..., dtype=window_BTF.dtype)
-            run_shared(_draw, len(image), as_array(window_BTF), as_array(image), grain=16)
-            return image
+            return drawn(self, window_BTF)
         ...                                                  # plain tensor operations: export, GPU, gradients
+
+    def draw(self, window_BTF, image_BCHW):                  # into memory that is there: streams and pools reuse it
+        run_shared(_draw, len(image_BCHW), as_array(window_BTF), as_array(image_BCHW), grain=16)
 
 Kernels are serial and release the interpreter's lock; `run_shared` gives each core a share of the batch, in threads of
 our own. Never write `parallel=True` or `prange`: numba's own threads either abort the process when two Python threads
@@ -28,7 +29,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import numba
 import torch
@@ -66,6 +67,26 @@ def takes_kernel(x: Tensor) -> bool:
 def as_array(x: Tensor) -> NDArray[Any]:
     """The tensor's memory as a C-contiguous array; a tensor that is not contiguous is copied, so draw into new ones."""
     return x.detach().contiguous().numpy()
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """An encoding with a kernel. `draw` fills every pixel of an image for windows that `takes_kernel` accepts."""
+
+    channels: int
+    height: int
+    width: int
+
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into `image_BCHW`: contiguous, on the CPU, of the dtype of the windows; nothing is checked."""
+
+
+def drawn(encoding: Draws, window_BTF: Tensor) -> Tensor:
+    """A new image, drawn by the encoding's kernel."""
+    shape = (len(window_BTF), encoding.channels, encoding.height, encoding.width)
+    image_BCHW = torch.empty(shape, dtype=window_BTF.dtype)
+    encoding.draw(window_BTF, image_BCHW)
+    return image_BCHW
 
 
 def kernel_threads() -> int:
