@@ -53,7 +53,9 @@ def draw_field(first: int, end: int, bins: Array, bounds: Array, image: Array, n
                 for j in range(side):
                     onward[b, j] = probability[b, bins[n, j]]
             for i in range(side):
-                image[n, i] = onward[bins[n, i]]
+                row, same = image[n, i], onward[bins[n, i]]
+                for j in range(side):
+                    row[j] = same[j]
             continue
         share[:] = 0
         for s in range(side):

@@ -1,8 +1,8 @@
-"""Compiled kernels of the recurrence plot. Each does what `recurrence_plot.py` does with tensors, bit for bit.
+"""Compiled kernels of the recurrence plot. Each does what `recurrence_plot.py` does with tensors.
 
-Where trajectories have several values, the kernels that compare distances compare their squares: the order is the same,
-and no root is taken that another library would round differently. `Order` below is the place of a distance among those
-of all pairs i < j of a window, counted from 0.
+Measure: the distance of two states of one value, the square of the distance of longer ones. Order: the place of a
+measure among those of all pairs of states of a window in rising order, counted from 0. Loops run over whole rows
+without branches, so that the compiler turns them into vector instructions.
 """
 
 from __future__ import annotations
@@ -16,150 +16,175 @@ from triptych.images._cpu import kernel
 
 Array = NDArray[Any]
 
-FEW = 64
-"""Gaps that are sorted instead of being searched any further."""
+BLOCK = 64
+"""Values that are searched for candidates at a time."""
+FEW = 48
+"""Candidates that are sorted out one by one."""
+MOST_GUESSES = 40
+"""More are of no use: where many values are the same, no guess can part them."""
 
 
 @kernel
 def draw_distances(first: int, end: int, x: Array, image: Array, dimension: int, delay: int) -> None:
-    """Fill `image[first:end]` with the distances of the trajectories of `x`, an array of shape (windows, time)."""
+    """Fill `image[first:end]` with the distances of the states of `x`, an array of shape (windows, time)."""
     side = image.shape[1]
     for n in range(first, end):
         for i in range(side):
             row = image[n, i]
-            if dimension == 1:
-                for j in range(side):
-                    row[j] = abs(x[n, i] - x[n, j])
-            else:
-                _squares(x[n], i, row, dimension, delay)
+            _measure(x[n], i, row, dimension, delay)
+            if dimension > 1:
                 for j in range(side):
                     row[j] = np.sqrt(row[j])
 
 
 @kernel
 def draw_recurrences(first: int, end: int, x: Array, limits: Array, image: Array, dimension: int, delay: int) -> None:
-    """Fill `image[first:end]` with 1 where the distance (or its square) is below the window's limit, else 0."""
-    side = image.shape[1]
-    one, zero = image.dtype.type(1), image.dtype.type(0)
+    """Fill `image[first:end]` with 1 where the measure is below the window's limit, else 0."""
     for n in range(first, end):
-        limit = limits[n]
-        for i in range(side):
-            row = image[n, i]
-            if dimension == 1:
-                for j in range(side):
-                    row[j] = one if abs(x[n, i] - x[n, j]) < limit else zero
-            else:
-                _squares(x[n], i, row, dimension, delay)
-                for j in range(side):
-                    row[j] = one if row[j] < limit else zero
+        _recurrences(x[n], limits[n], image[n], dimension, delay)
 
 
 @kernel
-def largest_squares(first: int, end: int, x: Array, limits: Array, dimension: int, delay: int) -> None:
-    """Set `limits[first:end]` to the largest square of a distance in each window."""
-    side = x.shape[1] - (dimension - 1) * delay
-    row = np.empty(side, x.dtype)
-    for n in range(first, end):
-        largest = x.dtype.type(0)
-        for i in range(side):
-            _squares(x[n], i, row, dimension, delay)
-            for j in range(i):
-                largest = max(largest, row[j])
-        limits[n] = largest
-
-
-@kernel
-def ordered_squares(
-    first: int, end: int, x: Array, limits: Array, image: Array, order: int, dimension: int, delay: int
+def draw_nearest(
+    first: int, end: int, x: Array, limits: Array, image: Array, order: int, least: float, dimension: int, delay: int
 ) -> None:
-    """Set `limits[first:end]` to the square of the distance that has this order.
+    """Fill `image[first:end]` with 1 where the measure is below the one of this order, and below `least` anyway.
 
-    Before it is drawn, the image's own memory holds the squares: it has two pixels for every pair.
+    Before it is drawn, the image's own memory holds the measures and those that are left of them: it has two pixels for
+    every pair. `limits` are at least the largest measure of each window.
     """
     side = image.shape[1]
+    pairs = side * (side - 1) // 2
+    states = np.empty((dimension, 2 * side), x.dtype)
     for n in range(first, end):
-        pairs = image[n].reshape(side * side)[: side * (side - 1) // 2]
-        row = image[n, side - 1]
-        filled = 0
+        memory = image[n].reshape(side * side)
+        for k in range(dimension):
+            states[k, :side] = states[k, side:] = x[n, k * delay : k * delay + side]
+        _measure_pairs(states, memory, pairs)
+        limit = _ordered(memory[:pairs], memory[pairs : 2 * pairs], order, limits[n], dimension > 1)
+        _recurrences(x[n], max(limit, x.dtype.type(least)), image[n], dimension, delay)
+
+
+@kernel
+def largest_measures(first: int, end: int, x: Array, limits: Array, dimension: int, delay: int) -> None:
+    """Set `limits[first:end]` to the largest measure in each window."""
+    side = x.shape[1] - (dimension - 1) * delay
+    row, largest = np.empty(side, x.dtype), np.empty(side, x.dtype)
+    for n in range(first, end):
+        largest[:] = 0
         for i in range(side):
-            _squares(x[n], i, row, dimension, delay)
-            pairs[filled : filled + i] = row[:i]
-            filled += i
-        limits[n] = _select(pairs, order)
+            _measure(x[n], i, row, dimension, delay)
+            for j in range(side):
+                largest[j] = row[j] if row[j] > largest[j] else largest[j]
+        limits[n] = largest.max()
 
 
 @kernel
-def ordered_gaps(first: int, end: int, x: Array, limits: Array, order: int) -> None:
-    """Set `limits[first:end]` to the distance that has this order, for trajectories of a single value."""
-    few = np.empty(FEW, x.dtype)
-    for n in range(first, end):
-        limits[n] = _ordered_gap(np.sort(x[n]), order, few)
+def _recurrences(x: Array, limit: Any, image: Array, dimension: int, delay: int) -> None:
+    side = len(image)
+    one, zero = image.dtype.type(1), image.dtype.type(0)
+    for i in range(side):
+        row, own = image[i], x[i]
+        if dimension == 1:
+            for j in range(side):
+                row[j] = one if abs(own - x[j]) < limit else zero
+        else:
+            _measure(x, i, row, dimension, delay)
+            for j in range(side):
+                row[j] = one if row[j] < limit else zero
 
 
 @kernel
-def _squares(x: Array, i: int, row: Array, dimension: int, delay: int) -> None:
-    """Squares of the distances of trajectory i to all."""
+def _measure(x: Array, i: int, row: Array, dimension: int, delay: int) -> None:
+    """Fill `row` with the measures of state i and the first len(row) states."""
+    own = x[i]
+    if dimension == 1:
+        for j in range(len(row)):
+            row[j] = abs(own - x[j])
+        return
     for j in range(len(row)):
-        difference = x[i] - x[j]
+        difference = own - x[j]
         row[j] = difference * difference
     for k in range(delay, dimension * delay, delay):
+        own, later = x[i + k], x[k:]
         for j in range(len(row)):
-            difference = x[i + k] - x[j + k]
+            difference = own - later[j]
             row[j] += difference * difference
 
 
 @kernel
-def _ordered_gap(x: Array, order: int, few: Array) -> Any:
-    """The gap x[j] - x[i], i < j, of this order; `x` rises.
+def _measure_pairs(states: Array, memory: Array, pairs: int) -> None:
+    """Fill the first `pairs` places of `memory` with the measures of all pairs.
 
-    Gaps up to a length are counted by two pointers, without being listed. The answer is kept between `low`, a length
-    that at most `order` gaps stay within, and `high`, a gap that more do, until few are left, which are sorted.
+    Each state is paired with the one that comes so many places later in a circle of the states, which makes all rows
+    but one equally long. `states`, of shape (dimension, twice the states), goes round the circle twice.
     """
-    n = len(x)
-    low, high = -1.0, np.float64(x[n - 1] - x[0])
-    within_low, within_high = 0, n * (n - 1) // 2
+    side = states.shape[1] // 2
+    for lag in range(1, side // 2 + 1):
+        filled = (lag - 1) * side
+        for k in range(len(states)):
+            row, here, there = memory[filled : min(filled + side, pairs)], states[k], states[k, lag:]
+            for j in range(len(row)):
+                difference = here[j] - there[j]
+                if len(states) == 1:
+                    row[j] = abs(difference)
+                elif k == 0:
+                    row[j] = difference * difference
+                else:
+                    row[j] += difference * difference
+
+
+@kernel
+def _ordered(values: Array, candidates: Array, order: int, high: Any, squares: bool) -> Any:
+    """The value of this order; none is above `high`. Squares are spread like distances when their root is taken.
+
+    It is kept between `low`, which at most `order` values reach, and `high`, which more do, until few values are left
+    between them; those are gathered in `candidates`.
+    """
+    dtype = values.dtype.type
+    low = dtype(-1)
+    within_low, within_high = 0, len(values)
     halve = False
-    while within_high - within_low > len(few):
-        share = 0.5 if halve else (order + 0.5 - within_low) / (within_high - within_low)
-        guess = max(low, 0.0) + share * (high - max(low, 0.0))
-        if not guess < high:
-            guess = max(low, 0.0)
-        count, longest, next_longer = 0, np.float64(0.0), high
-        j = 0
-        for i in range(n):
-            j = max(j, i)
-            while j + 1 < n and x[j + 1] - x[i] <= guess:
-                j += 1
-            count += j - i
-            longest = np.float64(max(longest, x[j] - x[i]))
-            if j + 1 < n:
-                next_longer = np.float64(min(next_longer, x[j + 1] - x[i]))
-        before = within_high - within_low
+    for _ in range(MOST_GUESSES):
+        left = within_high - within_low
+        floor = max(low, dtype(0))
+        share = 0.5 if halve else (order + 0.5 - within_low) / left
+        if squares:
+            guess = dtype((np.sqrt(floor) + share * (np.sqrt(high) - np.sqrt(floor))) ** 2)
+        else:
+            guess = dtype(floor + share * (high - floor))
+        if left <= FEW or guess >= high:
+            break
+        count = _count(values, guess)
         if count > order:
-            high, within_high = longest, count
-        elif next_longer == high:
-            return x.dtype.type(high)
+            high, within_high = guess, count
         else:
             low, within_low = guess, count
-        # Interpolation is slow where gaps crowd together: after a poor guess the interval is halved.
-        halve = not halve and 2 * (within_high - within_low) > before
+        # Interpolation is slow where values crowd together: after a poor guess the interval is halved.
+        halve = not halve and 2 * (within_high - within_low) > left
     filled = 0
-    j, k = 0, 0
-    for i in range(n):
-        j, k = max(j, i + 1), max(k, i + 1)
-        while j < n and x[j] - x[i] <= low:
-            j += 1
-        while k < n and x[k] - x[i] <= high:
-            k += 1
-        for gap_end in range(j, k):
-            few[filled] = x[gap_end] - x[i]
-            filled += 1
-    return _select(few[:filled], order - within_low)
+    for start in range(0, len(values), BLOCK):
+        block = values[start : start + BLOCK]
+        if _count(block, high) > _count(block, low):
+            for k in range(len(block)):
+                if low < block[k] <= high:
+                    candidates[filled] = block[k]
+                    filled += 1
+    return _select(candidates[:filled], order - within_low)
+
+
+@kernel
+def _count(values: Array, high: Any) -> Any:
+    """How many values are not above `high`. A narrow counter: more of them fit into a vector."""
+    count = np.uint32(0)
+    for k in range(len(values)):
+        count = np.uint32(count + np.uint32(values[k] <= high))
+    return np.int64(count)
 
 
 @kernel
 def _select(values: Array, order: int) -> Any:
-    """The value that would stand at place `order` if they were sorted; reorders them (Hoare's selection)."""
+    """The value of this order; reorders them (Hoare's selection)."""
     left, right = 0, len(values) - 1
     while left < right:
         middle = (left + right) // 2

@@ -114,8 +114,9 @@ class RecurrencePlot(AbstractEncoding):
     def _distances(self, x_NT: Tensor) -> Tensor:
         """Distances of all states, shape (N, S, S)."""
         if self.config.units == "range":
-            most_N = positive_or_one(_range(x_NT)) * math.sqrt(self.config.dimension)
-            x_NT = (x_NT - x_NT.amin(dim=1, keepdim=True)) / most_N[:, None]
+            low_N1 = x_NT.amin(dim=1, keepdim=True)
+            most_N1 = positive_or_one(x_NT.amax(dim=1, keepdim=True) - low_N1) * math.sqrt(self.config.dimension)
+            x_NT = (x_NT - low_N1) / most_N1
         if takes_kernel(x_NT):
             image_NSS = self._canvas(x_NT)
             self._run(kernels.draw_distances, x_NT, image_NSS, *self.embedding)
@@ -129,47 +130,48 @@ class RecurrencePlot(AbstractEncoding):
 
     def _recurrences(self, x_NT: Tensor) -> Tensor:
         """1 for the points below the limit, else 0, shape (N, S, S)."""
-        if takes_kernel(x_NT):
-            image_NSS = self._canvas(x_NT)
-            limit_N = self._limit(x_NT, image_NSS)
-            self._run(kernels.draw_recurrences, x_NT, limit_N, image_NSS, *self.embedding)
-            return image_NSS
-        return (self._measure(x_NT) < self._limit(x_NT, None)[:, None, None]).to(x_NT.dtype)
+        if self.config.threshold == "point" and self.order >= 0:
+            return self._nearest(x_NT)
+        limit_N = self._limit(x_NT).clamp(min=torch.finfo(x_NT.dtype).tiny)
+        if not takes_kernel(x_NT):
+            return self._below(limit_N, x_NT)
+        image_NSS = self._canvas(x_NT)
+        self._run(kernels.draw_recurrences, x_NT, limit_N, image_NSS, *self.embedding)
+        return image_NSS
 
-    def _limit(self, x_NT: Tensor, canvas_NSS: Tensor | None) -> Tensor:
-        """What the measure of a recurrent point is below, shape (N); with a canvas, by kernels that may work in it."""
+    def _nearest(self, x_NT: Tensor) -> Tensor:
+        """1 for the points of the pairs before place `order`, else 0, shape (N, S, S)."""
+        least = torch.finfo(x_NT.dtype).tiny
+        if not takes_kernel(x_NT):
+            return self._below(_ordered(self._measure_pairs(x_NT), self.order).clamp(min=least), x_NT)
+        range_N = _range(x_NT)
+        most_N = range_N if self.config.dimension == 1 else range_N * range_N * (1.01 * self.config.dimension)
+        image_NSS = self._canvas(x_NT)
+        self._run(kernels.draw_nearest, x_NT, most_N, image_NSS, self.order, least, *self.embedding)
+        return image_NSS
+
+    def _limit(self, x_NT: Tensor) -> Tensor:
+        """What the measure of a recurrent point is below, shape (N)."""
         config = self.config
         if config.threshold == "point":
-            limit_N = self._ordered_measure(x_NT, canvas_NSS)
-        elif config.threshold == "distance":
-            limit_N = self._largest_measure(x_NT, canvas_NSS) * config.share ** min(config.dimension, 2)
-        else:
-            limit_N = config.epsilon * (_range(x_NT) if config.units == "range" else torch.ones_like(x_NT[:, 0]))
-            limit_N = limit_N if config.dimension == 1 else limit_N * limit_N
-        return limit_N.clamp(min=torch.finfo(x_NT.dtype).tiny)
-
-    def _ordered_measure(self, x_NT: Tensor, canvas_NSS: Tensor | None) -> Tensor:
-        """The measure that `share` of all points stay within, shape (N)."""
-        if self.order < 0:
             return torch.zeros_like(x_NT[:, 0])
-        if canvas_NSS is None:
-            return _ordered(self._measure_pairs(x_NT), self.order)
-        limit_N = torch.empty_like(x_NT[:, 0])
-        if self.config.dimension == 1:
-            self._run(kernels.ordered_gaps, x_NT, limit_N, self.order)
-        else:
-            self._run(kernels.ordered_squares, x_NT, limit_N, canvas_NSS, self.order, *self.embedding)
-        return limit_N
+        if config.threshold == "distance":
+            return self._largest(x_NT) * config.share ** min(config.dimension, 2)
+        limit_N = config.epsilon * (_range(x_NT) if config.units == "range" else torch.ones_like(x_NT[:, 0]))
+        return limit_N if config.dimension == 1 else limit_N * limit_N
 
-    def _largest_measure(self, x_NT: Tensor, canvas_NSS: Tensor | None) -> Tensor:
+    def _largest(self, x_NT: Tensor) -> Tensor:
         """The largest measure of a pair, shape (N)."""
         if self.config.dimension == 1:
             return _range(x_NT)
-        if canvas_NSS is None:
+        if not takes_kernel(x_NT):
             return self._measure_pairs(x_NT).amax(dim=1)
-        limit_N = torch.empty_like(x_NT[:, 0])
-        self._run(kernels.largest_squares, x_NT, limit_N, *self.embedding)
-        return limit_N
+        largest_N = torch.empty_like(x_NT[:, 0])
+        self._run(kernels.largest_measures, x_NT, largest_N, *self.embedding)
+        return largest_N
+
+    def _below(self, limit_N: Tensor, x_NT: Tensor) -> Tensor:
+        return (self._measure(x_NT) < limit_N[:, None, None]).to(x_NT.dtype)
 
     def _measure(self, x_NT: Tensor) -> Tensor:
         """Measures of all points, shape (N, S, S)."""
@@ -184,7 +186,7 @@ class RecurrencePlot(AbstractEncoding):
     def _canvas(self, x_NT: Tensor) -> Tensor:
         return x_NT.new_empty(len(x_NT), self.height, self.width)
 
-    def _run(self, kernel: Callable[..., None], x_NT: Tensor, *arguments: Tensor | int) -> None:
+    def _run(self, kernel: Callable[..., None], x_NT: Tensor, *arguments: Tensor | float) -> None:
         grain = max(1, GRAIN_PIXELS // (self.height * self.width * self.config.dimension))
         run_shared(
             kernel,
