@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable
@@ -76,14 +77,17 @@ def put(path: Path, content: bytes) -> None:
 
     The flush takes longer than drawing the picture a dozen times; what a power cut takes can be drawn again.
     """
-    temporary = temporary_name(path)
+    temporary = str(temporary_name(path))
     try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
+        with open(temporary, "wb", buffering=0) as file:  # noqa: PTH123 - a Path costs as much as the compression
+            file.write(content)
+        os.replace(temporary, path)  # noqa: PTH105
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise StorageError(
             f"{path} could not be written: {error.strerror or error}.",
             remedy="Free some space or choose another folder.",
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from triptych import __version__
 from triptych.bootstrap.rendering.colouring import Painted
 from triptych.bootstrap.rendering.names import SOFTWARE, Format, put
 from triptych.bootstrap.rendering.plans import Plan
-from triptych.bootstrap.rendering.png import encode_png
+from triptych.bootstrap.rendering.png import encode_png, encode_pngs
 from triptych.domain.files import sync_folder
 
 Advance = Callable[[int], None]
@@ -47,7 +47,7 @@ def write_stills(plan: Plan, paths: Sequence[Path], *, format: Format, workers: 
                 for first in range(0, len(ends), SHARE):
                     part = slice(first, first + SHARE)
                     share = Painted(pixels=painted.pixels[part], palette=painted.palette)
-                    chosen = paths[done + first : done + first + SHARE]
+                    chosen = paths[done + first :][: len(share.pixels)]
                     waiting.append(pool.submit(_write_share, plan, ends[part], share, chosen, format))
                 done += len(ends)
                 while len(waiting) > AHEAD * workers:
@@ -62,21 +62,19 @@ def write_stills(plan: Plan, paths: Sequence[Path], *, format: Format, workers: 
 
 
 def _write_share(plan: Plan, ends: NDArray[np.int64], painted: Painted, paths: Sequence[Path], format: Format) -> int:
-    for end, pixels, path in zip(ends.tolist(), painted.pixels, paths, strict=True):
-        put(path, _content(plan, end, pixels, painted.palette, format))
-    return len(paths)
-
-
-def _content(
-    plan: Plan, end: int, pixels: NDArray[np.uint8], palette: NDArray[np.uint8] | None, format: Format
-) -> bytes:
-    about = f"{plan.caption(end)}, {plan.name}, {plan.encoding.length} rows"
+    abouts = [f"{plan.caption(end)}, {plan.name}, {plan.encoding.length} rows" for end in ends.tolist()]
+    contents: Iterable[bytes]
     if format == "png":
-        return encode_png(
-            pixels, palette=palette, level=plan.style.level, smooth=plan.smooth, text=text_of(about)
+        contents = encode_pngs(
+            painted.pixels, palette=painted.palette, level=plan.style.level, smooth=plan.smooth,
+            texts=map(text_of, abouts),
         )  # fmt: skip
-    picture = Image.fromarray(pixels if palette is None else palette[pixels])
-    return encode_still(picture, about, format, plan.style.level)
+    else:
+        pictures = zip(painted.rgb(), abouts, strict=True)
+        contents = (encode_still(Image.fromarray(one), about, format, plan.style.level) for one, about in pictures)
+    for path, content in zip(paths, contents, strict=True):
+        put(path, content)
+    return len(paths)
 
 
 def text_of(about: str) -> dict[str, str]:
