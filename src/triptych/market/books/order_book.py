@@ -165,7 +165,7 @@ class OrderBook:
     def _refuse_unless_synchronised(self) -> None:
         if not self._sequencer.is_synchronised:
             raise DataError(
-                f"The book of {self.symbol} is not synchronised: it has had no snapshot since it began or lost a message.",
+                f"The book of {self.symbol} is not synchronised: it has had no snapshot yet, or has lost a message.",
                 remedy="Fetch a snapshot or subscribe again before you read it.",
             )
 

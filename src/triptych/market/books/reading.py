@@ -1,15 +1,15 @@
 """The front door: order books of every known format, recognised by what is in the file.
 
-    what it is                              recognised by                       read into
-    recording of ours (a folder)            chunks events-*.parquet             events
-    sampled books, Parquet                  columns bid_price_0 .. or _1 ..     tape
-    Bitstamp orders, Parquet                columns id, action, volume_1e8      events
-    Binance futures capture                 lines `<ns> {"...`                  events
-    Bybit v2 capture                        lines `<seconds>: {"...`            events
-    Bybit v5 messages or REST reply         JSON with orderbook topic, result   events
-    Tardis book_snapshot_N, CSV             its header                          tape
-    Tardis incremental_book_L2, CSV         its header                          events
-    LOBSTER orderbook_K, CSV                its name                            tape
+what it is                              recognised by                       read into
+recording of ours (a folder)            chunks events-*.parquet             events
+sampled books, Parquet                  columns bid_price_0 .. or _1 ..     tape
+Bitstamp orders, Parquet                columns id, action, volume_1e8      events
+Binance futures capture                 lines `<ns> {"...`                  events
+Bybit v2 capture                        lines `<seconds>: {"...`            events
+Bybit v5 messages or REST reply         JSON with orderbook topic, result   events
+Tardis book_snapshot_N, CSV             its header                          tape
+Tardis incremental_book_L2, CSV         its header                          events
+LOBSTER orderbook_K, CSV                its name                            tape
 """
 
 from __future__ import annotations
@@ -91,8 +91,9 @@ def read_book_events(path: Path | Sequence[Path], *, symbol: str | None = None) 
         if kind not in _EVENT_FORMATS:
             raise _not_a_stream(item, kind)
     if len(set(kinds)) > 1:
+        named = ", ".join(f"{item.name} ({kind})" for item, kind in zip(paths, kinds, strict=True))
         raise DataError(
-            f"Files of different formats cannot be joined: {', '.join(f'{p.name} ({k})' for p, k in zip(paths, kinds, strict=True))}.",
+            f"Files of different formats cannot be joined: {named}.",
             remedy="Read them one by one.",
         )
     kind = kinds[0]

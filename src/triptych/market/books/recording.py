@@ -71,7 +71,7 @@ class BookRecorder:
             self.flush()
 
     def flush(self) -> None:
-        """Write the messages that wait, if any, as a chunk. StorageError when the disk refuses; they then still wait."""
+        """Write the messages that wait, if any, as a chunk. StorageError when the disk refuses; they then wait on."""
         if self._waiting:
             events = events_of(
                 self._waiting, symbol=self.symbol, protocol=self.protocol, price_decimals=self.price_decimals
@@ -118,7 +118,7 @@ def _chunks(folder: Path) -> list[Path]:
         if path.name != _CHUNK.format(number):
             raise DataError(
                 f"{folder}: expected the chunk {_CHUNK.format(number)}, found {path.name}.",
-                remedy="Put the missing chunk back, or move the later ones into a folder of their own and renumber them.",
+                remedy="Put the missing chunk back, or move the later ones elsewhere and renumber them.",
             )
     return found
 

@@ -1,4 +1,4 @@
-"""From a recorded stream to books in time: the messages that the sequence rules let through, replayed by compiled code."""
+"""From a recorded stream to books in time: what the sequence rules let through, replayed by compiled code."""
 
 from __future__ import annotations
 
@@ -144,9 +144,7 @@ def _plan(events: BookEvents, time_ns: NDArray[np.int64]) -> tuple[_Steps, Count
     return steps, counts
 
 
-def _rows(
-    steps: _Steps, every_ms: int | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _rows(steps: _Steps, every_ms: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Which steps are copied out, and time (ms) and step of every row of the tape.
 
     Of a row a message the time is rounded up: the book was not there a fraction of a millisecond earlier.

@@ -28,7 +28,7 @@ class BookTape:
         time_ms: int64 of shape (n,), never falling, UTC: the first millisecond at which the row was true.
         bid_prices, bid_sizes, ask_prices, ask_sizes: float64 of shape (n, K), best level first; price in quote
             currency, size in base units. A level that the book did not have is NaN in price and size.
-        segment: int64 of shape (n,): rows of equal number belong to one unbroken stretch; a lost message, a resync or
+        segment: int64 of shape (n,), never falling: rows of equal number belong to one unbroken stretch; a lost message, a resync or
             another day of trading begins a new one. One stretch by default.
 
     Raises DataError, naming row and level, for times that fall, arrays of other shapes, a crossed book, levels out of
@@ -63,7 +63,7 @@ class BookTape:
     @property
     def levels(self) -> int:
         """Levels a side."""
-        return self.bid_prices.shape[1]
+        return int(self.bid_prices.shape[1])
 
     @property
     def mid(self) -> NDArray[np.float64]:
@@ -135,10 +135,11 @@ class BookTape:
         late = np.flatnonzero(np.diff(self.time_ms) < 0)
         if late.size:
             raise self._error(int(late[0]) + 1, "earlier than the row before it")
+        back = np.flatnonzero(np.diff(self.segment) < 0)
+        if back.size:
+            raise self._error(int(back[0]) + 1, "its segment has a lower number than the row before it")
 
-    def _check_side(
-        self, side: str, prices: NDArray[np.float64], sizes: NDArray[np.float64], direction: float
-    ) -> None:
+    def _check_side(self, side: str, prices: NDArray[np.float64], sizes: NDArray[np.float64], direction: float) -> None:
         missing = np.isnan(prices)
         bad = {
             "a price without a size, or a size without a price": missing != np.isnan(sizes),

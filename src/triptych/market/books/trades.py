@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.market.books.formats import binance, bybit, bybit_v2, flat, lobster, tardis
-from triptych.market.books.formats.tables import numbers, read_parquet
+from triptych.market.books.formats.tables import integers, numbers, read_parquet
 from triptych.market.books.reading import Format, detect
 
 
@@ -54,21 +54,22 @@ class Trades:
 
 
 def read_trades(path: Path, *, symbol: str | None = None) -> Trades:
-    """Trades of a file: Parquet (timestamp, price, size, side), Tardis CSV, LOBSTER messages, and the captures of
-    Binance, Bybit v2 and v5, which hold books too.
+    """Trades of a file.
 
-    Trades of a capture are put in the order of the venue's time; equal times stay in the order of arrival.
+    Known are Parquet (timestamp, price, size, side), Tardis CSV, LOBSTER messages, and the captures of Binance, Bybit
+    v2 and v5, which hold books too. Trades of a capture are put in the order of the venue's time; equal times stay in the order of arrival.
 
     Args:
         path: the file.
         symbol: which instrument, where the file holds several; also the name of one that the file does not name.
 
     Raises DataError for a file without trades, a damaged one, or several instruments when none was named.
-    """  # noqa: D205 - one sentence
+    """
     kind = detect(path)
     if kind == "trades":
         table = read_parquet(path)
-        price, size, side = (numbers(table, name, path, header_rows=0) for name in ("price", "size", "side"))
+        price, size = (numbers(table, column, path, header_rows=0) for column in ("price", "size"))
+        side = integers(table, "side", path, header_rows=0)
         name, time_ms = symbol or flat.symbol_in_name(path), flat.times_ms(table, path)
     elif kind == "tardis trades":
         name, time_ms, price, size, side = tardis.read_trade_columns(path, symbol=symbol)

@@ -42,11 +42,14 @@ def read_trade_messages(path: Path) -> Iterator[tuple[str, int, float, float, in
 
 
 def parse_depth(data: dict[str, Any], *, local_time_ns: int | None) -> BookUpdate:
-    """The `data` of a diff-depth message. The venue's time is `T`, the transaction time."""
+    """The `data` of a diff-depth message.
+
+    The venue's time is `E`, when it sent the message; at `T`, when the match happened, nobody could know of it yet.
+    """
     return BookUpdate(
         symbol=data["s"], is_snapshot=False, bids=pairs(data["b"]), asks=pairs(data["a"]), update_id=int(data["u"]),
         first_update_id=int(data["U"]), previous_update_id=int(data["pu"]),
-        exchange_time_ns=int(data["T"]) * NS_PER_MS, local_time_ns=local_time_ns,
+        exchange_time_ns=int(data["E"]) * NS_PER_MS, local_time_ns=local_time_ns,
     )  # fmt: skip
 
 
@@ -54,7 +57,7 @@ def parse_snapshot(message: dict[str, Any], *, symbol: str, local_time_ns: int |
     """The reply of `GET /fapi/v1/depth`."""
     return BookUpdate(
         symbol=symbol, is_snapshot=True, bids=pairs(message["bids"]), asks=pairs(message["asks"]),
-        update_id=int(message["lastUpdateId"]), exchange_time_ns=int(message["T"]) * NS_PER_MS,
+        update_id=int(message["lastUpdateId"]), exchange_time_ns=int(message["E"]) * NS_PER_MS,
         local_time_ns=local_time_ns,
     )  # fmt: skip
 

@@ -1,9 +1,10 @@
 """Bitstamp order-by-order events (created, changed, deleted) added up to a book of levels.
 
-Orders that rested before the recording began are unknown: the book starts empty and is whole only after they have gone,
-and events of such orders are passed over. Of an order that takes liquidity the venue announces the whole size first and
-the fills afterwards, so for some 0.1 s its level crosses the other side; the replay leaves those moments out. A crossing
-that lasts longer than `PATIENCE_MS` means that a deletion was lost: the order that has rested longer is taken out.
+Orders that rested before the recording began are unknown: the book starts empty and is whole only after they have
+gone, and events of such orders are passed over. Of an order that takes liquidity the venue announces the whole size
+first and the fills afterwards, so for some 0.1 s its level crosses the other side; the replay leaves those moments out.
+A crossing that lasts longer than `PATIENCE_MS` means that a deletion was lost: the order that has rested longer is
+taken out.
 """
 
 from __future__ import annotations
@@ -90,9 +91,7 @@ def read_orders(path: Path, *, symbol: str | None = None) -> tuple[BookEvents, O
         table, "action", {"created": _CREATED, "changed": _CHANGED, "deleted": _DELETED}, path, header_rows=0
     )
     sides = choices(table, "direction", {"bid": 0, "ask": 1}, path, header_rows=0)
-    local_ns, exchange_ns = (
-        table[name].dt.epoch("ns").to_list() for name in ("timestamp", "exchange_timestamp")
-    )
+    local_ns = table["timestamp"].dt.epoch("ns").to_list()
     ids, sizes = (integers(table, name, path, header_rows=0).tolist() for name in ("id", "volume_1e8"))
     ticks = np.rint(prices * 10**decimals).astype(np.int64).tolist()
     book, counts = _Orders(), OrderCounts(events=len(table))

@@ -1,4 +1,4 @@
-"""Bybit v5: captured stream messages (one JSON a line, or one JSON a file) and the reply of GET /v5/market/orderbook."""
+"""Bybit v5: captured stream messages (a JSON a line, or one in a file) and the reply of GET /v5/market/orderbook."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def read_trade_messages(path: Path) -> Iterator[tuple[str, int, float, float, in
 
 
 def parse_message(message: dict[str, Any], *, local_time_ns: int | None = None) -> BookUpdate:
-    """A message of `orderbook.{depth}.{symbol}`. The venue's time is `cts` (matching engine), else `ts`."""
+    """A message of `orderbook.{depth}.{symbol}`. The venue's time is `ts`, when it made the message."""
     data = message["data"]
     return BookUpdate(
         symbol=data["s"], is_snapshot={"snapshot": True, "delta": False}[message["type"]],
         bids=pairs(data["b"]), asks=pairs(data["a"]), update_id=int(data["u"]),
         sequence=None if data.get("seq") is None else int(data["seq"]),
-        exchange_time_ns=int(message.get("cts", message["ts"])) * NS_PER_MS, local_time_ns=local_time_ns,
+        exchange_time_ns=int(message["ts"]) * NS_PER_MS, local_time_ns=local_time_ns,
     )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def parse_reply(message: dict[str, Any], *, local_time_ns: int | None = None) ->
     return BookUpdate(
         symbol=result["s"], is_snapshot=True, bids=pairs(result["b"]), asks=pairs(result["a"]),
         update_id=int(result["u"]), sequence=None if result.get("seq") is None else int(result["seq"]),
-        exchange_time_ns=int(result.get("cts", result["ts"])) * NS_PER_MS, local_time_ns=local_time_ns,
+        exchange_time_ns=int(result["ts"]) * NS_PER_MS, local_time_ns=local_time_ns,
     )  # fmt: skip
 
 

@@ -49,13 +49,14 @@ class Fi2010:
     segment: NDArray[np.int64]
 
     def window_ends(self, length: int, horizon: int) -> NDArray[np.int64]:
-        """Events at which a window of `length` may end so that neither it nor its label crosses a border, int64 (k,)."""
+        """Events where a window of `length` may end so that neither it nor its label crosses a border, int64 (k,)."""
         n = len(self.segment)
         ends = np.arange(length - 1, n - horizon)
         same = (self.segment[ends - length + 1] == self.segment[ends]) & (
             self.segment[ends + horizon] == self.segment[ends]
         )
-        return ends[same]
+        valid: NDArray[np.int64] = ends[same]
+        return valid
 
 
 def looks_like_fi2010(head: str) -> bool:
@@ -99,7 +100,7 @@ def read_fi2010(path: Path, *, leap: float = 50.0) -> Fi2010:
 
 
 def _matrix(path: Path) -> NDArray[np.float64]:
-    rows = []
+    rows: list[NDArray[np.float64]] = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         words = pl.Series(line.split(), dtype=pl.String)
         numbers = words.cast(pl.Float64, strict=False)

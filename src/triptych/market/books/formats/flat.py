@@ -1,4 +1,4 @@
-"""Sampled books as a Parquet table, one row a time: our own tapes, and tables of the columns bid_price_0 .. ask_size_19.
+"""Sampled books as a Parquet table, one row a time: our own tapes, and tables of columns bid_price_0 .. ask_size_19.
 
 Levels may be counted from 0 or 1. The time is `time_ms`, or `timestamp` as a datetime; without a zone it is UTC.
 """
@@ -44,9 +44,7 @@ def read_tape(path: Path, *, symbol: str | None = None) -> BookTape:
         for field in BOOK_FIELDS
     }
     segment = integers(table, "segment", path, header_rows=0) if "segment" in table.columns else np.empty(0, np.int64)
-    return BookTape(
-        symbol=symbol or _symbol_of(path), time_ms=times_ms(table, path), segment=segment, **blocks
-    )
+    return BookTape(symbol=symbol or _symbol_of(path), time_ms=times_ms(table, path), segment=segment, **blocks)
 
 
 def times_ms(table: pl.DataFrame, path: Path) -> NDArray[np.int64]:

@@ -23,7 +23,9 @@ from triptych.market.books.tape import BookTape
 PRICES_PER_DOLLAR: Final = 10_000
 NO_LEVEL: Final = 9_999_999_999
 _NEW_YORK: Final = ZoneInfo("America/New_York")
-_NAME: Final = re.compile(r"(?P<symbol>[^_]+)_(?P<date>\d{4}-\d{2}-\d{2})_.*(?P<kind>orderbook|message)_\d+\.csv(\.gz)?")
+_NAME: Final = re.compile(
+    r"(?P<symbol>[^_]+)_(?P<date>\d{4}-\d{2}-\d{2})_.*(?P<kind>orderbook|message)_\d+\.csv(\.gz)?"
+)
 _EXECUTIONS: Final = (4, 5)
 """Executions of a visible and of a hidden order."""
 

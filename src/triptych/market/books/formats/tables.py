@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,7 +19,9 @@ def read_csv(path: Path, *, has_header: bool = True) -> pl.DataFrame:
     try:
         return pl.read_csv(io.StringIO(read_text(path)), has_header=has_header, infer_schema=False)
     except pl.exceptions.PolarsError as error:
-        raise DataError(f"{path} is not an even table: {error}.", remedy="Restore the file, or cut the row out.") from error
+        raise DataError(
+            f"{path} is not an even table: {error}.", remedy="Restore the file, or cut the row out."
+        ) from error
 
 
 def read_parquet(path: Path) -> pl.DataFrame:
