@@ -16,7 +16,7 @@ from triptych.market.books.features import (
 )
 from triptych.market.books.formats.fi2010 import Fi2010, read_fi2010
 from triptych.market.books.order_book import BookResult, OrderBook
-from triptych.market.books.reading import read_book_events, read_books
+from triptych.market.books.reading import Format, detect, read_book_events, read_books
 from triptych.market.books.recording import BookRecorder, read_events, write_events
 from triptych.market.books.replay import Replayed, replay
 from triptych.market.books.sampling import BookSample, BookWindows, book_windows, sample_at
@@ -34,6 +34,7 @@ __all__ = [
     "BookTape",
     "BookWindows",
     "Fi2010",
+    "Format",
     "OrderBook",
     "Protocol",
     "Replayed",
@@ -43,6 +44,7 @@ __all__ = [
     "candles_from_mids",
     "candles_from_trades",
     "depth_within",
+    "detect",
     "events_of",
     "join_events",
     "join_tapes",

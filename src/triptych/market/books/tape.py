@@ -28,8 +28,8 @@ class BookTape:
         time_ms: int64 of shape (n,), never falling, UTC: the first millisecond at which the row was true.
         bid_prices, bid_sizes, ask_prices, ask_sizes: float64 of shape (n, K), best level first; price in quote
             currency, size in base units. A level that the book did not have is NaN in price and size.
-        segment: int64 of shape (n,), never falling: rows of equal number belong to one unbroken stretch; a lost message, a resync or
-            another day of trading begins a new one. One stretch by default.
+        segment: int64 of shape (n,), never falling: rows of equal number belong to one unbroken stretch; a lost message
+            or a resync begins a new one. One stretch by default.
 
     Raises DataError, naming row and level, for times that fall, arrays of other shapes, a crossed book, levels out of
     order, a price that is not positive, a negative size, or a hole between levels.

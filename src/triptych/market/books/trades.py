@@ -57,7 +57,8 @@ def read_trades(path: Path, *, symbol: str | None = None) -> Trades:
     """Trades of a file.
 
     Known are Parquet (timestamp, price, size, side), Tardis CSV, LOBSTER messages, and the captures of Binance, Bybit
-    v2 and v5, which hold books too. Trades of a capture are put in the order of the venue's time; equal times stay in the order of arrival.
+    v2 and v5, which hold books too. Trades of a capture are put in the order of the venue's time; equal times stay in
+    the order of arrival.
 
     Args:
         path: the file.
