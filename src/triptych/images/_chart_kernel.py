@@ -33,8 +33,8 @@ def draw_candlesticks(first: int, end: int, window: Array, image: Array, plan: C
     real = image.dtype.type
     length, width = window.shape[1], image.shape[3]
     y = np.empty((4, length), image.dtype)
-    strokes = np.empty((5, width), image.dtype)
-    color = np.empty((3, width), image.dtype)
+    candles = np.empty((8, length), image.dtype)
+    strokes = np.empty((8, width), image.dtype)
     ink = np.empty(width, image.dtype)
     points = np.empty(length, image.dtype)
     edges = np.empty(width + 1, image.dtype)
@@ -42,8 +42,9 @@ def draw_candlesticks(first: int, end: int, window: Array, image: Array, plan: C
         if not _pixel_rows(window, b, y, real(plan.price_rows)):
             image[b] = real(np.nan)
             continue
-        _candle_strokes(window, b, y, strokes, color, plan)
-        _candle_rows(image, b, strokes, color, ink, plan)
+        _candle_strokes(window, b, y, candles, plan)
+        _columns(candles, strokes, plan)
+        _candle_rows(image, b, strokes, ink, plan)
         for i in range(len(plan.periods)):
             n_points = _means(y, plan.periods[i], points)
             _edges(points, n_points, edges, plan.lines, i)
@@ -106,41 +107,46 @@ def _largest_volume(window: Array, b: int) -> Any:
 
 
 @kernel
-def _candle_strokes(window: Array, b: int, y: Array, strokes: Array, color: Array, plan: CandlestickPlan) -> None:
-    """Of every column: middle and reach of body and of wick, size of the bar, colour less the background."""
+def _candle_strokes(window: Array, b: int, y: Array, candles: Array, plan: CandlestickPlan) -> None:
+    """Of every candle: middle and reach of body and of wick, size of the bar, and three colours less the background."""
     real = y.dtype.type
     half_px, zero, one, two = real(0.5), real(0.0), real(1.0), real(2.0)
     price, intensity = real(plan.price_rows), real(plan.wick_intensity)
     largest = _largest_volume(window, b)
-    for x in range(strokes.shape[1]):
-        t = plan.candle[x]
-        if x > 0 and t == plan.candle[x - 1]:
-            strokes[:, x] = strokes[:, x - 1]
-            color[:, x] = color[:, x - 1]
-            continue
+    for t in range(y.shape[1]):
         top, bottom = min(y[OPEN, t], y[CLOSE, t]), max(y[OPEN, t], y[CLOSE, t])
         half = max((bottom - top) / two, half_px)
-        strokes[0, x] = min(max((top + bottom) / two, half), price - half)
-        strokes[1, x] = half + half_px
+        candles[0, t] = min(max((top + bottom) / two, half), price - half)
+        candles[1, t] = half + half_px
         half = max((y[LOW, t] - y[HIGH, t]) / two, half_px)
-        strokes[2, x] = min(max((y[HIGH, t] + y[LOW, t]) / two, half), price - half) * intensity
-        strokes[3, x] = (half + half_px) * intensity
-        strokes[4, x] = window[b, t, VOLUME] / largest * real(plan.volume_rows)
+        candles[2, t] = min(max((y[HIGH, t] + y[LOW, t]) / two, half), price - half) * intensity
+        candles[3, t] = (half + half_px) * intensity
+        candles[4, t] = window[b, t, VOLUME] / largest * real(plan.volume_rows)
         rise = (y[OPEN, t] - y[CLOSE, t]) / real(2.0 * plan.full_color_px)
         upness = min(max(half_px + rise, zero), one)
         for c in range(3):
             background, up, down = real(plan.colors[0, c]), real(plan.colors[1, c]), real(plan.colors[2, c])
-            color[c, x] = down + upness * (up - down) - background
-    for x in range(strokes.shape[1]):
-        if not plan.body[x]:
-            strokes[1, x] = zero
-            color[:, x] = zero
-        if not plan.wick[x]:
-            strokes[3, x] = zero
+            candles[5 + c, t] = down + upness * (up - down) - background
 
 
 @kernel
-def _candle_rows(image: Array, b: int, strokes: Array, color: Array, ink: Array, plan: CandlestickPlan) -> None:
+def _columns(candles: Array, strokes: Array, plan: CandlestickPlan) -> None:
+    """The same of every column; where it does not show a body or a wick, the reach is 0, and so is the gap's colour."""
+    real = strokes.dtype.type
+    for x in range(strokes.shape[1]):
+        t = plan.candle[x]
+        body, wick = real(plan.body[x]), real(plan.wick[x])
+        strokes[0, x] = candles[0, t]
+        strokes[1, x] = candles[1, t] * body
+        strokes[2, x] = candles[2, t]
+        strokes[3, x] = candles[3, t] * wick
+        strokes[4, x] = candles[4, t]
+        for c in range(5, 8):
+            strokes[c, x] = candles[c, t] * body
+
+
+@kernel
+def _candle_rows(image: Array, b: int, strokes: Array, ink: Array, plan: CandlestickPlan) -> None:
     """Bodies, wicks and volume bars, on the background."""
     real = image.dtype.type
     zero, one, intensity = real(0.0), real(1.0), real(plan.wick_intensity)
@@ -162,11 +168,11 @@ def _candle_rows(image: Array, b: int, strokes: Array, color: Array, ink: Array,
         for c in range(3):
             if black:
                 for x in range(len(ink)):
-                    image[b, c, row, x] = ink[x] * color[c, x]
+                    image[b, c, row, x] = ink[x] * strokes[5 + c, x]
             else:
                 background = real(plan.colors[0, c])
                 for x in range(len(ink)):
-                    image[b, c, row, x] = background + ink[x] * color[c, x]
+                    image[b, c, row, x] = background + ink[x] * strokes[5 + c, x]
 
 
 @kernel

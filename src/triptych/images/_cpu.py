@@ -36,6 +36,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+CORES = os.cpu_count() or 1
+"""Asked once: the answer takes longer than a small image."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -52,13 +55,12 @@ def takes_kernel(x: Tensor) -> bool:
     """
     return (
         type(x) is Tensor
-        and x.device.type == "cpu"
+        and x.is_cpu
         and x.dtype in (torch.float32, torch.float64)
         and not (x.requires_grad and torch.is_grad_enabled())
         and not torch.compiler.is_compiling()
         and not torch.compiler.is_exporting()
         and torch._C._get_tracing_state() is None
-        and not torch.onnx.is_in_onnx_export()
         and torch._C._len_torch_dispatch_stack() == 0
         and torch._C._functorch.peek_interpreter_stack() is None
     )
@@ -91,7 +93,7 @@ def drawn(encoding: Draws, window_BTF: Tensor) -> Tensor:
 
 def kernel_threads() -> int:
     """Threads a kernel may use now: those of torch, so that `torch.set_num_threads` rules both."""
-    return min(torch.get_num_threads(), os.cpu_count() or 1)
+    return min(torch.get_num_threads(), CORES)
 
 
 def run_shared(kernel: Callable[..., object], count: int, /, *arguments: object, grain: int = 1) -> None:
@@ -106,7 +108,7 @@ def run_shared(kernel: Callable[..., object], count: int, /, *arguments: object,
         arguments: passed on to every call.
         grain: smallest share worth a thread: about 0.2 ms of work.
     """
-    shares = max(1, min(kernel_threads(), count // grain))
+    shares = 1 if count < 2 * grain else min(kernel_threads(), count // grain)
     if shares == 1:
         kernel(0, count, *arguments)
         return
@@ -137,7 +139,7 @@ class _Threads:
     def get(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="triptych-kernel")
+                self._pool = ThreadPoolExecutor(CORES, thread_name_prefix="triptych-kernel")
             return self._pool
 
     def _forget(self) -> None:

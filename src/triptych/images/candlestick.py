@@ -140,8 +140,10 @@ class CandlestickChart(AbstractEncoding):
         self.register_buffer("colors", torch.stack([_rgb(color) for color in colors]), persistent=False)
         self.lines = nn.ModuleList(Line(columns.centres[period - 1 :], config.width) for period in self.periods)
         palette = config.moving_average_colors
-        drawn = [_rgb(palette[i % len(palette)]) for i in range(len(self.periods))]
-        self.register_buffer("line_colors", torch.stack(drawn) if drawn else torch.zeros(0, 3), persistent=False)
+        line_colors = [_rgb(palette[i % len(palette)]) for i in range(len(self.periods))]
+        self.register_buffer(
+            "line_colors", torch.stack(line_colors) if line_colors else torch.zeros(0, 3), persistent=False
+        )
         self.plan = candlestick_plan(
             candle=columns.candle,
             body=columns.body,
@@ -179,7 +181,7 @@ class CandlestickChart(AbstractEncoding):
 
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
         """Encode into memory that is there; see `Draws`."""
-        grain = -(-GRAIN_PIXELS // image_BCHW[0].numel())
+        grain = -(-GRAIN_PIXELS // (self.channels * self.height * self.width))
         run_shared(
             draw_candlesticks, len(window_BTF), as_array(window_BTF), as_array(image_BCHW), self.plan, grain=grain
         )

@@ -96,7 +96,7 @@ class JiangKellyXiuChart(AbstractEncoding):
 
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
         """Encode into memory that is there; see `Draws`."""
-        grain = -(-GRAIN_PIXELS // image_BCHW[0].numel())
+        grain = -(-GRAIN_PIXELS // (self.channels * self.height * self.width))
         run_shared(draw_jkx, len(window_BTF), as_array(window_BTF), as_array(image_BCHW), self.plan, grain=grain)
 
     def _pen(self, highest: Tensor, lowest: Tensor) -> tuple[Tensor, Tensor]:
