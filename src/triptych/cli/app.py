@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from triptych import __version__
-from triptych.cli import ablate, backtest, data, demo, evaluate, leak_probe, predict, recipe, report, train
+from triptych.cli import (
+    ablate,
+    backtest,
+    data,
+    demo,
+    encodings,
+    evaluate,
+    leak_probe,
+    predict,
+    recipe,
+    render,
+    report,
+    train,
+)
 
 app = typer.Typer(
     name="triptych",
@@ -36,6 +49,8 @@ def _options(
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.add_typer(recipe.app, name="recipe")
+app.command("encodings")(encodings.encodings)
+app.command("render")(render.render)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("backtest")(backtest.backtest)

@@ -1,6 +1,6 @@
 """The shared words of the house. Imports nothing of ours."""
 
-from triptych.domain.book import BookSnapshot
+from triptych.domain.book import BOOK_FIELDS, BookSnapshot, BookUpdate, book_columns
 from triptych.domain.candle import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN, VOLUME, Candle, utc
 from triptych.domain.clock import AbstractClock, ManualClock, SystemClock
 from triptych.domain.config import Config
@@ -25,6 +25,7 @@ from triptych.domain.signal import BUY, CLASSES, HOLD, SELL, Prediction, Signal
 from triptych.domain.timeframe import Timeframe
 
 __all__ = [
+    "BOOK_FIELDS",
     "BUY",
     "CANDLE_FIELDS",
     "CLASSES",
@@ -37,6 +38,7 @@ __all__ = [
     "VOLUME",
     "AbstractClock",
     "BookSnapshot",
+    "BookUpdate",
     "CancelOrder",
     "Candle",
     "CandleSeries",
@@ -59,5 +61,6 @@ __all__ = [
     "SubmitOrder",
     "SystemClock",
     "Timeframe",
+    "book_columns",
     "utc",
 ]

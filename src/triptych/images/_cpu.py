@@ -7,10 +7,11 @@
     def forward(self, window_BTF):
         check_window(window_BTF, self.length)
         if takes_kernel(window_BTF):
-            image = torch.empty(..., dtype=window_BTF.dtype)
-            run_shared(_draw, len(image), as_array(window_BTF), as_array(image), grain=16)
-            return image
+            return drawn(self, window_BTF)
         ...                                                  # plain tensor operations: export, GPU, gradients
+
+    def draw(self, window_BTF, image_BCHW):                  # into memory that is there: streams and pools reuse it
+        run_shared(_draw, len(image_BCHW), as_array(window_BTF), as_array(image_BCHW), grain=16)
 
 Kernels are serial and release the interpreter's lock; `run_shared` gives each core a share of the batch, in threads of
 our own. Never write `parallel=True` or `prange`: numba's own threads either abort the process when two Python threads
@@ -28,12 +29,15 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import numba
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+CORES = os.cpu_count() or 1
+"""Asked once: the answer takes longer than a small image."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -51,13 +55,12 @@ def takes_kernel(x: Tensor) -> bool:
     """
     return (
         type(x) is Tensor
-        and x.device.type == "cpu"
+        and x.is_cpu
         and x.dtype in (torch.float32, torch.float64)
         and not (x.requires_grad and torch.is_grad_enabled())
         and not torch.compiler.is_compiling()
         and not torch.compiler.is_exporting()
         and torch._C._get_tracing_state() is None
-        and not torch.onnx.is_in_onnx_export()
         and torch._C._len_torch_dispatch_stack() == 0
         and torch._C._functorch.peek_interpreter_stack() is None
     )
@@ -68,9 +71,29 @@ def as_array(x: Tensor) -> NDArray[Any]:
     return x.detach().contiguous().numpy()
 
 
+@runtime_checkable
+class Draws(Protocol):
+    """An encoding with a kernel. `draw` fills every pixel of an image for windows that `takes_kernel` accepts."""
+
+    channels: int
+    height: int
+    width: int
+
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into `image_BCHW`: contiguous, on the CPU, of the dtype of the windows; nothing is checked."""
+
+
+def drawn(encoding: Draws, window_BTF: Tensor) -> Tensor:
+    """A new image, drawn by the encoding's kernel."""
+    shape = (len(window_BTF), encoding.channels, encoding.height, encoding.width)
+    image_BCHW = torch.empty(shape, dtype=window_BTF.dtype)
+    encoding.draw(window_BTF, image_BCHW)
+    return image_BCHW
+
+
 def kernel_threads() -> int:
     """Threads a kernel may use now: those of torch, so that `torch.set_num_threads` rules both."""
-    return min(torch.get_num_threads(), os.cpu_count() or 1)
+    return min(torch.get_num_threads(), CORES)
 
 
 def run_shared(kernel: Callable[..., object], count: int, /, *arguments: object, grain: int = 1) -> None:
@@ -85,7 +108,7 @@ def run_shared(kernel: Callable[..., object], count: int, /, *arguments: object,
         arguments: passed on to every call.
         grain: smallest share worth a thread: about 0.2 ms of work.
     """
-    shares = max(1, min(kernel_threads(), count // grain))
+    shares = 1 if count < 2 * grain else min(kernel_threads(), count // grain)
     if shares == 1:
         kernel(0, count, *arguments)
         return
@@ -116,7 +139,7 @@ class _Threads:
     def get(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="triptych-kernel")
+                self._pool = ThreadPoolExecutor(CORES, thread_name_prefix="triptych-kernel")
             return self._pool
 
     def _forget(self) -> None:

@@ -18,6 +18,9 @@ from torch import Tensor, nn
 from triptych.domain import CLOSE, OPEN
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
+from triptych.images._chart_kernel import draw_candlesticks
+from triptych.images._chart_plan import candlestick_plan
+from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._geometry import (
     Areas,
     Line,
@@ -33,6 +36,9 @@ from triptych.images._window import check_length, check_window
 from triptych.images.base import AbstractEncoding
 
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+GRAIN_PIXELS = 500_000
+"""Pixels in a share of a batch that is worth a thread."""
 
 FULL_COLOR_PX = 0.25
 """A body of this many pixels has the full colour of its direction; below it, the two colours blend into one another."""
@@ -134,12 +140,28 @@ class CandlestickChart(AbstractEncoding):
         self.register_buffer("colors", torch.stack([_rgb(color) for color in colors]), persistent=False)
         self.lines = nn.ModuleList(Line(columns.centres[period - 1 :], config.width) for period in self.periods)
         palette = config.moving_average_colors
-        drawn = [_rgb(palette[i % len(palette)]) for i in range(len(self.periods))]
-        self.register_buffer("line_colors", torch.stack(drawn) if drawn else torch.zeros(0, 3), persistent=False)
+        line_colors = [_rgb(palette[i % len(palette)]) for i in range(len(self.periods))]
+        self.register_buffer(
+            "line_colors", torch.stack(line_colors) if line_colors else torch.zeros(0, 3), persistent=False
+        )
+        self.plan = candlestick_plan(
+            candle=columns.candle,
+            body=columns.body,
+            wick=columns.wick,
+            colors=self.get_buffer("colors"),
+            line_colors=self.get_buffer("line_colors"),
+            wick_intensity=config.wick_intensity,
+            full_color_px=FULL_COLOR_PX,
+            areas=self.areas,
+            periods=self.periods,
+            lines=[line for line in self.lines if isinstance(line, Line)],
+        )
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length)
+        if takes_kernel(window_BTF):
+            return drawn(self, window_BTF)
         y_BT4 = (1.0 - positions(window_BTF)) * self.areas.price
         ink_BHW = self._ink(y_BT4, volumes(window_BTF))
         color_B3W = self._color(y_BT4[..., OPEN] - y_BT4[..., CLOSE])
@@ -156,6 +178,13 @@ class CandlestickChart(AbstractEncoding):
             line_BHW = coverage(middle, line.only_drawn(half), rows)
             image = torch.lerp(image, color.to(window_BTF.dtype)[:, None, None] / 255.0, line_BHW[:, None])
         return image
+
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into memory that is there; see `Draws`."""
+        grain = -(-GRAIN_PIXELS // (self.channels * self.height * self.width))
+        run_shared(
+            draw_candlesticks, len(window_BTF), as_array(window_BTF), as_array(image_BCHW), self.plan, grain=grain
+        )
 
     def _ink(self, y_BT4: Tensor, volume_BT: Tensor) -> Tensor:
         """Strength of the candle's colour in every pixel, shape (batch, height, width)."""

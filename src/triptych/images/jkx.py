@@ -20,11 +20,17 @@ from pydantic import Field
 from torch import Tensor
 
 from triptych.domain import Config as BaseConfig
+from triptych.images._chart_kernel import draw_jkx
+from triptych.images._chart_plan import JkxPlan, LinePlan
+from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._geometry import Areas, Line, bars, coverage, positions, row_centres, volumes
 from triptych.images._window import check_length, check_window
 from triptych.images.base import AbstractEncoding
 
 COLUMNS_PER_CANDLE = 3
+
+GRAIN_PIXELS = 500_000
+"""Pixels in a share of a batch that is worth a thread."""
 
 
 class Config(BaseConfig):
@@ -59,10 +65,19 @@ class JiangKellyXiuChart(AbstractEncoding):
         self.antialias = self.differentiable = config.antialias
         centres = COLUMNS_PER_CANDLE * torch.arange(length, dtype=torch.float64) + COLUMNS_PER_CANDLE / 2
         self.line = Line(centres, self.width) if config.moving_average else None
+        lines = [] if self.line is None else [self.line]
+        self.plan = JkxPlan(
+            price_rows=self.areas.price,
+            volume_rows=self.areas.volume,
+            antialias=config.antialias,
+            lines=LinePlan.of(lines, self.width),
+        )
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length)
+        if takes_kernel(window_BTF):
+            return drawn(self, window_BTF)
         rows = row_centres(self.areas.price, window_BTF)
         # The upper edge of the pen, one pixel high, moves between the first and the last row of the price area.
         pen_BT4 = (1.0 - positions(window_BTF)) * (self.areas.price - 1)
@@ -78,6 +93,11 @@ class JiangKellyXiuChart(AbstractEncoding):
         if self.areas.volume:
             image = torch.cat([image, torch.zeros_like(image[:, :1]), self._volume(window_BTF)], dim=1)
         return image[:, None]
+
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into memory that is there; see `Draws`."""
+        grain = -(-GRAIN_PIXELS // (self.channels * self.height * self.width))
+        run_shared(draw_jkx, len(window_BTF), as_array(window_BTF), as_array(image_BCHW), self.plan, grain=grain)
 
     def _pen(self, highest: Tensor, lowest: Tensor) -> tuple[Tensor, Tensor]:
         """Middle and half length of the strokes of a pen that moves between two rows."""

@@ -22,10 +22,18 @@ class WindowClassifier(nn.Module):
         image: Tensor = self.encoding(window_BTF)
         return image
 
+    def all_scores(self, window_BTF: Tensor, auxiliary: nn.Module | None = None) -> tuple[Tensor, ...]:
+        """Scores as in `forward`, and after them those of auxiliary classifiers, which answer in training mode only.
+
+        They are the network's own or those given here, in the form that the network takes (`create_auxiliary`).
+        """
+        image_BCHW = 2.0 * self.images(window_BTF) - 1.0
+        scores = self.network(image_BCHW) if auxiliary is None else self.network(image_BCHW, auxiliary)
+        return (scores,) if isinstance(scores, Tensor) else tuple(scores)
+
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Class scores (logits) of shape (batch, n_classes) for windows of shape (batch, length, 5), float32."""
-        scores: Tensor = self.network(2.0 * self.images(window_BTF) - 1.0)
-        return scores
+        return self.all_scores(window_BTF)[0]
 
 
 class ProbabilityHead(nn.Module):

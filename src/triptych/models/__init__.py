@@ -6,6 +6,11 @@ from triptych.models.adaptation import adapt_input_conv
 from triptych.models.config import Config, build_network
 from triptych.models.efficientnet import VARIANTS, build_efficientnet, to_timm_names, to_torchvision_names
 from triptych.models.efficientnet.published import PUBLISHED
+from triptych.models.googlenet import FORMS as _GOOGLENETS
+from triptych.models.googlenet import build_googlenet
+from triptych.models.lenet import FORMS as _LENETS
+from triptych.models.lenet import build_lenet
+from triptych.models.pretrained import INCEPTION_MEAN, INCEPTION_STD, PretrainedWeights
 from triptych.models.registry import create_model, list_models, list_pretrained, register_model
 from triptych.models.weights import WeightsReport, load_weights
 
@@ -25,3 +30,30 @@ __all__ = [
 
 for _name, _variant in VARIANTS.items():
     register_model(partial(build_efficientnet, _variant), name=_name, published=PUBLISHED[_name], rename=to_timm_names)
+
+# None of these is on the hub. torchvision's file for `googlenet` loads by checkpoint_path, its names being ours; it was
+# trained on images normalised with 0.5 (torchvision's `transform_input`).
+_AS_TORCHVISION = PretrainedWeights(
+    mean=INCEPTION_MEAN,
+    std=INCEPTION_STD,
+    interpolation="bilinear",
+    first_conv="conv1.conv",
+    classifier="fc",
+    auxiliary=("aux1", "aux2"),
+)
+for _form in _GOOGLENETS.values():
+    register_model(partial(build_googlenet, _form), name=_form.name, published=(_AS_TORCHVISION,))
+
+_DIGITS = PretrainedWeights(
+    size=32,
+    in_chans=1,
+    mean=(0.5,),
+    std=(0.5,),
+    crop_pct=1.0,
+    num_classes=10,
+    pool_size=5,
+    first_conv="conv1",
+    classifier="fc3",
+)
+for _lenet in _LENETS.values():
+    register_model(partial(build_lenet, _lenet), name=_lenet.name, published=(_DIGITS,))

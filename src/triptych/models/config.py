@@ -19,14 +19,23 @@ class Config(BaseConfig):
 
     name: str = Field(
         "efficientnet_b0",
-        description="name of the network, such as efficientnet_b0 or tf_efficientnetv2_s; a tag after a dot chooses "
-        "published weights, such as efficientnet_b0.ra_in1k",
+        description="name of the network: efficientnet_b0 to b7, tf_efficientnetv2_s and others, googlenet, "
+        "googlenet_bn, googlenet_paper, lenet5, lenet5_relu; a tag after a dot chooses published weights, such as "
+        "efficientnet_b0.ra_in1k",
     )
     width: float = Field(
-        1.0, gt=0, le=4, description="factor of all channels (each rounded to a multiple of 8); below 1 is narrower"
+        1.0,
+        gt=0,
+        le=4,
+        description="factor of all channels (each rounded to a multiple of 8, in a lenet5 to a whole number); "
+        "below 1 is narrower",
     )
     depth: float = Field(
-        1.0, gt=0, le=4, description="factor of the blocks per stage (rounded up); below 1 is shallower"
+        1.0,
+        gt=0,
+        le=4,
+        description="factor of the blocks per stage (rounded up); below 1 is shallower; googlenet and lenet5 have one "
+        "depth, 1",
     )
     drop_rate: float = Field(0.2, ge=0, lt=1, description="share of features dropped before the classifier in training")
     drop_path_rate: float = Field(
@@ -34,7 +43,7 @@ class Config(BaseConfig):
         ge=0,
         lt=1,
         description="chance in training to skip a residual branch; grows linearly from 0 at the first block to nearly "
-        "this at the last",
+        "this at the last; without effect in googlenet and lenet5, which have no such branches",
     )
     pretrained: bool = Field(
         False, description="start from published ImageNet weights (downloaded once; width and depth must be 1)"

@@ -108,7 +108,8 @@ def create_model(
         global_pool: avg, max, avgmax or empty.
         checkpoint_path: a .safetensors file of this network, in timm's or torchvision's names.
         cache_dir, hub_endpoint: of the download, see `download_weights`.
-        options: what the network understands besides: width, depth, padding, bn_eps, bn_momentum, seed.
+        options: what the network understands besides: width, depth, seed; an efficientnet also padding, bn_eps,
+            bn_momentum; a googlenet also aux_logits.
 
     Returns:
         The network in training mode. It carries `pretrained_cfg` (also `default_cfg`), `feature_info` and, when weights
@@ -156,6 +157,7 @@ def create_model(
             path,
             first_conv=config["first_conv"],
             classifier=config["classifier"],
+            auxiliary=weights.auxiliary,
             rename=model.rename,
             is_partial=features_only,
         )

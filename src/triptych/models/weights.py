@@ -27,8 +27,9 @@ class WeightsReport:
     Attributes:
         loaded: taken as they are.
         adapted: converted to another number of input channels.
-        fresh: left as they were drawn, because the file's classes are other ones.
-        unused: in the file, but not in this network, by its design (no classifier, feature maps only).
+        fresh: left as they were drawn, because the file's classes are other ones, or it has no auxiliary classifiers.
+        unused: in the file, but not in this network, by its design (no classifier, none that serve in training only,
+            feature maps only).
     """
 
     loaded: tuple[str, ...]
@@ -43,6 +44,7 @@ def load_weights(
     *,
     first_conv: str = "conv_stem",
     classifier: str = "classifier",
+    auxiliary: tuple[str, ...] = (),
     rename: Rename | None = None,
     is_partial: bool = False,
 ) -> WeightsReport:
@@ -53,6 +55,8 @@ def load_weights(
         path: a .safetensors file.
         first_conv: name of the layer that sees the image. Kernels for 3 channels are adapted to the network's number.
         classifier: name of the last layer. It stays fresh when the file has another number of classes.
+        auxiliary: names of parts that serve in training only. The file or the network may be without them; one that
+            does not fit wholly, as with another number of classes, stays fresh.
         rename: translates the names of other libraries.
         is_partial: the network is only a part of what the file holds; the rest of the file is not used.
 
@@ -65,7 +69,10 @@ def load_weights(
 
     adapted = _adapt_first_convolution(tensors, own, f"{first_conv}.weight")
     fresh = _drop_foreign_classifier(tensors, own, classifier)
-    unused = tuple(name for name in tensors if name not in own and (is_partial or name.startswith(f"{classifier}.")))
+    for part in auxiliary:
+        fresh += _drop_foreign_auxiliary(tensors, own, f"{part}.")
+    dispensable = tuple(f"{part}." for part in (classifier, *auxiliary))
+    unused = tuple(name for name in tensors if name not in own and (is_partial or name.startswith(dispensable)))
     for name in unused:
         del tensors[name]
     _check_fit(path, tensors, own, fresh)
@@ -94,6 +101,19 @@ def _drop_foreign_classifier(
     if all(tensors[name].shape[:1] == own[name][:1] for name in names):
         return ()
     for name in names:
+        del tensors[name]
+    return names
+
+
+def _drop_foreign_auxiliary(
+    tensors: dict[str, Tensor], own: Mapping[str, tuple[int, ...]], prefix: str
+) -> tuple[str, ...]:
+    """Take a part out of the file when the network has it, but of other shapes, or the file has it not or in part."""
+    names = tuple(name for name in own if name.startswith(prefix))
+    shapes = {name: tuple(tensors[name].shape) for name in names if name in tensors}
+    if all(shapes.get(name) == own[name] for name in names if not name.endswith(_OPTIONAL_ENDING)):
+        return ()
+    for name in shapes:
         del tensors[name]
     return names
 

@@ -46,6 +46,13 @@ class Config(BaseConfig):
     )
     gradient_clip: float = Field(1.0, description="Greatest norm of the gradient; 0 does not clip.", ge=0)
     label_smoothing: float = Field(0.0, description="Share of each label spread over all classes.", ge=0, lt=1)
+    auxiliary_weight: float = Field(
+        0.3,
+        description="Weight of each auxiliary classifier's loss, where the network has them (googlenet); 0 leaves them "
+        "out. They serve in training only and are not saved with the model.",
+        ge=0,
+        le=10,
+    )
     sampling: Literal["shuffled", "balanced"] = Field(
         "shuffled",
         description="`shuffled`: every training window once an epoch in random order. `balanced`: as many draws, with "
@@ -96,6 +103,15 @@ class _Drawing(nn.Module):
         return image.contiguous(memory_format=self._layout) if image.ndim == 4 else image
 
 
+def _auxiliary_of(network: nn.Module, weight: float, seed: int) -> nn.Module | None:
+    """Auxiliary classifiers for a network that has places for them and none of its own, unless their weight is 0."""
+    create = getattr(network, "create_auxiliary", None)
+    if not weight or create is None or getattr(network, "aux_logits", False):
+        return None
+    auxiliary: nn.Module = create(seed)
+    return auxiliary
+
+
 class TrainingModule(LightningModule):
     """What is random in an epoch is seeded at its start, so an epoch cannot tell whether the process is a new one."""
 
@@ -109,6 +125,8 @@ class TrainingModule(LightningModule):
         layout = torch.channels_last if convolves else torch.contiguous_format
         network = classifier.network.to(memory_format=layout)  # type: ignore[call-overload]
         self.classifier = WindowClassifier(_Drawing(classifier.encoding, layout), network)
+        # Ours, not the network's: checkpoints hold them, and the model that is validated, averaged and kept does not.
+        self.auxiliary = _auxiliary_of(network, config.auxiliary_weight, derive_seed(seed, "auxiliary"))
         average: Any = get_ema_multi_avg_fn(config.ema) if config.ema else None  # type: ignore[no-untyped-call]
         # Batch norm's statistics belong to the averaged weights, so they are averaged with them.
         self.average = AveragedModel(self.classifier, multi_avg_fn=average, use_buffers=True) if average else None
@@ -137,7 +155,8 @@ class TrainingModule(LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW with its schedule."""
         config = self._config
-        optimizer = adamw(self.classifier.network, config.learning_rate, config.weight_decay)
+        parts = [part for part in (self.classifier.network, self.auxiliary) if part is not None]
+        optimizer = adamw(nn.ModuleList(parts), config.learning_rate, config.weight_decay)
         if config.schedule == "plateau":
             # Kept by us: Lightning steps such schedulers after the hook in which the checkpoint is written.
             self._plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
@@ -165,13 +184,14 @@ class TrainingModule(LightningModule):
         self._train_sum = torch.zeros((), dtype=self._precise, device=self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Weighted cross-entropy of a batch."""
+        """Weighted cross-entropy of a batch, auxiliary classifiers' included; what is recorded is the main one's."""
         self._learning_rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        losses = self._losses(self.classifier, batch, self._config.label_smoothing)[0]
-        if self._config.uniqueness_weights:
-            losses = losses * (batch.uniqueness / self._mean_uniqueness)
-        loss = losses.mean()
+        scores = self.classifier.all_scores(batch.windows, self.auxiliary)
+        loss = self._train_loss(scores[0], batch)
         self._train_sum += loss.detach()
+        if self._config.auxiliary_weight:
+            for auxiliary in scores[1:]:
+                loss = loss + self._config.auxiliary_weight * self._train_loss(auxiliary, batch)
         # Asking for the value makes a GPU wait, so there it is asked now and then.
         if self.device.type == "cpu" or batch_idx % 32 == 0:
             self._require_finite(self._train_sum, "training")
@@ -188,7 +208,8 @@ class TrainingModule(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add up loss and hits of a batch."""
-        losses, scores = self._losses(self.kept, batch, 0.0)
+        scores = self.kept(batch.windows)
+        losses = self._losses(scores, batch, 0.0)
         hits = (scores.argmax(1) == batch.labels).to(self._precise)
         losses = losses.to(self._precise)
         self._validation_sums += torch.stack((losses.sum(), hits.sum(), torch.ones_like(losses).sum()))
@@ -228,11 +249,17 @@ class TrainingModule(LightningModule):
         """What sums are kept in: float64 but on Apple's GPUs, which do not have it."""
         return torch.float32 if self.device.type == "mps" else torch.float64
 
-    def _losses(self, classifier: WindowClassifier, batch: Batch, smoothing: float) -> tuple[Tensor, Tensor]:
-        """Loss of each window, class-weighted, and the scores, both float32."""
-        scores = classifier(batch.windows).float()
+    def _train_loss(self, scores: Tensor, batch: Batch) -> Tensor:
+        """Mean loss of one classifier's scores over a batch, weighted by uniqueness where the recipe says so."""
+        losses = self._losses(scores, batch, self._config.label_smoothing)
+        if self._config.uniqueness_weights:
+            losses = losses * (batch.uniqueness / self._mean_uniqueness)
+        return losses.mean()
+
+    def _losses(self, scores: Tensor, batch: Batch, smoothing: float) -> Tensor:
+        """Loss of each window, class-weighted, float32."""
         weight = self.get_buffer("_class_weights")
-        return F.cross_entropy(scores, batch.labels, weight=weight, reduction="none", label_smoothing=smoothing), scores
+        return F.cross_entropy(scores.float(), batch.labels, weight=weight, reduction="none", label_smoothing=smoothing)
 
     def _require_finite(self, value: Tensor, what: str) -> None:
         if math.isfinite(float(value.sum())):

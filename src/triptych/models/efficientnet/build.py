@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
-import torch
 from torch import nn
 
 from triptych.domain.errors import RecipeError
+from triptych.models.checks import require_positive, require_share
 from triptych.models.efficientnet.features import EfficientNetFeatures
 from triptych.models.efficientnet.initialise import initialise
 from triptych.models.efficientnet.network import EfficientNet
 from triptych.models.efficientnet.padding import Padding
 from triptych.models.efficientnet.scaling import plan_network
 from triptych.models.efficientnet.variants import Variant
+from triptych.models.seeding import generator_for
 
 
 def build_efficientnet(
@@ -48,12 +49,8 @@ def build_efficientnet(
 
     Raises RecipeError for a value out of range.
     """
-    for name, value in (("width", width), ("depth", depth), ("in_chans", in_chans)):
-        if not value > 0:
-            raise RecipeError(f"{name} must be above 0, was {value}.")
-    for name, value in (("drop_rate", drop_rate), ("drop_path_rate", drop_path_rate)):
-        if not 0.0 <= value < 1.0:
-            raise RecipeError(f"{name} must be at least 0 and below 1, was {value}.")
+    require_positive(width=width, depth=depth, in_chans=in_chans)
+    require_share(drop_rate=drop_rate, drop_path_rate=drop_path_rate)
     if padding is not None and padding not in get_args(Padding):
         known = ", ".join(repr(choice) for choice in get_args(Padding))
         raise RecipeError(f"Unknown padding {padding!r}.", remedy=f"Choose one of {known}.")
@@ -73,13 +70,5 @@ def build_efficientnet(
         network = EfficientNet(
             plan, options, in_chans=in_chans, num_classes=num_classes, drop_rate=drop_rate, global_pool=global_pool
         )
-    initialise(network, _generator(network, seed))
+    initialise(network, generator_for(network, seed))
     return network
-
-
-def _generator(network: nn.Module, seed: int | None) -> torch.Generator | None:
-    """A seeded source of randomness on the network's device; the meta device draws nothing and has none."""
-    device = next(network.parameters()).device
-    if seed is None or device.type == "meta":
-        return None
-    return torch.Generator(device).manual_seed(seed)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from triptych.domain.errors import RecipeError
 from triptych.models.efficientnet.initialise import initialise
 from triptych.models.efficientnet.layers import LayerOptions
 from triptych.models.efficientnet.scaling import NetworkPlan
 from triptych.models.efficientnet.trunk import STEM_STRIDE, build_stages, feature_points
 from triptych.models.feature_info import FeatureInfo, choose_features
+from triptych.models.head import create_classifier
 from triptych.models.pooling import GlobalPooling
 
 
@@ -54,16 +54,9 @@ class EfficientNet(nn.Module):
         self._set_classifier(num_classes, global_pool)
 
     def _set_classifier(self, num_classes: int, global_pool: str) -> None:
-        if num_classes < 0:
-            raise RecipeError(f"num_classes must be 0 or more, was {num_classes}.")
-        if num_classes > 0 and not global_pool:
-            raise RecipeError(
-                "A classifier needs one vector per image, but global_pool is empty.",
-                remedy="Set global_pool to avg, or num_classes to 0 to get the feature map.",
-            )
         self.num_classes = num_classes
         self.global_pool = GlobalPooling(global_pool)
-        self.classifier: nn.Module = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
+        self.classifier = create_classifier(self.num_features, num_classes, global_pool)
 
     def get_classifier(self) -> nn.Module:
         """The last layer: a linear one, or the identity when num_classes is 0."""

@@ -8,16 +8,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from triptych.models.channels import make_divisible
 from triptych.models.efficientnet.stages import Family, Kind
 
-_DIVISOR = 8
 _SQUEEZE_RATIO = 0.25
-
-
-def make_divisible(value: float, round_limit: float = 0.9) -> int:
-    """The multiple of 8 nearest to `value`, at least 8; one step up when less than `round_limit` of it would stay."""
-    rounded = max(_DIVISOR, int(value + _DIVISOR / 2) // _DIVISOR * _DIVISOR)
-    return rounded + _DIVISOR if rounded < round_limit * value else rounded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,125 @@
+"""What pictures are drawn from: candles, order books, factors of candles, each row with the time it may be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.bootstrap.rendering.catalogue import BOOK, CANDLES, FACTORS, is_book_column, reads
+from triptych.domain import BOOK_FIELDS, CANDLE_FIELDS, CandleSeries, book_columns
+from triptych.domain.errors import DataError, NotEnoughData
+
+
+class AbstractBooks(Protocol):
+    """Order books of many times."""
+
+    @property
+    def time_ms(self) -> NDArray[np.int64]:
+        """When each book stood, UTC milliseconds, rising."""
+
+    @property
+    def levels(self) -> int:
+        """Levels on each side."""
+
+    def rows(self, levels: int) -> NDArray[np.float64]:
+        """Books as rows of `book_columns(levels)`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class History:
+    """Rows of one instrument, from which windows are cut.
+
+    Attributes:
+        symbol, timeframe: of the instrument; the timeframe is a word for people and file names.
+        close_time_ms: int64 of shape (n_rows,): when each row may first be used, UTC milliseconds, rising.
+        candles: the candles, if there are any; a row each.
+        books: the order books: a row each where there are no candles, else as they stood when each candle closed.
+        place: name of the source, for messages.
+    """
+
+    symbol: str
+    timeframe: str
+    close_time_ms: NDArray[np.int64]
+    candles: CandleSeries | None
+    books: AbstractBooks | None
+    place: str
+
+    @property
+    def closes_exactly(self) -> bool:
+        """Whether rows have times of their own that a user can name (candles), or are simply the state at a time."""
+        return self.candles is not None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What encodings can read here."""
+        if self.candles is None:
+            return (BOOK,)
+        return (CANDLES, FACTORS) if self.books is None else (CANDLES, BOOK, FACTORS)
+
+    def rows(self, name: str, columns: Sequence[str]) -> NDArray[np.float32]:
+        """The columns that the encoding `name` reads, float32 of shape (n_rows, n_columns); NaN where unknown.
+
+        Raises DataError when the source has no such columns, NotEnoughData when it is too short for factors.
+        """
+        missing = [kind for kind in reads(columns) if kind not in self.kinds]
+        if missing:
+            raise DataError(
+                f"{name} reads {' and '.join(reads(columns))}; {self.place} holds {_and(self.kinds)}.",
+                remedy=_REMEDIES[missing[0]],
+            )
+        found: dict[str, NDArray[np.floating]] = {}
+        if self.candles is not None:
+            found |= {field: self.candles.values[:, i] for i, field in enumerate(CANDLE_FIELDS)}
+        asked_levels = [int(c.rsplit("_", 1)[1]) for c in columns if is_book_column(c)]
+        if asked_levels and self.books is not None:
+            found |= self._book(name, self.books, max(asked_levels))
+        factors = [c for c in columns if c not in found]
+        if factors and self.candles is not None:
+            found |= self._factors(name, self.candles, factors)
+        return np.stack([found[column] for column in columns], axis=1).astype(np.float32)
+
+    def known(self, columns: Sequence[str], rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which rows hold all they must, shape (n_rows,). A book may have fewer levels than asked, but not none."""
+        needed = [i for i, c in enumerate(columns) if not is_book_column(c) or c.endswith("_price_1")]
+        return np.asarray(np.isfinite(rows[:, needed]).all(axis=1))
+
+    def _book(self, name: str, books: AbstractBooks, levels: int) -> Mapping[str, NDArray[np.float64]]:
+        if levels > books.levels:
+            raise DataError(
+                f"{name} reads {levels} levels of order book a side; {self.place} holds {books.levels}.",
+                remedy=f"Say --set {name}.levels={books.levels}.",
+            )
+        rows = books.rows(levels)
+        if self.candles is not None:
+            last = np.searchsorted(books.time_ms, self.close_time_ms, side="right") - 1
+            rows = np.where((last >= 0)[:, None], rows[np.maximum(last, 0)], np.nan)
+        return dict(zip(book_columns(levels), rows.T, strict=True))
+
+    def _factors(self, name: str, candles: CandleSeries, columns: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
+        from triptych.features import Config as FeatureConfig
+        from triptych.features import FeaturePipeline
+
+        pipeline = FeaturePipeline(FeatureConfig(names=tuple(columns)))
+        try:
+            rows = pipeline.rows(candles.values, candles.open_time_ms, candles.timeframe.milliseconds)
+        except NotEnoughData as error:
+            raise NotEnoughData(
+                f"{name}: {error.message}", remedy=f"Bring at least {pipeline.warm_up + 1} candles and a window more."
+            ) from error
+        return dict(zip(pipeline.columns, rows.T, strict=True))
+
+
+_REMEDIES = {
+    CANDLES: "Bring a file of candles as SOURCE.",
+    FACTORS: "Bring a file of candles as SOURCE: factors are computed from them.",
+    BOOK: "Bring a file of order books as SOURCE, or beside the candles with --book FILE.",
+}
+assert BOOK_FIELDS[0].startswith("bid_")
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(words)

@@ -1,0 +1,59 @@
+"""How each encoding is shown: its colours, and sizes that people can read. An encoding that is not named here is shown
+as a field of one colour map, at its own size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+View = Literal["people", "network"]
+"""For eyes (large charts, colour maps, enlarged), or as a network gets it (own defaults, grey, pixel by pixel)."""
+LEAST_SIDE_PX: Final = 240
+"""For people, pictures are enlarged until their longer side is at least this long."""
+MOST_CHART_PX: Final = 600
+"""The widest chart that the encodings draw."""
+
+
+def _as_it_is(_: int) -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """How an encoding is shown.
+
+    Attributes:
+        length: rows of a window where nobody says how many; None leaves it to the kind of history.
+        colors: colour map of a single channel, or `sides`.
+        smooth: whether neighbouring pixels differ little: a field, not a drawing with sharp edges.
+        options: options for people's eyes, by the length of the window.
+    """
+
+    length: int | None = None
+    colors: str = "viridis"
+    smooth: bool = True
+    options: Callable[[int], Mapping[str, Any]] = field(default=_as_it_is)
+
+
+def _chart(length: int) -> Mapping[str, Any]:
+    # Six pixels a candle, as far as they fit: a body with its wick in the middle, and a gap.
+    width = min(MOST_CHART_PX, max(6 * length, LEAST_SIDE_PX))
+    return {"width": width, "height": round(width * 0.625)}
+
+
+LOOKS: Final[Mapping[str, Look]] = {
+    "candlestick": Look(smooth=False, options=_chart),
+    "jkx": Look(colors="gray", smooth=False),
+    "gadf": Look(colors="RdBu_r"),
+}
+
+
+def look_of(name: str) -> Look:
+    """How an encoding is shown."""
+    return LOOKS.get(name, Look())
+
+
+def enlargement(height: int, width: int) -> int:
+    """By how much a picture is enlarged for people."""
+    return -(-LEAST_SIDE_PX // max(height, width))

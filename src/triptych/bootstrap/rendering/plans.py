@@ -1,0 +1,175 @@
+"""What is to be drawn: which windows of which history through which encoding, and how that looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.bootstrap.rendering.catalogue import make, usual_length
+from triptych.bootstrap.rendering.colouring import Channels, Painted, paint, palette_of
+from triptych.bootstrap.rendering.drawing import draw
+from triptych.bootstrap.rendering.histories import History
+from triptych.bootstrap.rendering.looks import View, enlargement, look_of
+from triptych.bootstrap.rendering.moments import Moments, choose
+from triptych.bootstrap.rendering.surface import Surface, draw_surface
+from triptych.domain import utc
+from triptych.images import AbstractEncoding
+
+GAP_PX = 4
+"""Grey between channels that stand side by side, for people."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Style:
+    """How pictures look.
+
+    Attributes:
+        view: for people or as a network gets it; decides what the others are where they are None.
+        colors: colour map of one-channel images.
+        channels: several channels by their number (three are red, green, blue), or always side by side.
+        scale: every pixel becomes a square of this side.
+        surface: draw each image as a landscape instead.
+        level: of PNG compression, 0 .. 9.
+    """
+
+    view: View = "people"
+    colors: str | None = None
+    channels: Channels = "auto"
+    scale: int | None = None
+    surface: Surface | None = None
+    level: int = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Windows of one history through one encoding.
+
+    Attributes:
+        history: what is drawn.
+        name: of the encoding.
+        encoding: the encoding itself.
+        options: its validated options, JSON-ready.
+        rows: float32 of shape (n_rows, number of columns).
+        ends: rows at which the windows end.
+        style: how the pictures look.
+    """
+
+    history: History
+    name: str
+    encoding: AbstractEncoding
+    options: Mapping[str, Any]
+    rows: NDArray[np.float32]
+    ends: NDArray[np.int64]
+    style: Style
+
+    @property
+    def scale(self) -> int:
+        """Side of the square that a pixel becomes."""
+        if self.style.scale is not None:
+            return self.style.scale
+        return enlargement(self.encoding.height, self.encoding.width) if self.style.view == "people" else 1
+
+    @property
+    def smooth(self) -> bool:
+        """Whether neighbouring pixels differ little, so that the files do well to store differences."""
+        return look_of(self.name).smooth or self.scale > 1
+
+    def close_ms(self, end: int) -> int:
+        """When the window that ends with row `end` closes, UTC milliseconds."""
+        return int(self.history.close_time_ms[end])
+
+    def caption(self, end: int) -> str:
+        """Beside a picture."""
+        return f"{self.history.symbol} {self.history.timeframe}  {utc(self.close_ms(end))} UTC"
+
+    def painted(self, ends: NDArray[np.int64] | None = None) -> Iterator[tuple[NDArray[np.int64], Painted]]:
+        """Draw the windows that end with rows `ends` (None: all of the plan): (ends, pictures), batch by batch."""
+        look = look_of(self.name)
+        people = self.style.view == "people"
+        colors = self.style.colors or (look.colors if people else "gray")
+        for chosen, pixels in draw(self.encoding, self.rows, self.ends if ends is None else ends):
+            if self.style.surface is not None:
+                for end, one in zip(chosen, pixels, strict=True):
+                    title = f"{self.name}   {self.caption(end)}"
+                    landscape = draw_surface(one, kind=self.style.surface, colors=colors, title=title)
+                    yield np.array([end]), Painted(pixels=landscape[None], palette=None)
+            else:
+                gap = GAP_PX * self.scale if people else 0
+                yield chosen, paint(pixels, colors=colors, channels=self.style.channels, gap=gap, scale=self.scale)
+
+    def pictures(self) -> Iterator[NDArray[np.uint8]]:
+        """The pictures one by one, each uint8 of shape (height, width, 3)."""
+        for _, painted in self.painted():
+            yield from painted.rgb()
+
+    def sample(self) -> NDArray[np.uint8]:
+        """The last picture, uint8 of shape (height, width, 3): all others are of its size."""
+        _, painted = next(self.painted(self.ends[-1:]))
+        one: NDArray[np.uint8] = painted.rgb()[0]
+        return one
+
+
+def make_plans(
+    histories: Sequence[History],
+    wanted: Mapping[str, Mapping[str, Any]],
+    *,
+    length: int | None,
+    moments: Moments,
+    style: Style,
+    together: bool,
+) -> list[Plan]:
+    """Plans for every history and encoding.
+
+    Args:
+        histories: of one or several instruments.
+        wanted: options of each encoding by its name.
+        length: rows of a window; None takes each encoding's usual length.
+        moments: which windows.
+        style: how the pictures look.
+        together: the encodings show the same windows (side by side on a sheet), not each those that it can.
+
+    Raises DataError, RecipeError and NotEnoughData with what to do.
+    """
+    if style.colors is not None:
+        palette_of(style.colors)
+    built = {name: _build(name, length, options, style) for name, options in wanted.items()}
+    plans = []
+    for history in histories:
+        rows = {name: history.rows(name, encoding.columns) for name, (encoding, _) in built.items()}
+        can_end = {
+            name: _full(history.known(encoding.columns, rows[name]), encoding.length)
+            for name, (encoding, _) in built.items()
+        }
+        if together:
+            everywhere: NDArray[np.bool_] = np.logical_and.reduce(list(can_end.values()))
+            can_end = dict.fromkeys(built, everywhere)
+        for name, (encoding, options) in built.items():
+            what = f"{history.symbol} {history.timeframe}, {'the sheet' if together else name}"
+            ends = choose(moments, history.close_time_ms, can_end[name], what=what, exact=history.closes_exactly)
+            plan = Plan(
+                history=history, name=name, encoding=encoding, options=options, rows=rows[name], ends=ends, style=style
+            )
+            plans.append(plan)
+    return plans
+
+
+def _build(
+    name: str, length: int | None, options: Mapping[str, Any], style: Style
+) -> tuple[AbstractEncoding, Mapping[str, Any]]:
+    rows = usual_length(name) if length is None else length
+    for_people = look_of(name).options(rows) if style.view == "people" else {}
+    encoding, config = make(name, rows, {**for_people, **options})
+    return encoding, config.model_dump(mode="json")
+
+
+def _full(known: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
+    """Which rows end a window of `length` known rows, shape (n_rows,)."""
+    unknown = np.concatenate(([0], np.cumsum(~known)))
+    full = np.zeros(len(known), dtype=bool)
+    if len(known) >= length:
+        full[length - 1 :] = unknown[length:] == unknown[: len(unknown) - length]
+    return full

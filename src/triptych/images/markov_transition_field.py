@@ -1,0 +1,167 @@
+"""Markov transition field: how likely the series goes from where it was at one candle to where it was at another.
+
+The values of a window are put into bins; P_ab is the share of the values in bin a whose next value is in bin b; and
+
+    M_ij = P(bin of x_i -> bin of x_j)
+
+whatever lies between i and j, so the diagonal tells how likely the series stays where it is. A bin that only the last
+value of the window is in has no next value: its row of P is 0.
+
+Source: Wang and Oates, "Encoding Time Series as Images for Visual Inspection and Classification Using Tiled
+Convolutional Neural Networks", AAAI workshop 2015. The images equal those of pyts, except that pyts merges quantiles
+closer than 1e-8, a number that means something else for every instrument, and lets rounding decide where a quantile
+falls on a value (never with 2, 4, 8, .. bins). Equal quantiles leave a bin empty, which does not change the field.
+
+A bin is found by comparing values only, or by steps that round alike everywhere, so every backend draws the same image.
+
+Letters: T time, N windows times channels (series), K bins, S side of the image.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from scipy.special import ndtri
+from torch import Tensor
+from torch.nn import functional as F
+
+from triptych.domain import Config as BaseConfig
+from triptych.domain.errors import RecipeError
+from triptych.images import _markov_kernels as kernels
+from triptych.images._cpu import as_array, run_shared, takes_kernel
+from triptych.images._gramian import Series, _series
+from triptych.images._window import check_length, check_window, full_precision, positive_or_one
+from triptych.images.base import AbstractEncoding
+
+GRAIN_PIXELS = 500_000
+"""Pixels in a share worth a thread."""
+
+
+class Config(BaseConfig):
+    """Options of the Markov transition field."""
+
+    series: tuple[Series, ...] = Field(
+        default=("close",),
+        min_length=1,
+        description="Series to draw, each one a channel: a candle field, `log_return` (logarithm of close over the "
+        "close before; of the first candle, close over its own open) or `log_range` (logarithm of high over low).",
+    )
+    n_bins: int = Field(default=8, ge=2, le=256, description="Bins that the values of a window are put into.")
+    strategy: Literal["quantile", "uniform", "normal"] = Field(
+        default="quantile",
+        description="Where bins end. `quantile`: each holds the same number of values. `uniform`: each spans the same "
+        "share of the window's range. `normal`: at the quantiles of a normal distribution with the window's mean and "
+        "standard deviation.",
+    )
+    size: int | None = Field(
+        default=None,
+        ge=2,
+        description="Side of the image in pixels, at most the window length; shorter than it, blocks of the field are "
+        "averaged. Empty: the window length.",
+    )
+
+
+class MarkovTransitionField(AbstractEncoding):
+    """One Markov transition field per series. A constant series stays in one bin: 1 everywhere.
+
+    Not differentiable: a bin is a step.
+    """
+
+    differentiable = False
+
+    def __init__(self, config: Config, length: int) -> None:
+        super().__init__()
+        check_length("markov_transition_field", length)
+        size = length if config.size is None else config.size
+        if size > length:
+            raise RecipeError(
+                f"markov_transition_field: size {size} exceeds the window length {length}.",
+                remedy=f"Set size to {length} or less, or lengthen the window.",
+            )
+        self.config = config
+        self.length = length
+        self.channels = len(config.series)
+        self.height = self.width = size
+        inner = torch.arange(1, config.n_bins)
+        # A quantile lies on a value or between two; the values above it are those above the lower of the two.
+        below = inner * (length - 1) // config.n_bins
+        bin_of_rank = (torch.arange(length)[:, None] > below).sum(dim=1).to(torch.uint8)
+        bounds = torch.arange(size + 1) * length // size
+        candles = torch.arange(length)
+        is_member = (candles >= bounds[:-1, None]) & (candles < bounds[1:, None])
+        self.register_buffer("below", below, persistent=False)
+        self.register_buffer("bin_of_rank", bin_of_rank, persistent=False)
+        self.register_buffer("bounds", bounds, persistent=False)
+        self.register_buffer("is_member", is_member, persistent=False)
+
+    def forward(self, window_BTF: Tensor) -> Tensor:
+        """Encode; see `AbstractEncoding`."""
+        check_window(window_BTF, self.length)
+        with full_precision(window_BTF):
+            x_NT = torch.stack([_series(window_BTF, name) for name in self.config.series], dim=1).flatten(0, 1)
+            image_NSS = self._draw(x_NT) if takes_kernel(x_NT) else self._compose(x_NT)
+            return image_NSS.reshape(window_BTF.shape[0], self.channels, self.height, self.width)
+
+    def _compose(self, x_NT: Tensor) -> Tensor:
+        """The field by tensor operations, shape (N, S, S)."""
+        bin_NT = self._bins(x_NT)
+        is_in_NTK = (bin_NT[:, :, None] == torch.arange(self.config.n_bins, device=x_NT.device)).to(x_NT.dtype)
+        count_NKK = is_in_NTK[:, :-1].transpose(1, 2) @ is_in_NTK[:, 1:]
+        probability_NKK = count_NKK / count_NKK.sum(dim=2, keepdim=True).clamp(min=1.0)
+        if self.height == self.length:
+            share_NSK = is_in_NTK
+        else:
+            # The mean of a block is a product of the shares that the bins have in its two segments.
+            is_member = self.get_buffer("is_member").to(x_NT.dtype)
+            share_NSK = (is_member @ is_in_NTK) / is_member.sum(dim=1, keepdim=True)
+        return share_NSK @ probability_NKK @ share_NSK.transpose(1, 2)
+
+    def _draw(self, x_NT: Tensor) -> Tensor:
+        """The field by kernels, shape (N, S, S)."""
+        grain = max(1, GRAIN_PIXELS // self.length**2)
+        if self.config.strategy == "quantile":
+            bin_NT = torch.empty(x_NT.shape, dtype=torch.uint8)
+            ranks = as_array(self.get_buffer("bin_of_rank"))
+            run_shared(kernels.rank_bins, len(x_NT), as_array(x_NT), ranks, bin_NT.numpy(), grain=grain)
+        else:
+            bin_NT = self._bins(x_NT).to(torch.uint8)
+        image_NSS = x_NT.new_empty(len(x_NT), self.height, self.width)
+        bounds = as_array(self.get_buffer("bounds"))
+        arrays = (bin_NT.numpy(), bounds, as_array(image_NSS))
+        run_shared(kernels.draw_field, len(x_NT), *arrays, self.config.n_bins, grain=grain)
+        return image_NSS
+
+    def _bins(self, x_NT: Tensor) -> Tensor:
+        """The bin of every value, int64 of shape (N, T)."""
+        if self.config.strategy == "quantile":
+            edge_NK = x_NT.sort(dim=1).values.index_select(1, self.get_buffer("below"))
+            return (x_NT[:, :, None] > edge_NK[:, None, :]).sum(dim=2)
+        low_N1 = x_NT.amin(dim=1, keepdim=True)
+        level_NT = (x_NT - low_N1) / positive_or_one(x_NT.amax(dim=1, keepdim=True) - low_N1)
+        shares = [k / self.config.n_bins for k in range(1, self.config.n_bins)]
+        if self.config.strategy == "uniform":
+            return (level_NT[:, :, None] > level_NT.new_tensor(shares)).sum(dim=2)
+        # A deviation exceeds e standard deviations when its square, with its sign, exceeds that of e times the
+        # variance: no root, which libraries round differently.
+        deviation_NT = level_NT - _sum(level_NT) / self.length
+        variance_N1 = _sum(deviation_NT * deviation_NT) / self.length
+        edges = [float(ndtri(share)) for share in shares]
+        edge_NK = variance_N1 * level_NT.new_tensor([edge * abs(edge) for edge in edges])
+        return ((deviation_NT * deviation_NT.abs())[:, :, None] > edge_NK[:, None, :]).sum(dim=2)
+
+
+def build(config: Config, length: int) -> AbstractEncoding:
+    """The encoding for windows of `length` candles. Raises RecipeError when `size` exceeds `length`."""
+    return MarkovTransitionField(config, length)
+
+
+def _sum(x_NT: Tensor) -> Tensor:
+    """Sums over time, shape (N, 1): halves are added to one another, in an order that is the same everywhere."""
+    width = 1 << (x_NT.shape[1] - 1).bit_length()
+    x_NT = F.pad(x_NT, (0, width - x_NT.shape[1]))
+    while width > 1:
+        width //= 2
+        x_NT = x_NT[:, :width] + x_NT[:, width:]
+    return x_NT

@@ -1,0 +1,67 @@
+"""Order books: a live book that knows when it is whole, recordings, importers, features, windows beside candles."""
+
+from triptych.market.books.candles import candles_from_mids, candles_from_trades
+from triptych.market.books.events import BookEvents, events_of, join_events
+from triptych.market.books.features import (
+    BookFeaturesConfig,
+    book_features,
+    depth_within,
+    microprice,
+    order_flow_imbalance,
+    queue_imbalance,
+    reach_bp,
+    realised_volatility,
+    slope,
+    spread_bp,
+)
+from triptych.market.books.formats.fi2010 import Fi2010, read_fi2010
+from triptych.market.books.order_book import BookResult, OrderBook
+from triptych.market.books.reading import Format, detect, read_book_events, read_books
+from triptych.market.books.recording import BookRecorder, read_events, write_events
+from triptych.market.books.replay import Replayed, replay
+from triptych.market.books.sampling import BookSample, BookWindows, book_windows, sample_at
+from triptych.market.books.sequence import BookStatus, Protocol
+from triptych.market.books.tape import BookTape, join_tapes, write_tape
+from triptych.market.books.trades import Trades, read_trades
+
+__all__ = [
+    "BookEvents",
+    "BookFeaturesConfig",
+    "BookRecorder",
+    "BookResult",
+    "BookSample",
+    "BookStatus",
+    "BookTape",
+    "BookWindows",
+    "Fi2010",
+    "Format",
+    "OrderBook",
+    "Protocol",
+    "Replayed",
+    "Trades",
+    "book_features",
+    "book_windows",
+    "candles_from_mids",
+    "candles_from_trades",
+    "depth_within",
+    "detect",
+    "events_of",
+    "join_events",
+    "join_tapes",
+    "microprice",
+    "order_flow_imbalance",
+    "queue_imbalance",
+    "reach_bp",
+    "read_book_events",
+    "read_books",
+    "read_events",
+    "read_fi2010",
+    "read_trades",
+    "realised_volatility",
+    "replay",
+    "sample_at",
+    "slope",
+    "spread_bp",
+    "write_events",
+    "write_tape",
+]

@@ -1,0 +1,1 @@
+"""Order-book files of venues and vendors, one format a file."""
