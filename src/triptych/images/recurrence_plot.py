@@ -167,7 +167,7 @@ class RecurrencePlot(AbstractEncoding):
         if not takes_kernel(x_NT):
             return self._measure_pairs(x_NT).amax(dim=1)
         largest_N = torch.empty_like(x_NT[:, 0])
-        self._run(kernels.largest_measures, x_NT, largest_N, *self.embedding)
+        self._run(kernels.largest_squares, x_NT, largest_N, *self.embedding)
         return largest_N
 
     def _below(self, limit_N: Tensor, x_NT: Tensor) -> Tensor:
