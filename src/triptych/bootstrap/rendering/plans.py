@@ -141,7 +141,7 @@ def make_plans(
     for history in histories:
         rows = {name: history.rows(name, encoding.columns) for name, (encoding, _) in built.items()}
         can_end = {
-            name: _full(history.known(encoding.columns, rows[name]), encoding.length)
+            name: history.can_end(encoding.columns, rows[name], encoding.length)
             for name, (encoding, _) in built.items()
         }
         if together:
@@ -164,12 +164,3 @@ def _build(
     for_people = look_of(name).options(rows) if style.view == "people" else {}
     encoding, config = make(name, rows, {**for_people, **options})
     return encoding, config.model_dump(mode="json")
-
-
-def _full(known: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
-    """Which rows end a window of `length` known rows, shape (n_rows,)."""
-    unknown = np.concatenate(([0], np.cumsum(~known)))
-    full = np.zeros(len(known), dtype=bool)
-    if len(known) >= length:
-        full[length - 1 :] = unknown[length:] == unknown[: len(unknown) - length]
-    return full

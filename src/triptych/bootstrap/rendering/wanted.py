@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from triptych.bootstrap.rendering.catalogue import make, reads, require_known, usual_length
+from triptych.bootstrap.rendering.catalogue import make, require_known, usual_length
 from triptych.bootstrap.rendering.opening import Opened
 from triptych.domain.errors import RecipeError, TriptychError
 from triptych.images import available
@@ -60,10 +60,8 @@ def _problem(name: str, opened: Opened, options: Mapping[str, Any], length: int 
         rows = history.rows(name, encoding.columns)
     except TriptychError as error:
         return error.message
-    if len(rows) < encoding.length:
-        return f"its window of {encoding.length} rows is longer than the history of {len(rows)}."
-    if reads(encoding.columns) and not history.known(encoding.columns, rows).any():
-        return "nothing that it reads is known here."
+    if not history.can_end(encoding.columns, rows, encoding.length).any():
+        return f"no {encoding.length} rows in a row are known of what it reads."
     return ""
 
 

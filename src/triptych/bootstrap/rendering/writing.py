@@ -82,14 +82,14 @@ def write_animations(
 ) -> list[dict[str, Any]]:
     """Animations: of each encoding, or one with all encodings of an instrument side by side."""
     strips = _by_history(plans) if together else [[plan] for plan in plans]
-    for strip in strips:
-        require_few_frames(len(strip[0].ends))
     names = [_name(s[0], _period(s[0]), format, what="sheet" if together and len(s) > 1 else s[0].name) for s in strips]
     paths = _paths(names, output)
+    layouts = [Layout.of([plan.name for plan in strip], [plan.sample() for plan in strip]) for strip in strips]
+    for strip, layout in zip(strips, layouts, strict=True):
+        require_few_frames(len(strip[0].ends), layout.size(1))
     watcher.begin(sum(len(plan.ends) for plan in plans))
     files = []
-    for strip, path in zip(strips, paths, strict=True):
-        layout = Layout.of([plan.name for plan in strip], [plan.sample() for plan in strip])
+    for strip, path, layout in zip(strips, paths, layouts, strict=True):
         columns = [_watched([plan], watcher) for plan in strip]
         captions = [strip[0].caption(int(end)) for end in strip[0].ends]
         frames = (frame(layout, caption, pictures) for caption, *pictures in zip(captions, *columns, strict=True))
