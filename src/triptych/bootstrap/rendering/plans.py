@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.bootstrap.rendering.catalogue import make, usual_length
+from triptych.bootstrap.rendering.catalogue import fitting, for_view
 from triptych.bootstrap.rendering.colouring import Channels, Painted, paint, palette_of
 from triptych.bootstrap.rendering.drawing import draw
 from triptych.bootstrap.rendering.histories import History
@@ -136,7 +136,10 @@ def make_plans(
     """
     if style.colors is not None:
         palette_of(style.colors)
-    built = {name: _build(name, length, options, style) for name, options in wanted.items()}
+    levels = min((history.books.levels for history in histories if history.books is not None), default=None)
+    built = {
+        name: for_view(name, length, fitting(name, options, levels), style.view) for name, options in wanted.items()
+    }
     plans = []
     for history in histories:
         rows = {name: history.rows(name, encoding.columns) for name, (encoding, _) in built.items()}
@@ -155,12 +158,3 @@ def make_plans(
             )
             plans.append(plan)
     return plans
-
-
-def _build(
-    name: str, length: int | None, options: Mapping[str, Any], style: Style
-) -> tuple[AbstractEncoding, Mapping[str, Any]]:
-    rows = usual_length(name) if length is None else length
-    for_people = look_of(name).options(rows) if style.view == "people" else {}
-    encoding, config = make(name, rows, {**for_people, **options})
-    return encoding, config.model_dump(mode="json")
