@@ -5,7 +5,8 @@ matrix product cannot know that its factors are two rows thin and packs them fir
 series with a value that is not finite gives an image of NaN.
 
 A new candle that leaves the window's minimum and maximum alone moves the field up and left by one pixel and adds a row
-and a column. That was measured too: moving the pixels reads and writes all of them, drawing anew only writes them.
+and a column. That was measured too: moving reads and writes every pixel and takes as long as drawing it anew (both 7 us
+at 224 x 224), so a stream (`_stream.py`) draws anew.
 """
 
 from __future__ import annotations

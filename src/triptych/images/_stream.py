@@ -1,9 +1,11 @@
 """One instrument, candle by candle: the image of its latest window after every row.
 
 The window slides along a row buffer without being moved, and the image is drawn anew into memory that is there. Moving
-the old image by a candle and drawing only the new one was measured against that: it reads every pixel that the kernels
-merely write, and a chart of 60 candles on 224 columns has no whole number of columns a candle to move by. Drawing anew
-is the faster way, and it is exactly the image that the encoding gives of the window.
+the image of the candle before and drawing only what is new was measured against that (224 x 224, one core): a field
+takes 7 us either way, a chart 94 us against 32, because moving reads every pixel that a kernel only writes. Besides, it
+would be right only while the window's extremes stay (in a random walk they change with every fourth to seventh candle)
+and where a candle has a whole number of columns. So drawing anew it is, and exactly what the encoding gives of the
+window.
 """
 
 from __future__ import annotations
