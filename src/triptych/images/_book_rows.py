@@ -14,14 +14,14 @@ from torch import Tensor
 
 
 class Sides(NamedTuple):
-    """Prices and sizes of shape (batch, time, levels); where `there` is False both are to be left out of account."""
+    """Prices and sizes, each of shape (batch, time, levels); where `has_..` is False both are made up."""
 
-    bid_BTK: Tensor
-    bid_size_BTK: Tensor
-    ask_BTK: Tensor
-    ask_size_BTK: Tensor
-    bid_there_BTK: Tensor
-    ask_there_BTK: Tensor
+    bid: Tensor
+    bid_size: Tensor
+    ask: Tensor
+    ask_size: Tensor
+    has_bid: Tensor
+    has_ask: Tensor
 
 
 class Anchor(NamedTuple):
@@ -50,8 +50,8 @@ def sides_of(window_BTF: Tensor) -> Sides:
 
 def anchor_each(sides: Sides) -> Anchor:
     """The mid of every row; with one side alone its best price, of an empty book 1."""
-    has_bid, has_ask = sides.bid_there_BTK[..., 0], sides.ask_there_BTK[..., 0]
-    bid, ask = sides.bid_BTK[..., 0], sides.ask_BTK[..., 0]
+    has_bid, has_ask = sides.has_bid[..., 0], sides.has_ask[..., 0]
+    bid, ask = sides.bid[..., 0], sides.ask[..., 0]
     base = torch.where(has_bid, bid, ask)
     half = torch.where(has_bid & has_ask, (ask - base) / 2, 0.0)
     return Anchor(base, half, has_bid)
@@ -60,7 +60,7 @@ def anchor_each(sides: Sides) -> Anchor:
 def anchor_last(sides: Sides) -> Anchor:
     """The mid of the last row of the window that has a price, for all rows."""
     each = anchor_each(sides)
-    priced_BT = sides.bid_there_BTK[..., 0] | sides.ask_there_BTK[..., 0]
+    priced_BT = sides.has_bid[..., 0] | sides.has_ask[..., 0]
     count = priced_BT.shape[1]
     order = torch.arange(count, device=priced_BT.device)
     last_B1 = torch.where(priced_BT, order, 0).amax(dim=1, keepdim=True)

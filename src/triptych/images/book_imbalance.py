@@ -69,12 +69,12 @@ class BookImbalance(AbstractEncoding):
         check_window(window_BTF, self.length, self.columns)
         with full_precision(window_BTF):
             sides = sides_of(window_BTF)
-            bids, asks = sides.bid_size_BTK, sides.ask_size_BTK
+            bids, asks = sides.bid_size, sides.ask_size
             if self.unit == "bp":
                 anchor, per_row = anchor_each(sides), self.reach / self.height
                 # The first row holds what lies within one row of the mid.
-                bids = into_rows(bids, -basis_points(sides.bid_BTK, anchor) / per_row, self.height)
-                asks = into_rows(asks, basis_points(sides.ask_BTK, anchor) / per_row, self.height)
+                bids = into_rows(bids, -basis_points(sides.bid, anchor) / per_row, self.height)
+                asks = into_rows(asks, basis_points(sides.ask, anchor) / per_row, self.height)
             bids, asks = bids.cumsum(dim=-1), asks.cumsum(dim=-1)
             total = bids + asks
             share_BTH = torch.where(total > 0, bids / positive_or_one(total), 0.5)

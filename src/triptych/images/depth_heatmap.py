@@ -1,7 +1,7 @@
 """Depth heatmap: the resting orders of a limit order book over time, as on a trader's depth chart.
 
 Rows are prices, the highest on top; columns are times, the latest on the right; intensity is the logarithm of the size
-that rests there, relative to the median of the window, so neither the price level nor the unit of size is in the picture.
+that rests there, relative to the median of the window; so neither the price level nor the unit of size is in it.
 With `anchor = "last"` the rows stand still, so that the price path, walls and their retreat are seen; with "each" the
 market stays in the middle and only the shape of the book moves.
 """
@@ -112,7 +112,7 @@ class DepthHeatmap(AbstractEncoding):
             top_B11 = torch.where(span_B11 > 0, 0.0, (self.height - 1) / 2)  # a single level stands in the middle
             depth_2BTH = [
                 into_rows(size, (high_B11 - distance) * rows_per_unit + top_B11, self.height)
-                for size, distance in ((sides.bid_size_BTK, bid_BTK), (sides.ask_size_BTK, ask_BTK))
+                for size, distance in ((sides.bid_size, bid_BTK), (sides.ask_size, ask_BTK))
             ]
             depth_BCHT = self._intensity(torch.stack(depth_2BTH, dim=1), sides).transpose(-1, -2)
             if self.width != self.length:
@@ -125,9 +125,9 @@ class DepthHeatmap(AbstractEncoding):
     def _distances(self, sides: Sides) -> tuple[Tensor, Tensor]:
         anchor = anchor_last(sides) if self.config.anchor == "last" else anchor_each(sides)
         if self.config.tick_size is None or self.config.unit == "bp":
-            return basis_points(sides.bid_BTK, anchor), basis_points(sides.ask_BTK, anchor)
+            return basis_points(sides.bid, anchor), basis_points(sides.ask, anchor)
         tick_size = self.config.tick_size
-        return ticks(sides.bid_BTK, anchor, tick_size), ticks(sides.ask_BTK, anchor, tick_size)
+        return ticks(sides.bid, anchor, tick_size), ticks(sides.ask, anchor, tick_size)
 
     def _bounds(self, sides: Sides, bid_BTK: Tensor, ask_BTK: Tensor) -> tuple[Tensor, Tensor]:
         """Distances that stand in the middle of the lowest and the highest row, each of shape (batch, 1, 1)."""
@@ -135,7 +135,7 @@ class DepthHeatmap(AbstractEncoding):
             # The outer edges of the image lie at the reach, half a row beyond the middle of the outermost rows.
             edge = torch.full_like(bid_BTK[:, :1, :1], self.config.reach * (1 - 1 / self.height))
             return -edge, edge
-        bids, asks = (sides.bid_there_BTK, bid_BTK), (sides.ask_there_BTK, ask_BTK)
+        bids, asks = (sides.has_bid, bid_BTK), (sides.has_ask, ask_BTK)
         low = torch.cat([torch.where(there, x, math.inf) for there, x in (bids, asks)], dim=-1)
         high = torch.cat([torch.where(there, x, -math.inf) for there, x in (bids, asks)], dim=-1)
         low_B11, high_B11 = low.amin(dim=(1, 2), keepdim=True), high.amax(dim=(1, 2), keepdim=True)
@@ -148,7 +148,7 @@ class DepthHeatmap(AbstractEncoding):
 
     def _intensity(self, depth_B2TH: Tensor, sides: Sides) -> Tensor:
         """Logarithm of size from 0 to 1: relative to the median level of the window, full at its `ceiling`."""
-        rising = torch.cat([sides.bid_size_BTK, sides.ask_size_BTK], dim=-1).flatten(1).sort(dim=1).values
+        rising = torch.cat([sides.bid_size, sides.ask_size], dim=-1).flatten(1).sort(dim=1).values
         count = (rising > 0).sum(dim=1)
         median = positive_or_one(_ranked(rising, count, 0.5))
         full = torch.log1p(_ranked(rising, count, self.config.ceiling) / median)
