@@ -150,7 +150,7 @@ class RecurrencePlot(AbstractEncoding):
         return (x_NT - low_N1) / most_N1
 
     def _limit(self, x_NT: Tensor) -> Tensor:
-        """What the measure of a recurrent point is below, shape (N); of a share of points so small that it is 0, too."""
+        """What the measure of a recurrent point is below, shape (N); 0 where few points suffice, the diagonal."""
         config = self.config
         if config.threshold == "point":
             return torch.zeros_like(x_NT[:, 0])
