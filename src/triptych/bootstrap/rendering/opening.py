@@ -163,12 +163,11 @@ def _from_recipe(source: str, reading: Reading) -> Opened:
     recipe = load_recipe(source, (), changes)
     candles = load_candles(recipe)
     place = f"the recipe {recipe.name}"
+    books: dict[str, BookTape | None] = {}
     if recipe.data.source == "synthetic":
         market = synthesise(recipe.data.synthetic)
-        tapes = {one.symbol: _invented(market, one.symbol) for one in candles.series}
-    else:
-        tapes = {}
-    histories = tuple(_history(one, reading, place, tapes.get(one.symbol)) for one in candles.series)
+        books = {one.symbol: invented_history(market, one.symbol).books for one in candles.series}
+    histories = tuple(_history(one, reading, place, books.get(one.symbol)) for one in candles.series)
     return Opened(histories=histories, notes=candles.notes, recipe=recipe)
 
 
@@ -179,14 +178,15 @@ def _chosen(by_symbol: Mapping[str, CandleSeries], symbols: tuple[str, ...], pla
     return [by_symbol[symbol] for symbol in symbols] if symbols else list(by_symbol.values())
 
 
-def _invented(market: SyntheticMarket, symbol: str) -> BookTape:
-    """The books of the embedded market at the closes of its candles."""
+def invented_history(market: SyntheticMarket, symbol: str) -> History:
+    """An instrument of the embedded market: its candles, and its order book at every close."""
     levels = market.book_levels(symbol)
-    return BookTape(
+    tape = BookTape(
         symbol=symbol, time_ms=levels.time_ms,
         bid_prices=levels.bid_price, bid_sizes=levels.bid_size,
         ask_prices=levels.ask_price, ask_sizes=levels.ask_size,
     )  # fmt: skip
+    return _history(market[symbol], Reading(), "the embedded market", tape)
 
 
 def _history(one: CandleSeries, reading: Reading, place: str, books: BookTape | None) -> History:
