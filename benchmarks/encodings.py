@@ -156,7 +156,7 @@ def on_device(encoding: AbstractEncoding, window: torch.Tensor, plan: Plan) -> C
     if plan.device == "cpu":
         return lambda: encoding(window)
     there, moved = copy.deepcopy(encoding).to(plan.device), window.to(plan.device)
-    return lambda: (there(moved), torch.cuda.synchronize())
+    return finished(lambda: there(moved))
 
 
 def peer_of(subject: Subject, window: torch.Tensor, plan: Plan) -> tuple[Callable[[], object] | None, int, str]:
@@ -253,14 +253,14 @@ def windows(batch: int, encoding: AbstractEncoding) -> torch.Tensor:
     low = np.minimum(opening, close) * (1 - np.abs(random.normal(0, 1e-3, shape)))
     candle = dict(zip(CANDLE_FIELDS, (opening, high, low, close, random.gamma(2.0, 10.0, shape)), strict=True))
 
-    def column(name: str) -> NDArray[np.float64]:
+    def column(name: str) -> NDArray[Any]:
         if name in candle:
             return candle[name]
         side, _, rest = name.partition("_")
         kind, _, level = rest.partition("_")
         if side in ("bid", "ask") and level.isdigit():
             away = 1e-4 * int(level) * (1 if side == "ask" else -1)
-            return close * (1 + away) if kind == "price" else random.gamma(2.0, 1.0, shape)
+            return np.asarray(close * (1 + away) if kind == "price" else random.gamma(2.0, 1.0, shape))
         return random.standard_normal(shape)
 
     return torch.tensor(np.stack([column(name) for name in encoding.columns], axis=-1), dtype=torch.float32)
@@ -271,7 +271,17 @@ def filler(batch: int, shape: tuple[int, ...], plan: Plan) -> Callable[[], objec
     buffer = torch.empty(batch, *shape, device=plan.device)
     if plan.device == "cpu":
         return lambda: buffer.fill_(0.5)
-    return lambda: (buffer.fill_(0.5), torch.cuda.synchronize())
+    return finished(lambda: buffer.fill_(0.5))
+
+
+def finished(work: Callable[[], object]) -> Callable[[], object]:
+    """The same work, waited for on the GPU."""
+
+    def run() -> None:
+        work()
+        torch.cuda.synchronize()
+
+    return run
 
 
 @functools.cache

@@ -158,6 +158,15 @@ def test_an_empty_batch_gives_an_empty_batch(walk):
         assert image.shape == (0, 1, 20, 20)
 
 
+@pytest.mark.parametrize("size", [None, 7])
+def test_memory_that_is_drawn_into_need_not_be_empty(walk, size):
+    x = walk(3, 20)
+    encoding = create_encoding("markov_transition_field", 20, size=size)
+    image = torch.full((3, 1, encoding.height, encoding.width), torch.nan, dtype=torch.float64)
+    encoding.draw(x, image)
+    assert torch.equal(image, encoding(x))
+
+
 def test_threads_share_a_batch_without_changing_it(walk):
     x = walk(7, 200).repeat(20, 1, 1)
     encoding = create_encoding("markov_transition_field", 200)

@@ -179,6 +179,15 @@ def test_an_empty_batch_gives_an_empty_batch(walk):
             assert image.shape == (0, 1, 20, 20)
 
 
+@pytest.mark.parametrize("threshold", ["none", "fixed", "distance", "point"])
+def test_memory_that_is_drawn_into_need_not_be_empty(walk, threshold):
+    x = walk(3, 20)
+    encoding = create_encoding("recurrence_plot", 20, threshold=threshold, dimension=2)
+    image = torch.full((3, 1, 19, 19), torch.nan, dtype=torch.float64)
+    encoding.draw(x, image)
+    assert torch.equal(image, encoding(x))
+
+
 def test_threads_share_a_batch_without_changing_it(walk):
     x = walk(7, 200)
     encoding = create_encoding("recurrence_plot", 200, threshold="point", dimension=2)

@@ -25,12 +25,26 @@ MOST_GUESSES = 40
 
 
 @kernel
-def draw_distances(first: int, end: int, x: Array, image: Array, dimension: int, delay: int) -> None:
-    """Fill `image[first:end]` with the distances of the states of `x`, an array of shape (windows, time)."""
+def draw_distances(
+    first: int, end: int, x: Array, image: Array, in_range: bool, most: float, dimension: int, delay: int
+) -> None:
+    """Fill `image[first:end]` with the distances of the states of `x`, an array of shape (windows, time).
+
+    With `in_range` they are divided by the window's range and by `most`.
+    """
     side = image.shape[1]
+    values = np.empty(x.shape[1], x.dtype)
     for n in range(first, end):
+        values[:] = x[n]
+        if in_range:
+            low, high = values[0], values[0]
+            for value in values:
+                low, high = min(low, value), max(high, value)
+            unit = (high - low if high > low else x.dtype.type(1)) * x.dtype.type(most)
+            for t in range(len(values)):
+                values[t] = (values[t] - low) / unit
         for i in range(side):
-            row, values, own = image[n, i], x[n], x[n, i]
+            row, own = image[n, i], values[i]
             if dimension == 1:
                 for j in range(side):
                     row[j] = abs(own - values[j])

@@ -99,6 +99,8 @@ class RecurrencePlot(AbstractEncoding):
         self.differentiable = config.threshold == "none"
         self.offsets = range(0, config.dimension * config.delay, config.delay)
         self.order = _order(side, config.share)
+        self.scales = config.threshold == "none" and config.units == "range"
+        self.most = math.sqrt(config.dimension)  # the largest distance there can be, in ranges
         pairs = torch.triu_indices(side, side, offset=1) if config.threshold in ("distance", "point") else None
         self.register_buffer("pairs", pairs, persistent=False)
 
@@ -109,6 +111,8 @@ class RecurrencePlot(AbstractEncoding):
             return drawn(self, window_BTF)
         with full_precision(window_BTF):
             x_NT = self._values(window_BTF)
+            if self.scales:
+                x_NT = self._scaled(x_NT)
             measure_NSS = self._measure(x_NT)
             if self.config.threshold != "none":
                 if self.config.threshold == "point" and self.order >= 0:
@@ -132,7 +136,7 @@ class RecurrencePlot(AbstractEncoding):
             least = torch.finfo(x_NT.dtype).tiny
             image_NSS = image_BCHW.flatten(0, 1)
             if self.config.threshold == "none":
-                self._run(kernels.draw_distances, x_NT, image_NSS)
+                self._run(kernels.draw_distances, x_NT, image_NSS, self.scales, self.most)
             elif self.config.threshold == "point" and self.order >= 0:
                 range_N = _range(x_NT)
                 most_N = range_N if self.config.dimension == 1 else range_N * range_N * (1.01 * self.config.dimension)
@@ -141,13 +145,13 @@ class RecurrencePlot(AbstractEncoding):
                 self._run(kernels.draw_recurrences, x_NT, self._limit(x_NT).clamp(min=least), image_NSS)
 
     def _values(self, window_BTF: Tensor) -> Tensor:
-        """The series, shape (N, T); scaled where distances are to come out as shares of the range."""
-        x_NT = torch.stack([_series(window_BTF, name) for name in self.config.series], dim=1).flatten(0, 1)
-        if self.config.threshold != "none" or self.config.units == "series":
-            return x_NT
+        """The series, shape (N, T)."""
+        return torch.stack([_series(window_BTF, name) for name in self.config.series], dim=1).flatten(0, 1)
+
+    def _scaled(self, x_NT: Tensor) -> Tensor:
+        """The series in units that make distances shares of the range, shape (N, T)."""
         low_N1 = x_NT.amin(dim=1, keepdim=True)
-        most_N1 = positive_or_one(x_NT.amax(dim=1, keepdim=True) - low_N1) * math.sqrt(self.config.dimension)
-        return (x_NT - low_N1) / most_N1
+        return (x_NT - low_N1) / (positive_or_one(x_NT.amax(dim=1, keepdim=True) - low_N1) * self.most)
 
     def _limit(self, x_NT: Tensor) -> Tensor:
         """What the measure of a recurrent point is below, shape (N); 0 where few points suffice, the diagonal."""
