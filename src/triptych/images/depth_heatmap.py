@@ -18,6 +18,7 @@ from torch import Tensor
 from triptych.domain import Config as BaseConfig
 from triptych.domain import book_columns
 from triptych.domain.errors import RecipeError
+from triptych.images._book_kernel import draw_depth
 from triptych.images._book_rows import (
     Sides,
     anchor_each,
@@ -28,8 +29,12 @@ from triptych.images._book_rows import (
     sides_of,
     ticks,
 )
+from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
+
+GRAIN_LEVELS = 20_000
+"""Levels in a share worth a thread."""
 
 
 class Config(BaseConfig):
@@ -103,6 +108,8 @@ class DepthHeatmap(AbstractEncoding):
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length, self.columns)
+        if takes_kernel(window_BTF):
+            return drawn(self, window_BTF)
         with full_precision(window_BTF):
             sides = sides_of(window_BTF)
             bid_BTK, ask_BTK = self._distances(sides)
@@ -121,6 +128,17 @@ class DepthHeatmap(AbstractEncoding):
                 return depth_BCHT
             bids, asks = depth_BCHT.unbind(dim=1)
             return (0.5 + (bids - asks) / 2)[:, None]
+
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into memory that is there; see `Draws`."""
+        config = self.config
+        matrix = self.get_buffer("averaging")[:, : 0 if self.width == self.length else None]
+        run_shared(
+            draw_depth, len(window_BTF), as_array(window_BTF), as_array(image_BCHW), config.levels,
+            config.unit == "ticks", config.tick_size or 1.0, config.reach or 0.0, config.anchor == "last",
+            config.style == "signed", _beyond(config.ceiling), as_array(matrix),
+            grain=max(1, GRAIN_LEVELS // (2 * config.levels * self.length)),
+        )  # fmt: skip
 
     def _distances(self, sides: Sides) -> tuple[Tensor, Tensor]:
         anchor = anchor_last(sides) if self.config.anchor == "last" else anchor_each(sides)
@@ -158,8 +176,13 @@ class DepthHeatmap(AbstractEncoding):
 def _ranked(rising_BN: Tensor, count_B: Tensor, share: float) -> Tensor:
     """The value below which `share` of the last `count` values lie, of each row; shape (batch, 1, 1, 1)."""
     last = rising_BN.shape[1] - 1
-    rank_B = last - ((count_B - 1).clamp(min=0) * (1.0 - share)).floor().to(torch.int64)
+    rank_B = last - (count_B - 1).clamp(min=0) * _beyond(share) // 10_000
     return rising_BN.gather(1, rank_B[:, None])[:, :, None, None]
+
+
+def _beyond(share: float) -> int:
+    """The rest of a share in ten-thousandths: ranks must not depend on how a device rounds."""
+    return round((1.0 - share) * 10_000)
 
 
 def build(config: Config, length: int) -> AbstractEncoding:
