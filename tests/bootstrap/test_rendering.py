@@ -271,6 +271,9 @@ def test_a_file_is_told_by_its_ending(tmp_path):
     assert format_of(tmp_path / "v1.2") is None
     assert format_of(tmp_path / "v1.3") is None
     with pytest.raises(DataError) as caught:
+        format_of(Path("a.png"), "gif")
+    assert str(caught.value) == "a.png cannot be a gif file. Name it with .gif, or drop --format."
+    with pytest.raises(DataError) as caught:
         format_of(Path("a.jpg"))
     assert str(caught.value) == (
         "Cannot write a.jpg: there is no writer for .jpg. Choose a name ending in .png, .gif or .webp, or a folder."
@@ -418,6 +421,11 @@ def test_drawing_again_changes_nothing(file, tmp_path):
     before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert render(file, output, encodings=["jkx"], moments=Moments(last=4)) == first
     assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_a_folder_may_have_a_dot_in_its_name(file, tmp_path):
+    drawn = render(file, Output(path=tmp_path / "v1.3"), encodings=["jkx"], moments=Moments(last=2))
+    assert [Path(one["file"]).parent for one in drawn.files] == [tmp_path / "v1.3"] * 2
 
 
 def test_several_pictures_do_not_fit_into_one_file(file, tmp_path):

@@ -15,8 +15,8 @@ from triptych.bootstrap.rendering.drawing import draw
 from triptych.bootstrap.rendering.histories import History
 from triptych.bootstrap.rendering.looks import View, enlargement, look_of
 from triptych.bootstrap.rendering.moments import Moments, choose
+from triptych.bootstrap.rendering.names import time_in_words
 from triptych.bootstrap.rendering.surface import Surface, draw_surface
-from triptych.domain import utc
 from triptych.images import AbstractEncoding
 
 GAP_PX = 4
@@ -84,7 +84,7 @@ class Plan:
 
     def caption(self, end: int) -> str:
         """Beside a picture."""
-        return f"{self.history.symbol} {self.history.timeframe}  {utc(self.close_ms(end))} UTC"
+        return f"{self.history.symbol} {self.history.timeframe}  {time_in_words(self.close_ms(end))} UTC"
 
     def painted(self, ends: NDArray[np.int64] | None = None) -> Iterator[tuple[NDArray[np.int64], Painted]]:
         """Draw the windows that end with rows `ends` (None: all of the plan): (ends, pictures), batch by batch."""

@@ -71,7 +71,7 @@ def render(
     for name in encodings:
         if name != ALL:
             require_known(name)
-    ending = format_of(output.path)
+    ending = format_of(output.path, output.format)
     opened = open_source(source, reading or Reading(), clock=clock)
     wanted, rows, left_out = wanted_encodings(opened, encodings, options or {}, length, view=style.view)
     plans = make_plans(
