@@ -251,7 +251,9 @@ def windows(batch: int, encoding: AbstractEncoding) -> torch.Tensor:
     opening = np.concatenate([close[:, :1], close[:, :-1]], axis=1)
     high = np.maximum(opening, close) * (1 + np.abs(random.normal(0, 1e-3, shape)))
     low = np.minimum(opening, close) * (1 - np.abs(random.normal(0, 1e-3, shape)))
-    candle = dict(zip(CANDLE_FIELDS, (opening, high, low, close, random.gamma(2.0, 10.0, shape)), strict=True))
+    candle: dict[str, NDArray[Any]] = dict(
+        zip(CANDLE_FIELDS, (opening, high, low, close, random.gamma(2.0, 10.0, shape)), strict=True)
+    )
 
     def column(name: str) -> NDArray[Any]:
         if name in candle:
