@@ -1,125 +1,148 @@
 """Images per second of every encoding, beside pyts and mplfinance, and beside what memory can take.
 
-The floor is the rate at which an output-sized buffer, already mapped, can be filled. So that drawing is timed and not
-the kernel's page faults, freed memory is kept by the process for all sides alike (glibc only; elsewhere the figures
-include the faults). pyts compiles its loops on import, which takes about half a minute and is not timed.
+Everything is measured on one thread, then on two; pyts and mplfinance use one whatever they are given. The floor is the
+rate at which as many threads can fill an output-sized buffer, already mapped. So that drawing is timed and not the
+kernel's page faults, freed memory is kept by the process for all sides alike (glibc only; elsewhere the figures include
+the faults). pyts compiles its loops on import; that takes half a minute, is not timed, and is kept on disk.
+
+Names: encoding, height x width, candles (or rows of the book) in a window where the width is not their number, threads.
+"points" is the recurrence plot of the nearest 10 % of points.
 """
 
 from __future__ import annotations
 
+import copy
 import ctypes
+import functools
 import importlib
+import logging
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numba
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks._table import Row, alternate, main
-from triptych.images import AbstractEncoding, create_encoding
+from triptych.domain import CANDLE_FIELDS, CLOSE
+from triptych.features.grid import GridHistory
+from triptych.images import AbstractEncoding, available, create_encoding
 
-BATCH = {64: 2048, 224: 512}
-"""Images in a batch of Gramian fields, by size: more than the caches hold, so that the floor is main memory's."""
-CHART_BATCH = 64
-"""Charts in a batch: one step of training."""
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
-def rows(quick: bool) -> list[Row]:
-    """Measure all encodings."""
-    keep_freed_memory()
-    repeats = 5 if quick else 21
-    table = []
-    for size in (64, 224):
-        for name, method in (("gasf", "summation"), ("gadf", "difference")):
-            table.append(against_pyts(name, method, size, repeats))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """An encoding to measure.
+
+    Attributes:
+        name: of the encoding; `options` are those of its Config.
+        length: candles (or rows of the book, of factors) in a window.
+        batch: images in a batch.
+        peer: class in pyts.image and its options, or "mplfinance" and none.
+    """
+
+    name: str
+    length: int
+    batch: int
+    options: dict[str, object] = field(default_factory=dict)
+    peer: tuple[str, dict[str, object]] | None = None
+
+
+POINTS = {"threshold": "point", "share": 0.1}
+LENGTHS = {"factor_grid": (896,), "jkx": (20, 60)}
+"""Rows in a window of the encodings without a peer, where 64 will not do."""
+
+
+def subjects() -> Iterator[Subject]:
+    """Everything that `available()` lists, some of it in two sizes."""
+    # Batches of the peers of pyts are more than the caches hold, so that the floor is main memory's.
+    for length, batch in ((64, 2048), (224, 512)):
+        square = functools.partial(Subject, length=length, batch=batch)
+        yield square(name="gasf", peer=("GramianAngularField", {"method": "summation"}))
+        yield square(name="gadf", peer=("GramianAngularField", {"method": "difference"}))
+        yield square(name="recurrence_plot", peer=("RecurrencePlot", {}))
+        points = ("RecurrencePlot", {"threshold": "point", "percentage": 10})
+        yield square(name="recurrence_plot", options=POINTS, peer=points)
+        yield square(name="markov_transition_field", peer=("MarkovTransitionField", {"n_bins": 8}))
     for size, length in ((64, 20), (224, 60)):
-        table.append(against_mplfinance(size, length, repeats))
-    for length in (20, 60):
-        table.append(alone("jkx", length, repeats))
-    for size, batch in BATCH.items():
-        table.append(memory_writes(batch, (1, size, size), repeats))
-        table.append(memory_writes(CHART_BATCH, (3, size, size), repeats))
+        shape: dict[str, object] = {"height": size, "width": size}
+        yield Subject(name="candlestick", length=length, batch=64, options=shape, peer=("mplfinance", {}))
+    known = {"gasf", "gadf", "recurrence_plot", "markov_transition_field", "candlestick"}
+    for name in available():
+        for length in () if name in known else LENGTHS.get(name, (64,)):
+            yield Subject(name=name, length=length, batch=64)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """How long to measure: rounds, calls before them, part of the full batch; and on what."""
+
+    repeats: int
+    warm_ups: int
+    share: float
+    threads: int = 1
+    device: str = "cpu"
+
+    @property
+    def label(self) -> str:
+        """For the names of rows."""
+        if self.device != "cpu":
+            return self.device
+        return "1 thread" if self.threads == 1 else f"{self.threads} threads"
+
+
+QUICK = Plan(repeats=3, warm_ups=1, share=0.25)
+FULL = Plan(repeats=11, warm_ups=3, share=1.0)
+
+
+def rows(quick: bool) -> list[Row]:
+    """Measure on one thread, on two if there are two cores, and on the GPU if there is one."""
+    keep_freed_memory()
+    plan = QUICK if quick else FULL
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    table = []
+    for threads in (1, 2):
+        if threads <= cores:
+            torch.set_num_threads(threads)
+            table += on_one_device(replace(plan, threads=threads))
+            table += factor_grids(replace(plan, threads=threads))
+    torch.set_num_threads(1)
+    if torch.cuda.is_available():
+        table += on_one_device(replace(plan, device="cuda"))
     return table
 
 
-def against_pyts(name: str, method: str, size: int, repeats: int) -> Row:
-    """GASF or GADF of the close, float32, beside pyts, float64 (the only type it offers)."""
-    encoding = create_encoding(name, size)
-    window = windows(BATCH[size], size)
-    closes = window[..., 3].double().numpy()
-    pyts_image, missing = peer_module("pyts.image")
-    transform = None
-    if pyts_image is not None:
-        field = pyts_image.GramianAngularField(sample_range=(-1, 1), method=method)
-        transform = lambda: field.transform(closes)  # noqa: E731 - a side of the measurement
-    return measure(f"{name} {size} x {size}", encoding, window, transform, len(closes), missing or "pyts", repeats)
+def on_one_device(plan: Plan) -> list[Row]:
+    """Every encoding, and the floor by itself."""
+    table = [measure(subject, plan) for subject in subjects()]
+    for batch, shape in ((2048, (1, 64, 64)), (512, (1, 224, 224)), (64, (3, 64, 64)), (64, (3, 224, 224))):
+        fill = filler(batch, shape, plan)
+        (seconds,) = alternate(fill, repeats=plan.repeats, warm_ups=plan.warm_ups)
+        rate = batch / seconds
+        name = f"memory writes {batch}x{'x'.join(map(str, shape))}, {plan.label}"
+        table.append(Row(name=name, ours=rate, floor=rate, unit="images/s"))
+    return table
 
 
-def against_mplfinance(size: int, length: int, repeats: int) -> Row:
-    """Candles and volume as an RGB array, one figure at a time, which is all mplfinance offers."""
-    encoding = create_encoding("candlestick", length, height=size, width=size)
-    window = windows(CHART_BATCH, length)
-    mplfinance, missing = peer_module("mplfinance")
-    draw = None
-    if mplfinance is not None:
-        import matplotlib as mpl
-        import matplotlib.pyplot as plt
-        import pandas as pd
-
-        mpl.use("Agg")
-        frame = pd.DataFrame(
-            window[0].double().numpy(),
-            columns=["Open", "High", "Low", "Close", "Volume"],
-            index=pd.date_range("2024-01-01", periods=length, freq="h"),
-        )
-
-        def draw() -> object:
-            figure, _ = mplfinance.plot(
-                frame, type="candle", volume=True, axisoff=True, returnfig=True, figsize=(size / 100, size / 100)
-            )
-            figure.set_dpi(100)
-            figure.canvas.draw()
-            image = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
-            plt.close(figure)
-            return image
-
-    name = f"candlestick {size} x {size}, {length} candles"
-    return measure(name, encoding, window, draw, 1, missing or "mplfinance", min(repeats, 9))
-
-
-def alone(name: str, length: int, repeats: int) -> Row:
-    """An encoding without a peer."""
-    encoding = create_encoding(name, length)
-    window = windows(CHART_BATCH, length)
-    label = f"{name} {encoding.height} x {encoding.width}, {length} candles"
-    return measure(label, encoding, window, None, 0, "", repeats)
-
-
-def memory_writes(batch: int, shape: tuple[int, int, int], repeats: int) -> Row:
-    """The floor itself: float32 images of one value."""
-    (seconds,) = alternate(filler(batch, shape), repeats=repeats)
-    name = f"memory writes, {batch} x " + " x ".join(str(side) for side in shape)
-    return Row(name=name, ours=batch / seconds, floor=batch / seconds, unit="images/s")
-
-
-def measure(
-    name: str,
-    encoding: AbstractEncoding,
-    window: torch.Tensor,
-    peer: Callable[[], object] | None,
-    peer_images: int,
-    peer_name: str,
-    repeats: int,
-) -> Row:
-    """Ours, the floor and the peer in turns."""
-    batch = len(window)
-    sides = [lambda: encoding(window), filler(batch, (encoding.channels, encoding.height, encoding.width))]
+def measure(subject: Subject, plan: Plan) -> Row:
+    """Ours, the floor and the peer in turns, float32 (pyts offers float64 only)."""
+    encoding = create_encoding(subject.name, subject.length, **subject.options)
+    batch = max(2, round(subject.batch * plan.share))
+    window = windows(batch, encoding)
+    ours = on_device(encoding, window, plan)
+    peer, peer_images, peer_name = peer_of(subject, window, plan)
+    sides = [ours, filler(batch, (encoding.channels, encoding.height, encoding.width), plan)]
     with torch.inference_mode():
-        seconds = alternate(*sides, *([] if peer is None else [peer]), repeats=repeats, warm_ups=3)
+        seconds = alternate(*sides, *([] if peer is None else [peer]), repeats=plan.repeats, warm_ups=plan.warm_ups)
+    points = " points" if subject.options == POINTS else ""
+    rows_in = "" if encoding.width == subject.length else f" of {subject.length}"
     return Row(
-        name=name,
+        name=f"{subject.name}{points} {encoding.height}x{encoding.width}{rows_in}, {plan.label}",
         ours=batch / seconds[0],
         floor=batch / seconds[1],
         peer=peer_images / seconds[2] if peer is not None else None,
@@ -128,30 +151,152 @@ def measure(
     )
 
 
-def windows(batch: int, length: int) -> torch.Tensor:
-    """A random walk around 20,000, float32, shape (batch, length, 5)."""
+def on_device(encoding: AbstractEncoding, window: torch.Tensor, plan: Plan) -> Callable[[], object]:
+    """Our side: windows that are on the device already become images there."""
+    if plan.device == "cpu":
+        return lambda: encoding(window)
+    there, moved = copy.deepcopy(encoding).to(plan.device), window.to(plan.device)
+    return finished(lambda: there(moved))
+
+
+def peer_of(subject: Subject, window: torch.Tensor, plan: Plan) -> tuple[Callable[[], object] | None, int, str]:
+    """What the peer is to call, how many images that makes, and its name or why it is missing."""
+    if subject.peer is None or plan.device != "cpu":
+        return None, 0, ""
+    name, options = subject.peer
+    if name == "mplfinance":
+        module, missing = peer_module("mplfinance")
+        return (chart(module, window[0], subject) if module else None), 1, missing or "mplfinance"
+    module, missing = peer_module("pyts.image")
+    if module is None:
+        return None, 0, missing
+    image = getattr(module, name)(**options)
+    closes = window[..., CLOSE].double().numpy()
+    return (lambda: image.transform(closes)), len(closes), "pyts"
+
+
+def chart(mplfinance: Any, window: torch.Tensor, subject: Subject) -> Callable[[], object]:
+    """Candles and volume as an RGB array, one figure at a time, which is all mplfinance offers."""
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+    import pandas as pd
+
+    mpl.use("Agg")
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # its style asks for a font we need not have
+    frame = pd.DataFrame(
+        window.double().numpy(),
+        columns=["Open", "High", "Low", "Close", "Volume"],
+        index=pd.date_range("2024-01-01", periods=len(window), freq="h"),
+    )
+    inches = float(str(subject.options["width"])) / 100
+
+    def draw() -> object:
+        figure, _ = mplfinance.plot(
+            frame, type="candle", volume=True, axisoff=True, returnfig=True, figsize=(inches, inches)
+        )
+        figure.set_dpi(100)
+        figure.canvas.draw()
+        image = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+        plt.close(figure)
+        return image
+
+    return draw
+
+
+def factor_grids(plan: Plan) -> list[Row]:
+    """Images of 56 days x 16 candles x 56 factors for 4 instruments: views of one array beside windows stacked."""
+    days, length, batch = (140 if plan.share < 1 else 300), 56 * 16, 32
+    factors = np.random.default_rng(0).standard_normal((days * 16, 4, 56), dtype=np.float32)
+    history = GridHistory(factors)
+    ends = history.ends()
+    views = history.views()
+    chosen = np.random.default_rng(1).choice(len(ends), batch, replace=False)
+    shape = views.shape[1:]
+
+    def stacked(positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        cut = (factors[end - length + 1 : end + 1] for end in ends[positions])
+        return np.stack([window.swapaxes(0, 1).reshape(shape) for window in cut])
+
+    everything = np.arange(len(ends))
+    assert np.array_equal(views[chosen], stacked(chosen))
+    cases: tuple[tuple[str, int, Callable[[], object], Callable[[], object]], ...] = (
+        ("all views", len(ends), lambda: GridHistory(factors).views(), lambda: stacked(everything)),
+        ("shuffled batch", batch, lambda: views[chosen], lambda: stacked(chosen)),
+    )
+    table = []
+    for name, images, ours, theirs in cases:
+        seconds = alternate(ours, theirs, filler(images, shape, plan), repeats=plan.repeats, warm_ups=plan.warm_ups)
+        table.append(
+            Row(
+                name=f"factor grids, {name} of {images}, {plan.label}",
+                ours=images / seconds[0],
+                peer=images / seconds[1],
+                peer_name="windows stacked (NumPy)",
+                floor=images / seconds[2],
+                unit="images/s",
+            )
+        )
+    return table
+
+
+def windows(batch: int, encoding: AbstractEncoding) -> torch.Tensor:
+    """What the encoding's columns ask for, float32, shape (batch, length, columns).
+
+    Candles are a random walk around 20,000; books lie around its closes, a level every basis point; anything else is
+    noise of mean 0 and deviation 1.
+    """
     random = np.random.default_rng(0)
-    close = 20_000 * np.exp(np.cumsum(random.normal(0, 1e-3, (batch, length)), axis=1))
+    shape = (batch, encoding.length)
+    close = 20_000 * np.exp(np.cumsum(random.normal(0, 1e-3, shape), axis=1))
     opening = np.concatenate([close[:, :1], close[:, :-1]], axis=1)
-    reach = np.abs(random.normal(0, 1e-3, (2, batch, length)))
-    high = np.maximum(opening, close) * (1 + reach[0])
-    low = np.minimum(opening, close) * (1 - reach[1])
-    volume = random.gamma(2.0, 10.0, (batch, length))
-    return torch.tensor(np.stack([opening, high, low, close, volume], axis=-1), dtype=torch.float32)
+    high = np.maximum(opening, close) * (1 + np.abs(random.normal(0, 1e-3, shape)))
+    low = np.minimum(opening, close) * (1 - np.abs(random.normal(0, 1e-3, shape)))
+    candle: dict[str, NDArray[Any]] = dict(
+        zip(CANDLE_FIELDS, (opening, high, low, close, random.gamma(2.0, 10.0, shape)), strict=True)
+    )
+
+    def column(name: str) -> NDArray[Any]:
+        if name in candle:
+            return candle[name]
+        side, _, rest = name.partition("_")
+        kind, _, level = rest.partition("_")
+        if side in ("bid", "ask") and level.isdigit():
+            away = 1e-4 * int(level) * (1 if side == "ask" else -1)
+            return np.asarray(close * (1 + away) if kind == "price" else random.gamma(2.0, 1.0, shape))
+        return random.standard_normal(shape)
+
+    return torch.tensor(np.stack([column(name) for name in encoding.columns], axis=-1), dtype=torch.float32)
 
 
-def filler(batch: int, shape: tuple[int, int, int]) -> Callable[[], object]:
+def filler(batch: int, shape: tuple[int, ...], plan: Plan) -> Callable[[], object]:
     """Fills one buffer again and again."""
-    buffer = torch.empty(batch, *shape)
-    return lambda: buffer.fill_(0.5)
+    buffer = torch.empty(batch, *shape, device=plan.device)
+    if plan.device == "cpu":
+        return lambda: buffer.fill_(0.5)
+    return finished(lambda: buffer.fill_(0.5))
 
 
+def finished(work: Callable[[], object]) -> Callable[[], object]:
+    """The same work, waited for on the GPU."""
+
+    def run() -> None:
+        work()
+        torch.cuda.synchronize()
+
+    return run
+
+
+@functools.cache
 def peer_module(name: str) -> tuple[Any, str]:
-    """The peer, or None and why it is missing."""
+    """The peer, or None and why it is missing; what it compiles on import is kept for the next run."""
+    compile_ = numba.njit
+    numba.njit = lambda *signatures, **options: compile_(*signatures, **{"cache": True, **options})
     try:
         return importlib.import_module(name), ""
     except ImportError as error:
         return None, f"not installed: {error}"
+    finally:
+        numba.njit = compile_
 
 
 def keep_freed_memory() -> None:
@@ -166,6 +311,6 @@ def keep_freed_memory() -> None:
 if __name__ == "__main__":
     main(
         rows,
-        "Encodings: images per second, raw candle windows to float32 images, one batch after another.",
+        "Encodings: images per second, raw windows to float32 images, one batch after another.",
         packages=("pyts", "mplfinance", "matplotlib"),
     )

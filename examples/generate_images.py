@@ -1,6 +1,7 @@
-"""Draw one window of candles with every encoding: python generate_images.py [FILE]
+"""Draw one window of candles with every encoding that reads candles: python generate_images.py [FILE]
 
 FILE is any CSV, Parquet or Arrow file of candles; without one, a market is invented. Images come into ./images.
+`triptych render` does the same and more: order books, factors, contact sheets, animations.
 """
 
 import sys
@@ -13,6 +14,7 @@ import torch
 import triptych
 
 LENGTH = 60  # candles in a window
+CANDLE = ("open", "high", "low", "close", "volume")
 FOLDER = Path("images")
 
 if len(sys.argv) > 1:
@@ -25,7 +27,12 @@ window = torch.from_numpy(series.windows(newest, LENGTH))  # (1, 60, 5): open, h
 
 FOLDER.mkdir(exist_ok=True)
 for name in triptych.list_encodings():
-    encoding = triptych.create_encoding(name, length=LENGTH)
+    try:
+        encoding = triptych.create_encoding(name, length=LENGTH)
+    except triptych.TriptychError:
+        continue  # needs a longer window
+    if encoding.columns != CANDLE:
+        continue  # reads an order book, or factors
     image = encoding(window)[0].permute(1, 2, 0).numpy()  # (height, width, channels), values from 0 to 1
     picture = image if encoding.channels == 3 else image[..., 0]
     matplotlib.image.imsave(FOLDER / f"{name}.png", picture, cmap="gray", vmin=0, vmax=1)

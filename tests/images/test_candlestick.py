@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -194,3 +194,51 @@ def test_a_moving_average_longer_than_the_window_is_refused():
         "candlestick: a moving average of 21 candles is longer than the window of 20. "
         "An encoding sees only its own window: shorten the moving average or lengthen the window."
     )
+
+
+def plain(chart: torch.nn.Module, window: torch.Tensor) -> torch.Tensor:
+    """The image by tensor operations, which a window that wants a gradient takes."""
+    return chart(window.clone().requires_grad_()).detach()
+
+
+@given(st.integers(2, 40), st.integers(40, 100), st.integers(32, 100), st.booleans(), st.booleans(), st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_the_kernel_draws_what_tensor_operations_draw(length, width, height, volume, rounded, seed):
+    random = np.random.default_rng(seed)
+    window = torch.tensor(random.uniform(90, 110, (3, length, 5)))
+    window[..., 1], window[..., 2] = window[..., :4].amax(dim=-1), window[..., :4].amin(dim=-1)
+    if rounded:  # strokes that end at the edges of pixels, dojis, candles without any range
+        window = (window / 5).round()
+    chart = create_encoding(
+        "candlestick",
+        length,
+        width=width,
+        height=height,
+        volume=volume,
+        moving_averages=tuple(random.integers(2, length + 1, random.integers(0, 3)).tolist()),
+        background_color=str(random.choice(["#000000", "#1234af"])),
+        wick_intensity=0.3,
+    )
+    # Positions are rounded at the same places: what remains is the last digit of a colour.
+    assert (chart(window) - plain(chart, window)).abs().max() <= 1e-15
+    assert (chart(window.float()) - plain(chart, window.float())).abs().max() <= 2.5e-7
+
+
+def test_the_kernel_reads_windows_that_are_not_contiguous(walk):
+    chart = create_encoding("candlestick", 20)
+    history = walk(1, 60)[0]
+    views = history.unfold(0, 20, 7).transpose(1, 2)
+    assert not views.is_contiguous()
+    assert torch.equal(chart(views), chart(views.contiguous()))
+
+
+@pytest.mark.parametrize("column", range(5))
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_value_that_is_not_finite_blanks_its_own_image_and_no_other(walk, column, value):
+    chart = create_encoding("candlestick", 20)
+    window = walk(3, 20)
+    expected = chart(window)
+    window[1, 7, column] = value
+    image = chart(window)
+    assert image[1].isnan().all()
+    assert torch.equal(image[[0, 2]], expected[[0, 2]])

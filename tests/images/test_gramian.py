@@ -123,3 +123,29 @@ def test_size_above_the_window_length_is_refused():
 def test_unknown_series_is_refused():
     with pytest.raises(ValidationError, match="series"):
         create_encoding("gasf", 20, series=("vwap",))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"signed": True}, {"size": 17}, {"series": ("volume", "log_return", "log_range", "open")}],
+)
+@pytest.mark.parametrize("name", ["gasf", "gadf"])
+def test_the_kernel_draws_what_the_matrix_product_draws(walk, name, options):
+    field = create_encoding(name, 50, **options)
+    windows = walk(20, 50)
+    windows[0] = windows[0, :1]
+    for dtype, tolerance in ((torch.float64, 1e-15), (torch.float32, 5e-7)):
+        x = windows.to(dtype)
+        plain = field(x.clone().requires_grad_()).detach()
+        assert (field(x) - plain).abs().max() <= tolerance
+
+
+def test_a_value_that_is_not_finite_blanks_its_own_image_and_no_other(walk):
+    field = create_encoding("gasf", 16, series=("close", "open"))
+    windows = walk(3, 16)
+    expected = field(windows)
+    windows[1, 2, 3] = torch.nan
+    image = field(windows)
+    assert image[1, 0].isnan().all()
+    assert torch.equal(image[[0, 2]], expected[[0, 2]])
+    assert torch.equal(image[1, 1], expected[1, 1])

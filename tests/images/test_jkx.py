@@ -88,3 +88,28 @@ def test_prices_rebuilt_from_returns_give_the_same_picture(walk):
     rebuilt[..., :4] /= window[:, :1, 3:4]
     chart = create_encoding("jkx", 20, antialias=True)
     assert torch.allclose(chart(window), chart(rebuilt), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "options", [{}, {"antialias": True}, {"volume": False, "height": 47}, {"moving_average": False}]
+)
+@pytest.mark.parametrize("length", [2, 5, 20, 60])
+def test_the_kernel_draws_exactly_what_tensor_operations_draw(walk, length, options, dtype):
+    chart = create_encoding("jkx", length, **options)
+    windows = walk(50, length, seed=length).to(dtype)
+    windows[::5] = windows[::5].round(decimals=-1)  # ties, dojis, candles without any range
+    windows[1::5, :, 4] = 0
+    windows[2] = windows[2, :1]
+    plain = chart(windows.clone().requires_grad_()).detach()
+    assert torch.equal(chart(windows), plain)
+
+
+def test_a_value_that_is_not_finite_blanks_its_own_image_and_no_other(walk):
+    chart = create_encoding("jkx", 5)
+    windows = walk(3, 5)
+    expected = chart(windows)
+    windows[1, 2, 3] = torch.nan
+    image = chart(windows)
+    assert image[1].isnan().all()
+    assert torch.equal(image[[0, 2]], expected[[0, 2]])

@@ -8,7 +8,16 @@ from triptych.images import AbstractEncoding, available, create_encoding, load
 
 
 def test_public_names():
-    assert images.__all__ == ["AbstractEncoding", "available", "create_encoding", "load"]
+    assert images.__all__ == [
+        "AbstractEncoding",
+        "BufferPool",
+        "StreamingEncoder",
+        "available",
+        "create_encoding",
+        "encode_into",
+        "load",
+        "to_pixels",
+    ]
 
 
 def test_the_shipped_encodings_are_available():

@@ -7,6 +7,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import save_file
 
+from triptych.domain.errors import RecipeError
 from triptych.models import Config, build_network, create_model
 
 
@@ -78,3 +79,14 @@ def test_an_unknown_name_is_refused_when_the_recipe_is_read() -> None:
 def test_values_out_of_range_and_unknown_keys_are_refused(setting: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         Config(**setting)
+
+
+@pytest.mark.parametrize("name", ["googlenet", "googlenet_bn", "googlenet_paper", "lenet5", "lenet5_relu"])
+def test_networks_of_one_depth_are_built_from_a_recipe(name: str) -> None:
+    config = Config(name=name, width=0.25)
+    network, same = (build_network(config, 4, 3, seed=7).eval() for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), same.parameters(), strict=True))
+    assert network.get_classifier().weight.std().item() == pytest.approx(0.01, rel=0.2)
+    assert network(torch.zeros(2, 4, 32, 32)).shape == (2, 3)
+    with pytest.raises(RecipeError, match=rf"^{name} has one depth only: depth must be 1, was 0\.5\."):
+        build_network(config.model_copy(update={"depth": 0.5}), 4, 3)

@@ -7,9 +7,21 @@ import pkgutil
 from types import ModuleType
 
 from triptych.domain.errors import RecipeError
+from triptych.images._pixels import to_pixels
+from triptych.images._pool import BufferPool, encode_into
+from triptych.images._stream import StreamingEncoder
 from triptych.images.base import AbstractEncoding
 
-__all__ = ["AbstractEncoding", "available", "create_encoding", "load"]
+__all__ = [
+    "AbstractEncoding",
+    "BufferPool",
+    "StreamingEncoder",
+    "available",
+    "create_encoding",
+    "encode_into",
+    "load",
+    "to_pixels",
+]
 
 
 def available() -> tuple[str, ...]:

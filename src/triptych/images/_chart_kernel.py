@@ -65,11 +65,12 @@ def draw_jkx(first: int, end: int, window: Array, image: Array, plan: JkxPlan) -
         if not _pixel_rows(window, b, y, real(plan.price_rows - 1)):
             image[b] = real(np.nan)
             continue
+        largest = _largest_volume(window, b)
         for t in range(length):
             _hold_pen(pen, 0, 3 * t, y[OPEN, t], y[OPEN, t], plan)
             _hold_pen(pen, 0, 3 * t + 1, y[HIGH, t], y[LOW, t], plan)
             _hold_pen(pen, 0, 3 * t + 2, y[CLOSE, t], y[CLOSE, t], plan)
-            size = window[b, t, VOLUME] / _largest_volume(window, b) * real(plan.volume_rows)
+            size = window[b, t, VOLUME] / largest * real(plan.volume_rows)
             pen[4, 3 * t + 1] = _snap(size, plan)
         if len(plan.lines.drawn):
             _means_so_far(y, points)

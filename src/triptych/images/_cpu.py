@@ -44,7 +44,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def kernel(function: Function) -> Function:
     """Compile a serial function over NumPy arrays and numbers; division by zero gives inf or NaN, as in NumPy."""
-    return cast(Function, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+    try:
+        compiled = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    except RuntimeError:  # nowhere to keep it: no folder that can be written to, no file that it came from
+        compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    return cast(Function, compiled)
 
 
 def takes_kernel(x: Tensor) -> bool:

@@ -8,6 +8,7 @@ With a series scaled to x in [-1, 1] inside its window and the angle phi = arcco
 so an image is a product of two thin matrices and no angle is ever computed. With u = (x - min) / range and
 v = (max - x) / range, c = u - v and s = 2 sqrt(u v): u and v are both exact near their zero, where 1 - x^2 would have
 lost half of its digits. The mapping to [0, 1] is a third column of the thin matrices, not a second pass over the image.
+On the CPU a compiled loop (`_gramian_kernel.py`) does the same at the speed of the memory.
 
 Source: Wang and Oates, "Imaging Time-Series to Improve Classification and Imputation", IJCAI 2015.
 Letters: B batch, C channels (series), T time, S side of the image.
@@ -23,8 +24,13 @@ from torch import Tensor
 
 from triptych.domain import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN, Config
 from triptych.domain.errors import RecipeError
+from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
+from triptych.images._gramian_kernel import draw_fields
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
+
+GRAIN_PIXELS = 500_000
+"""Pixels in a share of a batch that is worth a thread."""
 
 Series = Literal["open", "high", "low", "close", "volume", "log_return", "log_range"]
 
@@ -82,10 +88,10 @@ class GramianAngularField(AbstractEncoding):
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length)
+        if takes_kernel(window_BTF):
+            return drawn(self, window_BTF)
         with full_precision(window_BTF):
-            x_BCT = torch.stack([_series(window_BTF, name) for name in self.series], dim=1)
-            if self.width < self.length:
-                x_BCT = self._aggregate(x_BCT)
+            x_BCT = self._points(window_BTF)
             cos_BCS, sin_BCS = cosine_and_sine(x_BCT)
             left, right = [cos_BCS, sin_BCS], [cos_BCS, sin_BCS]
             if self.kind == "difference":
@@ -96,6 +102,19 @@ class GramianAngularField(AbstractEncoding):
             # Stacked along the slow axis: rows are copied whole, and the product takes the transposed view as it is.
             signs = self.get_buffer("signs").to(window_BTF.dtype)
             return torch.matmul((torch.stack(left, dim=-2) * signs).transpose(-1, -2), torch.stack(right, dim=-2))
+
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into memory that is there; see `Draws`."""
+        with torch.no_grad(), full_precision(window_BTF):
+            x = self._points(window_BTF).flatten(0, 1)
+        grain = -(-GRAIN_PIXELS // (self.height * self.width))
+        fields = as_array(image_BCHW.flatten(0, 1))
+        run_shared(draw_fields, len(x), as_array(x), fields, self.kind == "difference", self.signed, grain=grain)
+
+    def _points(self, window_BTF: Tensor) -> Tensor:
+        """The series to draw, shape (batch, channels, side of the image)."""
+        x_BCT = torch.stack([_series(window_BTF, name) for name in self.series], dim=1)
+        return self._aggregate(x_BCT) if self.width < self.length else x_BCT
 
     def _aggregate(self, x_BCT: Tensor) -> Tensor:
         # Scaled before it is averaged: sums of raw prices would cost the digits in which candles differ.

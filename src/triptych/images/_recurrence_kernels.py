@@ -16,23 +16,40 @@ from triptych.images._cpu import kernel
 
 Array = NDArray[Any]
 
-BLOCK = 64
+BLOCK = 128
 """Values that are searched for candidates at a time."""
-FEW = 48
+FEW = 8
 """Candidates that are sorted out one by one."""
 MOST_GUESSES = 40
 """More are of no use: where many values are the same, no guess can part them."""
 
 
 @kernel
-def draw_distances(first: int, end: int, x: Array, image: Array, dimension: int, delay: int) -> None:
-    """Fill `image[first:end]` with the distances of the states of `x`, an array of shape (windows, time)."""
+def draw_distances(
+    first: int, end: int, x: Array, image: Array, in_range: bool, most: float, dimension: int, delay: int
+) -> None:
+    """Fill `image[first:end]` with the distances of the states of `x`, an array of shape (windows, time).
+
+    With `in_range` they are divided by the window's range and by `most`.
+    """
     side = image.shape[1]
+    values = np.empty(x.shape[1], x.dtype)
     for n in range(first, end):
+        values[:] = x[n]
+        if in_range:
+            low, high = values[0], values[0]
+            for value in values:
+                low, high = min(low, value), max(high, value)
+            unit = (high - low if high > low else x.dtype.type(1)) * x.dtype.type(most)
+            for t in range(len(values)):
+                values[t] = (values[t] - low) / unit
         for i in range(side):
-            row = image[n, i]
-            _measure(x[n], i, row, dimension, delay)
-            if dimension > 1:
+            row, own = image[n, i], values[i]
+            if dimension == 1:
+                for j in range(side):
+                    row[j] = abs(own - values[j])
+            else:
+                _squares(values, i, row, dimension, delay)
                 for j in range(side):
                     row[j] = np.sqrt(row[j])
 
@@ -66,14 +83,14 @@ def draw_nearest(
 
 
 @kernel
-def largest_measures(first: int, end: int, x: Array, limits: Array, dimension: int, delay: int) -> None:
-    """Set `limits[first:end]` to the largest measure in each window."""
+def largest_squares(first: int, end: int, x: Array, limits: Array, dimension: int, delay: int) -> None:
+    """Set `limits[first:end]` to the largest square of a distance in each window."""
     side = x.shape[1] - (dimension - 1) * delay
     row, largest = np.empty(side, x.dtype), np.empty(side, x.dtype)
     for n in range(first, end):
         largest[:] = 0
         for i in range(side):
-            _measure(x[n], i, row, dimension, delay)
+            _squares(x[n], i, row, dimension, delay)
             for j in range(side):
                 largest[j] = row[j] if row[j] > largest[j] else largest[j]
         limits[n] = largest.max()
@@ -89,19 +106,15 @@ def _recurrences(x: Array, limit: Any, image: Array, dimension: int, delay: int)
             for j in range(side):
                 row[j] = one if abs(own - x[j]) < limit else zero
         else:
-            _measure(x, i, row, dimension, delay)
+            _squares(x, i, row, dimension, delay)
             for j in range(side):
                 row[j] = one if row[j] < limit else zero
 
 
 @kernel
-def _measure(x: Array, i: int, row: Array, dimension: int, delay: int) -> None:
-    """Fill `row` with the measures of state i and the first len(row) states."""
+def _squares(x: Array, i: int, row: Array, dimension: int, delay: int) -> None:
+    """Fill `row` with the squares of the distances of state i to all."""
     own = x[i]
-    if dimension == 1:
-        for j in range(len(row)):
-            row[j] = abs(own - x[j])
-        return
     for j in range(len(row)):
         difference = own - x[j]
         row[j] = difference * difference
@@ -167,9 +180,8 @@ def _ordered(values: Array, candidates: Array, order: int, high: Any, squares: b
         block = values[start : start + BLOCK]
         if _count(block, high) > _count(block, low):
             for k in range(len(block)):
-                if low < block[k] <= high:
-                    candidates[filled] = block[k]
-                    filled += 1
+                candidates[filled] = block[k]
+                filled += (low < block[k]) & (block[k] <= high)
     return _select(candidates[:filled], order - within_low)
 
 

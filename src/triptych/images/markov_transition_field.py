@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.images import _markov_kernels as kernels
-from triptych.images._cpu import as_array, run_shared, takes_kernel
+from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._gramian import Series, _series
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
@@ -99,39 +99,40 @@ class MarkovTransitionField(AbstractEncoding):
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length)
+        if takes_kernel(window_BTF):
+            return drawn(self, window_BTF)
         with full_precision(window_BTF):
-            x_NT = torch.stack([_series(window_BTF, name) for name in self.config.series], dim=1).flatten(0, 1)
-            image_NSS = self._draw(x_NT) if takes_kernel(x_NT) else self._compose(x_NT)
-            return image_NSS.reshape(window_BTF.shape[0], self.channels, self.height, self.width)
+            x_NT = self._values(window_BTF)
+            bin_NT = self._bins(x_NT)
+            is_in_NTK = (bin_NT[:, :, None] == torch.arange(self.config.n_bins, device=x_NT.device)).to(x_NT.dtype)
+            count_NKK = is_in_NTK[:, :-1].transpose(1, 2) @ is_in_NTK[:, 1:]
+            probability_NKK = count_NKK / count_NKK.sum(dim=2, keepdim=True).clamp(min=1.0)
+            if self.height == self.length:
+                share_NSK = is_in_NTK
+            else:
+                # The mean of a block is a product of the shares that the bins have in its two segments.
+                is_member = self.get_buffer("is_member").to(x_NT.dtype)
+                share_NSK = (is_member @ is_in_NTK) / is_member.sum(dim=1, keepdim=True)
+            field_NSS = share_NSK @ probability_NKK @ share_NSK.transpose(1, 2)
+            return field_NSS.reshape(window_BTF.shape[0], self.channels, self.height, self.width)
 
-    def _compose(self, x_NT: Tensor) -> Tensor:
-        """The field by tensor operations, shape (N, S, S)."""
-        bin_NT = self._bins(x_NT)
-        is_in_NTK = (bin_NT[:, :, None] == torch.arange(self.config.n_bins, device=x_NT.device)).to(x_NT.dtype)
-        count_NKK = is_in_NTK[:, :-1].transpose(1, 2) @ is_in_NTK[:, 1:]
-        probability_NKK = count_NKK / count_NKK.sum(dim=2, keepdim=True).clamp(min=1.0)
-        if self.height == self.length:
-            share_NSK = is_in_NTK
-        else:
-            # The mean of a block is a product of the shares that the bins have in its two segments.
-            is_member = self.get_buffer("is_member").to(x_NT.dtype)
-            share_NSK = (is_member @ is_in_NTK) / is_member.sum(dim=1, keepdim=True)
-        return share_NSK @ probability_NKK @ share_NSK.transpose(1, 2)
-
-    def _draw(self, x_NT: Tensor) -> Tensor:
-        """The field by kernels, shape (N, S, S)."""
-        grain = max(1, GRAIN_PIXELS // self.length**2)
-        if self.config.strategy == "quantile":
-            bin_NT = torch.empty(x_NT.shape, dtype=torch.uint8)
-            ranks = as_array(self.get_buffer("bin_of_rank"))
-            run_shared(kernels.rank_bins, len(x_NT), as_array(x_NT), ranks, bin_NT.numpy(), grain=grain)
-        else:
-            bin_NT = self._bins(x_NT).to(torch.uint8)
-        image_NSS = x_NT.new_empty(len(x_NT), self.height, self.width)
-        bounds = as_array(self.get_buffer("bounds"))
-        arrays = (bin_NT.numpy(), bounds, as_array(image_NSS))
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into memory that is there; see `Draws`."""
+        grain = -(-GRAIN_PIXELS // self.length**2)
+        with torch.no_grad(), full_precision(window_BTF):
+            x_NT = self._values(window_BTF)
+            if self.config.strategy == "quantile":
+                bin_NT = torch.empty(x_NT.shape, dtype=torch.uint8)
+                ranks = as_array(self.get_buffer("bin_of_rank"))
+                run_shared(kernels.rank_bins, len(x_NT), as_array(x_NT), ranks, as_array(bin_NT), grain=grain)
+            else:
+                bin_NT = self._bins(x_NT).to(torch.uint8)
+        arrays = as_array(bin_NT), as_array(self.get_buffer("bounds")), as_array(image_BCHW.flatten(0, 1))
         run_shared(kernels.draw_field, len(x_NT), *arrays, self.config.n_bins, grain=grain)
-        return image_NSS
+
+    def _values(self, window_BTF: Tensor) -> Tensor:
+        """The series to draw, shape (N, T)."""
+        return torch.stack([_series(window_BTF, name) for name in self.config.series], dim=1).flatten(0, 1)
 
     def _bins(self, x_NT: Tensor) -> Tensor:
         """The bin of every value, int64 of shape (N, T)."""

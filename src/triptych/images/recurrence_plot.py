@@ -32,7 +32,7 @@ from torch import Tensor
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.images import _recurrence_kernels as kernels
-from triptych.images._cpu import as_array, run_shared, takes_kernel
+from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._gramian import Series, _series
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
@@ -97,61 +97,64 @@ class RecurrencePlot(AbstractEncoding):
         self.channels = len(config.series)
         self.height = self.width = side
         self.differentiable = config.threshold == "none"
-        self.embedding = (config.dimension, config.delay)
         self.offsets = range(0, config.dimension * config.delay, config.delay)
         self.order = _order(side, config.share)
+        self.scales = config.threshold == "none" and config.units == "range"
+        self.most = math.sqrt(config.dimension)  # the largest distance there can be, in ranges
         pairs = torch.triu_indices(side, side, offset=1) if config.threshold in ("distance", "point") else None
         self.register_buffer("pairs", pairs, persistent=False)
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length)
+        if takes_kernel(window_BTF):
+            return drawn(self, window_BTF)
         with full_precision(window_BTF):
-            x_NT = torch.stack([_series(window_BTF, name) for name in self.config.series], dim=1).flatten(0, 1)
-            draw = self._distances if self.config.threshold == "none" else self._recurrences
-            return draw(x_NT).reshape(window_BTF.shape[0], self.channels, self.height, self.width)
+            x_NT = self._values(window_BTF)
+            if self.scales:
+                x_NT = self._scaled(x_NT)
+            measure_NSS = self._measure(x_NT)
+            if self.config.threshold != "none":
+                if self.config.threshold == "point" and self.order >= 0:
+                    limit_N = _ordered(self._measure_pairs(x_NT), self.order)
+                else:
+                    limit_N = self._limit(x_NT)
+                limit_N = limit_N.clamp(min=torch.finfo(x_NT.dtype).tiny)
+                image_NSS = (measure_NSS < limit_N[:, None, None]).to(x_NT.dtype)
+            elif self.config.dimension == 1:
+                image_NSS = measure_NSS
+            else:
+                # The slope of the root is infinite at 0, and 0 times infinity is NaN: of the smallest number it is not.
+                root_NSS = measure_NSS.clamp(min=torch.finfo(x_NT.dtype).tiny).sqrt()
+                image_NSS = torch.where(measure_NSS > 0, root_NSS, 0.0)
+            return image_NSS.reshape(window_BTF.shape[0], self.channels, self.height, self.width)
 
-    def _distances(self, x_NT: Tensor) -> Tensor:
-        """Distances of all states, shape (N, S, S)."""
-        if self.config.units == "range":
-            low_N1 = x_NT.amin(dim=1, keepdim=True)
-            most_N1 = positive_or_one(x_NT.amax(dim=1, keepdim=True) - low_N1) * math.sqrt(self.config.dimension)
-            x_NT = (x_NT - low_N1) / most_N1
-        if takes_kernel(x_NT):
-            image_NSS = self._canvas(x_NT)
-            self._run(kernels.draw_distances, x_NT, image_NSS, *self.embedding)
-            return image_NSS
-        measure_NSS = self._measure(x_NT)
-        if self.config.dimension == 1:
-            return measure_NSS
-        # The slope of the root is infinite at 0, and 0 times infinity is NaN: with the smallest number it is 0.
-        root_NSS = measure_NSS.clamp(min=torch.finfo(x_NT.dtype).tiny).sqrt()
-        return torch.where(measure_NSS > 0, root_NSS, 0.0)
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into memory that is there; see `Draws`."""
+        with torch.no_grad(), full_precision(window_BTF):
+            x_NT = self._values(window_BTF)
+            least = torch.finfo(x_NT.dtype).tiny
+            image_NSS = image_BCHW.flatten(0, 1)
+            if self.config.threshold == "none":
+                self._run(kernels.draw_distances, x_NT, image_NSS, self.scales, self.most)
+            elif self.config.threshold == "point" and self.order >= 0:
+                range_N = _range(x_NT)
+                most_N = range_N if self.config.dimension == 1 else range_N * range_N * (1.01 * self.config.dimension)
+                self._run(kernels.draw_nearest, x_NT, most_N, image_NSS, self.order, least)
+            else:
+                self._run(kernels.draw_recurrences, x_NT, self._limit(x_NT).clamp(min=least), image_NSS)
 
-    def _recurrences(self, x_NT: Tensor) -> Tensor:
-        """1 for the points below the limit, else 0, shape (N, S, S)."""
-        if self.config.threshold == "point" and self.order >= 0:
-            return self._nearest(x_NT)
-        limit_N = self._limit(x_NT).clamp(min=torch.finfo(x_NT.dtype).tiny)
-        if not takes_kernel(x_NT):
-            return self._below(limit_N, x_NT)
-        image_NSS = self._canvas(x_NT)
-        self._run(kernels.draw_recurrences, x_NT, limit_N, image_NSS, *self.embedding)
-        return image_NSS
+    def _values(self, window_BTF: Tensor) -> Tensor:
+        """The series, shape (N, T)."""
+        return torch.stack([_series(window_BTF, name) for name in self.config.series], dim=1).flatten(0, 1)
 
-    def _nearest(self, x_NT: Tensor) -> Tensor:
-        """1 for the points of the pairs before place `order`, else 0, shape (N, S, S)."""
-        least = torch.finfo(x_NT.dtype).tiny
-        if not takes_kernel(x_NT):
-            return self._below(_ordered(self._measure_pairs(x_NT), self.order).clamp(min=least), x_NT)
-        range_N = _range(x_NT)
-        most_N = range_N if self.config.dimension == 1 else range_N * range_N * (1.01 * self.config.dimension)
-        image_NSS = self._canvas(x_NT)
-        self._run(kernels.draw_nearest, x_NT, most_N, image_NSS, self.order, least, *self.embedding)
-        return image_NSS
+    def _scaled(self, x_NT: Tensor) -> Tensor:
+        """The series in units that make distances shares of the range, shape (N, T)."""
+        low_N1 = x_NT.amin(dim=1, keepdim=True)
+        return (x_NT - low_N1) / (positive_or_one(x_NT.amax(dim=1, keepdim=True) - low_N1) * self.most)
 
     def _limit(self, x_NT: Tensor) -> Tensor:
-        """What the measure of a recurrent point is below, shape (N)."""
+        """What the measure of a recurrent point is below, shape (N); 0 where few points suffice, the diagonal."""
         config = self.config
         if config.threshold == "point":
             return torch.zeros_like(x_NT[:, 0])
@@ -167,11 +170,8 @@ class RecurrencePlot(AbstractEncoding):
         if not takes_kernel(x_NT):
             return self._measure_pairs(x_NT).amax(dim=1)
         largest_N = torch.empty_like(x_NT[:, 0])
-        self._run(kernels.largest_measures, x_NT, largest_N, *self.embedding)
+        self._run(kernels.largest_squares, x_NT, largest_N)
         return largest_N
-
-    def _below(self, limit_N: Tensor, x_NT: Tensor) -> Tensor:
-        return (self._measure(x_NT) < limit_N[:, None, None]).to(x_NT.dtype)
 
     def _measure(self, x_NT: Tensor) -> Tensor:
         """Measures of all points, shape (N, S, S)."""
@@ -183,18 +183,10 @@ class RecurrencePlot(AbstractEncoding):
         i, j = self.get_buffer("pairs")
         return _measure([x_NT.index_select(1, i + k) - x_NT.index_select(1, j + k) for k in self.offsets])
 
-    def _canvas(self, x_NT: Tensor) -> Tensor:
-        return x_NT.new_empty(len(x_NT), self.height, self.width)
-
     def _run(self, kernel: Callable[..., None], x_NT: Tensor, *arguments: Tensor | float) -> None:
-        grain = max(1, GRAIN_PIXELS // (self.height * self.width * self.config.dimension))
-        run_shared(
-            kernel,
-            len(x_NT),
-            as_array(x_NT),
-            *(as_array(a) if isinstance(a, Tensor) else a for a in arguments),
-            grain=grain,
-        )
+        grain = -(-GRAIN_PIXELS // (self.height * self.width * self.config.dimension))
+        arrays = [as_array(a) if isinstance(a, Tensor) else a for a in arguments]
+        run_shared(kernel, len(x_NT), as_array(x_NT), *arrays, self.config.dimension, self.config.delay, grain=grain)
 
 
 def build(config: Config, length: int) -> AbstractEncoding:

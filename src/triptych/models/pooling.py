@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor, nn
 
 from triptych.domain.errors import RecipeError
@@ -40,7 +41,10 @@ class GlobalPooling(nn.Module):
 class GridPooling(nn.Module):
     """Pools (batch, channels, height, width) to (batch, channels, size, size), each cell as `GlobalPool` says.
 
-    A map of that size already comes out as it is. With the empty name it returns any map unchanged.
+    Cell i of n goes from floor(i * side / n) to ceil((i + 1) * side / n), as in torch's adaptive pooling, but with a
+    gradient that repeats to the last bit on a GPU too. A map of the wanted size comes out as it is, and with the empty
+    name every map.
+
     Raises RecipeError for an unknown name.
     """
 
@@ -51,12 +55,20 @@ class GridPooling(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Tensor of shape (batch, channels, size, size), or the input."""
+        if not self.name or x_BCHW.shape[2:] == (self.size, self.size):
+            return x_BCHW
         if self.name == "avg":
-            return F.adaptive_avg_pool2d(x_BCHW, self.size)
+            return self._cells(x_BCHW, torch.mean)
         if self.name == "max":
-            return F.adaptive_max_pool2d(x_BCHW, self.size)
-        if self.name == "avgmax":
-            return 0.5 * (F.adaptive_avg_pool2d(x_BCHW, self.size) + F.adaptive_max_pool2d(x_BCHW, self.size))
+            return self._cells(x_BCHW, torch.amax)
+        return 0.5 * (self._cells(x_BCHW, torch.mean) + self._cells(x_BCHW, torch.amax))
+
+    def _cells(self, x_BCHW: Tensor, reduce: Callable[[Tensor, int], Tensor]) -> Tensor:
+        """One axis after the other: the mean of means of equally many, and the largest of the largest."""
+        for axis in (2, 3):
+            side = x_BCHW.shape[axis]
+            bounds = [(i * side // self.size, -(-(i + 1) * side // self.size)) for i in range(self.size)]
+            x_BCHW = torch.stack([reduce(x_BCHW.narrow(axis, a, b - a), axis) for a, b in bounds], axis)
         return x_BCHW
 
     def extra_repr(self) -> str:

@@ -12,17 +12,19 @@ from triptych.bootstrap.rendering.names import Format
 from triptych.bootstrap.rendering.stills import exif_of, text_of
 from triptych.domain.errors import DataError
 
-MOST_FRAMES: Final = 3000
+MOST_PIXELS: Final = 300_000_000
+"""Of all frames together, which the writers hold in memory: about a gigabyte."""
 LAST_FRAME_MS: Final = 1500
 """The newest window stays longer, so that it is seen before the animation begins anew."""
 
 
-def require_few_frames(count: int) -> None:
-    """Raise DataError when an animation would be too long for the memory and for its watcher."""
-    if count > MOST_FRAMES:
+def require_few_frames(count: int, size: tuple[int, int]) -> None:
+    """Raise DataError when an animation of `count` frames of `size` pixels would be too long for the memory."""
+    most = MOST_PIXELS // (size[0] * size[1])
+    if count > most:
         raise DataError(
-            f"An animation of {count} windows is too long; the most is {MOST_FRAMES}.",
-            remedy="Ask for fewer by --last, or take every n-th by --every.",
+            f"An animation of {count:,} windows of {size[0]} x {size[1]} pixels is too long; the most is {most:,}.",
+            remedy="Ask for fewer windows (--last, --every), or a smaller --scale.",
         )
 
 
@@ -58,7 +60,7 @@ def encode_animation(frames: Iterator[Image.Image], count: int, *, about: str, f
         for key, value in text_of(about).items():
             text.add_text(key, value)
         first.save(
-            buffer, "PNG", save_all=True, append_images=frames, duration=durations, loop=0, compress_level=4,
+            buffer, "PNG", save_all=True, append_images=list(frames), duration=durations, loop=0, compress_level=4,
             pnginfo=text,
         )  # fmt: skip
     return buffer.getvalue()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from triptych.bootstrap.rendering.looks import look_of
+from triptych.bootstrap.rendering.looks import View, look_of
 from triptych.domain import CANDLE_FIELDS
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
@@ -112,6 +112,27 @@ def read_option(setting: str) -> tuple[str, str, Any]:
     except tomllib.TOMLDecodeError:
         return name, option, text.strip()
     return name, option, found["value"] if len(found) == 1 else text.strip()
+
+
+def for_view(
+    name: str, length: int | None, options: Mapping[str, Any], view: View
+) -> tuple[AbstractEncoding, dict[str, Any]]:
+    """(An encoding as it is shown, its options JSON-ready). For people's eyes it may be larger than by default.
+
+    `length` None takes the usual one. Errors as in `make`.
+    """
+    rows = usual_length(name) if length is None else length
+    for_people = look_of(name).options(rows) if view == "people" else {}
+    encoding, config = make(name, rows, {**for_people, **options})
+    return encoding, config.model_dump(mode="json")
+
+
+def fitting(name: str, options: Mapping[str, Any], levels: int | None) -> Mapping[str, Any]:
+    """The options, with no more levels of order book than there are, where the user does not say how many."""
+    field = load(name).Config.model_fields.get("levels")
+    if levels is None or field is None or "levels" in options or not isinstance(field.default, int):
+        return options
+    return {**options, "levels": min(field.default, levels)}
 
 
 def usual_length(name: str) -> int:

@@ -23,6 +23,10 @@ _GREEN, _RED = np.array([38.0, 214.0, 130.0]), np.array([255.0, 72.0, 84.0])
 _GAP_GREY = 40
 
 
+BOOK: Final = "book"
+"""Name of a colour map of ours: asks red below the middle, bids green above it, black where they are even."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Painted:
     """Pictures of a batch.
@@ -92,13 +96,30 @@ def palette_of(colors: str) -> NDArray[np.uint8] | None:
     """256 colours of a colour map, uint8 of shape (256, 3), read-only; None for `gray`. RecipeError when unknown."""
     if colors in ("gray", "grey"):
         return None
+    if colors == BOOK:
+        return _book()
     import matplotlib as mpl
 
     if colors not in mpl.colormaps:
         raise RecipeError(
             f"Unknown colour map {colors!r}.",
-            remedy="Take gray, viridis, magma, inferno, cividis, coolwarm, RdBu or another of matplotlib's.",
+            remedy="Take gray, book, viridis, magma, inferno, cividis, coolwarm, RdBu or another of matplotlib's.",
         )
     palette: NDArray[np.uint8] = mpl.colormaps[colors](np.arange(256), bytes=True)[:, :3].copy()
+    palette.flags.writeable = False
+    return palette
+
+
+def _book() -> NDArray[np.uint8]:
+    """From the middle outward: black, the colour of the side, then nearly white, so that walls shine.
+
+    It rises steeply at first: an order of ordinary size is a third of the way, and must be seen.
+    """
+    distance = np.abs(np.arange(256) - 127.5) - 0.5  # the middle of a range has two places, 127 and 128
+    strength = np.sqrt(distance / distance[-1])[:, None]
+    side = np.where(np.arange(256)[:, None] < 128, _RED, _GREEN)
+    colours = side * np.minimum(strength / 0.8, 1.0)
+    colours += (245.0 - colours) * np.maximum(strength - 0.8, 0.0) / 0.2 * 0.8
+    palette: NDArray[np.uint8] = colours.round().astype(np.uint8)
     palette.flags.writeable = False
     return palette

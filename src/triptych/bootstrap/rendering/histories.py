@@ -4,29 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.bootstrap.rendering.catalogue import BOOK, CANDLES, FACTORS, is_book_column, reads
-from triptych.domain import BOOK_FIELDS, CANDLE_FIELDS, CandleSeries, book_columns
+from triptych.domain import CANDLE_FIELDS, CandleSeries, book_columns
 from triptych.domain.errors import DataError, NotEnoughData
-
-
-class AbstractBooks(Protocol):
-    """Order books of many times."""
-
-    @property
-    def time_ms(self) -> NDArray[np.int64]:
-        """When each book stood, UTC milliseconds, rising."""
-
-    @property
-    def levels(self) -> int:
-        """Levels on each side."""
-
-    def rows(self, levels: int) -> NDArray[np.float64]:
-        """Books as rows of `book_columns(levels)`."""
+from triptych.market.books import BookTape, sample_at
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +22,8 @@ class History:
         symbol, timeframe: of the instrument; the timeframe is a word for people and file names.
         close_time_ms: int64 of shape (n_rows,): when each row may first be used, UTC milliseconds, rising.
         candles: the candles, if there are any; a row each.
-        books: the order books: a row each where there are no candles, else as they stood when each candle closed.
+        books: the order books: a row each where there are no candles, else as they stood when each candle closed,
+            unless that is longer ago than a candle.
         place: name of the source, for messages.
     """
 
@@ -45,7 +31,7 @@ class History:
     timeframe: str
     close_time_ms: NDArray[np.int64]
     candles: CandleSeries | None
-    books: AbstractBooks | None
+    books: BookTape | None
     place: str
 
     @property
@@ -82,22 +68,33 @@ class History:
             found |= self._factors(name, self.candles, factors)
         return np.stack([found[column] for column in columns], axis=1).astype(np.float32)
 
-    def known(self, columns: Sequence[str], rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Which rows hold all they must, shape (n_rows,). A book may have fewer levels than asked, but not none."""
-        needed = [i for i, c in enumerate(columns) if not is_book_column(c) or c.endswith("_price_1")]
-        return np.asarray(np.isfinite(rows[:, needed]).all(axis=1))
+    def can_end(self, columns: Sequence[str], rows: NDArray[np.float32], length: int) -> NDArray[np.bool_]:
+        """Which rows end a window of `length` rows, shape (n_rows,).
 
-    def _book(self, name: str, books: AbstractBooks, levels: int) -> Mapping[str, NDArray[np.float64]]:
+        A window holds nothing unknown (a book may have fewer levels than asked, but not none) and spans no break of the
+        stream. Of several books of one time only the last one ends a window.
+        """
+        full = np.zeros(len(rows), dtype=bool)
+        if len(rows) < length:
+            return full
+        needed = [i for i, c in enumerate(columns) if not is_book_column(c) or c.endswith("_price_1")]
+        unknown = np.concatenate(([0], np.cumsum(~np.isfinite(rows[:, needed]).all(axis=1))))
+        full[length - 1 :] = unknown[length:] == unknown[: len(unknown) - length]
+        if self.candles is None and self.books is not None:
+            segment = self.books.segment
+            full[length - 1 :] &= segment[length - 1 :] == segment[: len(segment) - length + 1]
+            full[:-1] &= self.close_time_ms[:-1] < self.close_time_ms[1:]
+        return full
+
+    def _book(self, name: str, books: BookTape, levels: int) -> Mapping[str, NDArray[np.float64]]:
         if levels > books.levels:
             raise DataError(
                 f"{name} reads {levels} levels of order book a side; {self.place} holds {books.levels}.",
                 remedy=f"Say --set {name}.levels={books.levels}.",
             )
-        rows = books.rows(levels)
         if self.candles is not None:
-            last = np.searchsorted(books.time_ms, self.close_time_ms, side="right") - 1
-            rows = np.where((last >= 0)[:, None], rows[np.maximum(last, 0)], np.nan)
-        return dict(zip(book_columns(levels), rows.T, strict=True))
+            books = sample_at(books, self.close_time_ms, self.candles.timeframe.milliseconds).tape
+        return dict(zip(book_columns(levels), books.rows(levels).T, strict=True))
 
     def _factors(self, name: str, candles: CandleSeries, columns: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
         from triptych.features import Config as FeatureConfig
@@ -118,7 +115,6 @@ _REMEDIES = {
     FACTORS: "Bring a file of candles as SOURCE: factors are computed from them.",
     BOOK: "Bring a file of order books as SOURCE, or beside the candles with --book FILE.",
 }
-assert BOOK_FIELDS[0].startswith("bid_")
 
 
 def _and(words: Sequence[str]) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from triptych.bootstrap.rendering.colouring import BOOK
+
 View = Literal["people", "network"]
 """For eyes (large charts, colour maps, enlarged), or as a network gets it (own defaults, grey, pixel by pixel)."""
-LEAST_SIDE_PX: Final = 240
+LEAST_SIDE_PX: Final = 320
 """For people, pictures are enlarged until their longer side is at least this long."""
 MOST_CHART_PX: Final = 600
 """The widest chart that the encodings draw."""
@@ -42,10 +44,16 @@ def _chart(length: int) -> Mapping[str, Any]:
     return {"width": width, "height": round(width * 0.625)}
 
 
+def _book(_: int) -> Mapping[str, Any]:
+    return {"height": 160}
+
+
 LOOKS: Final[Mapping[str, Look]] = {
     "candlestick": Look(smooth=False, options=_chart),
     "jkx": Look(colors="gray", smooth=False),
     "gadf": Look(colors="RdBu_r"),
+    "depth_heatmap": Look(length=240, colors=BOOK, options=_book),
+    "book_imbalance": Look(length=240, colors=BOOK, options=_book),
 }
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from triptych.domain import utc
 from triptych.domain.errors import DataError, StorageError
 from triptych.domain.files import temporary_name
 
@@ -28,19 +29,29 @@ def time_in_name(time_ms: int) -> str:
     return f"{time:%Y-%m-%dT%H%M}{seconds}{thousandths}Z"
 
 
+def time_in_words(time_ms: int) -> str:
+    """A UTC time as people read it: 2023-12-31 23:55:00, with thousandths where there are any."""
+    return utc(time_ms) + (f".{time_ms % 1000:03d}" if time_ms % 1000 else "")
+
+
 def picture_name(symbol: str, timeframe: str, what: str, moment: str, ending: str) -> str:
     """Such as BTCUSDT_5m_candlestick_2023-12-31T2355Z.png; what file systems refuse becomes a dash."""
     words = (re.sub(r"[^\w.+-]", "-", part) for part in (symbol, timeframe, what, moment) if part)
     return "_".join(words) + f".{ending}"
 
 
-def format_of(out: Path) -> Format | None:
-    """The format that a file's ending asks for; None when `out` is a folder."""
+def format_of(out: Path, asked: Format | None = None) -> Format | None:
+    """The format that a file's ending asks for; None when `out` is a folder.
+
+    Raises DataError for an ending that there is no writer for, or another than the format `asked` for.
+    """
     ending = out.suffix.lower().removeprefix(".")
     if out.is_dir() or not ending:
         return None
     for known in ENDINGS:
         if ending == known:
+            if asked not in (None, known):
+                raise DataError(f"{out} cannot be a {asked} file.", remedy=f"Name it with .{asked}, or drop --format.")
             return known
     if ending in ("jpg", "jpeg", "bmp", "tif", "tiff", "svg", "pdf", "mp4", "apng", "avif"):
         raise DataError(

@@ -1,18 +1,26 @@
-"""From what a user names - a file of candles, a file of order books, a recipe - to histories that can be drawn."""
+"""From what a user names - candles, order books, trades, a recipe - to histories that can be drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
+
+import numpy as np
 
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.rendering.histories import History
 from triptych.domain import AbstractClock, CandleSeries, SystemClock, Timeframe
-from triptych.domain.errors import DataError
+from triptych.domain.errors import DataError, NotEnoughData
 from triptych.market import EpochUnit, read_candles, resample
+from triptych.market.books import BookTape, candles_from_trades, read_books, read_trades, sample_at
+from triptych.market.books.reading import detect
+from triptych.market.synthetic import SyntheticMarket, synthesise
 from triptych.settings import Recipe, load_recipe, shipped_recipes
+
+OLDEST_BOOK_MS: Final = 1_000
+"""A book last seen longer before its time than this, or than the step, is not drawn."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,7 +29,7 @@ class Reading:
 
     Attributes:
         symbols: instruments to take; empty takes all there are.
-        timeframe: candles are resampled to it; None keeps theirs.
+        timeframe: candles are resampled to it, books sampled at it; None keeps them as they are.
         columns: roles of columns that are not recognised, such as {"close": "Last"}.
         timezone: of times that carry none.
         timestamp_unit: of epoch numbers; None tells it by their size.
@@ -64,6 +72,12 @@ def open_source(source: str, reading: Reading, *, clock: AbstractClock | None = 
             f"There is no file {source}, and no recipe of that name.",
             remedy=f"Bring candles (CSV, Parquet, Arrow), order books, or a recipe: {', '.join(shipped_recipes())}.",
         )
+    holds = _kind(path)
+    if holds == "books":
+        return _from_books(path, reading)
+    books = None if reading.book is None else _books(reading.book, reading)
+    if holds == "trades":
+        return _from_trades(path, reading, books)
     found = read_candles(
         path,
         symbol=reading.symbols[0] if len(reading.symbols) == 1 else None,
@@ -73,8 +87,71 @@ def open_source(source: str, reading: Reading, *, clock: AbstractClock | None = 
         now_ms=(clock or SystemClock()).now_ms(),
     )
     chosen = _chosen({one.symbol: one for one in found.series}, reading.symbols, path.name)
-    histories = tuple(_history(one, reading, path.name) for one in chosen)
+    if books is not None and len(chosen) > 1:
+        raise DataError(
+            f"{path.name} holds {len(chosen)} symbols, the books are of {books.symbol}.",
+            remedy="Say which candles belong to the books: --symbol NAME.",
+        )
+    histories = tuple(_history(one, reading, path.name, books) for one in chosen)
     return Opened(histories=histories, notes=found.notes, recipe=None)
+
+
+def _kind(path: Path) -> Literal["candles", "books", "trades"]:
+    try:
+        found = detect(path)
+    except DataError:
+        return "candles"
+    return "trades" if found in ("trades", "tardis trades") else "books"
+
+
+def _books(path: Path, reading: Reading, *, every_ms: int | None = None) -> BookTape:
+    return read_books(path, symbol=reading.symbols[0] if reading.symbols else None, every_ms=every_ms)
+
+
+def _from_books(path: Path, reading: Reading) -> Opened:
+    if reading.book is not None:
+        raise DataError(
+            f"{path.name} holds order books already.", remedy="Leave out --book, or bring a file of candles as SOURCE."
+        )
+    every = None if reading.timeframe is None else Timeframe.parse(reading.timeframe)
+    tape = _books(path, reading, every_ms=None if every is None else every.milliseconds)
+    if every is not None:
+        tape = _sampled(tape, every)
+    history = History(
+        symbol=tape.symbol,
+        timeframe=_step(tape),
+        close_time_ms=tape.time_ms,
+        candles=None,
+        books=tape,
+        place=path.name,
+    )
+    return Opened(histories=(history,), notes=(), recipe=None)
+
+
+def _from_trades(path: Path, reading: Reading, books: BookTape | None) -> Opened:
+    if reading.timeframe is None:
+        raise DataError(f"{path.name} holds trades.", remedy="Say of what length their candles are: --timeframe 1s.")
+    trades = read_trades(path, symbol=reading.symbols[0] if reading.symbols else None)
+    series = candles_from_trades(trades, reading.timeframe)
+    return Opened(histories=(_history(series, reading, path.name, books),), notes=(), recipe=None)
+
+
+def _sampled(tape: BookTape, every: Timeframe) -> BookTape:
+    """The books as they stood at every multiple of `every` within their time."""
+    first, last = int(tape.time_ms[0]), int(tape.time_ms[-1])
+    grid = np.arange(-(-first // every.milliseconds), last // every.milliseconds + 1) * every.milliseconds
+    if not len(grid):
+        raise NotEnoughData(
+            f"{tape.symbol}: the books span {last - first} ms, less than one step of {every}.",
+            remedy="Choose a shorter --timeframe, or leave it out.",
+        )
+    return sample_at(tape, grid, max(every.milliseconds, OLDEST_BOOK_MS)).tape
+
+
+def _step(tape: BookTape) -> str:
+    """The time between books as a word, if it is always the same; else `book`."""
+    steps = np.unique(np.diff(tape.time_ms))
+    return str(Timeframe(int(steps[0]))) if len(steps) == 1 and steps[0] > 0 else "book"
 
 
 def _from_recipe(source: str, reading: Reading) -> Opened:
@@ -86,7 +163,11 @@ def _from_recipe(source: str, reading: Reading) -> Opened:
     recipe = load_recipe(source, (), changes)
     candles = load_candles(recipe)
     place = f"the recipe {recipe.name}"
-    histories = tuple(_history(one, reading, place) for one in candles.series)
+    books: dict[str, BookTape | None] = {}
+    if recipe.data.source == "synthetic":
+        market = synthesise(recipe.data.synthetic)
+        books = {one.symbol: invented_history(market, one.symbol).books for one in candles.series}
+    histories = tuple(_history(one, reading, place, books.get(one.symbol)) for one in candles.series)
     return Opened(histories=histories, notes=candles.notes, recipe=recipe)
 
 
@@ -97,7 +178,18 @@ def _chosen(by_symbol: Mapping[str, CandleSeries], symbols: tuple[str, ...], pla
     return [by_symbol[symbol] for symbol in symbols] if symbols else list(by_symbol.values())
 
 
-def _history(one: CandleSeries, reading: Reading, place: str) -> History:
+def invented_history(market: SyntheticMarket, symbol: str) -> History:
+    """An instrument of the embedded market: its candles, and its order book at every close."""
+    levels = market.book_levels(symbol)
+    tape = BookTape(
+        symbol=symbol, time_ms=levels.time_ms,
+        bid_prices=levels.bid_price, bid_sizes=levels.bid_size,
+        ask_prices=levels.ask_price, ask_sizes=levels.ask_size,
+    )  # fmt: skip
+    return _history(market[symbol], Reading(), "the embedded market", tape)
+
+
+def _history(one: CandleSeries, reading: Reading, place: str, books: BookTape | None) -> History:
     if reading.timeframe is not None and Timeframe.parse(reading.timeframe) != one.timeframe:
         one = resample(one, reading.timeframe)
     return History(
@@ -105,6 +197,6 @@ def _history(one: CandleSeries, reading: Reading, place: str) -> History:
         timeframe=str(one.timeframe),
         close_time_ms=one.close_time_ms,
         candles=one,
-        books=None,
+        books=books,
         place=place,
     )

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.bootstrap.rendering.catalogue import make, usual_length
+from triptych.bootstrap.rendering.catalogue import fitting, for_view
 from triptych.bootstrap.rendering.colouring import Channels, Painted, paint, palette_of
 from triptych.bootstrap.rendering.drawing import draw
 from triptych.bootstrap.rendering.histories import History
 from triptych.bootstrap.rendering.looks import View, enlargement, look_of
 from triptych.bootstrap.rendering.moments import Moments, choose
+from triptych.bootstrap.rendering.names import time_in_words
 from triptych.bootstrap.rendering.surface import Surface, draw_surface
-from triptych.domain import utc
 from triptych.images import AbstractEncoding
 
 GAP_PX = 4
@@ -84,7 +84,7 @@ class Plan:
 
     def caption(self, end: int) -> str:
         """Beside a picture."""
-        return f"{self.history.symbol} {self.history.timeframe}  {utc(self.close_ms(end))} UTC"
+        return f"{self.history.symbol} {self.history.timeframe}  {time_in_words(self.close_ms(end))} UTC"
 
     def painted(self, ends: NDArray[np.int64] | None = None) -> Iterator[tuple[NDArray[np.int64], Painted]]:
         """Draw the windows that end with rows `ends` (None: all of the plan): (ends, pictures), batch by batch."""
@@ -136,12 +136,15 @@ def make_plans(
     """
     if style.colors is not None:
         palette_of(style.colors)
-    built = {name: _build(name, length, options, style) for name, options in wanted.items()}
+    levels = min((history.books.levels for history in histories if history.books is not None), default=None)
+    built = {
+        name: for_view(name, length, fitting(name, options, levels), style.view) for name, options in wanted.items()
+    }
     plans = []
     for history in histories:
         rows = {name: history.rows(name, encoding.columns) for name, (encoding, _) in built.items()}
         can_end = {
-            name: _full(history.known(encoding.columns, rows[name]), encoding.length)
+            name: history.can_end(encoding.columns, rows[name], encoding.length)
             for name, (encoding, _) in built.items()
         }
         if together:
@@ -155,21 +158,3 @@ def make_plans(
             )
             plans.append(plan)
     return plans
-
-
-def _build(
-    name: str, length: int | None, options: Mapping[str, Any], style: Style
-) -> tuple[AbstractEncoding, Mapping[str, Any]]:
-    rows = usual_length(name) if length is None else length
-    for_people = look_of(name).options(rows) if style.view == "people" else {}
-    encoding, config = make(name, rows, {**for_people, **options})
-    return encoding, config.model_dump(mode="json")
-
-
-def _full(known: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
-    """Which rows end a window of `length` known rows, shape (n_rows,)."""
-    unknown = np.concatenate(([0], np.cumsum(~known)))
-    full = np.zeros(len(known), dtype=bool)
-    if len(known) >= length:
-        full[length - 1 :] = unknown[length:] == unknown[: len(unknown) - length]
-    return full

@@ -67,18 +67,19 @@ def render(
     Raises DataError, RecipeError, NotEnoughData and StorageError with what to do; all but the last before anything is
     written.
     """
+    style = style or Style()
     for name in encodings:
         if name != ALL:
             require_known(name)
-    ending = format_of(output.path)
+    ending = format_of(output.path, output.format)
     opened = open_source(source, reading or Reading(), clock=clock)
-    wanted, rows, left_out = wanted_encodings(opened, encodings, options or {}, length)
+    wanted, rows, left_out = wanted_encodings(opened, encodings, options or {}, length, view=style.view)
     plans = make_plans(
         opened.histories,
         wanted,
         length=rows,
         moments=moments or Moments(),
-        style=style or Style(),
+        style=style,
         together="sheet" in output.kind,
     )
     watcher = watcher or Nobody()

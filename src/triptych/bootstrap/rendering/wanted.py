@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from triptych.bootstrap.rendering.catalogue import make, reads, require_known, usual_length
+from triptych.bootstrap.rendering.catalogue import fitting, for_view, reads, require_known
+from triptych.bootstrap.rendering.looks import View
 from triptych.bootstrap.rendering.opening import Opened
 from triptych.domain.errors import RecipeError, TriptychError
 from triptych.images import available
@@ -14,7 +15,12 @@ ALL = "all"
 
 
 def wanted_encodings(
-    opened: Opened, names: Sequence[str], options: Mapping[str, Mapping[str, Any]], length: int | None
+    opened: Opened,
+    names: Sequence[str],
+    options: Mapping[str, Mapping[str, Any]],
+    length: int | None,
+    *,
+    view: View,
 ) -> tuple[dict[str, Mapping[str, Any]], int | None, list[str]]:
     """(options of each encoding by name, rows of a window, what was left out and why).
 
@@ -32,12 +38,9 @@ def wanted_encodings(
         )
     for name in names:
         if name == ALL:
-            for one in available():
-                problem = _problem(one, opened, options.get(one, {}), length)
-                if problem:
-                    left_out.append(f"{one} was left out: {problem}")
-                else:
-                    wanted[one] = options.get(one, {})
+            problems = {one: _problem(one, opened, options.get(one, {}), length, view) for one in available()}
+            wanted |= {one: options.get(one, {}) for one, problem in problems.items() if not problem}
+            left_out = _left_out(problems)
         else:
             wanted[require_known(name)] = options.get(name, {})
     if opened.recipe is not None:
@@ -52,18 +55,29 @@ def wanted_encodings(
     return wanted, length, left_out
 
 
-def _problem(name: str, opened: Opened, options: Mapping[str, Any], length: int | None) -> str:
+def _left_out(problems: Mapping[str, str]) -> list[str]:
+    """One note for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, problem in problems.items():
+        if problem:
+            reasons.setdefault(problem, []).append(name)
+    return [f"left out: {', '.join(names)} ({problem})" for problem, names in reasons.items()]
+
+
+def _problem(name: str, opened: Opened, options: Mapping[str, Any], length: int | None, view: View) -> str:
     """Why an encoding cannot be drawn from the source; empty when it can."""
     history = opened.histories[0]
+    levels = None if history.books is None else history.books.levels
     try:
-        encoding, _ = make(name, usual_length(name) if length is None else length, options)
-        rows = history.rows(name, encoding.columns)
+        encoding, _ = for_view(name, length, fitting(name, options, levels), view)
+        missing = [kind for kind in reads(encoding.columns) if kind not in history.kinds]
+        if missing:
+            return f"{history.place} holds no {' and no '.join(missing)}"
+        values = history.rows(name, encoding.columns)
     except TriptychError as error:
-        return error.message
-    if len(rows) < encoding.length:
-        return f"its window of {encoding.length} rows is longer than the history of {len(rows)}."
-    if reads(encoding.columns) and not history.known(encoding.columns, rows).any():
-        return "nothing that it reads is known here."
+        return error.message.removesuffix(".")
+    if not history.can_end(encoding.columns, values, encoding.length).any():
+        return f"it holds no {encoding.length} rows one after the other"
     return ""
 
 

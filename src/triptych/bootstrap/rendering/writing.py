@@ -12,12 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.bootstrap.rendering.animation import encode_animation, require_few_frames
-from triptych.bootstrap.rendering.names import Format, picture_name, require_replaceable, time_in_name
+from triptych.bootstrap.rendering.names import (
+    Format,
+    format_of,
+    picture_name,
+    require_replaceable,
+    time_in_name,
+    time_in_words,
+)
 from triptych.bootstrap.rendering.plans import Plan
 from triptych.bootstrap.rendering.sheets import Layout, frame, sheet
 from triptych.bootstrap.rendering.stills import encode_still, write_stills
 from triptych.bootstrap.rendering.watching import Watcher
-from triptych.domain import utc
 from triptych.domain.errors import DataError
 from triptych.domain.files import write_bytes
 
@@ -72,7 +78,8 @@ def write_sheet(plans: Sequence[Plan], output: Output, format: Format, watcher: 
     layout.size(len(labels))
     watcher.begin(sum(len(plan.ends) for plan in plans))
     columns = [_watched(column, watcher) for column in zip(*by_history, strict=True)]
-    about = f"{_words(plans)}, {first.caption(int(first.ends[0]))} .. {utc(first.close_ms(int(first.ends[-1])))} UTC"
+    until = time_in_words(first.close_ms(int(first.ends[-1])))
+    about = f"{_words(plans)}, {first.caption(int(first.ends[0]))} .. {until} UTC"
     write_bytes(path, encode_still(sheet(layout, labels, columns), about, format, first.style.level))
     return [{"file": str(path), **_many(parts)} for parts in by_history]
 
@@ -82,14 +89,14 @@ def write_animations(
 ) -> list[dict[str, Any]]:
     """Animations: of each encoding, or one with all encodings of an instrument side by side."""
     strips = _by_history(plans) if together else [[plan] for plan in plans]
-    for strip in strips:
-        require_few_frames(len(strip[0].ends))
     names = [_name(s[0], _period(s[0]), format, what="sheet" if together and len(s) > 1 else s[0].name) for s in strips]
     paths = _paths(names, output)
+    layouts = [Layout.of([plan.name for plan in strip], [plan.sample() for plan in strip]) for strip in strips]
+    for strip, layout in zip(strips, layouts, strict=True):
+        require_few_frames(len(strip[0].ends), layout.size(1))
     watcher.begin(sum(len(plan.ends) for plan in plans))
     files = []
-    for strip, path in zip(strips, paths, strict=True):
-        layout = Layout.of([plan.name for plan in strip], [plan.sample() for plan in strip])
+    for strip, path, layout in zip(strips, paths, layouts, strict=True):
         columns = [_watched([plan], watcher) for plan in strip]
         captions = [strip[0].caption(int(end)) for end in strip[0].ends]
         frames = (frame(layout, caption, pictures) for caption, *pictures in zip(captions, *columns, strict=True))
@@ -117,7 +124,7 @@ def _by_history(plans: Sequence[Plan]) -> list[list[Plan]]:
 
 def _paths(names: Sequence[str], output: Output) -> list[Path]:
     """Where the files go. DataError when one file is asked to hold several, or must not be replaced."""
-    if output.path.suffix and not output.path.is_dir():
+    if format_of(output.path) is not None:
         if len(names) > 1:
             raise DataError(
                 f"{len(names)} pictures do not fit into one file, {output.path}.",
@@ -143,7 +150,7 @@ def _period(plan: Plan) -> str:
 
 
 def _label(plan: Plan, end: int) -> str:
-    day, time = utc(plan.close_ms(int(end))).split(" ")
+    day, time = time_in_words(plan.close_ms(int(end))).split(" ")
     return f"{plan.history.symbol}\n{plan.history.timeframe}\n{day}\n{time}"
 
 
@@ -152,8 +159,7 @@ def _words(plans: Sequence[Plan]) -> str:
 
 
 def _iso(time_ms: int) -> str:
-    thousandths = f".{time_ms % 1000:03d}" if time_ms % 1000 else ""
-    return utc(time_ms).replace(" ", "T") + thousandths + "Z"
+    return time_in_words(time_ms).replace(" ", "T") + "Z"
 
 
 def _of(plan: Plan) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from triptych.domain import BookUpdate
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.market.books.events import BookEvents, events_of, join_events
 from triptych.market.books.formats import binance, bitstamp, bybit, bybit_v2, fi2010, flat, lobster, tardis
-from triptych.market.books.formats.lines import read_text
+from triptych.market.books.formats.lines import read_head
 from triptych.market.books.recording import is_recording, read_events
 from triptych.market.books.replay import Clock, replay
 from triptych.market.books.sequence import Protocol
@@ -42,6 +42,9 @@ DEFAULT_LEVELS: Final = 20
 _PROTOCOLS: Final[dict[Format, Protocol]] = {
     "binance capture": "binance_usdm", "bybit v2 capture": "rising", "bybit v5": "bybit",
 }  # fmt: skip
+_BYBIT_V5: Final = re.compile(
+    r'^\{.*?("topic"\s*:\s*"(orderbook|publicTrade|kline|tickers)\.|"result"\s*:\s*\{\s*"s"\s*:)', re.DOTALL
+)
 _EVENT_FORMATS: Final = ("recording", "bitstamp orders", "tardis incremental", *_PROTOCOLS)
 _TAPE_FORMATS: Final = ("flat", "tardis snapshots", "lobster orderbook")
 
@@ -146,13 +149,12 @@ def _detect_text(path: Path) -> Format | None:
     lobster_kind = lobster.kind_of(path)
     if lobster_kind is not None:
         return "lobster orderbook" if lobster_kind == "orderbook" else "lobster message"
-    text = read_text(path)
-    head = text[:4096].lstrip()
+    head = read_head(path).lstrip()
     if re.match(r"\d{16,19} \{", head):
         return "binance capture"
     if re.match(r"\d{9,10}\.\d+: \{", head):
         return "bybit v2 capture"
-    if head.startswith("{"):
+    if _BYBIT_V5.search(head):
         return "bybit v5"
     tardis_kind = tardis.kind_of(head.split("\n", 1)[0].strip().split(","))
     if tardis_kind is not None:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from triptych.models.googlenet.layers import Convolution
+from triptych.models.pooling import GridPooling
 
 GRID = 4
 DROP_RATE = 0.7
@@ -44,16 +45,17 @@ class AuxiliaryClassifier(nn.Module):
         pool: Literal["paper", "adaptive"],
     ) -> None:
         super().__init__()
-        self.pool = pool
+        self.takes_fives = pool == "paper"
+        self.grid = GridPooling("avg", GRID)
         self.conv = Convolution(in_channels, channels, 1, batch_norm=batch_norm)
         self.fc1 = nn.Linear(channels * GRID * GRID, hidden)
         self.fc2 = nn.Linear(hidden, num_classes)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Logits of shape (batch, num_classes) for a map of any size."""
-        if self.pool == "paper" and min(x_BCHW.shape[2:]) >= 14:
+        if self.takes_fives and min(x_BCHW.shape[2:]) >= 14:
             x_BCHW = F.avg_pool2d(x_BCHW, 5, stride=3)
-        x_BCHW = self.conv(F.adaptive_avg_pool2d(x_BCHW, GRID))
+        x_BCHW = self.conv(self.grid(x_BCHW))
         hidden_BF = F.dropout(F.relu(self.fc1(x_BCHW.flatten(1))), DROP_RATE, self.training)
         logits: Tensor = self.fc2(hidden_BF)
         return logits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -64,10 +65,11 @@ class LocalResponseNorm(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Tensor of the shape of the input."""
-        channels, reach = x_BCHW.shape[1], self.SIZE // 2
-        squares = F.pad(x_BCHW * x_BCHW, (0, 0, 0, 0, reach, reach))
-        total_BCHW = squares[:, :channels]
-        for shift in range(1, self.SIZE):
-            total_BCHW = total_BCHW + squares[:, shift : shift + channels]
-        root = (1.0 + (self.ALPHA / self.SIZE) * total_BCHW).sqrt()
-        return x_BCHW / (root * root.sqrt())  # the power 0.75 as two roots: several times as fast as pow
+        # The sum over neighbours as a 1x1 convolution with a band of ones: on a CPU with the channels innermost two to
+        # three times as fast, with its gradient, as adding shifted slices. Scaled before it is squared, because the
+        # square of 256 is too much for half precision.
+        place = torch.arange(x_BCHW.shape[1], device=x_BCHW.device)
+        band_CC = ((place[:, None] - place[None]).abs() <= self.SIZE // 2).to(x_BCHW.dtype)
+        scaled_BCHW = x_BCHW * (self.ALPHA / self.SIZE) ** 0.5
+        root_BCHW = (1.0 + F.conv2d(scaled_BCHW * scaled_BCHW, band_CC[:, :, None, None])).sqrt()
+        return x_BCHW / (root_BCHW * root_BCHW.sqrt())  # the power 0.75 as two roots: several times as fast as pow

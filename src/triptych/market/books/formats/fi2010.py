@@ -60,9 +60,9 @@ class Fi2010:
 
 
 def looks_like_fi2010(head: str) -> bool:
-    """Whether a text begins like such a file: many numbers separated by blanks, no commas."""
+    """Whether a text begins like such a file: a line of very many numbers separated by blanks."""
     words = head.split("\n", 1)[0].split()
-    return len(words) > 5 and "," not in head and all(_is_number(word) for word in words[:5])
+    return len(words) > 100 and all(_is_number(word) for word in words[:100])
 
 
 def read_fi2010(path: Path, *, leap: float = 50.0) -> Fi2010:

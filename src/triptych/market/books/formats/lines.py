@@ -28,6 +28,19 @@ def read_text(path: Path) -> str:
         raise DataError(f"{path} cannot be read: {error.strerror}.", remedy="Check the name.") from error
 
 
+def read_head(path: Path, count: int = 4096) -> str:
+    """The beginning of a text, unpacked when it is gzip. DataError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else path.open("rb") as file:
+            return file.read(count).decode("utf-8", errors="replace")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path}: the gzip file is damaged ({error}).", remedy="Fetch it again.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.", remedy="Check the name.") from error
+
+
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Lines that are not empty, with their numbers from 1 on."""
     for number, line in enumerate(read_text(path).splitlines(), start=1):

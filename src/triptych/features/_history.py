@@ -1,0 +1,120 @@
+"""Candles as columns, with the building blocks that several factors share; each is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+import talib
+from numpy.typing import NDArray
+
+from triptych.features._rolling import LEAST, Array, ema, lag, ratio, rolling_mean, rolling_sum, wilder
+
+
+class History:
+    """What factors are computed from.
+
+    Attributes:
+        open, high, low, close, volume: float64 arrays of shape (n_candles,), contiguous.
+        close_time_ms: when each candle closed, int64 of shape (n_candles,), UTC.
+        least: distance between prices below which it is rounding, shape (n_candles,).
+    """
+
+    def __init__(self, values: NDArray[np.float64], close_time_ms: NDArray[np.int64]) -> None:
+        self.open, self.high, self.low, self.close, self.volume = np.ascontiguousarray(values.T)
+        self.close_time_ms = close_time_ms
+        self.least = LEAST * self.close
+        self._kept: dict[tuple[str, int], Array] = {}
+
+    def _once(self, what: str, n: int, compute: Callable[[], Array]) -> Array:
+        if (what, n) not in self._kept:
+            self._kept[what, n] = compute()
+        return self._kept[what, n]
+
+    @cached_property
+    def previous_close(self) -> Array:
+        """Close of the candle before; NaN at first."""
+        return lag(self.close, 1)
+
+    @cached_property
+    def log_return(self) -> Array:
+        """Logarithm of close over previous close."""
+        return np.log(self.close / self.previous_close)
+
+    @cached_property
+    def typical_price(self) -> Array:
+        """Mean of high, low and close."""
+        return (self.high + self.low + self.close) / 3.0
+
+    @cached_property
+    def true_range(self) -> Array:
+        """Larger of high and previous close less the smaller of low and previous close."""
+        return np.maximum(self.high, self.previous_close) - np.minimum(self.low, self.previous_close)
+
+    @cached_property
+    def close_location(self) -> Array:
+        """Where the close stands between low (-1) and high (+1); 0 in a candle without range."""
+        return ratio(2.0 * self.close - self.high - self.low, self.high - self.low, least=self.least)
+
+    @cached_property
+    def accumulation(self) -> Array:
+        """Volume, signed by the close's place in the candle: the steps of TA-Lib's AD line."""
+        return self.close_location * self.volume
+
+    def sma(self, n: int) -> Array:
+        """Mean of the last `n` closes."""
+        return self._once("sma", n, lambda: rolling_mean(self.close, n))
+
+    def ema(self, n: int) -> Array:
+        """Exponential mean of the close."""
+        return self._once("ema", n, lambda: ema(self.close, n))
+
+    def ema_of_ema(self, n: int) -> Array:
+        """Exponential mean of the exponential mean of the close."""
+        return self._once("ema of ema", n, lambda: ema(self.ema(n), n))
+
+    def atr(self, n: int) -> Array:
+        """Wilder's mean of the true range."""
+        return self._once("atr", n, lambda: wilder(self.true_range, n))
+
+    def mean_volume(self, n: int) -> Array:
+        """Mean volume of the last `n` candles."""
+        return self._once("mean volume", n, lambda: rolling_mean(self.volume, n))
+
+    def highest(self, n: int) -> Array:
+        """Highest high of the last `n` candles."""
+        return self._once("highest", n, lambda: talib.MAX(self.high, n))
+
+    def lowest(self, n: int) -> Array:
+        """Lowest low of the last `n` candles."""
+        return self._once("lowest", n, lambda: talib.MIN(self.low, n))
+
+    def place_in_range(self, n: int) -> Array:
+        """Where the close stands between the lowest low (0) and the highest high (1); 0.5 without range."""
+        width = self.highest(n) - self.lowest(n)
+        return self._once("place", n, lambda: ratio(self.close - self.lowest(n), width, least=self.least, neutral=0.5))
+
+    def rsi(self, n: int) -> Array:
+        """Wilder's relative strength index, 0..100; 50 when nothing has moved within its memory."""
+        return self._once("rsi", n, lambda: self._rsi(n))
+
+    def _rsi(self, n: int) -> Array:
+        step = self.close - self.previous_close
+        gain, loss = wilder(np.maximum(step, 0.0), n), wilder(np.maximum(-step, 0.0), n)
+        return 100.0 * ratio(gain, gain + loss, neutral=0.5)
+
+    def directional(self, n: int) -> Array:
+        """Wilder's +DI and -DI, 0..100, shape (2, n_candles); 0 when nothing has moved within their memory."""
+        return self._once("directional", n, lambda: self._directional(n))
+
+    def _directional(self, n: int) -> Array:
+        up, down = self.high - lag(self.high, 1), lag(self.low, 1) - self.low
+        plus = np.where((up > down) & (up > 0), up, 0.0 * up)
+        minus = np.where((down > up) & (down > 0), down, 0.0 * down)
+        return np.stack([100.0 * ratio(wilder(moved, n), self.atr(n)) for moved in (plus, minus)])
+
+    def share_of_range(self, n: int) -> Array:
+        """Buying pressure over true range, both summed over `n` candles: a part of the ultimate oscillator."""
+        pressure = self.close - np.minimum(self.low, self.previous_close)
+        return ratio(rolling_sum(pressure, n), rolling_sum(self.true_range, n), least=self.least, neutral=0.5)

@@ -1,0 +1,37 @@
+"""Time of day and day of week at which the candle CLOSED (UTC): known then, and when a decision is taken."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from triptych.features._history import History
+from triptych.features._rolling import Array
+from triptych.features.factor import Factor, Family
+
+_factor = Family("calendar")
+DAY_MS = 86_400_000
+MONDAY_MS = 4 * DAY_MS
+"""The first Monday: the epoch was a Thursday."""
+
+
+def _day(h: History) -> Array:
+    return (2.0 * np.pi / DAY_MS) * (h.close_time_ms % DAY_MS)
+
+
+def _week(h: History) -> Array:
+    return (2.0 * np.pi / (7 * DAY_MS)) * ((h.close_time_ms - MONDAY_MS) % (7 * DAY_MS))
+
+
+FACTORS: Final[tuple[Factor, ...]] = (
+    _factor("day_sine", 0, lambda h: np.sin(_day(h)), "sine of the time of day of the close, UTC", "sine"),
+    _factor("day_cosine", 0, lambda h: np.cos(_day(h)), "cosine of the time of day of the close, UTC", "sine"),
+    _factor(
+        "week_sine", 0, lambda h: np.sin(_week(h)), "sine of the time since Monday 00:00 of the close, UTC", "sine"
+    ),
+    _factor(
+        "week_cosine", 0, lambda h: np.cos(_week(h)), "cosine of the time since Monday 00:00 of the close, UTC", "sine"
+    ),
+)
+"""To add a factor, add a line."""

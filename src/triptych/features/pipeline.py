@@ -1,0 +1,90 @@
+"""From candles to rows of normalised factors: what networks on factors are fed, in training and live alike."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from triptych.domain import CANDLE_FIELDS
+from triptych.domain import Config as BaseConfig
+from triptych.domain.errors import DataError, NotEnoughData
+from triptych.features._history import History
+from triptych.features.normalisation import rolling_scores
+from triptych.features.registry import describe, resolve
+
+
+class Config(BaseConfig):
+    """Which factors, and how they are normalised."""
+
+    names: tuple[str, ...] = Field(
+        ("grid56",),
+        min_length=1,
+        description="Factors and sets of factors (`grid56`, `patterns`, `indicators`, `all`).",
+    )
+    normalisation: Literal["none", "rolling"] = Field(
+        "rolling", description="`rolling`: z-scores by the mean and standard deviation of the last candles; or none."
+    )
+    window: int = Field(640, ge=2, description="Candles of the rolling mean and standard deviation; 640 = 16 × 40.")
+    clip: float = Field(4.0, gt=0, description="Scores are cut to -clip .. clip, in standard deviations.")
+
+
+class FeaturePipeline:
+    """Computes the factors of a `Config`.
+
+    A row depends on the candles up to its own, and on no more of them than `warm_up` + 1: rows from any two histories
+    that both hold these candles agree to 1e-6. Histories with gaps are taken as they are: the candle before is the
+    last one there is.
+
+    Attributes:
+        columns: names of the factors, in the order of the columns.
+        warm_up: position of the first row that is known.
+
+    Raises RecipeError for unknown factors.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.columns = resolve(config.names)
+        self._factors = tuple(describe(name) for name in self.columns)
+        self._settled = max(factor.settle for factor in self._factors)
+        self.warm_up = self._settled + (config.window - 1 if config.normalisation == "rolling" else 0)
+
+    def rows(
+        self, values: NDArray[np.float64], open_time_ms: NDArray[np.int64], timeframe_ms: int
+    ) -> NDArray[np.float64]:
+        """Factors of every candle.
+
+        Args:
+            values: candles of shape (n_candles, 5): open, high, low, close, volume; finite, prices above zero.
+            open_time_ms: their open times, UTC milliseconds, shape (n_candles,).
+            timeframe_ms: length of a candle.
+
+        Returns:
+            float64 array of shape (n_candles, n_columns): NaN before row `warm_up`, finite from there on.
+
+        Raises DataError for another shape, NotEnoughData when no row would be known.
+        """
+        values = np.asarray(values, dtype=np.float64)
+        n = len(values)
+        if values.shape != (n, len(CANDLE_FIELDS)) or np.shape(open_time_ms) != (n,):
+            raise DataError(
+                f"Expected candles of shape (n, 5) with n open times, was {values.shape} with "
+                f"{np.shape(open_time_ms)}.",
+                remedy="Bring open, high, low, close, volume and one open time a candle.",
+            )
+        if n <= self.warm_up:
+            raise NotEnoughData(
+                f"The factors are known after {self.warm_up} candles, the history has {n}.",
+                remedy=f"Bring at least {self.warm_up + 1} candles, or shorten `features.window`.",
+            )
+        history = History(values, np.asarray(open_time_ms, dtype=np.int64) + timeframe_ms)
+        rows = np.empty((n, len(self.columns)))
+        for column, factor in enumerate(self._factors):
+            rows[:, column] = factor.compute(history)
+        rows[: self._settled] = np.nan
+        if self.config.normalisation == "rolling":
+            rows[self._settled :] = rolling_scores(rows[self._settled :], self.config.window, self.config.clip)
+        return rows

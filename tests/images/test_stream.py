@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from triptych.domain.errors import DataError, NotEnoughData
+from triptych.images import StreamingEncoder, available, create_encoding
+
+
+def rows_for(encoding, n_rows, walk):
+    """Candles of a random walk, or positive numbers where the columns are others; float64."""
+    if encoding.columns == ("open", "high", "low", "close", "volume"):
+        return walk(1, n_rows)[0].numpy()
+    return np.random.default_rng(0).uniform(1, 2, (n_rows, len(encoding.columns)))
+
+
+def filled(name, length, walk, **options) -> tuple[StreamingEncoder, np.ndarray]:
+    """A stream whose window is full, and the rows to come."""
+    stream = StreamingEncoder(create_encoding(name, length, **options))
+    rows = rows_for(stream.encoding, 3 * length, walk)
+    for row in rows[:length]:
+        stream.append(row)
+    return stream, rows[length:]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", available())
+def test_every_update_gives_the_image_of_the_last_rows(name, dtype, walk):
+    encoding = create_encoding(name, 20)
+    stream = StreamingEncoder(encoding, dtype=dtype)
+    rows = rows_for(encoding, 67, walk)
+    for i, row in enumerate(rows):
+        if i < 19:
+            stream.append(row)
+            continue
+        window = torch.tensor(rows[i - 19 : i + 1], dtype=dtype)[None]
+        image = stream.update(row)
+        assert image.dtype == dtype
+        assert torch.equal(stream.window, window)
+        assert torch.equal(image, encoding(window))
+
+
+def test_before_the_window_is_full_there_is_no_image(walk):
+    stream = StreamingEncoder(create_encoding("jkx", 5))
+    rows = walk(1, 5)[0].numpy()
+    for row in rows[:3]:
+        stream.append(row)
+    assert not stream.ready
+    with pytest.raises(NotEnoughData) as caught:
+        stream.image()
+    assert str(caught.value) == "The window holds 3 of 5 rows. Append 2 more before the first image."
+    stream.append(rows[3])
+    stream.append(rows[4])
+    assert stream.ready
+    assert stream.image().shape == (1, 1, 32, 15)
+
+
+def test_a_row_of_another_shape_is_refused(walk):
+    stream, _ = filled("jkx", 5, walk)
+    with pytest.raises(DataError) as caught:
+        stream.append([1.0, 2.0, 3.0, 4.0])
+    assert str(caught.value) == (
+        "Expected a row of shape (5,), was (4,). Its values are the columns of the encoding, in order."
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_row_that_is_not_finite_is_refused_and_leaves_the_window_as_it_was(walk, value):
+    stream, _ = filled("jkx", 5, walk)
+    before = stream.window.clone()
+    with pytest.raises(DataError) as caught:
+        stream.update([1.0, 3.0, value, 2.0, 5.0])
+    assert str(caught.value) == (
+        f"Row 5 has a value that is not finite: [1.0, 3.0, {value}, 2.0, 5.0]. "
+        "Leave the row out, or start anew after the gap."
+    )
+    assert torch.equal(stream.window, before)
+
+
+def test_an_image_stays_as_it_is_during_the_updates_promised(walk):
+    stream = StreamingEncoder(create_encoding("candlestick", 20), images=3)
+    rows = walk(1, 40)[0].numpy()
+    for row in rows[:20]:
+        stream.append(row)
+    image = stream.update(rows[20])
+    kept = image.clone()
+    second, third = stream.update(rows[21]), stream.update(rows[22])
+    assert torch.equal(image, kept)
+    assert not torch.equal(second, third)
+    assert stream.update(rows[23]).data_ptr() == image.data_ptr()
+
+
+def test_an_image_can_be_drawn_into_memory_of_the_callers(walk):
+    stream, _ = filled("gasf", 16, walk)
+    out = torch.empty(1, 1, 16, 16)
+    assert stream.image(out) is out
+    assert torch.equal(out, stream.image())
+
+
+@pytest.mark.parametrize("name", ["candlestick", "jkx", "gasf", "gadf"])
+def test_steady_streaming_allocates_no_image(name, walk):
+    stream, rows = filled(name, 64, walk)
+    first, second = stream.update(rows[0]), stream.update(rows[1])
+    image_bytes = first.nbytes
+    tracemalloc.start()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        for row in rows[2:22]:
+            assert stream.update(row).data_ptr() in (first.data_ptr(), second.data_ptr())
+        peak = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    assert peak < image_bytes / 2
+    by_torch = sum(max(event.self_cpu_memory_usage, 0) for event in profiler.events())
+    assert by_torch < image_bytes
+
+
+def test_the_measure_of_torchs_memory_would_notice_an_image(walk):
+    encoding = create_encoding("candlestick", 64)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        image = encoding(walk(1, 64))
+    assert sum(max(event.self_cpu_memory_usage, 0) for event in profiler.events()) >= image.nbytes
