@@ -94,8 +94,8 @@ def test_several_mistakes_are_named_at_once(tmp_path):
 
 
 def test_an_unknown_encoding_lists_the_known_ones():
-    known = "Known encodings: candlestick, gadf, gasf, jkx."
-    assert tuple(ENCODINGS) == ("candlestick", "gadf", "gasf", "jkx")
+    assert {"candlestick", "gadf", "gasf", "jkx"} < set(ENCODINGS)
+    known = f"Known encodings: {', '.join(sorted(ENCODINGS))}."
     assert refused("encoding.name=gas") == f"Unknown encoding 'gas'. {known}"
     assert refused("encoding={height=40}") == f"encoding.name is missing. {known}"
 
