@@ -1,4 +1,4 @@
-"""Level updates a second of the live book and of the compiled replay, beside sorted lists as client libraries have them.
+"""Level updates a second of the live book and of the compiled replay, beside sorted lists as client libraries use.
 
 A level update is one (price, size) of a delta: a level set, inserted or deleted. The stream is invented and the same
 for all: a book of 500 levels a side, deltas of 20 level updates, most of them near the best. The peer keeps floats in
