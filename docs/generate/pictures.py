@@ -114,7 +114,7 @@ def _card(entry: Entry) -> list[str]:
     return [
         f":::{{grid-item-card}} {entry.name}",
         f":img-top: /reference/generated/images/thumbnail-{entry.name}.png",
-        f":link: #{entry.name}",
+        f":link: choose-an-encoding.html#{entry.name}",
         ":link-type: url",
         ":class-card: thumbnail",
         ":::",

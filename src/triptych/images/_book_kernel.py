@@ -1,20 +1,27 @@
 """The depth heatmap drawn by a compiled loop: one pass over a window, level by level, nothing kept in between.
 
-The same arithmetic as the plain path in `depth_heatmap.py`, in double precision; see there for what is drawn.
+The same arithmetic as the plain path in `depth_heatmap.py`, and where rows are found in the precision of the window
+too: a big order close to the middle of a row would show any difference. See there for what is drawn.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from triptych.images._cpu import kernel
 
 
+def constants_of(dtype: Any, *, tick_size: float, edge: float, height: int) -> tuple[Any, ...]:
+    """The numbers that the kernel calculates with: `edge` is the distance of the outermost rows, 0 if not fixed."""
+    return tuple(dtype.type(x) for x in (0, 0.5, 2, 1e4, tick_size, edge, math.inf, height - 1, (height - 1) / 2))
+
+
 @kernel
 def draw_depth(  # type: ignore[no-untyped-def]
-    first, end, window, image, levels, in_ticks, tick_size, reach, is_last, is_signed, beyond, averaging
+    first, end, window, image, levels, in_ticks, constants, is_last, is_signed, beyond, averaging
 ) -> None:
     """Draw windows first .. end - 1.
 
@@ -23,67 +30,64 @@ def draw_depth(  # type: ignore[no-untyped-def]
         window: array of shape (batch, time, 4 * levels).
         image: array of shape (batch, channels, height, width) to fill.
         levels: levels a side.
-        in_ticks, tick_size: rows in ticks instead of basis points, and their size.
-        reach: of the image to either side of its middle, 0 for the window's own levels.
+        in_ticks: rows in ticks instead of basis points.
+        constants: see `constants_of`; of the dtype of the window, so that no number is widened.
         is_last: the rows are measured from the mid of the last book, else each book from its own.
         is_signed: one channel, else two.
         beyond: ten-thousandths of the levels that have full intensity.
         averaging: array of shape (time, width), or of no columns when a column is a book.
     """
     count, (height, width) = window.shape[1], image.shape[2:]
-    distance, sizes = np.empty((count, 2 * levels)), np.empty((count, 2 * levels))
+    zero, half_one, two, per_bp, tick_size, edge, infinity, rows, middle_row = constants
+    distance, sizes = np.empty((count, 2 * levels), window.dtype), np.empty((count, 2 * levels))
     there, present = np.empty(count * 2 * levels), np.zeros((count, 2 * levels), np.bool_)
     depth = np.empty((2, height, count))
     for b in range(first, end):
-        last = 0
+        last = _last_priced(window[b], levels)  # type: ignore[no-untyped-call]
+        low, high, found = infinity, -infinity, 0
         for t in range(count):
-            if not math.isnan(window[b, t, 0] + window[b, t, levels]) or not math.isnan(
-                window[b, t, 2 * levels] + window[b, t, 3 * levels]
-            ):
-                last = t
-        low, high, found = np.inf, -np.inf, 0
-        for t in range(count):
-            base, half, is_bid = _anchor(window[b, last if is_last else t], levels)
-            middle = math.floor(np.rint(2.0 * half / tick_size) / 2.0) if is_bid else -1.0
+            base, half, is_bid = _anchor(  # type: ignore[no-untyped-call]
+                window[b, last if is_last else t], levels, constants
+            )
+            middle = np.floor(np.rint(two * half / tick_size) / two) if is_bid else zero - (two * half_one)
             for k in range(2 * levels):
                 column = k if k < levels else k + levels
-                price, size = float(window[b, t, column]), float(window[b, t, column + levels])
+                price, size = window[b, t, column], window[b, t, column + levels]
                 present[t, k] = not math.isnan(price + size)
                 if not present[t, k]:
                     continue
                 if in_ticks:
-                    away = np.rint((price - base) / tick_size) - middle - 0.5
+                    away = np.rint((price - base) / tick_size) - middle - half_one
                 else:
-                    away = ((price - base) - half) / (base + half) * 1e4
+                    away = ((price - base) - half) / (base + half) * per_bp
                 distance[t, k], sizes[t, k] = away, size
                 low, high = min(low, away), max(high, away)
-                if size > 0.0:
+                if size > zero:
                     there[found] = size
                     found += 1
-        if reach > 0.0:
-            high = reach * (1.0 - 1.0 / height)
-            low = -high
+        if edge > zero:
+            low, high = -edge, edge
         elif low > high:
-            low = high = 0.0
+            low = high = zero
         elif not is_last:
             high = max(-low, high)
             low = -high
         span = high - low
-        rows_per_unit = (height - 1) / span if span > 0.0 else float(height - 1)
-        top = 0.0 if span > 0.0 else (height - 1) / 2.0
+        rows_per_unit = rows * (two * half_one / span) if span > zero else rows
+        top = zero if span > zero else middle_row
         depth[:] = 0.0
         for t in range(count):
             for k in range(2 * levels):
                 if present[t, k]:
                     row = (high - distance[t, k]) * rows_per_unit + top
                     if -1.0 < row < height:
-                        above = math.floor(row)
-                        share, side = row - above, 0 if k < levels else 1
+                        above = int(np.floor(row))
+                        share, side = float(row) - above, 0 if k < levels else 1
                         if above >= 0:
-                            depth[side, int(above), t] += sizes[t, k] * (1.0 - share)
+                            depth[side, above, t] += sizes[t, k] * (1.0 - share)
                         if above + 1 < height:
-                            depth[side, int(above) + 1, t] += sizes[t, k] * share
-        median, largest = _scale(there[:found], beyond)
+                            depth[side, above + 1, t] += sizes[t, k] * share
+        median, largest = _scale(there[:found], beyond)  # type: ignore[no-untyped-call]
         full = math.log1p(largest / median)
         for row in range(height):
             for t in range(count):
@@ -107,14 +111,24 @@ def draw_depth(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _anchor(row, levels):  # type: ignore[no-untyped-def]
+def _last_priced(rows, levels):  # type: ignore[no-untyped-def]
+    """The last row with a best bid or a best ask; 0 where none has."""
+    for t in range(len(rows) - 1, 0, -1):
+        if not (math.isnan(rows[t, 0] + rows[t, levels]) and math.isnan(rows[t, 2 * levels] + rows[t, 3 * levels])):
+            return t
+    return 0
+
+
+@kernel
+def _anchor(row, levels, constants):  # type: ignore[no-untyped-def]
     """The price from which a row is measured, as base and half, and whether the base is a bid."""
-    bid, ask = float(row[0]), float(row[2 * levels])
+    zero, half_one, two = constants[0], constants[1], constants[2]
+    bid, ask = row[0], row[2 * levels]
     has_bid = not math.isnan(bid + row[levels])
     has_ask = not math.isnan(ask + row[3 * levels])
     if has_bid:
-        return bid, ((ask - bid) / 2.0 if has_ask else 0.0), True
-    return (ask if has_ask else 1.0), 0.0, False
+        return bid, ((ask - bid) / two if has_ask else zero), True
+    return (ask if has_ask else two * half_one), zero, False
 
 
 @kernel

@@ -18,7 +18,7 @@ from torch import Tensor
 from triptych.domain import Config as BaseConfig
 from triptych.domain import book_columns
 from triptych.domain.errors import RecipeError
-from triptych.images._book_kernel import draw_depth
+from triptych.images._book_kernel import constants_of, draw_depth
 from triptych.images._book_rows import (
     Sides,
     anchor_each,
@@ -115,7 +115,7 @@ class DepthHeatmap(AbstractEncoding):
             bid_BTK, ask_BTK = self._distances(sides)
             low_B11, high_B11 = self._bounds(sides, bid_BTK, ask_BTK)
             span_B11 = high_B11 - low_B11
-            rows_per_unit = (self.height - 1) / positive_or_one(span_B11)
+            rows_per_unit = (self.height - 1) * positive_or_one(span_B11).reciprocal()
             top_B11 = torch.where(span_B11 > 0, 0.0, (self.height - 1) / 2)  # a single level stands in the middle
             depth_2BTH = [
                 into_rows(size, (high_B11 - distance) * rows_per_unit + top_B11, self.height)
@@ -131,14 +131,21 @@ class DepthHeatmap(AbstractEncoding):
 
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
         """Encode into memory that is there; see `Draws`."""
-        config = self.config
+        config, window = self.config, as_array(window_BTF)
         matrix = self.get_buffer("averaging")[:, : 0 if self.width == self.length else None]
+        constants = constants_of(
+            window.dtype, tick_size=config.tick_size or 1.0, edge=self._edge or 0.0, height=self.height
+        )
         run_shared(
-            draw_depth, len(window_BTF), as_array(window_BTF), as_array(image_BCHW), config.levels,
-            config.unit == "ticks", config.tick_size or 1.0, config.reach or 0.0, config.anchor == "last",
-            config.style == "signed", _beyond(config.ceiling), as_array(matrix),
+            draw_depth, len(window), window, as_array(image_BCHW), config.levels, config.unit == "ticks", constants,
+            config.anchor == "last", config.style == "signed", _beyond(config.ceiling), as_array(matrix),
             grain=max(1, GRAIN_LEVELS // (2 * config.levels * self.length)),
         )  # fmt: skip
+
+    @property
+    def _edge(self) -> float | None:
+        """Distance of the middle of the outermost rows, half a row inside the reach; None when there is no reach."""
+        return None if self.config.reach is None else self.config.reach * (1 - 1 / self.height)
 
     def _distances(self, sides: Sides) -> tuple[Tensor, Tensor]:
         anchor = anchor_last(sides) if self.config.anchor == "last" else anchor_each(sides)
@@ -149,9 +156,8 @@ class DepthHeatmap(AbstractEncoding):
 
     def _bounds(self, sides: Sides, bid_BTK: Tensor, ask_BTK: Tensor) -> tuple[Tensor, Tensor]:
         """Distances that stand in the middle of the lowest and the highest row, each of shape (batch, 1, 1)."""
-        if self.config.reach is not None:
-            # The outer edges of the image lie at the reach, half a row beyond the middle of the outermost rows.
-            edge = torch.full_like(bid_BTK[:, :1, :1], self.config.reach * (1 - 1 / self.height))
+        if self._edge is not None:
+            edge = torch.full_like(bid_BTK[:, :1, :1], self._edge)
             return -edge, edge
         bids, asks = (sides.has_bid, bid_BTK), (sides.has_ask, ask_BTK)
         low = torch.cat([torch.where(there, x, math.inf) for there, x in (bids, asks)], dim=-1)

@@ -146,6 +146,6 @@ def test_exported_graph_answers_as_the_network_for_any_batch(name: str, size: tu
         picture = images(batch, 1, *size)
         with torch.inference_mode():
             expected = network(picture).numpy()
-        assert np.abs(expected).max() > 0.1
+        assert np.abs(expected).max() > 0.01  # an answer of zeros would prove nothing
         (answer,) = session.run(None, {"image": picture.numpy()})
         np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-4)

@@ -19,7 +19,8 @@ class History:
     """Rows of one instrument, from which windows are cut.
 
     Attributes:
-        symbol, timeframe: of the instrument; the timeframe is a word for people and file names.
+        symbol: of the instrument.
+        timeframe: of the rows, as a word for people and file names.
         close_time_ms: int64 of shape (n_rows,): when each row may first be used, UTC milliseconds, rising.
         candles: the candles, if there are any; a row each.
         books: the order books: a row each where there are no candles, else as they stood when each candle closed,

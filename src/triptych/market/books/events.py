@@ -73,10 +73,11 @@ class BookEvents:
         """Level updates in all messages together."""
         return len(self.sizes)
 
-    def ids(self, message: int) -> UpdateIds:
-        """The numbers of one message, for the sequence rules."""
-        numbers = (_or_none(getattr(self, name)[message]) for name in ID_FIELDS)
-        return UpdateIds(bool(self.is_snapshot[message]), *numbers)
+    def ids(self) -> Iterator[UpdateIds]:
+        """The numbers of each message in turn, for the sequence rules."""
+        columns = [getattr(self, name).tolist() for name in ID_FIELDS]
+        for is_snapshot, *numbers in zip(self.is_snapshot.tolist(), *columns, strict=True):
+            yield UpdateIds(is_snapshot, *(None if number == ABSENT else number for number in numbers))
 
     def updates(self) -> Iterator[BookUpdate]:
         """The messages one by one, as the live feed would see them."""

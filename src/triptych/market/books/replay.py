@@ -122,8 +122,9 @@ def _plan(events: BookEvents, time_ns: NDArray[np.int64]) -> tuple[_Steps, Count
     shows: list[bool] = []
     when: list[int] = []
     end_ns: list[int] = []
-    for i in range(len(events)):
-        ids, was_synchronised = events.ids(i), sequencer.is_synchronised
+    times = time_ns.tolist()
+    for i, ids in enumerate(events.ids()):
+        was_synchronised = sequencer.is_synchronised
         ruling = sequencer.offer(ids, i)
         counts[ruling.status] += 1
         restarted = events.protocol == "bybit" and ids.update_id == 1
@@ -134,9 +135,9 @@ def _plan(events: BookEvents, time_ns: NDArray[np.int64]) -> tuple[_Steps, Count
             stretch.append(len(end_ns) - 1)
             resets.append(position == 0 and ruling.status is BookStatus.RESET)
             shows.append(position == len(ruling.items) - 1)
-            when.append(int(time_ns[max(ruling.items)]))
+            when.append(times[max(ruling.items)])
         if sequencer.is_synchronised:
-            end_ns[-1] = int(time_ns[i])
+            end_ns[-1] = times[i]
     steps = _Steps(
         message=np.array(message, np.int64), stretch=np.array(stretch, np.int64), resets=np.array(resets, np.bool_),
         shows=np.array(shows, np.bool_), time_ns=np.array(when, np.int64), end_ns=np.array(end_ns, np.int64),
