@@ -25,7 +25,7 @@ from torch import Tensor
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import DataError, RecipeError
-from triptych.images._window import check_window, full_precision
+from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
 
 
@@ -62,6 +62,7 @@ class FactorGrid(AbstractEncoding):
 
     def __init__(self, config: Config, length: int) -> None:
         super().__init__()
+        check_length("factor_grid", length)
         bars = config.bars_per_row
         if length % bars:
             raise RecipeError(
