@@ -9,6 +9,7 @@ import numpy as np
 import talib
 from numpy.typing import NDArray
 
+from triptych.domain import CLOSE, HIGH, LOW, OPEN, VOLUME
 from triptych.features._rolling import LEAST, Array, ema, lag, ratio, rolling_mean, rolling_sum, wilder
 
 
@@ -17,14 +18,22 @@ class History:
 
     Attributes:
         open, high, low, close, volume: float64 arrays of shape (n_candles,), contiguous.
-        close_time_ms: when each candle closed, int64 of shape (n_candles,), UTC.
+        open_time_ms, close_time_ms: of each candle, int64 of shape (n_candles,), UTC.
+        timeframe_ms: length of a candle.
         least: distance between prices below which it is rounding, shape (n_candles,).
     """
 
-    def __init__(self, values: NDArray[np.float64], close_time_ms: NDArray[np.int64]) -> None:
-        self.open, self.high, self.low, self.close, self.volume = np.ascontiguousarray(values.T)
-        self.close_time_ms = close_time_ms
-        self.least = LEAST * self.close
+    def __init__(self, values: NDArray[np.float64], open_time_ms: NDArray[np.int64], timeframe_ms: int) -> None:
+        columns: Array = np.ascontiguousarray(values.T)
+        self.open: Array = columns[OPEN]
+        self.high: Array = columns[HIGH]
+        self.low: Array = columns[LOW]
+        self.close: Array = columns[CLOSE]
+        self.volume: Array = columns[VOLUME]
+        self.open_time_ms = open_time_ms
+        self.close_time_ms = open_time_ms + timeframe_ms
+        self.timeframe_ms = timeframe_ms
+        self.least: Array = LEAST * self.close
         self._kept: dict[tuple[str, int], Array] = {}
 
     def _once(self, what: str, n: int, compute: Callable[[], Array]) -> Array:

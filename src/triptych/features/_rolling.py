@@ -13,7 +13,8 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
+
+from triptych.features._compiled import compiled
 
 Array = NDArray[np.float64]
 
@@ -70,16 +71,20 @@ def mean_absolute_deviation(x: Array, n: int) -> Array:
 
 
 def _deviations(x: Array, n: int, *, squared: bool) -> Array:
-    mean = rolling_mean(x, n)
     total = np.full(len(x), np.nan)
     if len(x) >= n:
-        kept = len(x) - n + 1
-        inner = np.zeros(kept)
-        for start in range(n):
-            apart = x[start : start + kept] - mean[n - 1 :]
-            inner += apart * apart if squared else np.abs(apart)
+        inner = np.zeros(len(x) - n + 1)
+        _add_deviations(x, rolling_mean(x, n)[n - 1 :], n, squared, inner)
         total[n - 1 :] = inner / n
     return total
+
+
+@compiled
+def _add_deviations(x: Array, mean: Array, n: int, squared: bool, total: Array) -> None:
+    for start in range(n):
+        for i in range(len(total)):
+            apart = x[start + i] - mean[i]
+            total[i] += apart * apart if squared else abs(apart)
 
 
 def ema_memory(period: int) -> int:
@@ -111,27 +116,39 @@ def exponential_mean(x: Array, alpha: float, period: int) -> Array:
     """Exponential mean of the last `memory(alpha)` values, their weights summing to 1.
 
     It differs from the endless recursion by 1e-9 of the distance between old and new values, and is exactly constant
-    once its window is: after a halt of the market, nothing is left of what was before. The window's sum is that of two
-    neighbouring blocks of `memory` candles, a recursion forwards in the newer and a sum backwards in the older, so the
-    cost does not depend on the period.
+    once its window is: after a halt of the market, nothing is left of what was before.
     """
     out = np.full(len(x), np.nan)
-    known = int(np.isnan(x).sum())
-    n = len(x) - known
-    if n < period:
-        return out
-    keep, length = 1.0 - alpha, memory(alpha)
-    blocks = np.zeros((-(-n // length), length))
-    blocks.reshape(-1)[:n] = x[known:]
-    powers = keep ** np.arange(length + 1)
-    total = lfilter([1.0], [1.0, -keep], blocks, axis=1)
-    if len(blocks) > 1:
-        older = np.cumsum((blocks[:-1] * powers[length - 1 :: -1])[:, ::-1], axis=1)[:, ::-1]
-        total[1:, :-1] += powers[1:length] * older[:, 1:]
-    weights = np.full(blocks.shape, (1.0 - powers[length]) / alpha)
-    weights[0] = (1.0 - powers[1:]) / alpha
-    out[known + period - 1 :] = (total / weights).reshape(-1)[period - 1 : n]
+    first = int(np.isnan(x).sum())
+    if len(x) - first >= period:
+        _exponential_mean(x[first:], alpha, memory(alpha), out[first:])
+        out[first : first + period - 1] = np.nan
     return out
+
+
+@compiled
+def _exponential_mean(x: Array, alpha: float, length: int, out: Array) -> None:
+    """Fill `out` with means over windows of `length` values, at a cost that does not depend on it.
+
+    The values are cut into blocks of that length. A window is the newer part of one block, a recursion forwards, and
+    the rest of the block before, a sum backwards; neither leaves its block, so nothing drifts.
+    """
+    keep = 1.0 - alpha
+    powers = np.empty(length + 1)
+    powers[0] = 1.0
+    for j in range(length):
+        powers[j + 1] = keep * powers[j]
+    older = np.zeros(length + 1)
+    weights = 1.0 - powers[length]
+    for start in range(0, len(x), length):
+        stop = min(start + length, len(x))
+        newer = 0.0
+        for i in range(start, stop):
+            j = i - start + 1
+            newer = keep * newer + x[i]
+            out[i] = (newer + powers[j] * older[j]) * alpha / (weights if start > 0 else 1.0 - powers[j])
+        for j in range(stop - start - 1, -1, -1):
+            older[j] = older[j + 1] + powers[length - 1 - j] * x[start + j]
 
 
 def ratio(part: Array, whole: Array, *, least: Array | float = 0.0, neutral: float = 0.0) -> Array:

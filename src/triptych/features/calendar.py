@@ -17,11 +17,14 @@ MONDAY_MS = 4 * DAY_MS
 
 
 def _day(h: History) -> Array:
-    return (2.0 * np.pi / DAY_MS) * (h.close_time_ms % DAY_MS)
+    angle: Array = (2.0 * np.pi / DAY_MS) * (h.close_time_ms % DAY_MS).astype(np.float64)
+    return angle
 
 
 def _week(h: History) -> Array:
-    return (2.0 * np.pi / (7 * DAY_MS)) * ((h.close_time_ms - MONDAY_MS) % (7 * DAY_MS))
+    into = (h.close_time_ms - MONDAY_MS) % (7 * DAY_MS)
+    angle: Array = (2.0 * np.pi / (7 * DAY_MS)) * into.astype(np.float64)
+    return angle
 
 
 FACTORS: Final[tuple[Factor, ...]] = (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.features._compiled import compiled
+
 FLOOR = 1e-8
 """Added to every standard deviation in quadrature: rounding of a constant column must not look like movement."""
-AT_ONCE = 1 << 18
-"""Values that are worked on together: as many as a cache holds."""
 
 
 def rolling_scores(rows: NDArray[np.float64], window: int, clip: float) -> NDArray[np.float64]:
@@ -27,38 +29,45 @@ def rolling_scores(rows: NDArray[np.float64], window: int, clip: float) -> NDArr
         on the `window` rows that end there, up to rounding (1e-12) that depends on where `rows` starts, and on no
         later one.
     """
-    n, columns = rows.shape
-    scores = np.full((n, columns), np.nan)
-    if n >= window:
-        step = max(1, AT_ONCE // n)
-        for first in range(0, columns, step):
-            part = np.ascontiguousarray(rows[:, first : first + step].T)
-            scores[window - 1 :, first : first + step] = _scores(part, window, clip).T
+    scores = np.full(rows.shape, np.nan)
+    _rolling_scores(np.ascontiguousarray(rows), window, clip, scores)
     return scores
 
 
-def _scores(x: NDArray[np.float64], window: int, clip: float) -> NDArray[np.float64]:
-    """Scores from the `window`-th value on, shape (columns, n - window + 1), of `x` of shape (columns, n).
+@compiled
+def _rolling_scores(x: NDArray[np.float64], window: int, clip: float, scores: NDArray[np.float64]) -> None:
+    """Fill `scores` from row `window` - 1 on.
 
-    The history is cut into blocks of window - 1 values. A window that ends at offset j of a block is the block's first
-    j + 1 values and the last window - 1 - j of the block before, one at least. So its sums are two running sums that
-    never leave their blocks (no drift), and taking the last value of the older block off first, a value of the window
-    itself, bounds the cancellation: its distance from the window's mean is at most sqrt(window) standard deviations.
+    The rows are cut into blocks of window - 1. A window that ends at offset j of a block is the block's first j + 1
+    rows and the last window - 1 - j of the block before, one at least. So its sums are two running sums that never
+    leave their blocks (no drift). The last row of the older block is taken off first: it belongs to the window, so it
+    is at most sqrt(window) standard deviations from the mean, and that bounds the cancellation.
     """
-    columns, n = x.shape
+    n, columns = x.shape
     length = window - 1
-    n_blocks = -(-n // length)
-    blocks = np.zeros((columns, n_blocks, length))
-    blocks.reshape(columns, -1)[:, :n] = x
-    newer, older = blocks[:, 1:], blocks[:, :-1]
-    reference = older[:, :, -1:]
-    newer = newer - reference
-    older = (older - reference)[:, :, ::-1]
-    total = np.cumsum(newer, axis=2)
-    total += np.cumsum(older, axis=2)[:, :, ::-1]
-    squares = np.cumsum(newer * newer, axis=2)
-    squares += np.cumsum(older * older, axis=2)[:, :, ::-1]
-    mean = total / window
-    variance = np.maximum(squares / window - mean * mean, 0.0)
-    scores = (newer - mean) / np.sqrt(variance + FLOOR * FLOOR)
-    return np.clip(scores, -clip, clip).reshape(columns, -1)[:, : n - length]
+    older_sum, older_squares = np.empty((length, columns)), np.empty((length, columns))
+    newer_sum, newer_squares = np.empty(columns), np.empty(columns)
+    for start in range(length, n, length):
+        reference = x[start - 1]
+        newer_sum[:] = 0.0
+        newer_squares[:] = 0.0
+        for j in range(length - 1, -1, -1):
+            row = x[start - length + j]
+            for c in range(columns):
+                apart = row[c] - reference[c]
+                newer_sum[c] += apart
+                newer_squares[c] += apart * apart
+                older_sum[j, c] = newer_sum[c]
+                older_squares[j, c] = newer_squares[c]
+        newer_sum[:] = 0.0
+        newer_squares[:] = 0.0
+        for i in range(start, min(start + length, n)):
+            j = i - start
+            for c in range(columns):
+                apart = x[i, c] - reference[c]
+                newer_sum[c] += apart
+                newer_squares[c] += apart * apart
+                mean = (newer_sum[c] + older_sum[j, c]) / window
+                variance = max((newer_squares[c] + older_squares[j, c]) / window - mean * mean, 0.0)
+                score = (apart - mean) / math.sqrt(variance + FLOOR * FLOOR)
+                scores[i, c] = min(max(score, -clip), clip)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -78,22 +79,34 @@ PATTERNS: Final[dict[str, str]] = {
     "gap_three_methods": "CDLXSIDEGAP3METHODS",
 }
 """Our names and TA-Lib's functions."""
+BLOCK = 128
+"""Candles that TA-Lib sees in one go. Blocks start at fixed times, wherever the history does: TA-Lib's running sums
+round, and at prices on a grid of ticks ties are common, so that the last digit decides between pattern and none."""
 STATE = 5
 """Candles more than its lookback that a pattern may remember: the hikkake wait three candles for their confirmation."""
 
 
 def _pattern(name: str, function: str) -> Factor:
-    lookback = abstract.Function(function).lookback
+    find = getattr(talib, function)
+    lookback: int = getattr(abstract, function).lookback
+    before = lookback + STATE
 
     def compute(h: History) -> Array:
-        found = getattr(talib, function)(h.open, h.high, h.low, h.close) / 100.0
+        found: Array = np.empty(len(h.close))
+        blocks = h.open_time_ms // (BLOCK * h.timeframe_ms)
+        edges = [0, *(np.flatnonzero(np.diff(blocks)) + 1).tolist(), len(found)]
+        for start, stop in pairwise(edges):
+            first = max(0, start - before)
+            prices = (column[first:stop] for column in (h.open, h.high, h.low, h.close))
+            found[start:stop] = find(*prices)[start - first :]
+        found /= 100.0
         found[:lookback] = np.nan
         return found
 
     words = name.replace("_", " ")
     return _factor(
         name, lookback, compute, f"{words} ({function}): above 0 rising, below 0 falling, 0 none", "score",
-        settle=lookback + STATE,
+        settle=BLOCK - 1 + before,
     )  # fmt: skip
 
 

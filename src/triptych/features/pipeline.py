@@ -80,11 +80,12 @@ class FeaturePipeline:
                 f"The factors are known after {self.warm_up} candles, the history has {n}.",
                 remedy=f"Bring at least {self.warm_up + 1} candles, or shorten `features.window`.",
             )
-        history = History(values, np.asarray(open_time_ms, dtype=np.int64) + timeframe_ms)
-        rows = np.empty((n, len(self.columns)))
-        for column, factor in enumerate(self._factors):
-            rows[:, column] = factor.compute(history)
-        rows[: self._settled] = np.nan
+        history = History(values, np.asarray(open_time_ms, dtype=np.int64), timeframe_ms)
+        by_column = np.empty((len(self.columns), n))
+        for column, factor in zip(by_column, self._factors, strict=True):
+            column[:] = factor.compute(history)
+        by_column[:, : self._settled] = np.nan
+        rows = np.ascontiguousarray(by_column.T)
         if self.config.normalisation == "rolling":
             rows[self._settled :] = rolling_scores(rows[self._settled :], self.config.window, self.config.clip)
         return rows
