@@ -15,7 +15,7 @@ from triptych import __version__
 from triptych.domain import CandleSeries
 from triptych.inference.predictor import usable_cores
 
-_LIBRARIES = ("torch", "lightning", "numpy", "polars", "onnxruntime", "scikit-learn")
+_LIBRARIES = ("torch", "lightning", "numpy", "polars", "onnxruntime", "scikit-learn", "TA-Lib", "numba")
 
 _MARKED = 100
 """Candles by which a history is recognised."""
