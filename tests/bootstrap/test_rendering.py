@@ -24,6 +24,8 @@ from triptych.bootstrap.rendering.opening import open_source
 from triptych.bootstrap.rendering.png import encode_png
 from triptych.domain import book_columns
 from triptych.domain.errors import DataError, NotEnoughData, RecipeError, StorageError
+from triptych.features import Config as FeatureConfig
+from triptych.features import FeaturePipeline
 from triptych.images import available, create_encoding
 from triptych.market import to_panel
 from triptych.market.books import BookTape, write_tape
@@ -513,6 +515,59 @@ def test_a_recipe_is_drawn_with_its_own_encoding_and_window(tmp_path):
         options={"gasf": {"size": 6}}, style=Style(view="network"),
     ).files  # fmt: skip
     assert picture(one["file"]).size == (12, 6)
+
+
+@pytest.fixture(scope="module")
+def long_file(tmp_path_factory):
+    """Two instruments with enough history for factors of 640 candles and a short grid."""
+    times = START_MS + 15 * MINUTE_MS * np.arange(1300)
+    both = [make_series(times, symbol=symbol, seed=seed) for seed, symbol in enumerate(("AAA", "BBB"))]
+    path = tmp_path_factory.mktemp("long") / "both.parquet"
+    to_panel(both).write_parquet(path)
+    return str(path), both
+
+
+def test_a_factor_grid_shows_the_scores_that_a_network_reads(long_file, tmp_path):
+    file, (first, _) = long_file
+    (one,) = render(
+        file, Output(path=tmp_path), encodings=["factor_grid"], length=64, style=Style(view="network"),
+        reading=Reading(symbols=("AAA",)),
+    ).files  # fmt: skip
+    rows = FeaturePipeline(FeatureConfig()).rows(first.values, first.open_time_ms, 15 * MINUTE_MS)[-64:]
+    expected = np.rint((rows.reshape(16, 224) + 4) / 8 * 255)
+    assert np.abs(np.asarray(picture(one["file"])).astype(float) - expected).max() <= 1
+
+
+def test_a_companion_is_another_channel(long_file, tmp_path):
+    file, _ = long_file
+    reading = Reading(symbols=("AAA",), companions=("BBB",), factors=("return_1", "body", "range"))
+    drawn = render(
+        file, Output(path=tmp_path / "a.png"), encodings=["factor_grid"], length=64, reading=reading,
+        style=Style(view="network"),
+    )  # fmt: skip
+    about = drawn.encodings["factor_grid"]
+    assert (about["channels"], about["height"], about["width"]) == (2, 16, 12)
+    assert picture(tmp_path / "a.png").size == (24, 16)
+
+
+def test_a_grid_of_another_size_than_the_factors_is_refused(long_file, tmp_path):
+    file, _ = long_file
+    with pytest.raises(DataError) as caught:
+        render(
+            file, Output(path=tmp_path), encodings=["factor_grid"], length=64, options={"factor_grid": {"factors": 50}},
+            reading=Reading(symbols=("AAA",)),
+        )  # fmt: skip
+    assert str(caught.value) == (
+        "factor_grid reads 50 columns of factors; there are 56: 56 factors of AAA. "
+        "Leave out what --set says of factor_grid's size, or choose others by --factors and --companion."
+    )
+
+
+def test_factors_need_a_history_before_the_window(file, tmp_path):
+    with pytest.raises(
+        NotEnoughData, match=r"^factor_grid: The factors are known after \d+ candles, the history has 80"
+    ):
+        render(file, Output(path=tmp_path), encodings=["factor_grid"])
 
 
 def test_options_of_an_encoding_that_is_not_drawn_are_refused(file, tmp_path):

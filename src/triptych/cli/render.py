@@ -80,6 +80,23 @@ def render(
         Path | None,
         typer.Option("--book", help="Order books beside the candles: as they stood at each close.", metavar="FILE"),
     ] = None,
+    factors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--factors",
+            help="Factors or sets of factors, for encodings that read them; may be repeated [default: the recipe's, "
+            "else grid56].",
+            metavar="NAME",
+        ),
+    ] = None,
+    companion: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--companion",
+            help="Another instrument of the source whose factors stand beside, as a channel; may be repeated.",
+            metavar="SYMBOL",
+        ),
+    ] = None,
     view: Annotated[
         Literal["people", "network"],
         typer.Option(
@@ -167,7 +184,8 @@ def render(
             ),
             reading=rendering.Reading(
                 symbols=tuple(symbol or ()), timeframe=timeframe, columns=roles(column), timezone=timezone,
-                timestamp_unit=timestamp_unit, book=book,
+                timestamp_unit=timestamp_unit, book=book, factors=tuple(factors) if factors else None,
+                companions=tuple(companion or ()),
             ),
             watcher=bar,
         )  # fmt: skip

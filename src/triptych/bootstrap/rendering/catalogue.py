@@ -127,12 +127,24 @@ def for_view(
     return encoding, config.model_dump(mode="json")
 
 
-def fitting(name: str, options: Mapping[str, Any], levels: int | None) -> Mapping[str, Any]:
-    """The options, with no more levels of order book than there are, where the user does not say how many."""
-    field = load(name).Config.model_fields.get("levels")
-    if levels is None or field is None or "levels" in options or not isinstance(field.default, int):
-        return options
-    return {**options, "levels": min(field.default, levels)}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offer:
+    """How much a history holds: levels of order book a side (None without a book), factors, instruments together."""
+
+    levels: int | None
+    factors: int
+    instruments: int
+
+
+def fitting(name: str, options: Mapping[str, Any], offer: Offer) -> Mapping[str, Any]:
+    """The options, with those that count columns set to what there is, where the user does not say how many."""
+    fields = load(require_known(name)).Config.model_fields
+    fitted: dict[str, Any] = {}
+    if "levels" in fields and offer.levels is not None:
+        fitted["levels"] = min(int(fields["levels"].default), offer.levels)
+    if "factors" in fields:
+        fitted |= {"factors": offer.factors, "channels": offer.instruments}
+    return {**fitted, **options}
 
 
 def usual_length(name: str) -> int:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.bootstrap.rendering.catalogue import BOOK, CANDLES, FACTORS, is_book_column, reads
+from triptych.bootstrap.rendering.catalogue import BOOK, CANDLES, FACTORS, Offer, is_book_column, reads
 from triptych.domain import CANDLE_FIELDS, CandleSeries, book_columns
 from triptych.domain.errors import DataError, NotEnoughData
+from triptych.inference import FactorRows
+from triptych.inference.inputs import Config as FactorConfig
 from triptych.market.books import BookTape, sample_at
+
+
+def usual_factors() -> FactorRows:
+    """The 56 factors of the factor grid, of the instrument alone."""
+    return FactorRows(FactorConfig(names=("grid56",)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +33,8 @@ class History:
         books: the order books: a row each where there are no candles, else as they stood when each candle closed,
             unless that is longer ago than a candle.
         place: name of the source, for messages.
+        factors: makes factors of the candles.
+        companions: candles of other instruments, by symbol, whose factors may stand beside.
     """
 
     symbol: str
@@ -34,6 +43,18 @@ class History:
     candles: CandleSeries | None
     books: BookTape | None
     place: str
+    factors: FactorRows = field(default_factory=usual_factors)
+    companions: Mapping[str, CandleSeries] = field(default_factory=dict)
+
+    @property
+    def offer(self) -> Offer:
+        """What encodings can be fitted to."""
+        beside = self.factors.beside(self.symbol)
+        return Offer(
+            levels=None if self.books is None else self.books.levels,
+            factors=len(self.factors.columns),
+            instruments=1 + len(beside),
+        )
 
     @property
     def closes_exactly(self) -> bool:
@@ -50,7 +71,7 @@ class History:
     def rows(self, name: str, columns: Sequence[str]) -> NDArray[np.float32]:
         """The columns that the encoding `name` reads, float32 of shape (n_rows, n_columns); NaN where unknown.
 
-        Raises DataError when the source has no such columns, NotEnoughData when it is too short for factors.
+        Raises DataError when the source has no such columns or others, NotEnoughData when it is too short for factors.
         """
         missing = [kind for kind in reads(columns) if kind not in self.kinds]
         if missing:
@@ -97,18 +118,23 @@ class History:
             books = sample_at(books, self.close_time_ms, self.candles.timeframe.milliseconds).tape
         return dict(zip(book_columns(levels), books.rows(levels).T, strict=True))
 
-    def _factors(self, name: str, candles: CandleSeries, columns: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
-        from triptych.features import Config as FeatureConfig
-        from triptych.features import FeaturePipeline
-
-        pipeline = FeaturePipeline(FeatureConfig(names=tuple(columns)))
+    def _factors(self, name: str, candles: CandleSeries, columns: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
+        factors = self.factors
+        beside = factors.beside(candles.symbol)
+        have = len(factors.columns) * (1 + len(beside))
+        if have != len(columns):
+            raise DataError(
+                f"{name} reads {len(columns)} columns of factors; there are {have}: {len(factors.columns)} factors of "
+                f"{' and '.join((candles.symbol, *beside))}.",
+                remedy=f"Leave out what --set says of {name}'s size, or choose others by --factors and --companion.",
+            )
         try:
-            rows = pipeline.rows(candles.values, candles.open_time_ms, candles.timeframe.milliseconds)
+            rows = factors.rows(candles, self.companions)
         except NotEnoughData as error:
             raise NotEnoughData(
-                f"{name}: {error.message}", remedy=f"Bring at least {pipeline.warm_up + 1} candles and a window more."
+                f"{name}: {error.message}", remedy=f"Bring at least {factors.warm_up + 1} candles and a window more."
             ) from error
-        return dict(zip(pipeline.columns, rows.T, strict=True))
+        return dict(zip(columns, rows.T, strict=True))
 
 
 _REMEDIES = {

@@ -52,6 +52,7 @@ LOOKS: Final[Mapping[str, Look]] = {
     "candlestick": Look(smooth=False, options=_chart),
     "jkx": Look(colors="gray", smooth=False),
     "gadf": Look(colors="RdBu_r"),
+    "factor_grid": Look(length=896, colors="RdBu_r"),
     "depth_heatmap": Look(length=240, colors=BOOK, options=_book),
     "book_imbalance": Look(length=240, colors=BOOK, options=_book),
 }

@@ -10,9 +10,11 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from triptych.bootstrap.candles import load_candles
-from triptych.bootstrap.rendering.histories import History
+from triptych.bootstrap.rendering.histories import History, usual_factors
 from triptych.domain import AbstractClock, CandleSeries, SystemClock, Timeframe
 from triptych.domain.errors import DataError, NotEnoughData
+from triptych.inference import FactorRows
+from triptych.inference.inputs import Config as FactorConfig
 from triptych.market import EpochUnit, read_candles, resample
 from triptych.market.books import BookTape, candles_from_trades, read_books, read_trades, sample_at
 from triptych.market.books.reading import detect
@@ -34,6 +36,8 @@ class Reading:
         timezone: of times that carry none.
         timestamp_unit: of epoch numbers; None tells it by their size.
         book: file of order books that stand beside the candles.
+        factors: factors and sets of factors, for encodings that read them; None: the recipe's, else grid56.
+        companions: other instruments of the source whose factors stand beside, each a channel.
     """
 
     symbols: tuple[str, ...] = ()
@@ -42,6 +46,8 @@ class Reading:
     timezone: str = "UTC"
     timestamp_unit: EpochUnit | None = None
     book: Path | None = None
+    factors: tuple[str, ...] | None = None
+    companions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,19 +86,25 @@ def open_source(source: str, reading: Reading, *, clock: AbstractClock | None = 
         return _from_trades(path, reading, books)
     found = read_candles(
         path,
-        symbol=reading.symbols[0] if len(reading.symbols) == 1 else None,
+        symbol=reading.symbols[0] if len(reading.symbols) == 1 and not reading.companions else None,
         columns=reading.columns,
         timezone=reading.timezone,
         timestamp_unit=reading.timestamp_unit,
         now_ms=(clock or SystemClock()).now_ms(),
     )
-    chosen = _chosen({one.symbol: one for one in found.series}, reading.symbols, path.name)
+    by_symbol = {one.symbol: _resampled(one, reading) for one in found.series}
+    companions = {one.symbol: one for one in _chosen(by_symbol, reading.companions, path.name)}
+    chosen = _chosen(by_symbol, reading.symbols, path.name)
     if books is not None and len(chosen) > 1:
         raise DataError(
             f"{path.name} holds {len(chosen)} symbols, the books are of {books.symbol}.",
             remedy="Say which candles belong to the books: --symbol NAME.",
         )
-    histories = tuple(_history(one, reading, path.name, books) for one in chosen)
+    rows = _factors(reading, None)
+    histories = tuple(
+        _history(one, path.name, books, factors=rows, companions=companions if reading.companions else {})
+        for one in chosen
+    )
     return Opened(histories=histories, notes=found.notes, recipe=None)
 
 
@@ -133,7 +145,8 @@ def _from_trades(path: Path, reading: Reading, books: BookTape | None) -> Opened
         raise DataError(f"{path.name} holds trades.", remedy="Say of what length their candles are: --timeframe 1s.")
     trades = read_trades(path, symbol=reading.symbols[0] if reading.symbols else None)
     series = candles_from_trades(trades, reading.timeframe)
-    return Opened(histories=(_history(series, reading, path.name, books),), notes=(), recipe=None)
+    history = _history(series, path.name, books, factors=_factors(reading, None), companions={})
+    return Opened(histories=(history,), notes=(), recipe=None)
 
 
 def _sampled(tape: BookTape, every: Timeframe) -> BookTape:
@@ -167,7 +180,11 @@ def _from_recipe(source: str, reading: Reading) -> Opened:
     if recipe.data.source == "synthetic":
         market = synthesise(recipe.data.synthetic)
         books = {one.symbol: invented_history(market, one.symbol).books for one in candles.series}
-    histories = tuple(_history(one, reading, place, books.get(one.symbol)) for one in candles.series)
+    rows = _factors(reading, recipe)
+    companions = {one.symbol: one for one in _chosen(candles.by_symbol, rows.companions, place)}
+    histories = tuple(
+        _history(one, place, books.get(one.symbol), factors=rows, companions=companions) for one in candles.series
+    )
     return Opened(histories=histories, notes=candles.notes, recipe=recipe)
 
 
@@ -186,12 +203,32 @@ def invented_history(market: SyntheticMarket, symbol: str) -> History:
         bid_prices=levels.bid_price, bid_sizes=levels.bid_size,
         ask_prices=levels.ask_price, ask_sizes=levels.ask_size,
     )  # fmt: skip
-    return _history(market[symbol], Reading(), "the embedded market", tape)
+    return _history(market[symbol], "the embedded market", tape, factors=usual_factors(), companions={})
 
 
-def _history(one: CandleSeries, reading: Reading, place: str, books: BookTape | None) -> History:
-    if reading.timeframe is not None and Timeframe.parse(reading.timeframe) != one.timeframe:
-        one = resample(one, reading.timeframe)
+def _factors(reading: Reading, recipe: Recipe | None) -> FactorRows:
+    """What makes the factors: as asked for, else the recipe's, else the usual ones."""
+    own = recipe.features if recipe is not None and recipe.features.names else FactorConfig(names=("grid56",))
+    changes: dict[str, Any] = {} if reading.factors is None else {"names": reading.factors}
+    if reading.companions:
+        changes["companions"] = reading.companions
+    return FactorRows(own.model_copy(update=changes))
+
+
+def _resampled(one: CandleSeries, reading: Reading) -> CandleSeries:
+    if reading.timeframe is None or Timeframe.parse(reading.timeframe) == one.timeframe:
+        return one
+    return resample(one, reading.timeframe)
+
+
+def _history(
+    one: CandleSeries,
+    place: str,
+    books: BookTape | None,
+    *,
+    factors: FactorRows,
+    companions: Mapping[str, CandleSeries],
+) -> History:
     return History(
         symbol=one.symbol,
         timeframe=str(one.timeframe),
@@ -199,4 +236,6 @@ def _history(one: CandleSeries, reading: Reading, place: str, books: BookTape | 
         candles=one,
         books=books,
         place=place,
+        factors=factors,
+        companions=companions,
     )

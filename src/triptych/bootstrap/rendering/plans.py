@@ -95,7 +95,7 @@ class Plan:
             if self.style.surface is not None:
                 for end, one in zip(chosen, pixels, strict=True):
                     title = f"{self.name}   {self.caption(end)}"
-                    landscape = draw_surface(one, kind=self.style.surface, colors=colors, title=title)
+                    landscape = draw_surface(one, kind=self.style.surface, colors=self.style.colors, title=title)
                     yield np.array([end]), Painted(pixels=landscape[None], palette=None)
             else:
                 gap = GAP_PX * self.scale if people else 0
@@ -136,9 +136,9 @@ def make_plans(
     """
     if style.colors is not None:
         palette_of(style.colors)
-    levels = min((history.books.levels for history in histories if history.books is not None), default=None)
+    offer = histories[0].offer
     built = {
-        name: for_view(name, length, fitting(name, options, levels), style.view) for name, options in wanted.items()
+        name: for_view(name, length, fitting(name, options, offer), style.view) for name, options in wanted.items()
     }
     plans = []
     for history in histories:

@@ -9,41 +9,46 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from triptych.bootstrap.rendering.colouring import TWO_SIDES
+from triptych.bootstrap.rendering.colouring import palette_of
 
 Surface = Literal["wireframe", "shaded"]
-MOST_LINES = 96
-"""Lines along each axis; more of them run together."""
+WIRES, PATCHES = 64, 128
+"""Lines, or lit patches, along each axis; of a larger image each is the average of a block."""
 
 
-def draw_surface(pixels: NDArray[np.uint8], *, kind: Surface, colors: str, title: str) -> NDArray[np.uint8]:
-    """Draw an image as a landscape.
+def draw_surface(pixels: NDArray[np.uint8], *, kind: Surface, colors: str | None, title: str) -> NDArray[np.uint8]:
+    """Draw an image as a landscape; heights are scaled to the image's own.
 
     Args:
         pixels: uint8 of shape (height, width, channels); a landscape for each channel, side by side.
         kind: lines only, or a lit surface.
-        colors: colour map of the heights.
+        colors: colour map of the heights; None for viridis.
         title: above the drawing.
 
     Returns:
         uint8 of shape (picture height, picture width, 3).
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import LightSource
     from matplotlib.figure import Figure
 
     height, width, channels = pixels.shape
     figure = Figure(figsize=(6.4 * channels, 5.0), dpi=110, facecolor="#121418", layout="constrained")
-    x, y = np.meshgrid(np.arange(width), np.arange(height))
-    lines = {"rcount": MOST_LINES, "ccount": MOST_LINES}
+    palette = palette_of(colors or "viridis")
     for channel in range(channels):
         place = figure.add_subplot(1, channels, channel + 1, projection="3d", facecolor="#121418")
-        z = pixels[..., channel] / 255.0
+        x, y, z = _blocks(pixels[..., channel] / 255.0, WIRES if kind == "wireframe" else PATCHES)
         if kind == "wireframe":
-            place.plot_wireframe(x, y, z, linewidth=0.4, color="#7dd3c0", **lines)
+            place.plot_wireframe(x, y, z, linewidth=0.6, color="#7dd3c0", rstride=1, cstride=1)
         else:
-            shown = "viridis" if colors in (TWO_SIDES, "gray") else colors
-            place.plot_surface(x, y, z, cmap=shown, vmin=0, vmax=1, linewidth=0, antialiased=False, **lines)
-        place.set_zlim(0, 1)
+            level = np.rint(255 * z).astype(np.uint8)
+            lit = np.repeat(level[..., None], 3, axis=-1) if palette is None else palette[level]
+            # Matplotlib shades only what comes without a colour map of its own.
+            place.plot_surface(
+                x, y, z, facecolors=lit / 255.0, shade=True, lightsource=LightSource(azdeg=300, altdeg=45),
+                linewidth=0, antialiased=False, rstride=1, cstride=1,
+            )  # fmt: skip
+        place.grid(False)
         place.set_box_aspect((1, height / width, 0.35))
         place.view_init(elev=42, azim=-60)
         place.invert_yaxis()
@@ -55,3 +60,15 @@ def draw_surface(pixels: NDArray[np.uint8], *, kind: Surface, colors: str, title
     buffer = io.BytesIO()
     canvas.print_png(buffer)  # type: ignore[no-untyped-call]
     return np.asarray(Image.open(buffer).convert("RGB"))
+
+
+def _blocks(z: NDArray[np.float64], most: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Columns, rows and values of the averages of blocks, at most `most` of them along each axis."""
+    middles = []
+    for axis in (0, 1):
+        edges = np.arange(0, z.shape[axis], -(-z.shape[axis] // most))
+        counts = np.diff([*edges, z.shape[axis]])
+        z = np.add.reduceat(z, edges, axis=axis) / counts.reshape((-1, 1) if axis == 0 else (1, -1))
+        middles.append(edges + (counts - 1) / 2)
+    x, y = np.meshgrid(middles[1], middles[0])
+    return x, y, z

@@ -67,9 +67,8 @@ def _left_out(problems: Mapping[str, str]) -> list[str]:
 def _problem(name: str, opened: Opened, options: Mapping[str, Any], length: int | None, view: View) -> str:
     """Why an encoding cannot be drawn from the source; empty when it can."""
     history = opened.histories[0]
-    levels = None if history.books is None else history.books.levels
     try:
-        encoding, _ = for_view(name, length, fitting(name, options, levels), view)
+        encoding, _ = for_view(name, length, fitting(name, options, history.offer), view)
         missing = [kind for kind in reads(encoding.columns) if kind not in history.kinds]
         if missing:
             return f"{history.place} holds no {' and no '.join(missing)}"
