@@ -50,13 +50,24 @@ def rolling_mean(x: Array, n: int) -> Array:
 
 def weighted_mean(x: Array, n: int) -> Array:
     """Mean of the last `n` values with weights 1 .. n, the newest the heaviest (TA-Lib's WMA)."""
+    weights = np.arange(1.0, n + 1.0)
+    return _weighted_sum(x, weights / weights.sum())
+
+
+def slope(x: Array, n: int) -> Array:
+    """Slope, per candle, of the line fitted to the last `n` values by least squares."""
+    apart = np.arange(n) - (n - 1) / 2.0
+    return _weighted_sum(x, apart / (apart @ apart))
+
+
+def _weighted_sum(x: Array, weights: Array) -> Array:
+    n = len(weights)
     total = np.full(len(x), np.nan)
     if len(x) >= n:
-        kept = len(x) - n + 1
-        inner = np.zeros(kept)
-        for start in range(n):
-            inner += x[start : start + kept] * (start + 1)
-        total[n - 1 :] = inner / (n * (n + 1) / 2)
+        inner = np.zeros(len(x) - n + 1)
+        for start, weight in enumerate(weights):
+            inner += x[start : start + len(inner)] * weight
+        total[n - 1 :] = inner
     return total
 
 

@@ -8,7 +8,17 @@ import numpy as np
 import talib
 
 from triptych.features._history import History
-from triptych.features._rolling import Array, ema, ema_memory, ratio, rolling_sum, weighted_mean, wilder, wilder_memory
+from triptych.features._rolling import (
+    Array,
+    ema,
+    ema_memory,
+    ratio,
+    rolling_sum,
+    slope,
+    weighted_mean,
+    wilder,
+    wilder_memory,
+)
 from triptych.features.factor import Factor, Family
 
 _factor = Family("trend")
@@ -82,7 +92,7 @@ FACTORS: Final[tuple[Factor, ...]] = (
     _factor(
         "linear_slope_14",
         13,
-        lambda h: talib.LINEARREG_SLOPE(h.close, 14) / h.close,
+        lambda h: slope(h.close, 14) / h.close,
         "slope of the line fitted to 14 closes / close",
     ),
     _factor(

@@ -26,8 +26,8 @@ def _adosc(h: History) -> Array:
 def _mfi(h: History) -> Array:
     step = h.typical_price - lag(h.typical_price, 1)
     flow = h.typical_price * h.volume
-    up = rolling_sum(np.where(step > 0, flow, 0.0 * step), 14)
-    down = rolling_sum(np.where(step < 0, flow, 0.0 * step), 14)
+    up = rolling_sum(np.where(step > h.least, flow, 0.0 * step), 14)
+    down = rolling_sum(np.where(step < -h.least, flow, 0.0 * step), 14)
     return 100.0 * ratio(up, up + down, neutral=0.5)
 
 
