@@ -23,7 +23,7 @@ MOST_OF_A_MOMENT = 240
 """Of a longer window, moments are told by its end."""
 PICTURE_PX, THUMBNAIL_PX, BANNER_PX, TITLE_PX, GAP_PX = 330, 220, 200, 22, 12
 MOST_IN_BANNER = 7
-SETTLED = 2000
+SETTLED = 2200
 """Candles before the first that is shown: factors and their windows need a long history."""
 
 
@@ -51,7 +51,7 @@ def write_pictures(folder: Path) -> None:
 
 
 def _market(timeframe: str) -> History:
-    config = Config(seed=21, n_candles=3200, instruments=1, timeframe=timeframe)
+    config = Config(seed=21, n_candles=3400, instruments=1, timeframe=timeframe)
     return invented_history(synthesise(config), config.symbols[0])
 
 

@@ -114,7 +114,9 @@ def render(
     fps: Annotated[float, typer.Option(min=0.1, max=50, help="Windows a second of an animation.")] = 8.0,
     surface: Annotated[
         Literal["wireframe", "shaded"] | None,
-        typer.Option("--surface", help="Draw each image as a landscape, its values as heights."),
+        typer.Option(
+            "--surface", help="Draw each image as a landscape, its values as heights (of a large one, means of blocks)."
+        ),
     ] = None,
     colors: Annotated[
         str | None,
