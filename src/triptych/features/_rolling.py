@@ -27,7 +27,7 @@ LEAST = 1e-12
 def lag(x: Array, n: int) -> Array:
     """The value of `n` candles ago."""
     late = np.full(len(x), np.nan)
-    late[n:] = x[: len(x) - n]
+    late[n:] = x[: max(len(x) - n, 0)]
     return late
 
 
