@@ -6,7 +6,7 @@ kernel's page faults, freed memory is kept by the process for all sides alike (g
 the faults). pyts compiles its loops on import; that takes half a minute, is not timed, and is kept on disk.
 
 Names: encoding, height x width, candles (or rows of the book) in a window where the width is not their number, images
-in a batch, threads. Squares and charts are measured in two batches: large ones, whose images do not fit into the caches,
+in a batch, threads. Squares and charts come in two batches: large ones, whose images do not fit into the caches,
 so that main memory sets the pace of all sides; and batches of some 8 MB, as a step of training draws them. "points" is
 the recurrence plot of the nearest 10 % of points.
 """
