@@ -124,7 +124,7 @@ def test_the_kernel_draws_what_the_tensor_operations_draw(walk, options, dtype, 
     style=st.sampled_from(["bars", "heat"]),
 )
 def test_the_profile_is_that_of_the_definition_whatever_the_candles(candles, height, style):
-    window = window_of(*[[o, max(o, h, l, c), min(o, h, l, c), c, v] for o, h, l, c, v in candles])
+    window = window_of(*[[a, max(a, b, c, d), min(a, b, c, d), d, volume] for a, b, c, d, volume in candles])
     window[..., :4] += 50
     reference = _reference(window[0].numpy(), height)
     assert reference.sum() == pytest.approx(float(window[..., 4].sum()))

@@ -4,12 +4,12 @@ Rows are equal bins of price from the window's lowest low (bottom) to its highes
 candlestick chart. A candle says how much was traded and between which prices, not how much at each of them, so its
 volume is spread evenly over its range. Two ways to draw it:
 
-- `bars`: one horizontal bar a row, from the left edge; the row with most volume (the point of control) spans the width.
-- `heat`: columns are candles, and each shows the profile as it had grown until then, as a share of the fullest row of the
-  whole window; the last column is the profile itself. Steps to the right tell when volume came.
+- `bars`: one horizontal bar a row, from the left edge; the fullest row (the point of control) spans the width.
+- `heat`: columns are candles, and each shows the profile as it had grown until then, as a share of the fullest row of
+  the whole window; the last candle shows the profile itself. Where a row brightens, volume came.
 
-Vertically and along the bars everything is drawn by exact area coverage (`_geometry.py`): a continuous function of prices
-and volumes.
+Vertically and along the bars everything is drawn by exact area coverage (`_geometry.py`): a continuous function of
+prices and volumes.
 
 Letters: B batch, S sides (1, or 2: rising and falling), T time, H rows, W columns.
 """
