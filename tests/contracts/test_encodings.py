@@ -55,6 +55,9 @@ VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
     ),
     "markov uniform bins": ("markov_transition_field", {"strategy": "uniform", "n_bins": 6}),
     "markov averaged": ("markov_transition_field", {"size": 12}),
+    "volume profile that grows": ("volume_profile", {"style": "heat", "height": 40, "width": 30}),
+    "volume profile of two sides": ("volume_profile", {"split": True}),
+    "volume profile of two sides that grows": ("volume_profile", {"style": "heat", "split": True, "height": 20}),
     "depth heatmap in ticks, sides apart": (
         "depth_heatmap",
         {"unit": "ticks", "tick_size": TICK, "style": "apart", "levels": 10, "height": 80},

@@ -1,4 +1,4 @@
-"""Histories for any encoding, made from the names of its columns: candles, order books, factors, or several side by side.
+"""Histories for any encoding, made from the names of its columns: candles, order books, factors, or all together.
 
 A column of another kind has no history here: tests of an encoding that reads one fail until there is one.
 """
