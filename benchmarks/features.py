@@ -1,23 +1,20 @@
-"""Factors: a whole history at once, the live window, and grids as views against stacking.
-
-The peer of the factors is TA-Lib, whose C functions are called for the indicators that both have: no relative form, no
-neutral values, no scores. That of the grids is a copy of every image.
-"""
+"""Factors: a whole history at once and the live window; scores against Polars; grids as views against stacking."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-import talib
+import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks._table import Row, alternate, main
 from triptych import SyntheticConfig, synthesise
+from triptych.domain import CandleSeries
 from triptych.features import Config, FeaturePipeline, GridHistory
+from triptych.features.normalisation import rolling_scores
 
 LIVE = 2_600
-"""Candles of a live window: the warm-up of the grid, an image and the candles that complete its rows."""
+"""Candles of a live window: the warm-up of the grid, an image, and some to spare."""
+WINDOW = 640
 
 
 def rows(quick: bool) -> list[Row]:
@@ -26,44 +23,35 @@ def rows(quick: bool) -> list[Row]:
     repeats = 3 if quick else 9
     series = synthesise(SyntheticConfig(seed=7, n_candles=n, instruments=1)).series[0]
     table = [_pipeline(series, names, length, repeats) for names in ("grid56", "all") for length in (n, LIVE)]
-    found = FeaturePipeline(Config()).rows(series.values, series.open_time_ms, series.timeframe.milliseconds)
-    return [*table, *_grids(found[1_199:].astype(np.float32), repeats)]
+    grid = FeaturePipeline(Config())
+    found = grid.rows(series.values, series.open_time_ms, series.timeframe.milliseconds)[grid.warm_up :]
+    return [*table, _scores(found, repeats), *_grids(found.astype(np.float32), repeats)]
 
 
-def _pipeline(series: object, names: str, n: int, repeats: int) -> Row:
-    pipeline = FeaturePipeline(Config(names=(names,)))
-    values, times = series.values[-n:], series.open_time_ms[-n:]  # type: ignore[attr-defined]
-    timeframe_ms = series.timeframe.milliseconds  # type: ignore[attr-defined]
-    columns = np.ascontiguousarray(values.T)
-    ours_s, peer_s = alternate(lambda: pipeline.rows(values, times, timeframe_ms), _talib(*columns), repeats=repeats)
+def _pipeline(series: CandleSeries, names: str, n: int, repeats: int) -> Row:
+    pipeline = FeaturePipeline(Config(names=(names,), window=WINDOW))
+    part = series.between(len(series) - n, len(series))
+    (ours_s,) = alternate(
+        lambda: pipeline.rows(part.values, part.open_time_ms, part.timeframe.milliseconds), repeats=repeats
+    )
+    name = f"{len(pipeline.columns)} factors with scores, {n:,} candles"
+    return Row(name=name, ours=1e3 * ours_s, unit="ms", lower_is_better=True)
+
+
+def _scores(found: NDArray[np.float64], repeats: int) -> Row:
+    columns = pl.DataFrame(found)
+    every = pl.all()
+    scores = (every - every.rolling_mean(WINDOW)) / every.rolling_std(WINDOW, ddof=0)
+    ours_s, peer_s = alternate(
+        lambda: rolling_scores(found, WINDOW, 4.0), lambda: columns.select(scores.clip(-4.0, 4.0)), repeats=repeats
+    )
     return Row(
-        name=f"{len(pipeline.columns)} factors ({names}), scored, {n:,} candles",
+        name=f"rolling scores of {found.shape[1]} columns, {len(found):,} rows",
         ours=1e3 * ours_s,
         peer=1e3 * peer_s,
-        peer_name="TA-Lib, 20 raw indicators",
+        peer_name="Polars, all its threads",
         unit="ms",
         lower_is_better=True,
-    )
-
-
-def _talib(
-    o: NDArray[np.float64],
-    h: NDArray[np.float64],
-    low: NDArray[np.float64],
-    c: NDArray[np.float64],
-    v: NDArray[np.float64],
-) -> Callable[[], object]:
-    return lambda: (
-        *(talib.SMA(c, 10), talib.SMA(c, 50), talib.EMA(c, 26), talib.EMA(c, 50), talib.WMA(c, 20), talib.DEMA(c, 20)),
-        *(talib.MACD(c), talib.ADX(h, low, c), talib.PLUS_DI(h, low, c), talib.AROON(h, low, 25), talib.RSI(c)),
-        *(
-            talib.STOCH(h, low, c),
-            talib.CCI(h, low, c),
-            talib.TRIX(c, 15),
-            talib.ULTOSC(h, low, c),
-            talib.BBANDS(c, 20),
-        ),
-        *(talib.ATR(h, low, c), talib.OBV(c, v), talib.ADOSC(h, low, c, v), talib.MFI(h, low, c, v)),
     )
 
 
