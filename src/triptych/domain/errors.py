@@ -10,6 +10,8 @@
     ├── RunError               a run folder is missing, unfinished or belongs to another recipe
     ├── StorageError           the disk refused (full, read-only, no permission)
     ├── OrderError             an order or an instrument rule that cannot be honoured
+    ├── JournalError           the journal of live trading cannot be opened, read or written
+    │   └── LeaseError         another instance holds, or has taken, the right to write
     └── PeekingError           something used candles that were not closed yet
 
 The command line turns any of them into one clear message and exit status 2.
@@ -64,6 +66,14 @@ class StorageError(TriptychError):
 
 class OrderError(TriptychError):
     """An order breaks the rules of its instrument or venue."""
+
+
+class JournalError(TriptychError):
+    """The journal of live trading cannot be opened, read or written: nothing may be traded."""
+
+
+class LeaseError(JournalError):
+    """Another instance holds the right to write, or has taken it: this one must stop."""
 
 
 class PeekingError(TriptychError):
