@@ -31,7 +31,7 @@ class Config(domain.Config):
         default=0.05,
         gt=0,
         lt=1,
-        description="Farthest a limit price, stop or target may lie on the wrong side of the last price, as a fraction.",
+        description="Farthest a limit price, stop or target may lie on the wrong side of the last price, a fraction.",
     )
     max_orders_per_minute: int = Field(
         default=20, ge=1, description="Most opening orders of all instruments together in any 60 seconds."
