@@ -10,6 +10,7 @@
     ├── RunError               a run folder is missing, unfinished or belongs to another recipe
     ├── StorageError           the disk refused (full, read-only, no permission)
     ├── OrderError             an order or an instrument rule that cannot be honoured
+    ├── ExchangeError          a venue refuses, cannot be reached, or says what cannot be understood
     ├── JournalError           the journal of live trading cannot be opened, read or written
     │   └── LeaseError         another instance holds, or has taken, the right to write
     └── PeekingError           something used candles that were not closed yet
@@ -66,6 +67,10 @@ class StorageError(TriptychError):
 
 class OrderError(TriptychError):
     """An order breaks the rules of its instrument or venue."""
+
+
+class ExchangeError(TriptychError):
+    """A venue refuses, cannot be reached, or says what cannot be understood."""
 
 
 class JournalError(TriptychError):
