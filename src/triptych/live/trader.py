@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Literal
 
 from triptych.domain import (
     AbstractClock,
@@ -155,13 +156,16 @@ class Trader:
                 return ()
             self._records.clear()
             now = self._clock.now_ms()
-            return await self._carry_out(now, self.books.engine.flatten(now, f"killed by {by}: {reason}"))
+            commands = self.books.engine.flatten(now, f"killed by {by}: {reason}")
+            return await self._carry_out(self.books.last_close_ms, commands, cause="switch")
 
-    async def _carry_out(self, close_ms: int, commands: Sequence[Command]) -> tuple[Command, ...]:
+    async def _carry_out(
+        self, close_ms: int, commands: Sequence[Command], cause: Literal["candles", "switch"] = "candles"
+    ) -> tuple[Command, ...]:
         """Gate, journal, wire: what is left of the commands is written and sent."""
         passed = tuple(command for command in commands if self._passes(command))
         decided_ms = self._clock.now_ms()
-        step = self._step(close_ms, passed)
+        step = self._step(close_ms, passed, cause)
         try:
             started = time.monotonic()
             may_send = self.books.record(step, decided_ms)
@@ -223,7 +227,7 @@ class Trader:
         self.books.follow(replace(step, commands=kept), decided_ms)
         return kept
 
-    def _step(self, close_ms: int, commands: tuple[Command, ...]) -> StepRecorded:
+    def _step(self, close_ms: int, commands: tuple[Command, ...], cause: Literal["candles", "switch"]) -> StepRecorded:
         state = self.books.engine.state()
         stops = dict(self.books.stops)
         for command in commands:
@@ -237,6 +241,7 @@ class Trader:
             # Which fills were entered is known to the journal itself, by their keys.
             state=replace(state, portfolio=replace(state.portfolio, fill_ids=())),
             stops=stops,
+            cause=cause,
         )
 
     async def _try_to_settle(self) -> bool:

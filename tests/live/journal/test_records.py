@@ -53,3 +53,4 @@ def test_what_a_venue_repeats_has_a_key_and_what_we_do_has_none():
     keys = [key_of(record) for record in RECORDS]
     assert keys == ["f", "a", "a", "BTCUSDT 8", None, None, None, None]
     assert key_of(step(close_ms=7)) == "7"
+    assert key_of(replace(step(close_ms=7), cause="switch")) is None

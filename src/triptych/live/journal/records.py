@@ -54,6 +54,8 @@ class StepRecorded:
     """One decision on the candles that closed at `close_ms`, written before any of its commands is sent.
 
     Attributes:
+        cause: the close of candles, or the switch that was turned between two closes; then `close_ms` is that of the
+            decision before.
         commands: what is sent once this is written, first attempts.
         state: the engine after the decision, its orders under way.
         stops: by symbol, where the position's stop and target should lie at the venue; None: nowhere.
@@ -67,6 +69,7 @@ class StepRecorded:
     commands: tuple[JournalledCommand, ...]
     state: EngineState
     stops: dict[str, tuple[Decimal | None, Decimal | None]]
+    cause: Literal["candles", "switch"] = "candles"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +139,7 @@ def key_of(record: Record) -> str | None:
     A venue repeats its messages, and REST tells again what the stream has told.
     """
     if isinstance(record, StepRecorded):
-        return str(record.close_ms)
+        return str(record.close_ms) if record.cause == "candles" else None
     if isinstance(record, OrderFilled):
         return record.fill_id
     if isinstance(record, OrderRejected | OrderCancelled):
