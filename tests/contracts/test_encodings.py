@@ -93,8 +93,8 @@ VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
             "wavelet": "ricker",
             "series": ("close", "log_range"),
             "intensity": "decibels",
-            "range_db": 20.0,
             "height": 20,
+            "width": 15,
         },
     ),
     "scalogram of slow rhythms": (
