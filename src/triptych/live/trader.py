@@ -145,6 +145,11 @@ class Trader:
             self._metrics.decision.labels(timeframe=str(candles[0].timeframe)).observe(time.monotonic() - started)
             return sent
 
+    async def observe(self, candles: Sequence[Candle]) -> None:
+        """Take in candles that came too late to be decided on."""
+        async with self._lock:
+            self.books.engine.observe(candles)
+
     async def turn(self, switch: Switch, *, by: str, reason: str) -> tuple[Command, ...]:
         """Set what the house allows itself. Killing closes every position at once; returns what was sent for it."""
         async with self._lock:
