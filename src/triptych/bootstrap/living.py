@@ -26,6 +26,8 @@ from triptych.live.failover import Ladder, Level
 from triptych.live.gate import Gate
 from triptych.live.journal import Journal, StepRecorded
 from triptych.live.monitoring import Alerts, Masker, Metrics, create_logger
+from triptych.live.monitoring.server import MetricsServer
+from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler
 from triptych.live.runner import Runner
 from triptych.live.sender import Sender
@@ -148,6 +150,7 @@ def build_house(
     trader = Trader(
         symbols=traded, books=books, records=records, ladder=ladder, gate=Gate(settings.gate), sender=sender,
         reconciler=reconciler, clock=clock, metrics=metrics, data_age_s=lambda s: ages["of"](s), note=note,
+        observer=Observer(metrics, settings.drift, note),
     )  # fmt: skip
     runner = Runner(
         trader=trader, candles=candles, gateway=gateway, symbols=[*traded, *(one.symbol for one in watched)],
@@ -168,6 +171,7 @@ def trade_on_paper(
     start_ms: int | None = None,
     speed: float = 0.0,
     log: TextIO | None = None,
+    metrics_at: tuple[str, int] | None = None,
     tell: Tell = silent,
 ) -> Outcome:
     """Trade recorded candles on the simulated venue with the engine, journal and recovery of live trading.
@@ -180,6 +184,7 @@ def trade_on_paper(
         start_ms: first close to trade at, UTC ms; None: as soon as the model has candles enough.
         speed: market time by real time; 0 does not wait.
         log: where structured logs go.
+        metrics_at: host and port where metrics and readiness are served; None: nowhere.
         tell: told every stage in words.
 
     Raises DataError, ArtifactError, JournalError and their kinds.
@@ -203,7 +208,7 @@ def trade_on_paper(
     )  # fmt: skip
     _resume(house, gateway)
     tell(f"Trading {', '.join(symbols)} on paper from {utc(source.clock.now_ms())} UTC.")
-    asyncio.run(_session(house))
+    asyncio.run(_session(house, metrics_at, tell))
     portfolio = house.engine.portfolio
     fills = sum(1 for _ in house.journal.entries(kinds=(OrderFilled,)))
     outcome = Outcome(
@@ -215,8 +220,12 @@ def trade_on_paper(
     return outcome
 
 
-async def _session(house: House) -> None:
+async def _session(house: House, metrics_at: tuple[str, int] | None, tell: Tell) -> None:
     """Run until the tape ends or Ctrl-C; then give the lease back."""
+    server = MetricsServer(house.metrics, house.trader.reasons)
+    if metrics_at is not None:
+        port = await server.start(*metrics_at)
+        tell(f"Metrics: http://{metrics_at[0]}:{port}/metrics, readiness: /readyz.")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -231,6 +240,7 @@ async def _session(house: House) -> None:
     finally:
         house.ladder.close()
         await house.alerts.stop()
+        await server.stop()
 
 
 def _resume(house: House, gateway: SimulatedGateway) -> None:

@@ -43,6 +43,12 @@ def live(
     log: Annotated[
         Path | None, typer.Option("--log", help="Append structured logs (JSON lines) to this file.", metavar="FILE")
     ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics", help="Serve metrics and readiness at this address, such as 9000.", metavar="[HOST:]PORT"
+        ),
+    ] = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -51,6 +57,7 @@ def live(
     The same command on the same journal goes on where the last one stopped, or was killed.
     """
     from triptych import bootstrap
+    from triptych.live.monitoring.server import parse_address
     from triptych.market.store import to_ms
     from triptych.settings.live import load_live_settings
 
@@ -68,6 +75,7 @@ def live(
             start_ms=None if start is None else to_ms(start),
             speed=speed,
             log=stream,
+            metrics_at=None if metrics is None else parse_address(metrics),
             tell=Narrator(quiet or json),
         )
     finally:

@@ -33,6 +33,7 @@ from triptych.live.failover import Ladder
 from triptych.live.gate import Circumstances, Gate
 from triptych.live.journal import NoteWritten, StepRecorded, Switch, SwitchSet
 from triptych.live.monitoring import Metrics
+from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler, Settled
 from triptych.live.sender import Sender
 from triptych.trading.engine import Decision
@@ -64,6 +65,7 @@ class Trader:
         metrics: Metrics,
         data_age_s: Callable[[str], float],
         note: Callable[[str, str, str, str], None],
+        observer: Observer | None = None,
     ) -> None:
         """Join the parts.
 
@@ -72,13 +74,14 @@ class Trader:
             records: the list that the engine's observer fills; emptied at every decision.
             data_age_s: how old the newest message about an instrument is.
             note: told in words what a person should know: severity, topic, text, symbol.
+            observer: measures every decision.
             books, ladder, gate, sender, reconciler, clock, metrics: the parts.
         """
         self.books, self.is_ready, self.held_back = books, False, 0
         self.standings = {symbol: Settled(is_settled=False, reason="not reconciled yet") for symbol in symbols}
         self._symbols, self._records, self._ladder, self._gate = tuple(symbols), records, ladder, gate
         self._sender, self._reconciler, self._clock, self._metrics = sender, reconciler, clock, metrics
-        self._data_age_s, self._note = data_age_s, note
+        self._data_age_s, self._note, self._observer = data_age_s, note, observer
         self._lock = asyncio.Lock()
         self._switch = Switch.RUN
 
@@ -86,6 +89,17 @@ class Trader:
     def switch(self) -> Switch:
         """What the house allows itself."""
         return self._switch
+
+    def reasons(self) -> dict[str, str]:
+        """Why no decision may be taken now, by instrument or part; empty while all is well."""
+        found = {symbol: one.reason for symbol, one in self.standings.items() if not one.is_settled}
+        if not self.is_ready:
+            found["venue"] = "it could not be asked when it last was"
+        if not self.books.has_journal:
+            found["journal"] = "it cannot be written"
+        if self._switch is not Switch.RUN:
+            found["switch"] = f"it stands at {self._switch}"
+        return found
 
     async def start(self) -> None:
         """Recover from the journal and reconcile; the engine must have observed the candles up to now.
@@ -143,6 +157,8 @@ class Trader:
             halt = "trading was killed by hand" if self._switch is Switch.KILLED else ""
             commands = engine.decide(candles, outcome.predictions, halt=halt)
             sent = await self._carry_out(close_ms, commands)
+            if self._observer is not None:
+                self._observer.on_decision(engine, outcome.predictions)
             self._metrics.decision.labels(timeframe=str(candles[0].timeframe)).observe(time.monotonic() - started)
             return sent
 

@@ -15,6 +15,7 @@ from triptych.domain.errors import RecipeError
 from triptych.live.failover import Config as FailoverConfig
 from triptych.live.gate import Config as GateConfig
 from triptych.live.monitoring.alerts import Config as AlertsConfig
+from triptych.live.monitoring.drift import Config as DriftConfig
 from triptych.live.reconciliation import Config as ReconciliationConfig
 from triptych.live.runner import Config as RunnerConfig
 from triptych.settings.reading import put_overrides, validated
@@ -41,6 +42,7 @@ class LiveSettings(domain.Config):
         default=ReconciliationConfig(), description="Differences between venue and books."
     )
     runner: RunnerConfig = Field(default=RunnerConfig(), description="How long is waited for what.")
+    drift: DriftConfig = Field(default=DriftConfig(), description="When predictions are no longer what they were.")
     alerts: AlertsConfig = Field(default=AlertsConfig(), description="Who is told.")
 
 

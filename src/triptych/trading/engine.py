@@ -134,6 +134,11 @@ class Engine(AbstractView):
         self._windows |= {one.symbol: CandleWindow(self.memory, one) for one in companions}
 
     @property
+    def symbols(self) -> tuple[str, ...]:
+        """What is traded."""
+        return tuple(self._desks)
+
+    @property
     def memory(self) -> int:
         """Candles of the past that a decision may look at: observe at least as many before the first decision."""
         needs = [self._predictor.length]

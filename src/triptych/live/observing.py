@@ -1,0 +1,72 @@
+"""What is measured at every decision: confidences and their drift, hits, equity, exposures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from triptych.domain import Prediction
+from triptych.live.monitoring import DriftWatch, Metrics
+from triptych.live.monitoring.drift import Config as DriftConfig
+from triptych.trading.engine import Engine
+
+LOOK_EVERY: Final = 20
+"""Decisions between two looks at the distance from the reference, which sorts whole windows."""
+
+
+class Observer:
+    """Feeds the metrics. Watches two streams an instrument: the model's confidence, and whether it was right.
+
+    A prediction counts as a hit when the next close lies in the direction that it gave more probability to.
+    """
+
+    def __init__(self, metrics: Metrics, config: DriftConfig, note: Callable[[str, str, str, str], None]) -> None:
+        """Tell `note` (severity, topic, text, symbol) when a stream is no longer what it was."""
+        self._metrics, self._config, self._note = metrics, config, note
+        self._watches: dict[tuple[str, str, str], DriftWatch] = {}
+        self._awaited: dict[str, tuple[Prediction, float]] = {}
+        self._told: dict[tuple[str, str, str], tuple[str, ...]] = {}
+        self._peak = 0.0
+        self._decisions = 0
+
+    def on_decision(self, engine: Engine, predictions: Mapping[str, Prediction | None]) -> None:
+        """Measure one decision; `engine` has decided on these predictions."""
+        self._decisions += 1
+        self._account(engine)
+        for symbol, prediction in predictions.items():
+            mark = engine.portfolio.last_mark(symbol)
+            awaited = self._awaited.pop(symbol, None)
+            if awaited is not None and mark != awaited[1]:
+                before = awaited[0]
+                rose = before.probability_buy > before.probability_sell
+                self._watch(symbol, before.model, "hits", float(rose == (mark > awaited[1])))
+            if prediction is None:
+                continue
+            confidence = max(prediction.probability_sell, prediction.probability_hold, prediction.probability_buy)
+            self._metrics.confidence.labels(symbol=symbol, model=prediction.model).observe(confidence)
+            self._watch(symbol, prediction.model, "confidence", confidence)
+            self._awaited[symbol] = prediction, mark
+
+    def _account(self, engine: Engine) -> None:
+        equity = engine.portfolio.equity()
+        self._peak = max(self._peak, equity)
+        self._metrics.equity.set(equity)
+        self._metrics.drawdown.set(1.0 - equity / self._peak if self._peak > 0 else 0.0)
+        for symbol in engine.symbols:
+            share = engine.portfolio.quantity(symbol) * engine.portfolio.last_mark(symbol) / equity if equity > 0 else 0
+            self._metrics.exposure.labels(symbol=symbol).set(share)
+
+    def _watch(self, symbol: str, model: str, what: str, value: float) -> None:
+        key = symbol, model, what
+        watch = self._watches.setdefault(key, DriftWatch(what, self._config))
+        if watch.update(value):
+            self._metrics.drifts.labels(symbol=symbol, model=model).inc()
+        if self._decisions % LOOK_EVERY:
+            return
+        view = watch.view()
+        if what == "confidence":
+            self._metrics.drift_psi.labels(symbol=symbol, model=model).set(view.psi)
+            self._metrics.drift_ks.labels(symbol=symbol, model=model).set(view.ks)
+        if view.reasons and view.reasons != self._told.get(key):
+            self._note("warning", "drift", f"{model}: {'; '.join(view.reasons)}", symbol)
+        self._told[key] = view.reasons

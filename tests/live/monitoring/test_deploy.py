@@ -1,0 +1,32 @@
+import json
+import re
+from pathlib import Path
+
+from triptych.live.monitoring import Metrics
+
+DEPLOY = Path(__file__).parents[3] / "deploy"
+
+
+def measured():
+    return {
+        f"{family.name}_total" if family.type == "counter" else family.name for family in Metrics().registry.collect()
+    }
+
+
+def named(text):
+    found = set(re.findall(r"triptych_[a-z_]+", text))
+    return {name.removesuffix("_bucket") for name in found}
+
+
+def test_the_dashboard_shows_what_is_measured_and_nothing_else():
+    board = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
+    expressions = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
+    assert named(expressions) == measured()
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+
+
+def test_the_alert_rules_ask_for_what_is_measured():
+    text = (DEPLOY / "prometheus-alerts.yml").read_text()
+    rules = re.findall(r"expr: (.*)", text)
+    assert len(rules) >= 10
+    assert named(" ".join(rules)) <= measured()

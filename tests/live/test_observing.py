@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from triptych.domain import Prediction
+from triptych.live.monitoring import Metrics
+from triptych.live.monitoring.drift import Config
+from triptych.live.observing import Observer
+
+
+class Portfolio:
+    equities, mark, held = 10_000.0, 100.0, 20.0
+
+    def equity(self):
+        return self.equities
+
+    def last_mark(self, _symbol):
+        return self.mark
+
+    def quantity(self, _symbol):
+        return self.held
+
+
+class Engine:
+    symbols = ("AAA",)
+
+    def __init__(self):
+        self.portfolio = Portfolio()
+
+
+def said(buy):
+    return {
+        "AAA": Prediction(
+            symbol="AAA", time_ms=0, probability_sell=0.9 - buy, probability_hold=0.1, probability_buy=buy, model="m"
+        )
+    }
+
+
+def test_equity_drawdown_exposure_and_confidence_are_measured():
+    metrics, engine = Metrics(), Engine()
+    observer = Observer(metrics, Config(), lambda *_: None)
+    observer.on_decision(engine, said(0.7))
+    engine.portfolio.equities = 9_000.0
+    observer.on_decision(engine, {"AAA": None})
+    text = metrics.text().decode()
+    assert "triptych_equity_quote 9000.0" in text
+    assert metrics.registry.get_sample_value("triptych_drawdown_ratio") == pytest.approx(0.1)
+    assert metrics.registry.get_sample_value("triptych_exposure_ratio", {"symbol": "AAA"}) == pytest.approx(2 / 9)
+    labels = {"symbol": "AAA", "model": "m"}
+    assert metrics.registry.get_sample_value("triptych_confidence_ratio_sum", labels) == pytest.approx(0.7)
+    assert metrics.registry.get_sample_value("triptych_confidence_ratio_count", labels) == 1
+
+
+def run(rights, confidences):
+    """Decisions whose predictions were right or wrong at the next close; returns topics and texts of what was told."""
+    notes, engine = [], Engine()
+    observer = Observer(Metrics(), Config(window=100), lambda *note: notes.append(note))
+    for right, confidence in zip(rights, confidences, strict=True):
+        observer.on_decision(engine, said(confidence))
+        engine.portfolio.mark *= 1.001 if right else 0.999
+    return notes
+
+
+def test_a_model_that_stops_being_right_is_told_of_and_a_steady_one_is_not():
+    rng = np.random.default_rng(0)
+    confidences = rng.uniform(0.5, 0.8, 600)
+    assert run(rng.random(600) < 0.6, confidences) == []
+    notes = run(np.concatenate([rng.random(300) < 0.9, rng.random(300) < 0.2]), confidences)
+    assert {(severity, topic, symbol) for severity, topic, _, symbol in notes} == {("warning", "drift", "AAA")}
+    assert all("hits" in text for _, _, text, _ in notes)
+
+
+def test_another_kind_of_confidence_is_told_of():
+    rng = np.random.default_rng(1)
+    confidences = np.concatenate([rng.uniform(0.46, 0.6, 300), rng.uniform(0.7, 0.89, 300)])
+    notes = run(rng.random(600) < 0.5, confidences)
+    assert any("confidence: stability index" in text for _, _, text, _ in notes)
