@@ -1,13 +1,13 @@
-"""The recurrences of both cells as compiled loops on the CPU: each row of a batch and each head runs through time alone.
+"""The recurrences of both cells as compiled loops on the CPU: each row and each head runs through time alone.
 
 Formulas and letters stand in `slstm_cell.py` and `mlstm_cell.py`, to which these are equal and faster forms in single
 precision. Kernels are serial and release the interpreter's lock; `first` and `end` bound the rows of the batch that a
 call works on, so that threads can share a batch. They are compiled on their first call and kept on disk; their helpers
 stand in this file because the store does not see a change of another one.
 
-The exponential and its kin are written out so that the compiler makes vectors of them: the scalar library functions cost
-five times as much in a loop, because each is a call. Relative errors are below 2e-7 in the range that gates use; arguments
-beyond -87 and 88, where single precision ends, are cut.
+The exponential and its kin are written out so that the compiler makes vectors of them: the scalar library functions
+cost five times as much in a loop, because each is a call. Relative errors are below 2e-7 in the range that gates use;
+arguments beyond -87 and 88, where single precision ends, are cut.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _tangent(x: Any) -> Any:
 def _log_logistic(x: Any) -> Any:
     """ln(1 / (1 + exp(-x))) = min(x, 0) - ln(1 + exp(-|x|)).
 
-    ln(1 + u) for u in [0, 1] by the area tangent: s = u / (2 + u) is at most a third, and 2 artanh(s) converges quickly.
+    ln(1 + u) for u in [0, 1] by the area tangent: s = u / (2 + u) is at most 1/3, and 2 artanh(s) converges quickly.
     """
     u = _exponential(-abs(x))
     s = u / (_F(2.0) + u)
@@ -95,7 +95,7 @@ def slstm_forward(
     """Fill `raw` (B, S, N, 4K) and `ys`, `cs`, `ns`, `ms` (B, S, N, K) from `x` (B, S, N, 4K) and the first state."""
     _, length, heads, gates = x.shape
     width = gates // 4
-    # The running state lies in small arrays of its own: with fewer arrays in the loop the compiler can prove it parallel.
+    # The running state lies in small arrays of its own: with few arrays in a loop the compiler can prove it parallel.
     y, c, n, m = np.empty(width, _F), np.empty(width, _F), np.empty(width, _F), np.empty(width, _F)
     for row in range(first, end):
         for head in range(heads):

@@ -41,7 +41,8 @@ class ResidualBlock(nn.Module):
     def _fed(self, x: Tensor) -> Tensor:
         if self.feedforward is None or self.feedforward_norm is None:
             return x
-        return x + self.feedforward(self.feedforward_norm(x))
+        fed: Tensor = self.feedforward(self.feedforward_norm(x))
+        return x + fed
 
 
 def residual_block(config: Config, place: int) -> ResidualBlock:

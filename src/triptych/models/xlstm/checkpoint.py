@@ -1,8 +1,8 @@
 """Weights of the public package `xlstm` (2.0.6) in our layout.
 
-Its sLSTM layer feeds what it calls `fgate` to the input gate and `igate` to the forget gate (NX-AI/xlstm, issue 98); its
-checkpoints depend on that, so the two are exchanged here. Its sLSTM cell keeps the recurrent matrix as (heads, 4 * head
-width, head width), outputs first, and the biases gate by gate; ours come head by head.
+Its sLSTM layer feeds what it calls `fgate` to the input gate and `igate` to the forget gate (NX-AI/xlstm, issue 98);
+its checkpoints depend on that, so the two are exchanged here. Its sLSTM cell keeps the recurrent matrix as (heads, 4 *
+head width, head width), outputs first, and the biases gate by gate; ours come head by head.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def load_reference(stack: XLSTMStack, weights: Mapping[str, Tensor] | Path) -> N
     theirs = {name: one for name, one in theirs.items() if name.startswith(ends)}
     own = {name: tuple(one.shape) for name, one in stack.state_dict().items()}
     made: dict[str, Tensor] = {}
-    problems, used = [], set()
+    problems: list[str] = []
+    used: set[str] = set()
     for name, (sources, convert) in _sources(stack.config).items():
         missing = [source for source in sources if source not in theirs]
         used.update(sources)

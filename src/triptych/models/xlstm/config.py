@@ -30,8 +30,9 @@ class Config(BaseConfig):
     )
     ratio: tuple[int, int] | None = Field(
         None,
-        description="mLSTM blocks to sLSTM blocks, as in xLSTM[7:1]: each group of so many begins with one mLSTM block, "
-        "then come its sLSTM blocks, then the rest. Without it and without `slstm_at` all blocks are mLSTM blocks.",
+        description="mLSTM blocks to sLSTM blocks, as in xLSTM[7:1]: each group of so many begins with one mLSTM "
+        "block, then come its sLSTM blocks, then the rest. Without it and without `slstm_at` all blocks are mLSTM "
+        "blocks.",
     )
     heads: int = Field(4, ge=1, le=1024, description="Heads of every block; they divide the widths.")
     kernel: int = Field(
@@ -50,8 +51,8 @@ class Config(BaseConfig):
         None,
         ge=0,
         le=16,
-        description="Width inside a feed-forward over `width`, rounded up to a multiple of 64; 0 leaves it out of sLSTM "
-        "blocks. Empty: 1.3 in residual blocks, 2.6667 in large ones.",
+        description="Width inside a feed-forward over `width`, rounded up to a multiple of 64; 0 leaves it out of "
+        "sLSTM blocks. Empty: 1.3 in residual blocks, 2.6667 in large ones.",
     )
     query_factor: float = Field(
         0.5, gt=0, le=4, description="Width of queries and keys over `width` in a large block; rounded down."
@@ -93,7 +94,7 @@ class Config(BaseConfig):
             _check_heads("an mLSTM block", self.inner, self.heads, also)
             if self.inner % self.block_size:
                 raise RecipeError(
-                    f"xlstm: blocks of {self.block_size} do not divide the {self.inner} features inside an mLSTM block.",
+                    f"xlstm: blocks of {self.block_size} do not divide the {self.inner} features of an mLSTM block.",
                     remedy="Set block_size to 1, 2, 4, 8, 16, 32 or 64, which always divide.",
                 )
         if self.kernel == 1:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class CausalConvolution(nn.Module):
-    """Each channel is filtered over its last `kernel` steps. The state holds the `kernel` - 1 steps before the next one."""
+    """Each channel is filtered over its last `kernel` steps. The state: the `kernel` - 1 steps before the next."""
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()

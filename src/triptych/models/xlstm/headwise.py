@@ -28,5 +28,5 @@ class HeadwiseLinear(nn.Module):
             own = torch.eye(blocks, dtype=x.dtype, device=x.device)[:, None, :, None]
             dense = (self.weight[:, :, None, :] * own).reshape(blocks * outputs, blocks * inputs)
             return nn.functional.linear(x, dense)
-        parts = x.unflatten(-1, (blocks, 1, inputs))
+        parts = torch.unflatten(x, -1, (blocks, 1, inputs))
         return torch.matmul(parts, self.weight.transpose(1, 2)).flatten(-3)

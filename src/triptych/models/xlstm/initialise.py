@@ -4,7 +4,7 @@
 | --- | --- |
 | maps into a block (up, query, key, value, sLSTM gates) | normal, deviation sqrt(2 / (5 width)): "small init" |
 | maps out of a block (down, of layer and feed-forward) | normal, deviation 2 / (blocks sqrt(width)): "Wang init" |
-| mLSTM gates | weights 0; forget bias from 3 to 6 over the heads; input bias normal, deviation 0.1, in large blocks -10 |
+| mLSTM gates | weights 0; forget bias 3 to 6 over the heads; input bias normal, deviation 0.1, in large blocks -10 |
 | sLSTM recurrent matrix and biases | as the configuration says |
 | convolution | uniform within 1 / sqrt(kernel) |
 | skip, norms | scale 1 |
@@ -98,7 +98,7 @@ class _Drawing:
             layer.bias.uniform_(-bound, bound, generator=self._generator)
             return
         layer.bias.zero_()
-        forget = layer.bias.unflatten(-1, (4, layer.head_width))[:, 1]
+        forget = layer.bias[:, layer.head_width : 2 * layer.head_width]
         if self._config.bias_init == "linear":
             forget.copy_(torch.linspace(3.0, 6.0, layer.head_width))
         else:

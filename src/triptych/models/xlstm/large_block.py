@@ -58,8 +58,8 @@ class LargeBlock(nn.Module):
 
     def _inputs(self, seen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Queries, keys and values of shape (..., heads, width of each), input and forget gates (..., heads)."""
-        query, key = (of(seen).unflatten(-1, (self.heads, self.query_width)) for of in (self.query, self.key))
-        value = self.value(seen).unflatten(-1, (self.heads, self.value_width))
+        query, key = (torch.unflatten(of(seen), -1, (self.heads, self.query_width)) for of in (self.query, self.key))
+        value = torch.unflatten(self.value(seen), -1, (self.heads, self.value_width))
         i, f = self.input_gate(seen), self.forget_gate(seen)
         if self.soft_cap:
             i, f = (self.soft_cap * torch.tanh(one / self.soft_cap) for one in (i, f))

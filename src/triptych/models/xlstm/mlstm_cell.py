@@ -13,9 +13,9 @@ M[t] = max over s <= t of b[s], the same output is a product of matrices (`paral
 
 and `chunkwise` joins the two: products inside chunks, the memory handed from chunk to chunk, so that time and memory
 grow with the length and not with its square. Written with b and M no matrix of gate sums is ever formed, and the
-exponent is never above 0. On the CPU in single precision `sequence` takes a compiled loop (`_kernels.py`) instead, which
-walks through the steps with the memory in the processor's cache: for heads of up to about a hundred places that needs no
-more multiplications than chunks do, and nothing but q, k, v and h ever goes to the main memory.
+exponent is never above 0. On the CPU in single precision `sequence` takes a compiled loop (`_kernels.py`) instead,
+which walks through the steps with the memory in the processor's cache: for heads of up to about a hundred places that
+needs no more multiplications than chunks do, and nothing but q, k, v and h ever goes to the main memory.
 
 The loop's backward pass keeps no memory either. It walks forwards once more for the gradients of the queries (they need
 C[t]), then backwards with the gradient G of the memory for those of keys and values. The gates need no C: with dh the
@@ -28,8 +28,8 @@ because each exponent F[t] - F[s] + i[s] enters through one product q[t] k[s] on
 The stabiliser cancels in h (but for 1e-6), so it needs no gradient. exp(-m) is cut at exp(80): below gates of -80 an
 output is nothing in single precision anyway, and the overflow would turn gradients into NaN.
 
-Source: Beck et al. 2024, arXiv 2405.04517, section 2.3 and appendix A; Beck et al. 2025, "Tiled Flash Linear Attention",
-arXiv 2503.14376, section 2 (chunkwise form).
+Source: Beck et al. 2024, arXiv 2405.04517, section 2.3 and appendix A; Beck et al. 2025, "Tiled Flash Linear
+Attention", arXiv 2503.14376, section 2 (chunkwise form).
 Letters: B batch, N heads, S length, L length of a chunk, K width of a head's queries and keys, V of its values.
 """
 
@@ -76,14 +76,16 @@ def sequence(
         chunk: steps in a chunk of the chunkwise form.
 
     Returns:
-        Outputs of shape (B, S, N, V) and the state after the last step. Gradients reach all inputs and C, n of the state.
+        Outputs of shape (B, S, N, V) and the state after the last step. Gradients reach all inputs, and C and n of the
+        state.
     """
     tensors = (q_BSNK, k_BSNK, v_BSNV, i_BSN, f_BSN)
     if takes_kernel(*tensors, *state):
         gates = i_BSN.transpose(1, 2), f_BSN.transpose(1, 2)
-        h_BSNV, memory, mass, m = _CompiledSequence.apply(*tensors[:3], *gates, *state)
+        h_BSNV, memory, mass, m = _CompiledSequence.apply(*tensors[:3], *gates, *state)  # type: ignore[no-untyped-call]
         return h_BSNV, (memory, mass, m)
-    h, after = chunkwise(*(one.transpose(1, 2) for one in tensors), state=state, chunk=chunk)
+    q, k, v, i, f = (one.transpose(1, 2) for one in tensors)
+    h, after = chunkwise(q, k, v, i, f, state, chunk)
     return h.transpose(1, 2), after
 
 
@@ -137,8 +139,8 @@ def chunkwise(
     if missing:  # steps that keep everything and let nothing in
         q, k, v = (F.pad(one, (0, 0, 0, missing)) for one in (q, k, v))
         i, f = F.pad(i, (0, missing), value=FRESH), F.pad(f, (0, missing), value=-FRESH)
-    q, k, v = (one.unflatten(2, (-1, chunk)) for one in (q, k, v))
-    i, f = (one.unflatten(2, (-1, chunk)) for one in (i, f))
+    q, k, v = (torch.unflatten(one, 2, (-1, chunk)) for one in (q, k, v))
+    i, f = (torch.unflatten(one, 2, (-1, chunk)) for one in (i, f))
     total_BNcL = F.logsigmoid(f).cumsum(dim=-1)
     inflow = i - total_BNcL
     highest = inflow.detach().cummax(dim=-1).values
@@ -175,7 +177,7 @@ def _handed_over(
 
 
 def _one_with_gradient_of(exponent: Tensor) -> Tensor:
-    """exp(x) / exp(x) with the gradient of the numerator only: a factor that the stabiliser has taken out of the value."""
+    """exp(x) / exp(x) with the numerator's gradient only: a factor that the stabiliser has taken out of the value."""
     return torch.exp(exponent - exponent.detach())
 
 
@@ -195,18 +197,20 @@ class _CompiledSequence(torch.autograd.Function):
         memory, mass, m = (one.clone() for one in given[5:])
         arrays = (*given[:5], memory, mass, m, h, signs, divisors)
         one = [array.numpy() for array in arrays]
-        _kernels.mlstm_forward(0, len(q), *one[:8], *_LIMITS, *one[8:])
+        run: Any = _kernels.mlstm_forward
+        run(0, len(q), *one[:8], *_LIMITS, *one[8:])
         ctx.save_for_backward(*given, h, signs, divisors, memory, mass)
         ctx.mark_non_differentiable(m)
         return h, memory, mass, m
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, d_h: Tensor, d_memory: Tensor, d_mass: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         *saved, memory, mass = ctx.saved_tensors
         d_flow = (d_memory * memory).sum(dim=(2, 3)) + (d_mass * mass).sum(dim=2)
         d_first = [one.clone(memory_format=torch.contiguous_format) for one in (d_memory, d_mass)]
         d_inputs = [torch.empty_like(one) for one in saved[:5]]
         arrays = [one.numpy() for one in (*saved, d_h.contiguous(), d_flow, *d_first, *d_inputs)]
-        _kernels.mlstm_backward(0, len(d_h), *arrays[:8], _LIMITS[1], *arrays[8:])
+        run: Any = _kernels.mlstm_backward
+        run(0, len(d_h), *arrays[:8], _LIMITS[1], *arrays[8:])
         return *d_inputs, *d_first, None

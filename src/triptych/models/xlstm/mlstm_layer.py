@@ -58,7 +58,7 @@ class MLSTMLayer(nn.Module):
             convolved, tail = F.silu(filtered), (after,)
         q, k, v = self.query(convolved), self.key(convolved), self.value(a)
         i, f = self._gates(q, k, v)
-        q, k, v = (one.unflatten(-1, (self.heads, self.head_width)) for one in (q, k, v))
+        q, k, v = (torch.unflatten(one, -1, (self.heads, self.head_width)) for one in (q, k, v))
         h_BSNK, cell = mlstm_cell.sequence(q, k, v, i, f, _cell(state), self.chunk)
         return self._out(h_BSNK, convolved, gate), (*cell, *tail)
 
@@ -71,7 +71,7 @@ class MLSTMLayer(nn.Module):
             convolved, tail = F.silu(filtered), (after,)
         q, k, v = self.query(convolved), self.key(convolved), self.value(a)
         i, f = self._gates(q, k, v)
-        q, k, v = (one.unflatten(-1, (self.heads, self.head_width)) for one in (q, k, v))
+        q, k, v = (torch.unflatten(one, -1, (self.heads, self.head_width)) for one in (q, k, v))
         h_BNK, cell = mlstm_cell.step(q, k, v, i, f, _cell(state))
         return self._out(h_BNK, convolved, gate), (*cell, *tail)
 

@@ -6,8 +6,8 @@
     n[t] = exp(m[t-1] + logsigmoid(f) - m[t]) n[t-1] + exp(i - m[t])
     y[t] = sigmoid(o) c[t] / n[t]
 
-A fresh row has m = -1e30: the first m is then i and the first n is 1, without a branch, so that rows may start and be reset
-one by one. Wherever m rises n becomes at least 1, so the quotient needs no guard.
+A fresh row has m = -1e30: the first m is then i and the first n is 1, without a branch, so that rows may start and be
+reset one by one. Wherever m rises n becomes at least 1, so the quotient needs no guard.
 
 c and n carry the common factor exp(-m), which the quotient cancels. So m needs no gradient, and the backward pass is
 written out by hand. On the CPU in single precision both passes are compiled loops (`_kernels.py`); elsewhere all
@@ -83,14 +83,14 @@ def sequence(x_BSNH: Tensor, recurrent_NKH: Tensor, state: State) -> tuple[Tenso
         state: before the first step; left as it is.
 
     Returns:
-        Outputs of shape (batch, length, heads, width) and the state after the last step. Gradients reach the inputs, the
-        recurrent matrix and y, c, n of the state.
+        Outputs of shape (batch, length, heads, width) and the state after the last step. Gradients reach the inputs,
+        the recurrent matrix and y, c, n of the state.
     """
     if not is_eager(x_BSNH):
         return unrolled(x_BSNH, recurrent_NKH, state)
     tensors = (x_BSNH, recurrent_NKH, *state)
     run = _CompiledSequence if takes_kernel(*tensors) else _TensorSequence
-    y_BSNK, y, c, n, m = run.apply(*tensors)
+    y_BSNK, y, c, n, m = run.apply(*tensors)  # type: ignore[no-untyped-call]
     return y_BSNK, (y, c, n, m)
 
 
@@ -110,7 +110,7 @@ class _CompiledSequence(torch.autograd.Function):
         return ys, *last
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, d_out: Tensor, d_y: Tensor, d_c: Tensor, d_n: Tensor, _: Tensor) -> tuple[Any, ...]:
         raw, recurrent, y, c, n, m, ys, cs, ns, ms = ctx.saved_tensors
         d_raw = torch.empty_like(raw)
@@ -127,8 +127,12 @@ class _TensorSequence(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, recurrent: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         length, heads, width = x.shape[1], *recurrent.shape[:2]
         # Gates first, so that each is one block of memory; one small matrix a gate and a head.
-        x_SGBK = x.unflatten(-1, (4, width)).permute(1, 3, 2, 0, 4).reshape(length, 4 * heads, -1, width).contiguous()
-        matrices = recurrent.unflatten(-1, (4, width)).permute(2, 0, 1, 3).reshape(4 * heads, width, width).contiguous()
+        x_SGBK = (
+            torch.unflatten(x, -1, (4, width)).permute(1, 3, 2, 0, 4).reshape(length, 4 * heads, -1, width).contiguous()
+        )
+        matrices = (
+            torch.unflatten(recurrent, -1, (4, width)).permute(2, 0, 1, 3).reshape(4 * heads, width, width).contiguous()
+        )
         raw = torch.empty_like(x_SGBK)
         ys, cs, ns, ms = (x.new_empty((length + 1, heads, x.shape[0], width)) for _ in range(4))
         for place, first in zip((ys, cs, ns, ms), state, strict=True):
@@ -148,7 +152,7 @@ class _TensorSequence(torch.autograd.Function):
         return ys[1:].permute(2, 0, 1, 3).contiguous(), *last
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, d_out: Tensor, d_y: Tensor, d_c: Tensor, d_n: Tensor, _: Tensor) -> tuple[Any, ...]:
         raw, recurrent, matrices, ys, cs, ns, ms = ctx.saved_tensors
         i, f, z, o = raw.chunk(4, dim=1)
@@ -172,16 +176,16 @@ class _TensorSequence(torch.autograd.Function):
             torch.mul(d_c, entered[t], out=d_i).addcmul_(d_n, enters[t])
             torch.mul(d_c, by_forgetting_c[t], out=d_f).addcmul_(d_n, by_forgetting_n[t])
             d_c, d_n = d_c * stays[t], d_n * stays[t]
-            d_y = torch.bmm(d_raw[t], transposed).unflatten(0, (4, -1)).sum(dim=0)
-        heads, width = recurrent.shape[:2]
-        d_x = d_raw.unflatten(1, (4, heads)).permute(3, 0, 2, 1, 4).flatten(-2).contiguous()
+            d_y = torch.unflatten(torch.bmm(d_raw[t], transposed), 0, (4, -1)).sum(dim=0)
+        heads = len(recurrent)
+        d_x = torch.unflatten(d_raw, 1, (4, heads)).permute(3, 0, 2, 1, 4).flatten(-2).contiguous()
         outputs = ys[1:].permute(2, 0, 1, 3)
         d_first = (one.transpose(0, 1).contiguous() for one in (d_y, d_c, d_n))
         return d_x, _for_recurrent(ys[0].transpose(0, 1), outputs, d_x), *d_first, None
 
 
 def _for_recurrent(y_BNK: Tensor, ys_BSNK: Tensor, d_raw_BSNH: Tensor) -> Tensor:
-    """Gradient of the recurrent matrix: outputs before each step times the gradients of that step, one product a head."""
+    """Gradient of the recurrent matrix: outputs before each step times the gradients of the step, a product a head."""
     before = torch.cat([y_BNK[:, None], ys_BSNK[:, :-1]], dim=1)
     heads, width = before.shape[2:]
     left = before.permute(2, 3, 0, 1).reshape(heads, width, -1)

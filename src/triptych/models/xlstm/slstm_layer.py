@@ -58,8 +58,8 @@ class SLSTMLayer(nn.Module):
     def _gates(self, convolved: Tensor, direct: Tensor) -> Tensor:
         """Gate pre-activations of shape (..., heads, 4 * head width)."""
         shape = (self.heads, 2 * self.head_width)
-        first = self.input_and_forget(convolved).unflatten(-1, shape)
-        return torch.cat([first, self.proposal_and_output(direct).unflatten(-1, shape)], dim=-1) + self.bias
+        first = torch.unflatten(self.input_and_forget(convolved), -1, shape)
+        return torch.cat([first, torch.unflatten(self.proposal_and_output(direct), -1, shape)], dim=-1) + self.bias
 
 
 def _cell(state: State) -> slstm_cell.State:

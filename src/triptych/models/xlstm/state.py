@@ -25,8 +25,8 @@ class StackState(NamedTuple):
     Nothing here is ever changed in place: a state may be kept, and continued from twice.
 
     Attributes:
-        blocks: the tensors of each block, the batch first. mLSTM: C (B, N, K, V), n (B, N, K), m (B, N); sLSTM: y, c, n,
-            m, each (B, N, K); both then the steps before that the convolution sees, (B, kernel - 1, width), where
+        blocks: the tensors of each block, the batch first. mLSTM: C (B, N, K, V), n (B, N, K), m (B, N); sLSTM: y, c,
+            n, m, each (B, N, K); both then the steps before that the convolution sees, (B, kernel - 1, width), where
             there is one.
     """
 
