@@ -5,8 +5,10 @@ rate at which as many threads can fill an output-sized buffer, already mapped. S
 kernel's page faults, freed memory is kept by the process for all sides alike (glibc only; elsewhere the figures include
 the faults). pyts compiles its loops on import; that takes half a minute, is not timed, and is kept on disk.
 
-Names: encoding, height x width, candles (or rows of the book) in a window where the width is not their number, threads.
-"points" is the recurrence plot of the nearest 10 % of points.
+Names: encoding, height x width, candles (or rows of the book) in a window where the width is not their number, images
+in a batch, threads. Squares and charts come in two batches: large ones, whose images do not fit into the caches,
+so that main memory sets the pace of all sides; and batches of some 8 MB, as a step of training draws them. "points" is
+the recurrence plot of the nearest 10 % of points.
 """
 
 from __future__ import annotations
@@ -60,8 +62,7 @@ LENGTHS = {"factor_grid": (896,), "jkx": (20, 60)}
 
 def subjects() -> Iterator[Subject]:
     """Everything that `available()` lists, some of it in two sizes."""
-    # Batches of the peers of pyts are more than the caches hold, so that the floor is main memory's.
-    for length, batch in ((64, 2048), (224, 512)):
+    for length, batch in ((64, 2048), (64, 512), (224, 512), (224, 32)):
         square = functools.partial(Subject, length=length, batch=batch)
         yield square(name="gasf", peer=("GramianAngularField", {"method": "summation"}))
         yield square(name="gadf", peer=("GramianAngularField", {"method": "difference"}))
@@ -69,9 +70,9 @@ def subjects() -> Iterator[Subject]:
         points = ("RecurrencePlot", {"threshold": "point", "percentage": 10})
         yield square(name="recurrence_plot", options=POINTS, peer=points)
         yield square(name="markov_transition_field", peer=("MarkovTransitionField", {"n_bins": 8}))
-    for size, length in ((64, 20), (224, 60)):
+    for size, length, batch in ((64, 20, 64), (224, 60, 64), (224, 60, 16)):
         shape: dict[str, object] = {"height": size, "width": size}
-        yield Subject(name="candlestick", length=length, batch=64, options=shape, peer=("mplfinance", {}))
+        yield Subject(name="candlestick", length=length, batch=batch, options=shape, peer=("mplfinance", {}))
     known = {"gasf", "gadf", "recurrence_plot", "markov_transition_field", "candlestick"}
     for name in available():
         for length in () if name in known else LENGTHS.get(name, (64,)):
@@ -142,7 +143,7 @@ def measure(subject: Subject, plan: Plan) -> Row:
     points = " points" if subject.options == POINTS else ""
     rows_in = "" if encoding.width == subject.length else f" of {subject.length}"
     return Row(
-        name=f"{subject.name}{points} {encoding.height}x{encoding.width}{rows_in}, {plan.label}",
+        name=f"{subject.name}{points} {encoding.height}x{encoding.width}{rows_in}, batch {batch}, {plan.label}",
         ours=batch / seconds[0],
         floor=batch / seconds[1],
         peer=peer_images / seconds[2] if peer is not None else None,

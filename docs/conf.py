@@ -11,6 +11,7 @@ sys.path.insert(0, str(HERE))
 
 from generate.api import write_api_pages  # noqa: E402 - it stands beside this file
 from generate.commands import write_command_reference  # noqa: E402
+from generate.factors import write_factor_reference  # noqa: E402
 from generate.pictures import write_pictures  # noqa: E402
 
 from triptych import __version__  # noqa: E402
@@ -64,6 +65,7 @@ autodoc_preserve_defaults = True
 
 (HERE / "reference" / "recipes.md").write_text(reference_markdown(), encoding="utf-8")
 write_command_reference(HERE / "reference" / "generated" / "commands.md")
+write_factor_reference(HERE / "reference" / "generated" / "factors.md")
 write_pictures(HERE / "reference" / "generated")
 write_api_pages(HERE / "reference" / "api")
 

@@ -14,6 +14,7 @@ FLOORS = {
     "domain": "The shared words",
     "models": "Networks",
     "exchanges": "Venues, and the simulated one",
+    "features": "Factors of candles",
     "images": "Encodings",
     "market": "Candles at home",
     "inference": "From a window to a prediction",

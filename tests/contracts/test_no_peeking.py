@@ -1,6 +1,7 @@
 """No peeking, for everything registered: on history cut short every value at the cut is what it was.
 
 Runs over all encodings and all kinds of target, sizing and protection: a new one is tested without an edit here.
+Encodings are probed by whole recipes, on candles or on factors with a companion beside them.
 """
 
 import itertools
@@ -12,11 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.candles import make_series
 from tests.fakes.micro import micro_recipe
+from tests.fakes.windows import kinds_of
 
 from triptych.bootstrap.probing import leak_probe
 from triptych.domain import Timeframe
-from triptych.images import available
+from triptych.images import available, create_encoding
+from triptych.inference import FactorRows, inputs
 from triptych.market import resample
+from triptych.market.synthetic import Config as SyntheticConfig
 from triptych.trading import execution, sizing
 from triptych.training import targets
 
@@ -34,9 +38,60 @@ def probed(tmp_path, *overrides: str, cuts: int = 3) -> dict:
     return found
 
 
+FACTORS = (
+    "data.synthetic.instruments=2",
+    'features.names=["return_1", "rsi_14"]',
+    "features.window=20",
+    "encoding.name=factor_grid",
+    "encoding.factors=2",
+    "encoding.channels=2",
+    "encoding.bars_per_row=4",
+)
+"""A recipe whose network reads two factors of its instrument and of a companion beside it."""
+
+
 @pytest.mark.parametrize("name", available())
 def test_no_encoding_peeks(tmp_path, name):
-    assert probed(tmp_path, f"encoding.name={name}")["passed"]
+    kinds = kinds_of(create_encoding(name, 16).columns)
+    if "book" in kinds:
+        pytest.skip("recipes hold no order books: test_encodings.py cuts the history of books instead")
+    overrides = beside_a_companion() if kinds == ("factors",) else ()
+    assert probed(tmp_path, *overrides, f"encoding.name={name}")["passed"]
+
+
+def beside_a_companion() -> tuple[str, ...]:
+    """Overrides for a recipe on factors: the first instrument is traded, the second stands beside it."""
+    own, other = SyntheticConfig(instruments=2).symbols
+    return (*FACTORS, f'data.symbols=["{own}"]', f'features.companions=["{other}"]')
+
+
+def guilty(found: dict) -> set[str]:
+    return {row["name"] for row in found["results"] if not row["passed"]}
+
+
+def test_a_factor_that_knows_the_next_candle_is_found(tmp_path, monkeypatch):
+    honest = FactorRows._own
+
+    def leaking(self, series):
+        rows = honest(self, series)
+        rows[:-1, 1] = rows[1:, 1]
+        return rows
+
+    monkeypatch.setattr(FactorRows, "_own", leaking)
+    found = probed(tmp_path, *beside_a_companion())
+    assert not found["passed"]
+    assert {"factors", "image (factor_grid)", "prediction"} <= guilty(found)
+
+
+def test_a_companion_seen_one_candle_early_is_found(tmp_path, monkeypatch):
+    def early(rows, other, series):
+        last = np.searchsorted(other.close_time_ms, series.close_time_ms, side="right")
+        return rows[np.minimum(last, len(rows) - 1)]
+
+    monkeypatch.setattr(inputs, "_as_of", early)
+    found = probed(tmp_path, *beside_a_companion())
+    assert not found["passed"]
+    assert {"factors", "image (factor_grid)", "prediction"} <= guilty(found)
 
 
 TARGETS = list(

@@ -10,7 +10,7 @@ import talib
 from numpy.typing import NDArray
 
 from triptych.domain import CLOSE, HIGH, LOW, OPEN, VOLUME
-from triptych.features._rolling import LEAST, Array, ema, lag, ratio, rolling_mean, rolling_sum, wilder
+from triptych.features._rolling import LEAST, STILL, Array, ema, lag, ratio, rolling_mean, rolling_sum, wilder
 
 
 class History:
@@ -21,6 +21,7 @@ class History:
         open_time_ms, close_time_ms: of each candle, int64 of shape (n_candles,), UTC.
         timeframe_ms: length of a candle.
         least: distance between prices below which it is rounding, shape (n_candles,).
+        still: mean step below which the price has stood still, shape (n_candles,).
     """
 
     def __init__(self, values: NDArray[np.float64], open_time_ms: NDArray[np.int64], timeframe_ms: int) -> None:
@@ -34,6 +35,7 @@ class History:
         self.close_time_ms = open_time_ms + timeframe_ms
         self.timeframe_ms = timeframe_ms
         self.least: Array = LEAST * self.close
+        self.still: Array = STILL * self.close
         self._kept: dict[tuple[str, int], Array] = {}
 
     def _once(self, what: str, n: int, compute: Callable[[], Array]) -> Array:
@@ -105,23 +107,23 @@ class History:
         return self._once("place", n, lambda: ratio(self.close - self.lowest(n), width, least=self.least, neutral=0.5))
 
     def rsi(self, n: int) -> Array:
-        """Wilder's relative strength index, 0..100; 50 when nothing has moved within its memory."""
+        """Wilder's relative strength index, 0..100; 50 when the price has stood still."""
         return self._once("rsi", n, lambda: self._rsi(n))
 
     def _rsi(self, n: int) -> Array:
         step = self.close - self.previous_close
         gain, loss = wilder(np.maximum(step, 0.0), n), wilder(np.maximum(-step, 0.0), n)
-        return 100.0 * ratio(gain, gain + loss, neutral=0.5)
+        return 100.0 * ratio(gain, gain + loss, least=self.still, neutral=0.5)
 
     def directional(self, n: int) -> Array:
-        """Wilder's +DI and -DI, 0..100, shape (2, n_candles); 0 when nothing has moved within their memory."""
+        """Wilder's +DI and -DI, 0..100, shape (2, n_candles); 0 when the price has stood still."""
         return self._once("directional", n, lambda: self._directional(n))
 
     def _directional(self, n: int) -> Array:
         up, down = self.high - lag(self.high, 1), lag(self.low, 1) - self.low
         plus = np.where((up > down) & (up > 0), up, 0.0 * up)
         minus = np.where((down > up) & (down > 0), down, 0.0 * down)
-        return np.stack([100.0 * ratio(wilder(moved, n), self.atr(n)) for moved in (plus, minus)])
+        return np.stack([100.0 * ratio(wilder(moved, n), self.atr(n), least=self.still) for moved in (plus, minus)])
 
     def share_of_range(self, n: int) -> Array:
         """Buying pressure over true range, both summed over `n` candles: a part of the ultimate oscillator."""

@@ -22,12 +22,15 @@ FORGOTTEN = 1e-9
 """Weight, relative to the newest value's, below which an exponential mean forgets."""
 LEAST = 1e-12
 """Share of the price below which a distance between prices is rounding."""
+STILL = 1e-9
+"""Share of the price below which an exponential mean of its steps only echoes what was before a halt. The quotient of
+two such echoes must end before their memory does, or the last step in it would decide alone."""
 
 
 def lag(x: Array, n: int) -> Array:
     """The value of `n` candles ago."""
     late = np.full(len(x), np.nan)
-    late[n:] = x[: len(x) - n]
+    late[n:] = x[: max(len(x) - n, 0)]
     return late
 
 

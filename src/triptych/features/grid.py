@@ -69,7 +69,7 @@ class GridHistory:
                 f"Expected candles with factors of shape {self._bar_shape}, was {new.shape[1:]}.",
                 remedy="Append rows of the pipeline that the grid was made from.",
             )
-        bad = np.flatnonzero(~np.isfinite(new).reshape(len(new), -1).all(axis=1))
+        bad = np.flatnonzero(~np.isfinite(new).all(axis=tuple(range(1, new.ndim))))
         if bad.size:
             raise DataError(
                 f"Row {self.n_bars + int(bad[0])} holds a factor that is not finite.",

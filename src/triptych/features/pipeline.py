@@ -76,9 +76,10 @@ class FeaturePipeline:
                 remedy="Bring open, high, low, close, volume and one open time a candle.",
             )
         if n <= self.warm_up:
+            shorter = ", or shorten `features.window`" if self.config.normalisation == "rolling" else ""
             raise NotEnoughData(
                 f"The factors are known after {self.warm_up} candles, the history has {n}.",
-                remedy=f"Bring at least {self.warm_up + 1} candles, or shorten `features.window`.",
+                remedy=f"Bring at least {self.warm_up + 1} candles{shorter}.",
             )
         history = History(values, np.asarray(open_time_ms, dtype=np.int64), timeframe_ms)
         by_column = np.empty((len(self.columns), n))

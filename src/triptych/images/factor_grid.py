@@ -99,7 +99,7 @@ class FactorGrid(AbstractEncoding):
                 # Rows of one factor: the first holds the oldest `rows` candles, so time runs on from row to row.
                 history = values.reshape(-1, self.bars_per_row, rows, self.channels, self.factors)
                 picture = history.permute(0, 3, 4, 1, 2).flatten(2, 3)
-            image = ((picture + self.clip) / (2.0 * self.clip)).clamp(0.0, 1.0)
+            image = (picture + self.clip).mul_(0.5 / self.clip).clamp_(0.0, 1.0)  # one picture's memory, three passes
             if self.upscale > 1:
                 image = image.repeat_interleave(self.upscale, dim=2).repeat_interleave(self.upscale, dim=3)
             return image

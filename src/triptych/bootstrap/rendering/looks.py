@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from triptych.bootstrap.rendering.colouring import BOOK
+from triptych.bootstrap.rendering.colouring import BOOK, TWO_SIDES
 
 View = Literal["people", "network"]
 """For eyes (large charts, colour maps, enlarged), or as a network gets it (own defaults, grey, pixel by pixel)."""
@@ -44,6 +44,10 @@ def _chart(length: int) -> Mapping[str, Any]:
     return {"width": width, "height": round(width * 0.625)}
 
 
+def _profile(_: int) -> Mapping[str, Any]:
+    return {"height": 180, "width": LEAST_SIDE_PX, "split": True}
+
+
 def _book(_: int) -> Mapping[str, Any]:
     return {"height": 160}
 
@@ -52,6 +56,10 @@ LOOKS: Final[Mapping[str, Look]] = {
     "candlestick": Look(smooth=False, options=_chart),
     "jkx": Look(colors="gray", smooth=False),
     "gadf": Look(colors="RdBu_r"),
+    "volume_profile": Look(colors=TWO_SIDES, smooth=False, options=_profile),
+    "multi_channel": Look(options=_chart),
+    "spectrogram": Look(length=120, colors="magma"),
+    "scalogram": Look(length=120, colors="magma"),
     "factor_grid": Look(length=896, colors="RdBu_r"),
     "depth_heatmap": Look(length=240, colors=BOOK, options=_book),
     "book_imbalance": Look(length=240, colors=BOOK, options=_book),

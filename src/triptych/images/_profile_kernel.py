@@ -1,0 +1,107 @@
+"""Compiled kernel of the volume profile: does what `volume_profile.py` does with tensors, touching only the rows that a
+candle spans."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.images._cpu import kernel
+
+Array = NDArray[Any]
+
+
+@kernel
+def draw_profiles(
+    first: int, end: int, window: Array, image: Array, heat: bool, full_color_px: float, column_start: Array,
+    column_end: Array, sharing: Array,
+) -> None:  # fmt: skip
+    """Fill `image[first:end]`, an array of shape (batch, 1 or 2, height, width).
+
+    Args:
+        first, end: the windows to draw.
+        window: array of shape (batch, time, 5).
+        image: of the same dtype.
+        heat: whether columns are moments of the growing profile; else rows are bars.
+        full_color_px: body in rows at which all volume of a candle counts for its direction.
+        column_start, column_end: candles that column c averages, int64 of shape (width,).
+        sharing: their weights, float32 of shape (time, width).
+    """
+    sides, height, width = image.shape[1:]
+    time = window.shape[1]
+    profile = np.empty((sides, height))
+    grown = np.empty((sides, time, height) if heat else (0, 0, 0))
+    column = np.empty((width if heat else 0, height))
+    for b in range(first, end):
+        profile[:] = 0
+        _grow(window[b], profile, grown, full_color_px)
+        largest = 0.0
+        for r in range(height):
+            total = profile[0, r] if sides == 1 else profile[0, r] + profile[1, r]
+            largest = max(largest, total)
+        unit = 1.0 / largest if largest > 0 else 1.0
+        if not heat:
+            _draw_bars(profile, unit, image[b])
+            continue
+        for side in range(sides):
+            for c in range(width):
+                column[c] = 0
+                for t in range(column_start[c], column_end[c]):
+                    weight = sharing[t, c] * unit
+                    for r in range(height):
+                        column[c, r] += grown[side, t, r] * weight
+            for r in range(height):
+                row = image[b, side, r]
+                for c in range(width):
+                    row[c] = column[c, r]
+
+
+@kernel
+def _grow(window: Array, profile: Array, grown: Array, full_color_px: float) -> None:
+    """Add the candles' volumes to `profile`, (sides, rows); keep it after every candle in `grown` unless that is
+    empty."""
+    sides, height = profile.shape
+    low, high, most = window[0, 2], window[0, 1], window[0, 4]
+    for t in range(len(window)):
+        low, high, most = min(low, window[t, 2]), max(high, window[t, 1]), max(most, window[t, 4])
+    number = window.dtype.type  # places are rounded as the tensors round them; sums are kept in double precision
+    rows, half_row, one = number(height), number(0.5), number(1)
+    span = high - low
+    unit = most if most > 0 else one
+    for t in range(len(window)):
+        opening, top, bottom, close = rows * half_row, rows * half_row, rows * half_row, rows * half_row
+        if span > 0:
+            opening = (one - (window[t, 0] - low) / span) * rows
+            top = (one - (window[t, 1] - low) / span) * rows
+            bottom = (one - (window[t, 2] - low) / span) * rows
+            close = (one - (window[t, 3] - low) / span) * rows
+        half = max((bottom - top) / number(2), half_row)
+        middle = min(max((top + bottom) / number(2), half), rows - half)
+        density = window[t, 4] / unit / (number(2) * half)
+        up_share = one
+        if sides == 2:
+            up_share = min(max(half_row + (opening - close) / number(2 * full_color_px), number(0)), one)
+        for r in range(max(int(middle - half), 0), min(int(middle + half) + 1, height)):
+            covered = min(max(half + half_row - abs(number(r) + half_row - middle), number(0)), one)
+            profile[0, r] += covered * (density * up_share)
+            if sides == 2:
+                profile[1, r] += covered * (density * (one - up_share))
+        if grown.size:
+            grown[:, t] = profile
+
+
+@kernel
+def _draw_bars(profile: Array, unit: float, image: Array) -> None:
+    """One bar a row, its sides one behind the other."""
+    sides, height, width = image.shape
+    scale = unit * width
+    for r in range(height):
+        start = 0.0
+        for side in range(sides):
+            stop = start + profile[side, r] * scale
+            row = image[side, r]
+            for c in range(width):
+                row[c] = min(max(stop - c, 0.0), 1.0) - min(max(start - c, 0.0), 1.0)
+            start = stop
