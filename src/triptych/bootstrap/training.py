@@ -169,7 +169,7 @@ def _card(run: Run, candles: Candles, fold: Fold, parameters: int) -> Card:
         timeframe=str(candles.timeframe),
         symbols=tuple(one.symbol for one in candles.series),
         encoding=recipe.encoding.model_dump(mode="json"),
-        model={"name": recipe.model.name, "width": recipe.model.width, "depth": recipe.model.depth},
+        model=recipe.model.as_options(),
         parameters=parameters,
         target=recipe.target.model_dump(mode="json"),
         splits=[_boundaries(fold)],

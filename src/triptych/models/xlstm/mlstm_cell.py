@@ -45,7 +45,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from triptych.models.xlstm import _kernels
-from triptych.models.xlstm._dispatch import takes_kernel
+from triptych.models.xlstm._dispatch import full_precision, takes_kernel
 
 FRESH = -1e30
 """Stabiliser of a row that has seen nothing."""
@@ -75,13 +75,20 @@ def sequence(
         state: before the first step; left as it is.
         chunk: steps in a chunk of the chunkwise form.
 
+    Mixed precision does not reach inside: inputs are taken in the dtype of the state.
+
     Returns:
         Outputs of shape (B, S, N, V) and the state after the last step. Gradients reach all inputs, and C and n of the
         state.
     """
-    tensors = (q_BSNK, k_BSNK, v_BSNV, i_BSN, f_BSN)
+    with full_precision(q_BSNK):
+        tensors = tuple(one.to(state[0].dtype) for one in (q_BSNK, k_BSNK, v_BSNV, i_BSN, f_BSN))
+        return _sequence(tensors, state, chunk)
+
+
+def _sequence(tensors: tuple[Tensor, ...], state: State, chunk: int) -> tuple[Tensor, State]:
     if takes_kernel(*tensors, *state):
-        gates = i_BSN.transpose(1, 2), f_BSN.transpose(1, 2)
+        gates = (one.transpose(1, 2) for one in tensors[3:])
         h_BSNV, memory, mass, m = _CompiledSequence.apply(*tensors[:3], *gates, *state)  # type: ignore[no-untyped-call]
         return h_BSNV, (memory, mass, m)
     q, k, v, i, f = (one.transpose(1, 2) for one in tensors)

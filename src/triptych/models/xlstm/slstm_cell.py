@@ -27,7 +27,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from triptych.models.xlstm import _kernels
-from triptych.models.xlstm._dispatch import is_eager, takes_kernel
+from triptych.models.xlstm._dispatch import full_precision, is_eager, takes_kernel
 
 FRESH = -1e30
 """Stabiliser of a row that has seen nothing; finite, so that no difference of infinities can arise."""
@@ -86,11 +86,13 @@ def sequence(x_BSNH: Tensor, recurrent_NKH: Tensor, state: State) -> tuple[Tenso
         Outputs of shape (batch, length, heads, width) and the state after the last step. Gradients reach the inputs,
         the recurrent matrix and y, c, n of the state.
     """
-    if not is_eager(x_BSNH):
-        return unrolled(x_BSNH, recurrent_NKH, state)
-    tensors = (x_BSNH, recurrent_NKH, *state)
-    run = _CompiledSequence if takes_kernel(*tensors) else _TensorSequence
-    y_BSNK, y, c, n, m = run.apply(*tensors)  # type: ignore[no-untyped-call]
+    with full_precision(x_BSNH):
+        x_BSNH, recurrent_NKH = x_BSNH.to(state[0].dtype), recurrent_NKH.to(state[0].dtype)
+        if not is_eager(x_BSNH):
+            return unrolled(x_BSNH, recurrent_NKH, state)
+        tensors = (x_BSNH, recurrent_NKH, *state)
+        run = _CompiledSequence if takes_kernel(*tensors) else _TensorSequence
+        y_BSNK, y, c, n, m = run.apply(*tensors)  # type: ignore[no-untyped-call]
     return y_BSNK, (y, c, n, m)
 
 

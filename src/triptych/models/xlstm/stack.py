@@ -42,10 +42,9 @@ class XLSTMStack(nn.Module):
         for place, block in enumerate(self.blocks):
             initialise(block, self.config, place, generator)
 
-    def fresh_state(self, batch: int, like: Tensor | None = None) -> StackState:
-        """The state of rows that have seen nothing, with device and dtype of `like` or else of the weights."""
-        like = self.norm.weight if like is None else like
-        return StackState(tuple(block.fresh_state(batch, like) for block in self.blocks))  # type: ignore[operator]
+    def fresh_state(self, batch: int) -> StackState:
+        """The state of rows that have seen nothing, with device and dtype of the weights."""
+        return StackState(tuple(block.fresh_state(batch, self.norm.weight) for block in self.blocks))  # type: ignore[operator]
 
     def forward(self, x_BSD: Tensor, state: StackState | None = None) -> tuple[Tensor, StackState]:
         """A sequence.
@@ -83,7 +82,7 @@ class XLSTMStack(nn.Module):
 
     def reset(self, state: StackState, rows: Tensor) -> StackState:
         """The state in which the rows where `rows` (boolean, shape (batch,)) is True have seen nothing."""
-        fresh = self.fresh_state(state.batch, state.blocks[0][0])
+        fresh = self.fresh_state(state.batch)
         return fresh.where(rows, state)
 
     def save_state(self, state: StackState) -> bytes:
@@ -99,7 +98,7 @@ class XLSTMStack(nn.Module):
 
     def _state(self, x: Tensor, state: StackState | None) -> StackState:
         if state is None:
-            return self.fresh_state(x.shape[0], x)
+            return self.fresh_state(x.shape[0])
         if len(state.blocks) != len(self.blocks) or (not torch.compiler.is_compiling() and state.batch != x.shape[0]):
             raise DataError(
                 f"The state has {len(state.blocks)} blocks and {state.batch} rows, and the input needs "
