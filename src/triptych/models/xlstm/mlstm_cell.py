@@ -150,12 +150,13 @@ def chunkwise(
     i, f = (torch.unflatten(one, 2, (-1, chunk)) for one in (i, f))
     total_BNcL = F.logsigmoid(f).cumsum(dim=-1)
     inflow = i - total_BNcL
-    highest = inflow.detach().cummax(dim=-1).values
+    seen = inflow[..., None, :].masked_fill(_above(chunk, q.device), -torch.inf)
+    highest = seen.detach().amax(dim=-1)  # a running maximum; ONNX has no other
     befores, state = _handed_over(k, v, total_BNcL[..., -1], inflow, highest[..., -1], state)
     memory, mass, m = (torch.stack(one, dim=2) for one in zip(*befores, strict=True))
     top = torch.maximum(highest, m[..., None])
     carried = torch.exp(m[..., None] - top)[..., None]
-    decay = torch.exp((inflow[..., None, :] - top[..., None]).masked_fill(_above(chunk, q.device), -torch.inf))
+    decay = torch.exp(seen - top[..., None])
     weights = torch.matmul(q, k.transpose(-1, -2)) * decay
     numerator = torch.matmul(weights, v) + carried * torch.matmul(q, memory)
     denominator = weights.sum(dim=-1, keepdim=True) + carried * torch.matmul(q, mass[..., None])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from triptych.domain.errors import DataError
+from triptych.domain.errors import ArtifactError, DataError
 from triptych.models.seeding import generator_for
 from triptych.models.xlstm.block import residual_block
 from triptych.models.xlstm.config import Config
@@ -94,7 +94,14 @@ class XLSTMStack(nn.Module):
 
         Raises ArtifactError when they are damaged, of another format, or of a stack of another configuration.
         """
-        return state_from_bytes(data, self.config).to(self.norm.weight.device)
+        state = state_from_bytes(data, self.config)
+        expected = self.fresh_state(state.batch) if state.blocks else None
+        if expected is None or _shapes(state) != _shapes(expected):
+            raise ArtifactError(
+                "These bytes are no state of an xLSTM: its tensors have other shapes than those of the stack.",
+                remedy="Begin with a fresh state and feed it a window.",
+            )
+        return state.to(self.norm.weight.device)
 
     def _state(self, x: Tensor, state: StackState | None) -> StackState:
         if state is None:
@@ -106,3 +113,7 @@ class XLSTMStack(nn.Module):
                 remedy="Pass the state that this network returned for the same rows.",
             )
         return state
+
+
+def _shapes(state: StackState) -> list[list[tuple[int, ...]]]:
+    return [[tuple(one.shape) for one in block] for block in state.blocks]
