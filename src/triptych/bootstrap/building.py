@@ -15,6 +15,7 @@ from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.images import AbstractEncoding, load
 from triptych.inference import FactorRows, WindowClassifier, known_windows
 from triptych.models import build_network
+from triptych.models.sequence import PRESETS
 from triptych.settings import Recipe
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
@@ -29,6 +30,7 @@ def build_encoding(recipe: Recipe) -> AbstractEncoding:
     """The encoding of a recipe. Raises RecipeError when it does not draw what the recipe's windows hold."""
     encoding: AbstractEncoding = load(recipe.encoding.name).build(recipe.encoding, recipe.window.length)
     rows = factor_rows(recipe)
+    _require_same_timeframes(recipe)
     reads_candles = encoding.columns == CANDLE_FIELDS
     if rows is None and not reads_candles:
         raise RecipeError(
@@ -39,9 +41,21 @@ def build_encoding(recipe: Recipe) -> AbstractEncoding:
     if rows is not None and reads_candles:
         raise RecipeError(
             f"The encoding {recipe.encoding.name} draws candles, and the windows hold factors.",
-            remedy="Choose encoding.name = 'factor_grid', or empty features.names.",
+            remedy="Choose encoding.name = 'sequence' or 'factor_grid', or empty features.names.",
         )
     return encoding
+
+
+def _require_same_timeframes(recipe: Recipe) -> None:
+    """A network with an encoder for each timeframe must be fed these."""
+    preset = PRESETS.get(recipe.model.name)
+    read = () if preset is None else preset.with_wishes(recipe.model.sequence).periods
+    if read and read != recipe.features.periods:
+        raise RecipeError(
+            f"{recipe.model.name} reads timeframes of {list(read)} candles, and features.periods makes "
+            f"{list(recipe.features.periods)}.",
+            remedy="Set features.periods and model.sequence.periods to the same list.",
+        )
 
 
 def factor_rows(recipe: Recipe) -> FactorRows | None:
@@ -105,7 +119,15 @@ class Dataset:
 
     def windows(self, segment: Segment) -> WindowSet:
         """Windows of a segment, ready to be gathered in batches."""
-        return WindowSet.of(self.series, self.samples(segment), length=self.recipe.window.length, rows=self.rows)
+        samples = self.samples(segment)
+        returns = None
+        if self.recipe.model.sequence.return_head:
+            every = np.concatenate([one.forward_return for one in self.targets])
+            starts = np.concatenate(([0], np.cumsum([len(one) for one in self.targets])))
+            returns = every[starts[samples.instrument] + samples.index]
+        return WindowSet.of(
+            self.series, samples, length=self.recipe.window.length, rows=self.rows, returns=returns
+        )
 
 
 def rows_of(
@@ -124,9 +146,11 @@ def rows_of(
         rows = maker.rows(one, companions)
         if rows.shape[1] != drawn:
             raise RecipeError(
-                f"{one.symbol}: {len(maker.columns)} factors of {1 + len(maker.beside(one.symbol))} instruments make "
+                f"{one.symbol}: {len(maker.columns)} factors of {1 + len(maker.beside(one.symbol))} instruments"
+                f"{'' if len(maker.periods) == 1 else f' in {len(maker.periods)} timeframes'} make "
                 f"{rows.shape[1]} columns, and the encoding {recipe.encoding.name} draws {drawn}.",
-                remedy="Set encoding.factors and encoding.channels to these numbers.",
+                remedy="Set encoding.factors and encoding.channels to these numbers"
+                f"{'' if len(maker.periods) == 1 else ', channels to instruments times timeframes'}.",
             )
         if not known_windows(rows, recipe.window.length).any():
             raise NotEnoughData(

@@ -44,8 +44,15 @@ class Config(BaseConfig):
     periods: tuple[int, ...] | None = Field(
         None,
         description="Timeframes of an xlstm with several, in candles of the window, such as [1, 4, 16]: an encoder for "
-        "each, and attention between them; empty list: one timeframe.",
+        "each, and attention between them. They are those of `features.periods`; empty list: one timeframe.",
     )
     return_head: bool = Field(
-        False, description="Whether a second head foretells the return; it serves in training only."
+        False, description="Whether a second head foretells the return over the horizon; see `training.return_weight`."
+    )
+    labels_per_parameter: float = Field(
+        0.1,
+        ge=0,
+        le=1000,
+        description="Fewest independent labels for each parameter: a network with more is refused before training. "
+        "0 allows any size.",
     )

@@ -1,11 +1,10 @@
 """What reads a sequence of features: a plain recurrent network, a temporal convolution, or an xLSTM.
 
-Every encoder goes from (batch, time, width) to the same shape and lets each step see the steps before it only.
+Every encoder here goes from (batch, time, width) to the same shape and lets each step see the steps before it only; the
+adaptive one also looks at the window as a whole.
 """
 
 from __future__ import annotations
-
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,15 +12,6 @@ from torch.nn import functional as F
 
 from triptych.models.xlstm import Config as XLSTMConfig
 from triptych.models.xlstm import XLSTMStack
-
-GROUPS_AT_MOST = 8
-
-
-class Encoder(Protocol):
-    """Reads a sequence; `columns` is the window as it came, for encoders that look at the market's regime."""
-
-    def __call__(self, x_BTD: Tensor, columns_BTC: Tensor) -> Tensor:
-        """From (batch, time, width) to the same shape."""
 
 
 class RecurrentEncoder(nn.Module):
@@ -32,7 +22,7 @@ class RecurrentEncoder(nn.Module):
         kind = nn.LSTM if family == "lstm" else nn.GRU
         self.layers = kind(width, width, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
 
-    def forward(self, x_BTD: Tensor, columns_BTC: Tensor) -> Tensor:
+    def forward(self, x_BTD: Tensor) -> Tensor:
         """Outputs of the last layer."""
         out: Tensor = self.layers(x_BTD)[0]
         return out
@@ -54,7 +44,7 @@ class ConvolutionalEncoder(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(blocks))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x_BTD: Tensor, columns_BTC: Tensor) -> Tensor:
+    def forward(self, x_BTD: Tensor) -> Tensor:
         """Outputs of the last block."""
         for reach, first, second, norm in zip(self.reach, self.first, self.second, self.norms, strict=True):
             inner = norm(x_BTD).transpose(1, 2)
@@ -71,7 +61,7 @@ class XLSTMEncoder(nn.Module):
         super().__init__()
         self.stack = XLSTMStack(config)
 
-    def forward(self, x_BTD: Tensor, columns_BTC: Tensor) -> Tensor:
+    def forward(self, x_BTD: Tensor) -> Tensor:
         """Outputs of the stack."""
         out: Tensor = self.stack(x_BTD)[0]
         return out

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -18,7 +21,9 @@ from triptych.models.xlstm import StackState
 class SequenceNetwork(nn.Module):
     """Columns are embedded (or selected), an encoder reads them through time, the last step is judged.
 
-    It reads what the encoding `sequence` makes: (batch, columns, 1, time).
+    It reads what the encoding `sequence` makes: (batch, columns, 1, time). With `return_head` a second linear map
+    foretells the return over the horizon from the same features, in units of `return_scale`, which training sets to the
+    deviation of its returns.
 
     Args:
         preset: its sizes.
@@ -36,9 +41,15 @@ class SequenceNetwork(nn.Module):
         super().__init__()
         self.preset, self.in_chans, self.drop_rate = preset, in_chans, drop_rate
         self.num_features = preset.width
-        self.embed = (VariableSelection if preset.selection else nn.Linear)(in_chans, preset.width)
-        self.encoder = _encoder(preset, in_chans)
+        embed = VariableSelection if preset.selection else nn.Linear
+        # Several timeframes embed their own columns.
+        self.embed = None if preset.periods else embed(in_chans, preset.width)
+        self.encoder = _encoder(preset, in_chans, embed)
         self.return_head = nn.Linear(preset.width, 1) if preset.return_head else None
+        if self.return_head is not None:
+            nn.init.zeros_(self.return_head.weight)
+            nn.init.zeros_(self.return_head.bias)
+            self.register_buffer("return_scale", torch.ones(()))
         self._set_classifier(num_classes, global_pool)
 
     def _set_classifier(self, num_classes: int, global_pool: str) -> None:
@@ -73,7 +84,12 @@ class SequenceNetwork(nn.Module):
                 remedy="Choose the encoding `sequence` with as many columns.",
             )
         columns_BTC = x_BC1T[:, :, 0].transpose(1, 2)
-        out: Tensor = self.encoder(self.embed(columns_BTC), columns_BTC)
+        if self.embed is None:
+            out: Tensor = self.encoder(columns_BTC)
+        elif isinstance(self.encoder, AdaptiveEncoder):
+            out = self.encoder(self.embed(columns_BTC), columns_BTC)
+        else:
+            out = self.encoder(self.embed(columns_BTC))
         return out
 
     def forward_head(self, x_BTD: Tensor, pre_logits: bool = False) -> Tensor:
@@ -89,41 +105,48 @@ class SequenceNetwork(nn.Module):
         """Logits of shape (batch, num_classes)."""
         return self.forward_head(self.forward_features(x_BC1T))
 
-    def training_outputs(self, x_BC1T: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Logits as in `forward`, and the foretold return of shape (batch,) where the network has a head for it."""
+    def scores_and_return(self, x_BC1T: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Logits as in `forward`, and the foretold return of shape (batch,), in units of `return_scale`; None without
+        a head for it.
+        """
         x = self.forward_head(self.forward_features(x_BC1T), pre_logits=True)
         return self.fc(x), None if self.return_head is None else self.return_head(x)[:, 0]
 
     def fresh_state(self, batch: int) -> StackState:
-        """The state of rows that have seen nothing, for `step`."""
-        return self._stream().stack.fresh_state(batch)
+        """The state of rows that have seen nothing, for `step` and `prefill`."""
+        return self._stream()[1].stack.fresh_state(batch)
 
     def step(self, x_BC: Tensor, state: StackState) -> tuple[Tensor, StackState]:
         """One candle of columns, (batch, in_chans): logits of the sequence so far and the state after it.
 
         From a fresh state through all candles of a window this gives what `forward` gives for the window. Raises
-        RecipeError for a network that looks at its window as a whole, or is no xlstm.
+        RecipeError for a network that cannot, see `streams`.
         """
-        encoder = self._stream()
-        out, state = encoder.stack.step(self.embed(x_BC[:, None])[:, 0], state)
+        embed, encoder = self._stream()
+        out, state = encoder.stack.step(embed(x_BC[:, None])[:, 0], state)
         return self.forward_head(out[:, None]), state
 
     def prefill(self, x_BC1T: Tensor, state: StackState | None = None) -> tuple[Tensor, StackState]:
         """Many candles at once, (batch, columns, 1, time): logits after the last and the state after it."""
-        encoder = self._stream()
-        out, state = encoder.stack(self.embed(x_BC1T[:, :, 0].transpose(1, 2)), state)
+        embed, encoder = self._stream()
+        out, state = encoder.stack(embed(x_BC1T[:, :, 0].transpose(1, 2)), state)
         return self.forward_head(out), state
 
-    def _stream(self) -> XLSTMEncoder:
-        if isinstance(self.encoder, XLSTMEncoder) and self.preset.pool == "last":
-            return self.encoder
+    @property
+    def streams(self) -> bool:
+        """Whether `step` is there: for an xlstm that judges the last step, of one timeframe and of a fixed depth."""
+        return isinstance(self.encoder, XLSTMEncoder) and self.preset.pool == "last"
+
+    def _stream(self) -> tuple[nn.Module, XLSTMEncoder]:
+        if self.embed is not None and isinstance(self.encoder, XLSTMEncoder) and self.streams:
+            return self.embed, self.encoder
         raise RecipeError(
             f"{self.preset.name} cannot be streamed candle by candle: it looks at its window as a whole.",
             remedy="Choose an xlstm with pool = last, one timeframe, and no adaptive depth.",
         )
 
 
-def _encoder(preset: Preset, columns: int) -> nn.Module:
+def _encoder(preset: Preset, columns: int, embed: Callable[[int, int], nn.Module]) -> nn.Module:
     if preset.family != "xlstm":
         _refuse_xlstm_only(preset)
     if preset.family == "tcn":
@@ -134,22 +157,12 @@ def _encoder(preset: Preset, columns: int) -> nn.Module:
         return RecurrentEncoder(preset.family, preset.width, preset.blocks, preset.dropout)
     config = stack_config(preset)
     if preset.periods:
-        if min(preset.periods) < 1 or len(set(preset.periods)) < len(preset.periods):
-            raise RecipeError(
-                f"Timeframes must be different numbers of candles, was {list(preset.periods)}.",
-                remedy="Write sequence.periods such as [1, 4, 16].",
-            )
         if preset.adaptive:
             raise RecipeError(
                 "Adaptive depth and several timeframes do not go together.",
                 remedy="Set sequence.adaptive to false, or sequence.periods to an empty list.",
             )
-        if preset.width % preset.heads:
-            raise RecipeError(
-                f"Attention between timeframes: {preset.heads} heads do not divide a width of {preset.width}.",
-                remedy="Choose heads that divide the width.",
-            )
-        return TimeframesEncoder(config, preset.periods)
+        return TimeframesEncoder(config, columns, preset.periods, embed)
     return AdaptiveEncoder(config, columns) if preset.adaptive else XLSTMEncoder(config)
 
 

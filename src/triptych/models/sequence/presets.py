@@ -14,8 +14,8 @@ from triptych.models.checks import require_positive
 from triptych.models.sequence.config import Config
 
 Family = Literal["xlstm", "lstm", "gru", "tcn"]
-PER_LABEL: Final = 10
 SMALLEST_CAP: Final = 1_000
+_NOT_SIZES: Final = frozenset({"labels_per_parameter"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +46,7 @@ class Preset:
         that is not above 0.
         """
         require_positive(width=width, depth=depth)
-        given = {name: value for name, value in wishes if value is not None}
+        given = {name: value for name, value in wishes if value is not None and name not in _NOT_SIZES}
         if "slstm_at" in given:
             given.setdefault("ratio", None)
         elif "ratio" in given or given.get("kind") == "large":
@@ -64,7 +64,7 @@ class Preset:
         )
 
 
-assert {field.name for field in fields(Preset)} >= set(Config.model_fields)
+assert {field.name for field in fields(Preset)} >= set(Config.model_fields) - _NOT_SIZES
 
 PRESETS: Final = {
     preset.name: preset
@@ -86,18 +86,18 @@ PRESETS: Final = {
 """By name. small, medium, large: sizes. minutes (1-5), intraday (15-60 minutes), hours (1-4), days (1-5): horizons."""
 
 
-def parameter_cap(n_independent_labels: float) -> int:
+def parameter_cap(n_independent_labels: float, labels_per_parameter: float = 0.1) -> int:
     """The most parameters that so many independent labels may train: ten for each, and never less than 1,000.
 
-    Labels that look `horizon` candles ahead overlap; their number divided by the mean overlap (the sum of their
-    uniqueness) is how many independent ones they are worth. A label of three classes carries at most ln 3 / ln 2 = 1.6
-    bits, and one that is foretold with an accuracy of 52 % about a thousandth of a bit: nothing near what would
-    determine as many weights as there are labels. Networks still learn with more parameters than labels because dropout,
-    weight decay and early stopping hold most weights near their first values: ten for each label is where that trust
-    ends here, a hundred times what a linear model is usually allowed. It is a guard against the absurd, not a promise;
-    below 1,000 parameters no network of sequences remains, and a linear model is the better choice.
+    Labels that look `horizon` candles ahead overlap; the sum of their uniqueness says how many independent ones they
+    are worth. A label of three classes carries at most ln 3 / ln 2 = 1.6 bits, and one that is foretold with an
+    accuracy of 52 % about a thousandth of a bit: nothing near what would determine as many weights as there are
+    labels. Networks still learn with more parameters than labels because dropout, weight decay and early stopping hold
+    most weights near their first values: ten for each label is where that trust ends here, a hundred times what a
+    linear model is usually allowed. It is a guard against the absurd, not a promise; below 1,000 parameters no network
+    of sequences remains, and a linear model is the better choice.
 
-    Raises RecipeError for no labels.
+    Raises RecipeError for numbers that are not above 0.
     """
-    require_positive(n_independent_labels=n_independent_labels)
-    return max(SMALLEST_CAP, int(PER_LABEL * n_independent_labels))
+    require_positive(n_independent_labels=n_independent_labels, labels_per_parameter=labels_per_parameter)
+    return max(SMALLEST_CAP, int(n_independent_labels / labels_per_parameter))
