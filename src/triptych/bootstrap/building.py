@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from triptych.bootstrap.candles import Candles
 from triptych.domain import CANDLE_FIELDS, CandleSeries
 from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.images import AbstractEncoding, load
 from triptych.inference import FactorRows, WindowClassifier, known_windows
-from triptych.models import build_network
-from triptych.models.sequence import PRESETS
+from triptych.models import build_network, create_model, parameter_cap
+from triptych.models.sequence import PRESETS, SequenceNetwork
 from triptych.settings import Recipe
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
@@ -70,6 +71,46 @@ def build_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
     with torch.random.fork_rng(devices=[]):  # torch's own layers draw first weights of theirs before ours are drawn
         network = build_network(recipe.model, encoding.channels, CLASS_COUNT, seed=seed)
     return WindowClassifier(encoding, network)
+
+
+def require_labels_for(recipe: Recipe, classifier: WindowClassifier, train: Samples) -> None:
+    """Raise RecipeError when a network of sequences has more parameters than the independent labels can feed.
+
+    The error names the largest factor of the width that fits.
+    """
+    network, least = classifier.network, recipe.model.sequence.labels_per_parameter
+    if not isinstance(network, SequenceNetwork) or least == 0:
+        return
+    cap, count = parameter_cap(train.effective_n, least), _parameters(network)
+    if count <= cap:
+        return
+    width = _width_within(recipe, network.in_chans, cap)
+    narrower = "" if width is None else f"Set model.width to {width}, or "
+    remedy = f"{narrower}model.depth lower; bring more candles or instruments, or shorten target.horizon"
+    raise RecipeError(
+        f"{recipe.model.name} has {count:,} parameters. Its {len(train):,} windows to learn from are worth "
+        f"{train.effective_n:,.0f} independent labels, which feed {cap:,}.",
+        remedy=f"{remedy[0].upper()}{remedy[1:]}. model.sequence.labels_per_parameter sets the limit, 0 lifts it.",
+    )
+
+
+def _width_within(recipe: Recipe, columns: int, cap: int) -> float | None:
+    """The largest of some factors of the width with which the network keeps within the cap; None for none of them."""
+    for share in (0.75, 0.5, 0.35, 0.25, 0.18, 0.125, 0.09, 0.06):
+        width = round(share * recipe.model.width, 3)
+        narrower = recipe.model.model_copy(update={"width": width})
+        try:
+            with torch.device("meta"):
+                network = create_model(in_chans=columns, num_classes=CLASS_COUNT, **narrower.as_options())
+        except RecipeError:
+            continue
+        if _parameters(network) <= cap:
+            return width
+    return None
+
+
+def _parameters(network: nn.Module) -> int:
+    return sum(one.numel() for one in network.parameters())
 
 
 @dataclass(frozen=True, kw_only=True)
