@@ -42,8 +42,11 @@ class Sequence(AbstractEncoding):
         """Encode; see `AbstractEncoding`. The columns are the factors of the first instrument, then the second's ..."""
         check_window(window_BTF, self.length, self.columns)
         with full_precision(window_BTF):
-            scaled = (window_BTF + self.clip) / (2.0 * self.clip)
-            return scaled.clamp(0.0, 1.0).transpose(1, 2)[:, :, None]
+            return self.pixels(window_BTF).transpose(1, 2)[:, :, None]
+
+    def pixels(self, rows: Tensor) -> Tensor:
+        """Values of columns as pixels in [0, 1], of any shape: what a network reads of a single candle too."""
+        return ((rows + self.clip) / (2.0 * self.clip)).clamp(0.0, 1.0)
 
 
 def build(config: Config, length: int) -> AbstractEncoding:
