@@ -85,12 +85,12 @@ def require_labels_for(recipe: Recipe, classifier: WindowClassifier, train: Samp
     if count <= cap:
         return
     width = _width_within(recipe, network.in_chans, cap)
-    narrower = "" if width is None else f"Set model.width to {width}, or "
-    remedy = f"{narrower}model.depth lower; bring more candles or instruments, or shorten target.horizon"
+    smaller = "Lower model.depth" if width is None else f"Set model.width to {width}, or lower model.depth"
     raise RecipeError(
         f"{recipe.model.name} has {count:,} parameters. Its {len(train):,} windows to learn from are worth "
         f"{train.effective_n:,.0f} independent labels, which feed {cap:,}.",
-        remedy=f"{remedy[0].upper()}{remedy[1:]}. model.sequence.labels_per_parameter sets the limit, 0 lifts it.",
+        remedy=f"{smaller}; bring more candles or instruments, or shorten target.horizon. "
+        "model.sequence.labels_per_parameter sets the limit, 0 lifts it.",
     )
 
 
@@ -166,9 +166,7 @@ class Dataset:
             every = np.concatenate([one.forward_return for one in self.targets])
             starts = np.concatenate(([0], np.cumsum([len(one) for one in self.targets])))
             returns = every[starts[samples.instrument] + samples.index]
-        return WindowSet.of(
-            self.series, samples, length=self.recipe.window.length, rows=self.rows, returns=returns
-        )
+        return WindowSet.of(self.series, samples, length=self.recipe.window.length, rows=self.rows, returns=returns)
 
 
 def rows_of(

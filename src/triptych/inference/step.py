@@ -1,6 +1,7 @@
 """One candle at a time: the step of a network that carries its memory along, as a graph and natively.
 
-The graph has no branch: rows of factors and the state before them go in, probabilities and the state after them come out.
+The graph has no branch: rows of factors and the state before them go in, probabilities and the state after them come
+out.
 """
 
 from __future__ import annotations

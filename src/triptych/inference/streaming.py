@@ -83,9 +83,9 @@ class StreamingPredictor(AbstractPredictor):
         row = self._rows.rows(own, others)[-1:]
         if np.isnan(row).any():
             return None
-        answer, state = self._step(row, memory.state)
+        (answer,), state = self._step(row, memory.state)
         self._memories[symbol] = _Memory(close_ms=int(own.close_time_ms[-1]), group=group, state=state)
-        return answer[0]
+        return np.asarray(answer)
 
     def _anew(self, view: AbstractView, symbol: str) -> NDArray[np.float32] | None:
         """The memory from nothing, through all candles since the last renewal."""
@@ -94,13 +94,13 @@ class StreamingPredictor(AbstractPredictor):
         if found is None:
             return None
         own, others = found
-        answers, state = self._over(own, np.array([len(own) - 1]), others)
-        if np.isnan(answers).any():
+        (answer,), state = self._over(own, np.array([len(own) - 1]), others)
+        if np.isnan(answer).any():
             return None
         self._memories[symbol] = _Memory(
             close_ms=int(own.close_time_ms[-1]), group=int(self._groups(own)[-1]), state=state
         )
-        return answers[0]
+        return np.asarray(answer)
 
     def _histories(
         self, view: AbstractView, symbol: str, length: int

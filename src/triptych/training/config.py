@@ -42,8 +42,8 @@ class Config(BaseConfig):
     )
     return_weight: float = Field(
         0.1,
-        description="Weight of the squared error of the foretold return, in standard deviations of the training returns, "
-        "where the network has a head for it (`model.sequence.return_head`); 0 leaves it out.",
+        description="Weight of the squared error of the foretold return, in standard deviations of the training "
+        "returns, where the network has a head for it (`model.sequence.return_head`); 0 leaves it out.",
         ge=0,
         le=100,
     )

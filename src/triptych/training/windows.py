@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -142,7 +142,8 @@ class WindowSet:
 
     def to(self, device: torch.device) -> Self:
         """The same set on another device."""
-        return replace(self, **{name: one.to(device) for name, one in self._tensors().items()})
+        moved: dict[str, Any] = {name: one.to(device) for name, one in self._tensors().items()}
+        return replace(self, **moved)
 
     def fingerprint(self) -> str:
         """SHA-256 of windows, labels, uniqueness and, where they are learned from, returns."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -49,7 +51,7 @@ def test_however_a_sequence_is_cut_the_outputs_and_the_last_state_are_the_same(s
     whole, last = stack(x)
     bounds = [0, *sorted(cuts), LENGTH]
     state, parts = None, []
-    for start, stop in zip(bounds, bounds[1:], strict=False):
+    for start, stop in itertools.pairwise(bounds):
         part, state = stack(x[:, start:stop], state)
         parts.append(part)
     torch.testing.assert_close(torch.cat(parts, dim=1), whole, rtol=1e-5, atol=1e-5)

@@ -51,8 +51,8 @@ class TimeframesEncoder(nn.Module):
                 f"Attention between timeframes: {config.heads} heads do not divide a width of {config.width}.",
                 remedy="Choose heads that divide the width.",
             )
-        self.periods, self.heads, self.columns = periods, config.heads, columns // len(periods)
-        self.embeds = nn.ModuleList(embed(self.columns, config.width) for _ in periods)
+        self.periods, self.heads = periods, config.heads
+        self.embeds = nn.ModuleList(embed(columns // len(periods), config.width) for _ in periods)
         self.stacks = nn.ModuleList(XLSTMStack(config) for _ in periods)
         self.names = nn.Parameter(torch.zeros(len(periods), config.width))
         self.asked = nn.Linear(config.width, 3 * config.width)
@@ -69,7 +69,7 @@ class TimeframesEncoder(nn.Module):
             )
         ends = []
         for group, period, embed, stack in zip(
-            columns_BTC.split(self.columns, dim=2), self.periods, self.embeds, self.stacks, strict=True
+            columns_BTC.chunk(len(self.periods), dim=2), self.periods, self.embeds, self.stacks, strict=True
         ):
             ends.append(stack(embed(every(group, period)))[0][:, -1])
         x_BPD = torch.stack(ends, dim=1)

@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._higher_order_ops.scan import scan
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
@@ -74,6 +75,18 @@ def unrolled(x_BSNH: Tensor, recurrent_NKH: Tensor, state: State) -> tuple[Tenso
     return torch.stack(outputs, dim=1), state
 
 
+def scanned(x_BSNH: Tensor, recurrent_NKH: Tensor, state: State) -> tuple[Tensor, State]:
+    """As `unrolled`, with the loop as one operation of the graph, so that a graph does not grow with the length."""
+
+    def one(before: State, x_BNH: Tensor) -> tuple[State, Tensor]:
+        y, after = step(x_BNH, recurrent_NKH, before)
+        # What goes around and what comes out must not be one tensor.
+        return after, y.clone()
+
+    after, outputs = scan(one, state, x_BSNH.transpose(0, 1))
+    return outputs.transpose(0, 1), after
+
+
 def sequence(x_BSNH: Tensor, recurrent_NKH: Tensor, state: State) -> tuple[Tensor, State]:
     """The whole sequence.
 
@@ -88,6 +101,8 @@ def sequence(x_BSNH: Tensor, recurrent_NKH: Tensor, state: State) -> tuple[Tenso
     """
     with full_precision(x_BSNH):
         x_BSNH, recurrent_NKH = x_BSNH.to(state[0].dtype), recurrent_NKH.to(state[0].dtype)
+        if torch.compiler.is_exporting():
+            return scanned(x_BSNH, recurrent_NKH, state)
         if not is_eager(x_BSNH):
             return unrolled(x_BSNH, recurrent_NKH, state)
         tensors = (x_BSNH, recurrent_NKH, *state)
