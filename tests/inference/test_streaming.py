@@ -162,6 +162,21 @@ def test_instruments_have_memories_of_their_own(classifier):
             np.testing.assert_allclose(said(now), recomputed(classifier, one, end), rtol=0, atol=1e-5)
 
 
+def test_several_instruments_are_answered_in_one_call_and_what_they_hold_can_be_seen(classifier):
+    a, b = walk(250, seed=1), walk(250, seed=2, symbol="BBB")
+    predictor, view = predictor_of(classifier), View(a, b, walk(9, symbol="CCC"))
+    answers = predictor.predict_all(view, {"AAA": 1, "BBB": 2, "CCC": 3})
+    assert answers["CCC"] is None
+    for one, time_ms in ((a, 1), (b, 2)):
+        assert answers[one.symbol].time_ms == time_ms
+        np.testing.assert_allclose(said(answers[one.symbol]), recomputed(classifier, one, 249), rtol=0, atol=1e-5)
+        held = predictor.window_now(view, one.symbol)
+        assert held.shape == (LENGTH + 1, 3)  # hour 248 began the memory
+        (again,) = predictor.probabilities(held[None])
+        np.testing.assert_allclose(again, said(answers[one.symbol]), rtol=0, atol=1e-5)
+    assert predictor.window_now(view, "CCC") is None
+
+
 def test_where_a_companions_candles_are_missing_there_is_no_answer_until_a_memory_without_them(classifier):
     config = CONFIG.model_copy(update={"companions": ("BBB",)})
     both = classifier_of(columns=6)

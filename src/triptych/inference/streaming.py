@@ -62,11 +62,24 @@ class StreamingPredictor(AbstractPredictor):
     ) -> NDArray[np.float32]:
         return self._over(series, ends, companions)[0]
 
-    def predict_now(self, view: AbstractView, symbol: str, close_time_ms: int) -> Prediction | None:
-        answer = self._next(view, symbol)
-        if answer is None:
-            answer = self._anew(view, symbol)
-        return None if answer is None else self.signed(symbol, close_time_ms, answer)
+    def window_now(self, view: AbstractView, symbol: str) -> NDArray[np.floating] | None:
+        """The rows that the memory holds by now, shape (rows, columns): more of them from candle to candle."""
+        found = self._histories(view, symbol, self.length)
+        if found is None:
+            return None
+        own, others = found
+        rows, groups = self._rows.rows(own, others), self._groups(own)
+        held = rows[int(np.searchsorted(groups, groups[-1], side="left")) - (self._window - 1) :]
+        return None if np.isnan(held).any() else held
+
+    def predict_all(self, view: AbstractView, closes: Mapping[str, int]) -> dict[str, Prediction | None]:
+        answers: dict[str, Prediction | None] = {}
+        for symbol, close_ms in closes.items():
+            answer = self._next(view, symbol)
+            if answer is None:
+                answer = self._anew(view, symbol)
+            answers[symbol] = None if answer is None else self.signed(symbol, close_ms, answer)
+        return answers
 
     def _next(self, view: AbstractView, symbol: str) -> NDArray[np.float32] | None:
         """One step from the memory; None when it does not end with the candle before, or has come to its end."""
