@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from triptych.models.xlstm.fused import quads
+
 DENSE_UP_TO = 256
 """Widest map that is multiplied as one matrix: below it, one product beats many tiny ones, zeros and all."""
 
@@ -23,6 +25,9 @@ class HeadwiseLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From shape (..., width) to (..., blocks * outputs)."""
+        out = quads(x, self.weight)
+        if out is not None:
+            return out
         blocks, outputs, inputs = self.weight.shape
         if blocks * inputs <= DENSE_UP_TO:
             own = torch.eye(blocks, dtype=x.dtype, device=x.device)[:, None, :, None]

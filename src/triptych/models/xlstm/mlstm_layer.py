@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from triptych.models.xlstm import mlstm_cell
 from triptych.models.xlstm.convolution import CausalConvolution
+from triptych.models.xlstm.fused import gated
 from triptych.models.xlstm.headwise import HeadwiseLinear
 from triptych.models.xlstm.norms import HeadNorm
 
@@ -51,42 +52,60 @@ class MLSTMLayer(nn.Module):
 
     def forward(self, x_BSD: Tensor, state: State) -> tuple[Tensor, State]:
         """A sequence, and the state after it."""
-        a, gate = self.up(x_BSD).chunk(2, dim=-1)
+        a, gate = (F.linear(x_BSD, half) for half in self.up.weight.chunk(2))
         convolved, tail = a, state[3:]
         if self.convolution is not None:
-            filtered, after = self.convolution(a, state[3])
-            convolved, tail = F.silu(filtered), (after,)
+            convolved, after = self.convolution(a, state[3])
+            tail = (after,)
         q, k, v = self.query(convolved), self.key(convolved), self.value(a)
-        i, f = self._gates(q, k, v)
+        i, f = self._gates_of(convolved, a)
         q, k, v = (torch.unflatten(one, -1, (self.heads, self.head_width)) for one in (q, k, v))
         h_BSNK, cell = mlstm_cell.sequence(q, k, v, i, f, _cell(state), self.chunk)
-        return self._out(h_BSNK, convolved, gate), (*cell, *tail)
+        out = gated(h_BSNK, 1.0 + self.norm.weight, self.skip, convolved, gate, self.norm.epsilon)
+        return self.dropout(self.down(out)), (*cell, *tail)
 
     def step(self, x_BD: Tensor, state: State) -> tuple[Tensor, State]:
         """One step, and the state after it."""
         a, gate = self.up(x_BD).chunk(2, dim=-1)
         convolved, tail = a, state[3:]
         if self.convolution is not None:
-            filtered, after = self.convolution.step(a, state[3])
-            convolved, tail = F.silu(filtered), (after,)
+            convolved, after = self.convolution.step(a, state[3])
+            tail = (after,)
         q, k, v = self.query(convolved), self.key(convolved), self.value(a)
         i, f = self._gates(q, k, v)
         q, k, v = (torch.unflatten(one, -1, (self.heads, self.head_width)) for one in (q, k, v))
         h_BNK, cell = mlstm_cell.step(q, k, v, i, f, _cell(state))
-        return self._out(h_BNK, convolved, gate), (*cell, *tail)
+        h = self.norm(h_BNK) + self.skip * convolved
+        return self.dropout(self.down(h * F.silu(gate))), (*cell, *tail)
 
     def _gates(self, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Pre-activations of input and forget gate, shape (..., heads)."""
         seen = torch.cat([q, k, v], dim=-1)
-        i, f = self.input_gate(seen), self.forget_gate(seen)
+        return self._capped(self.input_gate(seen), self.forget_gate(seen))
+
+    def _gates_of(self, convolved: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from what queries, keys and values are made of, their maps folded into the gates' weights.
+
+        In a sequence that spares a pass over all three.
+        """
+        weight = torch.cat([self.input_gate.weight, self.forget_gate.weight])
+        bias = torch.cat([self.input_gate.bias, self.forget_gate.bias])
+        by_query, by_key, by_value = weight.chunk(3, dim=1)
+        by_convolved = _folded(by_query, self.query.weight) + _folded(by_key, self.key.weight)
+        gates = F.linear(convolved, by_convolved, bias) + F.linear(a, _folded(by_value, self.value.weight))
+        i, f = gates.chunk(2, dim=-1)
+        return self._capped(i, f)
+
+    def _capped(self, i: Tensor, f: Tensor) -> tuple[Tensor, Tensor]:
         if self.soft_cap:
             i, f = (self.soft_cap * torch.tanh(one / self.soft_cap) for one in (i, f))
         return i, f
 
-    def _out(self, h_NK: Tensor, convolved: Tensor, gate: Tensor) -> Tensor:
-        h = self.norm(h_NK) + self.skip * convolved
-        out: Tensor = self.dropout(self.down(h * F.silu(gate)))
-        return out
+
+def _folded(weight: Tensor, blocks: Tensor) -> Tensor:
+    """weight (outputs, D) after a block-diagonal map (n, D / n, D / n): shape (outputs, D)."""
+    parts = torch.unflatten(weight, 1, (len(blocks), -1))
+    return torch.matmul(parts.transpose(0, 1), blocks).transpose(0, 1).flatten(1)
 
 
 def _cell(state: State) -> mlstm_cell.State:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from triptych.models.xlstm import slstm_cell
 from triptych.models.xlstm.convolution import CausalConvolution
@@ -41,8 +40,8 @@ class SLSTMLayer(nn.Module):
         """A sequence, and the state after it."""
         convolved, tail = x_BSD, state[4:]
         if self.convolution is not None:
-            filtered, after = self.convolution(x_BSD, state[4])
-            convolved, tail = F.silu(filtered), (after,)
+            convolved, after = self.convolution(x_BSD, state[4])
+            tail = (after,)
         y_BSNK, cell = slstm_cell.sequence(self._gates(convolved, x_BSD), self.recurrent, _cell(state))
         return self.norm(self.dropout(y_BSNK)), (*cell, *tail)
 
@@ -50,8 +49,8 @@ class SLSTMLayer(nn.Module):
         """One step, and the state after it."""
         convolved, tail = x_BD, state[4:]
         if self.convolution is not None:
-            filtered, after = self.convolution.step(x_BD, state[4])
-            convolved, tail = F.silu(filtered), (after,)
+            convolved, after = self.convolution.step(x_BD, state[4])
+            tail = (after,)
         y_BNK, cell = slstm_cell.step(self._gates(convolved, x_BD), self.recurrent, _cell(state))
         return self.norm(self.dropout(y_BNK)), (*cell, *tail)
 
