@@ -97,14 +97,21 @@ def slstm_forward(
     width = gates // 4
     # The running state lies in small arrays of its own: with few arrays in a loop the compiler can prove it parallel.
     y, c, n, m = np.empty(width, _F), np.empty(width, _F), np.empty(width, _F), np.empty(width, _F)
+    whole = width // 4 * 4  # four lines of the matrix at a time: a quarter of the passes over the gates
     for row in range(first, end):
         for head in range(heads):
             y[:], c[:], n[:], m[:] = y0[row, head], c0[row, head], n0[row, head], m0[row, head]
+            matrix = recurrent[head]
             for t in range(length):
                 a = raw[row, t, head]
                 a[:] = x[row, t, head]
-                for k in range(width):
-                    factor, line = y[k], recurrent[head, k]
+                for k in range(0, whole, 4):
+                    b0, b1, b2, b3 = y[k], y[k + 1], y[k + 2], y[k + 3]
+                    r0, r1, r2, r3 = matrix[k], matrix[k + 1], matrix[k + 2], matrix[k + 3]
+                    for j in range(gates):
+                        a[j] += b0 * r0[j] + b1 * r1[j] + b2 * r2[j] + b3 * r3[j]
+                for k in range(whole, width):
+                    factor, line = y[k], matrix[k]
                     for j in range(gates):
                         a[j] += factor * line[j]
                 for k in range(width):
@@ -128,36 +135,64 @@ def slstm_backward(
     """Fill `d_raw` (B, S, N, 4K); `d_y`, `d_c`, `d_n` (B, N, K) come in for the last state and leave for the first."""
     _, length, heads, gates = raw.shape
     width = gates // 4
+    # Many short loops over few arrays: the compiler makes vectors only of loops whose arrays it can tell apart.
+    enters, stays, proposed, opened = np.empty(width, _F), np.empty(width, _F), np.empty(width, _F), np.empty(width, _F)
+    quotient, given, memory, mass = np.empty(width, _F), np.empty(width, _F), np.empty(width, _F), np.empty(width, _F)
+    dy, dc, dn = np.empty(width, _F), np.empty(width, _F), np.empty(width, _F)
     for row in range(first, end):
         for head in range(heads):
-            dy, dc, dn = d_y[row, head], d_c[row, head], d_n[row, head]
+            matrix = transposed[head]
+            dy[:], dc[:], dn[:] = d_y[row, head], d_c[row, head], d_n[row, head]
             for t in range(length - 1, -1, -1):
-                a, d, given = raw[row, t, head], d_raw[row, t, head], d_out[row, t, head]
+                i, f = raw[row, t, head, :width], raw[row, t, head, width : 2 * width]
+                z, o = raw[row, t, head, 2 * width : 3 * width], raw[row, t, head, 3 * width :]
+                d, out = d_raw[row, t, head], d_out[row, t, head]
                 c1, n1, m1 = cs[row, t, head], ns[row, t, head], ms[row, t, head]
                 if t > 0:
                     c, n, m = cs[row, t - 1, head], ns[row, t - 1, head], ms[row, t - 1, head]
                 else:
                     c, n, m = c0[row, head], n0[row, head], m0[row, head]
                 for k in range(width):
-                    forget = a[width + k]
-                    enters = _exponential(a[k] - m1[k])
-                    stays = _exponential(_log_logistic(forget) + m[k] - m1[k])
-                    proposed, opened = _tangent(a[2 * width + k]), _logistic(a[3 * width + k])
-                    quotient = c1[k] / n1[k]
-                    g = dy[k] + given[k]
-                    share = g * opened / n1[k]
-                    memory, mass = dc[k] + share, dn[k] - share * quotient
-                    slope = stays * _logistic(-forget)
-                    d[k] = memory * enters * proposed + mass * enters
-                    d[width + k] = slope * (memory * c[k] + mass * n[k])
-                    d[2 * width + k] = memory * enters * (_F(1.0) - proposed * proposed)
-                    d[3 * width + k] = g * quotient * opened * (_F(1.0) - opened)
-                    dc[k], dn[k] = memory * stays, mass * stays
+                    enters[k] = _exponential(i[k] - m1[k])
+                for k in range(width):
+                    stays[k] = _exponential(_log_logistic(f[k]) + m[k] - m1[k])
+                for k in range(width):
+                    proposed[k] = _tangent(z[k])
+                for k in range(width):
+                    opened[k] = _logistic(o[k])
+                for k in range(width):
+                    quotient[k] = c1[k] / n1[k]
+                for k in range(width):
+                    given[k] = (dy[k] + out[k]) * opened[k]
+                for k in range(width):
+                    d[3 * width + k] = given[k] * quotient[k] * (_F(1.0) - opened[k])
+                for k in range(width):
+                    given[k] /= n1[k]
+                for k in range(width):
+                    memory[k] = dc[k] + given[k]
+                for k in range(width):
+                    mass[k] = dn[k] - given[k] * quotient[k]
+                for k in range(width):
+                    dc[k] = memory[k] * stays[k]
+                for k in range(width):
+                    dn[k] = mass[k] * stays[k]
+                for k in range(width):
+                    given[k] = dc[k] * c[k] + dn[k] * n[k]
+                for k in range(width):
+                    d[width + k] = given[k] * _logistic(-f[k])
+                for k in range(width):
+                    memory[k] *= enters[k]
+                for k in range(width):
+                    d[k] = memory[k] * proposed[k] + mass[k] * enters[k]
+                for k in range(width):
+                    d[2 * width + k] = memory[k] * (_F(1.0) - proposed[k] * proposed[k])
                 dy[:] = _F(0.0)
-                for j in range(gates):
-                    factor, line = d[j], transposed[head, j]
+                for j in range(0, gates, 4):
+                    b0, b1, b2, b3 = d[j], d[j + 1], d[j + 2], d[j + 3]
+                    r0, r1, r2, r3 = matrix[j], matrix[j + 1], matrix[j + 2], matrix[j + 3]
                     for k in range(width):
-                        dy[k] += factor * line[k]
+                        dy[k] += b0 * r0[k] + b1 * r1[k] + b2 * r2[k] + b3 * r3[k]
+            d_y[row, head], d_c[row, head], d_n[row, head] = dy, dc, dn
 
 
 @_inline
