@@ -70,7 +70,7 @@ def _tangent(x: Any) -> Any:
 
 @_inline
 def _log_logistic(x: Any) -> Any:
-    """ln(1 / (1 + exp(-x))) = min(x, 0) - ln(1 + exp(-|x|)).
+    """ln(1 / (1 + exp(-x))) = min(x, 0) - ln(1 + exp(-abs(x))).
 
     ln(1 + u) for u in [0, 1] by the area tangent: s = u / (2 + u) is at most 1/3, and 2 artanh(s) converges quickly.
     """

@@ -1,4 +1,4 @@
-"""What surrounds the mLSTM cell as compiled loops on the CPU, each one pass over memory where tensor operations take many.
+"""What surrounds the mLSTM cell as compiled loops on the CPU: one pass over memory where tensor operations take many.
 
 Formulas stand in `fused.py`. All arrays are contiguous and of single precision; kernels are serial and release the
 interpreter's lock. Gradients of weights are summed row by row of the batch, so that long sums keep their digits.

@@ -10,7 +10,10 @@ from triptych.models.xlstm.fused import convolved
 
 
 class CausalConvolution(nn.Module):
-    """Each channel is filtered over its last `kernel` steps, then opened by a SiLU. The state: the `kernel` - 1 steps before the next."""
+    """Each channel is filtered over its last `kernel` steps, then opened by a SiLU.
+
+    The state: the `kernel` - 1 steps before the next.
+    """
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()

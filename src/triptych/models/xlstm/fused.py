@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -104,10 +105,10 @@ class _Gated(torch.autograd.Function):
         heads = h.shape[2:]
         out, means = torch.empty_like(u), torch.empty(h.shape[:3])
         roots = torch.empty_like(means)
-        given = [one.view(-1, *heads) for one in (h, u, gate, out)]
-        arrays = [given[0], scale.view(heads), skip.view(heads), given[1], given[2]]
-        sums = [one.view(-1, heads[0]).numpy() for one in (means, roots)]
-        kernels.output_forward(*(one.numpy() for one in arrays), kernels.np.float32(epsilon), given[3].numpy(), *sums)
+        h_, u_, gate_, out_ = (one.view(-1, *heads).numpy() for one in (h, u, gate, out))
+        scale_, skip_ = (one.view(heads).numpy() for one in (scale, skip))
+        means_, roots_ = (one.view(-1, heads[0]).numpy() for one in (means, roots))
+        kernels.output_forward(h_, scale_, skip_, u_, gate_, np.float32(epsilon), out_, means_, roots_)
         ctx.save_for_backward(h, scale, skip, u, gate, means, roots)
         return out
 

@@ -4,12 +4,12 @@
     m[t] = max(lf[t] + m[t-1], i[t])                                              stabiliser
     C[t] = exp(lf[t] + m[t-1] - m[t]) C[t-1] + exp(i[t] - m[t]) k[t] v[t]^T      memory, K x K
     n[t] = exp(lf[t] + m[t-1] - m[t]) n[t-1] + exp(i[t] - m[t]) k[t]             normaliser
-    h[t] = q[t]^T C[t] / (max(|q[t]^T n[t]|, exp(-m[t])) + 1e-6)
+    h[t] = q[t]^T C[t] / (max(abs(q[t]^T n[t]), exp(-m[t])) + 1e-6)
 
 with k divided by sqrt(K). `recurrent` walks through it. With F the running sum of lf, b[s] = i[s] - F[s] and
 M[t] = max over s <= t of b[s], the same output is a product of matrices (`parallel`):
 
-    P[t,s] = (q[t] k[s]) exp(b[s] - M[t]) for s <= t,    h = P V / (max(|sum of P over s|, exp(-F - M)) + 1e-6)
+    P[t,s] = (q[t] k[s]) exp(b[s] - M[t]) for s <= t,    h = P V / (max(abs(sum of P over s), exp(-F - M)) + 1e-6)
 
 and `chunkwise` joins the two: products inside chunks, the memory handed from chunk to chunk, so that time and memory
 grow with the length and not with its square. Written with b and M no matrix of gate sums is ever formed, and the
