@@ -81,8 +81,7 @@ def test_both_ends_of_the_artifact_and_the_stream_say_what_the_run_recorded(run)
 def test_the_return_is_foretold_through_both_backends(run):
     artifact = load_artifact(run.artifact)
     windows = np.random.default_rng(0).normal(size=(5, 16, 3)).astype(np.float32)
-    network = [artifact.predictor(backend)._network for backend in ("onnx", "torch")]
-    one, other = (predictor.returns(windows) for predictor in network)
+    one, other = (artifact.predictor(backend).returns(windows) for backend in ("onnx", "torch"))
     assert one.shape == (5,)
     assert 0 < np.abs(one).max() < 0.1  # a fraction of the price
     np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-6)
