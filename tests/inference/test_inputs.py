@@ -4,6 +4,7 @@ from tests.fakes.market import HOUR_MS, walk
 
 from triptych.domain.errors import DataError
 from triptych.inference.inputs import Config, FactorRows, known_windows
+from triptych.market import resample
 
 FACTORS = ("return_1", "rsi_14")
 CONFIG = Config(names=FACTORS, window=20, companions=("BBB", "AAA"))
@@ -58,3 +59,50 @@ def test_windows_with_an_unknown_value_are_told():
     rows[2, 1] = np.nan
     assert known_windows(rows, 2).tolist() == [False, True, False, False, True, True]
     assert known_windows(rows[:1], 2).tolist() == [False]
+
+
+def in_timeframes(*periods: int, **changes) -> FactorRows:
+    """Of two factors that settle at once."""
+    return maker(**{"names": ("return_1", "roc_5"), "companions": (), "periods": periods} | changes)
+
+
+def test_a_longer_timeframe_stands_beside_as_its_last_closed_candle():
+    series = walk(800, seed=1)
+    rows = in_timeframes(1, 4).rows(series)
+    longer = resample(series, "4h")
+    alone = in_timeframes(1).rows(longer)
+    # The walk begins at midnight, so candle 4 k + 3 closes the k-th of four hours.
+    for end in (203, 204, 205, 206, 207):
+        np.testing.assert_array_equal(rows[end, 2:], alone[(end + 1) // 4 - 1])
+    np.testing.assert_array_equal(rows[:, :2], in_timeframes(1).rows(series))
+
+
+def test_rows_of_longer_timeframes_are_known_from_the_warm_up_on_wherever_the_history_begins():
+    series = walk(800, seed=1)
+    rows = in_timeframes(1, 4)
+    whole = rows.rows(series)
+    for start in (0, 1, 2, 3, 5):
+        part = rows.rows(series.between(start, 800))
+        assert np.isfinite(part[rows.warm_up :]).all()
+        np.testing.assert_allclose(part[rows.warm_up :], whole[start + rows.warm_up :], rtol=0, atol=1e-6)
+
+
+def test_longer_timeframes_never_look_ahead():
+    series = walk(700, seed=1)
+    rows = in_timeframes(1, 2, 4)
+    whole = rows.rows(series)
+    for length in range(rows.warm_up + 1, 700, 37):
+        np.testing.assert_array_equal(rows.rows(series.head(length))[-1], whole[length - 1])
+
+
+def test_companions_come_in_every_timeframe():
+    a, b = walk(800, seed=1), walk(800, seed=2, symbol="BBB")
+    rows = in_timeframes(1, 4, companions=("BBB",)).rows(a, {"BBB": b})
+    np.testing.assert_array_equal(rows[:, [0, 1, 4, 5]], in_timeframes(1, 4).rows(a))
+    np.testing.assert_array_equal(rows[100:, [2, 3, 6, 7]], in_timeframes(1, 4).rows(b)[100:])
+
+
+@pytest.mark.parametrize("periods", [(), (4,), (1, 4, 4), (1, 16, 4)])
+def test_periods_rise_from_the_candles_own(periods):
+    with pytest.raises(ValueError, match=r"periods must rise from 1, such as \[1, 4, 16\]"):
+        Config(names=FACTORS, periods=periods)

@@ -12,7 +12,7 @@ from triptych.models import Config, build_network, create_model
 
 
 def test_defaults_are_b0_with_the_papers_dropout() -> None:
-    assert Config().model_dump() == {
+    assert Config().model_dump(exclude={"sequence"}) == {
         "name": "efficientnet_b0",
         "width": 1.0,
         "depth": 1.0,
@@ -90,3 +90,18 @@ def test_networks_of_one_depth_are_built_from_a_recipe(name: str) -> None:
     assert network(torch.zeros(2, 4, 32, 32)).shape == (2, 3)
     with pytest.raises(RecipeError, match=rf"^{name} has one depth only: depth must be 1, was 0\.5\."):
         build_network(config.model_copy(update={"depth": 0.5}), 4, 3)
+
+
+def test_wishes_of_a_sequence_are_kept_as_options_and_build_the_network_again() -> None:
+    config = Config(name="xlstm_small", sequence={"width": 16, "blocks": 1, "ratio": [0, 1]})  # type: ignore[arg-type]
+    options = config.as_options()
+    assert options == {
+        "name": "xlstm_small",
+        "width": 1.0,
+        "depth": 1.0,
+        "sequence": {"width": 16, "blocks": 1, "ratio": [0, 1]},
+    }
+    shapes = {name: one.shape for name, one in build_network(config, 4, 3, seed=0).state_dict().items()}
+    again = create_model(**options, in_chans=4, num_classes=3)
+    assert {name: one.shape for name, one in again.state_dict().items()} == shapes
+    assert Config().as_options() == {"name": "efficientnet_b0", "width": 1.0, "depth": 1.0}

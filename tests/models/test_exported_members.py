@@ -13,6 +13,7 @@ def test_the_public_names_are_these() -> None:
         "list_models",
         "list_pretrained",
         "load_weights",
+        "parameter_cap",
         "register_model",
         "to_timm_names",
         "to_torchvision_names",

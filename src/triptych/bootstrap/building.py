@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from triptych.bootstrap.candles import Candles
 from triptych.domain import CANDLE_FIELDS, CandleSeries
 from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.images import AbstractEncoding, load
 from triptych.inference import FactorRows, WindowClassifier, known_windows
-from triptych.models import build_network
+from triptych.models import build_network, create_model, parameter_cap
+from triptych.models.sequence import PRESETS, SequenceNetwork
 from triptych.settings import Recipe
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
@@ -29,6 +31,7 @@ def build_encoding(recipe: Recipe) -> AbstractEncoding:
     """The encoding of a recipe. Raises RecipeError when it does not draw what the recipe's windows hold."""
     encoding: AbstractEncoding = load(recipe.encoding.name).build(recipe.encoding, recipe.window.length)
     rows = factor_rows(recipe)
+    _require_same_timeframes(recipe)
     reads_candles = encoding.columns == CANDLE_FIELDS
     if rows is None and not reads_candles:
         raise RecipeError(
@@ -39,9 +42,21 @@ def build_encoding(recipe: Recipe) -> AbstractEncoding:
     if rows is not None and reads_candles:
         raise RecipeError(
             f"The encoding {recipe.encoding.name} draws candles, and the windows hold factors.",
-            remedy="Choose encoding.name = 'factor_grid', or empty features.names.",
+            remedy="Choose encoding.name = 'sequence' or 'factor_grid', or empty features.names.",
         )
     return encoding
+
+
+def _require_same_timeframes(recipe: Recipe) -> None:
+    """A network with an encoder for each timeframe must be fed these."""
+    preset = PRESETS.get(recipe.model.name)
+    read = () if preset is None else preset.with_wishes(recipe.model.sequence).periods
+    if read and read != recipe.features.periods:
+        raise RecipeError(
+            f"{recipe.model.name} reads timeframes of {list(read)} candles, and features.periods makes "
+            f"{list(recipe.features.periods)}.",
+            remedy="Set features.periods and model.sequence.periods to the same list.",
+        )
 
 
 def factor_rows(recipe: Recipe) -> FactorRows | None:
@@ -56,6 +71,46 @@ def build_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
     with torch.random.fork_rng(devices=[]):  # torch's own layers draw first weights of theirs before ours are drawn
         network = build_network(recipe.model, encoding.channels, CLASS_COUNT, seed=seed)
     return WindowClassifier(encoding, network)
+
+
+def require_labels_for(recipe: Recipe, classifier: WindowClassifier, train: Samples) -> None:
+    """Raise RecipeError when a network of sequences has more parameters than the independent labels can feed.
+
+    The error names the largest factor of the width that fits.
+    """
+    network, least = classifier.network, recipe.model.sequence.labels_per_parameter
+    if not isinstance(network, SequenceNetwork) or least == 0:
+        return
+    cap, count = parameter_cap(train.effective_n, least), _parameters(network)
+    if count <= cap:
+        return
+    width = _width_within(recipe, network.in_chans, cap)
+    smaller = "Lower model.depth" if width is None else f"Set model.width to {width}, or lower model.depth"
+    raise RecipeError(
+        f"{recipe.model.name} has {count:,} parameters. Its {len(train):,} windows to learn from are worth "
+        f"{train.effective_n:,.0f} independent labels, which feed {cap:,}.",
+        remedy=f"{smaller}; bring more candles or instruments, or shorten target.horizon. "
+        "model.sequence.labels_per_parameter sets the limit, 0 lifts it.",
+    )
+
+
+def _width_within(recipe: Recipe, columns: int, cap: int) -> float | None:
+    """The largest of some factors of the width with which the network keeps within the cap; None for none of them."""
+    for share in (0.75, 0.5, 0.35, 0.25, 0.18, 0.125, 0.09, 0.06):
+        width = round(share * recipe.model.width, 3)
+        narrower = recipe.model.model_copy(update={"width": width})
+        try:
+            with torch.device("meta"):
+                network = create_model(in_chans=columns, num_classes=CLASS_COUNT, **narrower.as_options())
+        except RecipeError:
+            continue
+        if _parameters(network) <= cap:
+            return width
+    return None
+
+
+def _parameters(network: nn.Module) -> int:
+    return sum(one.numel() for one in network.parameters())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +160,13 @@ class Dataset:
 
     def windows(self, segment: Segment) -> WindowSet:
         """Windows of a segment, ready to be gathered in batches."""
-        return WindowSet.of(self.series, self.samples(segment), length=self.recipe.window.length, rows=self.rows)
+        samples = self.samples(segment)
+        returns = None
+        if self.recipe.model.sequence.return_head:
+            every = np.concatenate([one.forward_return for one in self.targets])
+            starts = np.concatenate(([0], np.cumsum([len(one) for one in self.targets])))
+            returns = every[starts[samples.instrument] + samples.index]
+        return WindowSet.of(self.series, samples, length=self.recipe.window.length, rows=self.rows, returns=returns)
 
 
 def rows_of(
@@ -124,9 +185,11 @@ def rows_of(
         rows = maker.rows(one, companions)
         if rows.shape[1] != drawn:
             raise RecipeError(
-                f"{one.symbol}: {len(maker.columns)} factors of {1 + len(maker.beside(one.symbol))} instruments make "
+                f"{one.symbol}: {len(maker.columns)} factors of {1 + len(maker.beside(one.symbol))} instruments"
+                f"{'' if len(maker.periods) == 1 else f' in {len(maker.periods)} timeframes'} make "
                 f"{rows.shape[1]} columns, and the encoding {recipe.encoding.name} draws {drawn}.",
-                remedy="Set encoding.factors and encoding.channels to these numbers.",
+                remedy="Set encoding.factors and encoding.channels to these numbers"
+                f"{'' if len(maker.periods) == 1 else ', channels to instruments times timeframes'}.",
             )
         if not known_windows(rows, recipe.window.length).any():
             raise NotEnoughData(

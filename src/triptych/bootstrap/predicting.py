@@ -35,7 +35,7 @@ def predict(
     *,
     symbol: str | None = None,
     last: int = 0,
-    backend: Literal["onnx", "torch"] = "onnx",
+    backend: Literal["onnx", "torch", "stream"] = "onnx",
     columns: Mapping[str, str] | None = None,
     timezone: str = "UTC",
     clock: AbstractClock | None = None,
@@ -47,7 +47,7 @@ def predict(
         data: a file of candles; finer candles than the model's are resampled.
         symbol: one instrument of a file with several.
         last: only that many candles of each instrument; 0 for all.
-        backend: ONNX Runtime or PyTorch.
+        backend: ONNX Runtime or PyTorch; `stream`: ONNX Runtime, candle by candle with a memory carried along.
         columns: roles of columns that are not recognised, such as {"close": "Last"}.
         timezone: of times that carry none.
         clock: tells now; a candle that has not closed by then is left out. None takes the system's.
@@ -66,7 +66,7 @@ def predict(
         now_ms=(clock or SystemClock()).now_ms(),
     )
     histories = [_in_timeframe(one, artifact) for one in found.series]
-    predictor = artifact.predictor(backend)
+    predictor = artifact.streaming_predictor() if backend == "stream" else artifact.predictor(backend)
     by_symbol = {one.symbol: one for one in histories}
     traded = [one for one in histories if symbol is None or one.symbol == symbol]
     if not traded:

@@ -12,7 +12,7 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.building import Dataset, build_classifier, build_encoding
+from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with_absolute_path
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.judging import judge_predictions
@@ -120,6 +120,7 @@ def _train(run: Run, dataset: Dataset, candles: Candles, tell: Tell, progress_ba
 def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, progress_bar: bool | None) -> Artifact:
     recipe, home = run.recipe, run.fold(fold.number)
     classifier = build_classifier(recipe, fold.number)
+    require_labels_for(recipe, classifier, dataset.samples(fold.train))
     sets = dataset.windows(fold.train), dataset.windows(fold.validation)
     parameters = sum(p.numel() for p in classifier.network.parameters())
     tell(
@@ -169,7 +170,7 @@ def _card(run: Run, candles: Candles, fold: Fold, parameters: int) -> Card:
         timeframe=str(candles.timeframe),
         symbols=tuple(one.symbol for one in candles.series),
         encoding=recipe.encoding.model_dump(mode="json"),
-        model={"name": recipe.model.name, "width": recipe.model.width, "depth": recipe.model.depth},
+        model=recipe.model.as_options(),
         parameters=parameters,
         target=recipe.target.model_dump(mode="json"),
         splits=[_boundaries(fold)],

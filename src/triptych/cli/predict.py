@@ -22,7 +22,10 @@ def predict(
     output: Annotated[
         Path | None, typer.Option("--out", help="Write to this file (.csv, .parquet or .json) instead.", metavar="FILE")
     ] = None,
-    backend: Annotated[Literal["onnx", "torch"], typer.Option("--backend", help="What runs the model.")] = "onnx",
+    backend: Annotated[
+        Literal["onnx", "torch", "stream"],
+        typer.Option("--backend", help="What runs the model; stream: candle by candle, memory carried along."),
+    ] = "onnx",
     json: JsonOption = False,
 ) -> None:
     """Predict sell, hold and buy for every closed candle of a file. RUN is a run or an artifact folder."""

@@ -7,6 +7,8 @@ from triptych.inference.classifier import WindowClassifier
 from triptych.inference.factors import FactorPredictor
 from triptych.inference.inputs import FactorRows, known_windows
 from triptych.inference.predictor import OnnxPredictor, TorchPredictor
+from triptych.inference.step import OnnxStep, TorchStep
+from triptych.inference.streaming import StreamingPredictor
 
 __all__ = [
     "NOBODY",
@@ -17,7 +19,10 @@ __all__ = [
     "FactorPredictor",
     "FactorRows",
     "OnnxPredictor",
+    "OnnxStep",
+    "StreamingPredictor",
     "TorchPredictor",
+    "TorchStep",
     "WindowClassifier",
     "known_windows",
     "load_artifact",

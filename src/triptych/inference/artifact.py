@@ -20,14 +20,16 @@ from triptych.images import create_encoding
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.card import Card
 from triptych.inference.classifier import WindowClassifier
-from triptych.inference.export import export_onnx, largest_difference
+from triptych.inference.export import TOLERANCE, export_onnx, largest_difference
 from triptych.inference.factors import FactorPredictor
 from triptych.inference.inputs import Config as FeaturesConfig
 from triptych.inference.inputs import FactorRows
 from triptych.inference.predictor import OnnxPredictor, TorchPredictor
+from triptych.inference.step import AbstractStep, OnnxStep, TorchStep, export_step, streams
+from triptych.inference.streaming import StreamingPredictor
 from triptych.models import create_model
 
-WEIGHTS, GRAPH, CARD = "weights.safetensors", "model.onnx", "card.json"
+WEIGHTS, GRAPH, STEP, CARD = "weights.safetensors", "model.onnx", "step.onnx", "card.json"
 AGAIN = "Train or export the model again, or copy the folder anew."
 
 
@@ -87,10 +89,32 @@ class Artifact:
             network = OnnxPredictor(self.folder / GRAPH, threads=threads, **shape)
         else:
             network = TorchPredictor(self.classifier(), device=device, **shape)
-        if not self.card.features:
-            return network
+        return FactorPredictor(network, self._rows()) if self.card.features else network
+
+    def streaming_predictor(
+        self, backend: Literal["onnx", "torch"] = "onnx", *, renewal: int = 0
+    ) -> StreamingPredictor:
+        """The model ready to predict candle by candle, carrying its memory along.
+
+        Args:
+            backend: ONNX Runtime or PyTorch, on one thread of the CPU.
+            renewal: candles after which the memory begins anew, see `StreamingPredictor`; 0 for those of a window.
+
+        Raises ArtifactError when the network looks at its window as a whole.
+        """
+        step: AbstractStep
+        if STEP not in self.card.files:
+            raise ArtifactError(
+                f"{self.folder} cannot answer candle by candle: its network looks at its window as a whole.",
+                remedy="Predict from windows, or train an xlstm with sequence.pool = last, one timeframe and no "
+                "adaptive depth.",
+            )
+        step = OnnxStep(self.folder / STEP) if backend == "onnx" else TorchStep(self.classifier())
+        return StreamingPredictor(step, self._rows(), length=self.card.length, renewal=renewal, name=self.card.name)
+
+    def _rows(self) -> FactorRows:
         try:
-            return FactorPredictor(network, FactorRows(FeaturesConfig(**self.card.features)))
+            return FactorRows(FeaturesConfig(**self.card.features))
         except (RecipeError, ValidationError) as error:
             raise ArtifactError(
                 f"{self.folder / CARD} describes factors that cannot be computed: {_in_words(error)}",
@@ -122,9 +146,14 @@ def save_artifact(
         (temporary / WEIGHTS).write_bytes(weights)
         export_onnx(classifier, card.length, temporary / GRAPH, width=card.columns)
         difference = largest_difference(classifier, temporary / GRAPH, probe_windows)
+        files = [GRAPH, WEIGHTS]
+        if streams(classifier):
+            export_step(classifier, temporary / STEP)
+            difference = max(difference, _difference_of_steps(temporary, card, probe_windows))
+            files.append(STEP)
         card = card.model_copy(
             update={
-                "files": {name: _sha256(temporary / name) for name in (GRAPH, WEIGHTS)},
+                "files": {name: _sha256(temporary / name) for name in files},
                 # Two significant digits: the last bits depend on the machine, not on the model.
                 "onnx_difference": float(f"{difference:.1e}"),
             }
@@ -141,6 +170,21 @@ def save_artifact(
     return Artifact(folder=folder, card=card)
 
 
+def _difference_of_steps(folder: Path, card: Card, windows: NDArray[np.float32]) -> float:
+    """Largest difference in probability between the graph of windows and that of steps.
+
+    Raises ArtifactError when it is above 1e-4.
+    """
+    whole = OnnxPredictor(folder / GRAPH, length=card.length, width=card.columns).probabilities(windows)
+    difference = float(np.abs(OnnxStep(folder / STEP).through(windows) - whole).max())
+    if not difference <= TOLERANCE:
+        raise ArtifactError(
+            f"Steps of the network differ from its windows by {difference:.2g}, more than {TOLERANCE:.0e}.",
+            remedy="Report this with the recipe.",
+        )
+    return difference
+
+
 def load_artifact(folder: Path) -> Artifact:
     """Read an artifact and check it against its card.
 
@@ -153,7 +197,7 @@ def load_artifact(folder: Path) -> Artifact:
         raise ArtifactError(f"{folder} is no artifact: {CARD} is missing.", remedy=AGAIN) from error
     except ValidationError as error:
         raise ArtifactError(f"{path} cannot be read: {_in_words(error)}", remedy=AGAIN) from error
-    for name in (WEIGHTS, GRAPH):
+    for name in (WEIGHTS, GRAPH, *({STEP} & card.files.keys())):
         if not (folder / name).exists():
             raise ArtifactError(f"{folder} is damaged: {name} is missing.", remedy=AGAIN)
         if _sha256(folder / name) != card.files.get(name):

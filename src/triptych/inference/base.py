@@ -51,6 +51,14 @@ class AbstractPredictor(ABC):
             float32 array of shape (batch, 3): sell, hold, buy; rows sum to 1.
         """
 
+    def returns(self, windows: NDArray[np.floating]) -> NDArray[np.float32] | None:
+        """Foretold returns over the horizon as fractions, float32 of shape (batch,); None of a model that has none.
+
+        Args:
+            windows: as for `probabilities`.
+        """
+        return None
+
     def predict(self, symbol: str, window: NDArray[np.floating], close_time_ms: int) -> Prediction:
         """The prediction from one window as `probabilities` takes it, at the close of its last candle."""
         return self.signed(symbol, close_time_ms, self.probabilities(window[None])[0])

@@ -31,6 +31,19 @@ class WindowClassifier(nn.Module):
         scores = self.network(image_BCHW) if auxiliary is None else self.network(image_BCHW, auxiliary)
         return (scores,) if isinstance(scores, Tensor) else tuple(scores)
 
+    @property
+    def foretells_return(self) -> bool:
+        """Whether the network has a head for the return beside that for the classes."""
+        return getattr(self.network, "return_head", None) is not None
+
+    def scores_and_return(self, window_BTF: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores as in `forward`, and the foretold return, (batch,), in units of the network's `return_scale`.
+
+        For networks that foretell it only.
+        """
+        scores, foretold = self.network.scores_and_return(2.0 * self.images(window_BTF) - 1.0)  # type: ignore[operator]
+        return scores, foretold
+
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Class scores (logits) of shape (batch, n_classes) for windows of shape (batch, length, 5), float32."""
         return self.all_scores(window_BTF)[0]
@@ -46,3 +59,16 @@ class ProbabilityHead(nn.Module):
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Probabilities of shape (batch, n_classes); rows sum to 1."""
         return torch.softmax(self.classifier(window_BTF), dim=-1)
+
+
+class ForecastHead(nn.Module):
+    """A classifier whose outputs are probabilities and the foretold return: the graph of networks that have both."""
+
+    def __init__(self, classifier: WindowClassifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, window_BTF: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities of shape (batch, n_classes), and returns of shape (batch,) as fractions."""
+        scores, foretold = self.classifier.scores_and_return(window_BTF)
+        return torch.softmax(scores, dim=-1), foretold * self.classifier.network.get_buffer("return_scale")

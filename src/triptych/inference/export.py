@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from triptych.domain import CANDLE_FIELDS
 from triptych.domain.errors import ArtifactError
-from triptych.inference.classifier import ProbabilityHead, WindowClassifier
-from triptych.inference.predictor import OnnxPredictor, TorchPredictor
+from triptych.inference.classifier import ForecastHead, ProbabilityHead, WindowClassifier
+from triptych.inference.predictor import RETURN, OnnxPredictor, TorchPredictor
 
 INPUT, OUTPUT = "window", "probabilities"
 OPSET = 18
@@ -22,7 +22,8 @@ TOLERANCE = 1e-4
 
 def export_onnx(classifier: WindowClassifier, length: int, path: Path, *, width: int = len(CANDLE_FIELDS)) -> None:
     """Write the graph for windows of shape (batch, length, width), float32, any batch size."""
-    head = ProbabilityHead(classifier).eval().cpu()
+    foretells = classifier.foretells_return
+    head = (ForecastHead(classifier) if foretells else ProbabilityHead(classifier)).eval().cpu()
     window = torch.linspace(1.0, 2.0, 2 * length * width).reshape(2, length, width)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
@@ -33,7 +34,7 @@ def export_onnx(classifier: WindowClassifier, length: int, path: Path, *, width:
             dynamo=True,
             opset_version=OPSET,
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=[OUTPUT, RETURN] if foretells else [OUTPUT],
             dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
             verbose=False,
         )

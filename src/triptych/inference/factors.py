@@ -34,6 +34,9 @@ class FactorPredictor(AbstractPredictor):
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
         return self._network.probabilities(windows)
 
+    def returns(self, windows: NDArray[np.floating]) -> NDArray[np.float32] | None:
+        return self._network.returns(windows)
+
     def over(
         self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
     ) -> NDArray[np.float32]:

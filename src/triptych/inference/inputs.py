@@ -1,4 +1,4 @@
-"""What a network reads instead of raw candles: factors of its instrument, and of others beside them.
+"""What a network reads instead of raw candles: factors of its instrument, and of others and longer timeframes beside.
 
 Training, backtest, paper and live make their rows here, so that they cannot differ. Factors are computed on the whole
 history that is given; `warm_up` says how much of it they need, so that a longer history changes nothing.
@@ -10,15 +10,18 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from triptych import features
-from triptych.domain import CandleSeries
+from triptych.domain import CandleSeries, Timeframe
 from triptych.domain.errors import DataError
 from triptych.inference.base import NOBODY
+from triptych.market.resampling import resample
 
 OLDEST = 16
-"""Candles by which a companion's last one may be older than the instrument's: holidays of another calendar."""
+"""Candles by which a companion's last one may be older than the instrument's, and so many of its own by which one of a
+longer timeframe may: holidays of another calendar, weekends.
+"""
 
 
 class Config(features.Config):
@@ -32,22 +35,40 @@ class Config(features.Config):
         description="Other instruments whose factors stand beside the instrument's own, in this order; the instrument "
         "itself is left out of the list.",
     )
+    periods: tuple[int, ...] = Field(
+        (1,),
+        description="Timeframes of the factors, in candles, the shortest first: with candles of 15m, [1, 4, 16] puts "
+        "those of 1h and 4h beside, at each candle those of the last one that had closed.",
+    )
+
+    @field_validator("periods")
+    @classmethod
+    def _must_rise_from_one(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if value[:1] != (1,) or list(value) != sorted(set(value)):
+            raise ValueError("periods must rise from 1, such as [1, 4, 16]")
+        return value
 
 
 class FactorRows:
-    """Makes the rows: one a candle, the columns of the instrument first, those of each companion after them.
+    """Makes the rows, one a candle.
+
+    The columns of the instrument come first, then those of each companion; then the same for each longer timeframe.
 
     Attributes:
-        columns: names of an instrument's own columns.
+        columns: names of an instrument's own columns, of one timeframe.
         warm_up: candles before the first row that is known.
         companions: symbols of the companions.
+        periods: candles in one of each timeframe.
     """
 
     def __init__(self, config: Config) -> None:
         self._pipeline = features.FeaturePipeline(config)
         self.columns = self._pipeline.columns
-        self.warm_up = self._pipeline.warm_up
         self.companions = config.companions
+        self.periods = config.periods
+        # A longer candle at the start of the history may lack members, and one at its end may not have closed.
+        longest = max(config.periods)
+        self.warm_up = self._pipeline.warm_up if longest == 1 else longest * (self._pipeline.warm_up + 2)
 
     def beside(self, symbol: str) -> tuple[str, ...]:
         """The companions of an instrument: all but itself."""
@@ -62,12 +83,12 @@ class FactorRows:
                 may be there.
 
         Returns:
-            float32 of shape (n_candles, columns * instruments). NaN where a value is not known yet, or where the
-            last closed candle of a companion is more than 16 candles old.
+            float32 of shape (n_candles, columns * instruments * timeframes). NaN where a value is not known yet, or
+            where the last closed candle of a companion or of a longer timeframe is more than 16 of its candles old.
 
-        Raises DataError when a companion is missing or of another timeframe.
+        Raises DataError when a companion is missing or of another timeframe, NotEnoughData when no row would be known.
         """
-        parts = [self._own(series)]
+        all_series = [series]
         for symbol in self.beside(series.symbol):
             other = companions.get(symbol)
             if other is None:
@@ -80,7 +101,12 @@ class FactorRows:
                     f"{symbol} has candles of {other.timeframe}, {series.symbol} of {series.timeframe}.",
                     remedy="Resample them to one timeframe.",
                 )
-            parts.append(_as_of(self._own(other), other, series))
+            all_series.append(other)
+        parts = [self._own(series), *(_as_of(self._own(other), other, series) for other in all_series[1:])]
+        for period in self.periods[1:]:
+            timeframe = Timeframe(period * series.timeframe.milliseconds)
+            longer = [resample(one, timeframe) for one in all_series]
+            parts += [_as_of(self._own(one), one, series) for one in longer]
         return np.concatenate(parts, axis=1)
 
     def _own(self, series: CandleSeries) -> NDArray[np.float32]:
@@ -97,9 +123,9 @@ def known_windows(rows: NDArray[np.floating], length: int) -> NDArray[np.bool_]:
 
 
 def _as_of(rows: NDArray[np.float32], other: CandleSeries, series: CandleSeries) -> NDArray[np.float32]:
-    """Rows of another instrument as they were known at each close of `series`."""
+    """Rows of another instrument, or of a longer timeframe, as they were known at each close of `series`."""
     last = np.searchsorted(other.close_time_ms, series.close_time_ms, side="right") - 1
     found = rows[np.maximum(last, 0)]
     age_ms = series.close_time_ms - other.close_time_ms[np.maximum(last, 0)]
-    found[(last < 0) | (age_ms > OLDEST * series.timeframe.milliseconds)] = np.nan
+    found[(last < 0) | (age_ms > OLDEST * other.timeframe.milliseconds)] = np.nan
     return found

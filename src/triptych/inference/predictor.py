@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from triptych.domain import CANDLE_FIELDS
 from triptych.domain.errors import ArtifactError, NotEnoughData
 from triptych.inference.base import AbstractPredictor
-from triptych.inference.classifier import ProbabilityHead, WindowClassifier
+from triptych.inference.classifier import ForecastHead, ProbabilityHead, WindowClassifier
 
+RETURN = "foretold_return"
+"""Name of the output of a graph that foretells the return."""
 BATCH = 256
 """Windows per call: large enough to keep the cores busy, small enough for a small PC's memory."""
 
@@ -74,12 +77,21 @@ class OnnxPredictor(AbstractPredictor):
         return str(self._session.get_providers()[0])
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
+        parts = self._run("probabilities", windows)
+        return np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.float32)
+
+    def returns(self, windows: NDArray[np.floating]) -> NDArray[np.float32] | None:
+        if RETURN not in (output.name for output in self._session.get_outputs()):
+            return None
+        parts = self._run(RETURN, windows)
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+    def _run(self, output: str, windows: NDArray[np.floating]) -> list[NDArray[np.float32]]:
         batch = _checked(windows, self.length, self._width)
-        parts = [
-            self._session.run(None, {"window": batch[start : start + BATCH]})[0]
+        return [
+            self._session.run([output], {"window": batch[start : start + BATCH]})[0]
             for start in range(0, len(batch), BATCH)
         ]
-        return np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.float32)
 
 
 class TorchPredictor(AbstractPredictor):
@@ -99,12 +111,23 @@ class TorchPredictor(AbstractPredictor):
         self.name = name
         self._device = torch.device(device)
         self._head = ProbabilityHead(classifier).eval().to(self._device)
+        self._forecast = ForecastHead(classifier).eval() if classifier.foretells_return else None
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
-        batch = torch.from_numpy(_checked(windows, self.length, self._width))
-        parts = []
-        with torch.inference_mode():
-            for start in range(0, len(batch), BATCH):
-                part = self._head(batch[start : start + BATCH].to(self._device, non_blocking=True))
-                parts.append(part.float().cpu())
+        parts = self._run(self._head, windows)
         return torch.cat(parts).numpy() if parts else np.zeros((0, 3), dtype=np.float32)
+
+    def returns(self, windows: NDArray[np.floating]) -> NDArray[np.float32] | None:
+        forecast = self._forecast
+        if forecast is None:
+            return None
+        parts = self._run(lambda batch: forecast(batch)[1], windows)
+        return torch.cat(parts).numpy() if parts else np.zeros(0, dtype=np.float32)
+
+    def _run(self, head: Callable[[Tensor], Tensor], windows: NDArray[np.floating]) -> list[Tensor]:
+        batch = torch.from_numpy(_checked(windows, self.length, self._width))
+        with torch.inference_mode():
+            return [
+                head(batch[start : start + BATCH].to(self._device, non_blocking=True)).float().cpu()
+                for start in range(0, len(batch), BATCH)
+            ]

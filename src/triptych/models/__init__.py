@@ -12,6 +12,8 @@ from triptych.models.lenet import FORMS as _LENETS
 from triptych.models.lenet import build_lenet
 from triptych.models.pretrained import INCEPTION_MEAN, INCEPTION_STD, PretrainedWeights
 from triptych.models.registry import create_model, list_models, list_pretrained, register_model
+from triptych.models.sequence import PRESETS as _SEQUENCES
+from triptych.models.sequence import build_sequence_network, parameter_cap
 from triptych.models.weights import WeightsReport, load_weights
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "list_models",
     "list_pretrained",
     "load_weights",
+    "parameter_cap",
     "register_model",
     "to_timm_names",
     "to_torchvision_names",
@@ -57,3 +60,7 @@ _DIGITS = PretrainedWeights(
 )
 for _lenet in _LENETS.values():
     register_model(partial(build_lenet, _lenet), name=_lenet.name, published=(_DIGITS,))
+
+_COLUMNS = PretrainedWeights(size=64, in_chans=22, num_classes=3, first_conv="embed", classifier="fc", mean=(), std=())
+for _sequence in _SEQUENCES.values():
+    register_model(partial(build_sequence_network, _sequence), name=_sequence.name, published=(_COLUMNS,))

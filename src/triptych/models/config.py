@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from pydantic import Field, field_validator
 from torch import nn
@@ -9,6 +11,7 @@ from torch import nn
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.models.registry import check_name, create_model
+from triptych.models.sequence.config import Config as SequenceConfig
 
 HEAD_STD = 0.01
 """Standard deviation of a fresh classifier's weights."""
@@ -20,22 +23,23 @@ class Config(BaseConfig):
     name: str = Field(
         "efficientnet_b0",
         description="name of the network: efficientnet_b0 to b7, tf_efficientnetv2_s and others, googlenet, "
-        "googlenet_bn, googlenet_paper, lenet5, lenet5_relu; a tag after a dot chooses published weights, such as "
-        "efficientnet_b0.ra_in1k",
+        "googlenet_bn, googlenet_paper, lenet5, lenet5_relu; of sequences: xlstm_small, xlstm_medium, xlstm_large, "
+        "xlstm_minutes, xlstm_intraday, xlstm_hours, xlstm_days, xlstm_adaptive, xlstm_timeframes, lstm, gru, tcn; a "
+        "tag after a dot chooses published weights, such as efficientnet_b0.ra_in1k",
     )
     width: float = Field(
         1.0,
         gt=0,
         le=4,
-        description="factor of all channels (each rounded to a multiple of 8, in a lenet5 to a whole number); "
-        "below 1 is narrower",
+        description="factor of all channels (each rounded to a multiple of 8, in a lenet5 to a whole number, in a "
+        "network of sequences to twice its heads); below 1 is narrower",
     )
     depth: float = Field(
         1.0,
         gt=0,
         le=4,
-        description="factor of the blocks per stage (rounded up); below 1 is shallower; googlenet and lenet5 have one "
-        "depth, 1",
+        description="factor of the blocks per stage (rounded up; rounded, in a network of sequences); below 1 is "
+        "shallower; googlenet and lenet5 have one depth, 1",
     )
     drop_rate: float = Field(0.2, ge=0, lt=1, description="share of features dropped before the classifier in training")
     drop_path_rate: float = Field(
@@ -43,13 +47,16 @@ class Config(BaseConfig):
         ge=0,
         lt=1,
         description="chance in training to skip a residual branch; grows linearly from 0 at the first block to nearly "
-        "this at the last; without effect in googlenet and lenet5, which have no such branches",
+        "this at the last; without effect in googlenet, lenet5 and networks of sequences",
     )
     pretrained: bool = Field(
         False, description="start from published ImageNet weights (downloaded once; width and depth must be 1)"
     )
     checkpoint_path: str = Field(
         "", description="start from this .safetensors file, in timm's or torchvision's names; empty for none"
+    )
+    sequence: SequenceConfig = Field(
+        SequenceConfig(), description="how a network of sequences differs from its preset; not for networks of images"
     )
 
     @field_validator("name")
@@ -60,6 +67,11 @@ class Config(BaseConfig):
         except RecipeError as error:
             raise ValueError(str(error)) from error
         return name
+
+    def as_options(self) -> dict[str, Any]:
+        """What a card keeps, so that `create_model` builds the network again: name, size and wishes."""
+        wishes = self.sequence.model_dump(mode="json", exclude_defaults=True)
+        return {"name": self.name, "width": self.width, "depth": self.depth} | ({"sequence": wishes} if wishes else {})
 
 
 def build_network(config: Config, in_chans: int, num_classes: int, *, seed: int | None = None) -> nn.Module:
@@ -75,9 +87,8 @@ def build_network(config: Config, in_chans: int, num_classes: int, *, seed: int 
         drop_rate=config.drop_rate,
         drop_path_rate=config.drop_path_rate,
         checkpoint_path=config.checkpoint_path,
-        width=config.width,
-        depth=config.depth,
         seed=seed,
+        **{option: value for option, value in config.as_options().items() if option != "name"},
     )
     _start_undecided(network, seed)
     return network

@@ -40,6 +40,13 @@ class Config(BaseConfig):
         ge=0,
         le=10,
     )
+    return_weight: float = Field(
+        0.1,
+        description="Weight of the squared error of the foretold return, in standard deviations of the training "
+        "returns, where the network has a head for it (`model.sequence.return_head`); 0 leaves it out.",
+        ge=0,
+        le=100,
+    )
     sampling: Literal["shuffled", "balanced"] = Field(
         "shuffled",
         description="`shuffled`: every training window once an epoch in random order. `balanced`: as many draws, with "

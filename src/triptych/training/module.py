@@ -63,6 +63,11 @@ class TrainingModule(LightningModule):
         self.classifier = WindowClassifier(_Drawing(classifier.encoding, layout), network)
         # Ours, not the network's: checkpoints hold them, and the model that is validated, averaged and kept does not.
         self.auxiliary = _auxiliary_of(network, config.auxiliary_weight, derive_seed(seed, "auxiliary"))
+        self._foretells = bool(config.return_weight) and self.classifier.foretells_return and train.returns is not None
+        if self._foretells:
+            assert train.returns is not None
+            self._return_scale = float(train.returns.double().std().clamp(min=1e-12))
+            self.classifier.network.get_buffer("return_scale").fill_(self._return_scale)
         average: Any = get_ema_multi_avg_fn(config.ema) if config.ema else None  # type: ignore[no-untyped-call]
         # Batch norm's statistics belong to the averaged weights, so they are averaged with them.
         self.average = AveragedModel(self.classifier, multi_avg_fn=average, use_buffers=True) if average else None
@@ -120,11 +125,21 @@ class TrainingModule(LightningModule):
         self._train_sum = torch.zeros((), dtype=self._precise, device=self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Weighted cross-entropy of a batch, auxiliary classifiers' included; what is recorded is the main one's."""
+        """Weighted cross-entropy of a batch, with the losses of auxiliary classifiers and of the foretold return.
+
+        What is recorded is the main classifier's.
+        """
         self._learning_rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        scores = self.classifier.all_scores(batch.windows, self.auxiliary)
+        foretold: Tensor | None = None
+        if self._foretells:
+            first, foretold = self.classifier.scores_and_return(batch.windows)
+            scores: tuple[Tensor, ...] = (first,)
+        else:
+            scores = self.classifier.all_scores(batch.windows, self.auxiliary)
         loss = self._train_loss(scores[0], batch)
         self._train_sum += loss.detach()
+        if foretold is not None:
+            loss = loss + self._config.return_weight * self._return_loss(foretold, batch)
         if self._config.auxiliary_weight:
             for auxiliary in scores[1:]:
                 loss = loss + self._config.auxiliary_weight * self._train_loss(auxiliary, batch)
@@ -191,6 +206,14 @@ class TrainingModule(LightningModule):
         if self._config.uniqueness_weights:
             losses = losses * (batch.uniqueness / self._mean_uniqueness)
         return losses.mean()
+
+    def _return_loss(self, foretold: Tensor, batch: Batch) -> Tensor:
+        """Mean squared error in standard deviations, weighted as the classes' loss is."""
+        assert batch.returns is not None
+        errors = (foretold.float() - batch.returns / self._return_scale).square()
+        if self._config.uniqueness_weights:
+            errors = errors * (batch.uniqueness / self._mean_uniqueness)
+        return errors.mean()
 
     def _losses(self, scores: Tensor, batch: Batch, smoothing: float) -> Tensor:
         """Loss of each window, class-weighted, float32."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -25,22 +25,27 @@ from triptych.training.samples import Samples
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """`windows` float32 (batch, length, columns), `labels` int64 (batch,), `uniqueness` float32 (batch,)."""
+    """`windows` float32 (batch, length, columns), `labels` int64 (batch,), `uniqueness` float32 (batch,).
+
+    `returns` float32 (batch,): what followed, as a fraction; None where nothing learns from it.
+    """
 
     windows: Tensor
     labels: Tensor
     uniqueness: Tensor
+    returns: Tensor | None = None
 
     def to(self, device: torch.device) -> Self:
         """The same batch on another device; from pinned memory the copy overlaps with computing."""
-        moved = {
-            name: getattr(self, name).to(device, non_blocking=True) for name in ("windows", "labels", "uniqueness")
-        }
-        return replace(self, **moved)
+        return replace(self, **{name: one.to(device, non_blocking=True) for name, one in self._tensors().items()})
 
     def pin(self) -> Self:
         """The same batch in page-locked memory."""
-        return replace(self, **{name: getattr(self, name).pin_memory() for name in ("windows", "labels", "uniqueness")})
+        return replace(self, **{name: one.pin_memory() for name, one in self._tensors().items()})
+
+    def _tensors(self) -> dict[str, Tensor]:
+        found = {name: getattr(self, name) for name in ("windows", "labels", "uniqueness", "returns")}
+        return {name: one for name, one in found.items() if one is not None}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +59,8 @@ class WindowSet:
         labels: int64 tensor of shape (n_samples,).
         uniqueness: float32 tensor of shape (n_samples,): average uniqueness of each label.
         length: candles in a window.
+        returns: float32 tensor of shape (n_samples,): the return that each label is about, as a fraction; None where
+            nothing learns from it.
     """
 
     values: Tensor
@@ -61,6 +68,7 @@ class WindowSet:
     labels: Tensor
     uniqueness: Tensor
     length: int
+    returns: Tensor | None = None
 
     @classmethod
     def of(
@@ -70,8 +78,11 @@ class WindowSet:
         *,
         length: int,
         rows: Sequence[NDArray[np.float32]] | None = None,
+        returns: NDArray[np.float64] | None = None,
     ) -> Self:
         """Cut the windows of `samples` from `series`, or from `rows`, one array of shape (n_candles, columns) a series.
+
+        `returns` are those of the samples, shape (n_samples,), for networks that learn to foretell them.
 
         Raises NotEnoughData when a window would start before its history.
         """
@@ -90,6 +101,7 @@ class WindowSet:
             labels=torch.from_numpy(samples.label.astype(np.int64)),
             uniqueness=torch.from_numpy(samples.uniqueness.astype(np.float32)),
             length=length,
+            returns=None if returns is None else torch.from_numpy(returns.astype(np.float32)),
         )
 
     def __len__(self) -> int:
@@ -98,7 +110,7 @@ class WindowSet:
     @property
     def size_bytes(self) -> int:
         """Memory of the tensors in bytes."""
-        return sum(t.numel() * t.element_size() for t in (self.values, self.starts, self.labels, self.uniqueness))
+        return sum(one.numel() * one.element_size() for one in self._tensors().values())
 
     def class_weights(self, *, by_uniqueness: bool) -> Tensor:
         """Balanced class weights, float32 of shape (3,): the inverse of each class's share of the samples.
@@ -125,16 +137,21 @@ class WindowSet:
             windows=chosen.view(-1, self.length, width),
             labels=self.labels.index_select(0, positions),
             uniqueness=self.uniqueness.index_select(0, positions),
+            returns=None if self.returns is None else self.returns.index_select(0, positions),
         )
 
     def to(self, device: torch.device) -> Self:
         """The same set on another device."""
-        moved = {name: getattr(self, name).to(device) for name in ("values", "starts", "labels", "uniqueness")}
+        moved: dict[str, Any] = {name: one.to(device) for name, one in self._tensors().items()}
         return replace(self, **moved)
 
     def fingerprint(self) -> str:
-        """SHA-256 of windows, labels and uniqueness."""
+        """SHA-256 of windows, labels, uniqueness and, where they are learned from, returns."""
         digest = hashlib.sha256(str(self.length).encode())
-        for tensor in (self.values, self.starts, self.labels, self.uniqueness):
+        for tensor in self._tensors().values():
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+    def _tensors(self) -> dict[str, Tensor]:
+        found = {name: getattr(self, name) for name in ("values", "starts", "labels", "uniqueness", "returns")}
+        return {name: one for name, one in found.items() if one is not None}

@@ -1,0 +1,54 @@
+"""Sequence: the window as it is, for networks that read time step by step.
+
+Nothing is drawn. Each column of the window becomes a channel of one row, the candles from left to right, so that a
+network of sequences (xlstm, lstm, gru, tcn) takes the place of one of images in the same recipe, artifact and graph.
+Columns are z-scores cut to -clip .. clip; a pixel is (z + clip) / (2 clip), as in the factor grid.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+from torch import Tensor
+
+from triptych.domain import Config as BaseConfig
+from triptych.images._window import check_length, check_window, full_precision
+from triptych.images.base import AbstractEncoding
+
+
+class Config(BaseConfig):
+    """Options of the sequence."""
+
+    factors: int = Field(default=22, ge=1, le=1024, description="Factors of an instrument.")
+    channels: int = Field(default=1, ge=1, le=64, description="Instruments whose factors stand side by side.")
+    clip: float = Field(
+        default=4.0,
+        gt=0,
+        le=100,
+        description="Scores of -clip become 0, of +clip 1; `features.clip` says the same.",
+    )
+
+
+class Sequence(AbstractEncoding):
+    """The window turned round: (batch, columns, 1, length); values outside the clip are cut to it."""
+
+    def __init__(self, config: Config, length: int) -> None:
+        super().__init__()
+        check_length("sequence", length)
+        self.length, self.clip = length, config.clip
+        self.channels, self.height, self.width = config.channels * config.factors, 1, length
+        self.columns = tuple(f"factor_{c + 1}_{f + 1}" for c in range(config.channels) for f in range(config.factors))
+
+    def forward(self, window_BTF: Tensor) -> Tensor:
+        """Encode; see `AbstractEncoding`. The columns are the factors of the first instrument, then the second's ..."""
+        check_window(window_BTF, self.length, self.columns)
+        with full_precision(window_BTF):
+            return self.pixels(window_BTF).transpose(1, 2)[:, :, None]
+
+    def pixels(self, rows: Tensor) -> Tensor:
+        """Values of columns as pixels in [0, 1], of any shape: what a network reads of a single candle too."""
+        return ((rows + self.clip) / (2.0 * self.clip)).clamp(0.0, 1.0)
+
+
+def build(config: Config, length: int) -> AbstractEncoding:
+    """The encoding for windows of `length` candles."""
+    return Sequence(config, length)

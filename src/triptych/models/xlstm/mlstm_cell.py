@@ -1,0 +1,224 @@
+"""The mLSTM cell: matrix memory with exponential gates and no recurrence between steps, in three forms that agree.
+
+    lf[t] = logsigmoid(f[t])
+    m[t] = max(lf[t] + m[t-1], i[t])                                              stabiliser
+    C[t] = exp(lf[t] + m[t-1] - m[t]) C[t-1] + exp(i[t] - m[t]) k[t] v[t]^T      memory, K x K
+    n[t] = exp(lf[t] + m[t-1] - m[t]) n[t-1] + exp(i[t] - m[t]) k[t]             normaliser
+    h[t] = q[t]^T C[t] / (max(abs(q[t]^T n[t]), exp(-m[t])) + 1e-6)
+
+with k divided by sqrt(K). `recurrent` walks through it. With F the running sum of lf, b[s] = i[s] - F[s] and
+M[t] = max over s <= t of b[s], the same output is a product of matrices (`parallel`):
+
+    P[t,s] = (q[t] k[s]) exp(b[s] - M[t]) for s <= t,    h = P V / (max(abs(sum of P over s), exp(-F - M)) + 1e-6)
+
+and `chunkwise` joins the two: products inside chunks, the memory handed from chunk to chunk, so that time and memory
+grow with the length and not with its square. Written with b and M no matrix of gate sums is ever formed, and the
+exponent is never above 0. On the CPU in single precision `sequence` takes a compiled loop (`_kernels.py`) instead,
+which walks through the steps with the memory in the processor's cache: for heads of up to about a hundred places that
+needs no more multiplications than chunks do, and nothing but q, k, v and h ever goes to the main memory.
+
+The loop's backward pass keeps no memory either. It walks forwards once more for the gradients of the queries (they need
+C[t]), then backwards with the gradient G of the memory for those of keys and values. The gates need no C: with dh the
+gradient of h, those of i and of lf are
+
+    di[t] = k[t] dk[t],    dlf[t] = dlf[t+1] + q[t] dq[t] - k[t] dk[t],    dlf[S+1] = <G[S], C[S]> + <dn[S], n[S]>,
+
+because each exponent F[t] - F[s] + i[s] enters through one product q[t] k[s] only.
+
+The stabiliser cancels in h (but for 1e-6), so it needs no gradient. exp(-m) is cut at exp(80): below gates of -80 an
+output is nothing in single precision anyway, and the overflow would turn gradients into NaN.
+
+Source: Beck et al. 2024, arXiv 2405.04517, section 2.3 and appendix A; Beck et al. 2025, "Tiled Flash Linear
+Attention", arXiv 2503.14376, section 2 (chunkwise form).
+Letters: B batch, N heads, S length, L length of a chunk, K width of a head's queries and keys, V of its values.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from triptych.models.xlstm import _kernels
+from triptych.models.xlstm._dispatch import full_precision, takes_kernel
+
+FRESH = -1e30
+"""Stabiliser of a row that has seen nothing."""
+LOWEST = -80.0
+EPSILON = 1e-6
+_LIMITS = np.float32(LOWEST), np.float32(EPSILON)
+CHUNK = 64
+
+State = tuple[Tensor, Tensor, Tensor]
+"""C (B, N, K, V), n (B, N, K), m (B, N)."""
+
+
+def fresh_state(batch: int, heads: int, width: int, values: int, like: Tensor) -> State:
+    """The state of rows that have seen nothing, on the device and with the dtype of `like`."""
+    memory = like.new_zeros(batch, heads, width, values)
+    return memory, like.new_zeros(batch, heads, width), like.new_full((batch, heads), FRESH)
+
+
+def sequence(
+    q_BSNK: Tensor, k_BSNK: Tensor, v_BSNV: Tensor, i_BSN: Tensor, f_BSN: Tensor, state: State, chunk: int = CHUNK
+) -> tuple[Tensor, State]:
+    """The whole sequence, by the fastest form for the device.
+
+    Args:
+        q_BSNK, k_BSNK, v_BSNV: queries, keys and values.
+        i_BSN, f_BSN: gate pre-activations.
+        state: before the first step; left as it is.
+        chunk: steps in a chunk of the chunkwise form.
+
+    Mixed precision does not reach inside: inputs are taken in the dtype of the state.
+
+    Returns:
+        Outputs of shape (B, S, N, V) and the state after the last step. Gradients reach all inputs, and C and n of the
+        state.
+    """
+    with full_precision(q_BSNK):
+        tensors = tuple(one.to(state[0].dtype) for one in (q_BSNK, k_BSNK, v_BSNV, i_BSN, f_BSN))
+        return _sequence(tensors, state, chunk)
+
+
+def _sequence(tensors: tuple[Tensor, ...], state: State, chunk: int) -> tuple[Tensor, State]:
+    if takes_kernel(*tensors, *state):
+        gates = (one.transpose(1, 2) for one in tensors[3:])
+        h_BSNV, memory, mass, m = _CompiledSequence.apply(*tensors[:3], *gates, *state)  # type: ignore[no-untyped-call]
+        return h_BSNV, (memory, mass, m)
+    q, k, v, i, f = (one.transpose(1, 2) for one in tensors)
+    h, after = chunkwise(q, k, v, i, f, state, chunk)
+    return h.transpose(1, 2), after
+
+
+def step(q_BNK: Tensor, k_BNK: Tensor, v_BNK: Tensor, i_BN: Tensor, f_BN: Tensor, state: State) -> tuple[Tensor, State]:
+    """One step: output of shape (B, N, K) and the state after it; the given state stays as it is."""
+    memory, mass, m = state
+    kept = F.logsigmoid(f_BN) + m
+    top = torch.maximum(kept, i_BN)
+    enters, stays = torch.exp(i_BN - top)[..., None], torch.exp(kept - top)[..., None]
+    k = k_BNK / math.sqrt(k_BNK.shape[-1]) * enters
+    memory = stays[..., None] * memory + k[..., :, None] * v_BNK[..., None, :]
+    mass = stays * mass + k
+    numerator = torch.matmul(q_BNK[..., None, :], memory)[..., 0, :]
+    denominator = (q_BNK * mass).sum(dim=-1, keepdim=True).abs()
+    floor = torch.exp(-top.clamp(min=LOWEST))[..., None]
+    return numerator / (torch.maximum(denominator, floor) + EPSILON), (memory, mass, top)
+
+
+def recurrent(q: Tensor, k: Tensor, v: Tensor, i: Tensor, f: Tensor, state: State) -> tuple[Tensor, State]:
+    """Step by step through q, k, v of shape (B, N, S, K) and i, f of shape (B, N, S)."""
+    outputs = []
+    for t in range(q.shape[2]):
+        h, state = step(q[:, :, t], k[:, :, t], v[:, :, t], i[:, :, t], f[:, :, t], state)
+        outputs.append(h)
+    return torch.stack(outputs, dim=2), state
+
+
+def parallel(q: Tensor, k: Tensor, v: Tensor, i: Tensor, f: Tensor) -> Tensor:
+    """The whole sequence at once from a fresh state: shapes as in `recurrent`; memory grows with S squared."""
+    return chunkwise(q, k, v, i, f, fresh_state(q.shape[0], q.shape[1], q.shape[3], v.shape[3], q), q.shape[2])[0]
+
+
+def chunkwise(
+    q: Tensor, k: Tensor, v: Tensor, i: Tensor, f: Tensor, state: State, chunk: int = CHUNK
+) -> tuple[Tensor, State]:
+    """Chunk by chunk; any length, also one that is no multiple of `chunk`.
+
+    Args:
+        q, k, v: queries, keys and values, shape (B, N, S, K), values (B, N, S, V).
+        i, f: gate pre-activations, shape (B, N, S).
+        state: before the first step; left as it is.
+        chunk: steps in a chunk.
+
+    Returns:
+        Outputs of shape (B, N, S, V) and the state after the last step.
+    """
+    length = q.shape[2]
+    chunk = min(chunk, length)
+    k = k / math.sqrt(k.shape[-1])
+    missing = -length % chunk
+    if missing:  # steps that keep everything and let nothing in
+        q, k, v = (F.pad(one, (0, 0, 0, missing)) for one in (q, k, v))
+        i, f = F.pad(i, (0, missing), value=FRESH), F.pad(f, (0, missing), value=-FRESH)
+    q, k, v = (torch.unflatten(one, 2, (-1, chunk)) for one in (q, k, v))
+    i, f = (torch.unflatten(one, 2, (-1, chunk)) for one in (i, f))
+    total_BNcL = F.logsigmoid(f).cumsum(dim=-1)
+    inflow = i - total_BNcL
+    seen = inflow[..., None, :].masked_fill(_above(chunk, q.device), -torch.inf)
+    highest = seen.detach().amax(dim=-1)  # a running maximum; ONNX has no other
+    befores, state = _handed_over(k, v, total_BNcL[..., -1], inflow, highest[..., -1], state)
+    memory, mass, m = (torch.stack(one, dim=2) for one in zip(*befores, strict=True))
+    top = torch.maximum(highest, m[..., None])
+    carried = torch.exp(m[..., None] - top)[..., None]
+    decay = torch.exp(seen - top[..., None])
+    weights = torch.matmul(q, k.transpose(-1, -2)) * decay
+    numerator = torch.matmul(weights, v) + carried * torch.matmul(q, memory)
+    denominator = weights.sum(dim=-1, keepdim=True) + carried * torch.matmul(q, mass[..., None])
+    floor = torch.exp(-(total_BNcL.detach() + top).clamp(min=LOWEST))[..., None]
+    moved = _one_with_gradient_of(total_BNcL)[..., None]
+    h = numerator * moved / (torch.maximum((denominator * moved).abs(), floor) + EPSILON)
+    return h.flatten(2, 3)[:, :, :length], state
+
+
+def _handed_over(
+    k: Tensor, v: Tensor, total: Tensor, inflow: Tensor, highest: Tensor, state: State
+) -> tuple[list[State], State]:
+    """The states before each chunk, and the one after the last."""
+    memory, mass, m = state
+    befores = []
+    for c in range(k.shape[2]):
+        befores.append((memory, mass, m))
+        top = torch.maximum(m, highest[:, :, c])
+        moved = _one_with_gradient_of(total[:, :, c])[..., None]
+        stays = moved * torch.exp(m - top)[..., None]
+        enters = k[:, :, c] * (moved * torch.exp(inflow[:, :, c] - top[..., None]))[..., None]
+        memory = stays[..., None] * memory + torch.matmul(enters.transpose(-1, -2), v[:, :, c])
+        mass = stays * mass + enters.sum(dim=2)
+        m = (top + total[:, :, c]).detach()
+    return befores, (memory, mass, m)
+
+
+def _one_with_gradient_of(exponent: Tensor) -> Tensor:
+    """exp(x) / exp(x) with the numerator's gradient only: a factor that the stabiliser has taken out of the value."""
+    return torch.exp(exponent - exponent.detach())
+
+
+def _above(chunk: int, device: torch.device) -> Tensor:
+    """What a step may not see of its chunk: True above the diagonal."""
+    return torch.ones(chunk, chunk, dtype=torch.bool, device=device).triu(1)
+
+
+class _CompiledSequence(torch.autograd.Function):
+    """Both passes as loops over rows, heads and time. The gates come as (B, N, S)."""
+
+    @staticmethod
+    def forward(ctx: Any, *tensors: Tensor) -> tuple[Tensor, ...]:
+        given = [one.detach().contiguous() for one in tensors]
+        q, v, i = given[0], given[2], given[3]
+        h, signs, divisors = torch.empty_like(v), torch.empty_like(i), torch.empty_like(i)
+        memory, mass, m = (one.clone() for one in given[5:])
+        arrays = (*given[:5], memory, mass, m, h, signs, divisors)
+        one = [array.numpy() for array in arrays]
+        run: Any = _kernels.mlstm_forward
+        run(0, len(q), *one[:8], *_LIMITS, *one[8:])
+        ctx.save_for_backward(*given, h, signs, divisors, memory, mass)
+        ctx.mark_non_differentiable(m)
+        return h, memory, mass, m
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_h: Tensor, d_memory: Tensor, d_mass: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        *saved, memory, mass = ctx.saved_tensors
+        d_flow = (d_memory * memory).sum(dim=(2, 3)) + (d_mass * mass).sum(dim=2)
+        d_first = [one.clone(memory_format=torch.contiguous_format) for one in (d_memory, d_mass)]
+        d_inputs = [torch.empty_like(one) for one in saved[:5]]
+        arrays = [one.numpy() for one in (*saved, d_h.contiguous(), d_flow, *d_first, *d_inputs)]
+        run: Any = _kernels.mlstm_backward
+        run(0, len(d_h), *arrays[:8], _LIMITS[1], *arrays[8:])
+        return *d_inputs, *d_first, None

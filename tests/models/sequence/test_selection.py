@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import torch
+
+from triptych.models.sequence.selection import VariableSelection
+
+
+@torch.no_grad()
+def test_columns_are_chosen_by_weights_that_sum_to_one() -> None:
+    torch.manual_seed(0)
+    selection = VariableSelection(5, 8)
+    x = torch.randn(3, 7, 5)
+    weights = selection.weights(x)
+    assert weights.shape == (3, 7, 5)
+    torch.testing.assert_close(weights.sum(dim=-1), torch.ones(3, 7))
+    assert selection(x).shape == (3, 7, 8)
+
+
+@torch.no_grad()
+def test_each_column_is_seen_by_a_network_of_its_own() -> None:
+    torch.manual_seed(0)
+    selection = VariableSelection(3, 8)
+    # All weight on column 1: then the others do not matter.
+    selection.weights = lambda x: torch.nn.functional.one_hot(torch.ones(x.shape[:2]).long(), 3).float()  # type: ignore[method-assign]
+    x = torch.randn(2, 4, 3)
+    other = x.clone()
+    other[..., [0, 2]] = 9.0
+    assert torch.equal(selection(x), selection(other))
+    other[..., 1] += 1.0
+    assert not torch.allclose(selection(x), selection(other))
+
+
+@torch.no_grad()
+def test_a_step_is_judged_by_itself() -> None:
+    torch.manual_seed(0)
+    selection = VariableSelection(4, 8)
+    x = torch.randn(2, 6, 4)
+    torch.testing.assert_close(selection(x)[:, 3:4], selection(x[:, 3:4]))
