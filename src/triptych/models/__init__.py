@@ -6,16 +6,21 @@ from triptych.models.adaptation import adapt_input_conv
 from triptych.models.config import Config, build_network
 from triptych.models.efficientnet import VARIANTS, build_efficientnet, to_timm_names, to_torchvision_names
 from triptych.models.efficientnet.published import PUBLISHED
+from triptych.models.efficientnet.space import SPACE as _EFFICIENTNET_SPACE
 from triptych.models.googlenet import FORMS as _GOOGLENETS
 from triptych.models.googlenet import build_googlenet
+from triptych.models.googlenet.space import SPACE as _GOOGLENET_SPACE
 from triptych.models.lenet import FORMS as _LENETS
 from triptych.models.lenet import build_lenet
+from triptych.models.lenet.space import SPACE as _LENET_SPACE
 from triptych.models.pretrained import INCEPTION_MEAN, INCEPTION_STD, PretrainedWeights
-from triptych.models.registry import create_model, list_models, list_pretrained, register_model
+from triptych.models.registry import create_model, list_models, list_pretrained, register_model, search_space
+from triptych.models.spaces import SearchSpace
 from triptych.models.weights import WeightsReport, load_weights
 
 __all__ = [
     "Config",
+    "SearchSpace",
     "WeightsReport",
     "adapt_input_conv",
     "build_network",
@@ -24,12 +29,19 @@ __all__ = [
     "list_pretrained",
     "load_weights",
     "register_model",
+    "search_space",
     "to_timm_names",
     "to_torchvision_names",
 ]
 
 for _name, _variant in VARIANTS.items():
-    register_model(partial(build_efficientnet, _variant), name=_name, published=PUBLISHED[_name], rename=to_timm_names)
+    register_model(
+        partial(build_efficientnet, _variant),
+        name=_name,
+        published=PUBLISHED[_name],
+        rename=to_timm_names,
+        space=_EFFICIENTNET_SPACE,
+    )
 
 # None of these is on the hub. torchvision's file for `googlenet` loads by checkpoint_path, its names being ours; it was
 # trained on images normalised with 0.5 (torchvision's `transform_input`).
@@ -42,7 +54,7 @@ _AS_TORCHVISION = PretrainedWeights(
     auxiliary=("aux1", "aux2"),
 )
 for _form in _GOOGLENETS.values():
-    register_model(partial(build_googlenet, _form), name=_form.name, published=(_AS_TORCHVISION,))
+    register_model(partial(build_googlenet, _form), name=_form.name, published=(_AS_TORCHVISION,), space=_GOOGLENET_SPACE)
 
 _DIGITS = PretrainedWeights(
     size=32,
@@ -56,4 +68,4 @@ _DIGITS = PretrainedWeights(
     classifier="fc3",
 )
 for _lenet in _LENETS.values():
-    register_model(partial(build_lenet, _lenet), name=_lenet.name, published=(_DIGITS,))
+    register_model(partial(build_lenet, _lenet), name=_lenet.name, published=(_DIGITS,), space=_LENET_SPACE)
