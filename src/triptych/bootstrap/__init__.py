@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from triptych.bootstrap.evaluating import evaluate
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.probing import leak_probe
+    from triptych.bootstrap.profiling import profile
     from triptych.bootstrap.reporting import Written, report
     from triptych.bootstrap.run_folder import Run, open_run
     from triptych.bootstrap.training import train
+    from triptych.bootstrap.tuning.search import Tuned, read_results, tune
 
 __all__ = [
     "Ablation",
     "Candles",
     "Run",
+    "Tuned",
     "Written",
     "ablate",
     "backtest",
@@ -32,9 +35,12 @@ __all__ = [
     "open_run",
     "predict",
     "prediction_rows",
+    "profile",
+    "read_results",
     "report",
     "require_known_ending",
     "train",
+    "tune",
     "write_predictions",
 ]
 
@@ -45,9 +51,11 @@ _HOMES: Final = {
     "evaluating": ("evaluate",),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
     "probing": ("leak_probe",),
+    "profiling": ("profile",),
     "reporting": ("Written", "report"),
     "run_folder": ("Run", "open_run"),
     "training": ("train",),
+    "tuning.search": ("Tuned", "read_results", "tune"),
 }
 _PLACES: Final = {name: home for home, names in _HOMES.items() for name in names}
 

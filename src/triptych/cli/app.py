@@ -14,12 +14,15 @@ from triptych.cli import (
     demo,
     encodings,
     evaluate,
+    leaderboard,
     leak_probe,
     predict,
+    profile,
     recipe,
     render,
     report,
     train,
+    tune,
 )
 
 app = typer.Typer(
@@ -57,4 +60,7 @@ app.command("backtest")(backtest.backtest)
 app.command("report")(report.report)
 app.command("predict")(predict.predict)
 app.command("ablate")(ablate.ablate)
+app.command("tune")(tune.tune)
+app.command("leaderboard")(leaderboard.leaderboard)
+app.command("profile")(profile.profile)
 app.command("leak-probe")(leak_probe.leak_probe)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.search import Choices, Dimension, Divisors, Range, Subset
@@ -94,7 +94,12 @@ def _dimension(key: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         for word, kind in _KINDS.items():
             if word in value:
-                return kind.model_validate(dict(value))
+                try:
+                    return kind.model_validate(dict(value))
+                except ValidationError as error:
+                    first = error.errors()[0]
+                    place = ".".join(str(part) for part in first["loc"])
+                    raise ValueError(f"{key!r}: {place and place + ': '}{first['msg'].removeprefix('Value error, ')}") from error
     raise ValueError(
         f"{key!r} must be a list of values, or a table with low and high, choices, divisors_of or subset_of, was {value!r}"
     )

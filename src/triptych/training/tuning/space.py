@@ -79,9 +79,10 @@ class SearchPlan:
         return Candidate(changes=changes, at_edge=at_edge)
 
     def params_of(self, values: Mapping[str, Any], share: float) -> dict[str, Any] | None:
-        """What Optuna would have to answer for a candidate with these values; None where the open space lacks it.
+        """What Optuna would have to answer for a candidate with these values; None where the open space lacks one.
 
-        Keys that are missing in `values` are taken from the recipe.
+        Keys that are missing in `values` are taken from the recipe; where the space lacks the recipe's value of a key
+        that is no size, Optuna chooses it.
         """
         changes: dict[str, Any] = {}
         params: dict[str, Any] = {}
@@ -90,7 +91,10 @@ class SearchPlan:
             value = wanted(key_of(name))
             found = _answer(name, dimension, share, value, wanted)
             if found is None:
-                return None
+                is_size = getattr(dimension, "grows", False)
+                if key_of(name) in values or is_size:
+                    return None
+                continue
             params |= found
             changes[key_of(name)] = value
         return params
