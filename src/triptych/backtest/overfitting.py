@@ -1,8 +1,8 @@
 """Is the best of many strategies still good where it was not chosen? The probability of backtest overfitting.
 
-Bailey, Borwein, López de Prado & Zhu, "The probability of backtest overfitting" (Journal of Computational Finance 20(4),
-2017): combinatorially symmetric cross-validation (CSCV). The history is cut into an even number of blocks; every half of
-them serves once to choose the best strategy, which is then ranked among all on the other half.
+Bailey, Borwein, López de Prado & Zhu, "The probability of backtest overfitting" (Journal of Computational Finance
+20(4), 2017): combinatorially symmetric cross-validation (CSCV). The history is cut into an even number of blocks; every
+half of them serves once to choose the best strategy, which is then ranked among all on the other half.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Overfitting:
         probability: share of the halves in which the chosen strategy is not in the better half of all on the other
             half: 0 is a choice that holds, 0.5 one that says nothing.
         probability_of_loss: share in which the chosen strategy loses money on the other half.
-        slope: of the chosen strategy's Sharpe ratio on the other half over that on the half it was chosen on; below zero,
-            what looked better was worse. None where all are equal.
+        slope: of the chosen strategy's Sharpe ratio on the other half over that on the half it was chosen on; below
+            zero, what looked better was worse. None where all are equal.
         strategies, blocks, halves, rows: what it was computed from; `rows` returns a strategy.
     """
 
@@ -50,7 +50,7 @@ def probability_of_overfitting(returns: NDArray[np.float64], blocks: int = MOST_
     """The probability of backtest overfitting of a choice by Sharpe ratio.
 
     Args:
-        returns: array of shape (n_times, n_strategies): the returns of every strategy that was tried, at the same times.
+        returns: array of shape (n_times, n_strategies): returns of every strategy that was tried, at the same times.
         blocks: even number of blocks, at most 16; fewer where the history is short.
 
     Returns:

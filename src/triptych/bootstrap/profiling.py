@@ -52,9 +52,7 @@ REFERENCES: Final = {
     "efficientnet 0.5 on candlestick 48": Reference(
         model="efficientnet_b0", width=0.5, depth=0.5, encoding=_CHART, length=48
     ),
-    "googlenet 0.25 on candlestick 48": Reference(
-        model="googlenet", width=0.25, depth=1.0, encoding=_CHART, length=48
-    ),
+    "googlenet 0.25 on candlestick 48": Reference(model="googlenet", width=0.25, depth=1.0, encoding=_CHART, length=48),
     "googlenet 0.5 on candlestick 48": Reference(model="googlenet", width=0.5, depth=1.0, encoding=_CHART, length=48),
     "efficientnet 1 on candlestick 48": Reference(
         model="efficientnet_b0", width=1.0, depth=1.0, encoding=_CHART, length=48

@@ -30,13 +30,17 @@ def tune(
     storage: Annotated[
         str | None,
         typer.Option(
-            "--storage", help="Database for the trials, for many machines: postgresql://USER@HOST/NAME.", metavar="URL",
+            "--storage",
+            help="Database for the trials, for many machines: postgresql://USER@HOST/NAME.",
+            metavar="URL",
             envvar="TRIPTYCH_STUDIES",
         ),
     ] = None,
     profile: Annotated[
         Path | None,
-        typer.Option("--profile", help="Search for the machine of this profile (triptych profile --save).", metavar="FILE"),
+        typer.Option(
+            "--profile", help="Search for the machine of this profile (triptych profile --save).", metavar="FILE"
+        ),
     ] = None,
     refit: Annotated[
         bool, typer.Option("--refit/--no-refit", help="Train the chosen candidate and judge it on the test part.")
@@ -54,7 +58,9 @@ def tune(
     from triptych.settings import load_recipe
 
     changes = recipe_changes(data)
-    changes |= {f"tune.{key}": value for key, value in (("trials", trials), ("timeout_s", timeout)) if value is not None}
+    changes |= {
+        f"tune.{key}": value for key, value in (("trials", trials), ("timeout_s", timeout)) if value is not None
+    }
     chosen = load_recipe(recipe, set_ or [], changes)
     silent = quiet or json
     with SearchBar(chosen.tune.trials, silent=silent) as bar:

@@ -79,7 +79,9 @@ class Divisors(Condition):
     at_least: int = Field(1, ge=1, description="Smallest divisor.")
     at_most: int = Field(2**31, ge=1, description="Largest divisor.")
     quotient: int = Field(
-        1, ge=1, description="What is left of the other value after the division, at least: 2 keeps a head at two or more."
+        1,
+        ge=1,
+        description="What is left of the other value after the division, at least: 2 keeps a head at two or more.",
     )
 
     def of(self, value: int) -> tuple[int, ...]:

@@ -65,8 +65,8 @@ def prediction_call(
 ) -> Callable[[], object]:
     """A call that predicts one window, of shape (1, length, width), as the model would be served.
 
-    The graph for ONNX Runtime is traced, which takes a second where a full export takes ten; its operations are the same.
-    `classifier` may be untrained.
+    The graph for ONNX Runtime is traced, which takes a second where a full export takes ten; its operations are the
+    same. `classifier` may be untrained; it is left in evaluation mode.
     """
     head = ProbabilityHead(classifier).eval().cpu()
     window = torch.linspace(1.0, 2.0, 2 * length * width).reshape(2, length, width)
@@ -99,7 +99,7 @@ def _threads(threads: int) -> Iterator[None]:
 
 
 def _graph(head: ProbabilityHead, window: Tensor) -> bytes:
-    file = io.BytesIO()
+    file: Any = io.BytesIO()  # annotated as a path only, and takes files
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the tracer is old and says so; artifacts are exported by the new one
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -107,7 +107,7 @@ def _graph(head: ProbabilityHead, window: Tensor) -> bytes:
             head, (window,), file, dynamo=False, opset_version=OPSET, input_names=[INPUT], output_names=[OUTPUT],
             dynamic_axes={INPUT: {0: "batch"}},
         )  # fmt: skip
-    return file.getvalue()
+    return bytes(file.getvalue())
 
 
 def memory_mb(classifier: WindowClassifier, *, length: int, width: int) -> float:
@@ -119,14 +119,14 @@ def memory_mb(classifier: WindowClassifier, *, length: int, width: int) -> float
     window = torch.linspace(1.0, 2.0, 2 * length * width).reshape(2, length, width)[:1]
     with torch.no_grad(), _Watch() as watch:
         ProbabilityHead(classifier).eval()(window)
-    return (held + watch.peak) / 1e6
+    return float(held + watch.peak) / 1e6
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of tensors that operations make, and forgets those that are freed."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.peak = 0
         self._live = 0
         self._known: set[int] = set()

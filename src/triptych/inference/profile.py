@@ -68,8 +68,8 @@ class Translation:
     """Latencies of this machine as those of another one.
 
     Both machines have timed the same reference networks. The ratio of the two times changes with the size of a network:
-    small ones measure the overhead of a call, large ones arithmetic and memory. So it is interpolated, on logarithms, by
-    the time that a network takes here, and held constant beyond the smallest and the largest reference.
+    small ones measure the overhead of a call, large ones arithmetic and memory. So it is interpolated, on logarithms,
+    by the time that a network takes here, and held constant beyond the smallest and the largest reference.
     """
 
     def __init__(self, here: Profile, there: Profile) -> None:

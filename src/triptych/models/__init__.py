@@ -54,7 +54,9 @@ _AS_TORCHVISION = PretrainedWeights(
     auxiliary=("aux1", "aux2"),
 )
 for _form in _GOOGLENETS.values():
-    register_model(partial(build_googlenet, _form), name=_form.name, published=(_AS_TORCHVISION,), space=_GOOGLENET_SPACE)
+    register_model(
+        partial(build_googlenet, _form), name=_form.name, published=(_AS_TORCHVISION,), space=_GOOGLENET_SPACE
+    )
 
 _DIGITS = PretrainedWeights(
     size=32,

@@ -79,7 +79,12 @@ def candidate(recipe: Recipe, changes: Mapping[str, Any], *, name: str = "") -> 
         content["name"] = name
     found = with_overrides(content, (), dict(changes), where="candidate")
     named = found.features.names
-    if "features.names" in changes and named and "encoding.factors" not in changes and hasattr(found.encoding, "factors"):
+    if (
+        "features.names" in changes
+        and named
+        and "encoding.factors" not in changes
+        and hasattr(found.encoding, "factors")
+    ):
         columns = len(features.resolve(tuple(named)))
         found = with_overrides(content, (), {**changes, "encoding.factors": columns}, where="candidate")
     return found

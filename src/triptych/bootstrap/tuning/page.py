@@ -50,9 +50,11 @@ def write_page(path: Path, results: dict[str, Any], study: optuna.Study) -> Path
 def _sections(results: dict[str, Any], study: optuna.Study) -> list[Section]:
     with quiet_optuna():
         importances = importance_figure(study, derive_seed(results["seed"], "importance"))
-    skill = [figure for figure in (pareto_figure(results), history_figure(results), fold_figure(results))]
+    skill = [pareto_figure(results), history_figure(results), fold_figure(results)]
     keys = [figure for figure in (parallel_figure(results), importances) if figure is not None]
-    lead = f"The rule: {results['rule']}. Trial {results['chosen']} is chosen, trial {results['best']} has the best skill."
+    lead = (
+        f"The rule: {results['rule']}. Trial {results['chosen']} is chosen, trial {results['best']} has the best skill."
+    )
     sections = [Section(name="front", title="Skill and cost", lead=lead, plots=[skill])]
     if keys:
         sections.append(Section(name="keys", title="What mattered", plots=[keys]))
@@ -88,7 +90,9 @@ def _cards(results: dict[str, Any]) -> list[dict[str, str]]:
             _card("Deflated Sharpe", probability(deflated["deflated_sharpe"]), f"search, {deflated['trials']} trials")
         )
     if winner:
-        cards.append(_card("Test", signed_share(winner["total_return"]), f"MCC {number(winner['test']['mcc']['value'], 3)}"))
+        cards.append(
+            _card("Test", signed_share(winner["total_return"]), f"MCC {number(winner['test']['mcc']['value'], 3)}")
+        )
     return cards
 
 
@@ -101,8 +105,9 @@ def _luck_words(results: dict[str, Any]) -> str:
     if found is None:
         return "Too few judged candidates or too short a history to say how much the choice among them is worth."
     return (
-        f"In {100 * found['probability']:.0f} % of {found['halves']:,} ways to cut the folds' history in halves, the candidate "
-        "that was best on one half was not in the better half on the other. 50 % is a choice that says nothing."
+        f"In {100 * found['probability']:.0f} % of {found['halves']:,} ways to cut the folds' history in halves, the "
+        "candidate that was best on one half was not in the better half on the other. 50 % is a choice that says "
+        "nothing."
     )
 
 
@@ -158,7 +163,15 @@ def leaderboard_table(results: dict[str, Any]) -> Table:
                 Cell(text=row["outcome"] + (f": {row['reason']}" if row["reason"] else "")),
             ]
         )
-    heads = ["Trial", "MCC", "±", "Sharpe", f"{results['budget']['quantile']} ms", "Parameters", "Stage", "Changes", "Outcome"]
+    heads = [
+        "Trial",
+        "MCC",
+        "±",
+        "Sharpe",
+        f"{results['budget']['quantile']} ms",
+        "Parameters",
+        "Stage",
+        "Changes",
+        "Outcome",
+    ]
     return Table(heads=heads, rows=rows)
-
-

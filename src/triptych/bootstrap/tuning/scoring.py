@@ -58,9 +58,9 @@ def score(
         after_fold: told the Matthews correlation of every fold until now; true gives the candidate up.
 
     Returns:
-        JSON-ready: `folds` (Matthews correlation of each), `mcc` and `sharpe` with their standard errors `mcc_error` and
-        `sharpe_error`, `n`, `effective_n`, `epochs`, `trades`, `total_return`. RETURNS in `home` holds the returns a
-        candle of its backtest.
+        JSON-ready: `folds` (Matthews correlation of each), `mcc` and `sharpe` with their standard errors `mcc_error`
+        and `sharpe_error`, `n`, `effective_n`, `epochs`, `trades`, `total_return`. RETURNS in `home` holds the returns
+        a candle of its backtest.
 
     Raises GivenUpError, and whatever training raises.
     """
@@ -90,11 +90,12 @@ def _fold(dataset: Dataset, fold: Fold, home: Path, answers: list[NDArray[np.flo
     place = home / "folds" / str(fold.number)
     saved = place / "answers.npz"
     if saved.exists():
-        with np.load(saved) as kept:
+        with np.load(saved) as opened:
+            before: Any = opened
             for i in range(len(answers)):
-                known = np.isfinite(kept[f"{i}"]).all(axis=1)
-                answers[i][known] = kept[f"{i}"][known]
-            return int(kept["epochs"])
+                known = np.isfinite(before[f"{i}"]).all(axis=1)
+                answers[i][known] = before[f"{i}"][known]
+            return int(before["epochs"])
     classifier = build_classifier(recipe, fold.number)
     result = trainer.fit(
         classifier,
@@ -108,7 +109,7 @@ def _fold(dataset: Dataset, fold: Fold, home: Path, answers: list[NDArray[np.flo
     values = [one.values for one in dataset.series] if dataset.rows is None else list(dataset.rows)
     length = recipe.window.length
     predictor = TorchPredictor(classifier, length=length, width=values[0].shape[1])
-    kept = {}
+    kept: dict[str, Any] = {}
     for i, (one, rows) in enumerate(zip(dataset.series, values, strict=True)):
         found = np.full((len(one), 3), np.nan)
         ends = _ends(dataset, fold, one)
@@ -121,7 +122,7 @@ def _fold(dataset: Dataset, fold: Fold, home: Path, answers: list[NDArray[np.flo
         answers[i][told] = found[told]
         kept[f"{i}"] = found
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, epochs=len(result.history), **kept)
+    np.savez_compressed(buffer, epochs=np.array(len(result.history)), **kept)
     write_bytes(saved, buffer.getvalue())
     return len(result.history)
 
@@ -214,7 +215,9 @@ def _earned(result: BacktestResult, home: Path) -> dict[str, Any]:
         "sharpe": moments.sharpe if moments else 0.0,
         "sharpe_error": math.sqrt(moments.spread / max(observations - 1.0, 1.0)) if moments else 0.0,
         "trades": result.trades.height,
-        "total_return": float(result.equity["equity"][-1] / result.initial_capital - 1.0) if result.equity.height else 0.0,
+        "total_return": float(result.equity["equity"][-1] / result.initial_capital - 1.0)
+        if result.equity.height
+        else 0.0,
     }
 
 

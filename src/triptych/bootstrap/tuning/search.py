@@ -88,9 +88,7 @@ def tune(
     if workers == 1:
         search.run(deadline=deadline, after_trial=after_trial)
     else:
-        run_workers(
-            place, workers, deadline=deadline, profiles=profiles, tell=tell, after_trial=after_trial
-        )
+        run_workers(place, workers, deadline=deadline, profiles=profiles, tell=tell, after_trial=after_trial)
     with storage_errors(storage), exclusive(home / ".end.lock", what=str(home), timeout_s=1.0):
         results = _conclude(search, place, profiles, tell, progress_bar, refits=refits)
     return Tuned(folder=home, results=results)
@@ -123,7 +121,9 @@ def _conclude(
         seeds = average_seeds(place.recipe, search, row, tell)
         run = refit(recipe, place, tell, progress_bar)
         results["winner"] = {"trial": row["trial"], "seeds": seeds, **judge_winner(run, search, *profiles, tell)}
-    results["profile"] = None if profiles[1] is None else {"machine": profiles[1].machine, "threads": profiles[1].threads}
+    results["profile"] = (
+        None if profiles[1] is None else {"machine": profiles[1].machine, "threads": profiles[1].threads}
+    )
     write_json(place.folder / RESULT, results)
     write_page(place.folder / REPORT, results, search.study)
     return results

@@ -25,6 +25,7 @@ from typing import Any
 
 import filelock
 import optuna
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from triptych.bootstrap.files import read_json
@@ -112,7 +113,9 @@ def create_study(place: Place) -> optuna.Study:
 
 
 def _open(place: Place) -> optuna.Study:
-    directions = ["maximize"] if place.recipe.tune.cost == "none" else ["maximize", "minimize"]
+    directions = [StudyDirection.MAXIMIZE]
+    if place.recipe.tune.cost != "none":
+        directions.append(StudyDirection.MINIMIZE)
     return optuna.create_study(
         storage=open_storage(place.folder, place.url),
         study_name=f"triptych {place.folder.name}",
@@ -207,8 +210,3 @@ def _is_dead(trial: FrozenTrial, place: Place) -> bool:
 def finished(study: optuna.Study) -> list[FrozenTrial]:
     """Trials that came to an end, judged, given up or rejected."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-
-
-def attributes(trial: FrozenTrial) -> dict[str, Any]:
-    """What was noted on a trial."""
-    return dict(trial.user_attrs)

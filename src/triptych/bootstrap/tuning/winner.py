@@ -60,9 +60,7 @@ def refit(recipe: Recipe, place: Place, tell: Tell, progress_bar: bool | None) -
     return train(recipe, folder=home, tell=tell, progress_bar=progress_bar)
 
 
-def judge_winner(
-    run: Run, search: Search, here: Profile | None, there: Profile | None, tell: Tell
-) -> dict[str, Any]:
+def judge_winner(run: Run, search: Search, here: Profile | None, there: Profile | None, tell: Tell) -> dict[str, Any]:
     """Test, backtest, report, and the latency of the saved artifact, as it is served."""
     judged = backtest(run, tell=tell)
     written = report(run, tell=tell)

@@ -234,7 +234,9 @@ class Search:
     def _require_hope(self, ended: list[FrozenTrial]) -> None:
         """Raise RecipeError when the budget has let nothing through."""
         kinds = [t.user_attrs.get("kind") for t in ended]
-        if len(ended) < min(HOPELESS, self.config.trials) or any(kind not in ("budget", "impossible") for kind in kinds):
+        if len(ended) < min(HOPELESS, self.config.trials) or any(
+            kind not in ("budget", "impossible") for kind in kinds
+        ):
             return
         if "budget" not in kinds:
             reasons = "; ".join(dict.fromkeys(str(t.user_attrs.get("reason")) for t in ended))

@@ -44,7 +44,8 @@ class Config(BaseConfig):
         "the Sharpe ratio a candle of the backtest after costs.",
     )
     cost: Literal["latency", "parameters", "none"] = Field(
-        "latency", description="What is to be low beside it: `latency` as the budget counts it, `parameters`, or nothing."
+        "latency",
+        description="What is to be low beside it: `latency` as in the budget, `parameters`, or nothing.",
     )
     folds: int = Field(3, ge=2, le=100, description="Walk-forward folds, all before the test part of the recipe.")
     walked: float = Field(
@@ -54,8 +55,8 @@ class Config(BaseConfig):
         50.0,
         ge=0,
         le=100,
-        description="Give a candidate up after a fold when its skill until then is below this percentile of what others "
-        "had there; 0 gives none up.",
+        description="Give a candidate up after a fold when its skill until then is below this percentile of what others"
+        " had there; 0 gives none up.",
     )
     prune_after: int = Field(5, ge=1, description="Others that must have come as far before one is given up.")
     stages: int = Field(3, ge=1, le=100, description="Steps in which the sizes of the space open, from small to large.")
@@ -73,8 +74,9 @@ class Config(BaseConfig):
     )
     space: dict[str, Dimension] = Field(
         {},
-        description="Keys of the recipe with what they may be: a list of values, {low, high, log, grows}, {choices, grows}, "
-        "{divisors_of, quotient}, {subset_of, fewest}; each may say `when`. A key may stand twice: 'model.width@large'.",
+        description="Keys of the recipe with what they may be: a list of values, {low, high, log, grows}, "
+        "{choices, grows}, {divisors_of, quotient}, {subset_of, fewest}; each may say `when`. A key may stand twice: "
+        "'model.width@large'.",
     )
 
     @field_validator("space", mode="before")
@@ -99,7 +101,10 @@ def _dimension(key: str, value: Any) -> Any:
                 except ValidationError as error:
                     first = error.errors()[0]
                     place = ".".join(str(part) for part in first["loc"])
-                    raise ValueError(f"{key!r}: {place and place + ': '}{first['msg'].removeprefix('Value error, ')}") from error
+                    raise ValueError(
+                        f"{key!r}: {place and place + ': '}{first['msg'].removeprefix('Value error, ')}"
+                    ) from error
     raise ValueError(
-        f"{key!r} must be a list of values, or a table with low and high, choices, divisors_of or subset_of, was {value!r}"
+        f"{key!r} must be a list of values, or a table with low and high, choices, divisors_of or subset_of, "
+        f"was {value!r}"
     )

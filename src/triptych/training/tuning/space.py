@@ -151,15 +151,13 @@ def _divisors(name: str, dimension: Divisors, value_of: Lookup) -> tuple[int, ..
     found = dimension.of(whole) if isinstance(whole, int) else ()
     if not found:
         raise ImpossibleError(
-            f"{name}: {dimension.divisors_of} = {whole} has no divisor from {dimension.at_least} to {dimension.at_most} that "
-            f"leaves at least {dimension.quotient}."
+            f"{name}: {dimension.divisors_of} = {whole} has no divisor from {dimension.at_least} to "
+            f"{dimension.at_most} that leaves at least {dimension.quotient}."
         )
     return found
 
 
-def _answer(
-    name: str, dimension: Dimension, share: float, value: Any, value_of: Lookup
-) -> dict[str, Any] | None:
+def _answer(name: str, dimension: Dimension, share: float, value: Any, value_of: Lookup) -> dict[str, Any] | None:
     """What Optuna would have to say for a value; None where it is not open."""
     if isinstance(dimension, Range):
         if not isinstance(value, int | float) or not dimension.low <= value <= dimension.upper(share):
@@ -184,6 +182,3 @@ def _answer(
     if not isinstance(value, list | tuple) or not set(value) <= set(dimension.subset_of):
         return None
     return {f"{name}:{one}": one in value for one in dimension.subset_of}
-
-
-

@@ -28,8 +28,8 @@ def open_stage(tried: Sequence[Tried], *, stages: int, stage_trials: int) -> int
     """The stage that is open now, 1 to `stages`; stage k of n opens k / n of every size.
 
     A stage opens when `stage_trials` candidates of the one before have been judged, or, after the first three of them,
-    as soon as the best candidate of all is one whose size was the largest that was open: larger ones are promising. What
-    a budget rejected was not judged, so a stage that is too slow already opens nothing larger.
+    as soon as the best candidate of all is one whose size was the largest that was open: larger ones are promising.
+    What a budget rejected was not judged, so a stage that is too slow already opens nothing larger.
     """
     stage = 1
     while stage < stages:
