@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import logging
+import tempfile
 import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,8 +20,9 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from triptych.domain.errors import RecipeError
 from triptych.inference.classifier import ProbabilityHead, WindowClassifier
-from triptych.inference.export import INPUT, OPSET, OUTPUT
+from triptych.inference.export import INPUT, OPSET, OUTPUT, export_onnx
 
 Runtime = Literal["onnx", "torch"]
 ROUND_S, ROUNDS, FEWEST = 0.05, 3, 20
@@ -99,15 +102,33 @@ def _threads(threads: int) -> Iterator[None]:
 
 
 def _graph(head: ProbabilityHead, window: Tensor) -> bytes:
+    """The graph of one window. Raises RecipeError when the network cannot be exported at all."""
     file: Any = io.BytesIO()  # annotated as a path only, and takes files
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the tracer is old and says so; artifacts are exported by the new one
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        torch.onnx.export(
-            head, (window,), file, dynamo=False, opset_version=OPSET, input_names=[INPUT], output_names=[OUTPUT],
-            dynamic_axes={INPUT: {0: "batch"}},
-        )  # fmt: skip
-    return bytes(file.getvalue())
+        try:
+            torch.onnx.export(
+                head, (window[:1],), file, dynamo=False, opset_version=OPSET, input_names=[INPUT],
+                output_names=[OUTPUT],
+            )  # fmt: skip
+            return bytes(file.getvalue())
+        except Exception:  # the tracer knows fewer operations, and has no common class for what it does not know
+            return _as_exported(head, window)
+
+
+def _as_exported(head: ProbabilityHead, window: Tensor) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        try:
+            export_onnx(head.classifier, window.shape[1], path, width=window.shape[2])
+        except Exception as error:
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise RecipeError(
+                f"The network cannot be exported to ONNX: {first}.",
+                remedy="Choose another network or encoding, or measure with tune.runtime = 'torch'.",
+            ) from error
+        return path.read_bytes()
 
 
 def memory_mb(classifier: WindowClassifier, *, length: int, width: int) -> float:

@@ -15,6 +15,7 @@ from optuna.exceptions import OptunaError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from triptych.domain.errors import StorageError
 
@@ -59,7 +60,8 @@ def open_storage(folder: Path, url: str | None) -> BaseStorage:
         path = folder / JOURNAL
         return JournalStorage(JournalFileBackend(str(path), lock_obj=_SystemLock(path)))  # type: ignore[arg-type]
     with storage_errors(url):
-        return RDBStorage(_with_driver(url), engine_kwargs={"pool_pre_ping": True})
+        # No pool: trials last minutes, and a connection that is kept for them may be dead when it is needed.
+        return RDBStorage(_with_driver(url), engine_kwargs={"poolclass": NullPool})
 
 
 def _with_driver(url: str) -> str:
