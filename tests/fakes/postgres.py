@@ -45,7 +45,19 @@ def postgres_server() -> Iterator[str]:
         subprocess.run([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, **options)
 
     try:
-        run(binaries / "initdb", "-D", home / "data", "-U", _USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        run(
+            binaries / "initdb",
+            "-D",
+            home / "data",
+            "-U",
+            _USER,
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+        )
         settings = f"-c listen_addresses='' -c unix_socket_directories={home} -c fsync=off"
         run(binaries / "pg_ctl", "-D", home / "data", "-w", "-l", home / "log", "-o", settings, "start")
         try:

@@ -59,7 +59,8 @@ AGAIN = "Make one on that machine: triptych profile --save FILE."
         ('{"rows": []}', "{path} is no profile of a machine. " + AGAIN),
         (
             '{"kind": "triptych machine profile", "format": 2}',
-            "{path} has format 2, this version of Triptych reads format 1. Make the profile anew with the same version on both "
+            "{path} has format 2, this version of Triptych reads format 1. Make the profile anew "
+            "with the same version on both "
             "machines: triptych profile --save FILE.",
         ),
         (

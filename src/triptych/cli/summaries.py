@@ -159,7 +159,7 @@ def ablation_table(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def leaderboard_table(results: dict[str, Any], most: int = 20) -> Table:
+def leaderboard_table(results: dict[str, Any], most: int = 12) -> Table:
     """Trials of a search: judged ones by falling skill, then the others with what ended them."""
     quantile = results["budget"]["quantile"]
     limit = results["budget"]["latency_ms"]

@@ -58,7 +58,8 @@ def test_a_budget_that_nothing_can_meet_is_an_error_with_the_smallest_measured(k
     with pytest.raises(RecipeError) as caught:
         searched(recipe, tmp_path / "search")
     assert str(caught.value) == (
-        f"None of 3 candidates meets the budget: {words}. Raise tune.budget, or let [tune.space] reach smaller networks, "
+        f"None of 3 candidates meets the budget: {words}. Raise tune.budget, or let [tune.space] "
+        f"reach smaller networks, "
         "shorter windows or smaller images."
     )
 

@@ -87,9 +87,15 @@ def test_every_candidate_that_was_looked_at_counts_as_a_trial(tuned):
 
 def test_the_report_holds_its_figures_and_needs_nothing_else(tuned):
     page = (tuned.folder / "report.html").read_text()
-    for words in ("Pareto front", "History", "Parallel coordinates", "Probability of backtest overfitting", "All trials"):
+    for words in (
+        "Pareto front",
+        "History",
+        "Parallel coordinates",
+        "Probability of backtest overfitting",
+        "All trials",
+    ):
         assert words in page
-    assert "src=\"http" not in page
+    assert 'src="http' not in page
     assert "<script src" not in page
 
 
@@ -97,7 +103,9 @@ def test_the_same_seed_finds_the_same_candidates_and_skills(recipe, tuned, tmp_p
     again = searched(recipe, tmp_path / "search").results
 
     def facts(results):
-        return [(row["trial"], row["changes"], row["mcc"], row["sharpe"], row["outcome"]) for row in results["leaderboard"]]
+        return [
+            (row["trial"], row["changes"], row["mcc"], row["sharpe"], row["outcome"]) for row in results["leaderboard"]
+        ]
 
     assert facts(again) == facts(tuned.results)
     assert again["chosen"] == tuned.results["chosen"]
@@ -117,7 +125,8 @@ def test_a_search_without_time_begins_nothing(recipe, tmp_path):
     with pytest.raises(RecipeError) as caught:
         searched(hurried, tmp_path / "search")
     assert str(caught.value) == (
-        "None of 0 candidates came to its end: no trial has ended. Raise tune.trials or tune.timeout_s, mend [tune.space], "
+        "None of 0 candidates came to its end: no trial has ended. Raise tune.trials or "
+        "tune.timeout_s, mend [tune.space], "
         "or raise tune.budget."
     )
 
@@ -165,7 +174,8 @@ def test_a_folder_of_another_search_is_refused(recipe, tuned, changes, differs):
     with pytest.raises(RunError) as caught:
         searched(other, tuned.folder)
     assert str(caught.value) == (
-        f"{tuned.folder} belongs to another search: {differs}. Choose another --out for a search of its own, or repeat the "
+        f"{tuned.folder} belongs to another search: {differs}. Choose another --out for a search of "
+        f"its own, or repeat the "
         "command that began this one."
     )
 

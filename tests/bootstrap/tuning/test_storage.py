@@ -43,7 +43,8 @@ def test_a_study_of_another_recipe_in_the_database_is_refused(server, tmp_path):
     with pytest.raises(RunError) as caught:
         create_study(elsewhere)
     assert str(caught.value) == (
-        "The study triptych other belongs to another search: candles differs. Choose another --out for a search of its own, or "
+        "The study triptych other belongs to another search: candles differs. Choose another --out "
+        "for a search of its own, or "
         "repeat the command that began this one."
     )
 
@@ -68,9 +69,13 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path)
     url = "postgresql://me:secret@127.0.0.1:1/studies?connect_timeout=1"
     with pytest.raises(StorageError) as caught:
         open_storage(tmp_path, url)
-    assert "postgresql+psycopg://me:***@127.0.0.1:1/studies" in masked(url.replace("postgresql:", "postgresql+psycopg:"))
+    assert "postgresql+psycopg://me:***@127.0.0.1:1/studies" in masked(
+        url.replace("postgresql:", "postgresql+psycopg:")
+    )
     assert "secret" not in str(caught.value)
-    assert caught.value.message.startswith("The trials could not be read or written at postgresql://me:***@127.0.0.1:1/")
+    assert caught.value.message.startswith(
+        "The trials could not be read or written at postgresql://me:***@127.0.0.1:1/"
+    )
     assert caught.value.remedy == "Check that the database runs and that the URL names its host, port, user and name."
 
 

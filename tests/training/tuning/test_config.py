@@ -26,7 +26,11 @@ def test_a_space_is_read_by_the_keys_of_its_tables():
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (3, "'model.width' must be a list of values, or a table with low and high, choices, divisors_of or subset_of, was 3"),
+        (
+            3,
+            "'model.width' must be a list of values, or a table with low and high, choices, divisors_of or subset_of, "
+            "was 3",
+        ),
         ({"low": 3, "high": 1}, "'model.width': low must be below high, was 3 and 1"),
         ({"low": 3, "hihg": 4}, "'model.width': high: Field required"),
         ([], "'model.width': choices: Tuple should have at least 1 item"),

@@ -85,9 +85,10 @@ def test_a_key_may_stand_twice_under_conditions():
 def test_a_condition_on_a_key_that_is_not_searched_asks_the_recipe():
     space = {"training.rate": Range(low=0.1, high=1.0, when={"model.name": ("a",)})}
     assert plan(space).suggest(Answers(**{"training.rate": 0.3}), 1.0).changes == {"training.rate": 0.3}
-    assert plan({"training.rate": Range(low=0.1, high=1.0, when={"model.name": ("b",)})}).suggest(
-        Answers(), 1.0
-    ).changes == {}
+    assert (
+        plan({"training.rate": Range(low=0.1, high=1.0, when={"model.name": ("b",)})}).suggest(Answers(), 1.0).changes
+        == {}
+    )
 
 
 def test_one_choice_is_no_question():

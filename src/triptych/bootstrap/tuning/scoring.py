@@ -91,11 +91,11 @@ def _fold(dataset: Dataset, fold: Fold, home: Path, answers: list[NDArray[np.flo
     saved = place / "answers.npz"
     if saved.exists():
         with np.load(saved) as opened:
-            before: Any = opened
-            for i in range(len(answers)):
-                known = np.isfinite(before[f"{i}"]).all(axis=1)
-                answers[i][known] = before[f"{i}"][known]
-            return int(before["epochs"])
+            before: dict[str, Any] = dict(opened.items())
+        for i, rows in enumerate(answers):
+            known = np.isfinite(before[f"{i}"]).all(axis=1)
+            rows[known] = before[f"{i}"][known]
+        return int(before["epochs"])
     classifier = build_classifier(recipe, fold.number)
     result = trainer.fit(
         classifier,
