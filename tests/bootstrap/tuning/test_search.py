@@ -54,6 +54,12 @@ def test_sizes_open_from_small_to_large(tuned):
     assert rows[3]["stage"] == 2
 
 
+def test_the_skill_is_the_mean_of_the_folds(tuned):
+    for row in tuned.results["leaderboard"]:
+        if row["outcome"] == "judged":
+            assert row["mcc"] == pytest.approx(sum(row["fold_mcc"]) / 2, abs=2e-3)  # the folds are nearly as long
+
+
 def test_the_chosen_one_follows_the_rule(tuned):
     results = tuned.results
     judged = {row["trial"]: row for row in results["leaderboard"] if row["outcome"] == "judged"}

@@ -13,6 +13,7 @@ from triptych.bootstrap.provenance import fingerprint, machine
 from triptych.domain.files import write_json
 from triptych.inference.latency import measure, memory_mb, prediction_call
 from triptych.inference.profile import Profile, Translation
+from triptych.models import Config as ModelConfig
 from triptych.settings import Recipe
 from triptych.training.tuning.config import Config
 from triptych.training.tuning.limits import Measured
@@ -27,7 +28,7 @@ def meter_in(folder: Path, config: Config) -> Meter:
     where = fingerprint({**machine(), "threads": 0}, config.runtime, config.threads)
 
     def meter(recipe: Recipe) -> Measured:
-        parts = (recipe.model, recipe.encoding, recipe.features)
+        parts = (_shape_of(recipe.model), recipe.encoding, recipe.features)
         key = fingerprint(where, recipe.window.length, [part.model_dump(mode="json") for part in parts])
         path = folder / f"{key[:16]}.json"
         # One at a time: two that are timed at once would each seem slower than they are.
@@ -37,6 +38,11 @@ def meter_in(folder: Path, config: Config) -> Meter:
         return Measured.of(read_json(path))
 
     return meter
+
+
+def _shape_of(model: ModelConfig) -> ModelConfig:
+    """A network's settings without those that matter in training only: equal networks are measured once."""
+    return model.model_copy(update={"drop_rate": 0.0, "drop_path_rate": 0.0, "pretrained": False})
 
 
 def measure_candidate(recipe: Recipe, config: Config) -> Measured:

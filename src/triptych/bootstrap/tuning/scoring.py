@@ -92,9 +92,9 @@ def _fold(dataset: Dataset, fold: Fold, home: Path, answers: list[NDArray[np.flo
     if saved.exists():
         with np.load(saved) as opened:
             before: dict[str, Any] = dict(opened.items())
-        for i, rows in enumerate(answers):
+        for i, earlier in enumerate(answers):
             known = np.isfinite(before[f"{i}"]).all(axis=1)
-            rows[known] = before[f"{i}"][known]
+            earlier[known] = before[f"{i}"][known]
         return int(before["epochs"])
     classifier = build_classifier(recipe, fold.number)
     result = trainer.fit(
@@ -106,7 +106,7 @@ def _fold(dataset: Dataset, fold: Fold, home: Path, answers: list[NDArray[np.flo
         derive_seed(recipe.seed, "fit", fold.number),
         progress=False,
     )
-    values = [one.values for one in dataset.series] if dataset.rows is None else list(dataset.rows)
+    values: list[NDArray[Any]] = [one.values for one in dataset.series] if dataset.rows is None else list(dataset.rows)
     length = recipe.window.length
     predictor = TorchPredictor(classifier, length=length, width=values[0].shape[1])
     kept: dict[str, Any] = {}
@@ -150,16 +150,28 @@ def _of(answers: Sequence[NDArray[np.float64]], samples: Samples) -> NDArray[np.
 
 
 def _skill(dataset: Dataset, answers: Sequence[NDArray[np.float64]]) -> dict[str, Any]:
-    """The Matthews correlation over the test samples of all folds, with its standard error by block bootstrap."""
+    """The mean of the folds' Matthews correlations by their samples, with its standard error by block bootstrap.
+
+    Not that of all samples together: a model that says one class in one fold and another in the next knows nothing, and
+    shows a correlation there when the classes are not equally frequent in both.
+    """
     recipe = dataset.recipe
-    test = Samples.concatenate([dataset.samples(fold.test) for fold in dataset.folds])
-    scorer = Scorer(_of(answers, test), test.label)
-    draws = resampled({"": scorer}, test, recipe.evaluation, derive_seed(recipe.seed, "tune"))[""]["mcc"]
+    values, variances, counts, effective = [], [], [], 0.0
+    for fold in dataset.folds:
+        test = dataset.samples(fold.test)
+        scorer = Scorer(_of(answers, test), test.label)
+        seed = derive_seed(recipe.seed, "tune", fold.number)
+        draws = resampled({"": scorer}, test, recipe.evaluation, seed)[""]["mcc"]
+        values.append(float(scorer.values()["mcc"]))
+        variances.append(float(np.nanvar(draws)))
+        counts.append(len(test))
+        effective += test.effective_n
+    shares = np.array(counts) / sum(counts)
     return {
-        "mcc": float(scorer.values()["mcc"]),
-        "mcc_error": float(np.nanstd(draws)),
-        "n": len(test),
-        "effective_n": test.effective_n,
+        "mcc": float(shares @ values),
+        "mcc_error": float(np.sqrt(shares**2 @ np.array(variances))),
+        "n": sum(counts),
+        "effective_n": effective,
     }
 
 

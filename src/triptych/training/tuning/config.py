@@ -40,8 +40,8 @@ class Config(BaseConfig):
     )
     skill: Literal["mcc", "sharpe"] = Field(
         "mcc",
-        description="What is to be high, out of fold: `mcc`, the correlation of predictions with what came; `sharpe`, "
-        "the Sharpe ratio a candle of the backtest after costs.",
+        description="What is to be high, out of fold: `mcc`, the correlation of predictions with what came, a mean of "
+        "the folds; `sharpe`, the Sharpe ratio a candle of the backtest after costs.",
     )
     cost: Literal["latency", "parameters", "none"] = Field(
         "latency",
