@@ -44,6 +44,7 @@ def facts(results):
     return sorted((row["changes"]["training.learning_rate"], row["mcc"]) for row in rows if row["outcome"] == "judged")
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_a_training_it_goes_on_and_loses_nothing(whole, tmp_path):
     die(tmp_path, "fit.json", 4)  # the second fold of the second candidate is trained, and nothing of it is known yet
     journal = tmp_path / "runs" / "search" / "journal.log"
@@ -60,6 +61,7 @@ def test_killed_in_the_middle_of_a_training_it_goes_on_and_loses_nothing(whole, 
     assert len(set(facts(results)) & set(facts(whole))) >= 2
 
 
+@pytest.mark.slow
 def test_two_workers_share_one_study(tmp_path):
     said = run(*command(tmp_path, "--workers", "2", "--trials", "6"))
     assert said.returncode == 0, said.stderr
