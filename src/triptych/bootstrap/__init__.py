@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from triptych.bootstrap.backtesting import backtest
     from triptych.bootstrap.candles import Candles, load_candles
     from triptych.bootstrap.evaluating import evaluate
+    from triptych.bootstrap.journals import journal_frame, write_journal
+    from triptych.bootstrap.living import trade_on_paper
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.probing import leak_probe
     from triptych.bootstrap.profiling import profile
@@ -30,6 +32,7 @@ __all__ = [
     "ablate",
     "backtest",
     "evaluate",
+    "journal_frame",
     "leak_probe",
     "load_candles",
     "open_run",
@@ -39,8 +42,10 @@ __all__ = [
     "read_results",
     "report",
     "require_known_ending",
+    "trade_on_paper",
     "train",
     "tune",
+    "write_journal",
     "write_predictions",
 ]
 
@@ -49,6 +54,8 @@ _HOMES: Final = {
     "backtesting": ("backtest",),
     "candles": ("Candles", "load_candles"),
     "evaluating": ("evaluate",),
+    "journals": ("journal_frame", "write_journal"),
+    "living": ("trade_on_paper",),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
     "probing": ("leak_probe",),
     "profiling": ("profile",),

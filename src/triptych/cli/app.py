@@ -14,8 +14,10 @@ from triptych.cli import (
     demo,
     encodings,
     evaluate,
+    journal,
     leaderboard,
     leak_probe,
+    live,
     predict,
     profile,
     recipe,
@@ -59,6 +61,8 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("backtest")(backtest.backtest)
 app.command("report")(report.report)
 app.command("predict")(predict.predict)
+app.command("live")(live.live)
+app.add_typer(journal.app, name="journal")
 app.command("ablate")(ablate.ablate)
 app.command("tune")(tune.tune)
 app.command("leaderboard")(leaderboard.leaderboard)
