@@ -6,6 +6,7 @@ import triptych.models
 def test_the_public_names_are_these() -> None:
     assert triptych.models.__all__ == [
         "Config",
+        "SearchSpace",
         "WeightsReport",
         "adapt_input_conv",
         "build_network",
@@ -15,6 +16,7 @@ def test_the_public_names_are_these() -> None:
         "load_weights",
         "parameter_cap",
         "register_model",
+        "search_space",
         "to_timm_names",
         "to_torchvision_names",
     ]

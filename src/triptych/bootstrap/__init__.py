@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from triptych.bootstrap.living import trade_on_paper
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.probing import leak_probe
+    from triptych.bootstrap.profiling import profile
     from triptych.bootstrap.reporting import Written, report
     from triptych.bootstrap.run_folder import Run, open_run
     from triptych.bootstrap.training import train
+    from triptych.bootstrap.tuning.search import Tuned, read_results, tune
 
 __all__ = [
     "Ablation",
     "Candles",
     "Run",
+    "Tuned",
     "Written",
     "ablate",
     "backtest",
@@ -35,10 +38,13 @@ __all__ = [
     "open_run",
     "predict",
     "prediction_rows",
+    "profile",
+    "read_results",
     "report",
     "require_known_ending",
     "trade_on_paper",
     "train",
+    "tune",
     "write_journal",
     "write_predictions",
 ]
@@ -52,9 +58,11 @@ _HOMES: Final = {
     "living": ("trade_on_paper",),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
     "probing": ("leak_probe",),
+    "profiling": ("profile",),
     "reporting": ("Written", "report"),
     "run_folder": ("Run", "open_run"),
     "training": ("train",),
+    "tuning.search": ("Tuned", "read_results", "tune"),
 }
 _PLACES: Final = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -101,9 +101,10 @@ def run_fingerprint(recipe: Recipe, data_hash: str) -> str:
 
 
 def recipe_hash(text: str) -> str:
-    """SHA-256 of a complete recipe but for the place of its data."""
+    """SHA-256 of a complete recipe but for the place of its data and how it would be searched."""
     content = tomllib.loads(text)
     content.get("data", {}).pop("path", None)
+    content.pop("tune", None)
     return fingerprint(content)
 
 

@@ -15,13 +15,16 @@ from triptych.cli import (
     encodings,
     evaluate,
     journal,
+    leaderboard,
     leak_probe,
     live,
     predict,
+    profile,
     recipe,
     render,
     report,
     train,
+    tune,
 )
 
 app = typer.Typer(
@@ -61,4 +64,7 @@ app.command("predict")(predict.predict)
 app.command("live")(live.live)
 app.add_typer(journal.app, name="journal")
 app.command("ablate")(ablate.ablate)
+app.command("tune")(tune.tune)
+app.command("leaderboard")(leaderboard.leaderboard)
+app.command("profile")(profile.profile)
 app.command("leak-probe")(leak_probe.leak_probe)

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from triptych.domain.errors import TriptychError
@@ -49,6 +50,28 @@ class Narrator:
     def __call__(self, text: str) -> None:
         if not self._quiet:
             progress.print(f"[dim]{time.monotonic() - self._start:6.1f} s[/]  {escape(text)}", soft_wrap=True)
+
+
+class SearchBar:
+    """A bar of trials on the error stream, where it is a terminal and nobody asked for silence."""
+
+    def __init__(self, total: int, *, silent: bool = False) -> None:
+        self._bar = Progress(
+            TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[best]}"),
+            TimeElapsedColumn(), console=progress, transient=True, disable=silent or not progress.is_terminal,
+        )  # fmt: skip
+        self._task = self._bar.add_task("trials", total=total, best="")
+
+    def __enter__(self) -> SearchBar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, done: int, best: float | None) -> None:
+        """Show how many trials have ended, and the best skill until now."""
+        self._bar.update(self._task, completed=done, best="" if best is None else f"best {best:.4f}")
 
 
 def figures(title: str, rows: dict[str, str]) -> Table:

@@ -157,3 +157,65 @@ def ablation_table(rows: list[dict[str, Any]]) -> Table:
             row["verdict"],
         )
     return table
+
+
+def leaderboard_table(results: dict[str, Any], most: int = 12) -> Table:
+    """Trials of a search: judged ones by falling skill, then the others with what ended them."""
+    quantile = results["budget"]["quantile"]
+    limit = results["budget"]["latency_ms"]
+    title = f"{len(results['leaderboard'])} trials, * chosen, + Pareto front"
+    title += "" if limit is None else f"; budget {limit:g} ms ({quantile})"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("trial")
+    for name in ("MCC", "\u00b1", "Sharpe", f"{quantile} ms", "parameters"):
+        table.add_column(name, justify="right", style="dim" if name == "\u00b1" else None)
+    table.add_column("changes")
+    table.add_column("outcome")
+    seen: dict[str, set[str]] = {}
+    for row in results["leaderboard"]:
+        for key, value in row["changes"].items():
+            seen.setdefault(key, set()).add(repr(value))
+    varied = {key for key, values in seen.items() if len(values) > 1}
+    for row in results["leaderboard"][:most]:
+        measured = row["measured"] or {}
+        mark = "*" if row["trial"] == results["chosen"] else "+" if row["trial"] in results["pareto"] else ""
+        changes = ", ".join(
+            f"{key.split('.')[-1]} {value:.3g}" if isinstance(value, float) else f"{key.split('.')[-1]} {value}"
+            for key, value in row["changes"].items()
+            if key in varied
+        )
+        table.add_row(
+            f"{row['trial']}{mark}",
+            _number(row["mcc"], 4),
+            _number(row["mcc_error"], 4),
+            _number(row["sharpe"], 4),
+            f"{measured[f'{quantile}_ms']:.3g}" if measured else "-",
+            f"{measured['parameters']:,}" if measured else "-",
+            escape(changes),
+            escape(row["outcome"] + (f": {row['reason']}" if row["reason"] else "")),
+        )
+    return table
+
+
+def winner_table(results: dict[str, Any]) -> Table:
+    """The refitted winner: skill over seeds, cost as served, luck of the search, and the one look at the test."""
+    winner, budget = results["winner"], results["budget"]
+    seeds, quantile = winner["seeds"], budget["quantile"]
+    limit = "" if budget["latency_ms"] is None else f" of {budget['latency_ms']:g}"
+    table = Table(title=f"Winner: trial {winner['trial']}", show_header=False, title_justify="left", title_style="bold")
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    overfitting, deflated, mcc = results["overfitting"], results["deflated"], winner["test"]["mcc"]
+    for label, value in (
+        (f"Skill over {len(seeds['skills'])} seeds ({results['skill']})", _number(seeds["mean"], 4)),
+        (f"Latency as served, {quantile}", f"{winner['measured'][f'{quantile}_ms']:.3g}{limit} ms"),
+        ("Parameters", f"{winner['measured']['parameters']:,}"),
+        ("Within the budget", "yes" if winner["within_budget"] else "no: " + "; ".join(winner["overruns"])),
+        ("Probability of overfitting (PBO)", "-" if overfitting is None else _number(overfitting["probability"])),
+        ("Deflated Sharpe in the search", "-" if deflated is None else _number(deflated["deflated_sharpe"])),
+        ("Test MCC", f"{_number(mcc['value'])} ({_number(mcc['low'])} .. {_number(mcc['high'])})"),
+        ("Test return after costs", _percent(winner["total_return"])),
+        (f"Deflated Sharpe on the test, {winner['trials']} trials", _number(winner["deflated_sharpe"])),
+    ):
+        table.add_row(label, value)
+    return table

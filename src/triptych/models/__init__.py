@@ -6,18 +6,24 @@ from triptych.models.adaptation import adapt_input_conv
 from triptych.models.config import Config, build_network
 from triptych.models.efficientnet import VARIANTS, build_efficientnet, to_timm_names, to_torchvision_names
 from triptych.models.efficientnet.published import PUBLISHED
+from triptych.models.efficientnet.space import SPACE as _EFFICIENTNET_SPACE
 from triptych.models.googlenet import FORMS as _GOOGLENETS
 from triptych.models.googlenet import build_googlenet
+from triptych.models.googlenet.space import SPACE as _GOOGLENET_SPACE
 from triptych.models.lenet import FORMS as _LENETS
 from triptych.models.lenet import build_lenet
+from triptych.models.lenet.space import SPACE as _LENET_SPACE
 from triptych.models.pretrained import INCEPTION_MEAN, INCEPTION_STD, PretrainedWeights
-from triptych.models.registry import create_model, list_models, list_pretrained, register_model
+from triptych.models.registry import create_model, list_models, list_pretrained, register_model, search_space
 from triptych.models.sequence import PRESETS as _SEQUENCES
 from triptych.models.sequence import build_sequence_network, parameter_cap
+from triptych.models.sequence.space import space_of as _space_of
+from triptych.models.spaces import SearchSpace
 from triptych.models.weights import WeightsReport, load_weights
 
 __all__ = [
     "Config",
+    "SearchSpace",
     "WeightsReport",
     "adapt_input_conv",
     "build_network",
@@ -27,12 +33,19 @@ __all__ = [
     "load_weights",
     "parameter_cap",
     "register_model",
+    "search_space",
     "to_timm_names",
     "to_torchvision_names",
 ]
 
 for _name, _variant in VARIANTS.items():
-    register_model(partial(build_efficientnet, _variant), name=_name, published=PUBLISHED[_name], rename=to_timm_names)
+    register_model(
+        partial(build_efficientnet, _variant),
+        name=_name,
+        published=PUBLISHED[_name],
+        rename=to_timm_names,
+        space=_EFFICIENTNET_SPACE,
+    )
 
 # None of these is on the hub. torchvision's file for `googlenet` loads by checkpoint_path, its names being ours; it was
 # trained on images normalised with 0.5 (torchvision's `transform_input`).
@@ -45,7 +58,9 @@ _AS_TORCHVISION = PretrainedWeights(
     auxiliary=("aux1", "aux2"),
 )
 for _form in _GOOGLENETS.values():
-    register_model(partial(build_googlenet, _form), name=_form.name, published=(_AS_TORCHVISION,))
+    register_model(
+        partial(build_googlenet, _form), name=_form.name, published=(_AS_TORCHVISION,), space=_GOOGLENET_SPACE
+    )
 
 _DIGITS = PretrainedWeights(
     size=32,
@@ -59,8 +74,13 @@ _DIGITS = PretrainedWeights(
     classifier="fc3",
 )
 for _lenet in _LENETS.values():
-    register_model(partial(build_lenet, _lenet), name=_lenet.name, published=(_DIGITS,))
+    register_model(partial(build_lenet, _lenet), name=_lenet.name, published=(_DIGITS,), space=_LENET_SPACE)
 
 _COLUMNS = PretrainedWeights(size=64, in_chans=22, num_classes=3, first_conv="embed", classifier="fc", mean=(), std=())
 for _sequence in _SEQUENCES.values():
-    register_model(partial(build_sequence_network, _sequence), name=_sequence.name, published=(_COLUMNS,))
+    register_model(
+        partial(build_sequence_network, _sequence),
+        name=_sequence.name,
+        published=(_COLUMNS,),
+        space=_space_of(_sequence),
+    )

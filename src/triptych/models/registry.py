@@ -15,6 +15,7 @@ from torch import nn
 from triptych.domain.errors import RecipeError
 from triptych.models.hub import download_weights
 from triptych.models.pretrained import PretrainedWeights
+from triptych.models.spaces import SearchSpace
 from triptych.models.weights import Rename, load_weights
 
 Builder = Callable[..., nn.Module]
@@ -30,12 +31,14 @@ class RegisteredModel:
         build: makes the network with fresh weights.
         published: known weights, the default first; at least one, whose tag is empty when none are published.
         rename: translates the names of other libraries' checkpoints.
+        space: how a search varies it.
     """
 
     name: str
     build: Builder
     published: tuple[PretrainedWeights, ...]
     rename: Rename | None
+    space: SearchSpace
 
 
 _MODELS: Final[dict[str, RegisteredModel]] = {}
@@ -47,6 +50,7 @@ def register_model(
     name: str = "",
     published: tuple[PretrainedWeights, ...] = (PretrainedWeights(),),
     rename: Rename | None = None,
+    space: SearchSpace | None = None,
 ) -> Builder:
     """Make a network known under `name` (the function's own name when empty); usable as a decorator.
 
@@ -55,7 +59,9 @@ def register_model(
     name = name or build.__name__
     if name in _MODELS:
         raise RecipeError(f"A model named {name!r} is registered already.", remedy="Choose another name.")
-    _MODELS[name] = RegisteredModel(name=name, build=build, published=published, rename=rename)
+    _MODELS[name] = RegisteredModel(
+        name=name, build=build, published=published, rename=rename, space=space or SearchSpace()
+    )
     return build
 
 
@@ -172,6 +178,11 @@ def create_model(
 def check_name(name: str) -> None:
     """Raise RecipeError when `create_model` would not know `name`."""
     _find(name)
+
+
+def search_space(name: str) -> SearchSpace:
+    """How a search varies a network. Raises RecipeError for an unknown name."""
+    return _find(name)[0].space
 
 
 def _find(name: str) -> tuple[RegisteredModel, PretrainedWeights]:

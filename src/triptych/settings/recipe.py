@@ -28,6 +28,7 @@ from triptych.training.config import Config as TrainingConfig
 from triptych.training.evaluation import Config as EvaluationConfig
 from triptych.training.splits import Config as SplitConfig
 from triptych.training.targets import Config as TargetConfig
+from triptych.training.tuning.config import Config as TuneConfig
 
 ENCODINGS = {
     name: create_model(
@@ -140,6 +141,7 @@ class Recipe(Config):
     risk: RiskConfig = Field(RiskConfig(), description="Limits that orders are held against.")
     costs: CostsConfig = Field(CostsConfig(), description="Fees, spread, slippage and funding of the venue.")
     backtest: BacktestConfig = Field(BacktestConfig(), description="Capital and the accounting of luck.")
+    tune: TuneConfig = Field(TuneConfig(), description="What `triptych tune` searches, and how.")
     ablation: tuple[Variant, ...] = Field((), description="Variants that `triptych ablate` holds against the recipe.")
 
     def to_toml(self) -> str:

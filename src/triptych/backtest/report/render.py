@@ -3,25 +3,66 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Protocol
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from triptych.backtest.report.data import ReportData
-from triptych.backtest.report.sections import SECTIONS, Section, build
+from triptych.backtest.report.sections import SECTIONS, Absence, Section, build
 from triptych.backtest.report.words import MISSING, moment, number, plain, probability, share, signed_share
 
-__all__ = ["SECTIONS", "render"]
+__all__ = ["SECTIONS", "render", "render_page"]
+
+
+class Heading(Protocol):
+    """What stands at the top of a page."""
+
+    @property
+    def title(self) -> str:
+        """Of the page."""
+
+    @property
+    def description(self) -> str:
+        """A sentence beneath it; may be empty."""
 
 
 def render(report: ReportData) -> str:
     """The report as the text of one HTML file. The same data gives the same text."""
     present, missing = build(report)
+    return render_page(
+        report,
+        present,
+        verdict=report.verdict,
+        cards=_cards(report.performance, report.luck),
+        period=_period(report.performance),
+        missing=missing,
+    )
+
+
+def render_page(
+    heading: Heading,
+    sections: list[Section],
+    *,
+    verdict: Mapping[str, Any] | None = None,
+    cards: list[dict[str, str]] | None = None,
+    period: str = "",
+    missing: Sequence[Absence] = (),
+) -> str:
+    """A page of sections as the text of one HTML file.
+
+    Args:
+        heading: whatever has a `title` and a `description`.
+        sections: in their order.
+        verdict: as `Verdict.to_dict` gives it.
+        cards: key figures with `name`, `value`, `beside` and `tone` (gain, loss or empty).
+        period: a line beneath the description.
+        missing: what is left out, and why.
+    """
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -31,16 +72,16 @@ def render(report: ReportData) -> str:
     )
     environment.filters |= {"moment": moment, "plain": plain}
     return environment.get_template("report.html.j2").render(
-        report=report,
-        verdict=report.verdict,
-        cards=_cards(report.performance, report.luck),
-        period=_period(report.performance),
-        sections=present,
+        report=heading,
+        verdict=verdict,
+        cards=cards or [],
+        period=period,
+        sections=sections,
         missing=missing,
-        figures=script_json(_figures(present)),
+        figures=script_json(_figures(sections)),
         style=Markup(_resource("report.css")),
         script=Markup(_resource("report.js")),
-        plotly=Markup(_plotly() if any(section.plots for section in present) else ""),
+        plotly=Markup(_plotly() if any(section.plots for section in sections) else ""),
     )
 
 

@@ -1,0 +1,1 @@
+"""`triptych tune`: the search joined from its parts; see `tuning.tune`."""

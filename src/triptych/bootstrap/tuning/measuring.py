@@ -1,0 +1,71 @@
+"""What a candidate's predictions cost, measured before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from triptych.bootstrap.building import build_classifier, build_encoding
+from triptych.bootstrap.files import read_json
+from triptych.bootstrap.locking import exclusive
+from triptych.bootstrap.provenance import fingerprint, machine
+from triptych.domain.files import write_json
+from triptych.inference.latency import measure, memory_mb, prediction_call
+from triptych.inference.profile import Profile, Translation
+from triptych.models import Config as ModelConfig
+from triptych.settings import Recipe
+from triptych.training.tuning.config import Config
+from triptych.training.tuning.limits import Measured
+
+_PATIENCE_S = 600.0
+Meter = Callable[[Recipe], Measured]
+"""What a candidate costs on this machine."""
+
+
+def meter_in(folder: Path, config: Config) -> Meter:
+    """A meter that remembers, in a folder, every architecture it has measured on this machine."""
+    where = fingerprint({**machine(), "threads": 0}, config.runtime, config.threads)
+
+    def meter(recipe: Recipe) -> Measured:
+        parts = (_shape_of(recipe.model), recipe.encoding, recipe.features)
+        key = fingerprint(where, recipe.window.length, [part.model_dump(mode="json") for part in parts])
+        path = folder / f"{key[:16]}.json"
+        # One at a time: two that are timed at once would each seem slower than they are.
+        with exclusive(folder / ".measure.lock", what=str(folder), timeout_s=_PATIENCE_S):
+            if not path.exists():
+                write_json(path, measure_candidate(recipe, config).to_dict())
+        return Measured.of(read_json(path))
+
+    return meter
+
+
+def _shape_of(model: ModelConfig) -> ModelConfig:
+    """A network's settings without those that matter in training only: equal networks are measured once."""
+    return model.model_copy(update={"drop_rate": 0.0, "drop_path_rate": 0.0, "pretrained": False})
+
+
+def measure_candidate(recipe: Recipe, config: Config) -> Measured:
+    """Build the untrained network of a recipe and time one prediction. Raises RecipeError for an impossible shape."""
+    classifier = build_classifier(recipe)
+    shape = {"length": recipe.window.length, "width": len(build_encoding(recipe).columns)}
+    call = prediction_call(classifier, **shape, runtime=config.runtime, threads=config.threads)
+    found = measure(call)
+    return Measured(
+        p50_ms=found.p50_ms,
+        p99_ms=found.p99_ms,
+        memory_mb=memory_mb(classifier, **shape),
+        parameters=sum(one.numel() for one in classifier.parameters()),
+    )
+
+
+def elsewhere(measured: Measured, here: Profile | None, there: Profile | None) -> Measured:
+    """The same on the machine of another profile; as it is without one."""
+    if here is None or there is None:
+        return measured
+    translation = Translation(here, there)
+    return replace(
+        measured,
+        p50_ms=translation.milliseconds(measured.p50_ms),
+        p99_ms=translation.milliseconds(measured.p99_ms, "p99"),
+    )

@@ -1,0 +1,182 @@
+"""What a search varies in a recipe, and the recipe that a candidate is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from triptych import features
+from triptych.domain.errors import RecipeError
+from triptych.domain.search import Choices, Dimension, Range, Space
+from triptych.models import SearchSpace, search_space
+from triptych.settings.reading import with_overrides
+from triptych.settings.recipe import Recipe
+from triptych.training.tuning.config import Config
+from triptych.training.tuning.space import Lookup, SearchPlan, key_of
+
+TRAINING: Final[Mapping[str, Dimension]] = {
+    "training.learning_rate": Range(low=1e-4, high=1e-2, log=True),
+    "training.weight_decay": Range(low=1e-4, high=1e-1, log=True),
+    "training.batch_size": Choices(choices=(32, 64, 128, 256)),
+}
+"""What every network's training offers."""
+
+_DECIDED: Final = ("strategy", "sizing", "execution")
+"""Sections that change a Sharpe ratio and no prediction."""
+_SEARCHABLE: Final = ("model", "training", "window", "features", "encoding", *_DECIDED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartingPoint:
+    """Values from which a search begins, by key; what is missing is the recipe's."""
+
+    name: str
+    values: Mapping[str, Any]
+
+
+def search_plan(recipe: Recipe) -> SearchPlan:
+    """What is searched. Raises RecipeError for a key that must not vary in one study, or that the recipe lacks."""
+    config = recipe.tune
+    for name, dimension in config.space.items():
+        _require_searchable(key_of(name), config)
+        for key in dimension.when:
+            lookup_in(recipe)(key)
+    plan = SearchPlan(_whole_space(recipe), lookup_in(recipe))
+    for name, dimension in plan.space.items():
+        values = dimension.choices if isinstance(dimension, Choices) else ()
+        for value in values:  # a misspelt key or value is told at once, not by a hundred failed trials
+            if not dimension.when and key_of(name) not in ("model.name", "encoding.name", "features.names"):
+                _known(recipe, key_of(name), value)
+        if isinstance(dimension, Range):
+            _known(recipe, key_of(name), dimension.low)
+            _known(recipe, key_of(name), dimension.high)
+    return plan
+
+
+def starting_points(recipe: Recipe) -> list[StartingPoint]:
+    """The recipe itself, then the presets of its networks' families, from small to large."""
+    found = [StartingPoint(name="the recipe", values={})]
+    names = _model_names(recipe)
+    for name in names:
+        for label, preset in search_space(name).presets.items():
+            values = {f"model.{key}": value for key, value in preset.items()}
+            if len(names) > 1:
+                values = {"model.name": name, **values}
+            found.append(StartingPoint(name=f"{name} {label}", values=values))
+    return found
+
+
+def candidate(recipe: Recipe, changes: Mapping[str, Any], *, name: str = "") -> Recipe:
+    """The recipe that a candidate is: without search and ablation, its encoding as wide as its factors are many.
+
+    Raises RecipeError for values that do not fit one another.
+    """
+    content = recipe.model_dump(mode="json")
+    for section in ("tune", "ablation"):
+        content.pop(section)
+    if name:
+        content["name"] = name
+    found = with_overrides(content, (), dict(changes), where="candidate")
+    named = found.features.names
+    if (
+        "features.names" in changes
+        and named
+        and "encoding.factors" not in changes
+        and hasattr(found.encoding, "factors")
+    ):
+        columns = len(features.resolve(tuple(named)))
+        found = with_overrides(content, (), {**changes, "encoding.factors": columns}, where="candidate")
+    return found
+
+
+def lookup_in(recipe: Recipe) -> Lookup:
+    """The value of a dotted key of a recipe. Raises RecipeError for a key it does not have."""
+    content = recipe.model_dump(mode="json")
+
+    def look(key: str) -> Any:
+        found: Any = content
+        for part in key.split("."):
+            if not isinstance(found, Mapping) or part not in found:
+                raise RecipeError(
+                    f"tune.space: the recipe has no key {key!r}.",
+                    remedy="`triptych recipe show` prints every key with its meaning.",
+                )
+            found = found[part]
+        return found
+
+    return look
+
+
+def longest_window(recipe: Recipe, plan: SearchPlan) -> int:
+    """Candles of the longest window that the search may choose."""
+    lengths: list[Any] = [recipe.window.length]
+    for name, dimension in plan.space.items():
+        if key_of(name) == "window.length":
+            lengths += [dimension.high] if isinstance(dimension, Range) else list(getattr(dimension, "choices", ()))
+    return int(max(lengths))
+
+
+def _whole_space(recipe: Recipe) -> Space:
+    """The space of the recipe; with `tune.defaults` that of the families and of training around it."""
+    own = dict(recipe.tune.space)
+    if not recipe.tune.defaults:
+        return own
+    mine = {key_of(name) for name in own}
+    space: Space = {name: one for name, one in own.items() if key_of(name) == "model.name"}
+    families: dict[int, tuple[SearchSpace, list[str]]] = {}
+    names = _model_names(recipe)
+    for name in names:
+        family = search_space(name)
+        families.setdefault(id(family), (family, []))[1].append(name)
+    for number, (family, members) in enumerate(families.values()):
+        for part, dimension in family.space.items():
+            key = f"model.{part}"
+            if key in mine:
+                continue
+            if len(families) == 1:
+                space[key] = dimension
+            else:
+                when = {**dimension.when, "model.name": tuple(members)}
+                space[f"{key}@{number}"] = dimension.model_copy(update={"when": when})
+    space |= {key: one for key, one in TRAINING.items() if key not in mine}
+    return space | {name: one for name, one in own.items() if name not in space}
+
+
+def _model_names(recipe: Recipe) -> list[str]:
+    found: list[str] = []
+    for name, dimension in recipe.tune.space.items():
+        if key_of(name) == "model.name" and isinstance(dimension, Choices):
+            found += [str(one) for one in dimension.choices]
+    return list(dict.fromkeys(found)) or [recipe.model.name]
+
+
+def _require_searchable(key: str, config: Config) -> None:
+    section = key.split(".")[0]
+    if section == "target":
+        raise RecipeError(
+            f"tune.space: {key} must not vary inside one study: skills at different targets cannot be compared.",
+            remedy="Write a recipe for each target, tune each by itself, and compare their verdicts.",
+        )
+    if section in ("data", "split", "evaluation", "costs", "backtest", "risk"):
+        raise RecipeError(
+            f"tune.space: {key} must not vary inside one study: candidates would not be judged alike.",
+            remedy=f"Set it in [{section}] for all candidates.",
+        )
+    if section not in _SEARCHABLE or "." not in key:
+        raise RecipeError(
+            f"tune.space: {key} cannot be searched.", remedy=f"Keys of these sections can: {', '.join(_SEARCHABLE)}."
+        )
+    if section in _DECIDED and config.skill != "sharpe":
+        raise RecipeError(
+            f"tune.space: {key} changes no prediction, so the skill {config.skill!r} cannot tell its values apart.",
+            remedy="Set tune.skill = 'sharpe', or leave it out.",
+        )
+
+
+def _known(recipe: Recipe, key: str, value: Any) -> None:
+    """Raise RecipeError for an unknown key or a value out of range."""
+    content = recipe.model_dump(mode="json")
+    for section in ("tune", "ablation"):
+        content.pop(section)
+    with_overrides(content, (), {key: value}, where=f"tune.space, {key}")

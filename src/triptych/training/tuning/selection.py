@@ -1,0 +1,44 @@
+"""Which of the candidates is chosen, and by what rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """A candidate that came to its end within the budget.
+
+    Attributes:
+        number: of its trial.
+        skill: higher is better. error: its standard error.
+        cost: lower is better; latency or parameters.
+    """
+
+    number: int
+    skill: float
+    error: float
+    cost: float
+
+
+def pareto(scored: Sequence[Scored]) -> list[Scored]:
+    """Those that no other beats in one respect without losing in the other, by rising cost; of equals the first."""
+    front: list[Scored] = []
+    for one in sorted(scored, key=lambda s: (s.cost, -s.skill, s.number)):
+        if not front or one.skill > front[-1].skill:
+            front.append(one)
+    return front
+
+
+def choose(scored: Sequence[Scored]) -> Scored | None:
+    """The cheapest of the Pareto set whose skill is within one standard error of the best one's; None of none.
+
+    The rule of Breiman et al. (1984, section 3.4.3): what lies within the error of the best cannot be told from it, so
+    the smaller network is taken.
+    """
+    front = pareto(scored)
+    if not front:
+        return None
+    best = max(front, key=lambda one: one.skill)
+    return next(one for one in front if one.skill >= best.skill - best.error)
