@@ -117,3 +117,15 @@ def test_columns_can_be_named(tmp_path, run_command, market):
     said = run_command("data", "check", path, "--column", "close")
     assert said.status == 2
     assert said.error == "Error: Cannot read --column 'close'. What to do: Write it as role=name: close=Last."
+
+
+def test_check_says_why_a_timeframe_cannot_be_told(tmp_path, run_command):
+    path = tmp_path / "months.csv"
+    months = [f"2021-{month:02}-01,1,2,1,2,5" for month in range(1, 13)]
+    path.write_text("time,open,high,low,close,volume\n" + "\n".join(months) + "\n", encoding="utf-8")
+    checked = run_command("data", "check", path)
+    assert checked.status != 0
+    assert " ".join(checked.err.split()) == (
+        "Error: months.csv: the candles are 31 days apart; months and quarters have no fixed length. "
+        "What to do: Bring weekly candles or shorter ones."
+    )

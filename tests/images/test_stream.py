@@ -124,3 +124,16 @@ def test_the_measure_of_torchs_memory_would_notice_an_image(walk):
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         image = encoding(walk(1, 64))
     assert sum(max(event.self_cpu_memory_usage, 0) for event in profiler.events()) >= image.nbytes
+
+
+def test_a_book_with_fewer_levels_streams_and_other_gaps_are_refused():
+    encoding = create_encoding("book_imbalance", 4, levels=2)
+    stream = StreamingEncoder(encoding)
+    row = np.array([99.0, 98.0, 5.0, 4.0, 101.0, 102.0, 3.0, 2.0])
+    thin = np.where(np.isin(np.arange(8), (1, 3)), np.nan, row)
+    for given in (row, thin, row, thin):
+        stream.append(given)
+    window = torch.tensor(np.stack([row, thin, row, thin])[None], dtype=torch.float32)
+    assert torch.equal(stream.image(), encoding(window))
+    with pytest.raises(DataError):
+        stream.append(np.where(np.arange(8) == 1, np.inf, row))

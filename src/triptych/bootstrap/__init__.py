@@ -1,18 +1,23 @@
-"""The only place that picks real parts and joins them: what the command line, examples and notebooks call."""
+"""The only place that picks real parts and joins them: what the command line, examples and notebooks call.
+
+Each name is imported when it is first asked for: who draws pictures need not wait for the libraries of training.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-from triptych.bootstrap.ablating import Ablation, ablate
-from triptych.bootstrap.backtesting import backtest
-from triptych.bootstrap.candles import Candles, load_candles
-from triptych.bootstrap.files import EVALUATION_KEYS, read_json
-from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
-from triptych.bootstrap.probing import leak_probe
-from triptych.bootstrap.reporting import Written, report
-from triptych.bootstrap.run_folder import Run, open_run
-from triptych.bootstrap.training import train
+if TYPE_CHECKING:
+    from triptych.bootstrap.ablating import Ablation, ablate
+    from triptych.bootstrap.backtesting import backtest
+    from triptych.bootstrap.candles import Candles, load_candles
+    from triptych.bootstrap.evaluating import evaluate
+    from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
+    from triptych.bootstrap.probing import leak_probe
+    from triptych.bootstrap.reporting import Written, report
+    from triptych.bootstrap.run_folder import Run, open_run
+    from triptych.bootstrap.training import train
 
 __all__ = [
     "Ablation",
@@ -33,9 +38,23 @@ __all__ = [
     "write_predictions",
 ]
 
+_HOMES: Final = {
+    "ablating": ("Ablation", "ablate"),
+    "backtesting": ("backtest",),
+    "candles": ("Candles", "load_candles"),
+    "evaluating": ("evaluate",),
+    "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
+    "probing": ("leak_probe",),
+    "reporting": ("Written", "report"),
+    "run_folder": ("Run", "open_run"),
+    "training": ("train",),
+}
+_PLACES: Final = {name: home for home, names in _HOMES.items() for name in names}
 
-def evaluate(run: Run) -> dict[str, Any]:
-    """Metrics of a trained run; see `triptych.training.evaluation.evaluate`."""
-    run.require_trained()
-    evaluation: dict[str, Any] = read_json(run.folder / "evaluation.json", EVALUATION_KEYS)
-    return evaluation
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -69,6 +69,8 @@ def predict(
     predictor = artifact.predictor(backend)
     by_symbol = {one.symbol: one for one in histories}
     traded = [one for one in histories if symbol is None or one.symbol == symbol]
+    if not traded:
+        raise DataError(f"{data} holds no candles of {symbol}.", remedy=f"It holds: {', '.join(by_symbol)}.")
     return pl.concat([_predict_one(one, predictor, last, by_symbol) for one in traded])
 
 

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from triptych.domain.book import BOOK_FIELDS
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.images._pool import encode_into
 from triptych.images.base import AbstractEncoding
@@ -42,6 +43,8 @@ class StreamingEncoder:
         # Every row stands at two places, `length` apart, so that the last rows always lie in one piece somewhere.
         self._rows = torch.zeros(1, 2 * encoding.length, len(encoding.columns), dtype=dtype)
         self._places = self._rows[0].numpy()
+        # A thin book has fewer levels than columns.
+        self._may_miss = np.array([name.rpartition("_")[0] in BOOK_FIELDS for name in encoding.columns])
 
     @property
     def ready(self) -> bool:
@@ -65,7 +68,8 @@ class StreamingEncoder:
     def append(self, row: ArrayLike) -> None:
         """Take the next row, shape (number of columns,): a closed candle, or what `encoding.columns` names.
 
-        Raises DataError when it has another shape or a value that is not finite; the window is then as it was.
+        A level that an order book does not have is NaN. Raises DataError when the row has another shape or any other
+        value that is not finite; the window is then as it was.
         """
         values = np.asarray(row, dtype=self._places.dtype)
         if values.shape != self._places.shape[1:]:
@@ -73,7 +77,7 @@ class StreamingEncoder:
                 f"Expected a row of shape {self._places.shape[1:]}, was {values.shape}.",
                 remedy="Its values are the columns of the encoding, in order.",
             )
-        if not np.isfinite(values).all():
+        if not (np.isfinite(values) | (np.isnan(values) & self._may_miss)).all():
             raise DataError(
                 f"Row {self.n_rows} has a value that is not finite: {values.tolist()}.",
                 remedy="Leave the row out, or start anew after the gap.",

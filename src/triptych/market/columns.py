@@ -22,6 +22,12 @@ from triptych.domain.errors import ColumnError
 ROLES: Final = ("timestamp", "date", "time", "open", "high", "low", "close", "volume", "symbol")
 PRICE_ROLES: Final = ("open", "high", "low", "close")
 
+# German, French, Spanish and Italian, as the exports of brokers there write them.
+_OPEN_ABROAD: Final = ("eröffnung", "eroeffnung", "eröffnungskurs", "erster", "ouverture", "apertura")
+_HIGH_ABROAD: Final = ("hoch", "hochkurs", "tageshoch", "plus_haut", "haut", "máximo", "maximo", "massimo")
+_LOW_ABROAD: Final = ("tief", "tiefkurs", "tagestief", "plus_bas", "bas", "mínimo", "minimo")
+_CLOSE_ABROAD: Final = ("schluss", "schlusskurs", "schlußkurs", "clôture", "cloture", "cierre", "chiusura")
+
 SYNONYMS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "timestamp": (
         ("timestamp",),
@@ -29,22 +35,33 @@ SYNONYMS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
         ("candle_begin_time", "period_start", "bar_start", "ts", "t"),
         ("unix", "unix_time", "unixtime", "unix_timestamp", "epoch", "epoch_time", "timestamp_ms", "timestamp_utc"),
         ("datetime", "date_time", "gmt_time", "local_time", "utc_time", "time_utc", "datetime_utc", "日期时间"),
+        ("zeitstempel", "datum_uhrzeit", "horodatage", "fecha_hora"),
     ),
-    "date": (("date",), ("trade_date", "trading_date", "day", "日期", "交易日期")),
-    "time": (("time",), ("clock", "hour", "时间")),
+    "date": (("date",), ("trade_date", "trading_date", "day", "日期", "交易日期"), ("datum", "fecha", "data")),
+    "time": (("time",), ("clock", "hour", "时间"), ("zeit", "uhrzeit", "heure", "hora")),
     "index": (("", "index", "unnamed_0", "index_level_0", "level_0"),),
-    "open": (("open",), ("o", "open_price", "openprice", "price_open", "opening_price", "开盘", "开盘价")),
-    "high": (("high",), ("h", "high_price", "highprice", "price_high", "highest", "max", "最高", "最高价")),
-    "low": (("low",), ("l", "low_price", "lowprice", "price_low", "lowest", "min", "最低", "最低价")),
+    "open": (
+        ("open",),
+        ("o", "open_price", "openprice", "price_open", "opening_price", "开盘", "开盘价"),
+        _OPEN_ABROAD,
+    ),
+    "high": (
+        ("high",),
+        ("h", "high_price", "highprice", "price_high", "highest", "max", "最高", "最高价"),
+        _HIGH_ABROAD,
+    ),
+    "low": (("low",), ("l", "low_price", "lowprice", "price_low", "lowest", "min", "最低", "最低价"), _LOW_ABROAD),
     "close": (
         ("close",),
         ("c", "close_price", "closeprice", "price_close", "closing_price", "close_last", "收盘", "收盘价"),
+        _CLOSE_ABROAD,
         ("last", "last_price", "price"),
     ),
     "volume": (
         ("volume",),
         ("base_volume", "volume_base", "basevolume", "volumefrom", "volume_from"),
         ("vol", "v", "trade_volume", "total_volume", "成交量"),
+        ("volumen", "stück", "volumes"),
         ("tick_volume", "tickvolume", "tickvol"),
     ),
     "symbol": (

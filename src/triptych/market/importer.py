@@ -65,12 +65,14 @@ class RawCandles:
             read.
         timeframe: None when it cannot be told.
         notes, source: as in ImportResult.
+        problem: why the timeframe cannot be told, and what to do.
     """
 
     frame: pl.DataFrame
     timeframe: Timeframe | None
     notes: tuple[str, ...]
     source: str
+    problem: DataError | None = None
 
     def by_symbol(self) -> dict[str, pl.DataFrame]:
         """One frame per symbol, rows in the order of the source."""
@@ -152,14 +154,22 @@ def read_raw(
     """
     reading = _read(source, symbol=symbol, columns=columns, unit=timestamp_unit, timezone=timezone)
     length = None if timeframe is None else Timeframe.parse(timeframe)
+    problem: DataError | None = None
     if length is None:
         times = [_rising(part) for part in reading.frame.partition_by(SYMBOL, maintain_order=True)]
         try:
             length, note = find_timeframe(times, hint=reading.hint, where=reading.source.name)
             reading.notes.extend([note] if note else [])
         except DataError as error:
+            problem = error
             reading.notes.append(error.message)
-    return RawCandles(frame=reading.frame, timeframe=length, notes=tuple(reading.notes), source=reading.source.name)
+    return RawCandles(
+        frame=reading.frame,
+        timeframe=length,
+        notes=tuple(reading.notes),
+        source=reading.source.name,
+        problem=problem,
+    )
 
 
 def _instrument(symbol: str, venue: str, part: pl.DataFrame) -> Instrument:

@@ -24,10 +24,10 @@ from triptych.strategies import Config as StrategyConfig
 from triptych.trading.execution import Config as ExecutionConfig
 from triptych.trading.risk import Config as RiskConfig
 from triptych.trading.sizing import Config as SizingConfig
+from triptych.training.config import Config as TrainingConfig
 from triptych.training.evaluation import Config as EvaluationConfig
 from triptych.training.splits import Config as SplitConfig
 from triptych.training.targets import Config as TargetConfig
-from triptych.training.trainer import Config as TrainingConfig
 
 ENCODINGS = {
     name: create_model(

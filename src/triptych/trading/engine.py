@@ -98,6 +98,7 @@ class Engine(AbstractView):
         risk: risk_.Config | None = None,
         observer: Observer | None = None,
         companions: Sequence[Instrument] = (),
+        token: int = 0,
     ) -> None:
         """Build an engine.
 
@@ -110,6 +111,7 @@ class Engine(AbstractView):
             sizing, execution, risk: settings; None takes the defaults.
             observer: receives every `Decision` and every `OrderDenied`.
             companions: what is watched beside, because the predictor looks at it, and never traded.
+            token: live, that of the lease under which orders are sent; it stands in their ids.
 
         Raises OrderError when there is no instrument or a symbol occurs twice.
         """
@@ -126,7 +128,7 @@ class Engine(AbstractView):
         self.portfolio = Portfolio(initial_capital)
         self._desks: dict[str, Desk] = {}
         for instrument in instruments:
-            executor = execution_.Executor(self._execution, instrument, OrderIds(name, instrument.symbol))
+            executor = execution_.Executor(self._execution, instrument, OrderIds(name, instrument.symbol, token))
             self._desks[instrument.symbol] = Desk(
                 instrument=instrument, window=CandleWindow(self.memory, instrument), executor=executor
             )

@@ -24,10 +24,11 @@ from torch import Tensor, nn
 from triptych.domain.errors import NotEnoughData, RecipeError, RunError
 from triptych.inference.classifier import WindowClassifier
 from triptych.training.checkpoint import AtomicCheckpointIO, EpochCheckpoint, Recorder
+from triptych.training.config import Config
 from triptych.training.fitted import CHECKPOINT, FitResult, claim, read_result, write_result
 from triptych.training.history import EpochRecord
 from triptych.training.loader import WindowLoader, fits_on
-from triptych.training.module import Config, TrainingModule
+from triptych.training.module import TrainingModule
 from triptych.training.progress import RichProgress
 from triptych.training.seeds import derive_seed
 from triptych.training.windows import WindowSet

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from triptych.domain import CandleSeries
 
@@ -35,6 +34,8 @@ def ewma_volatility(series: CandleSeries, span: int) -> NDArray[np.float64]:
         return volatility
     keep = 1.0 - 2.0 / (span + 1)
     # A recursion, so the value at t is the same to the last bit however much history follows.
+    from scipy.signal import lfilter  # takes half a second to load, which most commands need not wait for
+
     weighted = lfilter([1.0], [1.0, -keep], squared)
     weights = lfilter([1.0], [1.0, -keep], np.ones_like(squared))
     volatility[span:] = np.sqrt(weighted / weights)[span - 1 :]

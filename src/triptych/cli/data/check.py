@@ -47,6 +47,8 @@ def check(
         timezone=timezone,
         timestamp_unit=timestamp_unit,
     )
+    if raw.problem is not None:
+        raise raw.problem
     reports = [check_quality(part, raw.timeframe, symbol=name) for name, part in raw.by_symbol().items()]
     content = {"file": str(file), "notes": list(raw.notes), "instruments": [report.to_dict() for report in reports]}
     if output is not None:

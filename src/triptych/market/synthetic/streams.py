@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 from scipy.special import ndtri
 
 _HALF_STEP: Final = 2.0**-54  # half the distance between two uniforms of 53 bits: stands for a drawn zero
@@ -59,5 +58,7 @@ def autoregression(shocks: NDArray[np.float64], half_life: float, deviation: flo
     memory = 0.5 ** (1.0 / half_life)
     innovations = shocks * (deviation * np.sqrt(1.0 - memory * memory))
     innovations[:1] = shocks[:1] * deviation
+    from scipy.signal import lfilter  # takes half a second to load, which most commands need not wait for
+
     values: NDArray[np.float64] = lfilter([1.0], [1.0, -memory], innovations)
     return values

@@ -1,0 +1,15 @@
+"""The metrics of a run that was trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triptych.bootstrap.files import EVALUATION_KEYS, read_json
+from triptych.bootstrap.run_folder import Run
+
+
+def evaluate(run: Run) -> dict[str, Any]:
+    """Metrics of a trained run; see `triptych.training.evaluation.evaluate`."""
+    run.require_trained()
+    evaluation: dict[str, Any] = read_json(run.folder / "evaluation.json", EVALUATION_KEYS)
+    return evaluation

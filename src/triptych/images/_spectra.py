@@ -1,0 +1,102 @@
+"""What the spectrogram and the scalogram share: the series without its mean, mirrored edges, and the way from power to
+an image.
+
+Letters: B batch, C channels (series), T time, F rows (frequencies or scales), H rows and W columns of the image.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from triptych.images._gramian import Series, _series
+from triptych.images._window import positive_or_one
+
+Intensity = Literal["magnitude", "power", "decibels"]
+Resampling = Literal["nearest", "bilinear"]
+
+
+def centred(window_BTF: Tensor, series: tuple[Series, ...], *, less_mean: bool = True) -> Tensor:
+    """The series less their means in the window, in units of their largest value, shape (batch, series, time).
+
+    The image of a spectrum is relative to its own maximum, so units do not matter to it: these keep squares of prices
+    and of tiny returns inside the range of single precision. For the same reason the unit takes no part in gradients.
+    """
+    x_BCT = torch.stack([_series(window_BTF, name) for name in series], dim=1)
+    if less_mean:
+        # Less the first value first: of a series that does not move exactly nothing is left.
+        x_BCT = x_BCT - x_BCT[..., :1]
+        x_BCT = x_BCT - x_BCT.mean(dim=-1, keepdim=True)
+    return x_BCT / positive_or_one(x_BCT.detach().abs().amax(dim=-1, keepdim=True))
+
+
+def mirrored(places: Tensor, length: int) -> Tensor:
+    """Which candle of the window stands at places before its first or after its last: int64, shape as `places`.
+
+    The window is mirrored at its first and at its last candle, as often as needed, without repeating them.
+    """
+    period = 2 * (length - 1)
+    offset = places % period
+    return torch.minimum(offset, period - offset)
+
+
+def intensities(power_BCFT: Tensor, kind: Intensity, range_db: float) -> Tensor:
+    """Power as shares of the largest of its channel, in [0, 1] and of the same shape; 0 where there is no power."""
+    share = power_BCFT / positive_or_one(power_BCFT.amax(dim=(2, 3), keepdim=True))
+    if kind == "power":
+        return share
+    if kind == "magnitude":
+        # The slope of the root is infinite at 0, and 0 times infinity is NaN: with the smallest number it is 0.
+        return torch.where(share > 0, share.clamp(min=torch.finfo(share.dtype).tiny).sqrt(), 0.0)
+    floor = 10.0 ** (-range_db / 10.0)
+    return (1.0 - share.clamp(min=floor).log() / math.log(floor)).clamp(0.0, 1.0)
+
+
+class Resize(nn.Module):
+    """Turns images of one size into images of another.
+
+    `nearest` takes the pixel in which the middle of the new one lies. `bilinear` is torch's with `antialias`: it
+    interpolates between middles, and averages where there are fewer pixels than before.
+
+    Args:
+        before: height and width of the images that come.
+        after: height and width of those that go.
+        resampling: how.
+    """
+
+    def __init__(self, before: tuple[int, int], after: tuple[int, int], resampling: Resampling) -> None:
+        super().__init__()
+        self.resampling = resampling
+        self.changes = before[0] != after[0], before[1] != after[1]
+        for name, old, new in zip(("rows", "columns"), before, after, strict=True):
+            places = _nearest(old, new) if resampling == "nearest" else _triangles(old, new)
+            self.register_buffer(name, places, persistent=False)
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """Resize images of shape (batch, channels, height, width)."""
+        rows, columns = self.get_buffer("rows"), self.get_buffer("columns")
+        if self.resampling == "nearest":
+            image_BCHW = image_BCHW.index_select(2, rows) if self.changes[0] else image_BCHW
+            return image_BCHW.index_select(3, columns) if self.changes[1] else image_BCHW
+        if self.changes[0]:
+            image_BCHW = torch.matmul(rows.to(image_BCHW.dtype), image_BCHW)
+        if self.changes[1]:
+            image_BCHW = torch.matmul(image_BCHW, columns.to(image_BCHW.dtype).transpose(0, 1))
+        return image_BCHW.clamp(0.0, 1.0)  # weights of a pixel may sum to a little more than 1
+
+
+def _nearest(old: int, new: int) -> Tensor:
+    """For every new pixel the old one, int64 of shape (new,)."""
+    return (2 * torch.arange(new) + 1) * old // (2 * new)
+
+
+def _triangles(old: int, new: int) -> Tensor:
+    """Weights of old pixels in new ones, shape (new, old): triangles around their middles."""
+    reach = max(old / new, 1.0)
+    middle = (torch.arange(new).double()[:, None] + 0.5) * (old / new)
+    distance = (torch.arange(old).double() + 0.5 - middle).abs() / reach
+    weight = (1.0 - distance).clamp(min=0.0)
+    return (weight / weight.sum(dim=1, keepdim=True)).float()

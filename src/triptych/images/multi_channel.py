@@ -1,0 +1,272 @@
+"""Multi-channel image: several encodings of one window behind one another, each a channel, all of one size.
+
+By default red is the price (a candlestick chart in shades of grey), green the volume profile beside it, blue a Gramian
+angular field of the closes; with an order book at hand, put `book_imbalance` in its place. The image is that of its
+members, drawn one by one, reduced to a channel, brought to `height` x `width` and stacked: nothing is scaled again.
+
+A window holds the five fields of a candle where any member reads candles, then the columns of the other members, each
+once. Members find theirs by name.
+
+Source of the luminance: the weights of red, green and blue in ITU-R BT.709, whose primaries are those of #rrggbb.
+Letters: B batch, T time, F columns of the window, C channels, H rows, W columns of the image.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
+
+import torch
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+from torch import Tensor, nn
+
+from triptych.domain import CANDLE_FIELDS
+from triptych.domain import Config as BaseConfig
+from triptych.domain.errors import RecipeError
+from triptych.images import available, load
+from triptych.images._common_size import CommonSize, Resampling
+from triptych.images._cpu import Draws, as_array, drawn, takes_kernel
+from triptych.images._window import check_length, check_window, full_precision
+from triptych.images.base import AbstractEncoding
+
+Reduction = Literal["mean", "luminance", "none"]
+
+NAME = "multi_channel"
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+SIZES = ("height", "width")
+"""Options of a member that the whole image sets."""
+
+CHUNK_PIXELS = 1_000_000
+"""Pixels of members' images that are drawn before they are brought to the common size."""
+
+DEFAULT: Any = (
+    # Rising candles white, falling ones grey: in the usual green and red both are equally bright.
+    {"name": "candlestick", "reduce": "luminance", "up_color": "#ffffff", "down_color": "#808080"},
+    {"name": "volume_profile"},
+    {"name": "gasf"},
+)
+
+
+class Channel(BaseConfig):
+    """An encoding among the others. The options of that encoding stand beside its name, all but height and width."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(description="Which encoding draws it.")
+    reduce: Reduction = Field(
+        default="mean",
+        description="What becomes of an encoding's channels: their mean, the luminance of red, green and blue, or all "
+        "of them side by side (none).",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _write_out_the_options(cls, value: Any) -> Any:
+        if isinstance(value, Channel):
+            return value
+        if not isinstance(value, Mapping) or "name" not in value:
+            raise ValueError("a channel is a table with the name of an encoding: {name = 'gasf'}")
+        own = {key: item for key, item in value.items() if key in cls.model_fields}
+        options = {key: item for key, item in value.items() if key not in cls.model_fields}
+        return {**own, **_written_out(value["name"], options)}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the encoding."""
+        return dict(self.model_extra or {})
+
+
+class Config(BaseConfig):
+    """Options of the multi-channel image."""
+
+    channels: tuple[Channel, ...] = Field(
+        default=DEFAULT,
+        min_length=1,
+        max_length=64,
+        validate_default=True,
+        description="Encodings with their options, in the order of the channels: {name = 'gasf', series = ['volume']}. "
+        "`reduce` says what becomes of an encoding with several channels: their `mean` (unless told otherwise), the "
+        "`luminance` of red, green and blue, or `none` to keep them all.",
+    )
+    height: int = Field(default=64, ge=2, le=1024, description="Rows of the image in pixels.")
+    width: int = Field(default=64, ge=2, le=4096, description="Columns of the image in pixels.")
+    resize: Resampling = Field(
+        default="bilinear",
+        description="How an encoding that cannot be drawn at this size is brought to it: interpolated, or the nearest "
+        "pixel.",
+    )
+
+    @model_validator(mode="after")
+    def _members_can_have_the_size(self) -> Config:
+        for place, channel in enumerate(self.channels):
+            try:
+                _member_config(channel, self)
+            except ValidationError as error:
+                raise ValueError(f"channels.{place}: {_in_words(channel.name, error)}") from error
+        return self
+
+
+class MultiChannel(AbstractEncoding):
+    """Members one behind the other; values are in the range of the members', by default [0, 1].
+
+    `differentiable` when all members are.
+    """
+
+    def __init__(self, config: Config, length: int) -> None:
+        super().__init__()
+        check_length("multi_channel", length)
+        members = [_member(place, config, length) for place in range(len(config.channels))]
+        self.length, self.height, self.width = length, config.height, config.width
+        self.columns = _joined([member.columns for member in members])
+        self.differentiable = all(member.differentiable for member in members)
+        self.signed = any(getattr(member, "signed", False) for member in members)
+        parts = [_Part(m, c, self.columns, config) for m, c in zip(members, config.channels, strict=True)]
+        self.channels = sum(part.channels for part in parts)
+        self.parts = nn.ModuleList(parts)
+
+    def forward(self, window_BTF: Tensor) -> Tensor:
+        """Encode; see `AbstractEncoding`."""
+        check_window(window_BTF, self.length, self.columns)
+        if takes_kernel(window_BTF):
+            return drawn(self, window_BTF)
+        return torch.cat([part(window_BTF) for part in self.parts], dim=1)
+
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into memory that is there; see `Draws`. Members get memory of their own, for some images at a time."""
+        image, at = as_array(image_BCHW), 0
+        with torch.no_grad(), full_precision(window_BTF):
+            for part in self.parts:
+                assert isinstance(part, _Part)
+                part.draw(window_BTF, image, at)
+                at += part.channels
+
+
+class _Part(nn.Module):
+    """One member: takes its columns of the window and brings its image to the common size."""
+
+    def __init__(self, member: AbstractEncoding, channel: Channel, columns: Sequence[str], config: Config) -> None:
+        super().__init__()
+        self.member = member
+        self.has_kernel = isinstance(member, Draws)  # asked once: it takes longer than a small image
+        places = [columns.index(column) for column in member.columns]
+        self.first, self.count = places[0], len(places)
+        self.is_block = places == list(range(places[0], places[0] + len(places)))
+        self.register_buffer("places", torch.tensor(places), persistent=False)
+        mixing = _mixing(channel.reduce, member.channels)
+        self.channels = member.channels if mixing is None else 1
+        self.common = CommonSize(
+            height=member.height,
+            width=member.width,
+            to=(config.height, config.width),
+            mixing=mixing,
+            resampling=config.resize,
+        )
+
+    def forward(self, window_BTF: Tensor) -> Tensor:
+        """The member's image, shape (batch, channels that are kept, height, width)."""
+        image_BCHW: Tensor = self.member(self._mine(window_BTF))
+        with full_precision(window_BTF):
+            common: Tensor = self.common(image_BCHW)
+            return common
+
+    def draw(self, window_BTF: Tensor, image: NDArray[Any], at: int) -> None:
+        """The same into the channels of `image` from `at` on, a few images at a time: they stay in the cache."""
+        mine, member = self._mine(window_BTF), self.member
+        count = max(1, CHUNK_PIXELS // (member.channels * member.height * member.width))
+        shape = (min(count, len(mine)), member.channels, member.height, member.width)
+        memory = torch.empty(shape, dtype=mine.dtype) if self.has_kernel else None
+        for start in range(0, len(mine), count):
+            some = mine[start : start + count]
+            if memory is None:
+                drawing = member(some)
+            else:
+                drawing = memory[: len(some)]
+                cast(Draws, member).draw(some, drawing)
+            self.common.draw(drawing, image[start : start + count], at)
+
+    def _mine(self, window_BTF: Tensor) -> Tensor:
+        if self.is_block:
+            return window_BTF.narrow(-1, self.first, self.count)
+        return window_BTF.index_select(-1, self.get_buffer("places"))
+
+
+def build(config: Config, length: int) -> AbstractEncoding:
+    """The encoding for windows of `length` rows.
+
+    Raises RecipeError that names the channel when its encoding cannot be built for this length and size.
+    """
+    return MultiChannel(config, length)
+
+
+def _written_out(name: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of an encoding but its size, ready for TOML and JSON. Raises ValueError that says what is wrong."""
+    members = [known for known in available() if known != NAME]
+    if name == NAME:
+        raise ValueError("a multi_channel cannot be a channel: list its channels here")
+    if name not in members:
+        raise ValueError(f"unknown encoding {name!r}; known encodings: {', '.join(members)}")
+    for size in SIZES:
+        if size in options:
+            raise ValueError(f"{name}: the {size} is that of the whole image: set it beside channels")
+    try:
+        config = load(name).Config(**options)
+    except ValidationError as error:
+        raise ValueError(_in_words(name, error)) from error
+    # TOML has no word for None; an option that is None unless told otherwise is left out.
+    fields = type(config).model_fields
+    dumped = {k: v for k, v in config.model_dump(mode="json").items() if k not in SIZES}
+    return {"name": name} | {k: v for k, v in dumped.items() if not (v is None and fields[k].default is None)}
+
+
+def _in_words(name: str, error: ValidationError) -> str:
+    known = [option for option in load(name).Config.model_fields if option not in SIZES]
+    words: dict[str, str] = {}  # of each option the first that is wrong: others follow from it
+    for problem in error.errors():
+        option = str(problem["loc"][0]) if problem["loc"] else ""
+        if problem["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(option, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}"
+            words.setdefault(option, f"{name} has no option {option!r}, {hint}")
+        else:
+            said = problem["msg"].removeprefix("Value error, ").removesuffix(".")
+            place = f"{name}.{option}" if option else name
+            words.setdefault(option, f"{place}: {said} (was {problem['input']!r})")
+    return "; ".join(words.values())
+
+
+def _member_config(channel: Channel, config: Config) -> BaseConfig:
+    """Options of a member, drawn at the common size where it can choose one."""
+    kind: type[BaseConfig] = load(channel.name).Config
+    size = {side: getattr(config, side) for side in SIZES if side in kind.model_fields}
+    return kind(**channel.options, **size)
+
+
+def _member(place: int, config: Config, length: int) -> AbstractEncoding:
+    channel = config.channels[place]
+    try:
+        member: AbstractEncoding = load(channel.name).build(_member_config(channel, config), length)
+    except RecipeError as error:
+        raise RecipeError(f"encoding.channels.{place}: {error.message}", remedy=error.remedy) from error
+    if channel.reduce == "luminance" and member.channels != len(LUMINANCE):
+        raise RecipeError(
+            f"encoding.channels.{place}: luminance is of red, green and blue, and {channel.name} draws "
+            f"{member.channels} channel{'s' if member.channels > 1 else ''}.",
+            remedy="Set reduce to mean or none.",
+        )
+    return member
+
+
+def _mixing(reduce: Reduction, channels: int) -> Tensor | None:
+    """Weights of an encoding's channels in the one that is kept, shape (1, channels); None keeps them as they are."""
+    if reduce == "none" or channels == 1:
+        return None
+    weights = LUMINANCE if reduce == "luminance" else [1.0 / channels] * channels
+    return torch.tensor([weights], dtype=torch.float64)
+
+
+def _joined(columns: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The fields of a candle first, where any member reads one, then all other columns once."""
+    candles = CANDLE_FIELDS if any(column in CANDLE_FIELDS for names in columns for column in names) else ()
+    return tuple(dict.fromkeys([*candles, *(column for names in columns for column in names)]))
