@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from triptych.bootstrap.backtesting import backtest
     from triptych.bootstrap.candles import Candles, load_candles
     from triptych.bootstrap.evaluating import evaluate
+    from triptych.bootstrap.leaks import leak_probe
+    from triptych.bootstrap.learning import train
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
-    from triptych.bootstrap.probing import leak_probe
     from triptych.bootstrap.reporting import Written, report
     from triptych.bootstrap.run_folder import Run, open_run
-    from triptych.bootstrap.training import train
 
 __all__ = [
     "Ablation",
@@ -43,11 +43,11 @@ _HOMES: Final = {
     "backtesting": ("backtest",),
     "candles": ("Candles", "load_candles"),
     "evaluating": ("evaluate",),
+    "leaks": ("leak_probe",),
+    "learning": ("train",),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
-    "probing": ("leak_probe",),
     "reporting": ("Written", "report"),
     "run_folder": ("Run", "open_run"),
-    "training": ("train",),
 }
 _PLACES: Final = {name: home for home, names in _HOMES.items() for name in names}
 

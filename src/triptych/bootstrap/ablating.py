@@ -15,9 +15,9 @@ from triptych.bootstrap.backtesting import PROBABILITIES, backtest
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import Tell, load_candles, silent
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json
+from triptych.bootstrap.learning import train
 from triptych.bootstrap.provenance import fingerprint
 from triptych.bootstrap.run_folder import RUNS, Run, recipe_hash
-from triptych.bootstrap.training import train
 from triptych.domain.errors import RecipeError, RunError
 from triptych.domain.files import write_json
 from triptych.settings import Recipe, variants_of
