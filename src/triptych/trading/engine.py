@@ -213,7 +213,7 @@ class Engine(AbstractView):
         desk.target = target
         symbol = desk.instrument.symbol
         current = self.portfolio.quantity(symbol) * price / equity if equity > 0 else 0.0
-        exposure = self._exposure(desk, target, prediction, current)
+        exposure = self._risk.within(symbol, self._exposure(desk, target, prediction, current), current)
         if desk.orders:
             reason += self._attend_orders(desk, commands)
         else:

@@ -78,7 +78,8 @@ def kelly_share(*, right: float, wrong: float, gain: float, loss: float, cost: f
         gain, loss, cost: positive fractions of the notional.
 
     Returns:
-        The share as a multiple of the equity, at least 0; infinite where nothing can be lost.
+        The share as a multiple of the equity, from 0 to 1 / (loss + cost): never more than a loss would wipe out, even
+        where `wrong` is 0.
     """
     up, down = gain - cost, loss + cost
     idle = max(1.0 - right - wrong, 0.0)
@@ -89,7 +90,7 @@ def kelly_share(*, right: float, wrong: float, gain: float, loss: float, cost: f
     curve = up * down * cost
     slope = right * up * (down + cost) + wrong * down * (up - cost) + idle * cost * (up - down)
     below = slope + math.sqrt(max(slope * slope - 4 * curve * edge, 0.0))
-    return 2 * edge / below if below > 0 else math.inf
+    return 2 * edge / below  # the slope is above zero wherever the edge is
 
 
 def stake(config: Config, prediction: Prediction, sign: int, volatility: float) -> float:

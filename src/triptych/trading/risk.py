@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Annotated
@@ -40,7 +41,8 @@ class Config(domain.Config):
         gt=0,
         le=125,
         description="Largest notional of longs less shorts, either way, of all instruments together, as a multiple of "
-        "the equity: instruments move together. None = no limit.",
+        "the equity: instruments move together. Leaving a position is always allowed, even where it leaves more of the "
+        "other side. None = no limit.",
     )
     max_daily_loss: float | None = Field(
         default=None,
@@ -162,6 +164,16 @@ class RiskManager:
         if self._config.max_orders_per_hour is not None:
             self._order_times.append(order.time_ms)
         return None
+
+    def within(self, symbol: str, exposure: float, current: float) -> float:
+        """The wanted exposure, cut to the instrument's limit where the market has carried the position beyond it.
+
+        Only what is held is cut: an order that would open too much is denied, not made smaller.
+        """
+        limit = self._config.exposure_limits.get(symbol, self._config.max_exposure)
+        if exposure * current > 0 and min(abs(exposure), abs(current)) > limit:
+            return math.copysign(limit, exposure)
+        return exposure
 
     def _over_limit(self, symbol: str, exposure: float, gross: float, net: float) -> str:
         """What limit an order breaks; `net` counts in the direction of the order, which may always lessen it."""

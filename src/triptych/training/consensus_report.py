@@ -80,10 +80,10 @@ def consensus_report(
         cost: of entering and leaving, a fraction.
 
     Returns:
-        JSON-ready: `models` (coverage, precision, precision of the top 30 %, mean return of a call after costs, MCC,
-        by model; a member is also shown `at equal coverage`, see `matched`), `error_correlation` (by pair), `disagreement` (by pair: share of samples on which the
-        likeliest classes differ), `lift` over `better_member` at equal coverage, each value with its interval, and a
-        `sentence`.
+        JSON-ready: `models` (coverage, precision, precision of the top 30 %, mean return of a call after costs, MCC, by
+        model; a member is also shown `at equal coverage`, see `matched`), `error_correlation` (by pair), `disagreement`
+        (by pair: share of samples on which the likeliest classes differ), `lift` over `better_member` at equal
+        coverage, each value with its interval, and a `sentence`.
     """
     calls = {name: Calls(directions[name], probabilities[name], samples.label) for name in probabilities}
     gains = {name: directions[name] * forward_return - cost for name in probabilities}
