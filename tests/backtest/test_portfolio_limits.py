@@ -43,7 +43,7 @@ def traded(sizing, risk, **execution):
 
 
 def exposures_when_orders_were_sent(result):
-    """Exposure of every instrument at each close after which something was opened, what was, and whether something was left."""
+    """At each close after which something was opened: what, whether something was left too, and every exposure."""
     close = {one.symbol: dict(zip(one.close_time_ms.tolist(), one.close.tolist(), strict=True)) for one in SERIES}
     equity = dict(zip(result.equity["time"].cast(pl.Int64), result.equity["equity"], strict=True))
     held = dict.fromkeys(SYMBOLS, 0.0)
@@ -53,7 +53,7 @@ def exposures_when_orders_were_sent(result):
         opened, left = set(), False
         for fill in some.iter_rows(named=True):
             change = fill["quantity"] * (1 if fill["side"] == "buy" else -1)
-            held[fill["symbol"]] += change
+            held[fill["symbol"]] = round(held[fill["symbol"]] + change, 6)
             if held[fill["symbol"]] * change > 0:
                 opened.add(fill["symbol"])
             else:

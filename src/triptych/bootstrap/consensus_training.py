@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +15,16 @@ from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with
 from triptych.bootstrap.consensus_judging import judge_consensus, report_consensus
 from triptych.bootstrap.files import CONSENSUS_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.provenance import versions
-from triptych.bootstrap.run_folder import Run, at_work, discard, open_or_create, place_of, trial_mark
+from triptych.bootstrap.run_folder import (
+    RECORD,
+    Run,
+    at_work,
+    discard,
+    open_or_create,
+    place_of,
+    run_fingerprint,
+    trial_mark,
+)
 from triptych.bootstrap.training import train
 from triptych.bootstrap.trials import record_trial
 from triptych.bootstrap.voting import (
@@ -28,7 +38,7 @@ from triptych.bootstrap.voting import (
 )
 from triptych.domain import CLASSES, utc
 from triptych.domain.errors import ArtifactError, DataError, RecipeError, RunError
-from triptych.domain.files import write_json
+from triptych.domain.files import temporary_name, write_json
 from triptych.inference import load_artifact, load_consensus, record_consensus_metrics, save_consensus
 from triptych.inference.combiner import Combiner
 from triptych.settings import Recipe, members_of, resolved
@@ -111,6 +121,7 @@ def _train(
     runs = {}
     for number, (name, member) in enumerate(members.items()):
         tell(f"Member {number + 1} of {len(members)}: {name}.")
+        _adopt(member, run.folder, run.folder / "members" / name, tell)
         runs[name] = train(member, folder=run.folder / "members" / name, tell=tell, progress_bar=progress_bar)
     frame = gather_votes(run.recipe, candles, runs)
     write_frame(run.folder / "votes.parquet", frame)
@@ -133,6 +144,25 @@ def _train(
     for fold in judged:
         record_consensus_metrics(run.fold(fold.number) / "artifact", evaluation["metrics"])
     run.update(status="trained")
+
+
+def _adopt(recipe: Recipe, run: Path, home: Path, tell: Tell) -> None:
+    """Take over a member that was trained for another consensus beside this one: same recipe, candles, versions, seed.
+
+    Other ways of joining the same members then cost no training. A copy that was cut off is not taken for a run.
+    """
+    if home.exists():
+        return
+    wanted = run_fingerprint(recipe, load_candles(recipe).hash)
+    for found in sorted(run.absolute().parent.glob(f"*/members/*/{RECORD}")):
+        with contextlib.suppress(RunError):
+            record = read_json(found)
+            if record.get("fingerprint") == wanted and record.get("status") == "trained":
+                temporary = temporary_name(home)
+                shutil.copytree(found.parent, temporary)
+                temporary.rename(home)
+                tell(f"Taken over from {found.parent}: the same member, trained already.")
+                return
 
 
 def _fit(recipe: Recipe, names: tuple[str, ...], votes: Votes, fold: Fold, tell: Tell) -> Combiner:

@@ -30,10 +30,11 @@ from triptych.bootstrap.files import (
 )
 from triptych.bootstrap.leaks import leak_probe
 from triptych.bootstrap.run_folder import Run, at_work
+from triptych.bootstrap.voting import recipe_of_labels
 from triptych.domain import CLASSES, utc
 from triptych.domain.files import write_json
 from triptych.inference import load_artifact
-from triptych.settings import Recipe, members_of
+from triptych.settings import Recipe
 from triptych.training.fitted import read_result
 
 SAMPLES = 12
@@ -75,7 +76,7 @@ def report(run: Run, *, tell: Tell = silent) -> Written:
 def gather(run: Run) -> ReportData:
     """Everything the report shows, read from the run's folder."""
     candles = candles_of(run)
-    dataset = Dataset.of(_one_of(run), candles)
+    dataset = Dataset.of(recipe_of_labels(run.recipe), candles)
     judged = read_json(run.folder / "backtest" / "backtest.json", BACKTEST_KEYS)
     traded = with_trading(run, judged["overrides"])
     record = run.record
@@ -110,11 +111,6 @@ def gather(run: Run) -> ReportData:
         },
         environment={**record["environment"], "folder": str(run.folder.absolute()), "data": run.recipe.data.path},
     )
-
-
-def _one_of(run: Run) -> Recipe:
-    """The recipe that labels and folds are made by: the run's, or that of the first member, which shares them."""
-    return next(iter(members_of(run.recipe).values()), run.recipe)
 
 
 def _consensus(run: Run, judged: dict[str, Any]) -> dict[str, Any]:

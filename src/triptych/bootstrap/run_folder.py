@@ -93,7 +93,7 @@ def at_work(folder: Path) -> Iterator[None]:
     whole = folder.absolute()
     with exclusive(whole.with_name(f".{whole.name}.lock"), what=str(folder), timeout_s=1.0):
         remove_leftovers(whole)
-        for part in ("folds", "backtest"):
+        for part in ("folds", "backtest", "members"):
             remove_leftovers(whole / part, recursive=True)
         yield
 

@@ -18,7 +18,7 @@ from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.exchanges.simulated.costs import Config as CostsConfig
 from triptych.inference.combiner import BOTH, LEARNED
 from triptych.inference.regime import REGIME, regime_over
-from triptych.settings import Recipe
+from triptych.settings import Recipe, members_of
 from triptych.training.samples import Samples
 from triptych.training.splits import Fold
 from triptych.training.stacking import Votes
@@ -30,6 +30,11 @@ REGIME_COLUMNS = tuple(f"regime_{name}" for name in REGIME)
 def columns_of(name: str) -> tuple[str, ...]:
     """Columns of a member's probabilities."""
     return tuple(f"{name}.probability_{side}" for side in CLASSES)
+
+
+def recipe_of_labels(recipe: Recipe) -> Recipe:
+    """The recipe that labels and folds are made by: itself, or its first member, which shares them with the others."""
+    return next(iter(members_of(recipe).values()), recipe)
 
 
 def first_judged(recipe: Recipe) -> int:
