@@ -153,7 +153,7 @@ def stacking_inputs(votes: NDArray[np.floating], regime: NDArray[np.floating]) -
     By member the log-odds of sell and of buy against hold; then whether all agree on sell, and on buy; then the regime.
     """
     logs = np.log(np.clip(np.asarray(votes, dtype=np.float64), _LEAST, 1.0))
-    odds = (logs[:, :, [SELL, BUY]] - logs[:, :, [HOLD]]).reshape(len(votes), -1)
+    odds = (logs[:, :, [SELL, BUY]] - logs[:, :, [HOLD]]).reshape(len(votes), 2 * votes.shape[1])
     agreed = agreed_direction(votes)
     return np.column_stack([odds, agreed == -1, agreed == 1, regime])
 

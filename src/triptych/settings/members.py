@@ -45,5 +45,7 @@ def members_of(recipe: Recipe) -> dict[str, Recipe]:
                 remedy=f"A member may change: {', '.join(_OF_A_MODEL)}. Change the rest in the recipe itself.",
             )
         named = {**content, "name": f"{recipe.name}-{member['name']}"}
-        found[member["name"]] = with_overrides(named, (), member["changes"], where=where)
+        # Whole sections first: TOML does not keep the order of keys and tables.
+        changes = dict(sorted(member["changes"].items(), key=lambda one: one[0].count(".")))
+        found[member["name"]] = with_overrides(named, (), changes, where=where)
     return found

@@ -89,7 +89,7 @@ def fit_combiner(
     if config.method not in LEARNED:
         return plain
     past = votes.before(fold, start_ms)
-    heard = np.column_stack([past.votes.reshape(len(past), -1), past.regime])
+    heard = np.column_stack([past.votes.reshape(len(past), len(names) * len(CLASSES)), past.regime])
     past = past.only(np.asarray(np.isfinite(heard).all(axis=1), dtype=bool))
     if config.method == "stacking":
         inputs, labels = stacking_inputs(past.votes, past.regime), past.samples.label
