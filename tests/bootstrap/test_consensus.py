@@ -1,11 +1,15 @@
 """A recipe with members, the whole way: trained, backtested, reported, probed, damaged."""
 
 import json
+import multiprocessing
 import shutil
+import signal
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from tests.fakes.killed_command import command_and_die
 from tests.fakes.micro import MICRO
 
 from triptych import bootstrap
@@ -32,17 +36,28 @@ regime_length = 24
 minimum_samples = 30
 [[members]]
 name = "prices"
-changes = {{ "features.names" = ["return_1", "body", "range"], "encoding.name" = "factor_grid", "encoding.factors" = 3, "encoding.upscale" = 2 }}
+[members.changes]
+"features.names" = ["return_1", "body", "range"]
+"encoding.name" = "factor_grid"
+"encoding.factors" = 3
+"encoding.upscale" = 4
 [[members]]
 name = "candles"
 """
 
 
 def recipe_in(folder, method="stacking", *overrides):
+    return load_recipe(str(written(folder, method)), overrides)
+
+
+def written(folder, method="stacking"):
+    """The recipe as a file; a small graph, because exporting it is what takes the time."""
     text = MICRO.replace("epochs = 3", "epochs = 1").replace("instruments = 1", "instruments = 2")
+    text = text.replace('"efficientnet_b0"', '"lenet5_relu"').replace("width = 0.1", "width = 1.0")
+    text = text.replace("depth = 0.1", "depth = 1.0").replace('name = "micro"', 'name = "both"')
     path = folder / "both.toml"
-    path.write_text(text.replace('name = "micro"', 'name = "both"') + CONSENSUS.format(method=method))
-    return load_recipe(str(path), overrides)
+    path.write_text(text + CONSENSUS.format(method=method))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -217,29 +232,33 @@ def test_a_folder_without_a_consensus_says_what_is_missing(tmp_path):
     assert caught.value.message == f"{tmp_path} is no consensus: consensus.json is missing."
 
 
-def test_stopped_between_its_members_it_goes_on_and_ends_with_the_same_result(run, recipe, tmp_path, monkeypatch):
-    from triptych.bootstrap import consensus_training
-
-    real, calls = consensus_training.train, []
-
-    def stops(member, **options):
-        if calls:
-            raise KeyboardInterrupt
-        calls.append(member)
-        return real(member, **options)
-
+def test_killed_at_one_stage_after_the_other_it_goes_on_and_ends_with_the_same_result(run, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["triptych.bootstrap", "triptych.cli"])
     folder = tmp_path / "runs" / "again"
-    monkeypatch.setattr(consensus_training, "train", stops)
-    with pytest.raises(KeyboardInterrupt):
-        bootstrap.train(recipe, folder=folder)
+    arguments = ["train", str(written(tmp_path)), "--out", str(folder), "--json"]
+
+    def kill(name, count=1):
+        process = context.Process(target=command_and_die, args=(arguments, name, count, "before"))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+
+    kill("fit.json", count=3)  # the second member has learned its first fold, and nobody knows yet
+    assert (folder / "members" / "prices" / "evaluation.json").exists()
+    assert not (folder / "members" / "candles" / "evaluation.json").exists()
     with pytest.raises(RunError, match="is not trained to its end"):
         bootstrap.backtest(bootstrap.open_run(folder))
-    monkeypatch.setattr(consensus_training, "train", real)
-    bootstrap.train(recipe, folder=folder)
+    kill("votes.parquet")
+    kill("consensus_report.json")
+    bootstrap.train(load_recipe(arguments[1]), folder=folder)
     for name in ("votes.parquet", "predictions.parquet", "evaluation.json", "consensus_report.json"):
         assert (folder / name).read_bytes() == (run.folder / name).read_bytes(), name
     for name in ("combiner.json", "consensus.json", "members/prices/weights.safetensors"):
         assert (folder / "folds/1/artifact" / name).read_bytes() == (run.artifact / name).read_bytes(), name
+    ledger = json.loads((tmp_path / "runs" / "trials.json").read_text())
+    assert [len(marks) for marks in ledger.values()] == [3]
 
 
 def test_a_damaged_run_is_mended(run, recipe, tmp_path):
