@@ -79,9 +79,11 @@ class Desk:
 
     def ended(self, event: OrderRejected | OrderCancelled) -> None:
         """Note that an order came to its end, or that the venue turned a command down."""
-        self.orders.pop(event.order_id, None)
         if self.trail is not None and self.trail.order_id == event.order_id and isinstance(event, OrderRejected):
-            self.trail = replace(self.trail, sent=False)  # the stop was not moved: it is asked for again
+            # The order itself lives, or has filled: it is its stop that was not moved, and is asked for again.
+            self.trail = replace(self.trail, sent=False)
+            return
+        self.orders.pop(event.order_id, None)
 
     def observe(self, candle: Candle) -> None:
         """Take in a closed candle."""
