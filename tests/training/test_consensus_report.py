@@ -102,3 +102,21 @@ def test_a_consensus_that_never_enters_says_so():
     assert found["models"]["consensus"]["precision"] == {
         "value": None, "low": None, "high": None, "reason": "It would never have entered.",
     }  # fmt: skip
+
+
+def test_telling_classes_apart_is_no_praise_where_entries_are_right_no_more_often():
+    random = np.random.default_rng(3)
+    label = np.repeat(random.integers(0, 3, 400), 8)
+    lean = random.uniform(-0.9, 0.9, len(label))
+    both = rows(*lean)
+    hold = both * 0.4
+    hold[:, 1] += 0.6  # the same lean, and never anything but hold
+    knows = np.where((label == 1)[:, None], hold, both)
+    directions = {"consensus": np.sign(lean).astype(np.int64), "a": np.sign(lean).astype(np.int64)}
+    found = consensus_report(
+        {"consensus": knows, "a": hold}, directions, samples(label, 8), np.zeros(len(label)), Config(resamples=200), 1
+    )
+    assert found["lift"]["mcc"]["low"] > 0
+    assert found["sentence"].startswith(
+        "No evidence that their entries are better together than those of a alone at equal coverage, though they tell "
+    )

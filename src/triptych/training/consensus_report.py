@@ -129,7 +129,7 @@ def consensus_report(
         "better_member": better,
         "lift": lift,
         "cost": cost,
-        "sentence": _sentence(lift["mcc"], better),
+        "sentence": _sentence(lift["mcc"], lift["precision"], better),
     }
 
 
@@ -202,10 +202,20 @@ def _plain(found: Interval) -> dict[str, Any]:
     return content if content["value"] is not None else {**content, "reason": "It would never have entered."}
 
 
-def _sentence(lift: Mapping[str, Any], better: str) -> str:
+def _sentence(lift: Mapping[str, Any], precision: Mapping[str, Any], better: str) -> str:
+    """The lift in words. Praise takes both: classes told better, and entries that are right more often.
+
+    A member that always says hold has no correlation at all, and whoever says anything else is above it.
+    """
     if lift["value"] is None or lift["low"] is None:
         return f"The lift over the better member, {better}, cannot be told."
     figures = f"{lift['value']:+.3f} in MCC, 95 % interval {lift['low']:+.3f} to {lift['high']:+.3f}"
+    sharper = precision["low"] is not None and precision["low"] > 0
+    if lift["low"] > 0 and not sharper:
+        return (
+            f"No evidence that their entries are better together than those of {better} alone at equal coverage, though "
+            f"they tell the classes apart better: {figures}."
+        )
     if lift["low"] > 0:
         return f"Together they are better than the better of them, {better}: {figures}."
     if lift["high"] < 0:
