@@ -213,8 +213,8 @@ def _sentence(lift: Mapping[str, Any], precision: Mapping[str, Any], better: str
     sharper = precision["low"] is not None and precision["low"] > 0
     if lift["low"] > 0 and not sharper:
         return (
-            f"No evidence that their entries are better together than those of {better} alone at equal coverage, though "
-            f"they tell the classes apart better: {figures}."
+            f"No evidence that their entries are better together than those of {better} alone at equal coverage, "
+            f"though they tell the classes apart better: {figures}."
         )
     if lift["low"] > 0:
         return f"Together they are better than the better of them, {better}: {figures}."
