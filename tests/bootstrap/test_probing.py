@@ -156,7 +156,7 @@ class Hidden(AbstractStrategy):
 
 def test_a_strategy_with_hidden_state_is_caught(tmp_path, monkeypatch):
     hidden = Hidden()
-    monkeypatch.setattr(probing, "create_strategy", lambda _: hidden)
+    monkeypatch.setattr(probing, "create_strategy", lambda *_: hidden)
     assert failing(leak_probe(recipe(tmp_path), cuts=6)) == ["decision and equity"]
 
 

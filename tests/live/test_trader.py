@@ -72,6 +72,28 @@ def test_one_tape_through_backtest_and_paper_gives_the_same_decisions_and_fills(
     assert equity == pytest.approx(float(result.equity["equity"][-1]))
 
 
+def test_a_trailing_stop_is_moved_at_the_venue_as_in_a_backtest(tmp_path):
+    settings = parts(execution=execution.Config(trailing_stop=1.0, minimum_trade=0.5))
+    short = [one.head(80) for one in SERIES]
+    result = run_backtest(short, LastMove(), costs=COSTS, initial_capital=float(CAPITAL), name="demo", **settings)
+    clock, venue = paper(short)
+
+    async def trade():
+        with open_house(tmp_path, venue, clock, engine=settings) as house:
+            await house.trader.start()
+            for candles in closes(short):
+                await let_happen(candles, venue, venue, house, clock)
+            answers = [e.record for e in house.journal.entries(kinds=(OrderAnswered,)) if e.record.command == "move"]
+            return answers, fills_of(house)
+
+    answers, fills = asyncio.run(trade())
+    assert len(answers) > 5
+    in_ms = pl.col("time").dt.epoch("ms")
+    rows = list(result.fills.with_columns(in_ms).select("time", "symbol", "price", "reason").iter_rows())
+    assert [(f.time_ms, f.symbol, float(f.price), str(f.reason)) for f in fills] == rows
+    assert sum(reason == "trailing_stop" for *_, reason in rows) > 5
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_lost_doubled_and_reordered_messages_end_in_the_state_of_the_venue(tmp_path, seed):
     clock, venue = paper(SERIES)

@@ -11,6 +11,7 @@ from triptych.domain import (
     Candle,
     FillReason,
     Instrument,
+    MoveStop,
     OrderCancelled,
     OrderDenied,
     OrderFilled,
@@ -28,6 +29,7 @@ from triptych.strategies import AbstractStrategy, ThresholdStrategy
 from triptych.strategies import Config as StrategyConfig
 from triptych.trading import Decision, Engine, EngineState
 from triptych.trading import execution as execution_
+from triptych.trading import kelly as kelly_
 from triptych.trading import risk as risk_
 from triptych.trading import sizing as sizing_
 
@@ -382,3 +384,70 @@ def test_a_restarted_engine_decides_the_same_from_its_journalled_state():
             step(second, minute, log)
         assert log == expected
         assert second.state() == whole.state()
+
+
+def test_a_trailing_stop_is_moved_at_closes_and_asked_for_again_when_the_venue_turned_it_down():
+    engine = ready(build(execution=execution_.Config(trailing_stop=5.0)))
+    (order,) = engine.on_candle(candle(2, 3))
+    assert (order.stop_loss, order.trailing_distance) == (95, 5)
+    engine.on_event(filled(order))
+    assert engine.on_candle(candle(3, 3)) == []  # closed at 100: nothing to follow yet
+    (move,) = engine.on_candle(candle(4, 3, 104.0))  # high 105
+    assert move == MoveStop(order_id=order.order_id, symbol="ABC", time_ms=5 * MINUTE_MS, stop_loss=Decimal(100))
+    engine.on_event(OrderRejected(order_id=order.order_id, symbol="ABC", time_ms=1, reason="no"))
+    (again,) = engine.on_candle(candle(5, 3, 104.0))
+    assert (again.stop_loss, again.time_ms) == (100, 6 * MINUTE_MS)
+    assert engine.on_candle(candle(6, 3, 104.0)) == []
+
+
+def test_a_close_beyond_the_trailing_stop_leaves_at_the_market_and_bars_the_side():
+    decisions = []
+    engine = ready(build(decisions.append, execution=execution_.Config(trailing_stop=5.0)))
+    (order,) = engine.on_candle(candle(2, 3))
+    engine.on_event(filled(order))
+    engine.on_candle(candle(3, 3, 109.0))  # the candle of the entry: its close counts, the stop is wanted at 104
+    (close,) = engine.on_candle(candle(4, 3, 103.0))
+    assert (close.reduce_only, close.quantity) == (True, 5)
+    assert decisions[-1].reason == "flat: the close 103 passed the trailing stop 104.0"
+    engine.on_event(filled(close, "103", number=2))
+    assert engine.on_candle(candle(5, 3, 103.0)) == []
+    assert "waits for a new signal" in decisions[-1].reason
+
+
+def test_a_trailing_stop_outlives_a_restart():
+    settings = {"execution": execution_.Config(trailing_stop=5.0)}
+    first = ready(build(**settings))
+    (order,) = first.on_candle(candle(2, 3))
+    first.on_event(filled(order))
+    first.on_candle(candle(3, 3, 104.0))
+    adapter = TypeAdapter(EngineState)
+    journal = adapter.dump_json(first.state())
+    second = build(**settings)
+    second.observe([candle(minute, 3, 104.0 if minute == 3 else 100.0) for minute in range(4)])
+    second.restore(adapter.validate_json(journal))
+    assert second.on_candle(candle(4, 3, 108.0)) == first.on_candle(candle(4, 3, 108.0))
+    assert second.state() == first.state()
+
+
+def test_kelly_sizing_stakes_by_the_prediction_and_keeps_what_it_holds_without_one():
+    records = []
+    kelly = kelly_.Config(fraction=1.0, shrinkage=0.0, horizon=1, cost=0.0, cap=0.5)
+    execution = execution_.Config(without_prediction="hold")
+    sizing = sizing_.Config(method="kelly", half_life=2, kelly=kelly)
+    engine = build(records.append, sizing=sizing, execution=execution)
+    for minute in range(10):
+        assert engine.on_candle(candle(minute, 3, 100.0 + minute % 2)) == []  # the volatility is not known yet
+    (order,) = engine.on_candle(candle(10, 3))
+    assert order.quantity == 5  # capped at half of the equity
+    engine.on_event(filled(order))
+    assert engine.on_candle(candle(11, 0)) == []
+    assert (records[-1].target, records[-1].exposure) == (1.0, 0.5)
+
+
+def test_a_position_carried_beyond_its_limit_is_cut_back():
+    sizing = sizing_.Config(capital_fraction=0.6)
+    engine = ready(build(sizing=sizing, risk=risk_.Config(exposure_limits={"ABC": 0.6})))
+    (order,) = engine.on_candle(candle(2, 3))
+    engine.on_event(filled(order))
+    (cut,) = engine.on_candle(candle(3, 3, 200.0))  # 6 * 200 / 1600 = 0.75, wanted 0.6: 4.8 are held on
+    assert (cut.reduce_only, cut.quantity) == (True, Decimal("1.2"))

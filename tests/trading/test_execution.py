@@ -113,3 +113,20 @@ def test_small_differences_are_left_alone():
 def test_a_stop_of_the_whole_price_is_refused():
     with pytest.raises(ValidationError, match=r"a stop_loss of 100 percent lies at or below a price of zero"):
         Config(stop_loss=100.0)
+
+
+def test_a_trailing_stop_travels_with_the_entry_and_the_nearer_stop_counts():
+    (order,), _ = plan(executor(trailing_stop=2.0), "0", 0.5)
+    # 2 % of 30 is 0.60
+    assert (order.stop_loss, order.trailing_distance) == (Decimal("29.40"), Decimal("0.60"))
+    (order,), _ = plan(executor(trailing_stop=2.0, stop_loss=1.0), "0", 0.5)
+    assert (order.stop_loss, order.trailing_distance) == (Decimal("29.70"), Decimal("0.60"))
+    (order,), _ = plan(executor(trailing_stop=3.0, protection_unit="atr"), "0", -0.5, true_range=0.25)
+    assert (order.stop_loss, order.trailing_distance) == (Decimal("30.75"), Decimal("0.75"))
+    (add,), _ = plan(executor(trailing_stop=2.0), "10", 0.6)
+    assert (add.stop_loss, add.trailing_distance) == (None, None)
+
+
+def test_a_trailing_stop_below_a_price_of_zero_is_refused():
+    with pytest.raises(ValidationError, match=r"a trailing_stop of 100 percent lies at or below a price of zero"):
+        Config(trailing_stop=100.0)

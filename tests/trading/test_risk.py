@@ -76,3 +76,30 @@ def test_a_restored_manager_goes_on_where_it_was():
     other.restore(manager.state())
     assert other.state() == manager.state()
     assert reason(other) == reason(manager) == "halted until the end: the drawdown limit of 20.0% was reached"
+
+
+def test_an_instrument_may_have_a_limit_of_its_own():
+    manager = RiskManager(Config(max_exposure=0.6, exposure_limits={"ABC": 0.4, "XYZ": 0.0}), 1000.0)
+    assert reason(manager, exposure_after=0.4) == ""
+    assert reason(manager) == "exposure 0.50 is above the limit of ABC, which is 0.4"
+
+
+def test_the_net_exposure_is_limited_in_either_direction_and_may_always_be_lessened():
+    manager = RiskManager(Config(max_net_exposure=0.3), 1000.0)
+    assert reason(manager, net_after=0.3) == ""
+    assert reason(manager, net_after=0.4) == "net exposure 0.40 is above max_net_exposure 0.3"
+    assert reason(manager, net_after=-0.9) == ""  # a purchase that leaves the account less short
+    assert RiskManager(Config(max_net_exposure=0.3), 1000.0).review(
+        SubmitOrder(order_id="id", symbol="ABC", side=Side.SELL, quantity=Decimal(1), time_ms=0),
+        exposure_after=0.1, gross_after=0.5, net_after=-0.4,
+    ).reason == "net exposure 0.40 is above max_net_exposure 0.3"  # fmt: skip
+
+
+def test_a_position_that_the_market_carried_beyond_its_limit_is_cut_back_to_it():
+    manager = RiskManager(Config(max_exposure=0.6, exposure_limits={"ABC": 0.4}), 1000.0)
+    assert manager.within("ABC", 0.8, 0.5) == 0.4
+    assert manager.within("ABC", -0.8, -0.5) == -0.4
+    assert manager.within("ABC", 0.8, 0.3) == 0.8  # to open more is denied, not made smaller
+    assert manager.within("ABC", 0.2, 0.5) == 0.2
+    assert manager.within("ABC", -0.8, 0.5) == -0.8
+    assert manager.within("XYZ", 0.9, 0.7) == 0.6

@@ -22,6 +22,7 @@ from triptych.domain import (
     OrderRejected,
     Side,
     SubmitOrder,
+    Vote,
     utc,
 )
 from triptych.domain.errors import NotEnoughData, OrderError
@@ -208,7 +209,7 @@ class _Log:
         """Keep decisions; a denial is told in the reason of its decision already."""
         if isinstance(record, Decision):
             prediction = record.prediction
-            times, symbols, sell, hold, buy, targets, reasons = self._decision_columns
+            times, symbols, sell, hold, buy, targets, reasons, votes = self._decision_columns
             times.append(record.time_ms)
             symbols.append(record.symbol)
             sell.append(None if prediction is None else prediction.probability_sell)
@@ -216,6 +217,7 @@ class _Log:
             buy.append(None if prediction is None else prediction.probability_buy)
             targets.append(record.target)
             reasons.append(record.reason)
+            votes.append(None if prediction is None or not prediction.votes else _ballot(prediction.votes))
 
     def on_event(self, event: ExchangeEvent) -> None:
         """Keep fills and funding; add a rejection to the reason of the decision that led to it."""
@@ -263,6 +265,18 @@ class _Log:
             initial_capital=initial_capital,
             candles_per_year=per_year,
         )
+
+
+def _ballot(votes: Sequence[Vote]) -> list[dict[str, Any]]:
+    return [
+        {
+            "model": vote.model,
+            "sell": vote.probability_sell,
+            "hold": vote.probability_hold,
+            "buy": vote.probability_buy,
+        }
+        for vote in votes
+    ]
 
 
 def _frame(columns: dict[str, Any], schema: dict[str, Any]) -> pl.DataFrame:

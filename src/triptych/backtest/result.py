@@ -50,6 +50,9 @@ DECISION_SCHEMA = {
     "probability_buy": pl.Float64,
     "target": pl.Float64,
     "reason": pl.String,
+    "votes": pl.List(  # of the members of a consensus; null for the prediction of one model
+        pl.Struct({"model": pl.String, "sell": pl.Float64, "hold": pl.Float64, "buy": pl.Float64})
+    ),
 }
 
 

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from triptych.bootstrap.candles import Candles, load_candles
     from triptych.bootstrap.evaluating import evaluate
     from triptych.bootstrap.journals import journal_frame, write_journal
+    from triptych.bootstrap.leaks import leak_probe
+    from triptych.bootstrap.learning import train
     from triptych.bootstrap.living import trade_on_paper
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
-    from triptych.bootstrap.probing import leak_probe
     from triptych.bootstrap.profiling import profile
     from triptych.bootstrap.reporting import Written, report
     from triptych.bootstrap.run_folder import Run, open_run
-    from triptych.bootstrap.training import train
     from triptych.bootstrap.tuning.search import Tuned, read_results, tune
 
 __all__ = [
@@ -54,14 +54,14 @@ _HOMES: Final = {
     "backtesting": ("backtest",),
     "candles": ("Candles", "load_candles"),
     "evaluating": ("evaluate",),
+    "leaks": ("leak_probe",),
+    "learning": ("train",),
     "journals": ("journal_frame", "write_journal"),
     "living": ("trade_on_paper",),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
-    "probing": ("leak_probe",),
     "profiling": ("profile",),
     "reporting": ("Written", "report"),
     "run_folder": ("Run", "open_run"),
-    "training": ("train",),
     "tuning.search": ("Tuned", "read_results", "tune"),
 }
 _PLACES: Final = {name: home for home, names in _HOMES.items() for name in names}

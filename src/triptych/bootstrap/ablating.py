@@ -15,9 +15,10 @@ from triptych.bootstrap.backtesting import PROBABILITIES, backtest
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import Tell, load_candles, silent
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json
+from triptych.bootstrap.learning import train
 from triptych.bootstrap.provenance import fingerprint
 from triptych.bootstrap.run_folder import RUNS, Run, recipe_hash
-from triptych.bootstrap.training import train
+from triptych.bootstrap.voting import recipe_of_labels
 from triptych.domain.errors import RecipeError, RunError
 from triptych.domain.files import write_json
 from triptych.settings import Recipe, variants_of
@@ -103,7 +104,7 @@ def _figures(run: Run, judged: dict[str, Any]) -> dict[str, Any]:
 
 def _answers(run: Run) -> tuple[Samples, NDArray[np.str_], NDArray[np.float64]]:
     """Test samples of all folds, their symbols, and the run's probabilities for them, shape (n_samples, 3)."""
-    dataset = Dataset.of(run.recipe, load_candles(run.recipe))
+    dataset = Dataset.of(recipe_of_labels(run.recipe), load_candles(run.recipe))
     symbols = np.array([one.symbol for one in dataset.series])
     predictions = read_frame(run.folder / "predictions.parquet", ("time", "symbol", "fold", *PROBABILITIES))
     tests = [dataset.samples(fold.test) for fold in dataset.folds]
@@ -116,7 +117,12 @@ def _answers(run: Run) -> tuple[Samples, NDArray[np.str_], NDArray[np.float64]]:
         }
     )
     found = wanted.join(predictions, on=["symbol", "time", "fold"], how="left", maintain_order="left")
-    return samples, symbols[samples.instrument], found.select(PROBABILITIES).to_numpy()
+    said = found.select(PROBABILITIES).to_numpy()
+    if run.recipe.members:  # judged where every member is, after what it was fitted on
+        there = np.flatnonzero(np.isfinite(said).all(axis=1))
+        samples = Samples(**{name: getattr(samples, name)[there] for name in Samples.__dataclass_fields__})
+        said = said[there]
+    return samples, symbols[samples.instrument], said
 
 
 def _difference(

@@ -17,13 +17,15 @@ from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
 from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.run_folder import Run, at_work, trial_mark
 from triptych.bootstrap.trials import record_trial
+from triptych.bootstrap.voting import KEYS, columns_of, predictions_from
 from triptych.domain import CLASSES
 from triptych.domain.errors import RecipeError, RunError
 from triptych.domain.files import replace_folder, temporary_name, write_json
-from triptych.inference import load_artifact
+from triptych.inference import load_consensus, open_any_artifact
 from triptych.inference.recorded import RecordedPredictor
 from triptych.settings import Recipe, load_recipe
 from triptych.strategies import create_strategy
+from triptych.strategies.consensus import Config as ConsensusConfig
 from triptych.training.seeds import derive_seed
 
 FRAMES = ("equity", "trades", "fills", "decisions")
@@ -56,13 +58,16 @@ def trade(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) -> di
     candles = candles_of(run)
     predictions = read_frame(run.folder / "predictions.parquet", ("time", "symbol", "fold", *PROBABILITIES))
     tell(f"Replaying {len(predictions)} predictions with costs.")
-    result = _replay(run, recipe, candles, predictions)
+    consensus = recipe.consensus if recipe.members else None
+    result = _replay(recipe, candles, predictions, _recorded(run, predictions), consensus)
     tried = record_trial(run.folder.absolute().parent, candles.history, trial_mark(recipe))
     counted = max(tried, _counted_before(run))
     trials = max(recipe.backtest.luck.trials, counted)
     judged = _judge(run, recipe, result, trials) | {
         "overrides": list(overrides), "trials": trials, "counted": counted,
     }  # fmt: skip
+    if consensus is not None:
+        judged["members"] = _members(run, recipe, candles, predictions, tell)
     _write(run.folder / "backtest", result, judged)
     return judged
 
@@ -109,13 +114,19 @@ def with_trading(run: Run, overrides: Sequence[str]) -> Recipe:
     return load_recipe(str(run.folder / "recipe.toml"), overrides) if overrides else run.recipe
 
 
-def _replay(run: Run, recipe: Recipe, candles: Candles, predictions: pl.DataFrame) -> BacktestResult:
+def _replay(
+    recipe: Recipe,
+    candles: Candles,
+    predictions: pl.DataFrame,
+    predictor: RecordedPredictor,
+    consensus: ConsensusConfig | None = None,
+) -> BacktestResult:
     """The backtest over the whole period of the recorded predictions."""
     times = predictions["time"].cast(pl.Int64)
     return run_backtest(
         candles.series,
-        _recorded(run, predictions),
-        strategy=create_strategy(recipe.strategy),
+        predictor,
+        strategy=create_strategy(recipe.strategy, consensus),
         sizing=recipe.sizing,
         execution=recipe.execution,
         risk=recipe.risk,
@@ -129,11 +140,41 @@ def _replay(run: Run, recipe: Recipe, candles: Candles, predictions: pl.DataFram
 
 
 def _recorded(run: Run, predictions: pl.DataFrame) -> RecordedPredictor:
-    recorded = RecordedPredictor(load_artifact(run.artifact).predictor())
+    recorded = RecordedPredictor(open_any_artifact(run.artifact).predictor())
+    if run.recipe.members:
+        names = [member.name for member in run.recipe.members]
+        recorded.remember(predictions_from(predictions, read_frame(run.folder / "votes.parquet", KEYS), names))
+        return recorded
     for (symbol,), part in predictions.group_by("symbol", maintain_order=True):
         times = part["time"].cast(pl.Int64).to_numpy()
         recorded.add(str(symbol), times, part.select(PROBABILITIES).to_numpy())
     return recorded
+
+
+def _members(
+    run: Run, recipe: Recipe, candles: Candles, predictions: pl.DataFrame, tell: Tell
+) -> dict[str, dict[str, Any]]:
+    """What each member alone would have earned over the same period, by the same strategy, sizing, limits and costs."""
+    votes = read_frame(run.folder / "votes.parquet", KEYS)
+    judged = predictions.select(KEYS).join(votes, on=list(KEYS), how="left", maintain_order="left")
+    artifact = load_consensus(run.artifact)
+    found = {}
+    for name, member in artifact.members.items():
+        tell(f"Replaying {name} alone.")
+        recorded = RecordedPredictor(member.predictor())
+        for (symbol,), part in judged.group_by("symbol", maintain_order=True):
+            times = part["time"].cast(pl.Int64).to_numpy()
+            recorded.add(str(symbol), times, part.select(columns_of(name)).to_numpy())
+        figures = performance(_replay(recipe, candles, judged, recorded)).to_dict()
+        ours = figures["strategy"]
+        found[name] = {
+            "total_return": ours["total_return"],
+            "sharpe": ours["sharpe"],
+            "maximum_drawdown": ours["drawdown"]["depth"],
+            "trades": figures["trades"]["count"],
+            "costs": figures["costs"]["total_share"],
+        }
+    return found
 
 
 def _judge(run: Run, recipe: Recipe, result: BacktestResult, trials: int) -> dict[str, Any]:

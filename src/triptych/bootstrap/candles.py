@@ -16,7 +16,7 @@ from triptych.domain import CandleSeries, Instrument, SystemClock, Timeframe, ut
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.market import CandleStore, check_quality, read_candles, resample, synthetic
 from triptych.market.store import to_ms
-from triptych.settings import Recipe
+from triptych.settings import Recipe, members_of
 
 Tell = Callable[[str], None]
 MOST_LEVERAGE = 125
@@ -120,7 +120,9 @@ def load_candles(recipe: Recipe, tell: Tell = silent) -> Candles:
 def _only_seen(recipe: Recipe) -> tuple[str, ...]:
     """Companions that are not traded themselves. Without a choice of instruments, all there are are traded."""
     chosen = recipe.data.symbols
-    return tuple(symbol for symbol in recipe.features.companions if symbol not in chosen) if chosen else ()
+    recipes = (recipe, *members_of(recipe).values())
+    companions = dict.fromkeys(symbol for one in recipes for symbol in one.features.companions)
+    return tuple(symbol for symbol in companions if symbol not in chosen) if chosen else ()
 
 
 def _source(recipe: Recipe) -> tuple[list[CandleSeries], list[str]]:

@@ -18,6 +18,7 @@ _REMEDY = "Repeat the command that makes it: `triptych train` mends a damaged ru
 
 EVALUATION_KEYS = ("metrics", "baselines", "confusion", "leak_meter", "n", "effective_n")
 BACKTEST_KEYS = ("performance", "luck", "verdict", "trials", "overrides")
+CONSENSUS_KEYS = ("method", "models", "error_correlation", "lift", "better_member", "sentence")
 LEAK_PROBE_KEYS = ("passed", "sentence", "cuts", "results")
 
 

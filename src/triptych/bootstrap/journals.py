@@ -11,11 +11,12 @@ import polars as pl
 from triptych.bootstrap.files import write_frame
 from triptych.domain import (
     CancelOrder,
+    Command,
     FundingPaid,
+    MoveStop,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
-    SubmitOrder,
 )
 from triptych.domain.errors import DataError, JournalError
 from triptych.domain.files import write_json, write_text
@@ -114,7 +115,9 @@ def _words(entry: Entry) -> str:
     return f"{record.topic}: {record.text}"
 
 
-def _command(command: SubmitOrder | CancelOrder) -> str:
+def _command(command: Command) -> str:
+    if isinstance(command, MoveStop):
+        return f"the stop of {command.order_id} moved to {command.stop_loss}"
     if isinstance(command, CancelOrder):
         return f"a withdrawal of {command.order_id}"
     price = f" at {command.limit_price}" if command.limit_price is not None else ""

@@ -51,10 +51,10 @@ def judge_predictions(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, 
         recipe.evaluation,
         derive_seed(recipe.seed, "evaluation"),
     )
-    return evaluation | {"leak_meter": _leak_meter(dataset)}
+    return evaluation | {"leak_meter": leak_meter_of(dataset)}
 
 
-def _leak_meter(dataset: Dataset) -> dict[str, Any]:
+def leak_meter_of(dataset: Dataset) -> dict[str, Any]:
     """What a shuffled split would have claimed, measured on the last fold."""
     recipe, fold = dataset.recipe, dataset.folds[-1]
     train, test = (Samples.of(dataset.series, dataset.targets, segment) for segment in (fold.train, fold.test))

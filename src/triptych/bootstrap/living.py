@@ -20,7 +20,7 @@ from triptych.domain.errors import ArtifactError, DataError
 from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
 from triptych.exchanges.simulated.gateway import SimulatedGateway
 from triptych.exchanges.simulated.tape import TapeSource
-from triptych.inference import Artifact, load_artifact
+from triptych.inference import Artifact, ConsensusArtifact, open_any_artifact
 from triptych.live.books import Books
 from triptych.live.failover import Ladder, Level
 from triptych.live.gate import Gate
@@ -105,7 +105,7 @@ def build_house(
 
     Raises ArtifactError for runs that do not fit together, LeaseError while another process trades.
     """
-    artifacts = [load_artifact(run.artifact) for run in runs]
+    artifacts = [open_any_artifact(run.artifact) for run in runs]
     timeframe = _common_timeframe(runs, artifacts)
     metrics, masker = Metrics(), masker or Masker()
     logger = create_logger(log or io.StringIO(), masker, instance=settings.name)
@@ -130,7 +130,8 @@ def build_house(
     predictors = [artifact.predictor() for artifact in artifacts]
     engine = Engine(
         name=settings.name, instruments=instruments, predictor=predictors[0],
-        strategy=create_strategy(recipe.strategy), initial_capital=Decimal(repr(settings.capital)),
+        strategy=create_strategy(recipe.strategy, recipe.consensus if recipe.members else None),
+        initial_capital=Decimal(repr(settings.capital)),
         sizing=recipe.sizing, execution=recipe.execution, risk=recipe.risk, observer=records.append,
         companions=watched, token=token,
     )  # fmt: skip
@@ -194,7 +195,7 @@ def trade_on_paper(
         run.require_trained()
     recipe = opened[0].recipe
     series = _tape(tape, opened[0])
-    artifact = load_artifact(opened[0].artifact)
+    artifact = open_any_artifact(opened[0].artifact)
     memory = artifact.predictor().length
     first = max(int(one.close_time_ms[min(memory, len(one)) - 1]) for one in series) if start_ms is None else start_ms
     source = TapeSource(series, start_ms=_gone_on_with(journal, settings.name, first - 1), speed=speed)
@@ -268,7 +269,7 @@ def _gone_on_with(journal: str | Path, name: str, otherwise: int) -> int:
 
 
 def _tape(tape: Path, run: Run) -> list[CandleSeries]:
-    artifact = load_artifact(run.artifact)
+    artifact = open_any_artifact(run.artifact)
     wanted = Timeframe.parse(artifact.card.timeframe)
     series = []
     for one in read_candles(tape).series:
@@ -281,7 +282,7 @@ def _tape(tape: Path, run: Run) -> list[CandleSeries]:
     return sorted(series, key=lambda one: one.symbol)
 
 
-def _common_timeframe(runs: Sequence[Run], artifacts: Sequence[Artifact]) -> Timeframe:
+def _common_timeframe(runs: Sequence[Run], artifacts: Sequence[Artifact | ConsensusArtifact]) -> Timeframe:
     timeframes = {artifact.card.timeframe for artifact in artifacts}
     if len(timeframes) > 1:
         raise ArtifactError(

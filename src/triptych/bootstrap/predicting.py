@@ -14,18 +14,18 @@ from triptych.bootstrap.run_folder import open_run
 from triptych.domain import CLASSES, AbstractClock, CandleSeries, SystemClock, Timeframe, utc
 from triptych.domain.errors import ArtifactError, DataError, NotEnoughData
 from triptych.domain.files import write_json, write_text
-from triptych.inference import AbstractPredictor, Artifact, load_artifact
+from triptych.inference import AbstractPredictor, Artifact, ConsensusArtifact, open_any_artifact
 from triptych.market import read_candles, resample
 
 
-def open_artifact(folder: Path) -> Artifact:
-    """The artifact in a folder, or the newest model of the run in it."""
-    if (folder / "card.json").exists():
-        return load_artifact(folder)
+def open_artifact(folder: Path) -> Artifact | ConsensusArtifact:
+    """The artifact in a folder, of one model or of a consensus, or the newest one of the run in it."""
+    if (folder / "card.json").exists() or ((folder / "consensus.json").exists() and not (folder / "run.json").exists()):
+        return open_any_artifact(folder)
     if (folder / "run.json").exists():
         run = open_run(folder)
         run.require_trained()
-        return load_artifact(run.artifact)
+        return open_any_artifact(run.artifact)
     raise ArtifactError(f"{folder} is neither a run nor an artifact.", remedy="Train one with `triptych train RECIPE`.")
 
 
@@ -74,7 +74,7 @@ def predict(
     return pl.concat([_predict_one(one, predictor, last, by_symbol) for one in traded])
 
 
-def _in_timeframe(one: CandleSeries, artifact: Artifact) -> CandleSeries:
+def _in_timeframe(one: CandleSeries, artifact: Artifact | ConsensusArtifact) -> CandleSeries:
     wanted = Timeframe.parse(artifact.card.timeframe)
     if one.timeframe > wanted:
         raise DataError(

@@ -1,4 +1,4 @@
-"""The leak probe over every part of a recipe."""
+"""The leak probe over every part of a recipe of one model."""
 
 from __future__ import annotations
 
@@ -111,13 +111,14 @@ def leak_probe(recipe: Recipe, *, cuts: int = 6, instruments: int | None = None,
             times.update(report.cuts)
     return {
         "passed": all(row["passed"] for row in results),
-        "sentence": _sentence(results, cuts),
+        "sentence": sentence_of(results, cuts),
         "cuts": sorted(times),
         "results": results,
     }
 
 
-def _sentence(results: list[dict[str, Any]], cuts: int) -> str:
+def sentence_of(results: list[dict[str, Any]], cuts: int) -> str:
+    """What the probes found, in a sentence."""
     guilty = [f"{row['name']} of {row['instrument']}" for row in results if row["differing"]]
     idle = [f"{row['name']} of {row['instrument']}" for row in results if not row["compared"]]
     if guilty:
@@ -141,11 +142,11 @@ def probes_of(
         steady = FactorPredictor(steady, maker)
 
     def beside(series: CandleSeries) -> dict[str, CandleSeries]:
-        return {symbol: _until(other, int(series.close_time_ms[-1])) for symbol, other in companions.items()}
+        return {symbol: until(other, int(series.close_time_ms[-1])) for symbol, other in companions.items()}
 
     def images(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         encoding = build_encoding(recipe)  # a new one each time: it must not remember the uncut side
-        windows = torch.from_numpy(windows_at(recipe, series, _onwards(series, at), beside(series)))
+        windows = torch.from_numpy(windows_at(recipe, series, onwards(series, at), beside(series)))
         with torch.inference_mode():
             found: NDArray[Any] = encoding(windows)[: len(at)].numpy()
         return found
@@ -159,13 +160,13 @@ def probes_of(
     asked: dict[tuple[int, int, int], NDArray[np.float32]] = {}
 
     def predictions(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
-        return ask(series, _onwards(series, at))[: len(at)]
+        return ask(series, onwards(series, at))[: len(at)]
 
     def decisions(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
-        ends = _onwards(series, at)
+        ends = onwards(series, at)
         recorded = RecordedPredictor(steady)
         recorded.add(series.symbol, series.close_time_ms[ends], ask(series, ends))
-        return _decisions(series, at, recipe, recorded, beside(series))
+        return decisions_at(series, at, recipe, recorded, beside(series))
 
     def factors(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         assert maker is not None
@@ -199,17 +200,17 @@ def label_probes_of(recipe: Recipe) -> list[Probe]:
     ]
 
 
-def _onwards(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[np.int64]:
+def onwards(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[np.int64]:
     """The candles `at`, which follow one another, and up to BEYOND more."""
     return np.arange(at[0], min(int(at[-1]) + BEYOND, len(series) - 1) + 1)
 
 
-def _until(series: CandleSeries, time_ms: int) -> CandleSeries:
+def until(series: CandleSeries, time_ms: int) -> CandleSeries:
     """What of a history had closed at a time."""
     return series.head(int(np.searchsorted(series.close_time_ms, time_ms, side="right")))
 
 
-def _decisions(
+def decisions_at(
     series: CandleSeries,
     at: NDArray[np.int64],
     recipe: Recipe,
@@ -222,7 +223,7 @@ def _decisions(
     result = run_backtest(
         [series],
         predictor,
-        strategy=create_strategy(recipe.strategy),
+        strategy=create_strategy(recipe.strategy, recipe.consensus if recipe.members else None),
         sizing=recipe.sizing,
         execution=recipe.execution,
         risk=recipe.risk,

@@ -20,9 +20,17 @@ from triptych.backtest.report import (
 from triptych.bootstrap.backtesting import candles_of, trade, with_trading
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import Candles, Tell, silent
-from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, LEAK_PROBE_KEYS, read_frame, read_json
-from triptych.bootstrap.probing import leak_probe
+from triptych.bootstrap.files import (
+    BACKTEST_KEYS,
+    CONSENSUS_KEYS,
+    EVALUATION_KEYS,
+    LEAK_PROBE_KEYS,
+    read_frame,
+    read_json,
+)
+from triptych.bootstrap.leaks import leak_probe
 from triptych.bootstrap.run_folder import Run, at_work
+from triptych.bootstrap.voting import recipe_of_labels
 from triptych.domain import CLASSES, utc
 from triptych.domain.files import write_json
 from triptych.inference import load_artifact
@@ -31,6 +39,8 @@ from triptych.training.fitted import read_result
 
 SAMPLES = 12
 """Images shown."""
+LAST_DECISIONS = 20
+"""Decisions of a consensus shown with their votes."""
 PROBED = 4
 """Instruments that the leak probe looks at: all are drawn, labelled and traded by the same code."""
 
@@ -66,7 +76,7 @@ def report(run: Run, *, tell: Tell = silent) -> Written:
 def gather(run: Run) -> ReportData:
     """Everything the report shows, read from the run's folder."""
     candles = candles_of(run)
-    dataset = Dataset.of(run.recipe, candles)
+    dataset = Dataset.of(recipe_of_labels(run.recipe), candles)
     judged = read_json(run.folder / "backtest" / "backtest.json", BACKTEST_KEYS)
     traded = with_trading(run, judged["overrides"])
     record = run.record
@@ -85,7 +95,8 @@ def gather(run: Run) -> ReportData:
         boundaries=[{"time_ms": f.test.start_ms, "label": f"test {f.number + 1}"} for f in dataset.folds[1:]],
         evaluation=read_json(run.folder / "evaluation.json", EVALUATION_KEYS),
         training_curves=_curves(run, dataset),
-        samples=_samples(run, dataset),
+        samples=() if run.recipe.members else _samples(run, dataset),
+        consensus=_consensus(run, judged) if run.recipe.members else None,
         data_quality=read_json(run.folder / "quality.json", ("instruments",))["instruments"],
         leak_probe=_leaks(run),
         recipe=_without_path(traded).to_toml(),
@@ -100,6 +111,28 @@ def gather(run: Run) -> ReportData:
         },
         environment={**record["environment"], "folder": str(run.folder.absolute()), "data": run.recipe.data.path},
     )
+
+
+def _consensus(run: Run, judged: dict[str, Any]) -> dict[str, Any]:
+    """What the report shows of a consensus: its judgement, each member's backtest, and the last decisions."""
+    decisions = read_frame(run.folder / "backtest" / "decisions.parquet")
+    last = decisions.filter(pl.col("target") != 0).tail(LAST_DECISIONS)
+    rows = [
+        {
+            "time": utc(time_ms),
+            "symbol": symbol,
+            "target": target,
+            "reason": reason,
+        }
+        for time_ms, symbol, target, reason in zip(
+            last["time"].cast(pl.Int64), last["symbol"], last["target"], last["reason"], strict=True
+        )
+    ]
+    return {
+        **read_json(run.folder / "consensus_report.json", CONSENSUS_KEYS),
+        "alone": judged.get("members", {}),
+        "decisions": rows,
+    }
 
 
 def _without_path(recipe: Recipe) -> Recipe:
@@ -121,6 +154,12 @@ def _leaks(run: Run) -> dict[str, Any]:
 
 def _description(run: Run, candles: Candles) -> str:
     recipe = run.recipe
+    if recipe.members:
+        first, last = candles.period
+        return (
+            f"Consensus by {recipe.consensus.method} of {', '.join(member.name for member in recipe.members)}; "
+            f"{', '.join(one.symbol for one in candles.series)} {candles.timeframe}, {first} to {last} UTC."
+        )
     names = ", ".join(one.symbol for one in candles.series)
     first, last = candles.period
     return (
@@ -131,10 +170,16 @@ def _description(run: Run, candles: Candles) -> str:
 
 def _curves(run: Run, dataset: Dataset) -> list[dict[str, Any]]:
     """One row per epoch of every fold."""
+    homes = [(run, "")]
+    if run.recipe.members:
+        members = run.folder / "members"
+        homes = [(Run(folder=members / m.name, recipe=run.recipe), f"{m.name} ") for m in run.recipe.members]
     rows: list[dict[str, Any]] = []
-    for fold in dataset.folds:
-        result = read_result(run.fold(fold.number) / "training")
-        rows += [{"fold": fold.number + 1, **asdict(record)} for record in (result.history if result else ())]
+    for home, name in homes:
+        for fold in dataset.folds:
+            result = read_result(home.fold(fold.number) / "training")
+            label = f"{name}{fold.number + 1}" if name else fold.number + 1
+            rows += [{"fold": label, **asdict(record)} for record in (result.history if result else ())]
     return rows
 
 

@@ -5,7 +5,10 @@ run.json             fingerprint, data hash, versions, machine, status; written 
 quality.json         what the quality check found in the data
 folds/N/training/    checkpoint, history and best weights of fold N
 folds/N/artifact/    the model of fold N
-predictions.parquet  out-of-sample probabilities and labels of all folds
+predictions.parquet  out-of-sample probabilities of all folds
+members/NAME/        of a consensus: the run of each member
+votes.parquet        of a consensus: what every member said out of sample, and the regime
+consensus_report.json  of a consensus: coverage, precision, error correlation, lift
 evaluation.json      metrics, intervals, baselines
 backtest/            equity, trades, fills and decisions (Parquet) and backtest.json
 leak_probe.json      what the leak probe found
@@ -36,8 +39,8 @@ from triptych.settings import Recipe, load_recipe
 RUNS = Path("runs")
 RECIPE, RECORD = "recipe.toml", "run.json"
 PARTS: Final = (
-    "folds", "backtest", "quality.json", "predictions.parquet", "evaluation.json", "leak_probe.json", "report.html",
-    "report.json", RECIPE, RECORD,
+    "members", "folds", "backtest", "quality.json", "votes.parquet", "predictions.parquet", "evaluation.json",
+    "consensus_report.json", "leak_probe.json", "report.html", "report.json", RECIPE, RECORD,
 )  # fmt: skip
 """What a run is made of; the record last, so that a folder with a record is a run until the end."""
 _KEYS: Final = ("fingerprint", "recipe_hash", "data_hash", "seed", "status", "versions", "environment")
@@ -90,7 +93,7 @@ def at_work(folder: Path) -> Iterator[None]:
     whole = folder.absolute()
     with exclusive(whole.with_name(f".{whole.name}.lock"), what=str(folder), timeout_s=1.0):
         remove_leftovers(whole)
-        for part in ("folds", "backtest"):
+        for part in ("folds", "backtest", "members"):
             remove_leftovers(whole / part, recursive=True)
         yield
 

@@ -13,7 +13,7 @@ def backtest(run: RunArgument, set_: SetOption = None, json: JsonOption = False,
     trial when luck is judged.
     """
     from triptych import bootstrap
-    from triptych.cli.summaries import backtest_table, verdict_panel
+    from triptych.cli.summaries import backtest_table, members_table, verdict_panel
 
     opened = bootstrap.open_run(run)
     result = bootstrap.backtest(opened, overrides=set_ or [], tell=Narrator(quiet or json))
@@ -21,5 +21,7 @@ def backtest(run: RunArgument, set_: SetOption = None, json: JsonOption = False,
         print_json(result)
         return
     out.print(backtest_table(result))
+    if "members" in result:
+        out.print(members_table(result["members"]))
     out.print(verdict_panel(result["verdict"]))
     out.print(f"Next: triptych report {run}", soft_wrap=True, markup=False)

@@ -54,7 +54,46 @@ def evaluation_tables(evaluation: dict[str, Any]) -> list[RenderableType]:
         confusion.add_column(name, justify="right")
     for name, row in zip(CLASSES, evaluation["confusion"], strict=True):
         confusion.add_row(name, *(str(count) for count in row))
-    return [metrics, confusion, Text(evaluation["leak_meter"]["sentence"], style="dim")]
+    found: list[RenderableType] = [metrics, confusion, Text(evaluation["leak_meter"]["sentence"], style="dim")]
+    if "consensus" in evaluation:
+        found += [consensus_table(evaluation["consensus"]), Text(evaluation["consensus"]["sentence"])]
+    return found
+
+
+def consensus_table(report: dict[str, Any]) -> Table:
+    """Coverage and precision of a consensus and of its members."""
+    title = f"Consensus by {report['method']}"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("model")
+    for name in ("coverage", "precision", "of the surest 30 %", "mean return of a call", "MCC"):
+        table.add_column(name, justify="right")
+    for model, figures in report["models"].items():
+        table.add_row(
+            escape(model),
+            *(_percent(figures[key]["value"]) for key in ("coverage", "precision", "precision_top", "mean_return")),
+            _number(figures["mcc"]),
+        )
+    for pair, value in report["error_correlation"].items():
+        table.add_row(f"error correlation {escape(pair)}", "", "", "", "", _number(value))
+    return table
+
+
+def members_table(members: dict[str, dict[str, Any]]) -> Table:
+    """What each member of a consensus alone would have earned."""
+    title = "Each member alone, same period and costs"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("member")
+    for name in ("total return", "Sharpe ratio", "maximum drawdown", "trades"):
+        table.add_column(name, justify="right")
+    for member, figures in members.items():
+        table.add_row(
+            escape(member),
+            _percent(figures["total_return"]),
+            _number(figures["sharpe"]),
+            _percent(figures["maximum_drawdown"]),
+            str(figures["trades"]),
+        )
+    return table
 
 
 def backtest_table(result: dict[str, Any]) -> Table:

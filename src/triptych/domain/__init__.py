@@ -11,6 +11,7 @@ from triptych.domain.order import (
     ExchangeEvent,
     FillReason,
     FundingPaid,
+    MoveStop,
     OrderCancelled,
     OrderDenied,
     OrderFilled,
@@ -22,7 +23,7 @@ from triptych.domain.order import (
 from triptych.domain.position import Position
 from triptych.domain.report import OrderReport, OrderStatus, PositionReport, StreamState, WalletReport
 from triptych.domain.series import CandleSeries
-from triptych.domain.signal import BUY, CLASSES, HOLD, SELL, Prediction, Signal
+from triptych.domain.signal import BUY, CLASSES, HOLD, SELL, Prediction, Signal, Vote
 from triptych.domain.timeframe import Timeframe
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "FundingPaid",
     "Instrument",
     "ManualClock",
+    "MoveStop",
     "OrderCancelled",
     "OrderDenied",
     "OrderFilled",
@@ -66,6 +68,7 @@ __all__ = [
     "SubmitOrder",
     "SystemClock",
     "Timeframe",
+    "Vote",
     "WalletReport",
     "book_columns",
     "utc",

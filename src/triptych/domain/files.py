@@ -61,13 +61,16 @@ def write_json(path: Path, content: Any) -> Path:
 
 
 def replace_folder(source: Path, target: Path) -> Path:
-    """Put a folder of files in the place of another: a reader finds a whole folder or, for a moment, none.
+    """Put a folder in the place of another: a reader finds a whole folder or, for a moment, none.
 
     Raises StorageError when the disk refuses; the old folder then stays.
     """
     old = temporary_name(target, "old")
     try:
-        for path in source.iterdir():
+        for path in source.rglob("*"):
+            if path.is_dir():
+                sync_folder(path)
+                continue
             with path.open("r+b") as file:
                 os.fsync(file.fileno())
         sync_folder(source)

@@ -31,13 +31,18 @@ class FillReason(StrEnum):
 
     ORDER = "order"
     STOP_LOSS = "stop_loss"
+    TRAILING_STOP = "trailing_stop"
     TAKE_PROFIT = "take_profit"
     LIQUIDATION = "liquidation"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubmitOrder:
-    """Command: send an order. `stop_loss` and `take_profit` are prices that protect the position it leads to."""
+    """Command: send an order. `stop_loss` and `take_profit` are prices that protect the position it leads to.
+
+    `trailing_distance` says by how much the stop shall follow the best price, in quote currency; whoever sent the order
+    then moves the stop by `MoveStop`.
+    """
 
     order_id: str
     symbol: str
@@ -49,6 +54,7 @@ class SubmitOrder:
     reduce_only: bool = False
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
+    trailing_distance: Decimal | None = None
     reason: str = ""
 
 
@@ -59,6 +65,16 @@ class CancelOrder:
     order_id: str
     symbol: str
     time_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MoveStop:
+    """Command: move the stop of a position to another price. `order_id` is the order that opened the position."""
+
+    order_id: str
+    symbol: str
+    time_ms: int
+    stop_loss: Decimal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,5 +136,5 @@ class FundingPaid:
     amount: Decimal
 
 
-Command = SubmitOrder | CancelOrder
+Command = SubmitOrder | CancelOrder | MoveStop
 ExchangeEvent = OrderFilled | OrderRejected | OrderCancelled | FundingPaid

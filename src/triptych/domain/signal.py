@@ -12,8 +12,29 @@ SELL, HOLD, BUY = range(3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Vote:
+    """What one member of a consensus says: its name and its class probabilities."""
+
+    model: str
+    probability_sell: float
+    probability_hold: float
+    probability_buy: float
+
+    @property
+    def words(self) -> str:
+        """The likeliest class with its probability, such as `patterns buy 0.52`."""
+        said = (self.probability_sell, self.probability_hold, self.probability_buy)
+        likeliest = max(range(3), key=said.__getitem__)
+        return f"{self.model} {CLASSES[likeliest]} {said[likeliest]:.3f}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Prediction:
-    """Class probabilities of one model at the close of one candle. `time_ms` is that close (UTC)."""
+    """Class probabilities of one model at the close of one candle. `time_ms` is that close (UTC).
+
+    A prediction that several models made together carries the vote of each. `allowed` is the only direction that it
+    lets one enter, 1 to buy, -1 to sell, 0 for neither; None for both.
+    """
 
     symbol: str
     time_ms: int
@@ -21,6 +42,8 @@ class Prediction:
     probability_hold: float
     probability_buy: float
     model: str = ""
+    votes: tuple[Vote, ...] = ()
+    allowed: int | None = None
 
     @property
     def is_usable(self) -> bool:

@@ -13,7 +13,7 @@ class AbstractExchange(ABC):
 
     @abstractmethod
     def submit(self, command: Command) -> Sequence[ExchangeEvent]:
-        """Send an order or a cancellation.
+        """Send an order, a cancellation or a stop that moves.
 
         Returns what is known at once (a rejection, say). Fills come later, through the venue's own stream of events.
         """

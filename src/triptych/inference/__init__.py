@@ -4,6 +4,15 @@ from triptych.inference.artifact import Artifact, load_artifact, record_metrics,
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
 from triptych.inference.card import Card
 from triptych.inference.classifier import WindowClassifier
+from triptych.inference.combiner import Combiner
+from triptych.inference.consensus import ConsensusPredictor
+from triptych.inference.consensus_artifact import (
+    ConsensusArtifact,
+    load_consensus,
+    open_any_artifact,
+    record_consensus_metrics,
+    save_consensus,
+)
 from triptych.inference.factors import FactorPredictor
 from triptych.inference.inputs import FactorRows, known_windows
 from triptych.inference.predictor import OnnxPredictor, TorchPredictor
@@ -16,6 +25,9 @@ __all__ = [
     "AbstractView",
     "Artifact",
     "Card",
+    "Combiner",
+    "ConsensusArtifact",
+    "ConsensusPredictor",
     "FactorPredictor",
     "FactorRows",
     "OnnxPredictor",
@@ -26,6 +38,10 @@ __all__ = [
     "WindowClassifier",
     "known_windows",
     "load_artifact",
+    "load_consensus",
+    "open_any_artifact",
+    "record_consensus_metrics",
     "record_metrics",
     "save_artifact",
+    "save_consensus",
 ]

@@ -82,6 +82,14 @@ class AbstractPredictor(ABC):
         ]
         return np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.float32)
 
+    def predictions_over(
+        self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
+    ) -> list[Prediction]:
+        """`over` as predictions, one for each of `ends`; not usable where a companion's candles are missing."""
+        closes = series.close_time_ms[ends].tolist()
+        rows = self.over(series, ends, companions)
+        return [self.signed(series.symbol, time_ms, row) for time_ms, row in zip(closes, rows, strict=True)]
+
     def window_now(self, view: AbstractView, symbol: str) -> NDArray[np.floating] | None:
         """What the network would read of an instrument now, without the batch axis; None where candles are missing."""
         history = view.history(symbol, self.length)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ class RecordedPredictor(AbstractPredictor):
         self.name = inner.name
         self.companions = inner.companions
         self._inner = inner
-        self._record: dict[str, dict[int, list[float]]] = {}
+        self._record: dict[str, dict[int, list[float] | Prediction]] = {}
 
     @classmethod
     def record(
@@ -42,12 +42,17 @@ class RecordedPredictor(AbstractPredictor):
             closes = one.close_time_ms
             ends = np.flatnonzero((closes >= start_ms) & (closes < end_ms))
             ends = ends[ends >= predictor.length - 1]
-            recorded.add(one.symbol, closes[ends], predictor.over(one, ends, companions))
+            recorded.remember(predictor.predictions_over(one, ends, companions))
         return recorded
 
     def add(self, symbol: str, close_times_ms: NDArray[np.int64], probabilities: NDArray[np.floating]) -> None:
         """Record predictions: close times of shape (n,), probabilities of shape (n, 3): sell, hold, buy."""
         self._record.setdefault(symbol, {}).update(zip(close_times_ms.tolist(), probabilities.tolist(), strict=True))
+
+    def remember(self, predictions: Iterable[Prediction]) -> None:
+        """Record whole predictions, with the votes they carry."""
+        for one in predictions:
+            self._record.setdefault(one.symbol, {})[one.time_ms] = one
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
         return self._inner.probabilities(windows)
@@ -62,4 +67,4 @@ class RecordedPredictor(AbstractPredictor):
         found = self._record.get(symbol, {}).get(close_time_ms)
         if found is None:
             return self._inner.predict_now(view, symbol, close_time_ms)
-        return self.signed(symbol, close_time_ms, found)
+        return found if isinstance(found, Prediction) else self.signed(symbol, close_time_ms, found)

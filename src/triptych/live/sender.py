@@ -12,13 +12,19 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final, Literal
 
-from triptych.domain import AbstractClock, CancelOrder, Command, SubmitOrder
+from triptych.domain import AbstractClock, CancelOrder, Command, MoveStop, OrderRejected, SubmitOrder
 from triptych.exchanges.gateway import AbstractGateway, Answer
 from triptych.live.books import Books
 from triptych.live.journal import OrderAnswered
 from triptych.live.monitoring import Metrics
 
+_NAMES: Final[dict[type[Command], Literal["submit", "cancel", "move"]]] = {
+    SubmitOrder: "submit",
+    CancelOrder: "cancel",
+    MoveStop: "move",
+}
 MARGIN_MS = 1_000
 """What clocks may differ after their offset was taken into account, and a venue may take to show an order."""
 
@@ -65,21 +71,32 @@ class Sender:
         elif isinstance(command, SubmitOrder):
             self.metrics.orders_sent.labels(symbol=command.symbol).inc()
             answer = await self.gateway.submit(command, signed_ms=signed_ms)
+        elif isinstance(command, MoveStop):
+            _, target = self.books.stops.get(command.symbol, (None, None))
+            answer = await self.gateway.protect(command.symbol, stop_loss=command.stop_loss, take_profit=target)
         else:
             answer = await self.gateway.cancel(command, signed_ms=signed_ms)
         self.metrics.order_answer.labels(venue=self.gateway.venue).observe(time.monotonic() - started)
         self._take(command, answer)
 
     def _take(self, command: Command, answer: Answer) -> None:
-        is_order = isinstance(command, SubmitOrder)
         self.books.write(
             OrderAnswered(
-                order_id=command.order_id, symbol=command.symbol, command="submit" if is_order else "cancel",
+                order_id=command.order_id, symbol=command.symbol, command=_NAMES[type(command)],
                 outcome=answer.outcome, venue_id=answer.venue_id, text=answer.text,
             )
         )  # fmt: skip
         if isinstance(command, CancelOrder):
             return  # what became of the order is told by its report
+        if isinstance(command, MoveStop):
+            if answer.outcome != "accepted":  # the engine asks again at the next close
+                self.books.engine.on_event(
+                    OrderRejected(
+                        order_id=command.order_id, symbol=command.symbol, time_ms=command.time_ms, reason=answer.text
+                    )
+                )
+                self.note("warning", "stop", f"the stop was not moved: {answer.text}", command.symbol)
+            return
         if answer.outcome == "rejected":
             self.metrics.orders_rejected.labels(symbol=command.symbol).inc()
             self.books.end(command.order_id, self.clock.now_ms(), answer.text)

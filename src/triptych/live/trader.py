@@ -19,6 +19,7 @@ from triptych.domain import (
     Candle,
     Command,
     FundingPaid,
+    MoveStop,
     OrderDenied,
     OrderFilled,
     OrderRejected,
@@ -256,6 +257,8 @@ class Trader:
         for command in commands:
             if isinstance(command, SubmitOrder) and (command.stop_loss is not None or command.take_profit is not None):
                 stops[command.symbol] = command.stop_loss, command.take_profit
+            elif isinstance(command, MoveStop):
+                stops[command.symbol] = command.stop_loss, stops.get(command.symbol, (None, None))[1]
         return StepRecorded(
             close_ms=close_ms,
             decisions=tuple(one for one in self._records if isinstance(one, Decision)),

@@ -14,13 +14,16 @@ from triptych.backtest import Config as BacktestConfig
 from triptych.domain import Config, Timeframe
 from triptych.domain.errors import DataError
 from triptych.exchanges.simulated.costs import Config as CostsConfig
+from triptych.inference.combiner import LEARNED
 from triptych.inference.inputs import Config as FeaturesConfig
 from triptych.market import Duplicates, EpochUnit
 from triptych.market.store import to_ms
 from triptych.market.synthetic import Config as SyntheticConfig
 from triptych.models import Config as ModelConfig
+from triptych.settings.member import Member
 from triptych.settings.variant import Variant
 from triptych.strategies import Config as StrategyConfig
+from triptych.strategies.consensus import Config as ConsensusConfig
 from triptych.trading.execution import Config as ExecutionConfig
 from triptych.trading.risk import Config as RiskConfig
 from triptych.trading.sizing import Config as SizingConfig
@@ -142,7 +145,29 @@ class Recipe(Config):
     costs: CostsConfig = Field(CostsConfig(), description="Fees, spread, slippage and funding of the venue.")
     backtest: BacktestConfig = Field(BacktestConfig(), description="Capital and the accounting of luck.")
     tune: TuneConfig = Field(TuneConfig(), description="What `triptych tune` searches, and how.")
+    members: tuple[Member, ...] = Field(
+        (), description="Models that decide together, two or more; empty: the one model of this recipe."
+    )
+    consensus: ConsensusConfig = Field(ConsensusConfig(), description="How the members decide together.")
     ablation: tuple[Variant, ...] = Field((), description="Variants that `triptych ablate` holds against the recipe.")
+
+    @model_validator(mode="after")
+    def _members_fit_the_consensus(self) -> Recipe:
+        names = [member.name for member in self.members]
+        if not names:
+            return self
+        if len(names) < 2 or len(set(names)) < len(names):
+            raise ValueError(f"a consensus takes two or more members with different names, was {names}")
+        unknown = sorted({*self.consensus.weights, self.consensus.side or names[0]} - set(names))
+        if unknown:
+            raise ValueError(f"[consensus] names {', '.join(unknown)}; the members are {', '.join(names)}")
+        walks = self.split.kind == "walk_forward" and self.split.folds >= 2
+        if self.consensus.method in LEARNED and not walks:
+            raise ValueError(
+                f"consensus.method = '{self.consensus.method}' learns from out-of-fold predictions: it needs "
+                "split.kind = 'walk_forward' with two folds or more"
+            )
+        return self
 
     def to_toml(self) -> str:
         """The complete recipe with every default written out."""

@@ -81,7 +81,11 @@ def _section_toml(section: BaseModel, path: str) -> list[str]:
 def _inline(value: Any) -> str:
     """A TOML value on one line."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_inline_key(key)} = {_inline(item)}" for key, item in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{_inline_key(key)} = {_inline(item)}" for key, item in value.items() if item is not None)
+            + "}"
+        )
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_inline(item) for item in value) + "]"
     if isinstance(value, datetime):

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from triptych.domain import Instrument, SubmitOrder
+from triptych.domain import (
+    Candle,
+    FillReason,
+    Instrument,
+    MoveStop,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    SubmitOrder,
+)
 from triptych.trading.execution import Executor
+from triptych.trading.trailing import Trail
 from triptych.trading.window import CandleWindow
 
 ZERO = Decimal(0)
@@ -20,6 +30,7 @@ class DeskState:
     target: float
     barred: int
     orders: tuple[tuple[SubmitOrder, Decimal], ...]
+    trail: Trail | None = None
 
 
 @dataclass(slots=True)
@@ -30,6 +41,7 @@ class Desk:
         target: what the strategy wanted last, from -1 to 1.
         barred: 1 or -1 when a protective exit bars this side until the strategy has wanted something else; else 0.
         orders: orders under way and the quantity each still has to trade, by order id.
+        trail: of the trailing stop of the position, where it has one.
     """
 
     instrument: Instrument
@@ -38,6 +50,7 @@ class Desk:
     target: float = 0.0
     barred: int = 0
     orders: dict[str, tuple[SubmitOrder, Decimal]] = field(default_factory=dict)
+    trail: Trail | None = None
 
     @property
     def last_close_ms(self) -> int:
@@ -48,24 +61,54 @@ class Desk:
         """Signed quantity that the orders under way would still trade."""
         return sum((order.side.sign * remaining for order, remaining in self.orders.values()), ZERO)
 
-    def filled(self, order_id: str, quantity: Decimal) -> None:
-        """Note that part of an order was traded; a finished or unknown order is no longer under way."""
-        entry = self.orders.get(order_id)
-        if entry is None:
+    def filled(self, fill: OrderFilled, before: Decimal, after: Decimal) -> None:
+        """Note that part of an order was traded; a finished or unknown order is no longer under way.
+
+        `before` and `after` are the signed quantities held without and with the fill.
+        """
+        entry = self.orders.get(fill.order_id)
+        if before * after <= 0:
+            self.trail = None if entry is None or not after else Trail.begun(entry[0], fill)
+        if entry is None or fill.reason is not FillReason.ORDER:  # a protective exit bears the id of the entry
             return
         order, remaining = entry
-        if remaining > quantity:
-            self.orders[order_id] = (order, remaining - quantity)
+        if remaining > fill.quantity:
+            self.orders[fill.order_id] = (order, remaining - fill.quantity)
         else:
-            del self.orders[order_id]
+            del self.orders[fill.order_id]
+
+    def ended(self, event: OrderRejected | OrderCancelled) -> None:
+        """Note that an order came to its end, or that the venue turned a command down."""
+        if self.trail is not None and self.trail.order_id == event.order_id and isinstance(event, OrderRejected):
+            # The order itself lives, or has filled: it is its stop that was not moved, and is asked for again.
+            self.trail = replace(self.trail, sent=False)
+            return
+        self.orders.pop(event.order_id, None)
+
+    def observe(self, candle: Candle) -> None:
+        """Take in a closed candle."""
+        self.window.append(candle)
+        if self.trail is not None:
+            self.trail = self.trail.after(candle, self.instrument)
+
+    def moved_stop(self) -> MoveStop | None:
+        """The command that tells the venue of the stop's new place; None when it knows."""
+        if self.trail is None or self.trail.sent:
+            return None
+        self.trail = replace(self.trail, sent=True)
+        return self.trail.move(self.instrument.symbol, self.last_close_ms)
 
     def state(self) -> DeskState:
         """What there is to remember, for the journal."""
         return DeskState(
-            symbol=self.instrument.symbol, target=self.target, barred=self.barred, orders=tuple(self.orders.values())
+            symbol=self.instrument.symbol,
+            target=self.target,
+            barred=self.barred,
+            orders=tuple(self.orders.values()),
+            trail=self.trail,
         )
 
     def restore(self, state: DeskState) -> None:
         """Take up what `state` remembers."""
-        self.target, self.barred = state.target, state.barred
+        self.target, self.barred, self.trail = state.target, state.barred, state.trail
         self.orders = {order.order_id: (order, remaining) for order, remaining in state.orders}

@@ -77,6 +77,8 @@ class Engine(AbstractView):
     - While an order is under way in an instrument, no other is sent there. An entry limit order that has not filled by
       the next close is cancelled.
     - After a stop, target or liquidation the strategy's target counts as 0.
+    - A trailing stop is moved at closes, by closed candles. Where the close lies beyond it already, the position is
+      closed by a market order instead.
     - Order ids depend on strategy name, symbol, close time and leg only: the same candles give the same ids.
 
     After a restart: build the engine anew, `observe` as many past candles as `memory` says, `restore` the last state,
@@ -163,8 +165,11 @@ class Engine(AbstractView):
     def observe(self, candles: Sequence[Candle]) -> None:
         """Take closed candles into the windows and value the positions at their closes, without deciding."""
         for candle in candles:
-            self._windows[candle.symbol].append(candle)
-            if candle.symbol in self._desks:
+            desk = self._desks.get(candle.symbol)
+            if desk is None:
+                self._windows[candle.symbol].append(candle)
+            else:
+                desk.observe(candle)
                 self.portfolio.mark(candle.symbol, candle.close)
 
     def on_candle(self, candle: Candle) -> list[Command]:
@@ -235,21 +240,25 @@ class Engine(AbstractView):
         halt: str,
         commands: list[Command],
     ) -> None:
-        target, reason = self._target(desk, prediction, halt)
+        target, reason = self._target(desk, price, prediction, halt)
         desk.target = target
-        exposure = self._exposure(desk, target)
         symbol = desk.instrument.symbol
+        current = self.portfolio.quantity(symbol) * price / equity if equity > 0 else 0.0
+        exposure = self._risk.within(symbol, self._exposure(desk, target, prediction, current), current)
         if desk.orders:
             reason += self._attend_orders(desk, commands)
         else:
-            current = self.portfolio.quantity(symbol) * price / equity if equity > 0 else 0.0
             if not desk.executor.is_settled(exposure, current) or (equity <= 0 and self.portfolio.quantity(symbol)):
                 reason += self._trade(desk, exposure, current, equity, price, reason, commands)
+        if desk.trail is not None and exposure * desk.trail.sign > 0:
+            move = desk.moved_stop()
+            if move is not None:
+                commands.append(move)
         if self._observer is not None:
             self._observer(Decision(symbol, desk.last_close_ms, prediction, target, exposure, reason))
 
-    def _target(self, desk: Desk, prediction: Prediction | None, halt: str) -> tuple[float, str]:
-        """The strategy's target and its reason, overruled where a limit or a missing prediction demands it."""
+    def _target(self, desk: Desk, price: float, prediction: Prediction | None, halt: str) -> tuple[float, str]:
+        """The strategy's target and its reason, overruled where a limit, a stop or a missing prediction demands it."""
         if prediction is None or not math.isfinite(
             prediction.probability_sell + prediction.probability_hold + prediction.probability_buy
         ):
@@ -262,19 +271,29 @@ class Engine(AbstractView):
                 target, reason = 0.0, f"flat: the strategy's target {target} is not between -1 and 1"
         if halt:
             return 0.0, f"flat: {halt}"
+        if desk.trail is not None and desk.trail.is_passed(price):
+            if self._execution.after_exit == "new_signal":
+                desk.barred = desk.trail.sign
+            return 0.0, f"flat: the close {price:g} passed the trailing stop {desk.trail.stop}"
         if desk.barred:
             if target * desk.barred > 0:
                 return 0.0, f"flat: waits for a new signal after a protective exit ({reason})"
             desk.barred = 0
         return target, reason
 
-    def _exposure(self, desk: Desk, target: float) -> float:
-        if target == 0.0 or not self._sizer.needs_volatility:
+    def _exposure(self, desk: Desk, target: float, prediction: Prediction | None, current: float) -> float:
+        """What sizing makes of a target; `current` where it needs a prediction and there is none to size by."""
+        unit = self._sizer.needs_volatility
+        if target == 0.0 or not unit:
             return self._sizer.exposure(target)
+        if self._sizer.needs_prediction and (prediction is None or not prediction.is_usable):
+            return current if current * target > 0 else 0.0
         n = self._volatility.n_returns + 1
         values = desk.window.last(n)
         if values is None:
             return 0.0
+        if unit == "candle":
+            return self._sizer.exposure(target, self._volatility.per_candle(values), prediction)
         return self._sizer.exposure(target, self._volatility(values, desk.window.last_times(n)))
 
     def _attend_orders(self, desk: Desk, commands: list[Command]) -> str:
@@ -296,9 +315,9 @@ class Engine(AbstractView):
     ) -> str:
         """Plan, review and send the orders of one decision. Returns what the decision's reason has to add."""
         symbol = desk.instrument.symbol
-        others = 0.0
+        others = net = 0.0
         if exposure and equity > 0:
-            others = self._others(symbol) / equity
+            others, net = (notional / equity for notional in self._others(symbol))
             cut = self._sizer.cut_to_room(exposure, current, others)
             if cut != exposure and desk.executor.is_settled(cut, current):
                 return "; no order: the other instruments leave no room within the leverage"
@@ -322,8 +341,10 @@ class Engine(AbstractView):
         notes = [f"; {note}"] if note else []
         for order in orders:
             held += order.side.sign * order.quantity
-            after = abs(float(held)) * price / equity if equity > 0 else 0.0
-            denial = self._risk.review(order, exposure_after=after, gross_after=others + after)
+            after = float(held) * price / equity if equity > 0 else 0.0
+            denial = self._risk.review(
+                order, exposure_after=abs(after), gross_after=others + abs(after), net_after=net + after
+            )
             if denial is None:
                 desk.orders[order.order_id] = (order, order.quantity)
                 commands.append(order)
@@ -333,14 +354,15 @@ class Engine(AbstractView):
                     self._observer(denial)
         return "".join(notes)
 
-    def _others(self, symbol: str) -> float:
-        """Sum of the absolute notionals of the other instruments once their orders under way are filled."""
-        total = 0.0
+    def _others(self, symbol: str) -> tuple[float, float]:
+        """Sums of the absolute and of the signed notionals of the other instruments, their orders under way filled."""
+        gross = net = 0.0
         for other, desk in self._desks.items():
             quantity = self.portfolio.position(other).quantity
             if other != symbol and (quantity or desk.orders):
-                total += abs(float(quantity + desk.under_way())) * self.portfolio.last_mark(other)
-        return total
+                notional = float(quantity + desk.under_way()) * self.portfolio.last_mark(other)
+                gross, net = gross + abs(notional), net + notional
+        return gross, net
 
     def on_event(self, event: ExchangeEvent) -> None:
         """Take in what the venue says. Repeated fills and messages about finished orders change nothing.
@@ -357,16 +379,15 @@ class Engine(AbstractView):
             held = self.portfolio.position(event.symbol).quantity
             if not self.portfolio.apply(event):
                 return
-            if event.reason is FillReason.ORDER:
-                desk.filled(event.order_id, event.quantity)
-            else:
+            desk.filled(event, held, self.portfolio.position(event.symbol).quantity)
+            if event.reason is not FillReason.ORDER:
                 desk.target = 0.0
                 if self._execution.after_exit == "new_signal":
                     desk.barred = 1 if held > 0 else -1
         elif isinstance(event, FundingPaid):
             self.portfolio.apply(event)
         else:
-            desk.orders.pop(event.order_id, None)
+            desk.ended(event)
 
     def orders_under_way(self) -> tuple[SubmitOrder, ...]:
         """Orders that were sent and have not come to an end."""

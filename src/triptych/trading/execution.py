@@ -36,14 +36,22 @@ class Config(domain.Config):
     protection_unit: Literal["percent", "atr"] = Field(
         default="percent",
         description=(
-            "Unit of stop_loss and take_profit: percent of the price, or multiples of the average true range of the "
-            "last `atr_length` closed candles. Both are measured from the close on which the entry is decided."
+            "Unit of stop_loss, trailing_stop and take_profit: percent of the price, or multiples of the average true "
+            "range of the last `atr_length` closed candles, both as they are when the entry is decided."
         ),
     )
     stop_loss: float | None = Field(
         default=None,
         gt=0,
         description="Distance of the stop in protection units; it travels in the entry order. None = no stop.",
+    )
+    trailing_stop: float | None = Field(
+        default=None,
+        gt=0,
+        description=(
+            "Distance in protection units by which the stop follows the best price since the entry. It begins so far "
+            "from the entry, or at stop_loss where that is closer, and is moved at each close. None = it stays."
+        ),
     )
     take_profit: float | None = Field(
         default=None,
@@ -65,9 +73,19 @@ class Config(domain.Config):
 
     @model_validator(mode="after")
     def _stop_is_within_the_price(self) -> Config:
-        if self.protection_unit == "percent" and self.stop_loss is not None and self.stop_loss >= 100:
-            raise ValueError(f"a stop_loss of {self.stop_loss:g} percent lies at or below a price of zero")
+        for name, distance in (("stop_loss", self.stop_loss), ("trailing_stop", self.trailing_stop)):
+            if self.protection_unit == "percent" and distance is not None and distance >= 100:
+                raise ValueError(f"a {name} of {distance:g} percent lies at or below a price of zero")
         return self
+
+    @property
+    def nearest_stop(self) -> float | None:
+        """Distance of the stop that travels in the entry order, in protection units."""
+        distances = [distance for distance in (self.stop_loss, self.trailing_stop) if distance is not None]
+        return min(distances, default=None)
+
+
+UNPROTECTED = Config()
 
 
 class Executor:
@@ -78,7 +96,7 @@ class Executor:
         self._instrument = instrument
         self._ids = ids
         self._band = config.minimum_trade
-        protects = config.stop_loss is not None or config.take_profit is not None
+        protects = config.nearest_stop is not None or config.take_profit is not None
         self.needs_average_true_range = protects and config.protection_unit == "atr"
 
     def is_settled(self, exposure: float, current: float) -> bool:
@@ -157,6 +175,7 @@ class Executor:
     ) -> SubmitOrder:
         limit = self._limit_price(side, price) if self._config.entry == "limit" else None
         base = price if limit is None else float(limit)
+        config = self._config if protected else UNPROTECTED
         return SubmitOrder(
             order_id=self._ids.make(time_ms, "open"),
             symbol=self._instrument.symbol,
@@ -165,10 +184,9 @@ class Executor:
             time_ms=time_ms,
             type=OrderType.MARKET if limit is None else OrderType.LIMIT,
             limit_price=limit,
-            stop_loss=self._level(self._config.stop_loss, -side.sign, base, average_true_range) if protected else None,
-            take_profit=self._level(self._config.take_profit, side.sign, base, average_true_range)
-            if protected
-            else None,
+            stop_loss=self._level(config.nearest_stop, -side.sign, base, average_true_range),
+            take_profit=self._level(config.take_profit, side.sign, base, average_true_range),
+            trailing_distance=self._distance(config.trailing_stop, base, average_true_range),
             reason=reason,
         )
 
@@ -182,15 +200,24 @@ class Executor:
         """The price `distance` units above (sign 1) or below (-1), at least one step from the price and above zero."""
         if distance is None:
             return None
-        unit = average_true_range if self._config.protection_unit == "atr" else price / 100
         step = self._instrument.price_step
         base = Decimal(repr(price))
-        rounded = self._instrument.round_price(price + sign * distance * unit)
+        rounded = self._instrument.round_price(price + sign * distance * self._unit(price, average_true_range))
         if sign > 0:
             nearest = (base / step).to_integral_value(ROUND_FLOOR) * step + step
             return max(rounded, nearest)
         nearest = (base / step).to_integral_value(ROUND_CEILING) * step - step
         return max(min(rounded, nearest), step)
+
+    def _distance(self, distance: float | None, price: float, average_true_range: float) -> Decimal | None:
+        """So many units on the price grid, at least one step."""
+        if distance is None:
+            return None
+        rounded = self._instrument.round_price(distance * self._unit(price, average_true_range))
+        return max(rounded, self._instrument.price_step)
+
+    def _unit(self, price: float, average_true_range: float) -> float:
+        return average_true_range if self._config.protection_unit == "atr" else price / 100
 
     def _too_small(self, quantity: Decimal, price: float) -> str:
         rules = self._instrument

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import Field
 
@@ -29,6 +31,18 @@ class Config(domain.Config):
         gt=0,
         le=125,
         description="Largest absolute notional of one instrument, as a multiple of the equity.",
+    )
+    exposure_limits: dict[str, Annotated[float, Field(ge=0, le=125)]] = Field(
+        default={},
+        description="Limits of single instruments in place of max_exposure: {BTCUSDT = 0.5}; 0 forbids to open any.",
+    )
+    max_net_exposure: float | None = Field(
+        default=None,
+        gt=0,
+        le=125,
+        description="Largest notional of longs less shorts, either way, of all instruments together, as a multiple of "
+        "the equity: instruments move together. Leaving a position is always allowed, even where it leaves more of the "
+        "other side. None = no limit.",
     )
     max_daily_loss: float | None = Field(
         default=None,
@@ -127,26 +141,50 @@ class RiskManager:
             )
         return ""
 
-    def review(self, order: SubmitOrder, *, exposure_after: float, gross_after: float) -> OrderDenied | None:
+    def review(
+        self, order: SubmitOrder, *, exposure_after: float, gross_after: float, net_after: float = 0.0
+    ) -> OrderDenied | None:
         """None to accept the order, else the denial.
 
         Args:
             order: what is proposed.
             exposure_after: absolute notional of the instrument / equity once the order is filled at the mark.
             gross_after: the same, summed over all instruments.
+            net_after: the sum over all instruments with longs above zero and shorts below it.
         """
         if order.reduce_only:
             return None
-        reason = self._halt_reason or self._over_limit(exposure_after, gross_after) or self._too_many(order.time_ms)
+        reason = (
+            self._halt_reason
+            or self._over_limit(order.symbol, exposure_after, gross_after, net_after * order.side.sign)
+            or self._too_many(order.time_ms)
+        )
         if reason:
             return OrderDenied(order_id=order.order_id, symbol=order.symbol, time_ms=order.time_ms, reason=reason)
         if self._config.max_orders_per_hour is not None:
             self._order_times.append(order.time_ms)
         return None
 
-    def _over_limit(self, exposure: float, gross: float) -> str:
-        if exposure > self._config.max_exposure * (1 + _TOLERANCE):
-            return f"exposure {exposure:.2f} is above max_exposure {self._config.max_exposure:g}"
+    def within(self, symbol: str, exposure: float, current: float) -> float:
+        """The wanted exposure, cut to the instrument's limit where the market has carried the position beyond it.
+
+        Only what is held is cut: an order that would open too much is denied, not made smaller.
+        """
+        limit = self._config.exposure_limits.get(symbol, self._config.max_exposure)
+        if exposure * current > 0 and min(abs(exposure), abs(current)) > limit:
+            return math.copysign(limit, exposure)
+        return exposure
+
+    def _over_limit(self, symbol: str, exposure: float, gross: float, net: float) -> str:
+        """What limit an order breaks; `net` counts in the direction of the order, which may always lessen it."""
+        own = self._config.exposure_limits.get(symbol)
+        limit = self._config.max_exposure if own is None else own
+        if exposure > limit * (1 + _TOLERANCE):
+            name = "max_exposure" if own is None else f"the limit of {symbol}, which is"
+            return f"exposure {exposure:.2f} is above {name} {limit:g}"
+        most = self._config.max_net_exposure
+        if most is not None and net > most * (1 + _TOLERANCE):
+            return f"net exposure {net:.2f} is above max_net_exposure {most:g}"
         if gross > self._config.max_leverage * (1 + _TOLERANCE):
             return f"leverage {gross:.2f} is above max_leverage {self._config.max_leverage:g}"
         return ""

@@ -7,16 +7,19 @@ from typing import Literal
 from pydantic import Field
 
 from triptych import domain
+from triptych.domain import Prediction
+from triptych.trading import kelly as kelly_
 
 
 class Config(domain.Config):
     """From a target between -1 and 1 to an exposure, that is signed notional / equity of the whole account."""
 
-    method: Literal["fixed", "volatility"] = Field(
+    method: Literal["fixed", "volatility", "kelly"] = Field(
         default="fixed",
         description=(
             "fixed: a fixed share of the equity, split equally over the instruments. volatility: the share that makes "
-            "every instrument contribute an equal part of the volatility target."
+            "every instrument contribute an equal part of the volatility target. kelly: a fraction of the share that "
+            "lets the equity grow fastest if the probabilities are right, see sizing.kelly."
         ),
     )
     capital_fraction: float = Field(
@@ -35,8 +38,9 @@ class Config(domain.Config):
         description="Method volatility: volatility per year aimed at, as a fraction (0.2 = 20 %).",
     )
     half_life: int = Field(
-        default=48, ge=2, le=2000, description="Method volatility: half-life of the estimate, in closed candles."
+        default=48, ge=2, le=2000, description="Methods volatility and kelly: half-life of the volatility, in candles."
     )
+    kelly: kelly_.Config = Field(default=kelly_.Config(), description="Method kelly: what the share is reckoned on.")
     max_leverage: float = Field(
         default=1.0,
         gt=0,
@@ -46,28 +50,44 @@ class Config(domain.Config):
 
 
 class Sizer:
-    """Turns targets into exposures. Pure: the volatility comes in as an argument."""
+    """Turns targets into exposures. Pure: prediction and volatility come in as arguments.
+
+    Attributes:
+        needs_volatility: unit of the volatility that `exposure` must be given: per year, per candle, or none at all.
+        needs_prediction: whether `exposure` must be given the prediction.
+    """
 
     def __init__(self, config: Config, n_instruments: int) -> None:
-        self.needs_volatility = config.method == "volatility"
+        units: dict[str, Literal["", "year", "candle"]] = {"fixed": "", "volatility": "year", "kelly": "candle"}
+        self.needs_volatility = units[config.method]
+        self.needs_prediction = config.method == "kelly"
+        self._kelly = config.kelly
+        self._n = n_instruments
         self._fixed = min(config.capital_fraction, config.max_leverage) / n_instruments
         self._volatility_part = config.volatility_target / n_instruments
         self._limit = config.max_leverage / n_instruments
         self.max_leverage = config.max_leverage
 
-    def exposure(self, target: float, volatility: float | None = None) -> float:
+    def exposure(self, target: float, volatility: float | None = None, prediction: Prediction | None = None) -> float:
         """Wanted signed notional / equity of one instrument.
 
         Args:
             target: share of the instrument's part, from -1 to 1.
-            volatility: of the instrument, a fraction per year; method volatility gives 0 where it is unknown, and the
-                limit where it is 0.
+            volatility: of the instrument, in the unit of `needs_volatility`. Where it is needed and unknown the
+                exposure is 0; where it is 0, method volatility gives the limit and method kelly nothing.
+            prediction: that led to the target; method kelly gives 0 without one. Instruments share what is staked, as
+                if all of them moved together.
         """
-        if not self.needs_volatility:
+        if target == 0.0 or not self.needs_volatility:
             return target * self._fixed
         if volatility is None:
             return 0.0
-        size = self._volatility_part / volatility if volatility > 0 else self._limit
+        if self.needs_prediction:
+            if prediction is None:
+                return 0.0
+            size = kelly_.stake(self._kelly, prediction, 1 if target > 0 else -1, volatility) / self._n
+        else:
+            size = self._volatility_part / volatility if volatility > 0 else self._limit
         return target * min(size, self._limit)
 
     def cut_to_room(self, exposure: float, current: float, others: float) -> float:

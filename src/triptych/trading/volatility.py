@@ -35,10 +35,14 @@ class ReturnVolatility:
             values: candles of shape (n_returns + 1, 5), oldest first.
             close_times_ms: their close times, shape (n_returns + 1,).
         """
+        years = (close_times_ms[1:] - close_times_ms[:-1]) / YEAR_MS
+        return self.per_candle(values) / math.sqrt(self._weights @ years)
+
+    def per_candle(self, values: NDArray[np.float64]) -> float:
+        """The same as the standard deviation of one candle's log return, however long the candles lie apart."""
         logarithms = np.log(values[:, CLOSE])
         returns = logarithms[1:] - logarithms[:-1]
-        years = (close_times_ms[1:] - close_times_ms[:-1]) / YEAR_MS
-        return math.sqrt(self._weights @ (returns * returns) / (self._weights @ years))
+        return math.sqrt(self._weights @ (returns * returns))
 
 
 def average_true_range(values: NDArray[np.float64]) -> float:

@@ -41,6 +41,24 @@ EVALUATION = {
     "comparison": {"accuracy": {"against": "logistic_regression", **metric(0.022, 0.02)}},
 }  # fmt: skip
 
+CONSENSUS = {
+    "method": "stacking",
+    "n": 3050,
+    "cost": 0.0015,
+    "sentence": "No evidence that they are better together than patterns alone.",
+    "better_member": "patterns",
+    "models": {
+        "consensus": {"coverage": metric(0.31), "precision": metric(0.44), "mean_return": metric(-0.001), "mcc": 0.06},
+        "patterns": {"coverage": metric(0.28), "precision": metric(0.42), "mean_return": metric(-0.001), "mcc": 0.05},
+        "indicators": {"coverage": {"value": None, "low": None, "high": None, "reason": "none"}, "mcc": 0.01},
+    },
+    "lift": {"mcc": metric(0.01), "precision": {"value": 0.02, "low": None, "high": None}},
+    "error_correlation": {"patterns / indicators": 0.61},
+    "disagreement": {"patterns / indicators": 0.4},
+    "alone": {"patterns": {"total_return": -0.02, "sharpe": -1.0, "trades": 12}},
+    "decisions": [{"time": "2023-01-02 00:00", "symbol": "SYNTH-1", "target": 1.0, "reason": "long; votes: a, b"}],
+}
+
 RECIPE = """[data]
 symbols = ["SYNTH-1"]
 timeframe = "1h"
@@ -97,6 +115,7 @@ def make_report(simulate, *, n=3000, edge=0.0, seed=7, symbol="SYNTH-1", **chang
             {"time_ms": START_MS + HOUR_MS * n * 3 // 4, "label": "fold 3"},
         ],
         "evaluation": EVALUATION,
+        "consensus": CONSENSUS,
         "training_curves": [
             {
                 "epoch": epoch, "train_loss": 1.1 * 0.94**epoch + 0.1, "learning_rate": 1e-3 * 0.5 ** (epoch // 5),

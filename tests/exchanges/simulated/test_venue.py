@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from triptych.domain import CancelOrder, FillReason, OrderCancelled, OrderFilled, OrderRejected
+from triptych.domain import CancelOrder, FillReason, MoveStop, OrderCancelled, OrderFilled, OrderRejected
 from triptych.domain.errors import DataError, OrderError
 
 HOUR_MS = 3_600_000
@@ -208,3 +208,72 @@ def test_every_fill_has_its_own_id(venue, candle, order):
         fills += exchange.on_candle(candle(hour, 100, 101, 99, 100))
     assert all(isinstance(fill, OrderFilled) for fill in fills)
     assert len({fill.fill_id for fill in fills}) == 5
+
+
+def entered_with_stop(venue, candle, order, **options):
+    exchange = venue()
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    sent = order("buy", "1", stop_loss="97", **options)
+    exchange.submit(sent)
+    exchange.on_candle(candle(1, 100, 103, 99, 103))
+    return exchange, sent
+
+
+def move(sent, stop, hour=1):
+    return MoveStop(order_id=sent.order_id, symbol="ABC", time_ms=(hour + 1) * HOUR_MS, stop_loss=Decimal(stop))
+
+
+def test_a_stop_that_was_moved_counts_from_the_next_candle_on_and_says_that_it_trailed(venue, candle, order):
+    exchange, sent = entered_with_stop(venue, candle, order)
+    assert exchange.submit(move(sent, "101")) == []
+    (stop,) = exchange.on_candle(candle(2, 103, 104, 100, 102))
+    assert (stop.price, stop.reason, stop.order_id) == (Decimal("101.0"), FillReason.TRAILING_STOP, sent.order_id)
+
+
+def test_a_gap_through_a_moved_stop_fills_at_the_worse_open(venue, candle, order):
+    exchange, sent = entered_with_stop(venue, candle, order)
+    exchange.submit(move(sent, "101"))
+    (stop,) = exchange.on_candle(candle(2, 98, 99, 95, 96))
+    assert (stop.price, stop.reason) == (Decimal("98.0"), FillReason.TRAILING_STOP)
+
+
+def test_when_moved_stop_and_target_are_both_reached_the_stop_is_taken(venue, candle, order):
+    exchange, sent = entered_with_stop(venue, candle, order, take_profit="106")
+    exchange.submit(move(sent, "101"))
+    (stop,) = exchange.on_candle(candle(2, 103, 107, 100, 106))
+    assert (stop.price, stop.reason) == (Decimal("101.0"), FillReason.TRAILING_STOP)
+
+
+def test_a_new_position_begins_with_its_own_stop(venue, candle, order):
+    exchange, sent = entered_with_stop(venue, candle, order)
+    exchange.submit(move(sent, "101"))
+    exchange.on_candle(candle(2, 103, 104, 100, 102))
+    exchange.submit(order("buy", "1", hour=2, stop_loss="97"))
+    exchange.on_candle(candle(3, 102, 103, 101, 102))
+    (stop,) = exchange.on_candle(candle(4, 101, 101, 96, 97))
+    assert (stop.price, stop.reason) == (Decimal("97.0"), FillReason.STOP_LOSS)
+
+
+@pytest.mark.parametrize(
+    ("stop", "reason"),
+    [
+        ("103", "the stop loss 103 must be below the price 103.0"),
+        ("101.005", "stop 101.005 is not a multiple of the step 0.01"),
+        ("-1", "stop -1 is not a multiple of the step 0.01"),
+    ],
+)
+def test_a_stop_that_cannot_be_is_turned_down_and_the_old_one_stays(venue, candle, order, stop, reason):
+    exchange, sent = entered_with_stop(venue, candle, order)
+    (rejected,) = exchange.submit(move(sent, stop))
+    assert isinstance(rejected, OrderRejected)
+    assert (rejected.reason, rejected.order_id) == (reason, sent.order_id)
+    (stopped,) = exchange.on_candle(candle(2, 103, 103, 96, 97))
+    assert stopped.price == 97
+
+
+def test_a_stop_of_no_position_cannot_be_moved(venue, candle, order):
+    exchange = venue()
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    sent = order("buy", "1", stop_loss="97")
+    (rejected,) = exchange.submit(move(sent, "98"))
+    assert rejected.reason == f"order {sent.order_id} protects no position"

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.live.journal.conftest import order, step
 
-from triptych.domain import CancelOrder, FillReason, FundingPaid, OrderCancelled, OrderFilled, OrderRejected, Side
+from triptych.domain import (
+    CancelOrder,
+    FillReason,
+    FundingPaid,
+    MoveStop,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    Side,
+)
 from triptych.live.journal import NoteWritten, OrderAnswered, OrderSent, Switch, SwitchSet
 from triptych.live.journal.records import decode, encode, key_of
 
@@ -33,7 +42,11 @@ def test_a_record_comes_back_as_it_was(record):
 
 
 def test_a_step_comes_back_with_commands_state_and_predictions_that_are_no_numbers():
-    commands = (CancelOrder(order_id="old", symbol="BTCUSDT", time_ms=3), order("new"))
+    commands = (
+        CancelOrder(order_id="old", symbol="BTCUSDT", time_ms=3),
+        order("new"),
+        MoveStop(order_id="held", symbol="BTCUSDT", time_ms=3, stop_loss=Decimal("29000.5")),
+    )
     written = step(commands=commands)
     read = decode(*encode(written))
     assert read.commands == commands

@@ -72,6 +72,7 @@ class ReportData:
     evaluation: Mapping[str, Any] | None = None
     training_curves: Sequence[Mapping[str, Any]] = ()
     samples: Sequence[SampleImage] = ()
+    consensus: Mapping[str, Any] | None = None
     data_quality: Sequence[Mapping[str, Any]] | Mapping[str, Any] = ()
     leak_probe: Mapping[str, Any] | None = None
     recipe: str = ""

@@ -143,6 +143,46 @@ def _model(name: str, title: str, report: ReportData) -> Section | None:
     return Section(name=name, title=title, lead=lead, plots=plots, heat=heat, tables=found)
 
 
+def _consensus(name: str, title: str, report: ReportData) -> Section | None:
+    found = report.consensus
+    if not found:
+        return None
+    models = [
+        {"model": model, **{figure: _with_interval(value) for figure, value in figures.items()}}
+        for model, figures in found["models"].items()
+    ]
+    lift = [{"figure": figure, "lift": _with_interval(value)} for figure, value in found["lift"].items()]
+    pairs = [
+        {"pair": pair, "error correlation": value, "disagree on": share(found["disagreement"][pair])}
+        for pair, value in found["error_correlation"].items()
+    ]
+    alone = [{"member": member, **figures} for member, figures in found.get("alone", {}).items()]
+    lead = (
+        f"{found['sentence']} Coverage: share of samples on which a model, flat before, would have entered. Precision: "
+        "share of these on which the class of its direction followed, of all and of the 30 % it was surest of. Mean "
+        f"return: of a call, after costs of {share(found['cost'])}."
+    )
+    rows = (
+        (models, f"Models on {found['n']:,} samples, by {found['method']}; intervals of 95 % by blocks of time"),
+        (lift, f"Lift over the better member, {found['better_member']}"),
+        (pairs, "How far the members' errors go together"),
+        (alone, "Each member alone: same period, strategy, limits and costs"),
+        (found.get("decisions", []), "The last decisions to be in the market, with every vote"),
+    )
+    return Section(name=name, title=title, lead=lead, tables=[_any_table(value, head) for value, head in rows if value])
+
+
+def _with_interval(value: Any) -> str:
+    """A value with its interval in words."""
+    if not isinstance(value, Mapping):
+        return "-" if value is None else f"{value:.3f}"
+    if value.get("value") is None:
+        return "-"
+    if value.get("low") is None:
+        return f"{value['value']:.4f}"
+    return f"{value['value']:.4f} ({value['low']:.4f} to {value['high']:.4f})"
+
+
 def _samples(name: str, title: str, report: ReportData) -> Section | None:
     if not report.samples:
         return None
@@ -191,6 +231,7 @@ SECTIONS: dict[str, tuple[str, Callable[[str, str, ReportData], Section | None],
     "trades": ("Trades", _trade_statistics, "The strategy made no trade."),
     "luck": ("Skill or luck", _luck, "Luck was not assessed."),
     "model": ("The model's predictions", _model, "No predictions were evaluated."),
+    "consensus": ("Consensus", _consensus, "One model decides alone."),
     "samples": ("What the network saw", _samples, "No images were kept."),
     "training": ("Training", _training, "No training curves were recorded."),
     "quality": ("Data quality", _quality, "The candles were not checked."),

@@ -37,6 +37,7 @@ def report_json(report: ReportData) -> dict[str, Any]:
         "candles": {symbol: _frame(frame) for symbol, frame in report.candles.items()},
         "boundaries": report.boundaries,
         "evaluation": report.evaluation,
+        **({"consensus": report.consensus} if report.consensus else {}),
         "training_curves": report.training_curves,
         "samples": [_sample(sample) for sample in report.samples],
         "data_quality": report.data_quality,

@@ -17,7 +17,7 @@ from triptych.backtest import BacktestResult, run_backtest
 from triptych.backtest.bootstrap import effective_observations, optimal_block_length
 from triptych.backtest.paths import strategy_path
 from triptych.backtest.sharpe import sharpe_moments
-from triptych.bootstrap.building import Dataset, build_classifier
+from triptych.bootstrap.building import Dataset, build_classifier, require_labels_for
 from triptych.bootstrap.files import read_frame, read_json, write_frame
 from triptych.bootstrap.tuning.past import Past
 from triptych.domain import CandleSeries, Prediction
@@ -62,7 +62,7 @@ def score(
         and `sharpe_error`, `n`, `effective_n`, `epochs`, `trades`, `total_return`. RETURNS in `home` holds the returns
         a candle of its backtest.
 
-    Raises GivenUpError, and whatever training raises.
+    Raises GivenUpError, RecipeError for a network that the labels cannot feed, and whatever training raises.
     """
     if (home / RESULT).exists():
         found: dict[str, Any] = read_json(home / RESULT)
@@ -97,6 +97,7 @@ def _fold(dataset: Dataset, fold: Fold, home: Path, answers: list[NDArray[np.flo
             earlier[known] = before[f"{i}"][known]
         return int(before["epochs"])
     classifier = build_classifier(recipe, fold.number)
+    require_labels_for(recipe, classifier, dataset.samples(fold.train))
     result = trainer.fit(
         classifier,
         dataset.windows(fold.train),

@@ -26,6 +26,8 @@ class Market:
     waiting: list[SubmitOrder] = field(default_factory=list)
     protected_by: str = ""
     stop: float | None = None
+    stop_moved: bool = False
+    """Whether the stop was moved since the position was opened."""
     target: float | None = None
     liquidation: float | None = None
     lowest: float = -math.inf
@@ -42,6 +44,11 @@ class Market:
         else:
             self.mean_range += (relative - self.mean_range) / 20
             self.mean_volume += (candle.volume - self.mean_volume) / 20
+
+    def move_stop(self, price: Decimal) -> None:
+        """Put the stop elsewhere."""
+        self.stop, self.stop_moved = float(price), True
+        self.watch()
 
     def watch(self) -> None:
         """Set the two prices between which nothing can happen to the position."""
@@ -122,6 +129,7 @@ class Account:
         after = market.position.quantity
         if not after:
             market.stop = market.target = market.liquidation = None
+            market.stop_moved = False
             market.protected_by = ""
             market.lowest, market.highest = -math.inf, math.inf
             return
@@ -129,6 +137,7 @@ class Account:
             is_new = before * after <= 0
             if is_new or order.stop_loss is not None:
                 market.stop = None if order.stop_loss is None else float(order.stop_loss)
+                market.stop_moved = False
             if is_new or order.take_profit is not None:
                 market.target = None if order.take_profit is None else float(order.take_profit)
             if is_new or order.stop_loss is not None or order.take_profit is not None:

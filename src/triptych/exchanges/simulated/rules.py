@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from triptych.domain import OrderType, Side, SubmitOrder
+from triptych.domain import MoveStop, OrderType, Side, SubmitOrder
 from triptych.exchanges.simulated.account import Account, Market
 from triptych.exchanges.simulated.costs import decimal
 
@@ -17,6 +17,18 @@ def refusal(order: SubmitOrder, market: Market, account: Account) -> str:
     return (
         _shape(order, market) or _protection(order, market) or _size(order, market) or _margin(order, market, account)
     )
+
+
+def refusal_of_stop(move: MoveStop, market: Market | None) -> str:
+    """The reason not to move a stop in words, empty to move it."""
+    if market is None or not market.position.quantity or market.protected_by != move.order_id:
+        return f"order {move.order_id} protects no position"
+    if move.stop_loss <= 0 or move.stop_loss % market.instrument.price_step:
+        return f"stop {move.stop_loss} is not a multiple of the step {market.instrument.price_step}"
+    is_long, mark = market.position.quantity > 0, decimal(market.mark)
+    if move.stop_loss >= mark if is_long else move.stop_loss <= mark:
+        return f"the stop loss {move.stop_loss} must be {'below' if is_long else 'above'} the price {mark}"
+    return ""
 
 
 def _shape(order: SubmitOrder, market: Market) -> str:

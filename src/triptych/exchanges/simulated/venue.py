@@ -14,6 +14,7 @@ from triptych.domain import (
     FillReason,
     FundingPaid,
     Instrument,
+    MoveStop,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
@@ -28,7 +29,7 @@ from triptych.exchanges.base import AbstractExchange
 from triptych.exchanges.simulated.account import ZERO, Account, Market
 from triptych.exchanges.simulated.costs import Config, CostModel, against_us, decimal
 from triptych.exchanges.simulated.matching import limit_price_reached, protective_exit
-from triptych.exchanges.simulated.rules import refusal
+from triptych.exchanges.simulated.rules import refusal, refusal_of_stop
 
 _PARKINSON = 2 * math.sqrt(math.log(2))
 
@@ -94,13 +95,24 @@ class SimulatedExchange(AbstractExchange):
         """Set stop and target of the position that is held; None leaves none. Without a position nothing happens."""
         market = self._account.markets[symbol]
         if market.position.quantity:
-            market.stop = None if stop_loss is None else float(stop_loss)
+            stop = None if stop_loss is None else float(stop_loss)
+            market.stop_moved |= market.stop is not None and stop != market.stop
+            market.stop = stop
             market.target = None if take_profit is None else float(take_profit)
             market.watch()
 
     def submit(self, command: Command) -> list[ExchangeEvent]:
-        """Accept, or reject with a reason; a cancellation is confirmed at once. Unknown symbols are rejected too."""
+        """Accept, or reject with a reason; a cancellation is confirmed at once. Unknown symbols are rejected too.
+
+        A stop that is moved counts from the next candle on.
+        """
         market = self._account.markets.get(command.symbol)
+        if isinstance(command, MoveStop):
+            reason = refusal_of_stop(command, market)
+            if reason or market is None:
+                return [_rejected(command, reason)]
+            market.move_stop(command.stop_loss)
+            return []
         if isinstance(command, CancelOrder):
             for order in market.waiting if market else ():
                 if order.order_id == command.order_id:
@@ -217,13 +229,15 @@ class SimulatedExchange(AbstractExchange):
         if out is None:
             return
         side = Side.SELL if quantity > 0 else Side.BUY
+        moved = out.reason is FillReason.STOP_LOSS and market.stop_moved
+        reason = FillReason.TRAILING_STOP if moved else out.reason
         price = reference = decimal(out.reference)
         if not out.is_maker:
             impact = self._impact(market, abs(quantity))
             price = self._costs.market_price(market.instrument, side, reference, impact)
         self._fill(
             market, None, market.protected_by, side, abs(quantity), price, reference, out.is_maker,
-            candle.close_time_ms, events, out.reason,
+            candle.close_time_ms, events, reason,
         )  # fmt: skip
 
     def _limits(self, market: Market, candle: Candle, events: list[ExchangeEvent], *, closing: bool) -> bool:

@@ -22,6 +22,7 @@ from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter
 from triptych.domain import (
     CancelOrder,
     FundingPaid,
+    MoveStop,
     OrderCancelled,
     OrderDenied,
     OrderFilled,
@@ -32,12 +33,15 @@ from triptych.trading.engine import Decision, EngineState
 
 
 def _kind_of_command(value: Any) -> str:
-    """Which command a dictionary or an object is: only orders have a side."""
-    return "submit" if isinstance(value, SubmitOrder) or (isinstance(value, dict) and "side" in value) else "cancel"
+    """Which command a dictionary or an object is: only orders have a side, and cancellations no stop."""
+    if isinstance(value, dict):
+        return "submit" if "side" in value else "move" if "stop_loss" in value else "cancel"
+    return "submit" if isinstance(value, SubmitOrder) else "move" if isinstance(value, MoveStop) else "cancel"
 
 
 JournalledCommand = Annotated[
-    Annotated[SubmitOrder, Tag("submit")] | Annotated[CancelOrder, Tag("cancel")], Discriminator(_kind_of_command)
+    Annotated[SubmitOrder, Tag("submit")] | Annotated[CancelOrder, Tag("cancel")] | Annotated[MoveStop, Tag("move")],
+    Discriminator(_kind_of_command),
 ]
 
 
@@ -78,7 +82,7 @@ class OrderSent:
 
     order_id: str
     symbol: str
-    command: Literal["submit", "cancel"]
+    command: Literal["submit", "cancel", "move"]
     attempt: int
     valid_until_ms: int
 
@@ -89,7 +93,7 @@ class OrderAnswered:
 
     order_id: str
     symbol: str
-    command: Literal["submit", "cancel"]
+    command: Literal["submit", "cancel", "move"]
     outcome: Literal["accepted", "rejected", "unknown"]
     venue_id: str = ""
     text: str = ""

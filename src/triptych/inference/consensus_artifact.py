@@ -1,0 +1,163 @@
+"""The artifact of a consensus: one folder that holds a copy of every member's artifact, and how they are joined.
+
+consensus.json    the card: hashes of all that stands beside it
+combiner.json     the combiner
+members/NAME/     the artifact of a member, whole
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from triptych.domain.errors import ArtifactError, StorageError
+from triptych.domain.files import replace_folder, temporary_name, write_text
+from triptych.inference.artifact import AGAIN, CARD, Artifact, load_artifact
+from triptych.inference.combiner import Combiner
+from triptych.inference.consensus import ConsensusPredictor
+
+CONSENSUS_CARD, COMBINER, MEMBERS = "consensus.json", "combiner.json", "members"
+_MEASURED: Final = "metrics"
+"""Of a member's card, what is written after the model was saved: no part of what the member is."""
+
+
+class ConsensusCard(BaseModel):
+    """Everything needed to rebuild, check and judge a consensus. Stored as `consensus.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    name: str = Field(description="Name of the consensus; predictions are signed with it.")
+    timeframe: str = Field(description="Timeframe of the candles, such as 15m.")
+    symbols: tuple[str, ...] = Field(description="Instruments the members were trained on.")
+    method: str = Field(description="How votes are joined.")
+    members: dict[str, str] = Field(description="SHA-256 of each member's files and card, by name, in order.")
+    combiner: str = Field(description="SHA-256 of combiner.json.")
+    period: tuple[str, str] = Field(description="First and last candle of the data, UTC.")
+    data_hash: str = Field(description="SHA-256 of the candles.")
+    seed: int = Field(description="Seed of the training.")
+    metrics: dict[str, Any] = Field(default_factory=dict, description="Out-of-sample metrics with their intervals.")
+    versions: dict[str, str] = Field(description="Versions of Triptych, Python and the libraries that matter.")
+
+
+def artifact_hash(artifact: Artifact) -> str:
+    """SHA-256 of a model: its card, which holds the hashes of its files, but for the metrics."""
+    return hashlib.sha256(artifact.card.model_dump_json(exclude={_MEASURED}).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsensusArtifact:
+    """A saved consensus, checked: members and combiner are those its card was written for."""
+
+    folder: Path
+    card: ConsensusCard
+    members: Mapping[str, Artifact]
+    combiner: Combiner
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """Other instruments whose candles the members look at."""
+        return tuple(dict.fromkeys(symbol for member in self.members.values() for symbol in member.companions))
+
+    def predictor(
+        self, backend: Literal["onnx", "torch"] = "onnx", *, device: str = "cpu", threads: int = 0
+    ) -> ConsensusPredictor:
+        """All members ready to predict, joined. Raises ArtifactError as `Artifact.predictor` does."""
+        members = {
+            name: member.predictor(backend, device=device, threads=threads) for name, member in self.members.items()
+        }
+        return ConsensusPredictor(members, self.combiner, name=self.card.name)
+
+
+def save_consensus(folder: Path, members: Mapping[str, Artifact], combiner: Combiner, **card: Any) -> ConsensusArtifact:
+    """Write a consensus: complete or not at all.
+
+    Args:
+        folder: where it shall be; an older one there is replaced.
+        members: checked artifacts by name, in the combiner's order; they are copied.
+        combiner: how they are joined.
+        card: what else the card says: name, timeframe, symbols, period, data_hash, seed, versions.
+
+    Raises StorageError when the disk refuses.
+    """
+    temporary = temporary_name(folder)
+    text = combiner.model_dump_json(indent=2) + "\n"
+    written = ConsensusCard(
+        method=combiner.method,
+        members={name: artifact_hash(member) for name, member in members.items()},
+        combiner=hashlib.sha256(text.encode()).hexdigest(),
+        **card,
+    )
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+        for name, member in members.items():
+            shutil.copytree(member.folder, temporary / MEMBERS / name)
+        (temporary / COMBINER).write_text(text, encoding="utf-8")
+        (temporary / CONSENSUS_CARD).write_text(written.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        replace_folder(temporary, folder)
+    except OSError as error:
+        raise StorageError(
+            f"The artifact {folder} could not be written: {error.strerror or error}.",
+            remedy="Free some space or choose another folder.",
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return load_consensus(folder)
+
+
+def load_consensus(folder: Path) -> ConsensusArtifact:
+    """Read a consensus and check it against its card, every member too.
+
+    Raises ArtifactError when something is missing, was changed after saving, or is of another format.
+    """
+    try:
+        card = ConsensusCard.model_validate_json((folder / CONSENSUS_CARD).read_bytes())
+        text = (folder / COMBINER).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ArtifactError(
+            f"{folder} is no consensus: {Path(error.filename).name} is missing.", remedy=AGAIN
+        ) from error
+    except ValidationError as error:
+        raise ArtifactError(f"{folder / CONSENSUS_CARD} cannot be read: {_first(error)}", remedy=AGAIN) from error
+    if hashlib.sha256(text).hexdigest() != card.combiner:
+        raise ArtifactError(
+            f"{folder / COMBINER} is damaged: it is not the file its card was written for.", remedy=AGAIN
+        )
+    try:
+        combiner = Combiner.model_validate_json(text)
+    except ValidationError as error:
+        raise ArtifactError(f"{folder / COMBINER} cannot be read: {_first(error)}", remedy=AGAIN) from error
+    members = {}
+    for name, expected in card.members.items():
+        members[name] = load_artifact(folder / MEMBERS / name)
+        if artifact_hash(members[name]) != expected:
+            raise ArtifactError(
+                f"The member {name} of {folder} was altered: it is not the model the consensus was made of.",
+                remedy=AGAIN,
+            )
+    return ConsensusArtifact(folder=folder, card=card, members=members, combiner=combiner)
+
+
+def open_any_artifact(folder: Path) -> Artifact | ConsensusArtifact:
+    """The model or the consensus in a folder. Raises ArtifactError when there is neither, or it is damaged."""
+    if (folder / CONSENSUS_CARD).exists() and not (folder / CARD).exists():
+        return load_consensus(folder)
+    return load_artifact(folder)
+
+
+def record_consensus_metrics(folder: Path, metrics: dict[str, Any]) -> None:
+    """Write the out-of-sample metrics, known only after the consensus has been saved and asked, onto its card."""
+    card = load_consensus(folder).card.model_copy(update={"metrics": metrics})
+    write_text(folder / CONSENSUS_CARD, card.model_dump_json(indent=2) + "\n")
+
+
+def _first(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}.".removeprefix(": ")

@@ -1,0 +1,51 @@
+"""Members of a consensus as recipes of their own."""
+
+from __future__ import annotations
+
+from triptych.domain.errors import RecipeError
+from triptych.settings.reading import load_recipe, with_overrides
+from triptych.settings.recipe import Recipe
+
+_OF_A_MODEL = ("window", "features", "encoding", "model", "training")
+"""Sections that make a model; all others belong to the experiment, and are the same for every member."""
+
+
+def resolved(recipe: Recipe) -> Recipe:
+    """The recipe with the contents of the recipes that its members name, so that it needs no other file.
+
+    Raises RecipeError when one of them cannot be read.
+    """
+    members = []
+    for member in recipe.members:
+        if member.recipe is None:
+            members.append(member)
+            continue
+        content = load_recipe(member.recipe).model_dump(mode="json", exclude_none=True)
+        sections = {name: content[name] for name in _OF_A_MODEL}
+        members.append(member.model_copy(update={"recipe": None, "changes": {**sections, **member.changes}}))
+    return recipe.model_copy(update={"members": tuple(members)})
+
+
+def members_of(recipe: Recipe) -> dict[str, Recipe]:
+    """The recipe of every member, by name; empty for a recipe of one model.
+
+    Raises RecipeError for an unknown key or a wrong value, and for a change of what members must share.
+    """
+    content = resolved(recipe).model_dump(mode="json")
+    members = content.pop("members")
+    content.pop("ablation")
+    content.pop("consensus")
+    found = {}
+    for member in members:
+        where = f"{recipe.name}, member {member['name']!r}"
+        foreign = sorted({key.split(".")[0] for key in member["changes"]} - set(_OF_A_MODEL))
+        if foreign:
+            raise RecipeError(
+                f"{where} changes {', '.join(foreign)}, which all members share.",
+                remedy=f"A member may change: {', '.join(_OF_A_MODEL)}. Change the rest in the recipe itself.",
+            )
+        named = {**content, "name": f"{recipe.name}-{member['name']}"}
+        # Whole sections first: TOML does not keep the order of keys and tables.
+        changes = dict(sorted(member["changes"].items(), key=lambda one: one[0].count(".")))
+        found[member["name"]] = with_overrides(named, (), changes, where=where)
+    return found
