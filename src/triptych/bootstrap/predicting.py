@@ -66,12 +66,20 @@ def predict(
         now_ms=(clock or SystemClock()).now_ms(),
     )
     histories = [_in_timeframe(one, artifact) for one in found.series]
-    predictor = artifact.streaming_predictor() if backend == "stream" else artifact.predictor(backend)
+    predictor = _streaming(artifact, folder) if backend == "stream" else artifact.predictor(backend)
     by_symbol = {one.symbol: one for one in histories}
     traded = [one for one in histories if symbol is None or one.symbol == symbol]
     if not traded:
         raise DataError(f"{data} holds no candles of {symbol}.", remedy=f"It holds: {', '.join(by_symbol)}.")
     return pl.concat([_predict_one(one, predictor, last, by_symbol) for one in traded])
+
+
+def _streaming(artifact: Artifact | ConsensusArtifact, folder: Path) -> AbstractPredictor:
+    if not isinstance(artifact, Artifact):
+        raise ArtifactError(
+            f"{folder} is a consensus, whose members read windows.", remedy="Leave --backend stream out."
+        )
+    return artifact.streaming_predictor()
 
 
 def _in_timeframe(one: CandleSeries, artifact: Artifact | ConsensusArtifact) -> CandleSeries:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from triptych.domain.search import Choices, Dimension, Divisors, Range
 from triptych.models.sequence.presets import Preset
 from triptych.models.spaces import SearchSpace
@@ -17,7 +19,7 @@ def space_of(preset: Preset) -> SearchSpace:
         "sequence.dropout": Range(low=0.0, high=0.5),
         "sequence.pool": Choices(choices=("last", "mean")),
     }
-    presets = {
+    presets: dict[str, dict[str, Any]] = {
         "tiny": {"sequence.width": 16, "sequence.blocks": 1},
         "small": {"sequence.width": 32, "sequence.blocks": 2},
         "medium": {"sequence.width": 64, "sequence.blocks": 3},
