@@ -59,6 +59,7 @@ class OrderBook:
 
     def __init__(self, symbol: str, protocol: Protocol = "bybit") -> None:
         self.symbol = symbol
+        self.protocol: Protocol = protocol
         self.counts: Counter[BookStatus] = Counter()
         self.exchange_time_ns: int | None = None
         self.local_time_ns: int | None = None
