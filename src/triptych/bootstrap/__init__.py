@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from triptych.bootstrap.backtesting import backtest
     from triptych.bootstrap.candles import Candles, load_candles
     from triptych.bootstrap.evaluating import evaluate
+    from triptych.bootstrap.fetching import Fetched, fetch_candles, fetch_listings
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.probing import leak_probe
     from triptych.bootstrap.reporting import Written, report
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Ablation",
     "Candles",
+    "Fetched",
     "Run",
     "Written",
     "ablate",
     "backtest",
     "evaluate",
+    "fetch_candles",
+    "fetch_listings",
     "leak_probe",
     "load_candles",
     "open_run",
@@ -43,6 +47,7 @@ _HOMES: Final = {
     "backtesting": ("backtest",),
     "candles": ("Candles", "load_candles"),
     "evaluating": ("evaluate",),
+    "fetching": ("Fetched", "fetch_candles", "fetch_listings"),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
     "probing": ("leak_probe",),
     "reporting": ("Written", "report"),
