@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from triptych.domain import (
@@ -69,6 +70,30 @@ class SimulatedExchange(AbstractExchange):
     def position(self, symbol: str) -> Position:
         """The position the venue holds for us."""
         return self._account.markets[symbol].position
+
+    def mark(self, symbol: str) -> Decimal:
+        """The last known price, 0 before the first candle."""
+        return decimal(self._account.markets[symbol].mark)
+
+    def protection(self, symbol: str) -> tuple[Decimal | None, Decimal | None]:
+        """Stop and target of the position."""
+        market = self._account.markets[symbol]
+        stop, target = market.stop, market.target
+        return None if stop is None else decimal(stop), None if target is None else decimal(target)
+
+    def protect(self, symbol: str, stop_loss: Decimal | None, take_profit: Decimal | None) -> str:
+        """Set stop and target of the position; None takes one away. Returns why not, empty when it was done."""
+        market = self._account.markets[symbol]
+        quantity, mark = market.position.quantity, decimal(market.mark)
+        if not quantity:
+            return "there is no position to protect"
+        sign = 1 if quantity > 0 else -1
+        if stop_loss is not None and (stop_loss - mark) * sign >= 0:
+            return f"the stop loss {stop_loss} is on the wrong side of the price {mark}"
+        if take_profit is not None and (take_profit - mark) * sign <= 0:
+            return f"the take profit {take_profit} is on the wrong side of the price {mark}"
+        self._account.protect(market, stop_loss, take_profit)
+        return ""
 
     def open_orders(self, symbol: str) -> tuple[SubmitOrder, ...]:
         """Orders that wait to be filled, oldest first."""
@@ -155,12 +180,36 @@ class SimulatedExchange(AbstractExchange):
                 reference = decimal(candle.open)
                 impact = self._impact(market, order.quantity)
                 price = self._costs.market_price(market.instrument, order.side, reference, impact)
+                reachable, why = self._reachable(market, order, price, candle)
+                if reachable < order.quantity:
+                    text = f"{order.quantity - reachable} of {order.quantity} not filled: {why}"
+                    if reachable:
+                        self._fill_order(
+                            market, replace(order, quantity=reachable), price, reference, False, time_ms, events
+                        )
+                    if not (
+                        events and isinstance(events[-1], OrderCancelled) and events[-1].order_id == order.order_id
+                    ):
+                        events.append(_cancelled(order, time_ms, text))
+                    continue
                 self._fill_order(market, order, price, reference, False, time_ms, events)
             elif _passed(order, candle.open):
                 self._fill_limit(market, order, candle.open, time_ms, events)
             else:
                 market.waiting.append(order)
         return bool(market.position.quantity) and before * market.position.quantity <= 0
+
+    def _reachable(self, market: Market, order: SubmitOrder, price: Decimal, candle: Candle) -> tuple[Decimal, str]:
+        """How much of a market order the book gives: within the price cap, and no more than its share of the volume."""
+        last = market.last
+        cap, share = self._costs.market_price_cap, self._costs.fill_share
+        if cap and last is not None and (price / decimal(last.close) - 1) * order.side.sign > cap:
+            return ZERO, f"the price {price} is beyond the cap"
+        if share:
+            most = market.instrument.round_quantity(decimal(candle.volume) * share)
+            if most < order.quantity:
+                return most, "the book was empty"
+        return order.quantity, ""
 
     def _inside(self, market: Market, candle: Candle, entered_at_open: bool, events: list[ExchangeEvent]) -> None:
         """Resting orders and protection between open and close."""
