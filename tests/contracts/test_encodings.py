@@ -87,6 +87,20 @@ VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
         {"order": "shuffled", "order_seed": 5, "factors": 9, "channels": 4, "bars_per_row": 8, "clip": 2.5},
     ),
     "factor grid of one's own order": ("factor_grid", {"order": (2, 0, 1), "factors": 3, "upscale": 3}),
+    "scalogram of single tops, in decibels": (
+        "scalogram",
+        {
+            "wavelet": "ricker",
+            "series": ("close", "log_range"),
+            "intensity": "decibels",
+            "height": 20,
+            "width": 15,
+        },
+    ),
+    "scalogram of slow rhythms": (
+        "scalogram",
+        {"cycles": 4.0, "shortest": 3.0, "longest": 40.0, "intensity": "power", "resampling": "nearest", "width": 70},
+    ),
     "channels of candles and books": (
         "multi_channel",
         {

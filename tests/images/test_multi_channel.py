@@ -49,7 +49,7 @@ def test_by_default_it_is_price_volume_profile_and_angular_field_of_the_closes()
     assert encoding.columns == CANDLE_FIELDS
     assert encoding.differentiable
     x = windows(encoding)
-    chart = create_encoding("candlestick", LENGTH, up_color="#ffffff", down_color="#808080")(x)
+    chart = create_encoding("candlestick", LENGTH, up_color="#ffffff", down_color="#808080", volume=False)(x)
     image = encoding(x)
     torch.testing.assert_close(image[:, 0], chart[:, 0])  # all three colours of a grey are the same
     torch.testing.assert_close(image[:, 1:2], create_encoding("volume_profile", LENGTH)(x))

@@ -19,7 +19,7 @@ from typing import Any, Literal, cast
 
 import torch
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 from torch import Tensor, nn
 
 from triptych.domain import CANDLE_FIELDS
@@ -38,12 +38,22 @@ LUMINANCE = (0.2126, 0.7152, 0.0722)
 SIZES = ("height", "width")
 """Options of a member that the whole image sets."""
 
+MOST_CHANNELS = 64
+"""Encodings in an image."""
+
 CHUNK_PIXELS = 1_000_000
 """Pixels of members' images that are drawn before they are brought to the common size."""
 
 DEFAULT: Any = (
     # Rising candles white, falling ones grey: in the usual green and red both are equally bright.
-    {"name": "candlestick", "reduce": "luminance", "up_color": "#ffffff", "down_color": "#808080"},
+    # Without volume bars its prices stand at the height of those of the volume profile and of books.
+    {
+        "name": "candlestick",
+        "reduce": "luminance",
+        "up_color": "#ffffff",
+        "down_color": "#808080",
+        "volume": False,
+    },
     {"name": "volume_profile"},
     {"name": "gasf"},
 )
@@ -83,8 +93,6 @@ class Config(BaseConfig):
 
     channels: tuple[Channel, ...] = Field(
         default=DEFAULT,
-        min_length=1,
-        max_length=64,
         validate_default=True,
         description="Encodings with their options, in the order of the channels: {name = 'gasf', series = ['volume']}. "
         "`reduce` says what becomes of an encoding with several channels: their `mean` (unless told otherwise), the "
@@ -97,6 +105,14 @@ class Config(BaseConfig):
         description="How an encoding that cannot be drawn at this size is brought to it: interpolated, or the nearest "
         "pixel.",
     )
+
+    @field_validator("channels", mode="after")
+    @classmethod
+    def _some_but_not_too_many(cls, value: tuple[Channel, ...]) -> tuple[Channel, ...]:
+        # Asked once all channels are read: as limits of the field, a wrong channel would be called a missing one too.
+        if not 1 <= len(value) <= MOST_CHANNELS:
+            raise ValueError(f"list 1 to {MOST_CHANNELS} encodings, there were {len(value)}")
+        return value
 
     @model_validator(mode="after")
     def _members_can_have_the_size(self) -> Config:

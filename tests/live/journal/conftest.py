@@ -62,4 +62,5 @@ def step(close_ms=1_700_000_000_000, commands=()):
         denials=(OrderDenied(order_id="d", symbol="BTCUSDT", time_ms=close_ms, reason="too large"),),
         commands=tuple(commands),
         state=EngineState(portfolio=portfolio, risk=risk, desks=(desk,)),
+        stops={"BTCUSDT": (Decimal("29000.5"), None)},
     )

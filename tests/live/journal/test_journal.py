@@ -12,7 +12,7 @@ from tests.live.journal.test_records import FILL, RECORDS
 
 from triptych.domain import OrderFilled
 from triptych.domain.errors import JournalError, LeaseError
-from triptych.live.journal import EVENTS, Journal, NoteWritten, Switch, SwitchSet
+from triptych.live.journal import EVENTS, Journal, NoteWritten, StepRecorded, Switch, SwitchSet
 
 
 def test_entries_come_back_in_order_with_time_and_token(journal, path, clock):
@@ -32,14 +32,14 @@ def test_what_was_written_before_is_not_written_again(journal):
     assert journal.append(FILL, RECORDS[7], step(close_ms=1, commands=(order(),))) == (False, True, False)
     assert journal.append(RECORDS[7]) == (True,)
     assert len(list(journal.entries())) == 4
-    assert journal.last_step()[1].commands == ()
+    assert journal.last(StepRecorded).record.commands == ()
 
 
 def test_entries_of_some_kinds_after_a_place(journal):
     journal.append(RECORDS[0], step(close_ms=1), RECORDS[7], RECORDS[1], RECORDS[3])
-    seq, found = journal.last_step()
-    assert (seq, found.close_ms) == (2, 1)
-    assert [entry.record for entry in journal.entries(after=seq, kinds=EVENTS)] == [RECORDS[1], RECORDS[3]]
+    found = journal.last(StepRecorded)
+    assert (found.seq, found.record.close_ms) == (2, 1)
+    assert [entry.record for entry in journal.entries(after=2, kinds=EVENTS)] == [RECORDS[1], RECORDS[3]]
     assert journal.last(OrderFilled).record == FILL
 
 

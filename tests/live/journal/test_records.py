@@ -37,7 +37,7 @@ def test_a_step_comes_back_with_commands_state_and_predictions_that_are_no_numbe
     written = step(commands=commands)
     read = decode(*encode(written))
     assert read.commands == commands
-    assert (read.state, read.denials) == (written.state, written.denials)
+    assert (read.state, read.denials, read.stops) == (written.state, written.denials, written.stops)
     probabilities = read.decisions[0].prediction
     assert probabilities.probability_sell != probabilities.probability_sell
     assert replace(probabilities, probability_sell=0) == replace(written.decisions[0].prediction, probability_sell=0)
@@ -53,3 +53,4 @@ def test_what_a_venue_repeats_has_a_key_and_what_we_do_has_none():
     keys = [key_of(record) for record in RECORDS]
     assert keys == ["f", "a", "a", "BTCUSDT 8", None, None, None, None]
     assert key_of(step(close_ms=7)) == "7"
+    assert key_of(replace(step(close_ms=7), cause="switch")) is None

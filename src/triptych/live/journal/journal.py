@@ -18,7 +18,7 @@ from triptych.domain.clock import AbstractClock, SystemClock
 from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.journal.database import entries, open_database
 from triptych.live.journal.lease import Lease, refused
-from triptych.live.journal.records import Record, StepRecorded, SwitchSet, decode, encode, key_of
+from triptych.live.journal.records import Record, SwitchSet, decode, encode, key_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,11 +119,6 @@ class Journal:
     def last(self, kind: type[Any]) -> Entry | None:
         """The newest entry of a kind; None when there is none."""
         return next(self.entries(kinds=(kind,), limit=1, newest_first=True), None)
-
-    def last_step(self) -> tuple[int, StepRecorded] | None:
-        """The newest decision and its place: the engine's state then, to which later events are to be applied."""
-        entry = self.last(StepRecorded)
-        return None if entry is None or not isinstance(entry.record, StepRecorded) else (entry.seq, entry.record)
 
     def switch(self) -> SwitchSet | None:
         """What the house allows itself since somebody last said so."""

@@ -1,7 +1,7 @@
 """What the journal holds: one frozen record for everything that must not be forgotten.
 
     StepRecorded      one decision: what was decided, the commands it leads to and the engine's state after it
-    OrderSent         a command left the house
+    OrderSent         a command is about to be sent once more, under its old id
     OrderAnswered     what the venue answered to it; `unknown` when nobody can tell
     OrderFilled, OrderRejected, OrderCancelled, FundingPaid   events, as the engine takes them in
     SwitchSet         trading was halted, limited to closing, or allowed again
@@ -13,6 +13,7 @@ Steps and events are enough to rebuild the engine; the others tell the story of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
@@ -50,7 +51,15 @@ class Switch(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepRecorded:
-    """One decision on the candles that closed at `close_ms`, written before any of its commands is sent."""
+    """One decision on the candles that closed at `close_ms`, written before any of its commands is sent.
+
+    Attributes:
+        cause: the close of candles, or the switch that was turned between two closes; then `close_ms` is that of the
+            decision before.
+        commands: what is sent once this is written, first attempts.
+        state: the engine after the decision, its orders under way.
+        stops: by symbol, where the position's stop and target should lie at the venue; None: nowhere.
+    """
 
     __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")
 
@@ -59,11 +68,13 @@ class StepRecorded:
     denials: tuple[OrderDenied, ...]
     commands: tuple[JournalledCommand, ...]
     state: EngineState
+    stops: dict[str, tuple[Decimal | None, Decimal | None]]
+    cause: Literal["candles", "switch"] = "candles"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderSent:
-    """A command is about to leave the house. `attempt` counts from 0; every attempt carries the same id."""
+    """A command whose first sending never arrived is about to be sent again. `attempt` counts from 1."""
 
     order_id: str
     symbol: str
@@ -128,7 +139,7 @@ def key_of(record: Record) -> str | None:
     A venue repeats its messages, and REST tells again what the stream has told.
     """
     if isinstance(record, StepRecorded):
-        return str(record.close_ms)
+        return str(record.close_ms) if record.cause == "candles" else None
     if isinstance(record, OrderFilled):
         return record.fill_id
     if isinstance(record, OrderRejected | OrderCancelled):

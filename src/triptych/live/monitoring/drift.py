@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from river.drift import ADWIN
-from scipy.stats import ks_2samp
+from scipy import stats
 
 from triptych import domain
 from triptych.domain.errors import NotEnoughData
@@ -110,7 +110,7 @@ class DriftWatch:
             return DriftView(psi=float("nan"), ks=float("nan"), ks_p_value=float("nan"), reasons=tuple(reasons))
         recent = np.array(self._recent)
         psi = population_stability_index(self._reference, recent, self._config.bins)
-        test = ks_2samp(self._reference, recent, method="asymp")
+        test = stats.ks_2samp(self._reference, recent, method="asymp")
         if psi >= self._config.psi_alarm:
             reasons.append(f"{self.name}: stability index {psi:.2f}, alarm from {self._config.psi_alarm:g}")
         if test.pvalue < self._config.ks_p_value:
