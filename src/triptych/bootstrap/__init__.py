@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from triptych.bootstrap.probing import leak_probe
     from triptych.bootstrap.reporting import Written, report
     from triptych.bootstrap.run_folder import Run, open_run
+    from triptych.bootstrap.serving import Serving, serve_exchange, tape_for_serving
     from triptych.bootstrap.training import train
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Candles",
     "Fetched",
     "Run",
+    "Serving",
     "Written",
     "ablate",
     "backtest",
@@ -38,6 +40,8 @@ __all__ = [
     "prediction_rows",
     "report",
     "require_known_ending",
+    "serve_exchange",
+    "tape_for_serving",
     "train",
     "write_predictions",
 ]
@@ -52,6 +56,7 @@ _HOMES: Final = {
     "probing": ("leak_probe",),
     "reporting": ("Written", "report"),
     "run_folder": ("Run", "open_run"),
+    "serving": ("Serving", "serve_exchange", "tape_for_serving"),
     "training": ("train",),
 }
 _PLACES: Final = {name: home for home, names in _HOMES.items() for name in names}

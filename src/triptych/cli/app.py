@@ -14,6 +14,7 @@ from triptych.cli import (
     demo,
     encodings,
     evaluate,
+    exchange,
     leak_probe,
     predict,
     recipe,
@@ -48,6 +49,7 @@ def _options(
 
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
+app.add_typer(exchange.app, name="exchange")
 app.add_typer(recipe.app, name="recipe")
 app.command("encodings")(encodings.encodings)
 app.command("render")(render.render)

@@ -133,17 +133,6 @@ class Account:
                 market.target = None if order.take_profit is None else float(order.take_profit)
             if is_new or order.stop_loss is not None or order.take_profit is not None:
                 market.protected_by = order.order_id
-        self._watch(market)
-
-    def protect(self, market: Market, stop_loss: Decimal | None, take_profit: Decimal | None) -> None:
-        """Replace stop and target of an open position."""
-        market.stop = None if stop_loss is None else float(stop_loss)
-        market.target = None if take_profit is None else float(take_profit)
-        self._watch(market)
-
-    def _watch(self, market: Market) -> None:
-        """Where the open position would be liquidated, and the prices between which nothing happens to it."""
-        after = market.position.quantity
         level = liquidation_price(
             after, market.position.entry_price, self.costs.leverage, self.costs.maintenance_margin
         )

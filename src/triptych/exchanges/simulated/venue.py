@@ -75,26 +75,6 @@ class SimulatedExchange(AbstractExchange):
         """The last known price, 0 before the first candle."""
         return decimal(self._account.markets[symbol].mark)
 
-    def protection(self, symbol: str) -> tuple[Decimal | None, Decimal | None]:
-        """Stop and target of the position."""
-        market = self._account.markets[symbol]
-        stop, target = market.stop, market.target
-        return None if stop is None else decimal(stop), None if target is None else decimal(target)
-
-    def protect(self, symbol: str, stop_loss: Decimal | None, take_profit: Decimal | None) -> str:
-        """Set stop and target of the position; None takes one away. Returns why not, empty when it was done."""
-        market = self._account.markets[symbol]
-        quantity, mark = market.position.quantity, decimal(market.mark)
-        if not quantity:
-            return "there is no position to protect"
-        sign = 1 if quantity > 0 else -1
-        if stop_loss is not None and (stop_loss - mark) * sign >= 0:
-            return f"the stop loss {stop_loss} is on the wrong side of the price {mark}"
-        if take_profit is not None and (take_profit - mark) * sign <= 0:
-            return f"the take profit {take_profit} is on the wrong side of the price {mark}"
-        self._account.protect(market, stop_loss, take_profit)
-        return ""
-
     def open_orders(self, symbol: str) -> tuple[SubmitOrder, ...]:
         """Orders that wait to be filled, oldest first."""
         return tuple(self._account.markets[symbol].waiting)

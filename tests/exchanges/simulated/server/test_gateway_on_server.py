@@ -70,7 +70,8 @@ def test_an_order_is_accepted_filled_at_the_next_open_and_told_on_the_stream():
         assert (position.quantity, position.stop_loss) == (Decimal("0.1"), Decimal(19000))
         asked = await gateway.position("BTCUSDT")
         assert (asked.quantity, asked.entry_price) == (position.quantity, fill.price)
-        assert await gateway.executions("BTCUSDT", NOW() - 1000) == []
+        assert await gateway.executions("BTCUSDT", NOW() - 60_000) == [fill]
+        assert await gateway.executions("BTCUSDT", NOW() + 500) == []
         wallet = await gateway.wallet()
         assert wallet.equity == server.desk.venue.equity
 
@@ -284,11 +285,8 @@ def test_lost_doubled_and_swapped_messages_end_like_the_clean_tape_once_the_venu
         for message in stream.heard:
             if not isinstance(message, StreamState):
                 state.apply(message)
-        rows = await gateway._pages("/v5/execution/list", {"symbol": "BTCUSDT", "limit": 100})
-        from triptych.exchanges.bybit.account_messages import execution
-
-        for row in rows:
-            state.apply(execution(row))
+        for fill in await gateway.executions("BTCUSDT", NOW() - 600_000):
+            state.apply(fill)
         for n in range(10):
             state.apply(await gateway.find_order(f"c{n}", "BTCUSDT"))
         state.apply(await gateway.position("BTCUSDT"))
@@ -302,3 +300,48 @@ def test_lost_doubled_and_swapped_messages_end_like_the_clean_tape_once_the_venu
         assert [one.order_id for one in state.open_orders("BTCUSDT")] == ["last"]
 
     trial(play, server={"seed": seed})
+
+
+@pytest.mark.parametrize(("costs", "filled"), [({"fill_share": 0.001}, True), ({"market_price_cap": 1e-9}, False)])
+def test_a_market_order_can_end_filled_in_part_or_not_at_all(costs, filled):
+    """Bybit turns market orders into immediate-or-cancel limits."""
+
+    async def play(server, gateway):
+        async with Listener(gateway.stream()) as stream:
+            await stream.until(is_up)
+            await gateway.submit(order(quantity="0.500"), signed_ms=NOW())
+            await server.step()
+            ended = await stream.until(has_status(OrderStatus.CANCELLED))
+        share = Decimal(str(tape().values[50, 4])) * Decimal("0.001") // Decimal("0.001") * Decimal("0.001")
+        assert ended.filled == (share if filled else 0)
+        assert (await gateway.position("BTCUSDT")).quantity == ended.filled
+
+    trial(play, server={"costs": COSTS.model_copy(update=costs | {"half_spread_bp": 5.0})})
+
+
+def test_orders_go_over_the_trade_stream_too():
+    import json
+
+    import aiohttp
+
+    from triptych.exchanges.bybit.credentials import Credentials
+    from triptych.exchanges.bybit.signing import login_arguments
+
+    async def play(server, gateway):
+        credentials = Credentials(key="key", secret="secret")
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"ws://{server.host}:{server.port}/v5/trade") as socket,
+        ):
+            body = {"category": "linear", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Market", "qty": "0.1"}
+            create = {"reqId": "1", "op": "order.create", "args": [body | {"orderLinkId": "ws-1"}]}
+            await socket.send_json(create)
+            assert (await socket.receive_json())["retCode"] == 20001
+            await socket.send_json({"op": "auth", "args": login_arguments(credentials, expires_ms=NOW() + 5000)})
+            assert (await socket.receive_json())["retCode"] == 0
+            await socket.send_json(create)
+            answer = json.loads(await socket.receive_str())
+        assert (answer["retCode"], answer["reqId"], answer["data"]["orderLinkId"]) == (0, "1", "ws-1")
+        assert (await gateway.find_order("ws-1", "BTCUSDT")).venue_id == answer["data"]["orderId"]
+
+    trial(play)

@@ -148,3 +148,20 @@ def test_at_its_end_the_tape_stops():
             assert await server.step() == 0
 
     asyncio.run(play())
+
+
+def test_candles_are_fetched_by_the_command(tmp_path, monkeypatch, capsys):
+    import json
+
+    from triptych.cli import main
+
+    server = server_on()
+    with in_thread(server), pytest.raises(SystemExit) as ended:
+        main(
+            ["data", "fetch", "BTCUSDT", "-t", "1m", "-t", "5m", "--start", "2023-11-15", "--end", "2023-11-16",
+             "--rest", server.hosts.rest_url, "--store", str(tmp_path), "--funding", "--json"]
+        )  # fmt: skip
+    assert ended.value.code in (0, None)
+    histories = json.loads(capsys.readouterr().out)["histories"]
+    assert [(one["what"], one["new"]) for one in histories] == [("1m", 50), ("5m", 10), ("funding", 1)]
+    assert histories[0]["first"] == "2023-11-15 00:00:00"

@@ -139,10 +139,10 @@ class Answers:
             raise Refusal(10001, "The time range between startTime and endTime should be less than 7 days")
         rows = [
             row
-            for row in reversed(self._desk.executions)
+            for row, told_ms in zip(reversed(self._desk.executions), reversed(self._desk.told_ms), strict=True)
             if asked.get("symbol", row["symbol"]) == row["symbol"]
             and asked.get("orderLinkId", row["orderLinkId"]) == row["orderLinkId"]
-            and start <= int(row["execTime"]) <= (2**62 if end is None else end)
+            and start <= told_ms <= (2**62 if end is None else end)
         ]
         return self._page(rows, asked, most=100)
 

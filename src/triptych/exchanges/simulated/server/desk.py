@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -20,6 +20,7 @@ from triptych.domain import (
     OrderType,
     SubmitOrder,
 )
+from triptych.exchanges.bybit.orders import plain
 from triptych.exchanges.bybit.words import SIDES
 from triptych.exchanges.simulated.costs import Config, decimal
 from triptych.exchanges.simulated.server.refusal import Refusal
@@ -46,19 +47,26 @@ _REFUSALS = (
 
 
 class Desk:
-    """Takes orders in the venue's form and keeps the record of them."""
+    """Takes orders in the venue's form and keeps the record of them.
 
-    def __init__(self, instruments: Sequence[Instrument], costs: Config, capital: Decimal) -> None:
+    `wire_ms` is the clock of the wire: who asks for the executions of a span of time means the time at which they were
+    told, which is not the tape's.
+    """
+
+    def __init__(
+        self, instruments: Sequence[Instrument], costs: Config, capital: Decimal, wire_ms: Callable[[], int]
+    ) -> None:
         self.venue = SimulatedExchange(instruments, costs, capital)
         self.instruments = {one.symbol: one for one in instruments}
         self.orders: dict[str, OrderRecord] = {}
         self.executions: list[dict[str, Any]] = []
+        self.told_ms: list[int] = []
+        """When each execution was told, by the clock of the wire."""
         self.now_ms = 0
         self.reject_later = 0
         """How many of the next accepted orders are rejected on the stream instead of living."""
         self._leverage = decimal(costs.leverage)
-        self._costs = costs
-        self._capital = capital
+        self._wire_ms = wire_ms
         self._linked: dict[str, str] = {}
         self._updated_ms: dict[str, int] = dict.fromkeys(self.instruments, 0)
         self._count = 0
@@ -116,12 +124,21 @@ class Desk:
         ]
         if wished == [stop, target]:
             raise Refusal(34040, "not modified")
-        refused = self.venue.protect(symbol, wished[0], wished[1])
-        if refused:
-            raise Refusal(10001, refused)
+        self._check_protection(symbol, *wished)
+        self.venue.protect(symbol, stop_loss=wished[0], take_profit=wished[1])
         self._updated_ms[symbol] = self.now_ms
         self._sequence += 1
         return [("position", self.position_row(symbol))]
+
+    def _check_protection(self, symbol: str, stop: Decimal | None, target: Decimal | None) -> None:
+        quantity, mark = self.venue.position(symbol).quantity, self.venue.mark(symbol)
+        if not quantity:
+            raise Refusal(10001, "can not set tp/sl/ts for zero position")
+        sign = 1 if quantity > 0 else -1
+        if stop is not None and (stop - mark) * sign >= 0:
+            raise Refusal(10001, f"the stop loss {plain(stop)} is on the wrong side of the price {plain(mark)}")
+        if target is not None and (target - mark) * sign <= 0:
+            raise Refusal(10001, f"the take profit {plain(target)} is on the wrong side of the price {plain(mark)}")
 
     def find(self, asked: Mapping[str, Any]) -> OrderRecord | None:
         """An order by its id, else by ours."""
@@ -188,8 +205,8 @@ class Desk:
                 moved[event.symbol] = None
                 self._sequence += 1
                 quantity = held.get(event.symbol, ZERO)
-                self.executions.append(funding_row(event, quantity, self.venue.mark(event.symbol), self._sequence))
-                told.append(("execution", self.executions[-1]))
+                mark = self.venue.mark(event.symbol)
+                told.append(self._execution(funding_row(event, quantity, mark, self._sequence)))
             elif isinstance(event, OrderCancelled):
                 record = self.orders[self._linked.get(event.order_id, event.order_id)]
                 record.status, record.updated_ms = "Cancelled", event.time_ms
@@ -223,8 +240,12 @@ class Desk:
         held[event.symbol] = before + change
         self._sequence += 1
         record.fill(event)
-        self.executions.append(execution_row(event, record, closed, self._sequence))
-        return [("execution", self.executions[-1]), ("order", record.row())]
+        return [self._execution(execution_row(event, record, closed, self._sequence)), ("order", record.row())]
+
+    def _execution(self, row: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        self.executions.append(row)
+        self.told_ms.append(self._wire_ms())
+        return "execution", row
 
     def _new_id(self) -> str:
         self._count += 1

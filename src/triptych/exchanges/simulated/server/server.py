@@ -31,9 +31,10 @@ class BybitServer:
     """Serves a tape: history by REST, the present step by step, orders filled by the venue of the backtest.
 
     Time has two hands. The market's is the tape's, and all of candles, orders and fills carry it. The wire's is the
-    machine's clock: signatures, `time` in replies. A step lets the next candles close: the venue fills what waits, the
-    private stream is told, then the public one. Between two steps the market stands still, so a client that decides on
-    a closed candle before the next step trades exactly as in a backtest of the same tape.
+    machine's clock: signatures, `time` in replies, the span of time for which executions are asked. A step lets the
+    next candles close: the venue fills what waits, the private stream is told, then the public one. Between two steps
+    the market stands still, so a client that decides on a closed candle before the next step trades exactly as in a
+    backtest of the same tape.
 
     Use it as an asynchronous context manager. Paths under /triptych are for those who run it: POST step, faults, cut,
     freeze; GET status.
@@ -64,10 +65,10 @@ class BybitServer:
         costs = costs or Config()
         self.tape = Tape(series, known)
         self.faults = Faults()
-        self.desk = Desk(self.tape.instruments, costs, capital)
+        self._clock = clock or SystemClock()
+        self.desk = Desk(self.tape.instruments, costs, capital, self.now_ms)
         self.market = PublicMarket(self.tape, costs)
         self.host, self.port = host, port
-        self._clock = clock or SystemClock()
         self._keys = dict(keys or {"key": "secret"})
         self._answers = Answers(self.market, self.desk, costs)
         self._sessions = Sessions(
