@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from triptych.bootstrap.candles import Candles, load_candles
     from triptych.bootstrap.evaluating import evaluate
     from triptych.bootstrap.fetching import Fetched, fetch_candles, fetch_listings
+    from triptych.bootstrap.fetching_elsewhere import fetch_from, source_of
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.probing import leak_probe
     from triptych.bootstrap.reporting import Written, report
@@ -32,6 +33,7 @@ __all__ = [
     "backtest",
     "evaluate",
     "fetch_candles",
+    "fetch_from",
     "fetch_listings",
     "leak_probe",
     "load_candles",
@@ -41,6 +43,7 @@ __all__ = [
     "report",
     "require_known_ending",
     "serve_exchange",
+    "source_of",
     "tape_for_serving",
     "train",
     "write_predictions",
@@ -52,6 +55,7 @@ _HOMES: Final = {
     "candles": ("Candles", "load_candles"),
     "evaluating": ("evaluate",),
     "fetching": ("Fetched", "fetch_candles", "fetch_listings"),
+    "fetching_elsewhere": ("fetch_from", "source_of"),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
     "probing": ("leak_probe",),
     "reporting": ("Written", "report"),

@@ -146,7 +146,7 @@ class _Job:
                 waiting += page
                 fetched += len(page)
             if waiting and (number % PAGES_A_MERGE == 0 or number == len(pages)):
-                report = self._store.merge(_series(waiting, listing.instrument, timeframe))
+                report = self._store.merge(series_of(waiting, listing.instrument, timeframe))
                 merged = MergeReport(new=merged.new + report.new, same=merged.same + report.same)
                 waiting = []
             done += count
@@ -205,7 +205,8 @@ def _pages(missing: NDArray[np.int64], step: int) -> Iterator[tuple[int, int, in
         at = stop
 
 
-def _series(candles: Sequence[Candle], instrument: Instrument, timeframe: Timeframe) -> CandleSeries:
+def series_of(candles: Sequence[Candle], instrument: Instrument, timeframe: Timeframe) -> CandleSeries:
+    """Candles of one instrument, in time order, as a series."""
     return CandleSeries(
         instrument=instrument,
         timeframe=timeframe,

@@ -144,6 +144,16 @@ def test_the_client_never_shows_its_secret():
     assert KEY.secret not in repr(client) + repr(Config())
 
 
+def test_a_venue_that_quotes_the_key_does_not_bring_it_into_our_errors():
+    quoted = http('{"retCode":10004,"retMsg":"error sign! origin_string[1the-key5000] the-secret","result":{}}')
+    with pytest.raises(AuthenticationRefused) as caught:
+        ask(rest_client(ScriptedTransport(quoted)), signed=True)
+    said = f"{caught.value} {caught.value!r} {caught.value.args}"
+    assert "the-key" not in said
+    assert "the-secret" not in said
+    assert "origin_string[1the…5000] ***" in said
+
+
 def submit(**changes):
     fields = {
         "order_id": "BTC-1", "symbol": "BTCUSDT", "side": Side.BUY, "quantity": Decimal("0.0100"), "time_ms": 5,

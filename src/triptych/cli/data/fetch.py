@@ -22,13 +22,21 @@ AddressOption = Annotated[
 
 
 def fetch(
-    symbols: Annotated[list[str], typer.Argument(help="The venue's symbols, such as BTCUSDT.", metavar="SYMBOL...")],
+    symbols: Annotated[
+        list[str],
+        typer.Argument(
+            help="The venue's symbols: BTCUSDT, on ccxt BTC/USDT, on Yahoo AAPL or ^GSPC.", metavar="SYMBOL..."
+        ),
+    ],
     start: Annotated[str, typer.Option(help="First time, UTC, such as 2023-01-31.")],
     end: Annotated[str | None, typer.Option(help="Time to stop before, UTC; without it, now.")] = None,
     timeframe: Annotated[
         list[str] | None, typer.Option("--timeframe", "-t", help="Such as 1m, 15m, 1h or 1d; may be repeated.")
     ] = None,
-    funding: Annotated[bool, typer.Option("--funding", help="Funding rates too.")] = False,
+    venue: Annotated[
+        str, typer.Option(help="bybit; a venue of ccxt, such as binance; or yahoo for stocks and indices.")
+    ] = "bybit",
+    funding: Annotated[bool, typer.Option("--funding", help="Funding rates too (Bybit).")] = False,
     category: CategoryOption = "linear",
     environment: EnvironmentOption = "mainnet",
     rest: AddressOption = "",
@@ -36,10 +44,10 @@ def fetch(
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Fetch closed candles from Bybit. Stopped or killed, the same command goes on where it was."""
+    """Fetch closed candles from Bybit, or from elsewhere. Stopped or killed, the same command goes on where it was."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-    from triptych.bootstrap import fetch_candles
+    from triptych.bootstrap import fetch_candles, fetch_from, source_of
     from triptych.domain import utc
     from triptych.exchanges.bybit import hosts
 
@@ -52,17 +60,15 @@ def fetch(
                 tasks[what] = bars.add_task(what, total=total)
             bars.update(tasks[what], completed=done)
 
-        found = fetch_candles(
-            symbols,
-            timeframe or ["1h"],
-            store=store,
-            start=start,
-            end=end,
-            category=category,
-            with_funding=funding,
-            where=hosts.Config(environment=environment, rest=rest),
-            on_progress=show,
-        )
+        lengths = timeframe or ["1h"]
+        if venue == "bybit":
+            where = hosts.Config(environment=environment, rest=rest)
+            found = fetch_candles(
+                symbols, lengths, store=store, start=start, end=end, category=category, with_funding=funding,
+                where=where, on_progress=show,
+            )  # fmt: skip
+        else:
+            found = fetch_from(source_of(venue), symbols, lengths, store=store, start=start, end=end, on_progress=show)
     rows = [
         {
             "symbol": one.symbol,
@@ -76,12 +82,12 @@ def fetch(
         for one in found
     ]
     if json:
-        print_json({"store": str(store), "venue": "bybit", "histories": rows})
+        print_json({"store": str(store), "venue": venue, "histories": rows})
         return
     for row in rows:
         span = f"{row['first']} to {row['last']} UTC" if row["first"] else "nothing there in that time"
         out.print(
-            f"bybit {row['symbol']} {row['what']}: {row['new']} new, {row['already']} already there; {span}.",
+            f"{venue} {row['symbol']} {row['what']}: {row['new']} new, {row['already']} already there; {span}.",
             soft_wrap=True,
             markup=False,
         )

@@ -171,7 +171,13 @@ class RestClient:
         except TransportError as error:
             kind = OutcomeUnknown if error.was_sent else _NotSent
             raise kind(f"{request}: {error}.", remedy=_ASK) from error
-        return self._opened(request, path, reply, sent_ms)
+        try:
+            return self._opened(request, path, reply, sent_ms)
+        except ExchangeError as error:  # the venue quotes what was signed when it does not like the signature
+            if self._credentials is not None:
+                error.message = self._credentials.mask(error.message)
+                error.args = (error.message,)
+            raise
 
     def _opened(self, request: str, path: str, reply: HttpReply, sent_ms: int) -> Reply:
         """The reply without its envelope; its clock and its limits are heeded whatever it says."""

@@ -1,6 +1,7 @@
 """Our own client against the simulated exchange, over real sockets, with and without faults."""
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,6 +10,7 @@ from tests.fakes.served import COSTS, MINUTE, START, Listener, gateway_on, serve
 from triptych.domain import (
     CancelOrder,
     FillReason,
+    FundingPaid,
     OrderFilled,
     OrderRejected,
     OrderReport,
@@ -345,3 +347,37 @@ def test_orders_go_over_the_trade_stream_too():
         assert (await gateway.find_order("ws-1", "BTCUSDT")).venue_id == answer["data"]["orderId"]
 
     trial(play)
+
+
+def test_funding_is_told_as_money_and_changes_no_quantity():
+    costs = COSTS.model_copy(update={"funding_rate": 0.001, "funding_interval_hours": 1})
+
+    async def play(server, gateway):
+        async with Listener(gateway.stream()) as stream:
+            await stream.until(is_up)
+            await gateway.submit(order(), signed_ms=NOW())
+            await server.step(11)
+            paid = await stream.until(lambda one: isinstance(one, FundingPaid))
+        mark = Decimal(str(tape().values[59, 3]))
+        assert (paid.amount, paid.time_ms) == (mark * Decimal("0.0001"), START + 60 * MINUTE)
+        assert (await gateway.position("BTCUSDT")).quantity == Decimal("0.1")
+        assert [type(one) for one in await gateway.executions("BTCUSDT", NOW() - 60_000)] == [OrderFilled, FundingPaid]
+
+    trial(play, server={"costs": costs})
+
+
+def test_a_liquidation_is_told_as_a_forced_fill():
+    series = tape()
+    values = series.values.copy()
+    values[60:, :4] *= 0.7  # far beyond what leverage 5 can bear
+    fallen = replace(series, values=values)
+
+    async def run():
+        async with server_on(fallen) as server, gateway_on(server) as gateway:
+            await gateway.submit(order(), signed_ms=NOW())
+            await server.step(11)
+            return await gateway.executions("BTCUSDT", NOW() - 60_000), await gateway.position("BTCUSDT")
+
+    (entry, forced), held = asyncio.run(run())
+    assert (entry.reason, forced.reason) == (FillReason.ORDER, FillReason.LIQUIDATION)
+    assert (forced.quantity, forced.side, forced.order_id, held.quantity) == (Decimal("0.1"), Side.SELL, "", 0)
