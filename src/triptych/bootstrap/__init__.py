@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from triptych.bootstrap.evaluating import evaluate
     from triptych.bootstrap.fetching import Fetched, fetch_candles, fetch_listings
     from triptych.bootstrap.fetching_elsewhere import fetch_from, source_of
+    from triptych.bootstrap.journals import journal_frame, write_journal
+    from triptych.bootstrap.living import trade_on_paper
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.probing import leak_probe
     from triptych.bootstrap.reporting import Written, report
@@ -35,6 +37,7 @@ __all__ = [
     "fetch_candles",
     "fetch_from",
     "fetch_listings",
+    "journal_frame",
     "leak_probe",
     "load_candles",
     "open_run",
@@ -45,7 +48,9 @@ __all__ = [
     "serve_exchange",
     "source_of",
     "tape_for_serving",
+    "trade_on_paper",
     "train",
+    "write_journal",
     "write_predictions",
 ]
 
@@ -56,6 +61,8 @@ _HOMES: Final = {
     "evaluating": ("evaluate",),
     "fetching": ("Fetched", "fetch_candles", "fetch_listings"),
     "fetching_elsewhere": ("fetch_from", "source_of"),
+    "journals": ("journal_frame", "write_journal"),
+    "living": ("trade_on_paper",),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
     "probing": ("leak_probe",),
     "reporting": ("Written", "report"),

@@ -10,6 +10,7 @@ from typing import Literal
 
 from triptych.domain import (
     CancelOrder,
+    Candle,
     FundingPaid,
     OrderFilled,
     OrderReport,
@@ -34,6 +35,24 @@ class Answer:
     outcome: Outcome
     venue_id: str = ""
     text: str = ""
+
+
+class AbstractCandleSource(ABC):
+    """Where closed candles come from: history by question, the newest as they close."""
+
+    @abstractmethod
+    async def history(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
+        """Closed candles that open in [start_ms, end_ms), oldest first.
+
+        Raises ExchangeError when it cannot be asked.
+        """
+
+    @abstractmethod
+    def stream(self) -> AsyncIterator[Candle | StreamState]:
+        """Candles as they close, of all instruments; interruptions are told as `StreamState`.
+
+        The stream of a tape comes to an end.
+        """
 
 
 class AbstractGateway(ABC):

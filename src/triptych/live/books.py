@@ -59,6 +59,7 @@ class Books:
             return False
         step = last.record
         assert isinstance(step, StepRecorded)
+        self._intake = Intake()
         self.engine.restore(step.state)
         self.stops, self.last_close_ms = dict(step.stops), step.close_ms
         for desk in step.state.desks:

@@ -19,13 +19,15 @@ from triptych.live.journal import Switch
 
 
 class Config(domain.Config):
-    """Limits of the last gate. The first two have to be confirmed before real money is traded."""
+    """Limits of the last gate. Real money is traded only when the first two are set."""
 
-    max_order_quote: float = Field(
-        default=1_000.0, gt=0, description="Largest notional of one opening order, in quote currency."
+    max_order_quote: float | None = Field(
+        default=None, gt=0, description="Largest notional of one opening order, in quote currency. Empty: no limit."
     )
-    max_position_quote: float = Field(
-        default=5_000.0, gt=0, description="Largest absolute notional of one instrument's position, in quote currency."
+    max_position_quote: float | None = Field(
+        default=None,
+        gt=0,
+        description="Largest absolute notional of one instrument's position, in quote currency. Empty: no limit.",
     )
     price_band: float = Field(
         default=0.05,
@@ -100,11 +102,13 @@ class Gate:
         if price is None:
             return "there is no price to tell the order's size by"
         notional = float(order.quantity * price)
-        if notional > self._config.max_order_quote:
-            return f"order of {notional:,.2f} is above max_order_quote {self._config.max_order_quote:,g}"
+        most = self._config.max_order_quote
+        if most is not None and notional > most:
+            return f"order of {notional:,.2f} is above max_order_quote {most:,g}"
         after = abs(float((now.position + order.side.sign * order.quantity) * price))
-        if after > self._config.max_position_quote:
-            return f"position of {after:,.2f} would be above max_position_quote {self._config.max_position_quote:,g}"
+        most = self._config.max_position_quote
+        if most is not None and after > most:
+            return f"position of {after:,.2f} would be above max_position_quote {most:,g}"
         return ""
 
     def _price(self, order: SubmitOrder, now: Circumstances) -> str:

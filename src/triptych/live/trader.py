@@ -47,6 +47,7 @@ class Trader:
         books: engine, journal and orders under way.
         is_ready: whether the last reconciliation reached the venue.
         standings: how each instrument stood at its last reconciliation.
+        held_back: orders that the gate has not let through since the start.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Trader:
             note: told in words what a person should know: severity, topic, text, symbol.
             books, ladder, gate, sender, reconciler, clock, metrics: the parts.
         """
-        self.books, self.is_ready = books, False
+        self.books, self.is_ready, self.held_back = books, False, 0
         self.standings = {symbol: Settled(is_settled=False, reason="not reconciled yet") for symbol in symbols}
         self._symbols, self._records, self._ladder, self._gate = tuple(symbols), records, ladder, gate
         self._sender, self._reconciler, self._clock, self._metrics = sender, reconciler, clock, metrics
@@ -145,6 +146,11 @@ class Trader:
             self._metrics.decision.labels(timeframe=str(candles[0].timeframe)).observe(time.monotonic() - started)
             return sent
 
+    async def observe(self, candles: Sequence[Candle]) -> None:
+        """Take in candles that came too late to be decided on."""
+        async with self._lock:
+            self.books.engine.observe(candles)
+
     async def turn(self, switch: Switch, *, by: str, reason: str) -> tuple[Command, ...]:
         """Set what the house allows itself. Killing closes every position at once; returns what was sent for it."""
         async with self._lock:
@@ -203,6 +209,7 @@ class Trader:
             ),
         )
         if reason:
+            self.held_back += 1
             self._drop(command, f"held back at the gate: {reason}")
             self._records.append(
                 OrderDenied(order_id=command.order_id, symbol=symbol, time_ms=command.time_ms, reason=reason)

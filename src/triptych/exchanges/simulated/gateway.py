@@ -7,7 +7,7 @@ kept for those who ask. Orders are known by their ids for ever, so sending one t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 
 from triptych.domain import (
@@ -23,6 +23,7 @@ from triptych.domain import (
     OrderRejected,
     OrderReport,
     OrderStatus,
+    Position,
     PositionReport,
     SubmitOrder,
     WalletReport,
@@ -32,6 +33,7 @@ from triptych.exchanges.simulated.costs import Config
 from triptych.exchanges.simulated.venue import SimulatedExchange
 
 ZERO = Decimal(0)
+Stops = Mapping[str, tuple[Decimal | None, Decimal | None]]
 
 
 class SimulatedGateway(AbstractGateway):
@@ -119,6 +121,21 @@ class SimulatedGateway(AbstractGateway):
     async def stream(self) -> AsyncIterator[PrivateMessage]:
         while True:
             yield await self._outbox.get()
+
+    def resume(self, cash: Decimal, positions: Sequence[Position], stops: Stops, fills: int) -> None:
+        """Become the venue that a paper house left behind: paper has no other memory than the house's journal.
+
+        Orders that had not come to an end are gone; reconciliation finds that nobody has them.
+
+        Args:
+            cash: quote currency.
+            positions: what is held.
+            stops: by symbol, stop and target of the position.
+            fills: how many there were.
+        """
+        self.exchange.resume(cash, positions, fills)
+        for symbol, (stop, target) in stops.items():
+            self.exchange.protect(symbol, stop_loss=stop, take_profit=target)
 
     def pending(self) -> list[PrivateMessage]:
         """Messages that wait on the stream, taken off it."""

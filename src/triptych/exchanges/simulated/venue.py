@@ -79,6 +79,16 @@ class SimulatedExchange(AbstractExchange):
         """Orders that wait to be filled, oldest first."""
         return tuple(self._account.markets[symbol].waiting)
 
+    def resume(self, cash: Decimal, positions: Sequence[Position], fills: int) -> None:
+        """Become the account that a paper house left behind: its cash, and positions without stop or target.
+
+        `fills` have been given before: the ids of later ones go on from there.
+        """
+        self._account.cash, self._fills = cash, fills
+        for position in positions:
+            market = self._account.markets[position.symbol]
+            market.position, market.mark = position, float(position.entry_price)
+
     def protection(self, symbol: str) -> tuple[Decimal | None, Decimal | None]:
         """Stop and target of the position, None where there is none."""
         market = self._account.markets[symbol]
