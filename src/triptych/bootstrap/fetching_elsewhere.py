@@ -11,7 +11,7 @@ import numpy as np
 from triptych.bootstrap.fetching import Fetched, OnProgress, series_of
 from triptych.domain import Candle, SystemClock, Timeframe
 from triptych.domain.errors import DataError
-from triptych.exchanges.candle_source import AbstractCandleSource
+from triptych.exchanges.history import AbstractHistory
 from triptych.market import CandleStore, MergeReport
 from triptych.market.store import Moment, to_ms
 
@@ -20,7 +20,7 @@ OVERLAP: Final = 5
 _DAY_MS: Final = 86_400_000
 
 
-def source_of(venue: str) -> AbstractCandleSource:
+def source_of(venue: str) -> AbstractHistory:
     """`yahoo`, or a venue of ccxt by ccxt's name. Raises RecipeError when the extra is not installed."""
     if venue == "yahoo":
         from triptych.exchanges.yahoo import YahooCandles
@@ -32,7 +32,7 @@ def source_of(venue: str) -> AbstractCandleSource:
 
 
 def fetch_from(
-    source: AbstractCandleSource,
+    source: AbstractHistory,
     symbols: Sequence[str],
     timeframes: Sequence[str],
     *,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from triptych.domain import Candle, Instrument, Timeframe
 from triptych.domain.errors import CandleError, DataError, ExchangeError, ProtocolError, RecipeError
-from triptych.exchanges.candle_source import AbstractCandleSource
+from triptych.exchanges.history import AbstractHistory
 
 _A_PAGE: Final = 1000
 _TICK_SIZE: Final = 4
@@ -16,7 +16,7 @@ _DECIMAL_PLACES: Final = 2
 """How ccxt writes precision: as a step, or as a number of digits."""
 
 
-class CcxtCandles(AbstractCandleSource):
+class CcxtCandles(AbstractHistory):
     """One venue of ccxt.
 
     Args:

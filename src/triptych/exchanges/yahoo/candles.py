@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from triptych.domain import Candle, Instrument, Timeframe
 from triptych.domain.errors import CandleError, DataError, ExchangeError, ProtocolError, RecipeError
-from triptych.exchanges.candle_source import AbstractCandleSource
+from triptych.exchanges.history import AbstractHistory
 
 DAY_MS: Final = 86_400_000
 _WORDS: Final = {
@@ -19,7 +19,7 @@ _PAGE_DAYS: Final = {"1m": 7, "5m": 59, "15m": 59, "30m": 59, "1h": 720, "1d": 3
 """The longest span of one question; Yahoo keeps 1m for 30 days, 5m to 30m for 60 and 1h for 730."""
 
 
-class YahooCandles(AbstractCandleSource):
+class YahooCandles(AbstractHistory):
     """Yahoo Finance.
 
     Prices are adjusted for splits and not for dividends, so that what was stored stays true until the next split.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from triptych.domain import Candle, Instrument, Timeframe
 
 
-class AbstractCandleSource(ABC):
+class AbstractHistory(ABC):
     """History, page by page.
 
     Attributes:
