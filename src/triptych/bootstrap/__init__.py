@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from triptych.bootstrap.backtesting import backtest
     from triptych.bootstrap.candles import Candles, load_candles
     from triptych.bootstrap.evaluating import evaluate
+    from triptych.bootstrap.fetching import Fetched, fetch_candles, fetch_listings
+    from triptych.bootstrap.fetching_elsewhere import fetch_from, source_of
     from triptych.bootstrap.journals import journal_frame, write_journal
     from triptych.bootstrap.leaks import leak_probe
     from triptych.bootstrap.learning import train
@@ -21,17 +23,23 @@ if TYPE_CHECKING:
     from triptych.bootstrap.profiling import profile
     from triptych.bootstrap.reporting import Written, report
     from triptych.bootstrap.run_folder import Run, open_run
+    from triptych.bootstrap.serving import Serving, serve_exchange, tape_for_serving
     from triptych.bootstrap.tuning.search import Tuned, read_results, tune
 
 __all__ = [
     "Ablation",
     "Candles",
+    "Fetched",
     "Run",
+    "Serving",
     "Tuned",
     "Written",
     "ablate",
     "backtest",
     "evaluate",
+    "fetch_candles",
+    "fetch_from",
+    "fetch_listings",
     "journal_frame",
     "leak_probe",
     "load_candles",
@@ -42,6 +50,9 @@ __all__ = [
     "read_results",
     "report",
     "require_known_ending",
+    "serve_exchange",
+    "source_of",
+    "tape_for_serving",
     "trade_on_paper",
     "train",
     "tune",
@@ -56,6 +67,8 @@ _HOMES: Final = {
     "evaluating": ("evaluate",),
     "leaks": ("leak_probe",),
     "learning": ("train",),
+    "fetching": ("Fetched", "fetch_candles", "fetch_listings"),
+    "fetching_elsewhere": ("fetch_from", "source_of"),
     "journals": ("journal_frame", "write_journal"),
     "living": ("trade_on_paper",),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
@@ -63,6 +76,7 @@ _HOMES: Final = {
     "reporting": ("Written", "report"),
     "run_folder": ("Run", "open_run"),
     "tuning.search": ("Tuned", "read_results", "tune"),
+    "serving": ("Serving", "serve_exchange", "tape_for_serving"),
 }
 _PLACES: Final = {name: home for home, names in _HOMES.items() for name in names}
 

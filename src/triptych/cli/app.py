@@ -14,6 +14,7 @@ from triptych.cli import (
     demo,
     encodings,
     evaluate,
+    exchange,
     journal,
     leaderboard,
     leak_probe,
@@ -53,6 +54,7 @@ def _options(
 
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
+app.add_typer(exchange.app, name="exchange")
 app.add_typer(recipe.app, name="recipe")
 app.command("encodings")(encodings.encodings)
 app.command("render")(render.render)

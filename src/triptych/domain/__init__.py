@@ -5,6 +5,7 @@ from triptych.domain.candle import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN, VOLUME
 from triptych.domain.clock import AbstractClock, ManualClock, SystemClock
 from triptych.domain.config import Config
 from triptych.domain.instrument import Instrument
+from triptych.domain.listing import Listing
 from triptych.domain.order import (
     CancelOrder,
     Command,
@@ -24,6 +25,7 @@ from triptych.domain.position import Position
 from triptych.domain.report import OrderReport, OrderStatus, PositionReport, StreamState, WalletReport
 from triptych.domain.series import CandleSeries
 from triptych.domain.signal import BUY, CLASSES, HOLD, SELL, Prediction, Signal, Vote
+from triptych.domain.ticks import CandleUpdate, FundingRate, Ticker, Trade
 from triptych.domain.timeframe import Timeframe
 
 __all__ = [
@@ -44,12 +46,15 @@ __all__ = [
     "CancelOrder",
     "Candle",
     "CandleSeries",
+    "CandleUpdate",
     "Command",
     "Config",
     "ExchangeEvent",
     "FillReason",
     "FundingPaid",
+    "FundingRate",
     "Instrument",
+    "Listing",
     "ManualClock",
     "MoveStop",
     "OrderCancelled",
@@ -67,7 +72,9 @@ __all__ = [
     "StreamState",
     "SubmitOrder",
     "SystemClock",
+    "Ticker",
     "Timeframe",
+    "Trade",
     "Vote",
     "WalletReport",
     "book_columns",

@@ -11,6 +11,17 @@
     ├── StorageError           the disk refused (full, read-only, no permission)
     ├── OrderError             an order or an instrument rule that cannot be honoured
     ├── ExchangeError          a venue refuses, cannot be reached, or says what cannot be understood
+    │   ├── ProtocolError      a message of the venue breaks its own protocol: field and payload are named
+    │   ├── AuthenticationRefused   key, signature or permission: stop
+    │   ├── ClockRefused       our clock and the venue's are too far apart
+    │   ├── RateLimited        too many requests; `retry_after_ms` says how long to wait
+    │   ├── Banned             the venue has locked the account or the address out: stop
+    │   ├── OutcomeUnknown     nobody can tell whether the request was carried out: ask, do not repeat blindly
+    │   ├── OrderNotFound      the venue knows no such open order
+    │   ├── InsufficientFunds  margin or balance does not suffice
+    │   ├── ReduceOnlyRefused  a reduce-only order would not reduce
+    │   ├── DuplicateOrderId   the venue has an order under this id already
+    │   └── BelowMinimum       smaller than the venue's minimum notional
     ├── JournalError           the journal of live trading cannot be opened, read or written
     │   └── LeaseError         another instance holds, or has taken, the right to write
     └── PeekingError           something used candles that were not closed yet
@@ -70,7 +81,59 @@ class OrderError(TriptychError):
 
 
 class ExchangeError(TriptychError):
-    """A venue refuses, cannot be reached, or says what cannot be understood."""
+    """A venue refuses, cannot be reached, or says what cannot be understood. `code` is the venue's, if it gave one."""
+
+    def __init__(self, message: str, *, remedy: str = "", code: int | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.code = code
+
+
+class ProtocolError(ExchangeError):
+    """A message of the venue breaks its own protocol."""
+
+
+class AuthenticationRefused(ExchangeError):
+    """Key, signature or permission was refused: nothing more may be sent under this key."""
+
+
+class ClockRefused(ExchangeError):
+    """Our clock and the venue's are too far apart for a signed request."""
+
+
+class RateLimited(ExchangeError):
+    """Too many requests. `retry_after_ms`: how long to send nothing, 0 when the venue did not say."""
+
+    def __init__(self, message: str, *, remedy: str = "", code: int | None = None, retry_after_ms: int = 0) -> None:
+        super().__init__(message, remedy=remedy, code=code)
+        self.retry_after_ms = retry_after_ms
+
+
+class Banned(ExchangeError):
+    """The venue has locked the account or the address out: stop."""
+
+
+class OutcomeUnknown(ExchangeError):
+    """Nobody can tell whether the request was carried out."""
+
+
+class OrderNotFound(ExchangeError):
+    """The venue knows no such open order."""
+
+
+class InsufficientFunds(ExchangeError):
+    """Margin or balance does not suffice."""
+
+
+class ReduceOnlyRefused(ExchangeError):
+    """A reduce-only order would not reduce a position."""
+
+
+class DuplicateOrderId(ExchangeError):
+    """The venue has an order under this id already: the earlier request arrived."""
+
+
+class BelowMinimum(ExchangeError):
+    """The order is smaller than the venue's minimum notional."""
 
 
 class JournalError(TriptychError):

@@ -75,7 +75,10 @@ class OrderReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PositionReport:
-    """A position as the venue holds it. `quantity` is signed; `stop_loss` and `take_profit` lie at the venue."""
+    """A position as the venue holds it. `quantity` is signed; `stop_loss` and `take_profit` lie at the venue.
+
+    `sequence` rises with every change, where the venue numbers them: two changes can share a millisecond.
+    """
 
     symbol: str
     quantity: Decimal
@@ -83,6 +86,7 @@ class PositionReport:
     stop_loss: Decimal | None
     take_profit: Decimal | None
     updated_ms: int
+    sequence: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

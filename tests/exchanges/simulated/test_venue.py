@@ -277,3 +277,25 @@ def test_a_stop_of_no_position_cannot_be_moved(venue, candle, order):
     sent = order("buy", "1", stop_loss="97")
     (rejected,) = exchange.submit(move(sent, "98"))
     assert rejected.reason == f"order {sent.order_id} protects no position"
+
+
+def test_a_market_order_beyond_the_price_cap_is_cancelled_unfilled(venue, candle, order):
+    exchange = venue(market_price_cap=0.03)
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    exchange.submit(order("buy", "1"))
+    (event,) = exchange.on_candle(candle(1, 103.5, 105, 103, 104))
+    assert isinstance(event, OrderCancelled)
+    assert event.reason == "1 of 1 not filled: the price 103.50 is beyond the cap"
+    exchange.submit(order("sell", "1", 2))
+    (fill,) = exchange.on_candle(candle(2, 107, 108, 106, 107))  # a sale is capped from below only
+    assert fill.price == 107
+
+
+def test_a_market_order_takes_no_more_than_its_share_of_the_volume(venue, candle, order):
+    exchange = venue(fill_share=0.01)
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    exchange.submit(order("buy", "50"))
+    fill, rest = exchange.on_candle(candle(1, 100, 101, 99, 100))
+    assert (fill.quantity, exchange.position("ABC").quantity) == (1, 1)
+    assert rest.reason == "49.000 of 50 not filled: the book was empty"
+    assert exchange.open_orders("ABC") == ()

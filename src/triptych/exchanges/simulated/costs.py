@@ -64,6 +64,20 @@ class Config(domain.Config):
         le=125,
         description="Leverage set for every position: margin posted = notional / leverage (isolated).",
     )
+    market_price_cap: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="A market order is an immediate-or-cancel limit this far from the last price, as a fraction "
+        "(Bybit: 0.03 to 0.05): beyond it nothing is filled and the order is cancelled. 0 = no cap.",
+    )
+    fill_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="The share of a candle's volume that one market order can take; the rest of the order is "
+        "cancelled. 0 = no limit.",
+    )
     maintenance_margin: float = Field(
         default=0.005,
         ge=0,
@@ -88,6 +102,8 @@ class CostModel:
         self.funding_rate = decimal(config.funding_rate)
         self.funding_interval_ms = config.funding_interval_hours * HOUR_MS
         self.leverage = decimal(config.leverage)
+        self.market_price_cap = decimal(config.market_price_cap)
+        self.fill_share = decimal(config.fill_share)
         self.maintenance_margin = decimal(config.maintenance_margin)
 
     def fee_rate(self, is_maker: bool) -> Decimal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from triptych.domain import (
@@ -70,6 +71,10 @@ class SimulatedExchange(AbstractExchange):
     def position(self, symbol: str) -> Position:
         """The position the venue holds for us."""
         return self._account.markets[symbol].position
+
+    def mark(self, symbol: str) -> Decimal:
+        """The last known price, 0 before the first candle."""
+        return decimal(self._account.markets[symbol].mark)
 
     def open_orders(self, symbol: str) -> tuple[SubmitOrder, ...]:
         """Orders that wait to be filled, oldest first."""
@@ -191,12 +196,36 @@ class SimulatedExchange(AbstractExchange):
                 reference = decimal(candle.open)
                 impact = self._impact(market, order.quantity)
                 price = self._costs.market_price(market.instrument, order.side, reference, impact)
+                reachable, why = self._reachable(market, order, price, candle)
+                if reachable < order.quantity:
+                    text = f"{order.quantity - reachable} of {order.quantity} not filled: {why}"
+                    if reachable:
+                        self._fill_order(
+                            market, replace(order, quantity=reachable), price, reference, False, time_ms, events
+                        )
+                    if not (
+                        events and isinstance(events[-1], OrderCancelled) and events[-1].order_id == order.order_id
+                    ):
+                        events.append(_cancelled(order, time_ms, text))
+                    continue
                 self._fill_order(market, order, price, reference, False, time_ms, events)
             elif _passed(order, candle.open):
                 self._fill_limit(market, order, candle.open, time_ms, events)
             else:
                 market.waiting.append(order)
         return bool(market.position.quantity) and before * market.position.quantity <= 0
+
+    def _reachable(self, market: Market, order: SubmitOrder, price: Decimal, candle: Candle) -> tuple[Decimal, str]:
+        """How much of a market order the book gives: within the price cap, and no more than its share of the volume."""
+        last = market.last
+        cap, share = self._costs.market_price_cap, self._costs.fill_share
+        if cap and last is not None and (price / decimal(last.close) - 1) * order.side.sign > cap:
+            return ZERO, f"the price {price} is beyond the cap"
+        if share:
+            most = market.instrument.round_quantity(decimal(candle.volume) * share)
+            if most < order.quantity:
+                return most, "the book was empty"
+        return order.quantity, ""
 
     def _inside(self, market: Market, candle: Candle, entered_at_open: bool, events: list[ExchangeEvent]) -> None:
         """Resting orders and protection between open and close."""

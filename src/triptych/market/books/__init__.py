@@ -15,6 +15,7 @@ from triptych.market.books.features import (
     spread_bp,
 )
 from triptych.market.books.formats.fi2010 import Fi2010, read_fi2010
+from triptych.market.books.live import LiveBook
 from triptych.market.books.order_book import BookResult, OrderBook
 from triptych.market.books.reading import Format, detect, read_book_events, read_books
 from triptych.market.books.recording import BookRecorder, read_events, write_events
@@ -35,6 +36,7 @@ __all__ = [
     "BookWindows",
     "Fi2010",
     "Format",
+    "LiveBook",
     "OrderBook",
     "Protocol",
     "Replayed",

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import islice
+from operator import eq
 from typing import Final
 
 import numpy as np
@@ -59,6 +60,7 @@ class OrderBook:
 
     def __init__(self, symbol: str, protocol: Protocol = "bybit") -> None:
         self.symbol = symbol
+        self.protocol: Protocol = protocol
         self.counts: Counter[BookStatus] = Counter()
         self.exchange_time_ns: int | None = None
         self.local_time_ns: int | None = None
@@ -173,9 +175,10 @@ class OrderBook:
 def _set_levels(sizes: dict[Decimal, Decimal], prices: list[Decimal], levels: Levels) -> None:
     for price, size in levels:
         if size:
-            if price not in sizes:
+            known = len(sizes)
+            sizes[price] = size  # hashing a Decimal is what costs here, so it is done once
+            if len(sizes) > known:
                 insort(prices, price)
-            sizes[price] = size
         elif sizes.pop(price, None) is not None:
             del prices[bisect_left(prices, price)]
 
@@ -183,6 +186,8 @@ def _set_levels(sizes: dict[Decimal, Decimal], prices: list[Decimal], levels: Le
 def _problem_of(update: BookUpdate) -> str:
     """What is wrong with the levels of a message, in words; empty when nothing is."""
     for name, levels in (("bid", update.bids), ("ask", update.asks)):
+        if _is_sound(levels):
+            continue
         try:
             for price, size in levels:
                 if not _ZERO < price < _INFINITY or not _ZERO <= size < _INFINITY:
@@ -192,3 +197,21 @@ def _problem_of(update: BookUpdate) -> str:
         if len(levels) > 1 and len(dict(levels)) != len(levels):
             return f"a {name} price stands twice in one message"
     return ""
+
+
+def _is_sound(levels: Levels) -> bool:
+    """Whether nothing is wrong, told by comparisons alone: levels mostly come sorted, so sorting them costs little."""
+    if not levels:
+        return True
+    try:
+        prices = sorted([price for price, _ in levels])
+        sizes = [size for _, size in levels]
+        return (
+            prices[0] > _ZERO
+            and prices[-1] < _INFINITY
+            and min(sizes) >= _ZERO
+            and max(sizes) < _INFINITY
+            and not any(map(eq, prices, islice(prices, 1, None)))
+        )
+    except InvalidOperation:
+        return False

@@ -1,0 +1,139 @@
+"""How fast we may ask: token buckets that listen to what the venue says is left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import Field
+
+from triptych import domain
+from triptych.domain.errors import RateLimited
+from triptych.exchanges.timing import AbstractTimer
+
+ORDER_PATHS: Final = (
+    "/v5/order/create",
+    "/v5/order/amend",
+    "/v5/order/cancel",
+    "/v5/order/cancel-all",
+    "/v5/position/trading-stop",
+)
+
+
+class Config(domain.Config):
+    """Rates that stay below the venue's own limits."""
+
+    address_rate_per_s: float = Field(
+        default=100,
+        gt=0,
+        le=120,
+        description="Requests of this machine a second, with bursts of as many; the venue's limit is 600 in 5 seconds.",
+    )
+    order_rate_per_s: float = Field(
+        default=10, gt=0, le=100, description="Requests a second to each interface that changes orders."
+    )
+    read_rate_per_s: float = Field(
+        default=20, gt=0, le=100, description="Requests a second to each interface that only reads."
+    )
+    halt_s: float = Field(
+        default=600,
+        ge=600,
+        le=86_400,
+        description="Seconds without any request after the venue answered HTTP 403; it asks for 10 minutes.",
+    )
+
+
+class TokenBucket:
+    """Holds up to `capacity` tokens and gains `rate_per_s`; whoever takes one that is not there yet waits for it."""
+
+    def __init__(self, *, rate_per_s: float, capacity: float, now_s: float) -> None:
+        self._rate = rate_per_s
+        self._capacity = capacity
+        self._tokens = capacity
+        self._time_s = now_s
+
+    def take(self, now_s: float) -> float:
+        """Take a token. Returns the seconds to wait before using it."""
+        self._refill(now_s)
+        self._tokens -= 1
+        return max(0.0, -self._tokens / self._rate)
+
+    def limit_to(self, remaining: float, now_s: float) -> None:
+        """The venue says that fewer are left than thought."""
+        self._refill(now_s)
+        self._tokens = min(self._tokens, remaining)
+
+    def _refill(self, now_s: float) -> None:
+        self._tokens = min(self._capacity, self._tokens + max(0.0, now_s - self._time_s) * self._rate)
+        self._time_s = now_s
+
+
+class Limiter:
+    """One bucket for the machine's address, one for each interface, and the halt after HTTP 403."""
+
+    def __init__(self, config: Config, timer: AbstractTimer) -> None:
+        self._config = config
+        self._timer = timer
+        rate = config.address_rate_per_s
+        self._address = TokenBucket(rate_per_s=rate, capacity=rate, now_s=timer.monotonic_s())
+        self._paths: dict[str, TokenBucket] = {}
+        self._blocked_until_s: dict[str, float] = {}
+        self._halted_until_s = -math.inf
+
+    async def acquire(self, path: str) -> None:
+        """Wait for one's turn. Raises RateLimited, without waiting, while everything is halted."""
+        self._refuse_while_halted(path)
+        now = self._timer.monotonic_s()
+        wait = max(self._address.take(now), self._bucket(path).take(now), self._blocked_until_s.get(path, now) - now)
+        if wait > 0:
+            await self._timer.sleep(wait)
+            self._refuse_while_halted(path)
+
+    def heed(self, path: str, headers: Mapping[str, str], venue_now_ms: int) -> None:
+        """Learn from the headers of a reply: how many requests are left, and until when none."""
+        left, reset = _number(headers, "X-Bapi-Limit-Status"), _number(headers, "X-Bapi-Limit-Reset-Timestamp")
+        if left is None:
+            return
+        now = self._timer.monotonic_s()
+        self._bucket(path).limit_to(left, now)
+        if left <= 0 and reset is not None:
+            self.block(path, min(60.0, max(0.0, (reset - venue_now_ms) / 1000)))
+
+    def block(self, path: str, seconds: float) -> None:
+        """Send nothing to one interface for so long."""
+        self._blocked_until_s[path] = max(
+            self._blocked_until_s.get(path, -math.inf), self._timer.monotonic_s() + seconds
+        )
+
+    def halt(self) -> None:
+        """The venue answered 403: send nothing at all for `halt_s`."""
+        self._halted_until_s = self._timer.monotonic_s() + self._config.halt_s
+
+    @property
+    def halted_for_s(self) -> float:
+        """Seconds until anything may be sent again, 0 when it may."""
+        return max(0.0, self._halted_until_s - self._timer.monotonic_s())
+
+    def _refuse_while_halted(self, path: str) -> None:
+        left = self.halted_for_s
+        if left > 0:
+            raise RateLimited(
+                f"{path} was not sent: the venue has locked this address out, nothing is sent for another "
+                f"{math.ceil(left)} s.",
+                remedy="Wait. Other programs behind the same address count too.",
+                retry_after_ms=math.ceil(left * 1000),
+            )
+
+    def _bucket(self, path: str) -> TokenBucket:
+        if path not in self._paths:
+            rate = self._config.order_rate_per_s if path in ORDER_PATHS else self._config.read_rate_per_s
+            self._paths[path] = TokenBucket(rate_per_s=rate, capacity=rate, now_s=self._timer.monotonic_s())
+        return self._paths[path]
+
+
+def _number(headers: Mapping[str, str], name: str) -> int | None:
+    try:
+        return int(headers[name])
+    except (KeyError, ValueError):
+        return None

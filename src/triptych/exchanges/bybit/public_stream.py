@@ -1,0 +1,59 @@
+"""The public stream: candles, books, trades, tickers of one category."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+
+from triptych.domain import Timeframe
+from triptych.exchanges.bybit.envelopes import Data
+from triptych.exchanges.bybit.hosts import Config as HostConfig
+from triptych.exchanges.bybit.market_messages import PublicMessage, parse_public
+from triptych.exchanges.bybit.socket import AbstractConnector
+from triptych.exchanges.bybit.stream import Config, Stream
+from triptych.exchanges.bybit.venue_clock import VenueClock
+from triptych.exchanges.bybit.words import Category, interval
+from triptych.exchanges.timing import AbstractTimer
+
+
+def candle_topic(symbol: str, timeframe: Timeframe) -> str:
+    """Raises DataError for a timeframe that the venue does not make."""
+    return f"kline.{interval(timeframe)}.{symbol}"
+
+
+def book_topic(symbol: str, levels: int) -> str:
+    """Depths are 1, 50, 200 and 1000."""
+    return f"orderbook.{levels}.{symbol}"
+
+
+def trade_topic(symbol: str) -> str:
+    """The public tape."""
+    return f"publicTrade.{symbol}"
+
+
+def ticker_topic(symbol: str) -> str:
+    """The latest figures."""
+    return f"tickers.{symbol}"
+
+
+def public_stream(
+    hosts: HostConfig,
+    category: Category,
+    topics: Sequence[str],
+    *,
+    connector: AbstractConnector,
+    timer: AbstractTimer,
+    clock: VenueClock,
+    config: Config | None = None,
+    chance: random.Random | None = None,
+) -> Stream[PublicMessage]:
+    """A stream of public topics. Books are not judged here: give their updates to an order book that checks them."""
+    return Stream(
+        hosts.public_url(category), topics, parse=_parse, connector=connector, timer=timer, clock=clock,
+        config=config, chance=chance,
+    )  # fmt: skip
+
+
+def _parse(data: Data) -> list[PublicMessage]:
+    return parse_public(data, local_time_ns=time.time_ns())

@@ -1,0 +1,192 @@
+"""What the server answers to each path of the REST interface. No socket, no clock but the one that is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from triptych.exchanges.bybit.orders import plain
+from triptych.exchanges.simulated.costs import Config, decimal
+from triptych.exchanges.simulated.server.desk import Desk, Told
+from triptych.exchanges.simulated.server.public import PublicMarket
+from triptych.exchanges.simulated.server.refusal import Refusal
+from triptych.exchanges.simulated.server.rows import CATEGORY, OrderRecord, instrument_row
+
+Asked = Mapping[str, Any]
+_ALL = "ContractTrade", "Spot", "Wallet", "Options", "Derivatives"
+
+
+class Answers:
+    """`answer` looks the path up; public ones need no key."""
+
+    def __init__(self, market: PublicMarket, desk: Desk, costs: Config) -> None:
+        self._market = market
+        self._desk = desk
+        self._costs = costs
+        self._public: dict[str, Callable[[Asked], dict[str, Any]]] = {
+            "/v5/market/kline": self._candles,
+            "/v5/market/mark-price-kline": self._price_candles,
+            "/v5/market/index-price-kline": self._price_candles,
+            "/v5/market/orderbook": self._book,
+            "/v5/market/instruments-info": self._instruments,
+            "/v5/market/funding/history": self._funding,
+            "/v5/market/tickers": self._tickers,
+        }
+        self._private: dict[str, Callable[[Asked], dict[str, Any]]] = {
+            "/v5/order/realtime": self._open_or_recent,
+            "/v5/order/history": self._history,
+            "/v5/execution/list": self._executions,
+            "/v5/position/list": self._positions,
+            "/v5/account/wallet-balance": lambda asked: {"list": [desk.wallet_row()]},
+            "/v5/account/fee-rate": self._fees,
+            "/v5/account/info": lambda asked: {
+                "marginMode": "ISOLATED_MARGIN", "updatedTime": "0", "unifiedMarginStatus": 6, "dcpStatus": "OFF",
+                "timeWindow": 10, "smpGroup": 0, "isMasterTrader": False, "spotHedgingStatus": "OFF",
+            },
+            "/v5/user/query-api": lambda asked: {
+                "id": "1", "note": "simulated", "readOnly": 0, "permissions": {name: [] for name in _ALL}, "ips": ["*"],
+                "type": 1, "unified": 0, "uta": 1, "userID": 1, "vipLevel": "No VIP", "isMaster": True,
+            },
+            "/v5/asset/coin/query-info": lambda asked: {"rows": [_COIN]},
+        }  # fmt: skip
+        self._commands: dict[str, Callable[[Asked], tuple[dict[str, Any], Told]]] = {
+            "/v5/order/create": desk.create,
+            "/v5/order/cancel": desk.cancel,
+            "/v5/order/cancel-all": lambda body: desk.cancel_all(body.get("symbol")),
+            "/v5/position/trading-stop": lambda body: ({}, desk.protect(body)),
+            "/v5/position/set-leverage": self._leverage,
+        }
+
+    def is_public(self, path: str) -> bool:
+        """Whether no key is needed."""
+        return path in self._public or path == "/v5/market/time"
+
+    def ask(self, path: str, asked: Asked) -> dict[str, Any]:
+        """The result of a question. Raises Refusal, KeyError for a path that does not exist."""
+        return (self._public.get(path) or self._private[path])(asked)
+
+    def command(self, path: str, body: Asked) -> tuple[dict[str, Any], Told]:
+        """The result of a command, and what the private stream is told. Raises Refusal, KeyError as above."""
+        return self._commands[path](body)
+
+    def knows(self, method: str, path: str) -> bool:
+        """Whether the path exists."""
+        return path in self._commands if method == "POST" else path in self._public or path in self._private
+
+    def _symbol(self, asked: Asked) -> str:
+        symbol = str(asked.get("symbol") or "")
+        if symbol not in self._market.instruments or asked.get("category", CATEGORY) != CATEGORY:
+            raise Refusal(10001, "params error: symbol invalid")
+        return symbol
+
+    def _candles(self, asked: Asked) -> dict[str, Any]:
+        symbol = self._symbol(asked)
+        rows = self._market.candles(
+            symbol, str(asked.get("interval")), _whole(asked, "start"), _whole(asked, "end"),
+            _whole(asked, "limit") or 200,
+        )  # fmt: skip
+        return {"category": CATEGORY, "symbol": symbol, "list": rows}
+
+    def _price_candles(self, asked: Asked) -> dict[str, Any]:
+        found = self._candles(asked)
+        return found | {"list": [row[:5] for row in found["list"]]}
+
+    def _book(self, asked: Asked) -> dict[str, Any]:
+        return self._market.book(self._symbol(asked), _whole(asked, "limit") or 25)
+
+    def _instruments(self, asked: Asked) -> dict[str, Any]:
+        listed = asked.get("category") == CATEGORY and asked.get("status", "Trading") == "Trading"
+        minutes = self._costs.funding_interval_hours * 60
+        rows = [
+            instrument_row(one, minutes)
+            for symbol, one in self._market.instruments.items()
+            if listed and asked.get("symbol", symbol) == symbol
+        ]
+        return {"category": asked.get("category"), "list": rows, "nextPageCursor": ""}
+
+    def _funding(self, asked: Asked) -> dict[str, Any]:
+        end = _whole(asked, "endTime")
+        end = self._market.tape.now_ms if end is None else end
+        rows = self._market.funding(self._symbol(asked), _whole(asked, "startTime") or 0, end)
+        return {"category": CATEGORY, "list": rows}
+
+    def _tickers(self, asked: Asked) -> dict[str, Any]:
+        wanted = [self._symbol(asked)] if asked.get("symbol") else list(self._market.last)
+        rows = [self._market.ticker(symbol) for symbol in wanted] if asked.get("category") == CATEGORY else []
+        return {"category": asked.get("category"), "list": rows}
+
+    def _open_or_recent(self, asked: Asked) -> dict[str, Any]:
+        open_only = str(asked.get("openOnly") or "0") == "0"
+        found = [one for one in self._chosen(asked) if one.is_open or not open_only]
+        if not open_only:
+            found = [one for one in found if not one.is_open][:500]
+        return self._page([one.row() for one in found], asked, most=50)
+
+    def _history(self, asked: Asked) -> dict[str, Any]:
+        return self._page([one.row() for one in self._chosen(asked) if not one.is_open], asked, most=50)
+
+    def _chosen(self, asked: Asked) -> list[OrderRecord]:
+        """By the venue's id before ours before the symbol, newest first."""
+        if asked.get("orderId") or asked.get("orderLinkId"):
+            found = self._desk.find(asked)
+            return [] if found is None else [found]
+        symbol = asked.get("symbol")
+        return [one for one in reversed(self._desk.orders.values()) if symbol in (None, "", one.order.symbol)]
+
+    def _executions(self, asked: Asked) -> dict[str, Any]:
+        start, end = _whole(asked, "startTime") or 0, _whole(asked, "endTime")
+        if end is not None and end - start > 7 * 86_400_000:
+            raise Refusal(10001, "The time range between startTime and endTime should be less than 7 days")
+        rows = [
+            row
+            for row, told_ms in zip(reversed(self._desk.executions), reversed(self._desk.told_ms), strict=True)
+            if asked.get("symbol", row["symbol"]) == row["symbol"]
+            and asked.get("orderLinkId", row["orderLinkId"]) == row["orderLinkId"]
+            and start <= told_ms <= (2**62 if end is None else end)
+        ]
+        return self._page(rows, asked, most=100)
+
+    def _positions(self, asked: Asked) -> dict[str, Any]:
+        if asked.get("symbol"):
+            return {"category": CATEGORY, "list": [self._desk.position_row(self._symbol(asked))], "nextPageCursor": ""}
+        rows = [self._desk.position_row(symbol) for symbol in self._desk.instruments]
+        return {"category": CATEGORY, "list": [row for row in rows if row["size"] != "0"], "nextPageCursor": ""}
+
+    def _fees(self, asked: Asked) -> dict[str, Any]:
+        taker, maker = decimal(self._costs.taker_fee), decimal(self._costs.maker_fee)
+        fees = {"takerFeeRate": plain(taker), "makerFeeRate": plain(maker)}
+        wanted = asked.get("symbol")
+        return {"list": [{"symbol": one, **fees} for one in self._desk.instruments if wanted in (None, one)]}
+
+    def _leverage(self, body: Asked) -> tuple[dict[str, Any], Told]:
+        if decimal(self._costs.leverage) == decimal(float(body.get("buyLeverage") or 0)):
+            raise Refusal(110043, "Set leverage has not been modified.")
+        raise Refusal(110013, "The simulated exchange has one leverage, set when it is started.")
+
+    def _page(self, rows: list[dict[str, Any]], asked: Asked, *, most: int) -> dict[str, Any]:
+        limit = min(_whole(asked, "limit") or 20, most)
+        at = _whole(asked, "cursor") or 0
+        following = str(at + limit) if at + limit < len(rows) else ""
+        return {"category": CATEGORY, "list": rows[at : at + limit], "nextPageCursor": following}
+
+
+_COIN = {
+    "name": "USDT", "coin": "USDT", "remainAmount": "0",
+    "chains": [
+        {
+            "chain": "ETH", "chainType": "ETH", "confirmation": "6", "withdrawFee": "0", "depositMin": "0",
+            "withdrawMin": "0", "chainDeposit": "0", "chainWithdraw": "0", "minAccuracy": "8",
+            "withdrawPercentageFee": "0",
+        }
+    ],
+}  # fmt: skip
+
+
+def _whole(asked: Asked, name: str) -> int | None:
+    value = asked.get(name)
+    if value in (None, ""):
+        return None
+    try:
+        return int(str(value))
+    except ValueError:
+        raise Refusal(10001, f"{name} invalid") from None

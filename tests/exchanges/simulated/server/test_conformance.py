@@ -1,0 +1,130 @@
+"""Unmodified ccxt and pybit trade on the simulated exchange: it speaks the protocol, not our idea of it."""
+
+import asyncio
+import time
+
+import pytest
+from tests.fakes.served import MINUTE, START, in_thread, server_on, tape
+
+ccxt = pytest.importorskip("ccxt", reason="ccxt is the conformance client")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+
+def pointed_at(client, server):
+    """The client with its addresses, and nothing else, replaced."""
+    base = server.hosts.rest_url
+    for name in list(client.urls["api"]):
+        if name != "ws":
+            client.urls["api"][name] = base
+    return client
+
+
+def options():
+    return {
+        "apiKey": "key", "secret": "secret", "enableRateLimit": False,
+        "options": {"fetchMarkets": {"types": ["linear"]}, "defaultType": "swap"},
+    }  # fmt: skip
+
+
+def test_ccxt_trades_by_rest():
+    server = server_on()
+    with in_thread(server) as run:
+        client = pointed_at(ccxt.bybit(options()), server)
+        markets = client.load_markets()
+        assert list(markets) == ["BTC/USDT:USDT"]
+        assert markets["BTC/USDT:USDT"]["precision"] == {"amount": 0.001, "price": 0.1}
+        candles = client.fetch_ohlcv("BTC/USDT:USDT", "1m", since=START, limit=50)
+        assert [row[0] for row in candles] == [START + MINUTE * n for n in range(50)]
+        assert candles[-1][1:] == tape().values[49].tolist()
+        book = client.fetch_order_book("BTC/USDT:USDT")
+        assert book["bids"][0][0] < book["asks"][0][0]
+        created = client.create_order("BTC/USDT:USDT", "market", "buy", 0.1, params={"clientOrderId": "ccxt-1"})
+        assert created["clientOrderId"] == "ccxt-1"
+        with pytest.raises(ccxt.ExchangeError):
+            client.create_order("BTC/USDT:USDT", "market", "buy", 0.1, params={"clientOrderId": "ccxt-1"})
+        run(server.step())
+        (trade,) = client.fetch_my_trades("BTC/USDT:USDT")
+        assert (trade["amount"], trade["side"], trade["order"]) == (0.1, "buy", created["id"])
+        (position,) = client.fetch_positions(["BTC/USDT:USDT"])
+        assert (position["contracts"], position["side"], position["entryPrice"]) == (0.1, "long", trade["price"])
+        balance = client.fetch_balance()
+        assert balance["USDT"]["total"] == pytest.approx(float(server.desk.wallet_row()["coin"][0]["walletBalance"]))
+        limit = client.create_order("BTC/USDT:USDT", "limit", "sell", 0.1, 25_000, params={"reduceOnly": True})
+        assert [one["id"] for one in client.fetch_open_orders("BTC/USDT:USDT")] == [limit["id"]]
+        client.cancel_order(limit["id"], "BTC/USDT:USDT")
+        assert client.fetch_open_orders("BTC/USDT:USDT") == []
+        with pytest.raises(ccxt.InsufficientFunds):
+            client.create_order("BTC/USDT:USDT", "market", "buy", 1000)
+
+
+def test_ccxt_pro_hears_public_and_private_streams():
+    pro = pytest.importorskip("ccxt.pro")
+
+    async def play():
+        async with server_on() as server:
+            client = pointed_at(pro.bybit(options()), server)
+            base = f"ws://{server.host}:{server.port}"
+            client.urls["api"]["ws"]["public"] = {
+                kind: f"{base}/v5/public/{kind}" for kind in ("spot", "linear", "inverse", "option")
+            }
+            private = f"{base}/v5/private"
+            client.urls["api"]["ws"]["private"] = {
+                "spot": {"unified": private, "nonUnified": private}, "contract": private, "usdc": private,
+                "trade": f"{base}/v5/trade",
+            }  # fmt: skip
+            try:
+                async with asyncio.timeout(60):
+                    await client.load_markets()
+                    symbol = "BTC/USDT:USDT"
+                    book = await client.watch_order_book(symbol, 50)
+                    assert book["bids"][0][0] < book["asks"][0][0]
+                    candles = asyncio.create_task(client.watch_ohlcv(symbol, "1m"))
+                    orders = asyncio.create_task(client.watch_orders(symbol))
+                    trades = asyncio.create_task(client.watch_my_trades(symbol))
+                    while sum(len(one.topics) for one in server._sessions.open) < 4:
+                        await asyncio.sleep(0.02)
+                    created = await client.create_order(symbol, "market", "buy", 0.1)
+                    assert (await orders)[-1]["id"] == created["id"]
+                    await server.step()
+                    assert (await candles)[-1][0] == START + 50 * MINUTE
+                    (trade,) = await trades
+                    assert (trade["order"], trade["amount"]) == (created["id"], 0.1)
+            finally:
+                await client.close()
+
+    asyncio.run(play())
+
+
+def test_pybit_trades_by_rest():
+    pybit = pytest.importorskip("pybit.unified_trading")
+    exceptions = pytest.importorskip("pybit.exceptions")
+    server = server_on()
+    with in_thread(server) as run:
+        client = pybit.HTTP(api_key="key", api_secret="secret")
+        client.endpoint = server.hosts.rest_url
+        now = client.get_server_time()
+        assert abs(int(now["result"]["timeSecond"]) - time.time()) < 60
+        rows = client.get_kline(category="linear", symbol="BTCUSDT", interval="1", limit=3)["result"]["list"]
+        assert [int(row[0]) for row in rows] == [START + MINUTE * n for n in (49, 48, 47)]
+        info = client.get_instruments_info(category="linear", symbol="BTCUSDT")["result"]["list"][0]
+        assert info["lotSizeFilter"]["qtyStep"] == "0.001"
+        placed = client.place_order(
+            category="linear", symbol="BTCUSDT", side="Buy", orderType="Market", qty="0.1", orderLinkId="pybit-1",
+            stopLoss="15000",
+        )["result"]  # fmt: skip
+        assert placed["orderLinkId"] == "pybit-1"
+        with pytest.raises(exceptions.InvalidRequestError, match="110072"):
+            client.place_order(
+                category="linear", symbol="BTCUSDT", side="Buy", orderType="Market", qty="0.1", orderLinkId="pybit-1"
+            )
+        run(server.step())
+        position = client.get_positions(category="linear", symbol="BTCUSDT")["result"]["list"][0]
+        assert (position["side"], position["size"], position["stopLoss"]) == ("Buy", "0.1", "15000")
+        history = client.get_order_history(category="linear", symbol="BTCUSDT")["result"]["list"]
+        assert [one["orderStatus"] for one in history] == ["Filled"]
+        executions = client.get_executions(category="linear", symbol="BTCUSDT")["result"]["list"]
+        assert executions[0]["execQty"] == "0.1"
+        wallet = client.get_wallet_balance(accountType="UNIFIED")["result"]["list"][0]
+        assert float(wallet["totalEquity"]) == pytest.approx(float(server.desk.venue.equity))
+        client.set_trading_stop(category="linear", symbol="BTCUSDT", stopLoss="16000", positionIdx=0)
+        client.client.close()
