@@ -21,7 +21,8 @@ from triptych.strategies import ThresholdStrategy
 from triptych.trading import execution as execution_
 from triptych.trading import risk as risk_
 from triptych.trading import sizing as sizing_
-from triptych.trading.engine import Decision, Engine
+from triptych.trading.decision import Decision
+from triptych.trading.engine import Engine
 from triptych.training import splits, targets
 
 HOUR_MS = 3_600_000

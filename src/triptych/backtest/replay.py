@@ -34,7 +34,8 @@ from triptych.strategies.base import AbstractStrategy
 from triptych.trading import execution as execution_
 from triptych.trading import risk as risk_
 from triptych.trading import sizing as sizing_
-from triptych.trading.engine import Decision, Engine
+from triptych.trading.decision import Decision
+from triptych.trading.engine import Engine
 from triptych.trading.portfolio import Portfolio
 
 _LEAST_LEAD = 200

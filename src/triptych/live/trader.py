@@ -37,7 +37,7 @@ from triptych.live.monitoring import Metrics
 from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler, Settled
 from triptych.live.sender import Sender
-from triptych.trading.engine import Decision
+from triptych.trading.decision import Decision
 
 Records = list[Decision | OrderDenied]
 

@@ -1,6 +1,7 @@
 """Trading: engine, sizing, portfolio, risk and execution. One loop for backtest, paper and live."""
 
-from triptych.trading.engine import Decision, Engine, EngineState, Observer
+from triptych.trading.decision import Decision, EngineState, Observer
+from triptych.trading.engine import Engine
 from triptych.trading.portfolio import Portfolio
 
 __all__ = ["Decision", "Engine", "EngineState", "Observer", "Portfolio"]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
 from triptych.domain import (
     CancelOrder,
@@ -17,7 +15,6 @@ from triptych.domain import (
     FillReason,
     FundingPaid,
     Instrument,
-    OrderDenied,
     OrderFilled,
     OrderType,
     Prediction,
@@ -29,37 +26,12 @@ from triptych.strategies.base import AbstractStrategy
 from triptych.trading import execution as execution_
 from triptych.trading import risk as risk_
 from triptych.trading import sizing as sizing_
-from triptych.trading.desk import Desk, DeskState
+from triptych.trading.decision import Decision, EngineState, Observer
+from triptych.trading.desk import Desk
 from triptych.trading.order_id import OrderIds
-from triptych.trading.portfolio import Portfolio, PortfolioState
+from triptych.trading.portfolio import Portfolio
 from triptych.trading.volatility import ReturnVolatility, average_true_range
 from triptych.trading.window import CandleWindow
-
-
-class Decision(NamedTuple):
-    """What was decided at the close of one candle, and why: one for every candle whose window is full.
-
-    `target` is the strategy's (0 where a limit overrules it), `exposure` what sizing made of it.
-    """
-
-    symbol: str
-    time_ms: int
-    prediction: Prediction | None
-    target: float
-    exposure: float
-    reason: str
-
-
-Observer = Callable[[Decision | OrderDenied], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EngineState:
-    """All the engine remembers but the candles, which come back from history. Plain values, fit for a journal."""
-
-    portfolio: PortfolioState
-    risk: risk_.RiskState
-    desks: tuple[DeskState, ...]
 
 
 class Engine(AbstractView):

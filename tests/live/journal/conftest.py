@@ -6,8 +6,8 @@ from triptych.domain import OrderDenied, Prediction, Side, SubmitOrder
 from triptych.domain.clock import ManualClock
 from triptych.domain.position import Position
 from triptych.live.journal import Journal, StepRecorded
+from triptych.trading.decision import Decision, EngineState
 from triptych.trading.desk import DeskState
-from triptych.trading.engine import Decision, EngineState
 from triptych.trading.portfolio import PortfolioState
 from triptych.trading.risk import RiskState
 

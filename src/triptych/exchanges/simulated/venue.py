@@ -18,7 +18,6 @@ from triptych.domain import (
     MoveStop,
     OrderCancelled,
     OrderFilled,
-    OrderRejected,
     OrderType,
     Position,
     Side,
@@ -29,6 +28,7 @@ from triptych.domain.errors import DataError, OrderError
 from triptych.exchanges.base import AbstractExchange
 from triptych.exchanges.simulated.account import ZERO, Account, Market
 from triptych.exchanges.simulated.costs import Config, CostModel, against_us, decimal
+from triptych.exchanges.simulated.happenings import cancelled, funding_falls, passed, rejected
 from triptych.exchanges.simulated.matching import limit_price_reached, protective_exit
 from triptych.exchanges.simulated.rules import refusal, refusal_of_stop
 
@@ -115,7 +115,7 @@ class SimulatedExchange(AbstractExchange):
         if isinstance(command, MoveStop):
             reason = refusal_of_stop(command, market)
             if reason or market is None:
-                return [_rejected(command, reason)]
+                return [rejected(command, reason)]
             market.move_stop(command.stop_loss)
             return []
         if isinstance(command, CancelOrder):
@@ -123,13 +123,13 @@ class SimulatedExchange(AbstractExchange):
                 if order.order_id == command.order_id:
                     assert market is not None
                     market.waiting.remove(order)
-                    return [_cancelled(order, command.time_ms, "cancelled on request")]
-            return [_rejected(command, f"order {command.order_id} is not open")]
+                    return [cancelled(order, command.time_ms, "cancelled on request")]
+            return [rejected(command, f"order {command.order_id} is not open")]
         if market is None:
-            return [_rejected(command, f"the venue does not trade {command.symbol}")]
+            return [rejected(command, f"the venue does not trade {command.symbol}")]
         reason = refusal(command, market, self._account)
         if reason:
-            return [_rejected(command, reason)]
+            return [rejected(command, reason)]
         market.waiting.append(command)
         return []
 
@@ -155,7 +155,7 @@ class SimulatedExchange(AbstractExchange):
                 market.waiting
                 or candle.low <= market.lowest
                 or candle.high >= market.highest
-                or (interval and market.position.quantity and _funding_falls(last, candle, interval))
+                or (interval and market.position.quantity and funding_falls(last, candle, interval))
             ):
                 busy.append((market, candle))
         if busy:
@@ -206,10 +206,10 @@ class SimulatedExchange(AbstractExchange):
                     if not (
                         events and isinstance(events[-1], OrderCancelled) and events[-1].order_id == order.order_id
                     ):
-                        events.append(_cancelled(order, time_ms, text))
+                        events.append(cancelled(order, time_ms, text))
                     continue
                 self._fill_order(market, order, price, reference, False, time_ms, events)
-            elif _passed(order, candle.open):
+            elif passed(order, candle.open):
                 self._fill_limit(market, order, candle.open, time_ms, events)
             else:
                 market.waiting.append(order)
@@ -324,7 +324,7 @@ class SimulatedExchange(AbstractExchange):
             self._fill(market, order, order.order_id, order.side, quantity, price, reference, is_maker, time_ms, events)
         if done < order.quantity:
             why = "the position is smaller" if order.reduce_only else "insufficient margin at the price of the fill"
-            events.append(_cancelled(order, time_ms, f"{order.quantity - done} of {order.quantity} not filled: {why}"))
+            events.append(cancelled(order, time_ms, f"{order.quantity - done} of {order.quantity} not filled: {why}"))
 
     def _fill(
         self,
@@ -389,24 +389,3 @@ class SimulatedExchange(AbstractExchange):
             amount = held * decimal(mark) * self._costs.funding_rate
             self._account.cash -= amount
             events.append(FundingPaid(symbol=market.instrument.symbol, time_ms=time_ms, amount=amount))
-
-
-def _passed(order: SubmitOrder, open_: float) -> bool:
-    """Whether the open is beyond the order's limit, on the side that is better for us."""
-    assert order.limit_price is not None
-    limit = float(order.limit_price)
-    return open_ < limit if order.side is Side.BUY else open_ > limit
-
-
-def _funding_falls(last: Candle | None, candle: Candle, interval_ms: int) -> bool:
-    """Whether a funding time lies after the last candle and not after the close of this one."""
-    before = candle.open_time_ms if last is None else last.close_time_ms
-    return candle.close_time_ms // interval_ms > before // interval_ms
-
-
-def _rejected(command: Command, reason: str) -> OrderRejected:
-    return OrderRejected(order_id=command.order_id, symbol=command.symbol, time_ms=command.time_ms, reason=reason)
-
-
-def _cancelled(order: SubmitOrder, time_ms: int, reason: str) -> OrderCancelled:
-    return OrderCancelled(order_id=order.order_id, symbol=order.symbol, time_ms=time_ms, reason=reason)

@@ -29,7 +29,7 @@ from triptych.domain import (
     OrderRejected,
     SubmitOrder,
 )
-from triptych.trading.engine import Decision, EngineState
+from triptych.trading.decision import Decision, EngineState
 
 
 def _kind_of_command(value: Any) -> str:
