@@ -159,7 +159,11 @@ def test_rate_limits_are_waited_out_and_maintenance_is_unknown():
         server.faults.maintenance = True
         with pytest.raises(ExchangeError, match="had no answer after 5 attempts"):
             await gateway.wallet()
-        server.faults.clear()
+        async with Listener(gateway.stream()) as stream:
+            down = await stream.until(lambda one: isinstance(one, StreamState))
+            assert "cannot be reached" in down.reason
+            server.faults.clear()
+            await stream.until(is_up)
         assert (await gateway.wallet()).equity == 10_000
 
     trial(play)
