@@ -1,1 +1,1 @@
-"""Venues: the simulated exchange; later Bybit v5 and ccxt."""
+"""Venues: Bybit v5, the simulated exchange and its server; candles of others through ccxt and Yahoo."""

@@ -83,6 +83,24 @@ def test_a_closed_connection_is_made_anew_with_growing_waits():
     assert [low <= one <= 2 * low for one, low in zip(timer.slept, (0.25, 0.5, 1), strict=False)] == [True] * 3
 
 
+def test_a_connection_that_comes_and_goes_is_made_anew_more_and_more_slowly():
+    """The venue allows 500 new connections in 5 minutes; one that held for a while counts as mended."""
+    sockets = [ScriptedSocket([ack, SocketClosed("gone")]) for _ in range(12)]
+    stream, _, timer = stream_on(*sockets)
+    hear(stream, 20)
+    waits = [one for one in timer.slept if one != 20]
+    assert [low <= one <= 2 * low for one, low in zip(waits, (0.25, 0.5, 1, 2, 4, 8, 15, 15), strict=False)] == [
+        True
+    ] * 8
+
+    async def long(stream, message):
+        timer.now_s += 25 if isinstance(message, StreamState) and message.is_up else 0
+
+    stream, _, timer = stream_on(*[ScriptedSocket([ack, SocketClosed("gone")]) for _ in range(4)])
+    hear(stream, 6, long)
+    assert all(one <= 0.5 for one in timer.slept if one != 20)
+
+
 def test_a_message_that_breaks_the_protocol_costs_the_connection():
     bad = '{"topic":"publicTrade.X","type":"snapshot","ts":5,"data":[{"S":"Up"}]}'
     stream, _, _ = stream_on(ScriptedSocket([ack, bad]), ScriptedSocket([ack]))

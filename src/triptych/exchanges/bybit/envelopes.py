@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from triptych.exchanges.bybit.codes import error_of
 from triptych.exchanges.bybit.fields import Fields, decode
@@ -64,9 +64,8 @@ class Ack:
     data: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Data:
-    """A message of a topic, still to be parsed."""
+class Data(NamedTuple):
+    """A message of a topic, still to be parsed. A tuple: there are thousands a second."""
 
     topic: str
     content: Mapping[str, Any]
@@ -78,8 +77,10 @@ Frame = Pong | Ack | Data
 def read_frame(text: str | bytes) -> Frame:
     """What a stream has sent. Raises ProtocolError for what is none of the known forms."""
     content = decode(text, "stream message")
-    if "topic" in content:
-        return Data(topic=Fields(content, "stream message").text("topic"), content=content)
+    topic = content.get("topic")
+    if topic is not None:
+        is_text = bool(topic) and isinstance(topic, str)
+        return Data(topic if is_text else Fields(content, "stream message").text("topic"), content)
     fields = Fields(content, "stream message")
     op = fields.text("op")
     if op == "pong" or (op == "ping" and (content.get("ret_msg") == "pong" or content.get("retMsg") == "pong")):

@@ -127,7 +127,7 @@ class Stream(Generic[Message]):
 
     async def messages(self) -> AsyncIterator[Message | StreamState]:
         """Everything that comes in, for ever. Raises AuthenticationRefused, and ExchangeError for a refused topic."""
-        failures = 0
+        failures, up_s = 0, float("inf")
         while True:
             reason = ""
             try:
@@ -137,7 +137,7 @@ class Stream(Generic[Message]):
                 try:
                     async for message in self._converse(socket):
                         if isinstance(message, StreamState):
-                            failures = 0
+                            up_s = self._timer.monotonic_s()
                         yield message
                 finally:
                     heart.cancel()
@@ -148,7 +148,9 @@ class Stream(Generic[Message]):
             except TimeoutError:
                 reason = f"nothing was heard for {self.longest_silence_s:g} s"
             yield StreamState(is_up=False, time_ms=self._clock.now_ms(), reason=reason)
-            failures += 1
+            # Only a connection that has held for a while shows that the trouble is over: the venue counts connections.
+            failures = 1 if self._timer.monotonic_s() - up_s > self.config.heartbeat_s else failures + 1
+            up_s = float("inf")
             self.reconnections += 1
             await self._timer.sleep(self._back_off.wait_s(failures))
 

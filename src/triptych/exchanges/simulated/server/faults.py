@@ -48,7 +48,7 @@ class Faults:
     Attributes:
         stream: what happens to messages.
         clock_skew_ms: how much the server's clock is ahead.
-        maintenance: every request is answered with 10016 and every connection cut.
+        maintenance: every request is answered with 10016, and no new stream is accepted.
     """
 
     def __init__(self) -> None:

@@ -92,9 +92,11 @@ class Sessions:
         self._chance = chance
         self._count = 0
 
-    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+    async def serve(self, request: web.Request) -> web.StreamResponse:
         """Hold one connection until it ends; the path says whether it is public, private or trade."""
         kind = request.match_info["kind"]
+        if self._faults.maintenance:
+            return web.Response(status=503, text="maintenance")
         socket = web.WebSocketResponse(autoping=True)
         await socket.prepare(request)
         self._count += 1
