@@ -93,8 +93,7 @@ class ComplexNorm(nn.Module):
         centred = z - z.mean(dim=-1, keepdim=True)
         power = (centred.real.square() + centred.imag.square()).mean(dim=-1, keepdim=True)
         scaled: Tensor = centred / torch.sqrt(power + 1e-5) * self.scale
-        shifted: Tensor = scaled + torch.complex(self.shift_real, self.shift_imaginary)
-        return shifted
+        return scaled + torch.complex(self.shift_real, self.shift_imaginary)
 
 
 class ComplexDropout(nn.Module):
@@ -105,4 +104,5 @@ class ComplexDropout(nn.Module):
         self._dropout = nn.Dropout(share)
 
     def forward(self, z: Tensor) -> Tensor:
-        return z * self._dropout(torch.ones_like(z.real))
+        kept: Tensor = self._dropout(torch.ones_like(z.real))
+        return z * kept

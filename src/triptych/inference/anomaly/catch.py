@@ -1,0 +1,129 @@
+"""The CATCH detector: what the network cannot reconstruct, with what its normalisation hides put back beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from triptych.inference.anomaly import evidence as kinds_of
+from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
+from triptych.inference.anomaly.calibration import Calibration
+from triptych.inference.anomaly.conditional import CrossChannelFilter
+from triptych.models.catch import Catch, build_catch
+from triptych.models.catch import Config as NetworkConfig
+
+Learner = Callable[[Catch, Sequence[NDArray[np.float32]], Sequence[NDArray[np.float32]], int], None]
+"""Trains a network in place: network, stretches to learn from, stretches to validate on, seed."""
+
+SMALL = NetworkConfig(
+    length=96, embedding=32, layers=2, heads=2, head_size=16, feed_forward=64, width=48, head_layers=1, head_rank=4,
+    dropout=0.0,
+)  # fmt: skip
+"""A network that a laptop trains in half a minute: the sizes near those of TAB's one setting for all data sets."""
+
+
+class Config(CommonConfig):
+    """The CATCH detector."""
+
+    network: NetworkConfig = Field(SMALL, description="Sizes of the network.")
+    focus: int = Field(16, description="Last rows of a window whose errors count for its last row.", ge=4, le=4096)
+    groups: int = Field(4, description="Groups of frequencies in which errors are judged.", ge=1, le=64)
+    placement: Literal["causal", "centred"] = Field(
+        "causal",
+        description="`causal`: the score of a row looks back only. `centred`: it is the mean over the scores of the "
+        "rows from it to `focus` rows later, for histories that have ended.",
+    )
+    most_deviations: float = Field(12.0, description="Deviations at which one kind of evidence is capped.", gt=0)
+    device: str = Field("cpu", description="Where the network runs: cpu, cuda, cuda:1, mps.")
+
+
+class CatchDetector(AbstractDetector):
+    """CATCH behind PyOD's conventions.
+
+    For each channel it weighs: the energy of the reconstruction error in groups of frequencies, the level of the
+    channel and how restless it is (both outside the window's normalisation), and the part that the other channels do
+    not foretell. Each is measured in deviations among held-out normal rows, on both sides: an error that is too small
+    is as telling as one that is too large, because a frozen feed is easy to reconstruct.
+    """
+
+    name = "catch"
+
+    def __init__(self, config: Config | None = None, *, learner: Learner) -> None:
+        """Prepare a detector; `learner` trains the network (see `triptych.create_detector`)."""
+        self.config: Config = config or Config()
+        self._learner = learner
+
+    @property
+    def memory(self) -> int:
+        return self.config.network.length
+
+    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
+        channels = learn[0].shape[1]
+        self.network = build_catch(channels, self.config.network, seed=self.config.seed)
+        self._learner(self.network, learn, held_out, self.config.seed)
+        self.network.eval().to(self.config.device)
+        self.prepare(channels)
+        self._filter = None
+        if channels > 1:
+            batches = [windows for part in learn for _, windows in sliding(part, self.memory)]
+            self._filter = CrossChannelFilter.learn(batches, self.memory, 2 * self.config.groups)
+        seen = [self._raw(windows) for part in held_out for _, windows in sliding(part, self.memory)]
+        self.calibration_ = Calibration.of(np.concatenate(seen))
+
+    def prepare(self, channels: int) -> None:
+        """Name the kinds of evidence for so many channels."""
+        bands = kinds_of.band_names(self.config.focus, self.config.groups)
+        self.kinds = (*bands, "level", "activity", *(("decoupling",) if channels > 1 else ()))
+
+    def assess(self, windows: NDArray[np.float32]) -> Assessment:
+        deviations = self.calibration_.deviations(self._raw(windows), bound=self.config.most_deviations)
+        return Assessment(scores=combine(deviations), evidence=deviations)
+
+    def _raw(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Uncalibrated evidence, (n_windows, channels, kinds)."""
+        with torch.inference_mode():
+            x_BTC = torch.from_numpy(np.ascontiguousarray(windows))
+            made = self.network(x_BTC.to(self.config.device)).float().cpu()
+            return self._kinds(x_BTC, x_BTC - made).numpy().astype(np.float64)
+
+    def _kinds(self, x_BTC: Tensor, error_BTC: Tensor) -> Tensor:
+        focus = self.config.focus
+        recent, error = x_BTC[:, -focus:], error_BTC[:, -focus:]
+        edges = kinds_of.group_edges(focus, self.config.groups)
+        parts = [
+            kinds_of.band_energies(error, edges),
+            kinds_of.level(recent)[..., None],
+            kinds_of.activity(recent)[..., None],
+        ]
+        if self._filter is not None:
+            parts.append(kinds_of.energy(self._filter.residual(x_BTC)[:, -focus:])[..., None])
+        return torch.cat(parts, dim=-1)
+
+    def _stretch_scores(self, stretch: NDArray[np.float32]) -> NDArray[np.float64]:
+        scores = super()._stretch_scores(stretch)
+        if self.config.placement == "centred":
+            return ahead_mean(scores, self.config.focus)
+        return scores
+
+
+def combine(deviations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One number of (n, channels, kinds): half the mean of all, half that of the channel that is farthest out.
+
+    The mean of all sees what many channels show a little, the other what one channel shows alone.
+    """
+    by_channel = deviations.mean(axis=2)
+    return np.asarray(0.5 * by_channel.mean(axis=1) + 0.5 * by_channel.max(axis=1))
+
+
+def ahead_mean(scores: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+    """Mean over each row and the `rows` - 1 after it (fewer at the end), by cumulative sums. Same shape."""
+    total = np.concatenate(([0.0], np.cumsum(scores)))
+    first = np.arange(len(scores))
+    end = np.minimum(first + rows, len(scores))
+    return np.asarray((total[end] - total[first]) / (end - first))
