@@ -78,6 +78,7 @@ class AbstractDetector(ABC):
     columns_: tuple[str, ...]
     scaling_: Scaling
     held_out_scores_: NDArray[np.float64]
+    held_out_in_order_: NDArray[np.float64]
 
     @property
     @abstractmethod
@@ -120,7 +121,8 @@ class AbstractDetector(ABC):
         held_stretches = [scaled[a:b] for a, b in held]
         self._learn([scaled[a:b] for a, b in learn], held_stretches)
         parts = [self._stretch_scores(stretch)[self.memory - 1 :] for stretch in held_stretches]
-        self.held_out_scores_ = np.sort(concatenate([part[:, None] for part in parts], 1)[:, 0])
+        self.held_out_in_order_ = np.concatenate(parts)
+        self.held_out_scores_ = np.sort(self.held_out_in_order_)
         self.threshold_ = float(np.quantile(self.held_out_scores_, 1.0 - self.config.contamination))
         self.decision_scores_ = self._scores(table, scaled)
         self.labels_ = (self.decision_scores_ > self.threshold_).astype(np.int64)
