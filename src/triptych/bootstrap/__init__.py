@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from triptych.bootstrap.ablating import Ablation, ablate
     from triptych.bootstrap.backtesting import backtest
     from triptych.bootstrap.candles import Candles, load_candles
+    from triptych.bootstrap.detecting import create_detector, list_detectors
     from triptych.bootstrap.evaluating import evaluate
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.probing import leak_probe
@@ -26,8 +27,10 @@ __all__ = [
     "Written",
     "ablate",
     "backtest",
+    "create_detector",
     "evaluate",
     "leak_probe",
+    "list_detectors",
     "load_candles",
     "open_run",
     "predict",
@@ -42,6 +45,7 @@ _HOMES: Final = {
     "ablating": ("Ablation", "ablate"),
     "backtesting": ("backtest",),
     "candles": ("Candles", "load_candles"),
+    "detecting": ("create_detector", "list_detectors"),
     "evaluating": ("evaluate",),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
     "probing": ("leak_probe",),

@@ -69,10 +69,10 @@ class CatchDetector(AbstractDetector):
         self._learner(self.network, learn, held_out, self.config.seed)
         self.network.eval().to(self.config.device)
         self.prepare(channels)
-        self._filter = None
+        self.filter_: CrossChannelFilter | None = None
         if channels > 1:
             batches = [windows for part in learn for _, windows in sliding(part, self.memory)]
-            self._filter = CrossChannelFilter.learn(batches, self.memory, 2 * self.config.groups)
+            self.filter_ = CrossChannelFilter.learn(batches, self.memory, 2 * self.config.groups)
         seen = [self._raw(windows) for part in held_out for _, windows in sliding(part, self.memory)]
         self.calibration_ = Calibration.of(np.concatenate(seen))
 
@@ -101,8 +101,8 @@ class CatchDetector(AbstractDetector):
             kinds_of.level(recent)[..., None],
             kinds_of.activity(recent)[..., None],
         ]
-        if self._filter is not None:
-            parts.append(kinds_of.energy(self._filter.residual(x_BTC)[:, -focus:])[..., None])
+        if self.filter_ is not None:
+            parts.append(kinds_of.energy(self.filter_.residual(x_BTC)[:, -focus:])[..., None])
         return torch.cat(parts, dim=-1)
 
     def _stretch_scores(self, stretch: NDArray[np.float32]) -> NDArray[np.float64]:
