@@ -9,6 +9,7 @@ import typer
 from triptych import __version__
 from triptych.cli import (
     ablate,
+    anomaly,
     backtest,
     data,
     demo,
@@ -58,3 +59,4 @@ app.command("report")(report.report)
 app.command("predict")(predict.predict)
 app.command("ablate")(ablate.ablate)
 app.command("leak-probe")(leak_probe.leak_probe)
+app.add_typer(anomaly.app, name="anomaly")
