@@ -22,7 +22,7 @@ def learner(network, learn, held_out, seed):
 def fitted(channels: int = 3, **changes) -> CatchDetector:
     torch.set_num_threads(1)
     config = Config(network=TINY, focus=8, groups=3, **changes)
-    return CatchDetector(config, learner=learner).fit(waves(900, channels=channels))
+    return CatchDetector(config, learner=learner).fit(waves(1600, channels=channels))
 
 
 @pytest.fixture(scope="session")

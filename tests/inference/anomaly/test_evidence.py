@@ -32,6 +32,22 @@ def test_a_frozen_feed_has_the_least_activity():
     torch.testing.assert_close(activity, torch.log(torch.tensor([1e-6, 1.0])), atol=1e-5, rtol=0)
 
 
+def test_a_rhythm_has_one_frequency():
+    t = torch.arange(32)
+    x = torch.stack([torch.sin(2 * np.pi * t / 4), torch.randn(32, generator=torch.Generator().manual_seed(0))], -1)[
+        None
+    ]
+    shares = evidence.rhythm(x)[0].exp()
+    assert float(shares[0]) > 0.99
+    assert float(shares[1]) < 0.5
+
+
+def test_what_is_unexplained_is_a_share():
+    z = torch.randn(2, 16, 3)
+    torch.testing.assert_close(evidence.unexplained(0.5 * z, z).exp(), torch.full((2, 3), 0.25), atol=1e-3, rtol=0)
+    torch.testing.assert_close(evidence.unexplained(3 * z, 6 * z).exp(), torch.full((2, 3), 0.25), atol=1e-3, rtol=0)
+
+
 def test_deviations_are_measured_by_the_tail_on_their_side():
     generator = np.random.default_rng(0)
     calibration = Calibration.of(generator.standard_normal((200_000, 1, 1)))

@@ -17,6 +17,7 @@ from triptych.inference.anomaly.calibration import Calibration
 from triptych.inference.anomaly.conditional import CrossChannelFilter
 from triptych.models.catch import Catch, build_catch
 from triptych.models.catch import Config as NetworkConfig
+from triptych.models.catch.normalisation import normalise
 
 Learner = Callable[[Catch, Sequence[NDArray[np.float32]], Sequence[NDArray[np.float32]], int], None]
 """Trains a network in place: network, stretches to learn from, stretches to validate on, seed."""
@@ -39,17 +40,17 @@ class Config(CommonConfig):
         description="`causal`: the score of a row looks back only. `centred`: it is the mean over the scores of the "
         "rows from it to `focus` rows later, for histories that have ended.",
     )
-    most_deviations: float = Field(12.0, description="Deviations at which one kind of evidence is capped.", gt=0)
+    most_deviations: float = Field(8.0, description="Deviations at which one kind of evidence is capped.", gt=0)
     device: str = Field("cpu", description="Where the network runs: cpu, cuda, cuda:1, mps.")
 
 
 class CatchDetector(AbstractDetector):
     """CATCH behind PyOD's conventions.
 
-    For each channel it weighs: the energy of the reconstruction error in groups of frequencies, the level of the
-    channel and how restless it is (both outside the window's normalisation), and the part that the other channels do
-    not foretell. Each is measured in deviations among held-out normal rows, on both sides: an error that is too small
-    is as telling as one that is too large, because a frozen feed is easy to reconstruct.
+    For each channel it weighs: the energy of the reconstruction error in groups of frequencies; the value, the level
+    and the restlessness of the channel, outside the window's normalisation; how much of it is one rhythm; and the part
+    that the other channels do not foretell. Each is measured in deviations among held-out normal rows, on both sides:
+    an error that is too small is as telling as one that is too large, because a frozen feed is easy to reconstruct.
     """
 
     name = "catch"
@@ -79,7 +80,7 @@ class CatchDetector(AbstractDetector):
     def prepare(self, channels: int) -> None:
         """Name the kinds of evidence for so many channels."""
         bands = kinds_of.band_names(self.config.focus, self.config.groups)
-        self.kinds = (*bands, "level", "activity", *(("decoupling",) if channels > 1 else ()))
+        self.kinds = (*bands, "value", "level", "activity", "rhythm", *(("decoupling",) if channels > 1 else ()))
 
     def assess(self, windows: NDArray[np.float32]) -> Assessment:
         deviations = self.calibration_.deviations(self._raw(windows), bound=self.config.most_deviations)
@@ -94,15 +95,19 @@ class CatchDetector(AbstractDetector):
 
     def _kinds(self, x_BTC: Tensor, error_BTC: Tensor) -> Tensor:
         focus = self.config.focus
-        recent, error = x_BTC[:, -focus:], error_BTC[:, -focus:]
         edges = kinds_of.group_edges(focus, self.config.groups)
+        # What shows at once is looked for in few rows, what shows only in a pattern in many.
         parts = [
-            kinds_of.band_energies(error, edges),
-            kinds_of.level(recent)[..., None],
-            kinds_of.activity(recent)[..., None],
+            kinds_of.band_energies(error_BTC[:, -focus:], edges),
+            x_BTC[:, -1, :, None],
+            kinds_of.level(x_BTC[:, -max(focus // 2, 2) :])[..., None],
+            kinds_of.activity(x_BTC[:, -max(focus // 4, 3) :])[..., None],
+            kinds_of.rhythm(x_BTC[:, -2 * focus :])[..., None],
         ]
         if self.filter_ is not None:
-            parts.append(kinds_of.energy(self.filter_.residual(x_BTC)[:, -focus:])[..., None])
+            z_BTC, _ = normalise(x_BTC)
+            residual = self.filter_.residual(x_BTC)
+            parts.append(kinds_of.unexplained(residual[:, -3 * focus :], z_BTC[:, -3 * focus :])[..., None])
         return torch.cat(parts, dim=-1)
 
     def _stretch_scores(self, stretch: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -113,12 +118,11 @@ class CatchDetector(AbstractDetector):
 
 
 def combine(deviations: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One number of (n, channels, kinds): half the mean of all, half that of the channel that is farthest out.
+    """One number of (n, channels, kinds): the third root of the mean third power.
 
-    The mean of all sees what many channels show a little, the other what one channel shows alone.
+    Between the mean, which sees what many channels show a little, and the greatest, which one channel shows alone.
     """
-    by_channel = deviations.mean(axis=2)
-    return np.asarray(0.5 * by_channel.mean(axis=1) + 0.5 * by_channel.max(axis=1))
+    return np.asarray(np.cbrt((deviations**3).mean(axis=(1, 2))))
 
 
 def ahead_mean(scores: NDArray[np.float64], rows: int) -> NDArray[np.float64]:

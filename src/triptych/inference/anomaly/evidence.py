@@ -1,6 +1,6 @@
 """What the last rows of a window say against each channel, before calibration.
 
-All kinds look at the last Q rows of windows of T rows, so that a batch of a history's windows and a stream that keeps
+All kinds look at the last rows of windows of T rows, so that a batch of a history's windows and a stream that keeps
 the last T rows compute the same. Letters: B windows, T rows, C channels, Q rows in focus, K frequency bins of Q rows,
 G groups of bins.
 """
@@ -62,6 +62,16 @@ def activity(x_BQC: Tensor) -> Tensor:
     return torch.log(torch.diff(x_BQC, dim=1).square().mean(dim=1) + _FLOOR)
 
 
-def energy(error_BQC: Tensor) -> Tensor:
-    """Log of the mean squared error, (B, C)."""
-    return torch.log(error_BQC.square().mean(dim=1) + _FLOOR)
+def unexplained(residual_BQC: Tensor, z_BQC: Tensor) -> Tensor:
+    """Log share of a channel's energy that the other channels do not foretell, (B, C).
+
+    A share, not an energy: a wild hour makes residuals large without parting the channels.
+    """
+    return torch.log(residual_BQC.square().mean(dim=1) + _FLOOR) - torch.log(z_BQC.square().mean(dim=1) + _FLOOR)
+
+
+def rhythm(x_BQC: Tensor) -> Tensor:
+    """Log share of the strongest frequency in the energy around the mean (Fisher's g), (B, C)."""
+    spectrum = torch.fft.rfft(x_BQC - x_BQC.mean(dim=1, keepdim=True), dim=1)[:, 1:]
+    power = spectrum.real.square() + spectrum.imag.square()
+    return torch.log(power.amax(dim=1) / (power.sum(dim=1) + _FLOOR) + _FLOOR)
