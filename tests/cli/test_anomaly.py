@@ -87,3 +87,20 @@ def test_files_and_columns_that_are_not_there_are_named(fitted, triptych, tmp_pa
     said = triptych("anomaly", "score", fitted / "detector", fitted / "test.csv", "--labels", "label")
     assert said.status == 2
     assert "has no column 'label'. " in said.err.replace("\n", " ").replace("What to do:", "") or "label" in said.err
+
+
+def test_the_report_is_a_page_with_events_and_metrics(fitted, triptych, tmp_path):
+    said = triptych(
+        "anomaly", "report", fitted / "detector", fitted / "test.csv", "--labels", "truth", "--out",
+        tmp_path / "page.html",
+    )  # fmt: skip
+    assert said.status == 0
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<h2>Metrics</h2>" in page
+    assert "<td>auc roc</td>" in page
+    for name in ("scores", "channels", "kinds", "mask"):
+        assert f'<div id="{name}"></div>' in page
+        assert f'"id": "{name}"' in page
+    first_event = page.split("<th>reasons</th></tr>")[1].split("</tr>")[0]
+    assert "2023-11-1" in first_event
+    assert ": " in first_event

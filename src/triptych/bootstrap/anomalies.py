@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from triptych.bootstrap.detecting import create_detector
 from triptych.domain.errors import ColumnError, DataError
@@ -92,10 +93,18 @@ def score_anomalies(
         write_frame(out, scored)
     if labels is None:
         return scored, None
+    figures = judged(labels, scored["score"].to_numpy(), scored["alarm"].to_numpy(), rows_per_day)
+    return scored, figures
+
+
+def judged(
+    labels: NDArray[np.integer], scores: NDArray[np.float64], alarms: NDArray[np.bool_], rows_per_day: float
+) -> dict[str, float]:
+    """The metrics of labelled rows by name; those that do not exist, such as the delay of nothing, are left out."""
     from triptych.training.anomaly.metrics import judge
 
-    figures = judge(labels, scored["score"].to_numpy(), scored["alarm"].to_numpy(), rows_per_day=rows_per_day)
-    return scored, {k: v for k, v in asdict(figures).items() if math.isfinite(v)}
+    figures = asdict(judge(labels, scores, alarms, rows_per_day=rows_per_day))
+    return {name: value for name, value in figures.items() if math.isfinite(value)}
 
 
 def write_frame(path: Path, frame: pl.DataFrame) -> Path:

@@ -51,4 +51,5 @@ def _spectral_error(parts_BNCS: Tensor) -> Tensor:
     size = parts_BNCS.shape[-1]
     modulus = torch.fft.rfft(parts_BNCS, dim=-1).abs()
     mirrored = modulus[..., 1 : size - modulus.shape[-1] + 1].sum(dim=-1)
-    return ((modulus.sum(dim=-1) + mirrored) / size).mean(dim=-1)
+    error: Tensor = ((modulus.sum(dim=-1) + mirrored) / size).mean(dim=-1)
+    return error
