@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from triptych.bootstrap.candles import Candles, load_candles
     from triptych.bootstrap.detecting import create_detector, list_detectors
     from triptych.bootstrap.evaluating import evaluate
+    from triptych.bootstrap.journals import journal_frame, write_journal
+    from triptych.bootstrap.living import trade_on_paper
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.probing import leak_probe
     from triptych.bootstrap.reporting import Written, report
@@ -29,6 +31,7 @@ __all__ = [
     "backtest",
     "create_detector",
     "evaluate",
+    "journal_frame",
     "leak_probe",
     "list_detectors",
     "load_candles",
@@ -37,7 +40,9 @@ __all__ = [
     "prediction_rows",
     "report",
     "require_known_ending",
+    "trade_on_paper",
     "train",
+    "write_journal",
     "write_predictions",
 ]
 
@@ -47,6 +52,8 @@ _HOMES: Final = {
     "candles": ("Candles", "load_candles"),
     "detecting": ("create_detector", "list_detectors"),
     "evaluating": ("evaluate",),
+    "journals": ("journal_frame", "write_journal"),
+    "living": ("trade_on_paper",),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
     "probing": ("leak_probe",),
     "reporting": ("Written", "report"),
