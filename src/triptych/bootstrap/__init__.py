@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from triptych.bootstrap.ablating import Ablation, ablate
     from triptych.bootstrap.backtesting import backtest
     from triptych.bootstrap.candles import Candles, load_candles
+    from triptych.bootstrap.detecting import create_detector, list_detectors
     from triptych.bootstrap.evaluating import evaluate
     from triptych.bootstrap.fetching import Fetched, fetch_candles, fetch_listings
     from triptych.bootstrap.fetching_elsewhere import fetch_from, source_of
@@ -36,12 +37,14 @@ __all__ = [
     "Written",
     "ablate",
     "backtest",
+    "create_detector",
     "evaluate",
     "fetch_candles",
     "fetch_from",
     "fetch_listings",
     "journal_frame",
     "leak_probe",
+    "list_detectors",
     "load_candles",
     "open_run",
     "predict",
@@ -64,6 +67,7 @@ _HOMES: Final = {
     "ablating": ("Ablation", "ablate"),
     "backtesting": ("backtest",),
     "candles": ("Candles", "load_candles"),
+    "detecting": ("create_detector", "list_detectors"),
     "evaluating": ("evaluate",),
     "leaks": ("leak_probe",),
     "learning": ("train",),

@@ -9,6 +9,7 @@ import typer
 from triptych import __version__
 from triptych.cli import (
     ablate,
+    anomaly,
     backtest,
     data,
     demo,
@@ -70,3 +71,4 @@ app.command("tune")(tune.tune)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("profile")(profile.profile)
 app.command("leak-probe")(leak_probe.leak_probe)
+app.add_typer(anomaly.app, name="anomaly")

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import os
 import pickle
-import signal
 import sys
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
-from triptych.domain.errors import NotEnoughData, RecipeError, RunError
+from triptych.domain.errors import NotEnoughData, RunError
 from triptych.inference.classifier import WindowClassifier
 from triptych.training.checkpoint import AtomicCheckpointIO, EpochCheckpoint, Recorder
 from triptych.training.config import Config
@@ -31,6 +25,7 @@ from triptych.training.loader import WindowLoader, fits_on
 from triptych.training.module import TrainingModule
 from triptych.training.progress import RichProgress
 from triptych.training.seeds import derive_seed
+from triptych.training.surroundings import device_of, precision_of, run_loop, surroundings
 from triptych.training.windows import WindowSet
 
 __all__ = ["Config", "FitResult", "fit"]
@@ -111,12 +106,12 @@ def _run(
         callbacks.append(stopping)
     if progress if progress is not None else sys.stderr.isatty():
         callbacks.append(RichProgress(config.epochs))
-    device = _device(config)
-    with _surroundings(device, config.num_threads):
+    device = device_of(config.accelerator)
+    with surroundings(device, config.num_threads):
         trainer = Trainer(
             accelerator="gpu" if device.type != "cpu" else "cpu",
             devices=1,
-            precision=_precision(config, device),
+            precision=precision_of(config.precision, device),
             max_epochs=config.epochs,
             gradient_clip_val=config.gradient_clip or None,
             deterministic=True,
@@ -133,23 +128,9 @@ def _run(
         checkpoint = directory / CHECKPOINT
         resumes = checkpoint.exists()
         if not resumes or not _ended(checkpoint, config, recorder, stopping):
-            _fit(trainer, module, loaders, checkpoint if resumes else None)
+            run_loop(trainer, module, loaders, checkpoint if resumes else None)
     stopped = len(recorder.history) < config.epochs
     return tuple(recorder.history), recorder.best_state, stopped
-
-
-def _fit(
-    trainer: Trainer, module: TrainingModule, loaders: tuple[WindowLoader, WindowLoader], checkpoint: Path | None
-) -> None:
-    """Run Lightning's loop; a Ctrl-C comes out as one (Lightning would end the process and ignore the next)."""
-    on_interrupt = signal.getsignal(signal.SIGINT)
-    try:
-        trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
-    except SIGTERMException:
-        raise
-    except SystemExit as error:
-        signal.signal(signal.SIGINT, on_interrupt)
-        raise KeyboardInterrupt from error
 
 
 def _ended(checkpoint: Path, config: Config, recorder: Recorder, stopping: EarlyStopping | None) -> bool:
@@ -187,62 +168,6 @@ def _loaders(
         ),
         WindowLoader(validation, batch_size=config.batch_size, pin_memory=pin),
     )
-
-
-def _device(config: Config) -> torch.device:
-    if config.accelerator != "cpu":
-        if torch.cuda.is_available():
-            return torch.device("cuda", torch.cuda.current_device())
-        if torch.backends.mps.is_available():
-            return torch.device("mps")
-    if config.accelerator == "gpu":
-        raise RecipeError(
-            'accelerator = "gpu", but PyTorch finds no GPU.',
-            remedy='Set accelerator = "auto" or install a PyTorch build for your GPU.',
-        )
-    return torch.device("cpu")
-
-
-def _precision(config: Config, device: torch.device) -> Any:
-    """Lightning's name of the precision."""
-    if config.precision == "auto":
-        if device.type != "cuda":
-            return "32-true"
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
-    return {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[config.precision]
-
-
-@contextmanager
-def _surroundings(device: torch.device, num_threads: int | None) -> Iterator[None]:
-    """Quiet and deterministic inside; everything as it was outside."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    benchmark = torch.backends.cudnn.benchmark
-    memory: Any = torch.utils.deterministic
-    fills = memory.fill_uninitialized_memory
-    # cuBLAS is deterministic only with a fixed workspace (CUDA's own documentation); read when its handle is made.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        if num_threads is not None:
-            torch.set_num_threads(num_threads)
-        # Filling every new tensor finds reads of memory that was never written; it changes no result, and costs time.
-        memory.fill_uninitialized_memory = False
-        devices = [device.index] if device.type == "cuda" else []
-        with torch.random.fork_rng(devices), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-        torch.backends.cudnn.benchmark = benchmark
-        memory.fill_uninitialized_memory = fills
 
 
 def _fingerprint(

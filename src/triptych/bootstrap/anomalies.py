@@ -1,0 +1,156 @@
+"""From a file of numeric channels to a fitted detector, to scores, to a watched stream."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from triptych.bootstrap.detecting import create_detector
+from triptych.domain.errors import ColumnError, DataError
+from triptych.domain.files import write_bytes
+from triptych.inference.anomaly.catch import CatchDetector
+from triptych.inference.anomaly.saving import DetectorCard, load_detector, save_detector
+from triptych.inference.anomaly.stream import DetectorStream, Reading
+from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Which columns of a file are no channels: `time`, `entity` and `labels`; None where there is none."""
+
+    time: str | None = None
+    entity: str | None = None
+    labels: str | None = None
+
+
+def read_rows(path: Path, columns: Rows) -> tuple[pl.DataFrame, np.ndarray | None]:
+    """The frame of a Parquet or CSV file without its labels, and the labels (0 or 1) or None.
+
+    Raises DataError when the file cannot be read, ColumnError when a named column is missing.
+    """
+    path = Path(path)
+    try:
+        frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_csv(path, try_parse_dates=True)
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file {path}.", remedy="Check the path.") from error
+    except (pl.exceptions.PolarsError, OSError) as error:
+        first = (str(error).splitlines() or ["unknown"])[0]
+        raise DataError(f"{path} cannot be read: {first}.", remedy="Bring a CSV or Parquet file.") from error
+    for name in (columns.time, columns.entity, columns.labels):
+        if name is not None and name not in frame.columns:
+            raise ColumnError(f"{path} has no column {name!r}.", remedy=f"Its columns are {', '.join(frame.columns)}.")
+    if columns.labels is None:
+        return frame, None
+    labels = (frame[columns.labels].cast(pl.Float64) > 0).cast(pl.Int8).to_numpy()
+    return frame.drop(columns.labels), labels
+
+
+def fit_anomalies(
+    path: Path, folder: Path, columns: Rows, *, settings: Mapping[str, Any], training: Mapping[str, Any]
+) -> DetectorCard:
+    """Fit CATCH on a file and save it. Labelled anomalies are left out: their rows break the history.
+
+    Raises whatever `fit` and `save_detector` do.
+    """
+    frame, labels = read_rows(path, columns)
+    settings = dict(settings)
+    if labels is not None and labels.any():
+        numeric = [n for n in frame.columns if n not in (columns.time, columns.entity) and frame[n].dtype.is_numeric()]
+        masked = pl.Series(labels) > 0
+        frame = frame.with_columns(pl.when(masked).then(None).otherwise(pl.col(name)).alias(name) for name in numeric)
+        settings |= {"bad_rows": "mask", "bridge": 0}
+    checkpoint = folder.with_name(f"{folder.name}.training")
+    detector = create_detector("catch", training=dict(training), folder=checkpoint, **settings)
+    assert isinstance(detector, CatchDetector)
+    detector.fit(frame, entity=columns.entity, time=columns.time)
+    card = save_detector(folder, detector)
+    for left in checkpoint.glob("*"):
+        left.unlink()
+    checkpoint.rmdir()
+    return card
+
+
+def score_anomalies(
+    folder: Path, path: Path, columns: Rows, *, out: Path | None = None, rows_per_day: float = 96.0
+) -> tuple[pl.DataFrame, dict[str, float] | None]:
+    """Score a file with a saved detector.
+
+    Returns the frame of scores, aligned with the file's rows, and the metrics where labels are named. `out` (Parquet,
+    or CSV by its ending) receives the frame.
+    """
+    frame, labels = read_rows(path, columns)
+    detector = load_detector(folder)
+    scored = detector.score_frame(frame, entity=columns.entity, time=columns.time)
+    if out is not None:
+        write_frame(out, scored)
+    if labels is None:
+        return scored, None
+    figures = judged(labels, scored["score"].to_numpy(), scored["alarm"].to_numpy(), rows_per_day)
+    return scored, figures
+
+
+def judged(
+    labels: NDArray[np.integer], scores: NDArray[np.float64], alarms: NDArray[np.bool_], rows_per_day: float
+) -> dict[str, float]:
+    """The metrics of labelled rows by name; those that do not exist, such as the delay of nothing, are left out."""
+    from triptych.training.anomaly.metrics import judge
+
+    figures = asdict(judge(labels, scores, alarms, rows_per_day=rows_per_day))
+    return {name: value for name, value in figures.items() if math.isfinite(value)}
+
+
+def write_frame(path: Path, frame: pl.DataFrame) -> Path:
+    """Write a frame as CSV or, with any other ending, Parquet."""
+    from io import BytesIO
+
+    buffer = BytesIO()
+    if path.suffix.lower() == ".csv":
+        frame.write_csv(buffer)
+    else:
+        frame.write_parquet(buffer)
+    return write_bytes(path, buffer.getvalue())
+
+
+def watch_anomalies(
+    folder: Path, lines: Iterator[str], columns: Rows, *, threshold: ThresholdConfig, step: float | None = None
+) -> Iterator[tuple[dict[str, Any], Reading]]:
+    """Score rows as they come, each a line of JSON with the channels by name.
+
+    A line that is not such an object is a bad row like one with NaN: the stream goes on. `columns.entity` names the key
+    of the symbol, `columns.time` that of a time in numbers, in whose unit `step` is.
+    """
+    detector = load_detector(folder)
+    stream = DetectorStream(detector, threshold, step=step)
+    for line in lines:
+        if not line.strip():
+            continue
+        row = _parsed(line)
+        values = {name: _number(row.get(name)) for name in detector.columns_}
+        symbol = str(row.get(columns.entity, "")) if columns.entity else ""
+        time = _number(row.get(columns.time)) if columns.time else float("nan")
+        reading = stream.update(values, symbol=symbol, time=time if math.isfinite(time) else None)
+        yield row, reading
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return {}
+    return row if isinstance(row, dict) else {}
+
+
+def _number(value: Any) -> float:
+    """A number, or NaN for anything else."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")

@@ -1,0 +1,184 @@
+"""What a detector says of a file, as one page of HTML that needs nothing else."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from triptych.bootstrap.anomalies import Rows, judged, read_rows
+from triptych.domain.files import write_text
+from triptych.inference.anomaly.base import sliding
+from triptych.inference.anomaly.catch import CatchDetector
+from triptych.inference.anomaly.saving import load_detector
+from triptych.inference.anomaly.table import Table
+
+_COLUMNS = 800  # of a heat map: more cannot be seen
+_MASK_WINDOWS = 256
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem}}
+table{{border-collapse:collapse;margin:1rem 0}}td,th{{padding:.2rem .8rem;border-bottom:1px solid #ccc;text-align:left}}
+td.n{{text-align:right;font-variant-numeric:tabular-nums}}</style>
+<script>{plotly}</script></head><body>
+<h1>{title}</h1>
+{body}
+<script>for (const f of {figures}) Plotly.newPlot(f.id, f.data, f.layout, {{responsive: true}});</script>
+</body></html>
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Event:
+    """Alarms without a pause: rows `start` .. `stop` - 1."""
+
+    start: int
+    stop: int
+    peak: float
+    reasons: str
+
+
+def report_anomalies(folder: Path, path: Path, out: Path, columns: Rows, *, rows_per_day: float = 96.0) -> Path:
+    """Score a file and write the report: scores with alarms, evidence by channel and by kind over time, masks, events.
+
+    With labels it also holds the metrics. Raises what `load_detector` and `decision_function` do, StorageError when
+    the disk refuses.
+    """
+    frame, labels = read_rows(path, columns)
+    detector = load_detector(folder)
+    table = detector.checked(frame, entity=columns.entity, time=columns.time)
+    scores, reasons = detector.explained(table)
+    scaled = detector.scaling_(table.values)
+    places, evidence, mask = _seen(detector, table, scaled)
+    index = [str(value) for value in table.index.to_list()]
+    figures = [
+        _scores(index, scores, detector.threshold_, labels),
+        _heat("channels", [index[i] for i in places], list(table.columns), evidence.mean(axis=2)),
+        _heat("kinds", [index[i] for i in places], list(detector.kinds), evidence.max(axis=1)),
+    ]
+    if mask is not None:
+        figures.append(_mask(list(table.columns), mask))
+    from plotly.offline import get_plotlyjs
+
+    metrics = None if labels is None else judged(labels, scores, scores > detector.threshold_, rows_per_day)
+    page = _PAGE.format(
+        title=html.escape(f"Anomalies in {Path(path).name}"),
+        plotly=get_plotlyjs().replace("</script", "<\\/script"),
+        body=_body(figures, _events(scores, reasons, detector.threshold_), index, metrics),
+        figures=json.dumps(figures, allow_nan=False).replace("</", "<\\/"),
+    )
+    return write_text(Path(out), page)
+
+
+def _seen(
+    detector: CatchDetector, table: Table, scaled: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64] | None]:
+    """Rows of the heat maps, evidence there (the greatest since the one before), mean mask of evenly spread windows."""
+    rows, found = [], []
+    for start, stop in table.stretches:
+        for first, windows in sliding(scaled[start:stop], detector.memory):
+            rows.append(start + first + np.arange(len(windows)))
+            found.append(detector.assess(windows).evidence)
+    if not rows:
+        return np.zeros(0, dtype=np.int64), np.zeros((0, len(table.columns), len(detector.kinds))), None
+    places, evidence = np.concatenate(rows), np.concatenate(found)
+    edges = np.unique(np.linspace(0, len(places), min(len(places), _COLUMNS) + 1).astype(np.int64))[:-1]
+    chosen = places[np.linspace(0, len(places) - 1, min(len(places), _MASK_WINDOWS)).astype(np.int64)]
+    windows = scaled[chosen[:, None] + np.arange(1 - detector.memory, 1)]
+    with torch.inference_mode():
+        mask = detector.network.reconstruct(torch.from_numpy(windows)).mask.float().mean(dim=(0, 1, 2)).numpy()
+    return places[edges], np.maximum.reduceat(evidence, edges, axis=0), mask.astype(np.float64)
+
+
+def _events(scores: NDArray[np.float64], reasons: list[str], threshold: float) -> list[_Event]:
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], (scores > threshold).astype(np.int8), [0]))))
+    events = []
+    for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        peak = start + int(scores[start:stop].argmax())
+        events.append(_Event(start=start, stop=stop, peak=float(scores[peak]), reasons=reasons[peak]))
+    return sorted(events, key=lambda event: -event.peak)
+
+
+def _scores(
+    index: list[str], scores: NDArray[np.float64], threshold: float, labels: NDArray[Any] | None
+) -> dict[str, Any]:
+    data: list[dict[str, Any]] = [
+        {"type": "scattergl", "mode": "lines", "name": "score", "x": index, "y": np.round(scores, 4).tolist()}
+    ]
+    alarms = np.flatnonzero(scores > threshold)
+    data.append(
+        {
+            "type": "scattergl",
+            "mode": "markers",
+            "name": "alarm",
+            "x": [index[i] for i in alarms],
+            "y": np.round(scores[alarms], 4).tolist(),
+            "marker": {"color": "#c0392b", "size": 5},
+        }
+    )
+    if labels is not None:
+        true = np.flatnonzero(labels)
+        data.append(
+            {
+                "type": "scattergl",
+                "mode": "markers",
+                "name": "truth",
+                "x": [index[i] for i in true],
+                "y": [0.0] * len(true),
+                "marker": {"color": "#f39c12", "size": 4, "symbol": "square"},
+            }
+        )
+    line = {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": threshold,
+        "y1": threshold,
+        "line": {"dash": "dot"},
+    }
+    return {"id": "scores", "title": "Scores and alarms", "data": data, "layout": {"height": 380, "shapes": [line]}}
+
+
+def _heat(name: str, index: list[str], rows: list[str], values: NDArray[np.float64]) -> dict[str, Any]:
+    titles = {"channels": "Evidence by channel", "kinds": "Evidence by kind and band"}
+    data = {
+        "type": "heatmap", "x": index, "y": [html.escape(row) for row in rows],
+        "z": np.round(values.T, 2).tolist(), "colorscale": "Viridis",
+    }  # fmt: skip
+    layout = {"height": 160 + 26 * len(rows), "yaxis": {"automargin": True}}
+    return {"id": name, "title": f"{titles[name]}, in deviations", "data": [data], "layout": layout}
+
+
+def _mask(columns: list[str], mask: NDArray[np.float64]) -> dict[str, Any]:
+    names = [html.escape(name) for name in columns]
+    data = {"type": "heatmap", "x": names, "y": names, "z": np.round(mask, 3).tolist(), "zmin": 0, "zmax": 1}
+    layout = {"height": 260 + 22 * len(names), "yaxis": {"automargin": True}, "xaxis": {"automargin": True}}
+    return {"id": "mask", "title": "How often a channel (row) looks at another", "data": [data], "layout": layout}
+
+
+def _body(
+    figures: list[dict[str, Any]], events: list[_Event], index: list[str], metrics: Mapping[str, float] | None
+) -> str:
+    parts = [f'<h2>{figure["title"]}</h2><div id="{figure["id"]}"></div>' for figure in figures]
+    if metrics is not None:
+        rows = "".join(f'<tr><td>{k.replace("_", " ")}</td><td class="n">{v:.3f}</td></tr>' for k, v in metrics.items())
+        parts.insert(0, f"<h2>Metrics</h2><table>{rows}</table>")
+    rows = "".join(
+        f"<tr><td>{html.escape(index[e.start])}</td><td>{html.escape(index[e.stop - 1])}</td>"
+        f'<td class="n">{e.peak:.2f}</td><td>{html.escape(e.reasons)}</td></tr>'
+        for e in events[:200]
+    )
+    head = "<tr><th>from</th><th>to</th><th>highest score</th><th>reasons</th></tr>"
+    more = f"<p>The {len(events) - 200} weaker ones are not shown.</p>" if len(events) > 200 else ""
+    parts.append(f"<h2>Events: {len(events)}</h2><table>{head}{rows}</table>{more}")
+    return "\n".join(parts)

@@ -1,0 +1,54 @@
+"""`triptych anomaly fit`: learn what is normal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triptych.cli.anomaly.options import EntityOption, FileArgument, LabelsOption, TimeOption
+from triptych.cli.console import Narrator, figures, out, print_json
+from triptych.cli.options import JsonOption, QuietOption
+
+
+def fit(
+    file: FileArgument,
+    folder: Annotated[Path, typer.Option("--out", help="Folder to save the detector in.", metavar="DIR")],
+    time: TimeOption = None,
+    entity: EntityOption = None,
+    labels: LabelsOption = None,
+    contamination: Annotated[
+        float, typer.Option("--contamination", help="Share of normal rows that the threshold takes for anomalies.")
+    ] = 0.01,
+    mask: Annotated[bool, typer.Option("--mask", help="Bridge bad rows instead of refusing the file.")] = False,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the training windows at most.")] = 6,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")] = 0,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Fit the CATCH detector on rows that are mostly normal and save it.
+
+    A fifth of the rows is held out and sets the threshold. Rows labelled as anomalies are left out. A fit that was
+    killed goes on when the same command is given again.
+    """
+    from triptych.bootstrap.anomalies import Rows, fit_anomalies
+
+    Narrator(quiet or json)(f"Fitting on {file}")
+    card = fit_anomalies(
+        file,
+        folder,
+        Rows(time=time, entity=entity, labels=labels),
+        settings={"contamination": contamination, "seed": seed, "bad_rows": "mask" if mask else "refuse"},
+        training={"epochs": epochs},
+    )
+    if json:
+        print_json(card.model_dump(mode="json"))
+        return
+    rows = {
+        "channels": str(len(card.columns)),
+        "parameters": f"{card.parameters:,}",
+        "threshold": f"{card.threshold:.3f}",
+        "folder": str(folder),
+    }
+    out.print(figures("Detector", rows))

@@ -1,0 +1,42 @@
+"""`triptych anomaly watch`: score rows as they come in."""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+import typer
+
+from triptych.cli.anomaly.options import DetectorArgument, EntityOption, TimeOption
+
+
+def watch(
+    detector: DetectorArgument,
+    time: TimeOption = None,
+    entity: EntityOption = None,
+    step: Annotated[
+        float | None, typer.Option("--step", help="Usual time from row to row; a later row starts the warm-up anew.")
+    ] = None,
+    method: Annotated[
+        Literal["fixed", "rolling", "conformal", "spot"], typer.Option("--threshold", help="How the threshold moves.")
+    ] = "rolling",
+    alarms_per_day: Annotated[float, typer.Option("--alarms-per-day", help="Rows a day that may be alarms.")] = 1.0,
+    rows_per_day: Annotated[float, typer.Option("--rows-per-day", help="Rows of a day.")] = 96.0,
+    alarms_only: Annotated[bool, typer.Option("--alarms-only", help="Print alarms, not every row.")] = False,
+) -> None:
+    """Read rows from standard input, one JSON object a line, and print one line of JSON for each.
+
+    Lines that are no rows are answered like rows of NaN; the stream never dies of one.
+    """
+    from triptych.bootstrap.anomalies import Rows, watch_anomalies
+    from triptych.inference.anomaly.thresholds import Config
+
+    config = Config(method=method, alarms_per_day=alarms_per_day, rows_per_day=rows_per_day)
+    columns = Rows(time=time, entity=entity)
+    for row, reading in watch_anomalies(detector, iter(sys.stdin), columns, threshold=config, step=step):
+        if alarms_only and not reading.alarm:
+            continue
+        named = {name: row.get(name) for name in (time, entity) if name is not None}
+        typer.echo(json_.dumps(named | asdict(reading), ensure_ascii=False))

@@ -1,0 +1,1 @@
+"""Anomaly detectors: CATCH and baselines behind PyOD's conventions, in batch and in streams."""

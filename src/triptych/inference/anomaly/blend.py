@@ -1,0 +1,58 @@
+"""Several detectors as one: what one misses another may see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
+from triptych.inference.anomaly.calibration import Calibration
+
+
+class BlendConfig(CommonConfig):
+    """A blend."""
+
+    most_deviations: float = Field(12.0, description="Deviations at which one member's score is capped.", gt=0)
+
+
+class BlendDetector(AbstractDetector):
+    """The mean of its members' scores, each in deviations among the held-out rows; scores below the median count 0.
+
+    Its kinds are the members' names with their own kinds, such as "catch level".
+    """
+
+    name = "blend"
+
+    def __init__(self, config: BlendConfig | None = None, *, members: Sequence[AbstractDetector]) -> None:
+        self.config: BlendConfig = config or BlendConfig()
+        self.members = tuple(members)
+
+    @property
+    def memory(self) -> int:
+        return max(member.memory for member in self.members)
+
+    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
+        for member in self.members:
+            member._learn(learn, held_out)
+        windows = [chunk for part in held_out for _, chunk in sliding(part, self.memory)]
+        scores = np.concatenate([self._member_scores(chunk) for chunk in windows])
+        self._calibration = Calibration.of(scores[:, None, :])
+        self.kinds = tuple(f"{member.name} {kind}" for member in self.members for kind in member.kinds)
+
+    def assess(self, windows: NDArray[np.float32]) -> Assessment:
+        assessed = [member.assess(windows[:, -member.memory :]) for member in self.members]
+        scores = np.column_stack([one.scores for one in assessed])
+        return Assessment(
+            scores=self._blend(scores), evidence=np.concatenate([one.evidence for one in assessed], axis=2)
+        )
+
+    def _member_scores(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.column_stack([member.assess(windows[:, -member.memory :]).scores for member in self.members])
+
+    def _blend(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        away = scores - self._calibration.centre[0]
+        out = np.clip(away / self._calibration.above[0], 0.0, self.config.most_deviations)
+        return np.asarray(out.mean(axis=1))

@@ -1,0 +1,133 @@
+"""The CATCH detector: what the network cannot reconstruct, with what its normalisation hides put back beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from triptych.inference.anomaly import evidence as kinds_of
+from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
+from triptych.inference.anomaly.calibration import Calibration
+from triptych.inference.anomaly.conditional import CrossChannelFilter
+from triptych.models.catch import Catch, build_catch
+from triptych.models.catch import Config as NetworkConfig
+from triptych.models.catch.normalisation import normalise
+
+Learner = Callable[[Catch, Sequence[NDArray[np.float32]], Sequence[NDArray[np.float32]], int], None]
+"""Trains a network in place: network, stretches to learn from, stretches to validate on, seed."""
+
+SMALL = NetworkConfig(
+    length=96, embedding=32, layers=2, heads=2, head_size=16, feed_forward=64, width=48, head_layers=1, head_rank=4,
+    dropout=0.0,
+)  # fmt: skip
+"""A network that a laptop trains in half a minute: the sizes near those of TAB's one setting for all data sets."""
+
+
+class Config(CommonConfig):
+    """The CATCH detector."""
+
+    network: NetworkConfig = Field(SMALL, description="Sizes of the network.")
+    focus: int = Field(16, description="Last rows of a window whose errors count for its last row.", ge=4, le=4096)
+    groups: int = Field(4, description="Groups of frequencies in which errors are judged.", ge=1, le=64)
+    placement: Literal["causal", "centred"] = Field(
+        "causal",
+        description="`causal`: the score of a row looks back only. `centred`: it is the mean over the scores of the "
+        "rows from it to `focus` rows later, for histories that have ended.",
+    )
+    most_deviations: float = Field(8.0, description="Deviations at which one kind of evidence is capped.", gt=0)
+    device: str = Field("cpu", description="Where the network runs: cpu, cuda, cuda:1, mps.")
+
+
+class CatchDetector(AbstractDetector):
+    """CATCH behind PyOD's conventions.
+
+    For each channel it weighs: the energy of the reconstruction error in groups of frequencies; the value, the level
+    and the restlessness of the channel, outside the window's normalisation; how much of it is one rhythm; and the part
+    that the other channels do not foretell. Each is measured in deviations among held-out normal rows, on both sides:
+    an error that is too small is as telling as one that is too large, because a frozen feed is easy to reconstruct.
+    """
+
+    name = "catch"
+
+    def __init__(self, config: Config | None = None, *, learner: Learner) -> None:
+        """Prepare a detector; `learner` trains the network (see `triptych.create_detector`)."""
+        self.config: Config = config or Config()
+        self._learner = learner
+
+    @property
+    def memory(self) -> int:
+        return self.config.network.length
+
+    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
+        channels = learn[0].shape[1]
+        self.network = build_catch(channels, self.config.network, seed=self.config.seed)
+        self._learner(self.network, learn, held_out, self.config.seed)
+        self.network.eval().to(self.config.device)
+        self.prepare(channels)
+        self.filter_: CrossChannelFilter | None = None
+        if channels > 1:
+            batches = [windows for part in learn for _, windows in sliding(part, self.memory)]
+            self.filter_ = CrossChannelFilter.learn(batches, self.memory, 2 * self.config.groups)
+        seen = [self._raw(windows) for part in held_out for _, windows in sliding(part, self.memory)]
+        self.calibration_ = Calibration.of(np.concatenate(seen))
+
+    def prepare(self, channels: int) -> None:
+        """Name the kinds of evidence for so many channels."""
+        bands = kinds_of.band_names(self.config.focus, self.config.groups)
+        self.kinds = (*bands, "value", "level", "activity", "rhythm", *(("decoupling",) if channels > 1 else ()))
+
+    def assess(self, windows: NDArray[np.float32]) -> Assessment:
+        deviations = self.calibration_.deviations(self._raw(windows), bound=self.config.most_deviations)
+        return Assessment(scores=combine(deviations), evidence=deviations)
+
+    def _raw(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Uncalibrated evidence, (n_windows, channels, kinds)."""
+        with torch.inference_mode():
+            x_BTC = torch.from_numpy(np.ascontiguousarray(windows))
+            made = self.network(x_BTC.to(self.config.device)).float().cpu()
+            return self._kinds(x_BTC, x_BTC - made).numpy().astype(np.float64)
+
+    def _kinds(self, x_BTC: Tensor, error_BTC: Tensor) -> Tensor:
+        focus = self.config.focus
+        edges = kinds_of.group_edges(focus, self.config.groups)
+        # What shows at once is looked for in few rows, what shows only in a pattern in many.
+        parts = [
+            kinds_of.band_energies(error_BTC[:, -focus:], edges),
+            x_BTC[:, -1, :, None],
+            kinds_of.level(x_BTC[:, -max(focus // 2, 2) :])[..., None],
+            kinds_of.activity(x_BTC[:, -max(focus // 4, 3) :])[..., None],
+            kinds_of.rhythm(x_BTC[:, -2 * focus :])[..., None],
+        ]
+        if self.filter_ is not None:
+            z_BTC, _ = normalise(x_BTC)
+            residual = self.filter_.residual(x_BTC)
+            parts.append(kinds_of.unexplained(residual[:, -3 * focus :], z_BTC[:, -3 * focus :])[..., None])
+        return torch.cat(parts, dim=-1)
+
+    def _stretch_scores(self, stretch: NDArray[np.float32]) -> NDArray[np.float64]:
+        scores = super()._stretch_scores(stretch)
+        if self.config.placement == "centred":
+            return ahead_mean(scores, self.config.focus)
+        return scores
+
+
+def combine(deviations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One number of (n, channels, kinds): the third root of the mean third power.
+
+    Between the mean, which sees what many channels show a little, and the greatest, which one channel shows alone.
+    """
+    return np.asarray(np.cbrt((deviations**3).mean(axis=(1, 2))))
+
+
+def ahead_mean(scores: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+    """Mean over each row and the `rows` - 1 after it (fewer at the end), by cumulative sums. Same shape."""
+    total = np.concatenate(([0.0], np.cumsum(scores)))
+    first = np.arange(len(scores))
+    end = np.minimum(first + rows, len(scores))
+    return np.asarray((total[end] - total[first]) / (end - first))

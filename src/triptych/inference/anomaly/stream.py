@@ -1,0 +1,168 @@
+"""A detector fed row by row: what `update` says of a row is what `decision_function` would have said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.domain.errors import ColumnError, DataError
+from triptych.inference.anomaly.base import AbstractDetector
+from triptych.inference.anomaly.thresholds import AbstractThreshold, create_threshold
+from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
+
+Row = Mapping[str, float] | Sequence[float] | NDArray[np.floating]
+"""Values of the channels by name, or in the order of the detector's columns."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What a detector says of a row.
+
+    Attributes:
+        score: 0 or more; 0 while the stream warms up and for bad rows.
+        threshold: what the score had to exceed.
+        alarm: whether it did.
+        reasons: the channels and kinds that are farthest out, of an alarm; else why there is no score, or nothing.
+    """
+
+    score: float
+    threshold: float
+    alarm: bool
+    reasons: str
+
+
+class _Ring:
+    """The last rows of one stream."""
+
+    def __init__(self, memory: int, channels: int) -> None:
+        self._rows = np.zeros((2 * memory, channels), dtype=np.float32)  # each row twice: any window is contiguous
+        self._memory = memory
+        self._end = 0
+        self.count = 0
+        self.bad_run = 0
+        self.time: float | None = None
+        self.last: NDArray[np.float64] | None = None
+
+    def push(self, row: NDArray[np.float32]) -> None:
+        self._rows[self._end] = self._rows[self._end + self._memory] = row
+        self._end = (self._end + 1) % self._memory
+        self.count = min(self.count + 1, self._memory)
+
+    def window(self) -> NDArray[np.float32]:
+        return self._rows[self._end : self._end + self._memory]
+
+    def clear(self) -> None:
+        self.count = self._end = self.bad_run = 0
+        self.last = None
+
+
+class DetectorStream:
+    """Keeps the last rows of any number of symbols and scores each new row.
+
+    It never raises because of what a row holds: rows that are not numbers are bridged or start the warm-up again, as
+    `bad_rows = "mask"` does for tables; a late row starts it again too.
+    """
+
+    def __init__(
+        self, detector: AbstractDetector, threshold: ThresholdConfig | None = None, *, step: float | None = None
+    ) -> None:
+        """Open streams.
+
+        Args:
+            detector: fitted, causal.
+            threshold: how the threshold moves; None keeps the detector's own.
+            step: usual time from row to row, in the unit of `update`'s `time`; None asks no times.
+
+        Raises DataError when the detector looks ahead.
+        """
+        if getattr(detector.config, "placement", "causal") != "causal":
+            raise DataError(
+                'A detector with placement = "centred" looks ahead and cannot follow a stream.',
+                remedy='Fit it with placement = "causal".',
+            )
+        self._detector = detector
+        self._config = threshold or ThresholdConfig(method="fixed")
+        self._step = step
+        self._rings: dict[str, _Ring] = {}
+        self._thresholds: dict[str, AbstractThreshold] = {}
+
+    def update(self, row: Row, *, symbol: str = "", time: float | None = None) -> Reading:
+        """Take in the next row of one symbol. Raises ColumnError when channels are missing or too many."""
+        return self.update_many({symbol: row}, time=time)[symbol]
+
+    def update_many(self, rows: Mapping[str, Row], *, time: float | None = None) -> dict[str, Reading]:
+        """Take in a row of each of several symbols, scored in one batch."""
+        readings: dict[str, Reading] = {}
+        ready: list[str] = []
+        for symbol, row in rows.items():
+            silent = self._take(symbol, self._values(row), time)
+            if silent is None:
+                ready.append(symbol)
+            else:
+                readings[symbol] = Reading(
+                    score=0.0, threshold=self._threshold(symbol).value(), alarm=False, reasons=silent
+                )
+        if ready:
+            assessed = self._detector.assess(np.stack([self._rings[symbol].window() for symbol in ready]))
+            for symbol, score, evidence in zip(ready, assessed.scores.tolist(), assessed.evidence, strict=True):
+                threshold = self._threshold(symbol)
+                limit = threshold.value()
+                alarm = score > limit
+                threshold.learn(score)
+                readings[symbol] = Reading(
+                    score=score, threshold=limit, alarm=alarm,
+                    reasons=self._detector.reasons_of(evidence) if alarm else "",
+                )  # fmt: skip
+        return {symbol: readings[symbol] for symbol in rows}
+
+    def _take(self, symbol: str, values: NDArray[np.float64], time: float | None) -> str | None:
+        """Put a row into its ring. Returns why it cannot be scored, or None."""
+        detector = self._detector
+        ring = self._rings.setdefault(symbol, _Ring(detector.memory, len(values)))
+        late = self._is_late(ring, time)
+        if late:
+            ring.clear()
+        ring.time = time if time is not None and math.isfinite(time) else ring.time
+        if not np.isfinite(values).all():
+            ring.bad_run += 1
+            if ring.last is None or ring.bad_run > detector.config.bridge:
+                ring.clear()
+                return "bad row: starts anew"
+            ring.push(detector.scaling_(ring.last))
+            return "bad row: bridged"
+        ring.bad_run = 0
+        ring.last = values
+        ring.push(detector.scaling_(values))
+        if ring.count < detector.memory:
+            return f"warming up: {ring.count} of {detector.memory} rows" + (" after a gap" if late else "")
+        return None
+
+    def _is_late(self, ring: _Ring, time: float | None) -> bool:
+        if self._step is None or time is None or ring.time is None:
+            return False
+        passed = time - ring.time
+        return not 0 < passed <= 1.5 * self._step
+
+    def _values(self, row: Row) -> NDArray[np.float64]:
+        columns = self._detector.columns_
+        if isinstance(row, Mapping):
+            missing = [name for name in columns if name not in row]
+            if missing:
+                raise ColumnError(
+                    f"The row lacks the channel {missing[0]!r}.", remedy=f"Channels are {', '.join(columns)}."
+                )
+            row = [float("nan") if row[name] is None else float(row[name]) for name in columns]
+        values = np.asarray(row, dtype=np.float64)
+        if values.shape != (len(columns),):
+            raise ColumnError(f"Expected a row of {len(columns)} channels, was {values.shape}.")
+        return values
+
+    def _threshold(self, symbol: str) -> AbstractThreshold:
+        if symbol not in self._thresholds:
+            detector = self._detector
+            self._thresholds[symbol] = create_threshold(self._config, detector.threshold_, detector.held_out_in_order_)
+        return self._thresholds[symbol]

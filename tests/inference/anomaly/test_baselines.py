@@ -1,0 +1,134 @@
+import numpy as np
+import polars as pl
+import pytest
+from tests.fakes.waves import waves
+
+from triptych.domain.errors import ColumnError, DataError, NotEnoughData
+from triptych.inference.anomaly.base import CommonConfig, hold_out
+from triptych.inference.anomaly.baselines import BASELINES, KMeansConfig, KMeansDetector, PcaDetector, ZScoreDetector
+from triptych.inference.anomaly.table import as_table
+
+
+@pytest.fixture(scope="module")
+def rows():
+    x = waves(700)
+    x[650:655] += [6.0, -6.0, 6.0]
+    return x
+
+
+@pytest.mark.parametrize("name", sorted(BASELINES))
+def test_every_detector_keeps_pyods_conventions(name, rows):
+    detector = BASELINES[name]().fit(rows[:600])
+    assert detector.decision_scores_.shape == detector.labels_.shape == (600,)
+    assert set(detector.labels_.tolist()) <= {0, 1}
+    np.testing.assert_array_equal(detector.labels_, detector.decision_scores_ > detector.threshold_)
+    assert detector.contamination == 0.01
+    scores = detector.decision_function(rows)
+    np.testing.assert_array_equal(detector.predict(rows), scores > detector.threshold_)
+    probability = detector.predict_proba(rows)
+    np.testing.assert_allclose(probability.sum(axis=1), 1.0)
+    assert probability[651, 1] > 0.97
+    assert scores[650:655].min() > np.quantile(scores[:640], 0.98)
+
+
+@pytest.mark.parametrize("name", sorted(BASELINES))
+def test_equal_rows_get_equal_scores_call_after_call_and_fit_after_fit(name, rows):
+    first, second = (BASELINES[name]().fit(rows[:600]) for _ in range(2))
+    np.testing.assert_array_equal(first.decision_function(rows), second.decision_function(rows))
+    np.testing.assert_array_equal(first.decision_function(rows), first.decision_function(rows))
+
+
+@pytest.mark.parametrize("name", sorted(BASELINES))
+def test_the_threshold_comes_from_held_out_rows_alone(name, rows):
+    detector = BASELINES[name]().fit(rows[:600])
+    _, held = hold_out(as_table(rows[:600]), detector.config, detector.memory)
+    scores = np.concatenate([detector.decision_scores_[a + detector.memory - 1 : b] for a, b in held])
+    assert detector.threshold_ == pytest.approx(np.quantile(scores, 0.99), rel=1e-6)
+
+
+def test_zscore_is_the_mean_square_of_distances_in_deviations():
+    x = waves(600, channels=2)
+    detector = ZScoreDetector(CommonConfig(bound=1e9)).fit(x)
+    z = (x - detector.scaling_.centre) / detector.scaling_.scale
+    np.testing.assert_allclose(detector.decision_function(x), (z**2).mean(axis=1), rtol=1e-5)
+
+
+def test_pca_sees_a_channel_that_leaves_the_others():
+    generator = np.random.default_rng(0)
+    common = generator.standard_normal(800)
+    x = np.column_stack([common, common]) + 0.05 * generator.standard_normal((800, 2))
+    detector = PcaDetector().fit(x[:700])
+    x[750] = [1.0, -1.0]
+    assert detector.decision_function(x).argmax() == 750
+
+
+def test_windows_never_cross_entities():
+    x = waves(400)
+    entity = np.repeat([0, 1], 200)
+    detector = KMeansDetector(KMeansConfig(length=16)).fit(x, entity=entity)
+    together = detector.decision_function(x, entity=entity)
+    apart = np.concatenate([detector.decision_function(x[:200]), detector.decision_function(x[200:])])
+    np.testing.assert_array_equal(together, apart)
+    assert (together[200:215] == 0).all()
+
+
+def test_scores_look_back_only(rows):
+    detector = KMeansDetector().fit(rows[:600])
+    np.testing.assert_array_equal(detector.decision_function(rows)[:300], detector.decision_function(rows[:300]))
+
+
+def test_the_frame_is_aligned_with_the_rows_and_gives_reasons(rows):
+    times = np.arange(700) * 60_000 + 1_700_000_000_000
+    frame = pl.DataFrame({"timestamp": times.astype("datetime64[ms]"), "a": rows[:, 0], "b": rows[:, 1]})
+    detector = ZScoreDetector().fit(frame.head(600))
+    scored = detector.score_frame(frame)
+    assert scored.columns == ["time", "score", "threshold", "alarm", "bad", "reasons"]
+    assert scored["time"].to_list() == frame["timestamp"].to_list()
+    alarm = scored.row(652, named=True)
+    assert alarm["alarm"]
+    assert alarm["reasons"].startswith(("a: level", "b: level"))
+    assert scored.filter(~pl.col("alarm"))["reasons"].unique().to_list() == [""]
+
+
+def test_masked_rows_get_no_score(rows):
+    x = rows.copy()
+    x[620] = np.nan
+    detector = ZScoreDetector(CommonConfig(bad_rows="mask")).fit(rows[:600])
+    assert detector.decision_function(x)[620] == 0
+    assert detector.score_frame(x)["bad"].arg_true().to_list() == [620]
+
+
+def test_other_columns_are_refused(rows):
+    detector = ZScoreDetector().fit(pl.DataFrame(rows, schema=["a", "b", "c"]))
+    with pytest.raises(ColumnError) as error:
+        detector.predict(pl.DataFrame(rows, schema=["a", "c", "b"]))
+    assert str(error.value) == (
+        "The detector was fitted on the columns a, b, c; these rows have a, c, b. Bring the same columns in the same "
+        "order."
+    )
+
+
+def test_a_constant_channel_is_refused(rows):
+    x = rows.copy()
+    x[:, 1] = 5.0
+    with pytest.raises(DataError) as error:
+        ZScoreDetector().fit(x)
+    assert str(error.value) == (
+        "These channels do not change in the training rows: 'channel 1'. Drop them: nothing can be learnt from a "
+        "constant, and any change would look infinite."
+    )
+
+
+def test_too_few_rows_are_refused(rows):
+    with pytest.raises(NotEnoughData) as error:
+        KMeansDetector(KMeansConfig(length=64)).fit(rows[:100])
+    assert str(error.value) == (
+        "100 rows, 100 of them without a break, are too few for a detector that looks back on 64. Bring at least 480 "
+        "unbroken rows, or choose a shorter window."
+    )
+
+
+def test_a_detector_that_has_not_been_fitted_says_so(rows):
+    with pytest.raises(DataError) as error:
+        ZScoreDetector().predict(rows)
+    assert str(error.value) == "The detector 'zscore' has not been fitted. Call fit(X) first."

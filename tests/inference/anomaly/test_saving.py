@@ -1,0 +1,68 @@
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+
+from triptych.domain.errors import ArtifactError
+from triptych.inference.anomaly.saving import export_onnx, load_detector, save_detector
+from triptych.inference.anomaly.stream import DetectorStream
+from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory, catch):
+    folder = tmp_path_factory.mktemp("saved") / "detector"
+    return folder, save_detector(folder, catch)
+
+
+def test_a_loaded_detector_says_the_same(saved, catch, rows):
+    loaded = load_detector(saved[0])
+    assert loaded.columns_ == catch.columns_
+    assert loaded.kinds == catch.kinds
+    np.testing.assert_array_equal(loaded.decision_function(rows), catch.decision_function(rows))
+    np.testing.assert_array_equal(loaded.predict(rows), catch.predict(rows))
+    np.testing.assert_array_equal(loaded.predict_proba(rows), catch.predict_proba(rows))
+    stream = DetectorStream(loaded, ThresholdConfig(method="rolling", window=100))
+    assert stream.update(rows[0]).reasons == "warming up: 1 of 24 rows"
+
+
+def test_the_graph_gives_what_the_network_gives(saved, catch):
+    folder, card = saved
+    assert card.onnx_difference <= 1e-4
+    windows = torch.randn(7, 24, 3)
+    session = ort.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    from_graph = session.run(None, {"windows": windows.numpy()})[0]
+    with torch.no_grad():
+        np.testing.assert_allclose(from_graph, catch.network(windows).numpy(), atol=1e-4)
+
+
+def test_a_changed_file_is_refused(saved, tmp_path):
+    for path in saved[0].iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with (tmp_path / "weights.safetensors").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(ArtifactError) as error:
+        load_detector(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path / 'weights.safetensors'} is damaged: it is not the file its card was written for. Fit and save the "
+        "detector again, or copy the folder anew."
+    )
+
+
+def test_a_folder_without_a_card_is_refused(tmp_path):
+    with pytest.raises(ArtifactError) as error:
+        load_detector(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path} is no detector: card.json is missing. Fit and save the detector again, or copy the folder anew."
+    )
+
+
+def test_complex_networks_are_not_exported(catch, tmp_path, monkeypatch):
+    network = catch.config.network.model_copy(update={"attention": "complex"})
+    monkeypatch.setattr(catch, "config", catch.config.model_copy(update={"network": network}))
+    with pytest.raises(ArtifactError) as error:
+        export_onnx(catch, tmp_path / "graph.onnx")
+    assert str(error.value) == (
+        'Only networks of real numbers with decided masks can be exported to ONNX. Fit with attention = "real" and '
+        'compat = "none".'
+    )

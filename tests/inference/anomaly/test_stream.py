@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+from tests.fakes.waves import waves
+
+from triptych.domain.errors import ColumnError, DataError
+from triptych.inference.anomaly.base import CommonConfig
+from triptych.inference.anomaly.baselines import BASELINES, KMeansConfig, KMeansDetector
+from triptych.inference.anomaly.stream import DetectorStream
+from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
+
+
+def test_catch_row_by_row_says_what_it_says_of_the_batch(catch, rows):
+    x = rows[:120].copy()
+    x[80:90] += 5
+    stream = DetectorStream(catch)
+    readings = [stream.update(row) for row in x]
+    np.testing.assert_allclose([r.score for r in readings], catch.decision_function(x), rtol=1e-4)
+    frame = catch.score_frame(x)
+    assert [r.alarm for r in readings] == frame["alarm"].to_list()
+    alarms = [i for i, r in enumerate(readings) if r.alarm]
+    assert alarms
+    assert [readings[i].reasons.split(":")[0] for i in alarms] == [frame["reasons"][i].split(":")[0] for i in alarms]
+
+
+@pytest.mark.parametrize("name", sorted(BASELINES))
+def test_baselines_too(name):
+    detector = BASELINES[name]().fit(waves(600))
+    x = waves(60, seed=3)
+    stream = DetectorStream(detector)
+    np.testing.assert_allclose([stream.update(r).score for r in x], detector.decision_function(x), rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def masking():
+    return KMeansDetector(KMeansConfig(length=4, bad_rows="mask", bridge=2)).fit(waves(600))
+
+
+def test_bad_rows_and_gaps_end_as_in_the_batch(masking):
+    x = waves(40, seed=3)
+    x[[8, 9, 15, 16, 17, 18]] = np.nan
+    x[25, 1] = np.inf
+    time = np.arange(40.0)
+    time[30:] += 5
+    stream = DetectorStream(masking, step=1.0)
+    readings = [stream.update(row, time=t) for row, t in zip(x, time, strict=True)]
+    np.testing.assert_allclose([r.score for r in readings], masking.decision_function(x, time=time), rtol=1e-5)
+    assert readings[8].reasons == "bad row: bridged"
+    assert readings[17].reasons == "bad row: starts anew"
+    assert readings[19].reasons == "warming up: 1 of 4 rows"
+    assert readings[30].reasons == "warming up: 1 of 4 rows after a gap"
+
+
+def test_symbols_do_not_mix_and_are_scored_together(masking):
+    first, second = waves(30, seed=3), waves(30, seed=4)
+    stream = DetectorStream(masking)
+    both = [stream.update_many({"A": a, "B": b}) for a, b in zip(first, second, strict=True)]
+    np.testing.assert_allclose([r["A"].score for r in both], masking.decision_function(first), rtol=1e-5)
+    np.testing.assert_allclose([r["B"].score for r in both], masking.decision_function(second), rtol=1e-5)
+
+
+def test_channels_come_by_name_in_any_order(masking):
+    names = masking.columns_
+    row = waves(1, seed=3)[0]
+    by_name = dict(reversed(list(zip(names, row, strict=True))))
+    first, second = DetectorStream(masking), DetectorStream(masking)
+    for _ in range(5):
+        assert first.update(row) == second.update(by_name)
+
+
+def test_a_missing_channel_is_named(masking):
+    with pytest.raises(ColumnError) as error:
+        DetectorStream(masking).update({"channel 0": 1.0})
+    assert str(error.value) == ("The row lacks the channel 'channel 1'. Channels are channel 0, channel 1, channel 2.")
+
+
+def test_a_detector_that_looks_ahead_is_refused(fit_one):
+    with pytest.raises(DataError) as error:
+        DetectorStream(fit_one(placement="centred"))
+    assert str(error.value) == (
+        'A detector with placement = "centred" looks ahead and cannot follow a stream. Fit it with placement = '
+        '"causal".'
+    )
+
+
+def test_an_adaptive_threshold_learns_from_the_stream():
+    detector = BASELINES["zscore"](CommonConfig()).fit(waves(900))
+    config = ThresholdConfig(method="rolling", alarms_per_day=2, rows_per_day=100, window=300)
+    stream = DetectorStream(detector, config)
+    readings = [stream.update(row) for row in 3.0 * waves(2000, seed=5)]
+    late = readings[1000:]
+    assert 0.005 < np.mean([r.alarm for r in late]) < 0.04
+    assert np.mean([r.score > detector.threshold_ for r in late]) > 0.2

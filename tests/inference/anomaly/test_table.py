@@ -1,0 +1,69 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from triptych.domain.errors import ColumnError, DataError
+from triptych.inference.anomaly.table import as_table
+
+
+def test_arrays_polars_and_pandas_frames_give_the_same_rows():
+    values = np.arange(12.0).reshape(6, 2)
+    times = np.arange("2024-01-01", "2024-01-07", dtype="datetime64[D]").astype("datetime64[ms]")
+    from_polars = as_table(pl.DataFrame({"timestamp": times, "a": values[:, 0], "b": values[:, 1]}))
+    from_pandas = as_table(pd.DataFrame(values, columns=["a", "b"], index=times))
+    assert from_polars.columns == from_pandas.columns == ("a", "b")
+    assert as_table(values).columns == ("channel 0", "channel 1")
+    for table in (from_polars, from_pandas, as_table(values)):
+        np.testing.assert_array_equal(table.values, values)
+        assert table.stretches == ((0, 6),)
+    assert from_polars.index.to_list() == from_pandas.index.to_list()
+
+
+def test_the_history_breaks_at_entities_and_gaps():
+    frame = pl.DataFrame({"who": list("aaabbb"), "time": [0, 1, 2, 0, 1, 5], "x": range(6)})
+    assert as_table(frame, entity="who").stretches == ((0, 3), (3, 5), (5, 6))
+    assert as_table(np.arange(6.0), time=np.array([0, 1, 2, 10, 11, 12])).stretches == ((0, 3), (3, 6))
+
+
+def test_short_runs_of_bad_rows_are_bridged_and_long_ones_break():
+    x = np.arange(12.0)
+    x[[3, 4, 7, 8, 9]] = np.nan
+    table = as_table(x, bad_rows="mask", bridge=2)
+    assert table.values[:7, 0].tolist() == [0, 1, 2, 2, 2, 5, 6]
+    assert table.stretches == ((0, 9), (10, 12))
+    assert np.flatnonzero(table.bad).tolist() == [3, 4, 7, 8, 9]
+
+
+def test_a_bad_first_row_of_an_entity_is_not_bridged_from_another():
+    table = as_table(np.array([1.0, np.nan, 3.0]), entity=np.array([0, 1, 1]), bad_rows="mask")
+    assert table.stretches == ((0, 1), (2, 3))
+
+
+def test_rows_that_are_not_numbers_are_refused():
+    frame = pl.DataFrame({"a": [1.0, 2.0, None], "b": [1.0, float("inf"), 3.0]})
+    with pytest.raises(DataError) as error:
+        as_table(frame)
+    assert str(error.value) == (
+        "Row 1 holds inf in column 'b'; 2 of 3 rows hold values that are not numbers. Fill or remove them, or choose "
+        'bad_rows = "mask".'
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"X": pl.DataFrame({"a": ["x"]})}, "Column 'a' is not numeric. Drop it, or name it as entity or time of the "
+                                            "rows."),
+        ({"X": pl.DataFrame({"a": [1]}), "entity": "b"}, "There is no column 'b'. Columns are a."),
+        ({"X": np.zeros((2, 2, 2))}, "Expected an array of shape (rows, channels), was (2, 2, 2)."),
+        ({"X": np.zeros(3), "time": [1, 1, 2]}, "The time of row 1 is not later than the one before it. Sort the rows "
+                                                "by time."),
+        ({"X": np.zeros(3), "entity": [1]}, "There are 3 rows and 1 values of entity."),
+        ({"X": pl.DataFrame({"time": [1, 2]})}, "There is no numeric column. Bring at least one channel."),
+    ],
+)  # fmt: skip
+def test_what_is_no_table_is_refused(arguments, sentence):
+    with pytest.raises((DataError, ColumnError)) as error:
+        as_table(**arguments)
+    assert str(error.value) == sentence

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from triptych.domain.errors import RecipeError
+from triptych.inference.anomaly.thresholds import Config, create_threshold
+
+
+def run(config, scores, first):
+    threshold = create_threshold(config, 1.0, first)
+    limits = []
+    for score in scores:
+        limits.append(threshold.value())
+        threshold.learn(float(score))
+    return np.asarray(limits)
+
+
+@pytest.mark.parametrize("method", ["rolling", "conformal", "spot"])
+def test_so_many_rows_exceed_it_as_were_asked_for(method):
+    generator = np.random.default_rng(1)
+    config = Config(method=method, alarms_per_day=1, rows_per_day=100, window=3000)
+    scores = generator.exponential(size=20_000)
+    limits = run(config, scores, generator.exponential(size=3000))
+    assert 0.006 < (scores > limits).mean() < 0.014
+
+
+@pytest.mark.parametrize("method", ["rolling", "conformal"])
+def test_it_follows_scores_that_grow(method):
+    generator = np.random.default_rng(1)
+    config = Config(method=method, alarms_per_day=1, rows_per_day=100, window=500)
+    scores = generator.exponential(size=4000) * np.linspace(1, 5, 4000)
+    limits = run(config, scores, generator.exponential(size=500))
+    assert (scores > limits)[1000:].mean() < 0.025
+
+
+def test_rolling_is_numpys_quantile_of_the_last_scores():
+    generator = np.random.default_rng(2)
+    first, scores = generator.random(50), generator.random(100)
+    limits = run(Config(method="rolling", alarms_per_day=10, rows_per_day=100, window=50), scores, first)
+    history = np.concatenate([first, scores])
+    expected = [np.quantile(history[i : i + 50], 0.9) for i in range(100)]
+    np.testing.assert_allclose(limits, expected)
+
+
+def test_a_score_does_not_raise_the_bar_it_has_to_clear():
+    config = Config(method="rolling", alarms_per_day=1, rows_per_day=20, window=20)
+    assert run(config, [1e9], np.arange(20.0))[0] < 20
+
+
+def test_the_fixed_one_stays():
+    assert set(run(Config(method="fixed"), [5.0, 0.1], np.zeros(0))) == {1.0}
+
+
+def test_the_conformal_one_alarms_at_a_p_value_of_the_rate():
+    config = Config(method="conformal", alarms_per_day=5, rows_per_day=100, window=99)
+    limit = run(config, [0.0], np.arange(99.0))[0]
+    assert limit == 94.0  # above it stand 4, and with the new one itself 5 of 100
+
+
+def test_too_few_first_scores_are_refused():
+    with pytest.raises(RecipeError) as error:
+        create_threshold(Config(), 1.0, np.zeros(5))
+    assert str(error.value) == (
+        "A threshold that adapts needs at least 20 held-out scores to start from, there are 5. Fit on a longer "
+        'history, or set method = "fixed".'
+    )

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from triptych.domain.errors import DataError
+from triptych.training.anomaly.metrics import affiliation_f1, by_kind, judge, runs, vus_pr
+
+
+def truth(n=200, events=((50, 60), (120, 130))):
+    rows = np.zeros(n, dtype=bool)
+    for start, stop in events:
+        rows[start:stop] = True
+    return rows
+
+
+def test_perfect_scores_have_perfect_figures():
+    y = truth()
+    found = judge(y, y.astype(float), y, buffer=0)
+    assert (found.auc_roc, found.vus_pr, found.affiliation_f1, found.recall) == (1.0, 1.0, 1.0, 1.0)
+    assert (found.delay, found.alarms_per_day) == (0.0, 0.0)
+
+
+def test_delay_recall_and_false_alarms_are_counted_by_runs():
+    y = truth()
+    alarms = np.zeros(200, dtype=bool)
+    alarms[[10, 11, 12, 30, 55, 132]] = True
+    found = judge(y, alarms.astype(float), alarms, slack=5, rows_per_day=60)
+    assert found.recall == 1.0
+    assert found.delay == np.median([5, 12])
+    assert found.alarms_per_day == 3 / (180 / 60)
+    assert judge(y, alarms.astype(float), alarms, slack=0).recall == 0.5
+
+
+def test_without_a_buffer_the_volume_is_average_precision_times_events_found():
+    from sklearn.metrics import average_precision_score
+
+    generator = np.random.default_rng(0)
+    y = truth(events=((50, 60),))
+    scores = generator.standard_normal(200) + 2 * y
+    # One event: it is found with the first of its rows, from where on recall is that of average precision.
+    assert vus_pr(y, scores, buffer=0) == pytest.approx(average_precision_score(y, scores))
+
+
+def test_a_buffer_forgives_a_small_shift():
+    y = truth()
+    shifted = np.roll(y, 4).astype(float)
+    assert vus_pr(y, shifted, buffer=20) > vus_pr(y, shifted, buffer=0) + 0.1
+
+
+def test_random_alarms_have_an_affiliation_of_about_a_half():
+    generator = np.random.default_rng(0)
+    y = truth(4000, ((1000, 1005), (3000, 3005)))
+    f1 = [affiliation_f1(y, generator.permutation(4000) < 3) for _ in range(200)]
+    assert 0.3 < np.mean(f1) < 0.62
+    assert affiliation_f1(y, np.zeros(4000, dtype=bool)) == 0.0
+
+
+def test_affiliation_falls_with_the_distance():
+    y = truth(events=((100, 101),))
+    alarms = [np.arange(200) == at for at in (100, 110, 190)]
+    values = [affiliation_f1(y, a) for a in alarms]
+    assert values[0] == 1.0
+    assert values[0] > values[1] > values[2]
+    # Ten rows away: 19 of 200 rows are closer.
+    assert values[1] == pytest.approx(1 - 19 / 200)
+
+
+def test_each_kind_is_judged_against_normal_rows():
+    scores = np.array([0.0, 1.0, 5.0, 0.5, 2.0, 0.2])
+    normal = np.array([True, True, False, True, False, False])
+    kinds = [("a", 2, 3), ("b", 4, 5), ("b", 5, 6)]
+    assert by_kind(kinds, scores, normal) == {"a": 1.0, "b": pytest.approx((3 + 1) / 6)}
+
+
+def test_runs_are_half_open():
+    assert runs(np.array([True, False, True, True])) == [(0, 1), (2, 4)]
+
+
+def test_one_kind_of_rows_cannot_be_judged():
+    with pytest.raises(DataError) as error:
+        judge(np.zeros(5), np.zeros(5), np.zeros(5, dtype=bool))
+    assert str(error.value) == ("Metrics need rows of both kinds: anomalous and normal. Check the column of labels.")
