@@ -2,7 +2,7 @@ import pytest
 from tests.fakes.tuning import search_recipe
 
 from triptych.domain.errors import RecipeError
-from triptych.domain.search import Choices
+from triptych.domain.search import Choices, Divisors
 from triptych.models import list_models, search_space
 from triptych.settings import load_recipe
 from triptych.settings.searching import candidate, longest_window, search_plan, starting_points
@@ -48,9 +48,12 @@ def test_every_preset_lies_in_its_own_space():
         for preset in family.presets.values():
             for key, value in preset.items():
                 dimension = family.space[key]
-                inside = value in dimension.choices if isinstance(dimension, Choices) else (
-                    dimension.low <= value <= dimension.high
-                )  # fmt: skip
+                if isinstance(dimension, Choices):
+                    inside = value in dimension.choices
+                elif isinstance(dimension, Divisors):
+                    inside = value in dimension.of(preset[dimension.divisors_of.removeprefix("model.")])
+                else:
+                    inside = dimension.low <= value <= dimension.high
                 assert inside, (name, key, value)
 
 

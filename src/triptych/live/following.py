@@ -1,4 +1,4 @@
-"""A market clock that follows the candles: for venues whose market lives at another time than ours, as a replay does."""
+"""A market clock that follows the candles: for venues whose market lives at another time than ours, like a replay."""
 
 from __future__ import annotations
 
