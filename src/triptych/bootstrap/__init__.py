@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from triptych.bootstrap.leaks import leak_probe
     from triptych.bootstrap.learning import train
     from triptych.bootstrap.living import trade_on_paper
+    from triptych.bootstrap.living_on_bybit import trade_on_bybit
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.profiling import profile
     from triptych.bootstrap.reporting import Written, report
@@ -56,6 +57,7 @@ __all__ = [
     "serve_exchange",
     "source_of",
     "tape_for_serving",
+    "trade_on_bybit",
     "trade_on_paper",
     "train",
     "tune",
@@ -75,6 +77,7 @@ _HOMES: Final = {
     "fetching_elsewhere": ("fetch_from", "source_of"),
     "journals": ("journal_frame", "write_journal"),
     "living": ("trade_on_paper",),
+    "living_on_bybit": ("trade_on_bybit",),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
     "profiling": ("profile",),
     "reporting": ("Written", "report"),

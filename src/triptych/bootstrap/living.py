@@ -87,6 +87,7 @@ def build_house(
     candles: AbstractCandleSource,
     clock: AbstractClock,
     journal: str | Path,
+    market_clock: AbstractClock | None = None,
     before: Callable[..., None] | None = None,
     log: TextIO | None = None,
     masker: Masker | None = None,
@@ -99,6 +100,7 @@ def build_house(
         instruments: what is traded, with the venue's rules.
         gateway, candles, clock: the venue.
         journal: path or URL.
+        market_clock: of the candles, where it is not `clock`.
         before: see `Runner`.
         log: where structured logs go; None: nowhere.
         masker: knows the secrets.
@@ -155,7 +157,8 @@ def build_house(
     )  # fmt: skip
     runner = Runner(
         trader=trader, candles=candles, gateway=gateway, symbols=[*traded, *(one.symbol for one in watched)],
-        timeframe=timeframe, clock=clock, metrics=metrics, config=settings.runner, note=note, before=before,
+        timeframe=timeframe, clock=market_clock or clock, metrics=metrics, config=settings.runner, note=note,
+        before=before,
     )  # fmt: skip
     ages["of"] = runner.data_age_s
     return House(
@@ -209,19 +212,26 @@ def trade_on_paper(
     )  # fmt: skip
     _resume(house, gateway)
     tell(f"Trading {', '.join(symbols)} on paper from {utc(source.clock.now_ms())} UTC.")
-    asyncio.run(_session(house, metrics_at, tell))
+    asyncio.run(run_session(house, metrics_at, tell))
+    return outcome_of(house)
+
+
+def outcome_of(house: House) -> Outcome:
+    """What a session that has ended did; the journal is closed."""
     portfolio = house.engine.portfolio
     fills = sum(1 for _ in house.journal.entries(kinds=(OrderFilled,)))
+    last_close = house.trader.books.last_close_ms
     outcome = Outcome(
         decisions=house.runner.decisions, held_back=house.trader.held_back, fills=fills, equity=portfolio.equity(),
-        last_close=utc(house.trader.books.last_close_ms),
-        positions={one.symbol: str(portfolio.position(one.symbol).quantity) for one in traded}, journal=str(journal),
+        last_close=utc(last_close) if last_close >= 0 else "",
+        positions={symbol: str(portfolio.position(symbol).quantity) for symbol in house.trader.standings},
+        journal=house.journal.place,
     )  # fmt: skip
     house.journal.close()
     return outcome
 
 
-async def _session(house: House, metrics_at: tuple[str, int] | None, tell: Tell) -> None:
+async def run_session(house: House, metrics_at: tuple[str, int] | None, tell: Tell) -> None:
     """Run until the tape ends or Ctrl-C; then give the lease back."""
     server = MetricsServer(house.metrics, house.trader.reasons)
     if metrics_at is not None:

@@ -1,9 +1,11 @@
-"""`triptych live`: trade a trained model, at first on paper."""
+"""`triptych live`: trade a trained model, on paper or on a venue."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, TextIO
 
 import typer
 
@@ -13,9 +15,23 @@ from triptych.cli.options import JsonOption, QuietOption, RunArgument
 
 def live(
     run: RunArgument,
+    venue: Annotated[
+        Literal["paper", "local", "bybit-testnet", "bybit-demo", "bybit"],
+        typer.Option("--venue", help="paper: a tape. local: `triptych exchange serve`. bybit: real money."),
+    ] = "paper",
     tape: Annotated[
-        Path, typer.Option("--tape", help="Candles to trade on paper: CSV, Parquet or Arrow.", metavar="FILE")
-    ],
+        Path | None,
+        typer.Option("--tape", help="Candles to trade on paper: CSV, Parquet or Arrow.", metavar="FILE"),
+    ] = None,
+    symbol: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--symbol", help="Instrument to trade on a venue; may be repeated [default: those of the training]."
+        ),
+    ] = None,
+    real_money: Annotated[
+        bool, typer.Option("--real-money", help="Consent to trade real money, with --venue bybit.")
+    ] = False,
     fallback: Annotated[
         list[Path] | None,
         typer.Option(
@@ -52,35 +68,38 @@ def live(
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Trade a run's model on paper, with the journal, the recovery and the limits of live trading.
+    """Trade a run's model, on paper or on a venue, with journal, recovery and limits.
 
-    The same command on the same journal goes on where the last one stopped, or was killed.
+    The same command on the same journal goes on where the last one stopped, or was killed. Keys of a venue come from
+    BYBIT_API_KEY and BYBIT_API_SECRET, or from the file that BYBIT_KEY_FILE names.
     """
     from triptych import bootstrap
+    from triptych.domain.errors import RecipeError
     from triptych.live.monitoring.server import parse_address
     from triptych.market.store import to_ms
     from triptych.settings.live import load_live_settings
 
-    where: str | Path = journal if "://" in journal else Path(journal)
-    stream = None
-    if log is not None:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        stream = log.open("a", encoding="utf-8", buffering=1)
-    try:
-        outcome = bootstrap.trade_on_paper(
-            [run, *(fallback or ())],
-            tape,
-            settings=load_live_settings(settings, overrides or ()),
-            journal=where,
-            start_ms=None if start is None else to_ms(start),
-            speed=speed,
-            log=stream,
-            metrics_at=None if metrics is None else parse_address(metrics),
-            tell=Narrator(quiet or json),
+    if (venue == "paper") != (tape is not None):
+        raise RecipeError(
+            "Paper trading needs a tape." if tape is None else f"A tape is for paper; {venue} brings its own candles.",
+            remedy="Give --tape FILE, or another --venue." if tape is None else "Leave --tape or --venue out.",
         )
-    finally:
-        if stream is not None:
-            stream.close()
+    place: str | Path = journal if "://" in journal else Path(journal)
+    live_settings = load_live_settings(settings, overrides or ())
+    address = None if metrics is None else parse_address(metrics)
+    runs, narrator = [run, *(fallback or ())], Narrator(quiet or json)
+    with _opened(log) as stream:
+        if venue == "paper":
+            assert tape is not None
+            outcome = bootstrap.trade_on_paper(
+                runs, tape, settings=live_settings, journal=place, start_ms=None if start is None else to_ms(start),
+                speed=speed, log=stream, metrics_at=address, tell=narrator,
+            )  # fmt: skip
+        else:
+            outcome = bootstrap.trade_on_bybit(
+                runs, venue=venue, symbols=symbol or (), settings=live_settings, journal=place, real_money=real_money,
+                log=stream, metrics_at=address, tell=narrator,
+            )  # fmt: skip
     if json:
         print_json(outcome.to_dict())
         return
@@ -94,4 +113,15 @@ def live(
         "last close decided on": f"{outcome.last_close} UTC",
         "journal": outcome.journal,
     }
-    out.print(figures("Paper trading", rows))
+    out.print(figures("Paper trading" if venue == "paper" else f"Trading on {venue}", rows))
+
+
+@contextmanager
+def _opened(log: Path | None) -> Iterator[TextIO | None]:
+    """The log file, opened to append line by line; None without one."""
+    if log is None:
+        yield None
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8", buffering=1) as stream:
+        yield stream

@@ -125,6 +125,12 @@ class Journal:
         entry = self.last(SwitchSet)
         return entry.record if entry is not None and isinstance(entry.record, SwitchSet) else None
 
+    @property
+    def place(self) -> str:
+        """Where it lies: the path of a file, or an address without its password."""
+        url = self._database.url
+        return str(url.database) if url.drivername == "sqlite" else url.render_as_string(hide_password=True)
+
     def names(self) -> tuple[str, ...]:
         """The trading instances that write into this database, in alphabetical order."""
         with self._database.connect() as connection:

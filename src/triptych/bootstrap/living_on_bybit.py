@@ -1,0 +1,134 @@
+"""From trained runs to a house that trades on Bybit, or on the simulated exchange that speaks its protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal, TextIO
+
+from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.living import Outcome, build_house, outcome_of, run_session
+from triptych.bootstrap.run_folder import Run, open_run
+from triptych.domain import AbstractClock, SystemClock, Timeframe
+from triptych.domain.errors import ExchangeError, RecipeError
+from triptych.exchanges.bybit.connection import BybitConnection
+from triptych.exchanges.bybit.credentials import Credentials, read_credentials
+from triptych.exchanges.bybit.hosts import Config as HostConfig
+from triptych.exchanges.bybit.hosts import Environment
+from triptych.exchanges.gateway import AbstractCandleSource
+from triptych.inference import open_any_artifact
+from triptych.live.following import Following
+from triptych.live.monitoring import Masker
+from triptych.settings.live import LiveSettings
+
+Venue = Literal["local", "bybit-testnet", "bybit-demo", "bybit"]
+_ENVIRONMENTS: Final[dict[Venue, Environment]] = {
+    "local": "local", "bybit-testnet": "testnet", "bybit-demo": "demo", "bybit": "mainnet",
+}  # fmt: skip
+
+
+def trade_on_bybit(
+    runs: Sequence[Path],
+    *,
+    venue: Venue,
+    settings: LiveSettings,
+    journal: str | Path,
+    symbols: Sequence[str] = (),
+    real_money: bool = False,
+    hosts: HostConfig | None = None,
+    credentials: Credentials | None = None,
+    log: TextIO | None = None,
+    metrics_at: tuple[str, int] | None = None,
+    tell: Tell = silent,
+) -> Outcome:
+    """Trade until Ctrl-C, SIGTERM or a failure.
+
+    Args:
+        runs: folders of trained runs, the model that trades first.
+        venue: `local` is the simulated exchange (`triptych exchange serve`), `bybit` is real money.
+        settings: of live trading.
+        journal: path or URL; an existing one is gone on with.
+        symbols: what to trade; empty: what the model was trained on.
+        real_money: must be said on mainnet.
+        hosts: addresses, instead of the venue's own.
+        credentials: the key; None reads the environment, see `read_credentials`.
+        log: where structured logs go.
+        metrics_at: host and port where metrics and readiness are served; None: nowhere.
+        tell: told every stage in words.
+
+    Raises RecipeError without a key, or on mainnet without limits and consent; ExchangeError, ArtifactError,
+    JournalError and their kinds.
+    """
+    _require_consent(venue, settings, real_money=real_money)
+    opened = [open_run(folder) for folder in runs]
+    for run in opened:
+        run.require_trained()
+    key = credentials or read_credentials()
+    where = hosts or HostConfig(environment=_ENVIRONMENTS[venue])
+    return asyncio.run(_trade(opened, venue, where, key, tuple(symbols), settings, journal, log, metrics_at, tell))
+
+
+async def _trade(
+    runs: Sequence[Run],
+    venue: Venue,
+    hosts: HostConfig,
+    key: Credentials,
+    symbols: tuple[str, ...],
+    settings: LiveSettings,
+    journal: str | Path,
+    log: TextIO | None,
+    metrics_at: tuple[str, int] | None,
+    tell: Tell,
+) -> Outcome:
+    artifact = open_any_artifact(runs[0].artifact)
+    timeframe = Timeframe.parse(artifact.card.timeframe)
+    wanted = symbols or tuple(artifact.card.symbols)
+    async with BybitConnection(hosts) as connection:
+        gateway = connection.gateway(key)
+        instruments = [(await connection.market.listing(symbol)).instrument for symbol in wanted]
+        source: AbstractCandleSource = connection.candles([*wanted, *artifact.companions], timeframe)
+        market_clock: AbstractClock = connection.clock
+        if venue == "local":  # its market lives in the time of its tape
+            source = following = Following(source, await _newest_close(connection, wanted[0], timeframe))
+            market_clock = following.clock
+        wallet = await gateway.wallet()
+        tell(f"{venue}: equity {wallet.equity} {wallet.currency}; trading {', '.join(wanted)} at {timeframe}.")
+        if float(wallet.equity) < settings.capital:
+            tell(f"Note: the engine works with {settings.capital:g}, more than the account holds.")
+        house = build_house(
+            runs, settings=settings, instruments=instruments, gateway=gateway, candles=source, clock=SystemClock(),
+            journal=journal, market_clock=market_clock, log=log, masker=Masker([key.key, key.secret]),
+        )  # fmt: skip
+        await run_session(house, metrics_at, tell)
+    return outcome_of(house)
+
+
+async def _newest_close(connection: BybitConnection, symbol: str, timeframe: Timeframe) -> int:
+    now = connection.clock.now_ms()
+    found = await connection.market.candles(symbol, timeframe, start_ms=0, end_ms=now, limit=1)
+    if not found:
+        raise ExchangeError(
+            f"The venue has no candles of {symbol} {timeframe}.", remedy="Serve a tape that holds them."
+        )
+    return found[-1].close_time_ms
+
+
+def _require_consent(venue: Venue, settings: LiveSettings, *, real_money: bool) -> None:
+    """Mainnet takes a flag, and limits in money that somebody has written down."""
+    if venue != "bybit":
+        return
+    limits = {"gate.max_order_quote": settings.gate.max_order_quote,
+              "gate.max_position_quote": settings.gate.max_position_quote}  # fmt: skip
+    missing = [name for name, value in limits.items() if value is None]
+    if missing:
+        raise RecipeError(
+            f"Real money is traded only within limits: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} "
+            "not set.",
+            remedy=f"Set them in the live settings, or by --set {missing[0]}=200.",
+        )
+    if not real_money:
+        raise RecipeError(
+            "bybit is real money, and --real-money was not given.",
+            remedy="Try bybit-demo or bybit-testnet first; then say --real-money.",
+        )

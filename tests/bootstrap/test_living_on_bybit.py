@@ -1,0 +1,84 @@
+import io
+import json
+import os
+import signal
+import threading
+import time
+from decimal import Decimal
+
+import pytest
+from tests.fakes.served import in_thread
+
+from triptych import bootstrap
+from triptych.bootstrap import open_run
+from triptych.bootstrap.candles import load_candles
+from triptych.bootstrap.serving import tape_for_serving
+from triptych.domain.errors import RecipeError
+from triptych.exchanges.bybit.credentials import Credentials
+from triptych.exchanges.simulated.server import BybitServer
+from triptych.live.journal import Journal, OrderAnswered, StepRecorded
+from triptych.market.frames import to_panel
+from triptych.settings.live import load_live_settings
+
+SECRET = "open-sesame-98765"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "real_money", "words"),
+    [
+        ([], True, "Real money is traded only within limits: gate.max_order_quote and gate.max_position_quote are not"),
+        (["gate.max_order_quote=9"], True, "gate.max_position_quote is not set"),
+        (["gate.max_order_quote=9", "gate.max_position_quote=9"], False, "--real-money was not given"),
+    ],
+)
+def test_real_money_takes_limits_and_consent(tmp_path, overrides, real_money, words):
+    with pytest.raises(RecipeError, match=words):
+        bootstrap.trade_on_bybit(
+            [tmp_path], venue="bybit", settings=load_live_settings(overrides=overrides), journal=tmp_path / "j.db",
+            real_money=real_money,
+        )  # fmt: skip
+
+
+def test_a_trained_run_trades_on_the_served_exchange_until_it_is_told_to_stop(trained, tmp_path):
+    """Over real sockets; the key's secret stands in no file and no log afterwards."""
+    (series,) = load_candles(open_run(trained).recipe).series
+    panel = tmp_path / "tape.parquet"
+    to_panel([series]).write_parquet(panel)
+    tape = tape_for_serving(panel, ())
+    server = BybitServer(tape, known=900, capital=Decimal(10_000), keys={"served-key": SECRET})
+    log = io.StringIO()
+
+    with in_thread(server) as run:
+
+        def step_and_stop():
+            journal = tmp_path / "j.db"
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and not journal.exists():
+                time.sleep(0.1)
+            time.sleep(1.0)
+            for _ in range(40):
+                run(server.step())
+                time.sleep(0.05)
+            time.sleep(0.5)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        stepping = threading.Thread(target=step_and_stop)
+        stepping.start()
+        outcome = bootstrap.trade_on_bybit(
+            [trained], venue="local", symbols=[tape[0].symbol], journal=tmp_path / "j.db", log=log,
+            settings=load_live_settings(overrides=["name=micro", "capital=10000", "model_deadline_seconds=60"]),
+            hosts=server.hosts, credentials=Credentials(key="served-key", secret=SECRET),
+        )  # fmt: skip
+        stepping.join()
+        held = server.desk.venue.position(tape[0].symbol).quantity
+
+    assert outcome.decisions > 20
+    assert outcome.fills > 0
+    assert Decimal(outcome.positions[tape[0].symbol]) == held
+    reader = Journal.read(tmp_path / "j.db", "micro")
+    answers = [entry.record.outcome for entry in reader.entries(kinds=(OrderAnswered,))]
+    assert set(answers) == {"accepted"}
+    assert len(list(reader.entries(kinds=(StepRecorded,)))) >= outcome.decisions
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert SECRET.encode() not in written
+    assert SECRET not in log.getvalue() + json.dumps(outcome.to_dict())
