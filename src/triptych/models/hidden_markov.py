@@ -4,8 +4,8 @@ Rabiner, A tutorial on hidden Markov models, Proceedings of the IEEE 77(2), 1989
 backward recursions (III.A.1 and V.A there); covariances are diagonal. States are put in order of their volatility, so
 that a name stays with its state from fit to fit.
 
-`filter` is causal: row t depends on observations up to t. `smooth` looks at the whole series, and is for fitting and for
-looking back: nothing that decides may use it.
+`filter` is causal: row t depends on observations up to t. `smooth` looks at the whole series, and is for fitting and
+for looking back: nothing that decides may use it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 LEAST_VARIANCE = 1e-6
 """Of standardised observations: below it a state would sit on one observation."""
 LEAST_MOVES = 1e-6
-"""Expected moves between two states at the least: a probability of exactly zero could never be mended by what is seen."""
+"""Expected moves between two states at the least: nothing that is seen could mend a probability of exactly zero."""
 
 
 class Config(BaseConfig):
@@ -59,15 +59,16 @@ class GaussianHmm:
     log_likelihood: tuple[float, ...] = ()
 
     @classmethod
-    def fit(cls, x: Array, config: Config, *, order_by: int = 0) -> Self:
+    def fit(cls, x: Array, config: Config, *, order_by: int = 0, begin: NDArray[np.int64] | None = None) -> Self:
         """Fit by Baum and Welch; the same result for the same observations.
 
         Args:
             x: observations of the training part only, shape (n, columns), finite.
             config: states and rounds.
             order_by: column by whose variance the states are put in order, smallest first.
+            begin: a first guess of each observation's state, shape (n,), every state at least once; the states then
+                keep their numbers. None begins with equal shares, by the size of column `order_by`.
 
-        States begin as equal shares of the observations, in order of the size of column `order_by`.
         Raises NotEnoughData for fewer than ten observations a state, DataError for NaN.
         """
         x = _checked(x)
@@ -76,8 +77,7 @@ class GaussianHmm:
             raise NotEnoughData(
                 f"{len(x)} observations are too few for {states} states.", remedy="Bring at least 10 for each state."
             )
-        size = np.abs(x[:, order_by] - np.median(x[:, order_by]))
-        belongs = np.minimum(np.argsort(np.argsort(size, kind="stable")) * states // len(x), states - 1)
+        belongs = _by_size(x[:, order_by], states) if begin is None else begin
         mean = np.stack([x[belongs == k].mean(axis=0) for k in range(states)])
         variance = np.stack([x[belongs == k].var(axis=0) for k in range(states)]) + LEAST_VARIANCE
         away = (1.0 - config.stickiness) / (states - 1)
@@ -89,7 +89,7 @@ class GaussianHmm:
             history.append(likelihood)
             if len(history) > 1 and history[-1] - history[-2] < config.tolerance * len(x):
                 break
-        order = np.argsort(model.variance[:, order_by], kind="stable")
+        order = np.argsort(model.variance[:, order_by], kind="stable") if begin is None else np.arange(states)
         return cls(
             start=model.start[order],
             transition=model.transition[np.ix_(order, order)],
@@ -110,7 +110,7 @@ class GaussianHmm:
         return self._forward(self.log_density(x))[0]
 
     def filter_with(self, log_likelihood: Array) -> Array:
-        """The filter with likelihoods from elsewhere, such as a network's, shape (n, states); up to a constant a row."""
+        """The filter with likelihoods from elsewhere, such as a network's, shape (n, states); a row may be scaled."""
         return self._forward(np.asarray(log_likelihood, dtype=np.float64))[0]
 
     def predict_next(self, filtered: Array) -> Array:
@@ -209,6 +209,13 @@ def _run_backward(density: Array, transition: Array, backward: Array) -> None:
             total += backward[t, j]
         for j in range(states):
             backward[t, j] /= total
+
+
+def _by_size(column: Array, states: int) -> NDArray[np.int64]:
+    """Equal shares of the values by their distance from the median, the nearest in state 0."""
+    rank = np.argsort(np.argsort(np.abs(column - np.median(column)), kind="stable"), kind="stable")
+    found: NDArray[np.int64] = np.minimum(rank * states // len(column), states - 1)
+    return found
 
 
 def _normalised(x: Array) -> Array:
