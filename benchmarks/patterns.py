@@ -1,22 +1,33 @@
-"""Chart patterns on generated charts: event precision and recall at IoU .5, delay, and false alarms on random walks."""
+"""Chart patterns on generated charts: event precision and recall at IoU .5, delay, and false alarms on random walks.
+
+The network is trained here first (about 20 minutes on one core), so it is left out under --quick; a folder from
+`triptych patterns train` in the variable TRIPTYCH_CHART_NETWORK is taken instead.
+"""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._table import Row, main
+from triptych.bootstrap.chart_patterns import ChartPatternRecipe, train_chart_patterns
 from triptych.features.chart_patterns import PATTERNS, Detection, box_overlap, find_chart_patterns
+from triptych.inference.chart_patterns import ChartPatternNetwork
 from triptych.market.charts import Chart, draw_chart
 from triptych.market.charts import Config as ChartConfig
 
 SEED = 20_000
 """Of charts that no network was trained on: trainings use other seeds."""
 HIT = 0.5
+LENGTH = 160
+"""Candles of a chart."""
 Detector = Callable[[NDArray[np.float64]], Sequence[Detection]]
 
 
@@ -79,7 +90,7 @@ def false_alarms(detect: Detector, walks: Sequence[NDArray[np.float64]]) -> floa
 
 def measure(name: str, detect: Detector, *, charts: int, walks: int, by_pattern: bool) -> list[Row]:
     """Rows of one detector."""
-    found = score(detect, [draw_chart(ChartConfig(), SEED, number) for number in range(charts)])
+    found = score(detect, [draw_chart(ChartConfig(length=LENGTH), SEED, number) for number in range(charts)])
     rows = [
         Row(name=f"{name}: precision at IoU .5", ours=found.precision, unit="share"),
         Row(name=f"{name}: recall at IoU .5", ours=found.recall, unit="share"),
@@ -102,8 +113,17 @@ def measure(name: str, detect: Detector, *, charts: int, walks: int, by_pattern:
 
 def rows(quick: bool) -> list[Row]:
     """The table."""
-    charts, walks = (300, 5) if quick else (2000, 50)
-    return measure("rules", find_chart_patterns, charts=charts, walks=walks, by_pattern=not quick)
+    charts, walks = (150, 5) if quick else (1000, 20)
+    table = measure("rules", find_chart_patterns, charts=charts, walks=walks, by_pattern=not quick)
+    folder = os.environ.get("TRIPTYCH_CHART_NETWORK")
+    if folder:
+        network = ChartPatternNetwork.load(Path(folder))
+    elif quick:
+        return table
+    else:
+        with tempfile.TemporaryDirectory() as made:
+            network = train_chart_patterns(ChartPatternRecipe(), Path(made) / "network")
+    return table + measure("network", network.find, charts=charts, walks=walks, by_pattern=not quick)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ ALL = commands()
 def test_the_commands_are_those_of_the_documentation():
     assert [" ".join(path) for path, _ in ALL] == [
         "demo", "encodings", "render", "train", "evaluate", "backtest", "report", "predict", "ablate", "leak-probe",
-        "data", "data synth", "data import", "data check", "data list", "recipe", "recipe list", "recipe show",
+        "data", "data synth", "data import", "data check", "data list", "recipe", "recipe list", "recipe show", "patterns", "patterns find",
+        "patterns train",
     ]  # fmt: skip
 
 

@@ -2,12 +2,12 @@ import pytest
 
 from triptych.domain import Prediction
 from triptych.strategies.base import AbstractStrategy
-from triptych.strategies.regime import AbstractRegimes, Config, RegimeStrategy
+from triptych.strategies.regime import Config, RegimeStrategy
 from triptych.strategies.threshold import Config as ThresholdConfig
 from triptych.strategies.threshold import ThresholdStrategy
 
 
-class Known(AbstractRegimes):
+class Known:
     def __init__(self, **probability):
         self.probability = probability or None
 

@@ -15,6 +15,7 @@ from triptych.cli import (
     encodings,
     evaluate,
     leak_probe,
+    patterns,
     predict,
     recipe,
     render,
@@ -51,6 +52,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(recipe.app, name="recipe")
 app.command("encodings")(encodings.encodings)
 app.command("render")(render.render)
+app.add_typer(patterns.app, name="patterns")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("backtest")(backtest.backtest)

@@ -11,6 +11,7 @@ import math
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from triptych.features._history import History
 from triptych.features._rolling import Array, lag, ratio, rolling_deviation, rolling_mean
@@ -44,7 +45,7 @@ def _liquidity(h: History) -> Array:
     return np.clip(np.log(np.maximum(ratio(now, usual, neutral=1.0), math.exp(-FAR))), -FAR, FAR)
 
 
-def _where(measure: Array, holds: Array) -> Array:
+def _where(measure: Array, holds: NDArray[np.bool_]) -> Array:
     """1 where a rule holds, 0 where it does not, NaN where its measure is not known yet."""
     return np.where(np.isnan(measure), np.nan, holds.astype(np.float64))
 

@@ -141,7 +141,10 @@ class GaussianHmm:
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
         """The model that `as_dict` wrote down."""
-        return cls(**{name: np.array(content[name]) for name in ("start", "transition", "mean", "variance")})
+        start, transition, mean, variance = (
+            np.array(content[name]) for name in ("start", "transition", "mean", "variance")
+        )
+        return cls(start=start, transition=transition, mean=mean, variance=variance)
 
     def _forward(self, log_density: Array) -> tuple[Array, Array]:
         """Filtered probabilities, and the log likelihood of each observation given those before it."""
@@ -153,7 +156,7 @@ class GaussianHmm:
 
     def _backward(self, log_density: Array) -> Array:
         density = np.exp(log_density - log_density.max(axis=1)[:, None])
-        backward = np.ones_like(density)
+        backward: Array = np.ones_like(density)
         _run_backward(density, self.transition, backward)
         return backward
 

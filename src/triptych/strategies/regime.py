@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import Field, field_validator
 
@@ -15,10 +14,9 @@ from triptych.inference.regimes import REGIMES
 from triptych.strategies.base import AbstractStrategy
 
 
-class AbstractRegimes(ABC):
-    """Probabilities of regimes as they were known at a time."""
+class KnowsRegimes(Protocol):
+    """Probabilities of regimes as they were known at a time, such as `RecordedRegimes`."""
 
-    @abstractmethod
     def at(self, symbol: str, time_ms: int) -> Mapping[str, float] | None:
         """Probability of each regime of `REGIMES` at a close (UTC); None while they are not known."""
 
@@ -52,7 +50,7 @@ class RegimeStrategy(AbstractStrategy):
     The probabilities come in through the constructor; they are filtered ones, so that nothing later is known.
     """
 
-    def __init__(self, inside: AbstractStrategy, regimes: AbstractRegimes, config: Config) -> None:
+    def __init__(self, inside: AbstractStrategy, regimes: KnowsRegimes, config: Config) -> None:
         self.config = config
         self._inside = inside
         self._regimes = regimes

@@ -24,7 +24,7 @@ class Config(BaseConfig):
 
     length: int = Field(128, ge=48, le=2048, description="Candles of a chart.")
     shortest: int = Field(20, ge=12, le=2000, description="Least candles from first to last turning point.")
-    longest: int = Field(90, ge=12, le=2000, description="Most candles from first to last turning point.")
+    longest: int = Field(64, ge=12, le=2000, description="Most candles from first to last turning point.")
     height: tuple[float, float] = Field(
         (7.0, 16.0), description="Least and greatest height of a pattern in standard deviations of one candle's return."
     )
