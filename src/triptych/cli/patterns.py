@@ -51,13 +51,11 @@ def find(
         print_json(rows)
         return
     table = Table(title=f"{len(rows)} chart patterns in {len(series)} candles of {series.symbol}", title_justify="left")
-    for head in ("known at", "pattern", "from", "to", "low", "high", "score"):
-        table.add_column(head, justify="left" if head == "pattern" else "right", no_wrap=True)
+    for head in ("known at", "pattern", "from", "to", "score"):
+        table.add_column(head, overflow="fold")
     for row in rows:
-        table.add_row(
-            row["known_at"], row["pattern"], row["start"], row["end"], f"{row['low']:g}", f"{row['high']:g}",
-            f"{row['score']:.2f}",
-        )  # fmt: skip
+        known, start, end = (row[key][:16] for key in ("known_at", "start", "end"))
+        table.add_row(known, row["pattern"].replace("_", " "), start, end, f"{row['score']:.2f}")
     out.print(table)
     if output is not None:
         out.print(f"Drawn: {output}", soft_wrap=True, markup=False)
