@@ -16,6 +16,7 @@ from generate.pictures import write_pictures  # noqa: E402
 
 from triptych import __version__  # noqa: E402
 from triptych.settings import reference_markdown  # noqa: E402
+from triptych.settings.live import LiveSettings  # noqa: E402
 
 project = "Triptych"
 author = "The Triptych developers"
@@ -64,6 +65,10 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_preserve_defaults = True
 
 (HERE / "reference" / "recipes.md").write_text(reference_markdown(), encoding="utf-8")
+LIVE = "Every key of the settings of `triptych live`, generated from them. Money is in quote currency."
+(HERE / "reference" / "live.md").write_text(
+    reference_markdown(LiveSettings, title="Live settings", about=LIVE), encoding="utf-8"
+)
 write_command_reference(HERE / "reference" / "generated" / "commands.md")
 write_factor_reference(HERE / "reference" / "generated" / "factors.md")
 write_pictures(HERE / "reference" / "generated")

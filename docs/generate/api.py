@@ -22,6 +22,7 @@ FLOORS = {
     "trading": "The engine and its desk",
     "backtest": "Replay, figures, luck, verdict, report",
     "training": "Targets, splits, training, evaluation",
+    "live": "Trading as it happens",
     "settings": "Recipes",
     "bootstrap": "Where the parts are joined",
 }

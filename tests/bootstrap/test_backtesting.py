@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,7 @@ from triptych.domain.files import write_text
 
 def test_the_backtest_is_written_beside_the_run(trained):
     judged = json.loads((trained / "backtest" / "backtest.json").read_text())
-    assert set(judged) == {"performance", "luck", "verdict", "overrides", "trials"}
+    assert set(judged) == {"performance", "luck", "verdict", "overrides", "trials", "counted"}
     assert judged["performance"]["trades"]["count"] == len(pl.read_parquet(trained / "backtest" / "trades.parquet"))
     equity = pl.read_parquet(trained / "backtest" / "equity.parquet")
     predictions = pl.read_parquet(trained / "predictions.parquet")
@@ -51,6 +52,28 @@ def test_overrides_count_as_trials_once_each(run_folder):
     assert bootstrap.backtest(run)["trials"] == 3  # the first knows of the later ones
     assert bootstrap.backtest(run, overrides=["backtest.luck.trials=50"])["trials"] == 50
     assert bootstrap.backtest(run)["trials"] == 3  # to be judged more strictly is no trial
+
+
+def test_a_run_that_is_moved_keeps_its_count(run_folder, tmp_path):
+    bootstrap.backtest(open_run(run_folder), overrides=["strategy.enter=0.4"])
+    moved = tmp_path / "elsewhere" / "run"
+    shutil.copytree(run_folder, moved)
+    judged = bootstrap.backtest(open_run(moved), overrides=["backtest.luck.trials=9"])
+    assert (judged["counted"], judged["trials"]) == (2, 9)
+    assert bootstrap.backtest(open_run(moved))["trials"] == 2
+
+
+def test_a_backtest_without_trades_says_how_far_away_they_were(run_folder):
+    judged = bootstrap.backtest(open_run(run_folder), overrides=["strategy.enter=1", "strategy.exit=1"])
+    sell, hold, buy = (
+        pl.read_parquet(run_folder / "backtest" / "decisions.parquet")[f"probability_{name}"].to_numpy()
+        for name in ("sell", "hold", "buy")
+    )
+    largest, holds = max(sell.max(), buy.max()), np.mean((hold >= sell) & (hold >= buy))
+    assert judged["verdict"]["reasons"][0] == (
+        f"It made no trade. The largest probability of a direction was {largest:.3f}, to enter it takes 1; "
+        f"hold was the likeliest class in {holds:.0%} of {len(buy):,} decisions."
+    )
 
 
 def test_costs_of_an_override_are_paid(run_folder):

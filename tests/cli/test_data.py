@@ -129,3 +129,11 @@ def test_check_says_why_a_timeframe_cannot_be_told(tmp_path, run_command):
         "Error: months.csv: the candles are 31 days apart; months and quarters have no fixed length. "
         "What to do: Bring weekly candles or shorter ones."
     )
+
+
+def test_a_file_without_candles_does_not_pass_the_check(tmp_path, run_command):
+    path = tmp_path / "none.csv"
+    path.write_text("time,open,high,low,close,volume\n", encoding="utf-8")
+    checked = run_command("data", "check", path)
+    assert checked.status == 2
+    assert "none.csv: there are no candles in it." in " ".join(checked.err.split())

@@ -23,9 +23,11 @@ ALL = commands()
 
 def test_the_commands_are_those_of_the_documentation():
     assert [" ".join(path) for path, _ in ALL] == [
-        "demo", "encodings", "render", "train", "evaluate", "backtest", "report", "predict", "ablate", "leak-probe",
-        "data", "data synth", "data import", "data check", "data list", "recipe", "recipe list", "recipe show", "patterns", "patterns find",
-        "patterns train",
+        "demo", "encodings", "render", "train", "evaluate", "backtest", "report", "predict", "live",
+        "ablate", "leak-probe",
+        "data", "data synth", "data import", "data check", "data list", "recipe", "recipe list", "recipe show",
+        "patterns", "patterns find", "patterns train",
+        "journal", "journal show", "journal export",
     ]  # fmt: skip
 
 

@@ -87,6 +87,53 @@ VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
         {"order": "shuffled", "order_seed": 5, "factors": 9, "channels": 4, "bars_per_row": 8, "clip": 2.5},
     ),
     "factor grid of one's own order": ("factor_grid", {"order": (2, 0, 1), "factors": 3, "upscale": 3}),
+    "scalogram of single tops, in decibels": (
+        "scalogram",
+        {
+            "wavelet": "ricker",
+            "series": ("close", "log_range"),
+            "intensity": "decibels",
+            "height": 20,
+            "width": 15,
+        },
+    ),
+    "scalogram of slow rhythms": (
+        "scalogram",
+        {"cycles": 4.0, "shortest": 3.0, "longest": 40.0, "intensity": "power", "resampling": "nearest", "width": 70},
+    ),
+    "channels of candles and books": (
+        "multi_channel",
+        {
+            "channels": (
+                {"name": "candlestick", "reduce": "luminance"},
+                {"name": "volume_profile"},
+                {"name": "book_imbalance", "levels": 6, "unit": "bp", "reach": 100.0},
+            ),
+            "height": 40,
+            "width": 50,
+        },
+    ),
+    "channels of books alone, one deeper than the other": (
+        "multi_channel",
+        {
+            "channels": ({"name": "book_imbalance", "levels": 3}, {"name": "depth_heatmap", "levels": 5}),
+            "height": 16,
+            "width": 12,
+        },
+    ),
+    "channels of candles, books and factors": (
+        "multi_channel",
+        {
+            "channels": (
+                {"name": "factor_grid", "factors": 3, "channels": 2, "reduce": "none"},
+                {"name": "depth_heatmap", "levels": 4, "style": "apart", "reduce": "mean"},
+                {"name": "jkx", "antialias": True},
+            ),
+            "height": 33,
+            "width": 20,
+            "resize": "nearest",
+        },
+    ),
 }
 
 pytestmark = pytest.mark.parametrize("name", [*available(), *VARIANTS])

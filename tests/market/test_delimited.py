@@ -57,6 +57,17 @@ def test_archives_of_several_files_and_workbooks_are_refused(tmp_path):
     assert str(caught.value) == "x.xlsx: this is a workbook, not a table. Save its sheet as CSV."
 
 
+def test_a_line_with_a_field_too_many_is_named_wherever_it_stands(tmp_path):
+    rows = text_rows(ISO).splitlines()
+    path = write_text(tmp_path, "\n".join(["time,open,high,low,close,volume", rows[0], rows[1] + ",extra", rows[2]]))
+    with pytest.raises(DataError) as caught:
+        read_candles(path)
+    assert str(caught.value) == (
+        "BTCUSDT_15m.csv: line 3 has 7 fields where 6 were expected. "
+        "Correct the line: a separator too many, or two lines run together."
+    )
+
+
 def test_a_damaged_archive_is_a_clear_error(tmp_path):
     path = tmp_path / "BTC_1h.csv.gz"
     path.write_bytes(gzip.compress(b"time,open\n" * 500)[:-20])

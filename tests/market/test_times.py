@@ -1,11 +1,14 @@
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 import pytest
 from tests.fakes.dialects import PRICES, TIMES, assert_three_candles, text_rows, three_candles, write_text
 
 from triptych.domain.errors import ColumnError, DataError
 from triptych.market import read_candles
+from triptych.market.times import read_times
 
 
 @pytest.mark.parametrize(
@@ -134,3 +137,22 @@ def test_dates_and_clocks_of_their_own_types_are_read():
     moments = pl.Series(TIMES).cast(pl.Datetime("ms"))
     frame = three_candles().drop("timestamp").with_columns(date=moments.dt.date(), time=moments.dt.time())
     assert_three_candles(read_candles(frame))
+
+
+@pytest.mark.parametrize("rows", ["forward", "backward", "by symbol", "by time"])
+def test_the_hour_that_a_clock_change_repeats_is_told_by_the_order_of_the_rows(rows):
+    utc_ms = 1_698_523_200_000 + 900_000 * np.arange(40)  # from 2023-10-28 20:00 UTC over the end of summer time
+    order = {
+        "forward": np.arange(40), "backward": np.arange(40)[::-1], "by symbol": np.tile(np.arange(40), 2),
+        "by time": np.repeat(np.arange(40), 3),
+    }[rows]  # fmt: skip
+    berlin = ZoneInfo("Europe/Berlin")
+    clock = [datetime.fromtimestamp(ms / 1000, berlin).strftime("%Y-%m-%d %H:%M") for ms in utc_ms]
+    assert len(set(clock)) == 36
+    read = read_times(pl.Series([clock[i] for i in order]), timezone="Europe/Berlin", where="file").utc_ms
+    assert read.to_list() == utc_ms[order].tolist()
+
+
+def test_a_repeated_time_that_never_goes_back_is_the_first():
+    read = read_times(pl.Series(["2023-10-29 01:30", "2023-10-29 02:30"]), timezone="Europe/Berlin", where="file")
+    assert read.utc_ms.diff()[1] == 3_600_000

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triptych.domain.errors import OrderError
-from triptych.trading.order_id import OrderIds
+from triptych.trading.order_id import MAXIMUM_TOKEN, OrderIds
 
 
 def test_the_same_order_has_the_same_id_in_every_process():
@@ -16,9 +16,23 @@ def test_the_same_order_has_the_same_id_in_every_process():
 @given(
     strategy=st.text(max_size=40), symbol=st.text(max_size=40),
     time_ms=st.integers(0, 36**9 - 1), leg=st.sampled_from(["open", "close"]), attempt=st.integers(0, 9999),
+    token=st.integers(0, MAXIMUM_TOKEN),
 )  # fmt: skip
-def test_ids_fit_the_rules_of_venues(strategy, symbol, time_ms, leg, attempt):
-    assert re.fullmatch("[A-Za-z0-9_-]{1,36}", OrderIds(strategy, symbol).make(time_ms, leg, attempt))
+def test_ids_fit_the_rules_of_venues(strategy, symbol, time_ms, leg, attempt, token):
+    ids = OrderIds(strategy, symbol, token)
+    made = ids.make(time_ms, leg, attempt)
+    assert re.fullmatch("[A-Za-z0-9_-]{1,36}", made)
+    assert ids.is_ours(made)
+    assert OrderIds(strategy, symbol).is_ours(made)
+
+
+def test_the_token_of_the_sender_stands_in_the_id():
+    made = OrderIds("demo", "BTCUSDT", 71).make(1_700_000_000_000, "open")
+    assert made == "BTCUSD_1z-c195b813c7-loyw3v28-o0"
+    assert not OrderIds("demo", "ETHUSDT").is_ours(made)
+    assert not OrderIds("demo", "BTCUSDT").is_ours("BTCUSDT-by-hand")
+    with pytest.raises(OrderError, match=r"No order ids for the token 1679616\. Start with a new journal\."):
+        OrderIds("demo", "BTCUSDT", MAXIMUM_TOKEN + 1)
 
 
 def test_everything_that_tells_orders_apart_changes_the_id():

@@ -63,18 +63,19 @@ class Verdict:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
 
-def judge(performance: Performance, luck: Luck, *, skill: Interval | None = None) -> Verdict:
+def judge(performance: Performance, luck: Luck, *, skill: Interval | None = None, silence: str = "") -> Verdict:
     """Judge a backtest.
 
     Args:
         performance: its figures.
         luck: what luck could have done, with the declared number of trials.
         skill: Matthews correlation of the classifier out of sample with its interval; None for a strategy without one.
+        silence: why there may be no trade at all, a sentence; told when there is none.
 
     Returns:
         The verdict. Too few trades or observations outweigh everything else: then nothing can be said either way.
     """
-    sample = (_trades(performance), _observations(luck))
+    sample = (_trades(performance, silence), _observations(luck))
     rest = [_profit(performance), _luck(luck), _timing(performance, luck)]
     if skill is not None:
         rest.append(_skill(skill))
@@ -94,10 +95,10 @@ def judge(performance: Performance, luck: Luck, *, skill: Interval | None = None
     )
 
 
-def _trades(performance: Performance) -> Check:
+def _trades(performance: Performance, silence: str) -> Check:
     trades = performance.trades
     if trades.count == 0:
-        finding = "It made no trade."
+        finding = f"It made no trade. {silence}".rstrip()
     elif trades.independent_count < trades.count:
         finding = f"It made {trades.count} round trips, of which {trades.independent_count} do not overlap in time"
         finding += "." if trades.independent_count >= MINIMUM_TRADES else f"; {MINIMUM_TRADES} are needed."

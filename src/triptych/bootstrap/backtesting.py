@@ -14,7 +14,7 @@ from triptych.backtest.luck import Interval, assess
 from triptych.backtest.statistics import performance
 from triptych.backtest.verdict import judge
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
-from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
+from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.run_folder import Run, at_work, trial_mark
 from triptych.bootstrap.trials import record_trial
 from triptych.domain import CLASSES
@@ -40,7 +40,8 @@ def backtest(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) ->
         tell: told every stage in words.
 
     Returns:
-        JSON-ready: `performance`, `luck`, `verdict`, `trials`, `overrides`. Also written to the run's folder.
+        JSON-ready: `performance`, `luck`, `verdict`, `trials` (declared or counted, whichever is more), `counted`,
+        `overrides`. Also written to the run's folder.
 
     Raises RunError when the run is not trained or its data has changed.
     """
@@ -57,10 +58,20 @@ def trade(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) -> di
     tell(f"Replaying {len(predictions)} predictions with costs.")
     result = _replay(run, recipe, candles, predictions)
     tried = record_trial(run.folder.absolute().parent, candles.history, trial_mark(recipe))
-    trials = max(recipe.backtest.luck.trials, tried)
-    judged = _judge(run, recipe, result, trials) | {"overrides": list(overrides), "trials": trials}
+    counted = max(tried, _counted_before(run))
+    trials = max(recipe.backtest.luck.trials, counted)
+    judged = _judge(run, recipe, result, trials) | {
+        "overrides": list(overrides), "trials": trials, "counted": counted,
+    }  # fmt: skip
     _write(run.folder / "backtest", result, judged)
     return judged
+
+
+def _counted_before(run: Run) -> int:
+    """Trials that the run's last backtest knew of: a run that was moved has left its ledger behind."""
+    if not run.has("backtest/backtest.json"):
+        return 0
+    return int(read_json(run.folder / "backtest" / "backtest.json", BACKTEST_KEYS).get("counted", 0))
 
 
 def _write(folder: Path, result: BacktestResult, judged: dict[str, Any]) -> None:
@@ -136,5 +147,19 @@ def _judge(run: Run, recipe: Recipe, result: BacktestResult, trials: int) -> dic
     mcc = read_json(run.folder / "evaluation.json", EVALUATION_KEYS)["metrics"]["mcc"]
     known = mcc["value"] is not None and mcc["low"] is not None
     skill = Interval(value=mcc["value"], low=mcc["low"], high=mcc["high"]) if known else None
-    verdict = judge(figures, luck, skill=skill)
+    verdict = judge(figures, luck, skill=skill, silence=_silence(recipe, result.decisions))
     return {"performance": figures.to_dict(), "luck": luck.to_dict(), "verdict": verdict.to_dict()}
+
+
+def _silence(recipe: Recipe, decisions: pl.DataFrame) -> str:
+    """Why there may be no trade: how sure the model was at most, and what the strategy asks for."""
+    sell, hold, buy = (decisions[name].drop_nulls() for name in PROBABILITIES)
+    if sell.is_empty():
+        return ""
+    less = 1.0 if recipe.strategy.score == "edge" else 0.0
+    largest = max(float((buy - less * sell).max()), float((sell - less * buy).max()))  # type: ignore[arg-type]
+    holds = float(((hold >= sell) & (hold >= buy)).mean())  # type: ignore[arg-type]
+    return (
+        f"The largest {recipe.strategy.score} of a direction was {largest:.3f}, to enter it takes "
+        f"{recipe.strategy.enter:g}; hold was the likeliest class in {holds:.0%} of {len(hold):,} decisions."
+    )

@@ -35,7 +35,7 @@ class CandlePatternRecipe(Config):
         500, ge=1, description="Occurrences in the training part from which on a class is judged."
     )
     training: TrainingConfig = Field(
-        TrainingConfig(epochs=12, batch_size=1024, learning_rate=3e-3, weight_decay=0.001, numbers_weight=1.0),
+        TrainingConfig(epochs=12, batch_size=512, learning_rate=3e-3, weight_decay=0.001, numbers_weight=1.0),
         description="How it is trained.",
     )
 

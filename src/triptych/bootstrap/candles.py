@@ -37,6 +37,8 @@ class Candles:
         notes: what was done to the data on its way in.
         quality: quality report of each instrument, JSON-ready.
         hash: SHA-256 of all of it.
+        history: what this has in common with the same source cut elsewhere, resampled or grown longer; trials are
+            counted by it.
     """
 
     series: tuple[CandleSeries, ...]
@@ -44,11 +46,7 @@ class Candles:
     notes: tuple[str, ...]
     quality: tuple[dict[str, Any], ...]
     hash: str
-
-    @property
-    def history(self) -> str:
-        """What these candles have in common with the same history cut later; trials are counted by it."""
-        return history_mark(self.series)
+    history: str
 
     @property
     def by_symbol(self) -> dict[str, CandleSeries]:
@@ -87,6 +85,9 @@ def load_candles(recipe: Recipe, tell: Tell = silent) -> Candles:
     Raises DataError (and its kinds) with file, row and column where the data cannot be used.
     """
     series, notes = _source(recipe)
+    only_seen = set(_only_seen(recipe))
+    # Before anything is cut or resampled: another start or timeframe is another trial on the same market.
+    history = history_mark(sorted((one for one in series if one.symbol not in only_seen), key=lambda one: one.symbol))
     if recipe.data.timeframe is not None:
         wanted = Timeframe.parse(recipe.data.timeframe)
         finer = sorted({str(one.timeframe) for one in series if one.timeframe != wanted})
@@ -106,13 +107,13 @@ def load_candles(recipe: Recipe, tell: Tell = silent) -> Candles:
         quality.append(report.to_dict())
     for note in notes:
         tell(note)
-    only_seen = set(_only_seen(recipe))
     return Candles(
         series=tuple(one for one in series if one.symbol not in only_seen),
         companions=tuple(one for one in series if one.symbol in only_seen),
         notes=tuple(notes),
         quality=tuple(quality),
         hash=data_hash(series),
+        history=history,
     )
 
 

@@ -43,7 +43,8 @@ def draw_detections(series: CandleSeries, found: Sequence[Detection], path: Path
         width, height = one.end - one.start, one.high - one.low
         axes.add_patch(Rectangle((one.start, one.low), width, height, fill=False, edgecolor=colour, linewidth=1.2))
         points = [(point.index, point.price) for point in one.key_points]
-        axes.plot(*zip(*points, strict=True), color=colour, linewidth=0.9, marker="o", markersize=2.5)
+        if len(points) > 2:  # a network names no turning points, only the ends
+            axes.plot(*zip(*points, strict=True), color=colour, linewidth=0.9, marker="o", markersize=2.5)
         axes.plot([one.known_at], [values[one.known_at, CLOSE]], color=colour, marker="|", markersize=14)
         words = f"{one.pattern.replace('_', ' ')} {one.score:.2f}"
         axes.annotate(words, (one.start, one.high), fontsize=7, color=colour, va="bottom")

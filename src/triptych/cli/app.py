@@ -14,7 +14,9 @@ from triptych.cli import (
     demo,
     encodings,
     evaluate,
+    journal,
     leak_probe,
+    live,
     patterns,
     predict,
     recipe,
@@ -58,5 +60,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("backtest")(backtest.backtest)
 app.command("report")(report.report)
 app.command("predict")(predict.predict)
+app.command("live")(live.live)
+app.add_typer(journal.app, name="journal")
 app.command("ablate")(ablate.ablate)
 app.command("leak-probe")(leak_probe.leak_probe)

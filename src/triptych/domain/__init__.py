@@ -20,6 +20,7 @@ from triptych.domain.order import (
     SubmitOrder,
 )
 from triptych.domain.position import Position
+from triptych.domain.report import OrderReport, OrderStatus, PositionReport, StreamState, WalletReport
 from triptych.domain.series import CandleSeries
 from triptych.domain.signal import BUY, CLASSES, HOLD, SELL, Prediction, Signal
 from triptych.domain.timeframe import Timeframe
@@ -53,14 +54,19 @@ __all__ = [
     "OrderDenied",
     "OrderFilled",
     "OrderRejected",
+    "OrderReport",
+    "OrderStatus",
     "OrderType",
     "Position",
+    "PositionReport",
     "Prediction",
     "Side",
     "Signal",
+    "StreamState",
     "SubmitOrder",
     "SystemClock",
     "Timeframe",
+    "WalletReport",
     "book_columns",
     "utc",
 ]

@@ -57,7 +57,7 @@ class BookUpdate:
         bids, asks: (price, size) pairs in any order, price in quote currency, size in base units; size 0 deletes.
         update_id: number of the last change in the message: `u` of Bybit and Binance, `lastUpdateId` of a snapshot.
         first_update_id: number of the first change in the message: `U` of Binance.
-        previous_update_id: `update_id` of the message before: `pu` of Binance.
+        previous_update_id: number of the message before, `pu` of Binance.
         sequence: order across streams: `seq` of Bybit v5, `cross_seq` of Bybit v2.
         exchange_time_ns, local_time_ns: when the venue made the message and when we received it, UTC.
     """

@@ -10,6 +10,9 @@
     ├── RunError               a run folder is missing, unfinished or belongs to another recipe
     ├── StorageError           the disk refused (full, read-only, no permission)
     ├── OrderError             an order or an instrument rule that cannot be honoured
+    ├── ExchangeError          a venue refuses, cannot be reached, or says what cannot be understood
+    ├── JournalError           the journal of live trading cannot be opened, read or written
+    │   └── LeaseError         another instance holds, or has taken, the right to write
     └── PeekingError           something used candles that were not closed yet
 
 The command line turns any of them into one clear message and exit status 2.
@@ -64,6 +67,18 @@ class StorageError(TriptychError):
 
 class OrderError(TriptychError):
     """An order breaks the rules of its instrument or venue."""
+
+
+class ExchangeError(TriptychError):
+    """A venue refuses, cannot be reached, or says what cannot be understood."""
+
+
+class JournalError(TriptychError):
+    """The journal of live trading cannot be opened, read or written: nothing may be traded."""
+
+
+class LeaseError(JournalError):
+    """Another instance holds the right to write, or has taken it: this one must stop."""
 
 
 class PeekingError(TriptychError):

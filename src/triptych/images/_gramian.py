@@ -113,7 +113,7 @@ class GramianAngularField(AbstractEncoding):
 
     def _points(self, window_BTF: Tensor) -> Tensor:
         """The series to draw, shape (batch, channels, side of the image)."""
-        x_BCT = torch.stack([_series(window_BTF, name) for name in self.series], dim=1)
+        x_BCT = torch.stack([series_of(window_BTF, name) for name in self.series], dim=1)
         return self._aggregate(x_BCT) if self.width < self.length else x_BCT
 
     def _aggregate(self, x_BCT: Tensor) -> Tensor:
@@ -136,7 +136,8 @@ def cosine_and_sine(x: Tensor) -> tuple[Tensor, Tensor]:
     return above - below, torch.where(high > low, sine, 1.0)
 
 
-def _series(window_BTF: Tensor, name: Series) -> Tensor:
+def series_of(window_BTF: Tensor, name: Series) -> Tensor:
+    """A series of candles by its name, shape (batch, time)."""
     if name == "log_return":
         before = torch.cat([window_BTF[:, :1, OPEN], window_BTF[:, :-1, CLOSE]], dim=1)
         return _log_ratio(window_BTF[..., CLOSE], before)

@@ -118,8 +118,8 @@ def shuffled_order(factors: int, seed: int) -> tuple[int, ...]:
 def correlation_order(rows: NDArray[np.floating]) -> tuple[int, ...]:
     """An order in which factors that move together stand together.
 
-    Average-linkage clustering by 1 - |correlation|, leaves in optimal order. Give it rows of the training segment only:
-    an order chosen with the test in sight has seen it.
+    Average-linkage clustering by 1 less the absolute correlation, leaves in optimal order. Give it rows of
+    the training segment only: an order chosen with the test in sight has seen it.
 
     Args:
         rows: array of shape (n_candles, n_factors) without NaN.

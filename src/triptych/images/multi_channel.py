@@ -15,17 +15,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 from torch import Tensor, nn
 
 from triptych.domain import CANDLE_FIELDS
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.images import available, load
-from triptych.images._common_size import Resampling, resized, resizing
+from triptych.images._common_size import CommonSize, Resampling
+from triptych.images._cpu import Draws, as_array, drawn, takes_kernel
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
 
@@ -36,9 +38,22 @@ LUMINANCE = (0.2126, 0.7152, 0.0722)
 SIZES = ("height", "width")
 """Options of a member that the whole image sets."""
 
+MOST_CHANNELS = 64
+"""Encodings in an image."""
+
+CHUNK_PIXELS = 1_000_000
+"""Pixels of members' images that are drawn before they are brought to the common size."""
+
 DEFAULT: Any = (
     # Rising candles white, falling ones grey: in the usual green and red both are equally bright.
-    {"name": "candlestick", "reduce": "luminance", "up_color": "#ffffff", "down_color": "#808080"},
+    # Without volume bars its prices stand at the height of those of the volume profile and of books.
+    {
+        "name": "candlestick",
+        "reduce": "luminance",
+        "up_color": "#ffffff",
+        "down_color": "#808080",
+        "volume": False,
+    },
     {"name": "volume_profile"},
     {"name": "gasf"},
 )
@@ -78,8 +93,6 @@ class Config(BaseConfig):
 
     channels: tuple[Channel, ...] = Field(
         default=DEFAULT,
-        min_length=1,
-        max_length=64,
         validate_default=True,
         description="Encodings with their options, in the order of the channels: {name = 'gasf', series = ['volume']}. "
         "`reduce` says what becomes of an encoding with several channels: their `mean` (unless told otherwise), the "
@@ -92,6 +105,14 @@ class Config(BaseConfig):
         description="How an encoding that cannot be drawn at this size is brought to it: interpolated, or the nearest "
         "pixel.",
     )
+
+    @field_validator("channels", mode="after")
+    @classmethod
+    def _some_but_not_too_many(cls, value: tuple[Channel, ...]) -> tuple[Channel, ...]:
+        # Asked once all channels are read: as limits of the field, a wrong channel would be called a missing one too.
+        if not 1 <= len(value) <= MOST_CHANNELS:
+            raise ValueError(f"list 1 to {MOST_CHANNELS} encodings, there were {len(value)}")
+        return value
 
     @model_validator(mode="after")
     def _members_can_have_the_size(self) -> Config:
@@ -117,16 +138,25 @@ class MultiChannel(AbstractEncoding):
         self.columns = _joined([member.columns for member in members])
         self.differentiable = all(member.differentiable for member in members)
         self.signed = any(getattr(member, "signed", False) for member in members)
-        self.parts = nn.ModuleList(
-            _Part(member, channel, self.columns, config)
-            for member, channel in zip(members, config.channels, strict=True)
-        )
-        self.channels = sum(_channels(member, c.reduce) for member, c in zip(members, config.channels, strict=True))
+        parts = [_Part(m, c, self.columns, config) for m, c in zip(members, config.channels, strict=True)]
+        self.channels = sum(part.channels for part in parts)
+        self.parts = nn.ModuleList(parts)
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length, self.columns)
+        if takes_kernel(window_BTF):
+            return drawn(self, window_BTF)
         return torch.cat([part(window_BTF) for part in self.parts], dim=1)
+
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into memory that is there; see `Draws`. Members get memory of their own, for some images at a time."""
+        image, at = as_array(image_BCHW), 0
+        with torch.no_grad(), full_precision(window_BTF):
+            for part in self.parts:
+                assert isinstance(part, _Part)
+                part.draw(window_BTF, image, at)
+                at += part.channels
 
 
 class _Part(nn.Module):
@@ -134,34 +164,48 @@ class _Part(nn.Module):
 
     def __init__(self, member: AbstractEncoding, channel: Channel, columns: Sequence[str], config: Config) -> None:
         super().__init__()
-        self.member, self.reduce = member, channel.reduce
+        self.member = member
+        self.has_kernel = isinstance(member, Draws)  # asked once: it takes longer than a small image
         places = [columns.index(column) for column in member.columns]
         self.first, self.count = places[0], len(places)
         self.is_block = places == list(range(places[0], places[0] + len(places)))
-        rows, across = None, None
-        if member.height != config.height:
-            rows = resizing(member.height, config.height, config.resize)
-        if member.width != config.width:
-            across = resizing(member.width, config.width, config.resize)
         self.register_buffer("places", torch.tensor(places), persistent=False)
-        self.register_buffer("weights", torch.tensor(LUMINANCE)[:, None, None], persistent=False)
-        self.register_buffer("rows", rows, persistent=False)
-        self.register_buffer("across", across, persistent=False)
+        mixing = _mixing(channel.reduce, member.channels)
+        self.channels = member.channels if mixing is None else 1
+        self.common = CommonSize(
+            height=member.height,
+            width=member.width,
+            to=(config.height, config.width),
+            mixing=mixing,
+            resampling=config.resize,
+        )
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """The member's image, shape (batch, channels that are kept, height, width)."""
-        if self.is_block:
-            mine = window_BTF.narrow(-1, self.first, self.count)
-        else:
-            mine = window_BTF.index_select(-1, self.get_buffer("places"))
-        image_BCHW: Tensor = self.member(mine)
+        image_BCHW: Tensor = self.member(self._mine(window_BTF))
         with full_precision(window_BTF):
-            if self.reduce == "luminance":
-                weights = self.get_buffer("weights").to(window_BTF.dtype)
-                image_BCHW = (image_BCHW * weights).sum(dim=1, keepdim=True)
-            elif self.reduce == "mean" and image_BCHW.shape[1] > 1:
-                image_BCHW = image_BCHW.mean(dim=1, keepdim=True)
-            return resized(image_BCHW, self._buffers["rows"], self._buffers["across"])
+            common: Tensor = self.common(image_BCHW)
+            return common
+
+    def draw(self, window_BTF: Tensor, image: NDArray[Any], at: int) -> None:
+        """The same into the channels of `image` from `at` on, a few images at a time: they stay in the cache."""
+        mine, member = self._mine(window_BTF), self.member
+        count = max(1, CHUNK_PIXELS // (member.channels * member.height * member.width))
+        shape = (min(count, len(mine)), member.channels, member.height, member.width)
+        memory = torch.empty(shape, dtype=mine.dtype) if self.has_kernel else None
+        for start in range(0, len(mine), count):
+            some = mine[start : start + count]
+            if memory is None:
+                drawing = member(some)
+            else:
+                drawing = memory[: len(some)]
+                cast(Draws, member).draw(some, drawing)
+            self.common.draw(drawing, image[start : start + count], at)
+
+    def _mine(self, window_BTF: Tensor) -> Tensor:
+        if self.is_block:
+            return window_BTF.narrow(-1, self.first, self.count)
+        return window_BTF.index_select(-1, self.get_buffer("places"))
 
 
 def build(config: Config, length: int) -> AbstractEncoding:
@@ -194,17 +238,18 @@ def _written_out(name: Any, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _in_words(name: str, error: ValidationError) -> str:
     known = [option for option in load(name).Config.model_fields if option not in SIZES]
-    words = []
+    words: dict[str, str] = {}  # of each option the first that is wrong: others follow from it
     for problem in error.errors():
         option = str(problem["loc"][0]) if problem["loc"] else ""
         if problem["type"] == "extra_forbidden":
             near = difflib.get_close_matches(option, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}"
-            words.append(f"{name} has no option {option!r}, {hint}")
+            words.setdefault(option, f"{name} has no option {option!r}, {hint}")
         else:
             said = problem["msg"].removeprefix("Value error, ").removesuffix(".")
-            words.append(f"{name}{f'.{option}' if option else ''}: {said} (was {problem['input']!r})")
-    return "; ".join(dict.fromkeys(words))
+            place = f"{name}.{option}" if option else name
+            words.setdefault(option, f"{place}: {said} (was {problem['input']!r})")
+    return "; ".join(words.values())
 
 
 def _member_config(channel: Channel, config: Config) -> BaseConfig:
@@ -229,8 +274,12 @@ def _member(place: int, config: Config, length: int) -> AbstractEncoding:
     return member
 
 
-def _channels(member: AbstractEncoding, reduce: Reduction) -> int:
-    return member.channels if reduce == "none" else 1
+def _mixing(reduce: Reduction, channels: int) -> Tensor | None:
+    """Weights of an encoding's channels in the one that is kept, shape (1, channels); None keeps them as they are."""
+    if reduce == "none" or channels == 1:
+        return None
+    weights = LUMINANCE if reduce == "luminance" else [1.0 / channels] * channels
+    return torch.tensor([weights], dtype=torch.float64)
 
 
 def _joined(columns: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 The state at candle i is the trajectory s_i = (x_i, x_{i + delay}, .., x_{i + (dimension - 1) delay}) of a series, and
 
-    R_ij = 1 where |s_i - s_j| < limit, else 0,        or, without a threshold, R_ij = |s_i - s_j|
+    R_ij = 1 where norm(s_i - s_j) < limit, else 0,        or, without a threshold, R_ij = norm(s_i - s_j)
 
 with the Euclidean distance, so the image has length - (dimension - 1) delay rows and columns. The limit is a fixed
 distance, a share of the window's largest distance, or the distance that a share of all points stays within.
@@ -33,7 +33,7 @@ from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.images import _recurrence_kernels as kernels
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
-from triptych.images._gramian import Series, _series
+from triptych.images._gramian import Series, series_of
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
 
@@ -146,7 +146,7 @@ class RecurrencePlot(AbstractEncoding):
 
     def _values(self, window_BTF: Tensor) -> Tensor:
         """The series, shape (N, T)."""
-        return torch.stack([_series(window_BTF, name) for name in self.config.series], dim=1).flatten(0, 1)
+        return torch.stack([series_of(window_BTF, name) for name in self.config.series], dim=1).flatten(0, 1)
 
     def _scaled(self, x_NT: Tensor) -> Tensor:
         """The series in units that make distances shares of the range, shape (N, T)."""

@@ -5,9 +5,10 @@ w and split into frequencies by a discrete Fourier transform of `n_fft` points,
 
     X(k, m) = sum over s of w(s) x(m hop + s) exp(-2 pi i k s / n_fft),        k = 0 .. n_fft / 2,
 
-and a pixel shows |X|, |X|^2 or its decibels as a share of the window's own maximum. Rows are frequencies k / n_fft a
-candle: the bottom row is 0, trends, the top row a swing that turns with every candle. Columns are segments, the latest
-on the right; the last segment always reaches the last candle, and what `hop` leaves over is left out at the beginning.
+and a pixel shows the magnitude of X, its square or its decibels as a share of the window's own maximum. Rows are
+frequencies k / n_fft a candle: the bottom row is 0, trends, the top row a swing that turns with every candle. Columns
+are segments, the latest on the right; the last segment always reaches the last candle, and what
+`hop` leaves over is left out at the beginning.
 
 With `padding = "reflect"` a column is the segment around its candle, and the window is mirrored at its ends: columns
 within half a segment of the right edge know only candles up to the last, and see them twice. With `padding = "none"`
@@ -64,7 +65,7 @@ class Config(BaseConfig):
         "apart, short ones tell moments apart.",
     )
     n_fft: int = Field(
-        default=64,
+        default=128,
         ge=2,
         le=4096,
         description="Points of the Fourier transform, at least `segment`: there are n_fft / 2 + 1 frequencies from 0 "

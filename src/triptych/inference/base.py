@@ -74,10 +74,32 @@ class AbstractPredictor(ABC):
         ]
         return np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.float32)
 
+    def window_now(self, view: AbstractView, symbol: str) -> NDArray[np.floating] | None:
+        """What the network would read of an instrument now, without the batch axis; None where candles are missing."""
+        history = view.history(symbol, self.length)
+        return None if history is None else history.values
+
     def predict_now(self, view: AbstractView, symbol: str, close_time_ms: int) -> Prediction | None:
         """The prediction for an instrument from what has closed by now; None where candles are missing."""
-        history = view.history(symbol, self.length)
-        return None if history is None else self.predict(symbol, history.values, close_time_ms)
+        return self.predict_all(view, {symbol: close_time_ms})[symbol]
+
+    def predict_all(self, view: AbstractView, closes: Mapping[str, int]) -> dict[str, Prediction | None]:
+        """Predictions for several instruments from what has closed by now, in one call of the network.
+
+        Args:
+            view: the candles known now.
+            closes: close time of the newest candle by symbol, UTC milliseconds.
+
+        Returns:
+            One entry a symbol; None where candles are missing.
+        """
+        windows = {symbol: self.window_now(view, symbol) for symbol in closes}
+        there = [symbol for symbol, window in windows.items() if window is not None]
+        answers: dict[str, Prediction | None] = dict.fromkeys(closes)
+        if there:
+            rows = self.probabilities(np.stack([window for window in windows.values() if window is not None]))
+            answers |= {s: self.signed(s, closes[s], row) for s, row in zip(there, rows, strict=True)}
+        return answers
 
     def signed(self, symbol: str, close_time_ms: int, probabilities: Iterable[float]) -> Prediction:
         """Probabilities of sell, hold and buy as a prediction of this model."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from triptych.domain import CandleSeries, Prediction
+from triptych.domain import CandleSeries
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
 from triptych.inference.inputs import FactorRows, known_windows
 
@@ -48,11 +48,11 @@ class FactorPredictor(AbstractPredictor):
             found[chosen] = self._network.probabilities(windows[ends[chosen] - (length - 1)])
         return found
 
-    def predict_now(self, view: AbstractView, symbol: str, close_time_ms: int) -> Prediction | None:
+    def window_now(self, view: AbstractView, symbol: str) -> NDArray[np.floating] | None:
         own = view.history(symbol, self.length)
         others = {other: view.history(other, self.length) for other in self._rows.beside(symbol)}
         there = {other: history for other, history in others.items() if history is not None}
         if own is None or len(there) < len(others):
             return None
-        (answer,) = self.over(own, np.array([len(own) - 1]), there)
-        return None if np.isnan(answer).any() else self.signed(symbol, close_time_ms, answer)
+        rows = self._rows.rows(own, there)
+        return rows[-self._network.length :] if known_windows(rows, self._network.length)[-1] else None

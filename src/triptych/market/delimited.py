@@ -78,7 +78,9 @@ def read_text_table(path: Path) -> TextTable:
     separator = _separator(head)
     rows = list(csv.reader(head, delimiter=separator))
     layout = _layout(rows, path.name)
-    width = max([len(layout.names), *(len(row) for row in rows[layout.skip :])])
+    # Rows may be wider than the names (an index without a name, a separator at the end), but then most of them are.
+    widths = [len(row) for row in rows[layout.skip :] if row]
+    width = max(len(layout.names), max(set(widths), key=widths.count) if widths else 0)
     names = _unique([*layout.names, *([""] * (width - len(layout.names)))])
     try:
         frame = pl.read_csv(

@@ -4,9 +4,10 @@ Understood: datetimes and dates as types; epoch numbers in s, ms, us or ns, told
 (exchanges have changed the unit in the middle of a history); 20230102, 202301021530 and 20230102153000; ISO 8601 with
 and without zone; year, month and day in any usual order and writing; date and time of day in two columns.
 
-A text or datetime without a zone is read in the given time zone; the hour that a clock change repeats is taken as its
-first occurrence, one that it skips as unreadable. When every time of a source is midnight on its own clock, the dates
-are trading dates and stand at 00:00 UTC: a session keeps its date whatever the zone.
+A text or datetime without a zone is read in the given time zone. The hour that a clock change repeats is told apart by
+the order of the rows: where the clock goes back within it, the second hour begins; where it does not, it is taken as
+the first. An hour that a clock change skips is unreadable. When every time of a source is midnight on its own clock,
+the dates are trading dates and stand at 00:00 UTC: a session keeps its date whatever the zone.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from typing import Final, Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from triptych.domain.errors import ColumnError, DataError
 
 EpochUnit = Literal["s", "ms", "us", "ns"]
 
 _DAY_MS: Final = 86_400_000
+_HOUR_MS: Final = 3_600_000
+_OCCURRENCES: Final[tuple[Literal["earliest"], Literal["latest"]]] = ("earliest", "latest")
 _PER_MS: Final = {"us": 1_000, "ns": 1_000_000}
 # Numbers below are read in the unit: each limit is the year 5138 in its own unit and the spring of 1973 in the next.
 _LIMITS: Final = {"s": 10**11, "ms": 10**14, "us": 10**17}
@@ -101,12 +105,39 @@ def _localised(naive: pl.Series, timezone: str) -> ParsedTimes:
     if timezone.upper() == "UTC":
         return ParsedTimes(utc_ms=naive.cast(pl.Int64))
     try:
-        zoned = naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+        first, second = (
+            naive.dt.replace_time_zone(timezone, ambiguous=which, non_existent="null") for which in _OCCURRENCES
+        )
     except pl.exceptions.PolarsError as error:
         raise DataError(
             f"Unknown time zone {timezone!r}.", remedy="Write it like UTC, Asia/Shanghai or America/New_York."
         ) from error
+    repeated = (first != second).fill_null(False).to_numpy()
+    zoned = first
+    if repeated.any():
+        is_second = pl.Series(_in_second_hour(naive.cast(pl.Int64).fill_null(0).to_numpy(), repeated))
+        zoned = pl.select(pl.when(is_second).then(second).otherwise(first)).to_series().alias(naive.name)
     return _trading_dates(zoned.dt.convert_time_zone("UTC").cast(pl.Int64), naive.cast(pl.Int64), timezone)
+
+
+def _in_second_hour(local_ms: NDArray[np.int64], repeated: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which rows stand in the second of two hours of the same name.
+
+    Args:
+        local_ms: int64 of shape (n,), wall clock. repeated: bool of shape (n,), where the clock shows an hour twice.
+
+    Rows run forward, or backward as some exporters write them; within a run of repeated times the clock jumps against
+    that direction once. Blocks of several instruments are runs of their own.
+    """
+    steps = np.diff(local_ms)
+    backward = bool((steps < 0).sum() > (steps > 0).sum())
+    order = slice(None, None, -1) if backward else slice(None)
+    local, again = local_ms[order], repeated[order]
+    second = np.zeros(len(local), dtype=np.bool_)
+    for t in np.flatnonzero(again):
+        if t and again[t - 1] and local[t] - local[t - 1] > -_HOUR_MS * 2:
+            second[t] = second[t - 1] or local[t] < local[t - 1]
+    return second[order]
 
 
 def _trading_dates(utc_ms: pl.Series, local_ms: pl.Series, zone: str) -> ParsedTimes:

@@ -8,12 +8,14 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from triptych.domain.errors import RecipeError
 from triptych.settings.recipe import ENCODINGS, Recipe
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def shipped_recipes() -> tuple[str, ...]:
@@ -82,13 +84,23 @@ def with_overrides(
 
 def parse_recipe(content: Mapping[str, Any], where: str = "recipe") -> Recipe:
     """Validate the content of a recipe. Raises RecipeError as `load_recipe` does."""
+    return validated(Recipe, content, where, remedy="`triptych recipe show` prints every key with its meaning.")
+
+
+def validated(model: type[Settings], content: Mapping[str, Any], where: str, *, remedy: str) -> Settings:
+    """The settings that a TOML document holds. Raises RecipeError that explains every mistake, with this remedy."""
     try:
-        return Recipe.model_validate(content)
+        return model.model_validate(content)
     except ValidationError as error:
-        problems = dict.fromkeys(_explain(item) for item in error.errors())
-    raise RecipeError(
-        f"{where}: " + " ".join(problems), remedy="`triptych recipe show` prints every key with its meaning."
-    )
+        problems = dict.fromkeys(_explain(item, model) for item in error.errors())
+    raise RecipeError(f"{where}: " + " ".join(problems), remedy=remedy)
+
+
+def put_overrides(content: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Set keys of a TOML document, `key=value` each, in place. Raises RecipeError for what cannot be read."""
+    for override in overrides:
+        key, value = _key_and_value(override)
+        _put(content, key, _toml_value(value))
 
 
 def _key_and_value(override: str) -> tuple[list[str], str]:
@@ -130,8 +142,8 @@ _WORDS = {
 """What pydantic says, and what a writer of TOML understands."""
 
 
-def _explain(problem: Any) -> str:
-    path, section = _locate(problem["loc"])
+def _explain(problem: Any, root: type[BaseModel]) -> str:
+    path, section = _locate(problem["loc"], root)
     place = ".".join(path) or "recipe"
     if problem["type"] == "extra_forbidden":
         known = list(section.model_fields)
@@ -149,14 +161,14 @@ def _explain(problem: Any) -> str:
     return f"{place}: {message.removesuffix('.')}{got}."
 
 
-def _locate(location: Sequence[str | int]) -> tuple[list[str], type[BaseModel]]:
+def _locate(location: Sequence[str | int], root: type[BaseModel]) -> tuple[list[str], type[BaseModel]]:
     """(keys as they stand in the recipe, the section that holds the last of them) of a place in pydantic's words.
 
     Pydantic adds the chosen encoding's name and the kinds of a union, which nobody wrote.
     """
     path: list[str] = []
-    section: type[BaseModel] = Recipe
-    child: type[BaseModel] | None = Recipe
+    section: type[BaseModel] = root
+    child: type[BaseModel] | None = root
     for part in location:
         if child is None:
             path += [str(part)] if isinstance(part, int) else []  # position in a list

@@ -21,10 +21,15 @@ def annotated_toml(recipe: Recipe) -> str:
     return "\n".join(_section_toml(recipe, "")).strip() + "\n"
 
 
-def reference_markdown() -> str:
-    """The recipe reference: one table per section, with types, defaults and limits."""
-    lines = ["# Recipe reference", "", "Every key of a recipe, generated from the settings. Times are UTC.", ""]
-    for title, section in _sections(Recipe, ""):
+def reference_markdown(
+    model: type[BaseModel] = Recipe,
+    *,
+    title: str = "Recipe reference",
+    about: str = "Every key of a recipe, generated from the settings. Times are UTC.",
+) -> str:
+    """The reference of a recipe, or of other settings: one table per section, with types, defaults and limits."""
+    lines = [f"# {title}", "", about, ""]
+    for title, section in _sections(model, ""):
         lines += [f"## {title or 'Top level'}", ""]
         if section.__doc__:
             lines += [section.__doc__.strip().splitlines()[0], ""]

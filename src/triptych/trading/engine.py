@@ -96,6 +96,7 @@ class Engine(AbstractView):
         risk: risk_.Config | None = None,
         observer: Observer | None = None,
         companions: Sequence[Instrument] = (),
+        token: int = 0,
     ) -> None:
         """Build an engine.
 
@@ -108,6 +109,7 @@ class Engine(AbstractView):
             sizing, execution, risk: settings; None takes the defaults.
             observer: receives every `Decision` and every `OrderDenied`.
             companions: what is watched beside, because the predictor looks at it, and never traded.
+            token: live, that of the lease under which orders are sent; it stands in their ids.
 
         Raises OrderError when there is no instrument or a symbol occurs twice.
         """
@@ -124,7 +126,7 @@ class Engine(AbstractView):
         self.portfolio = Portfolio(initial_capital)
         self._desks: dict[str, Desk] = {}
         for instrument in instruments:
-            executor = execution_.Executor(self._execution, instrument, OrderIds(name, instrument.symbol))
+            executor = execution_.Executor(self._execution, instrument, OrderIds(name, instrument.symbol, token))
             self._desks[instrument.symbol] = Desk(
                 instrument=instrument, window=CandleWindow(self.memory, instrument), executor=executor
             )
@@ -170,18 +172,22 @@ class Engine(AbstractView):
         return self.decide(candles)
 
     def decide(
-        self, candles: Sequence[Candle], predictions: Mapping[str, Prediction | None] | None = None
+        self,
+        candles: Sequence[Candle],
+        predictions: Mapping[str, Prediction | None] | None = None,
+        *,
+        halt: str = "",
     ) -> list[Command]:
         """Decide on candles that were just observed.
 
         `predictions` are predictions by symbol that were made elsewhere from `history`, under a deadline say; a symbol
-        that has none there counts as without a prediction. Without `predictions` the predictor is asked. Candles of
-        companions are passed over.
+        that has none there counts as without a prediction. Without `predictions` the predictor is asked. A `halt` from
+        outside closes everything, with these words as reason. Candles of companions are passed over.
         """
         commands: list[Command] = []
         length = self._predictor.length
         equity = self.portfolio.equity()
-        halt = self._risk.on_equity(candles[0].close_time_ms, equity)
+        halt = self._risk.on_equity(candles[0].close_time_ms, equity) or halt
         for candle in candles:
             desk = self._desks.get(candle.symbol)
             if desk is None or len(desk.window) < length:
@@ -191,6 +197,28 @@ class Engine(AbstractView):
             else:
                 prediction = predictions.get(candle.symbol)
             self._decide(desk, candle.close, equity, prediction, halt, commands)
+        return commands
+
+    def flatten(self, time_ms: int, reason: str) -> list[Command]:
+        """Close every position and withdraw every entry order now, whatever the candles say.
+
+        An instrument with an order under way that closes is left to it. `time_ms` goes into the ids of the orders.
+        """
+        commands: list[Command] = []
+        for symbol, desk in self._desks.items():
+            desk.target = 0.0
+            for order, _ in desk.orders.values():
+                if not order.reduce_only:
+                    commands.append(CancelOrder(order_id=order.order_id, symbol=symbol, time_ms=time_ms))
+            if any(order.reduce_only for order, _ in desk.orders.values()):
+                continue
+            orders, _ = desk.executor.plan(
+                quantity=self.portfolio.position(symbol).quantity, exposure=0.0, equity=1.0, price=1.0,
+                average_true_range=0.0, time_ms=time_ms, reason=reason,
+            )  # fmt: skip
+            for order in orders:
+                desk.orders[order.order_id] = (order, order.quantity)
+                commands.append(order)
         return commands
 
     def _decide(

@@ -12,6 +12,7 @@ Leg = Literal["open", "close"]
 
 MAXIMUM_LENGTH = 36
 MAXIMUM_ATTEMPT = 9999
+MAXIMUM_TOKEN = 36**4 - 1
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -20,12 +21,26 @@ class OrderIds:
 
     An id reads `BTCUSDT-c195b813c7-loyw3v28-o0`: the first nine letters and digits of the symbol, a hash of strategy
     name and full symbol (40 bits), the candle's close time in base 36, the leg (o opens, c closes) and the attempt.
-    At most 36 characters, letters, digits and dashes only, as venues demand.
+    At most 36 characters, letters, digits, dashes and underscores only, as venues demand.
+
+    Live, the token of the writer's lease stands behind the symbol, `BTCUSDT_1z-...`, so that an order tells which
+    process has sent it; what follows the first dash is the same whoever sends it.
     """
 
-    def __init__(self, strategy: str, symbol: str) -> None:
+    def __init__(self, strategy: str, symbol: str, token: int = 0) -> None:
+        """Ids of `strategy` in `symbol`; `token` above 0 is that of the writer's lease.
+
+        Raises OrderError for a token that does not fit.
+        """
+        if not 0 <= token <= MAXIMUM_TOKEN:
+            raise OrderError(f"No order ids for the token {token}.", remedy="Start with a new journal.")
         digest = hashlib.blake2b(f"{strategy}\0{symbol}".encode(), digest_size=5).hexdigest()
-        self._prefix = f"{re.sub('[^A-Za-z0-9]', '', symbol)[:9]}-{digest}"
+        ending = f"_{_base36(token)}" if token else ""
+        self._prefix = f"{re.sub('[^A-Za-z0-9]', '', symbol)[: 9 - len(ending)]}{ending}-{digest}"
+
+    def is_ours(self, order_id: str) -> bool:
+        """Whether an id was made for this strategy and symbol, by whatever process."""
+        return order_id.partition("-")[2].startswith(self._prefix.partition("-")[2] + "-")
 
     def make(self, close_time_ms: int, leg: Leg, attempt: int = 0) -> str:
         """The id of one order. Raises OrderError for a time or an attempt that does not fit."""

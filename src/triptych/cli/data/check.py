@@ -36,6 +36,7 @@ def check(
 
     Exit status 1 when the file holds errors that an import would refuse.
     """
+    from triptych.domain.errors import DataError
     from triptych.domain.files import write_json
     from triptych.market import check_quality, read_raw
 
@@ -47,6 +48,8 @@ def check(
         timezone=timezone,
         timestamp_unit=timestamp_unit,
     )
+    if raw.frame.is_empty():
+        raise DataError(f"{file.name}: there are no candles in it.", remedy="Bring a source with rows of candles.")
     if raw.problem is not None:
         raise raw.problem
     reports = [check_quality(part, raw.timeframe, symbol=name) for name, part in raw.by_symbol().items()]

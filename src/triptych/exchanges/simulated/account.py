@@ -43,6 +43,16 @@ class Market:
             self.mean_range += (relative - self.mean_range) / 20
             self.mean_volume += (candle.volume - self.mean_volume) / 20
 
+    def watch(self) -> None:
+        """Set the two prices between which nothing can happen to the position."""
+        adverse = [x for x in (self.stop, self.liquidation) if x is not None]
+        if self.position.quantity > 0:
+            self.lowest = max(adverse, default=-math.inf)
+            self.highest = math.inf if self.target is None else self.target
+        else:
+            self.lowest = -math.inf if self.target is None else self.target
+            self.highest = min(adverse, default=math.inf)
+
 
 class Account:
     """Cash and markets of one account; isolated margin, one-way positions.
@@ -127,10 +137,4 @@ class Account:
             after, market.position.entry_price, self.costs.leverage, self.costs.maintenance_margin
         )
         market.liquidation = None if level is None else float(level)
-        adverse = [x for x in (market.stop, market.liquidation) if x is not None]
-        if after > 0:
-            market.lowest = max(adverse, default=-math.inf)
-            market.highest = math.inf if market.target is None else market.target
-        else:
-            market.lowest = -math.inf if market.target is None else market.target
-            market.highest = min(adverse, default=math.inf)
+        market.watch()

@@ -74,6 +74,30 @@ class SimulatedExchange(AbstractExchange):
         """Orders that wait to be filled, oldest first."""
         return tuple(self._account.markets[symbol].waiting)
 
+    def resume(self, cash: Decimal, positions: Sequence[Position], fills: int) -> None:
+        """Become the account that a paper house left behind: its cash, and positions without stop or target.
+
+        `fills` have been given before: the ids of later ones go on from there.
+        """
+        self._account.cash, self._fills = cash, fills
+        for position in positions:
+            market = self._account.markets[position.symbol]
+            market.position, market.mark = position, float(position.entry_price)
+
+    def protection(self, symbol: str) -> tuple[Decimal | None, Decimal | None]:
+        """Stop and target of the position, None where there is none."""
+        market = self._account.markets[symbol]
+        stop, target = (None if level is None else decimal(level) for level in (market.stop, market.target))
+        return stop, target
+
+    def protect(self, symbol: str, *, stop_loss: Decimal | None, take_profit: Decimal | None) -> None:
+        """Set stop and target of the position that is held; None leaves none. Without a position nothing happens."""
+        market = self._account.markets[symbol]
+        if market.position.quantity:
+            market.stop = None if stop_loss is None else float(stop_loss)
+            market.target = None if take_profit is None else float(take_profit)
+            market.watch()
+
     def submit(self, command: Command) -> list[ExchangeEvent]:
         """Accept, or reject with a reason; a cancellation is confirmed at once. Unknown symbols are rejected too."""
         market = self._account.markets.get(command.symbol)

@@ -30,7 +30,7 @@ class BookEvents:
         protocol: whose sequence rules hold, see `sequence.py`.
         price_decimals: a price is `price_ticks / 10**price_decimals` in quote currency.
         is_snapshot: bool of shape (m,).
-        update_id, first_update_id, previous_update_id, sequence: int64 of shape (m,), -1 where the venue gives none.
+        update_id: int64 of shape (m,), -1 where the venue gives none; so are the three that follow.
         exchange_time_ns, local_time_ns: int64 of shape (m,), UTC, -1 where unknown.
         level_start: int64 of shape (m + 1,): message i holds the levels level_start[i] .. level_start[i + 1] - 1.
         is_ask: bool of shape (l,).

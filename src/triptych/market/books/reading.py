@@ -1,15 +1,17 @@
-"""The front door: order books of every known format, recognised by what is in the file.
+"""The front door: order books of every known format, recognised by what is in the file::
 
-what it is                              recognised by                       read into
-recording of ours (a folder)            chunks events-*.parquet             events
-sampled books, Parquet                  columns bid_price_0 .. or _1 ..     tape
-Bitstamp orders, Parquet                columns id, action, volume_1e8      events
-Binance futures capture                 lines `<ns> {"...`                  events
-Bybit v2 capture                        lines `<seconds>: {"...`            events
-Bybit v5 messages or REST reply         JSON with orderbook topic, result   events
-Tardis book_snapshot_N, CSV             its header                          tape
-Tardis incremental_book_L2, CSV         its header                          events
-LOBSTER orderbook_K, CSV                its name                            tape
+    what it is                              recognised by                       read into
+    recording of ours (a folder)            chunks events-*.parquet             events
+    sampled books, Parquet                  columns bid_price_0 .. or _1 ..     tape
+    Bitstamp orders, Parquet                columns id, action, volume_1e8      events
+    Binance futures capture                 lines `<ns> {"...`                  events
+    Bybit v2 capture                        lines `<seconds>: {"...`            events
+    Bybit v5 messages or REST reply         JSON with orderbook topic, result   events
+    Tardis book_snapshot_N, CSV             its header                          tape
+    Tardis incremental_book_L2, CSV         its header                          events
+    LOBSTER orderbook_K, CSV                its name                            tape
+
+A folder is a recording of ours; a single file is told by its first bytes.
 """
 
 from __future__ import annotations

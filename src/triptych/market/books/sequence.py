@@ -1,6 +1,6 @@
 """Which message of a book stream may be applied: the sequence rules of the venues, written once.
 
-The live book (`OrderBook`) and the replay of a recorded stream ask the same `Sequencer`: a gap is a gap in both.
+The live book (`OrderBook`) and the replay of a recorded stream ask the same `Sequencer`: a gap is a gap in both::
 
     protocol      rule
     bybit         v5: a delta's `u` is one more than the last; u = 1 is a new book after a restart of the venue's

@@ -1,0 +1,122 @@
+"""Journals of live trading for people and their tools: what happened, in order, in a table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from triptych.bootstrap.files import write_frame
+from triptych.domain import (
+    CancelOrder,
+    FundingPaid,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    SubmitOrder,
+)
+from triptych.domain.errors import DataError, JournalError
+from triptych.domain.files import write_json, write_text
+from triptych.live.journal import Entry, Journal, NoteWritten, OrderAnswered, OrderSent, StepRecorded, SwitchSet
+from triptych.live.journal.records import encode
+
+SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "seq": pl.Int64, "time": pl.Datetime("ms", "UTC"), "token": pl.Int64, "kind": pl.String, "symbol": pl.String,
+    "order_id": pl.String, "what": pl.String, "body": pl.String,
+}  # fmt: skip
+
+
+def journal_frame(
+    where: str | Path, *, name: str | None = None, order_id: str = "", kinds: tuple[str, ...] = (), last: int = 0
+) -> pl.DataFrame:
+    """The entries of a journal, oldest first.
+
+    Args:
+        where: path or URL of the journal.
+        name: instance; None where the journal holds only one.
+        order_id: only what is told of this order.
+        kinds: only these, such as StepRecorded or OrderFilled; empty for all.
+        last: only the last so many; 0 for all.
+
+    Returns:
+        Frame of seq, time (UTC), token (of the writer), kind, symbol, order_id, what (in words), body (JSON).
+
+    Raises JournalError when it cannot be read.
+    """
+    journal = _open(where, name)
+    try:
+        rows = [_row(entry) for entry in journal.entries()]
+    finally:
+        journal.close()
+    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    if kinds:
+        frame = frame.filter(pl.col("kind").is_in(kinds))
+    if order_id:
+        frame = frame.filter((pl.col("order_id") == order_id) | pl.col("body").str.contains(order_id, literal=True))
+    return frame.tail(last) if last else frame
+
+
+def write_journal(frame: pl.DataFrame, path: Path) -> Path:
+    """Write entries to .csv, .parquet or .json, atomically. Raises DataError for another ending."""
+    if path.suffix == ".parquet":
+        return write_frame(path, frame)
+    if path.suffix == ".csv":
+        return write_text(path, frame.write_csv())
+    if path.suffix == ".json":
+        return write_json(path, journal_rows(frame))
+    raise DataError(f"Cannot write a journal to {path}.", remedy="Choose a name ending in .csv, .parquet or .json.")
+
+
+def journal_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """The entries as JSON-ready rows; times in ISO 8601, UTC."""
+    written = frame.with_columns(pl.col("time").dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
+    return [{**row, "body": json.loads(row["body"])} for row in written.to_dicts()]
+
+
+def _open(where: str | Path, name: str | None) -> Journal:
+    if name is not None:
+        return Journal.read(where, name)
+    names = Journal.read(where, "").names()
+    if len(names) > 1:
+        raise JournalError(f"{where} holds {len(names)} instances: {', '.join(names)}.", remedy="Say which: `--name`.")
+    return Journal.read(where, names[0] if names else "")
+
+
+def _row(entry: Entry) -> tuple[Any, ...]:
+    record = entry.record
+    kind, body = encode(record)
+    symbol, order_id = getattr(record, "symbol", ""), getattr(record, "order_id", "")
+    return entry.seq, entry.time_ms, entry.token, kind, symbol, order_id, _words(entry), body
+
+
+def _words(entry: Entry) -> str:
+    record = entry.record
+    if isinstance(record, StepRecorded):
+        said = [f"{one.symbol} {one.target:+.2f}: {one.reason}" for one in record.decisions]
+        said += [f"sends {_command(one)}" for one in record.commands]
+        said += [f"held back {one.order_id}: {one.reason}" for one in record.denials]
+        return "; ".join(said) or "nothing to decide yet"
+    if isinstance(record, OrderFilled):
+        return f"{record.side} {record.quantity} at {record.price}, fee {record.fee} ({record.reason})"
+    if isinstance(record, OrderAnswered):
+        return f"{record.command}: {record.outcome}" + (f", {record.text}" if record.text else "")
+    if isinstance(record, OrderSent):
+        return f"{record.command} again, attempt {record.attempt}"
+    if isinstance(record, OrderRejected | OrderCancelled):
+        return f"{'rejected' if isinstance(record, OrderRejected) else 'ended'}: {record.reason or 'as it was'}"
+    if isinstance(record, FundingPaid):
+        return f"funding {record.amount}"
+    if isinstance(record, SwitchSet):
+        return f"{record.by} set the switch to {record.switch}: {record.reason}"
+    assert isinstance(record, NoteWritten)
+    return f"{record.topic}: {record.text}"
+
+
+def _command(command: SubmitOrder | CancelOrder) -> str:
+    if isinstance(command, CancelOrder):
+        return f"a withdrawal of {command.order_id}"
+    price = f" at {command.limit_price}" if command.limit_price is not None else ""
+    stop = f", stop {command.stop_loss}" if command.stop_loss is not None else ""
+    return f"{command.side} {command.quantity} {command.symbol}{price}{stop} ({command.order_id})"

@@ -1,0 +1,290 @@
+"""From trained runs to a house that trades: the only place where its parts are picked and joined."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TextIO
+
+from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.run_folder import Run, open_run
+from triptych.domain import AbstractClock, CandleSeries, Instrument, OrderFilled, Timeframe, utc
+from triptych.domain.errors import ArtifactError, DataError
+from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
+from triptych.exchanges.simulated.gateway import SimulatedGateway
+from triptych.exchanges.simulated.tape import TapeSource
+from triptych.inference import Artifact, load_artifact
+from triptych.live.books import Books
+from triptych.live.failover import Ladder, Level
+from triptych.live.gate import Gate
+from triptych.live.journal import Journal, StepRecorded
+from triptych.live.monitoring import Alerts, Masker, Metrics, create_logger
+from triptych.live.reconciliation import Reconciler
+from triptych.live.runner import Runner
+from triptych.live.sender import Sender
+from triptych.live.trader import Records, Trader
+from triptych.market import read_candles, resample
+from triptych.settings.live import LiveSettings
+from triptych.strategies import create_strategy
+from triptych.trading.engine import Engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """A house that is put together and has not started."""
+
+    runner: Runner
+    trader: Trader
+    engine: Engine
+    ladder: Ladder
+    journal: Journal
+    metrics: Metrics
+    alerts: Alerts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a session did, and where the books stand.
+
+    Attributes:
+        decisions: closes that were decided on.
+        held_back: orders that the last gate did not let through.
+        fills: in the journal, of earlier sessions too.
+        equity: quote currency.
+        last_close: of the candles decided on last, UTC.
+        positions: signed quantities by symbol.
+        journal: where it is.
+    """
+
+    decisions: int
+    held_back: int
+    fills: int
+    equity: float
+    last_close: str
+    positions: dict[str, str]
+    journal: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return dict(vars(self))
+
+
+def build_house(
+    runs: Sequence[Run],
+    *,
+    settings: LiveSettings,
+    instruments: Sequence[Instrument],
+    gateway: AbstractGateway,
+    candles: AbstractCandleSource,
+    clock: AbstractClock,
+    journal: str | Path,
+    before: Callable[..., None] | None = None,
+    log: TextIO | None = None,
+    masker: Masker | None = None,
+) -> House:
+    """Join the parts. Takes the journal's lease.
+
+    Args:
+        runs: the model that trades, then those that stand in for it, best first; all of one timeframe.
+        settings: of live trading; strategy, sizing, execution and risk are those of the first run's recipe.
+        instruments: what is traded, with the venue's rules.
+        gateway, candles, clock: the venue.
+        journal: path or URL.
+        before: see `Runner`.
+        log: where structured logs go; None: nowhere.
+        masker: knows the secrets.
+
+    Raises ArtifactError for runs that do not fit together, LeaseError while another process trades.
+    """
+    artifacts = [load_artifact(run.artifact) for run in runs]
+    timeframe = _common_timeframe(runs, artifacts)
+    metrics, masker = Metrics(), masker or Masker()
+    logger = create_logger(log or io.StringIO(), masker, instance=settings.name)
+    alerts = Alerts(
+        settings.alerts, instance=settings.name, clock=clock,
+        log=lambda alert: logger.warning(alert.text, topic=alert.topic, symbol=alert.symbol, severity=alert.severity),
+    )  # fmt: skip
+
+    def note(severity: str, topic: str, text: str, symbol: str) -> None:
+        metrics.alarms.inc()
+        alerts.alert(severity, topic, masker.text(text), symbol)  # type: ignore[arg-type]
+
+    book = Journal.open(
+        journal, settings.name, owner=f"triptych on {socket.gethostname()}", clock=clock,
+        lease_ms=int(settings.runner.lease_seconds * 1000),
+    )  # fmt: skip
+    assert book.lease is not None
+    token = book.lease.acquire()
+    recipe, records = runs[0].recipe, Records()
+    traded = [one.symbol for one in instruments]
+    watched = [Instrument(symbol=symbol) for symbol in artifacts[0].companions if symbol not in traded]
+    predictors = [artifact.predictor() for artifact in artifacts]
+    engine = Engine(
+        name=settings.name, instruments=instruments, predictor=predictors[0],
+        strategy=create_strategy(recipe.strategy), initial_capital=Decimal(repr(settings.capital)),
+        sizing=recipe.sizing, execution=recipe.execution, risk=recipe.risk, observer=records.append,
+        companions=watched, token=token,
+    )  # fmt: skip
+    books = Books(engine, book, note=lambda text: note("critical", "journal", text, ""))
+    sender = Sender(gateway=gateway, books=books, clock=clock, metrics=metrics, note=note)
+    reconciler = Reconciler(
+        config=settings.reconciliation, strategy=settings.name, gateway=gateway, books=books, sender=sender,
+        clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
+    )  # fmt: skip
+    names = [f"{run.recipe.name}" if i == 0 else f"{run.recipe.name} (stand-in {i})" for i, run in enumerate(runs)]
+    levels = [
+        Level(name, predictor, deadline_s=settings.model_deadline_seconds)
+        for name, predictor in zip(names, predictors, strict=True)
+    ]
+    ladder = Ladder(levels, settings.failover, lambda text: note("warning", "fallback", text, ""))
+    ages: dict[str, Callable[[str], float]] = {}
+    trader = Trader(
+        symbols=traded, books=books, records=records, ladder=ladder, gate=Gate(settings.gate), sender=sender,
+        reconciler=reconciler, clock=clock, metrics=metrics, data_age_s=lambda s: ages["of"](s), note=note,
+    )  # fmt: skip
+    runner = Runner(
+        trader=trader, candles=candles, gateway=gateway, symbols=[*traded, *(one.symbol for one in watched)],
+        timeframe=timeframe, clock=clock, metrics=metrics, config=settings.runner, note=note, before=before,
+    )  # fmt: skip
+    ages["of"] = runner.data_age_s
+    return House(
+        runner=runner, trader=trader, engine=engine, ladder=ladder, journal=book, metrics=metrics, alerts=alerts
+    )
+
+
+def trade_on_paper(
+    runs: Sequence[Path],
+    tape: Path,
+    *,
+    settings: LiveSettings,
+    journal: str | Path,
+    start_ms: int | None = None,
+    speed: float = 0.0,
+    log: TextIO | None = None,
+    tell: Tell = silent,
+) -> Outcome:
+    """Trade recorded candles on the simulated venue with the engine, journal and recovery of live trading.
+
+    Args:
+        runs: folders of trained runs, the model that trades first.
+        tape: file of candles; finer ones are resampled.
+        settings: of live trading.
+        journal: path or URL; an existing one is gone on with.
+        start_ms: first close to trade at, UTC ms; None: as soon as the model has candles enough.
+        speed: market time by real time; 0 does not wait.
+        log: where structured logs go.
+        tell: told every stage in words.
+
+    Raises DataError, ArtifactError, JournalError and their kinds.
+    """
+    opened = [open_run(folder) for folder in runs]
+    for run in opened:
+        run.require_trained()
+    recipe = opened[0].recipe
+    series = _tape(tape, opened[0])
+    artifact = load_artifact(opened[0].artifact)
+    memory = artifact.predictor().length
+    first = max(int(one.close_time_ms[min(memory, len(one)) - 1]) for one in series) if start_ms is None else start_ms
+    source = TapeSource(series, start_ms=_gone_on_with(journal, settings.name, first - 1), speed=speed)
+    traded = [one.instrument for one in series if one.symbol not in artifact.companions] or [series[0].instrument]
+    gateway = SimulatedGateway(traded, recipe.costs, Decimal(repr(settings.capital)), clock=source.clock)
+    symbols = {one.symbol for one in traded}
+    house = build_house(
+        opened, settings=settings, instruments=traded, gateway=gateway, candles=source, clock=source.clock,
+        journal=journal, log=log,
+        before=lambda candles: gateway.on_candles([c for c in candles if c.symbol in symbols]),
+    )  # fmt: skip
+    _resume(house, gateway)
+    tell(f"Trading {', '.join(symbols)} on paper from {utc(source.clock.now_ms())} UTC.")
+    asyncio.run(_session(house))
+    portfolio = house.engine.portfolio
+    fills = sum(1 for _ in house.journal.entries(kinds=(OrderFilled,)))
+    outcome = Outcome(
+        decisions=house.runner.decisions, held_back=house.trader.held_back, fills=fills, equity=portfolio.equity(),
+        last_close=utc(house.trader.books.last_close_ms),
+        positions={one.symbol: str(portfolio.position(one.symbol).quantity) for one in traded}, journal=str(journal),
+    )  # fmt: skip
+    house.journal.close()
+    return outcome
+
+
+async def _session(house: House) -> None:
+    """Run until the tape ends or Ctrl-C; then give the lease back."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, ValueError):  # not on Windows, not in a thread
+            loop.add_signal_handler(name, stop.set)
+    house.alerts.start()
+    try:
+        await house.runner.start(house.engine.memory)
+        await house.runner.run(stop)
+        assert house.journal.lease is not None
+        house.journal.lease.release()
+    finally:
+        house.ladder.close()
+        await house.alerts.stop()
+
+
+def _resume(house: House, gateway: SimulatedGateway) -> None:
+    """The paper account of the last session, as its journal tells it."""
+    if house.journal.last(StepRecorded) is None:
+        return
+    books = house.trader.books
+    books.recover()
+    portfolio = books.engine.portfolio
+    held = [portfolio.position(symbol) for symbol in house.trader.standings]
+    fills = sum(1 for _ in house.journal.entries(kinds=(OrderFilled,)))
+    gateway.resume(portfolio.cash, [one for one in held if one.quantity], books.stops, fills)
+
+
+def _gone_on_with(journal: str | Path, name: str, otherwise: int) -> int:
+    """Where the clock of a tape stands: at the last decision of the journal, if there is one."""
+    if isinstance(journal, Path) and not journal.exists():
+        return otherwise
+    reader = Journal.read(journal, name)
+    try:
+        last = reader.last(StepRecorded)
+    finally:
+        reader.close()
+    return otherwise if last is None or not isinstance(last.record, StepRecorded) else last.record.close_ms
+
+
+def _tape(tape: Path, run: Run) -> list[CandleSeries]:
+    artifact = load_artifact(run.artifact)
+    wanted = Timeframe.parse(artifact.card.timeframe)
+    series = []
+    for one in read_candles(tape).series:
+        if one.timeframe > wanted:
+            raise DataError(
+                f"{tape}: candles of {one.timeframe} are coarser than the model's {wanted}.",
+                remedy=f"Bring candles of {wanted} or finer.",
+            )
+        series.append(one if one.timeframe == wanted else resample(one, wanted))
+    return sorted(series, key=lambda one: one.symbol)
+
+
+def _common_timeframe(runs: Sequence[Run], artifacts: Sequence[Artifact]) -> Timeframe:
+    timeframes = {artifact.card.timeframe for artifact in artifacts}
+    if len(timeframes) > 1:
+        raise ArtifactError(
+            f"The runs {', '.join(str(run.folder) for run in runs)} have different timeframes: "
+            f"{', '.join(sorted(timeframes))}.",
+            remedy="A stand-in must decide at the same closes: train it on the same timeframe.",
+        )
+    first, *others = artifacts
+    for run, other in zip(runs[1:], others, strict=True):
+        strange = set(other.companions) - set(first.companions)
+        if strange:
+            raise ArtifactError(
+                f"The stand-in {run.folder} looks at {', '.join(sorted(strange))}, which the first model does not.",
+                remedy="Train it on the same companions, or on none.",
+            )
+    return Timeframe.parse(timeframes.pop())

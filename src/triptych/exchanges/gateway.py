@@ -1,0 +1,112 @@
+"""The interface of a venue that is reached over a wire: everything may be late, lost, doubled or unknown."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from triptych.domain import (
+    CancelOrder,
+    Candle,
+    FundingPaid,
+    OrderFilled,
+    OrderReport,
+    PositionReport,
+    StreamState,
+    SubmitOrder,
+    WalletReport,
+)
+
+Outcome = Literal["accepted", "rejected", "unknown"]
+PrivateMessage = OrderReport | OrderFilled | FundingPaid | PositionReport | WalletReport | StreamState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What came back to a command.
+
+    `accepted`: the venue has it (also when it had it before); it may still reject it later, on the stream.
+    `rejected`: it will never live. `unknown`: nobody can tell, ask for the order.
+    """
+
+    outcome: Outcome
+    venue_id: str = ""
+    text: str = ""
+
+
+class AbstractCandleSource(ABC):
+    """Where closed candles come from: history by question, the newest as they close."""
+
+    @abstractmethod
+    async def history(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
+        """Closed candles that open in [start_ms, end_ms), oldest first.
+
+        Raises ExchangeError when it cannot be asked.
+        """
+
+    @abstractmethod
+    def stream(self) -> AsyncIterator[Candle | StreamState]:
+        """Candles as they close, of all instruments; interruptions are told as `StreamState`.
+
+        The stream of a tape comes to an end.
+        """
+
+
+class AbstractGateway(ABC):
+    """A venue. Commands never raise for what the wire does: that is `unknown`. Questions raise ExchangeError.
+
+    Attributes:
+        venue: its name, for labels.
+        validity_ms: how long after a command was signed the venue may still accept it. What is not found then never
+            arrived.
+    """
+
+    venue: str
+    validity_ms: int
+
+    @abstractmethod
+    async def submit(self, order: SubmitOrder, *, signed_ms: int) -> Answer:
+        """Send an order under its own id, with its stop and target in the same message.
+
+        `signed_ms` is the time of our clock that the request carries, corrected by the clock offset: however late the
+        message is delivered, the venue refuses it `validity_ms` after that.
+        """
+
+    @abstractmethod
+    async def cancel(self, command: CancelOrder, *, signed_ms: int) -> Answer:
+        """Withdraw an order. One that is not open any more is `rejected`."""
+
+    @abstractmethod
+    async def protect(self, symbol: str, *, stop_loss: Decimal | None, take_profit: Decimal | None) -> Answer:
+        """Set stop and target of the position at the venue; None leaves none."""
+
+    @abstractmethod
+    async def find_order(self, order_id: str, symbol: str) -> OrderReport | None:
+        """The order, open or closed; None when the venue has never seen it."""
+
+    @abstractmethod
+    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        """All open orders of an instrument, those of other programs and people too."""
+
+    @abstractmethod
+    async def executions(self, symbol: str, since_ms: int) -> Sequence[OrderFilled | FundingPaid]:
+        """Everything that was filled or paid since then, oldest first."""
+
+    @abstractmethod
+    async def position(self, symbol: str) -> PositionReport:
+        """The position in an instrument; flat when there is none."""
+
+    @abstractmethod
+    async def wallet(self) -> WalletReport:
+        """The account's money."""
+
+    @abstractmethod
+    async def time_ms(self) -> int:
+        """The venue's clock, UTC milliseconds."""
+
+    @abstractmethod
+    def stream(self) -> AsyncIterator[PrivateMessage]:
+        """Messages about the account as they come in, for ever; interruptions are told as `StreamState`."""

@@ -1,0 +1,1 @@
+"""Live trading: the runner around the engine, the journal, reconciliation, failover and monitoring."""

@@ -1,0 +1,170 @@
+"""Our own books: engine, intake and journal as one. Nothing becomes true in the engine that the journal does not hold.
+
+The one exception is a journal that cannot be written. What a venue has done is true all the same: it is taken in, kept
+aside and written as soon as the journal can be written again. Until then nothing is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Final
+
+from triptych.domain import (
+    ExchangeEvent,
+    FundingPaid,
+    OrderFilled,
+    OrderReport,
+    SubmitOrder,
+)
+from triptych.domain.errors import JournalError, LeaseError
+from triptych.live.intake import Intake
+from triptych.live.journal import EVENTS, Journal, Record, StepRecorded
+from triptych.trading.engine import Engine
+
+Stops = dict[str, tuple[Decimal | None, Decimal | None]]
+KINDS: Final = (OrderFilled, FundingPaid)
+
+
+class Books:
+    """The engine with everything that must survive it.
+
+    Attributes:
+        engine: decides.
+        journal: remembers; acquire its lease first.
+        stops: where stop and target of each position should lie at the venue.
+        has_journal: whether the journal could be written when it was last tried.
+        last_close_ms: close of the candles that were decided on last; -1 before the first.
+        recovered_ms: when the last decision in the journal was written, our clock; -1 when the journal was empty.
+    """
+
+    def __init__(self, engine: Engine, journal: Journal, *, note: Callable[[str], None]) -> None:
+        """Join them. `note` is told in words when the journal fails and when it works again."""
+        self.engine, self.journal = engine, journal
+        self.stops: Stops = {}
+        self.has_journal = True
+        self.last_close_ms = self.recovered_ms = -1
+        self._intake = Intake()
+        self._aside: list[Record] = []
+        self._decided_ms: dict[str, int] = {}
+        self._note = note
+
+    def recover(self) -> bool:
+        """Become what the journal remembers; the candles must have been observed. Returns whether it held anything.
+
+        Raises JournalError when it cannot be read.
+        """
+        last = self.journal.last(StepRecorded)
+        if last is None:
+            return False
+        step = last.record
+        assert isinstance(step, StepRecorded)
+        self._intake = Intake()
+        self.engine.restore(step.state)
+        self.stops, self.last_close_ms = dict(step.stops), step.close_ms
+        for desk in step.state.desks:
+            for order, remaining in desk.orders:
+                self._intake.track(order, order.quantity - remaining)
+                # Not earlier than it was: an order that is waited for too long does no harm.
+                self._decided_ms[order.order_id] = last.time_ms
+        for entry in self.journal.entries(after=last.seq, kinds=EVENTS):
+            assert isinstance(entry.record, EVENTS)
+            if isinstance(entry.record, KINDS):
+                self._intake.on_executions([entry.record])
+            else:
+                self._intake.never_arrived(entry.record.order_id, 0, "")
+            self._enter(entry.record)
+        self.recovered_ms = last.time_ms
+        return True
+
+    @property
+    def under_way(self) -> tuple[SubmitOrder, ...]:
+        """Orders that have not come to an end, as far as anybody knows."""
+        return self._intake.under_way
+
+    def sent_ms(self, order: SubmitOrder) -> int:
+        """When the decision behind an order was written, our clock; its own time when it is not known any more."""
+        return self._decided_ms.get(order.order_id, order.time_ms)
+
+    def lacks_fills(self, symbol: str) -> bool:
+        """Whether the venue speaks of fills that have not come in."""
+        return self._intake.lacks_fills(symbol)
+
+    def record(self, step: StepRecorded, decided_ms: int) -> bool:
+        """Write a decision taken at `decided_ms` before its commands are sent, and follow its orders.
+
+        Returns whether they may be sent; not when this close was decided on before. Raises JournalError when it could
+        not be written; nothing has changed then but the engine.
+        """
+        if not self._write([step])[0]:
+            return False
+        self.follow(step, decided_ms)
+        return True
+
+    def follow(self, step: StepRecorded, decided_ms: int) -> None:
+        """Follow the orders of a decision, and remember its stops."""
+        self.last_close_ms, self.stops = step.close_ms, dict(step.stops)
+        under_way = {order.order_id for order in self.under_way}
+        self._decided_ms = {name: when for name, when in self._decided_ms.items() if name in under_way}
+        for command in step.commands:
+            if isinstance(command, SubmitOrder):
+                self._intake.track(command)
+                self._decided_ms[command.order_id] = decided_ms
+
+    def take_executions(self, executions: Iterable[OrderFilled | FundingPaid]) -> list[ExchangeEvent]:
+        """Take in fills and payments. Returns the events that were new."""
+        return self._take(self._intake.on_executions(executions))
+
+    def take_report(self, report: OrderReport) -> list[ExchangeEvent]:
+        """Take in what the venue says of an order. Returns the events that were new."""
+        return self._take(self._intake.on_report(report))
+
+    def end(self, order_id: str, time_ms: int, reason: str) -> list[ExchangeEvent]:
+        """Take in that the venue never had an order, or refused it at once. Returns the event."""
+        return self._take(self._intake.never_arrived(order_id, time_ms, reason))
+
+    def write(self, *records: Record) -> None:
+        """Write what is told for people; when the journal cannot be written it is kept aside."""
+        try:
+            self._write(records)
+        except LeaseError:
+            raise
+        except JournalError:
+            self._aside.extend(records)
+
+    def _take(self, events: Sequence[ExchangeEvent]) -> list[ExchangeEvent]:
+        if not events:
+            return []
+        try:
+            new = self._write(events)
+        except LeaseError:
+            raise
+        except JournalError:
+            self._aside.extend(events)
+            new = (True,) * len(events)
+        taken = [event for event, is_new in zip(events, new, strict=True) if is_new]
+        for event in taken:
+            self._enter(event)
+        return taken
+
+    def _enter(self, event: ExchangeEvent) -> None:
+        self.engine.on_event(event)
+        opens = any(order.symbol == event.symbol and not order.reduce_only for order in self.under_way)
+        if not opens and not self.engine.portfolio.position(event.symbol).quantity:
+            self.stops.pop(event.symbol, None)
+
+    def _write(self, records: Sequence[Record]) -> tuple[bool, ...]:
+        """Append what was kept aside and these records, in one transaction."""
+        try:
+            new = self.journal.append(*self._aside, *records)
+        except LeaseError:
+            raise
+        except JournalError as error:
+            if self.has_journal:
+                self._note(error.message)
+            self.has_journal = False
+            raise
+        if not self.has_journal:
+            self._note(f"the journal is written again; {len(self._aside)} entries were kept aside meanwhile")
+        kept, self._aside, self.has_journal = len(self._aside), [], True
+        return new[kept:]

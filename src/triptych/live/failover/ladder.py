@@ -1,0 +1,164 @@
+"""The ladder of fallback: the large model, the small one, rules, and below them no prediction at all.
+
+Within one decision, whatever a level fails at (an error, NaN, the deadline, a lost device) is asked of the next one in
+the time that is left. A level that fails `demote_after` decisions in a row is put off duty; while it is, it is tried
+again beside the level on duty every `probe_every` decisions, its answers are compared with the clock and thrown away,
+and after `promote_after` sound answers in a row it comes back. So a model that fails now and then costs one decision of
+a smaller model each time, one that has broken down costs no time any more, and nothing comes back on a single good day.
+
+Level 0 is the first model. When no level answers there is no prediction: what the engine does then (hold or go flat)
+is the recipe's `without_prediction`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import Field
+
+from triptych import domain
+from triptych.domain import Prediction
+from triptych.inference.base import AbstractView
+from triptych.live.failover.level import Answer, Level
+from triptych.live.failover.snapshot import Snapshot
+
+
+class Config(domain.Config):
+    """When a model is put off duty, and when it comes back."""
+
+    deadline_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="Longest time from the close of a candle's data to the predictions, over all levels, in seconds.",
+    )
+    demote_after: int = Field(default=3, ge=1, description="Failed decisions in a row that put a level off duty.")
+    probe_every: int = Field(default=4, ge=1, description="Decisions between two trials of a level that is off duty.")
+    promote_after: int = Field(default=3, ge=1, description="Sound trials in a row that bring a level back on duty.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """Predictions of one decision and where they come from.
+
+    Attributes:
+        predictions: by symbol; empty when no level answered.
+        level: place of the level that answered, from 0; the number of levels when none did.
+        name: of that level; "none" when none did.
+        failures: what went wrong on the way, by level.
+        seconds: of each level that was asked, by name.
+    """
+
+    predictions: Mapping[str, Prediction | None]
+    level: int
+    name: str
+    failures: Mapping[str, str]
+    seconds: Mapping[str, float]
+
+
+@dataclass(slots=True)
+class _Duty:
+    """How a level has done of late."""
+
+    failures: int = 0
+    is_off: bool = False
+    waited: int = 0
+    sound: int = 0
+
+
+@dataclass(slots=True)
+class Ladder:
+    """Asks the first level that can be trusted.
+
+    Attributes:
+        levels: the best first.
+        config: when levels go and come back.
+        note: told in words whenever a level goes off duty or comes back.
+    """
+
+    levels: Sequence[Level]
+    config: Config
+    note: Callable[[str], None]
+    _duties: list[_Duty] = field(init=False)
+    _trials: set[asyncio.Task[None]] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._duties = [_Duty() for _ in self.levels]
+
+    @property
+    def on_duty(self) -> int:
+        """Place of the level that will be asked first; the number of levels when all are off duty."""
+        return next((i for i, duty in enumerate(self._duties) if not duty.is_off), len(self.levels))
+
+    async def predict(self, view: AbstractView, closes: Mapping[str, int]) -> Outcome:
+        """Predictions for all symbols from the best level that answers in time.
+
+        Args:
+            view: the candles known now; copied before anything is asked.
+            closes: close time of the newest candle by symbol, UTC milliseconds.
+        """
+        end = time.monotonic() + self.config.deadline_seconds
+        for i in self._due():
+            trial = asyncio.create_task(self._try(i, self.levels[i].snapshot(view, closes), closes))
+            self._trials.add(trial)
+            trial.add_done_callback(self._trials.discard)
+        failures: dict[str, str] = {}
+        seconds: dict[str, float] = {}
+        found: tuple[int, Answer] | None = None
+        for i, (level, duty) in enumerate(zip(self.levels, self._duties, strict=True)):
+            if duty.is_off:
+                continue
+            snapshot = level.snapshot(view, closes)
+            answer = await level.ask(snapshot, closes, within_s=end - time.monotonic())
+            seconds[level.name] = answer.seconds
+            self._judge(i, answer)
+            if not answer.failure:
+                found = i, answer
+                break
+            failures[level.name] = answer.failure
+        if found is None:
+            return Outcome(predictions={}, level=len(self.levels), name="none", failures=failures, seconds=seconds)
+        i, answer = found
+        return Outcome(
+            predictions=answer.predictions, level=i, name=self.levels[i].name, failures=failures, seconds=seconds
+        )
+
+    def _judge(self, i: int, answer: Answer) -> None:
+        duty = self._duties[i]
+        if not answer.failure:
+            duty.failures = 0
+            return
+        duty.failures += 1
+        if duty.failures >= self.config.demote_after:
+            duty.is_off, duty.waited, duty.sound = True, 0, 0
+            self.note(f"{self.levels[i].name} is off duty after {duty.failures} failures in a row: {answer.failure}")
+
+    def _due(self) -> list[int]:
+        """Levels off duty whose turn for a trial it is."""
+        due = []
+        for i, duty in enumerate(self._duties):
+            if duty.is_off:
+                duty.waited += 1
+                if duty.waited >= self.config.probe_every and not self.levels[i].is_busy:
+                    duty.waited = 0
+                    due.append(i)
+        return due
+
+    async def _try(self, i: int, snapshot: Snapshot, closes: Mapping[str, int]) -> None:
+        answer = await self.levels[i].ask(snapshot, closes, within_s=self.config.deadline_seconds)
+        duty = self._duties[i]
+        duty.sound = 0 if answer.failure else duty.sound + 1
+        if duty.sound >= self.config.promote_after:
+            duty.is_off, duty.failures, duty.sound = False, 0, 0
+            self.note(
+                f"{self.levels[i].name} is on duty again after {self.config.promote_after} sound answers in a row"
+            )
+
+    def close(self) -> None:
+        """Give up trials and let go of all threads."""
+        for trial in self._trials:
+            trial.cancel()
+        for level in self.levels:
+            level.close()

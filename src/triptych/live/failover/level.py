@@ -1,0 +1,91 @@
+"""One level of the ladder: a model, its deadline, and whether it can be trusted at the moment."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from triptych.domain import Prediction
+from triptych.inference.base import AbstractPredictor, AbstractView
+from triptych.live.failover.snapshot import Snapshot
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What came of asking: predictions by symbol, or why they cannot be used. `seconds` is how long it took."""
+
+    predictions: Mapping[str, Prediction | None]
+    failure: str
+    seconds: float
+
+
+class Level:
+    """A predictor in a thread of its own.
+
+    A thread cannot be stopped: a call that has missed its deadline runs on, and until it ends the level is busy and is
+    not asked again. What it says then is thrown away.
+
+    Attributes:
+        name: for notes and metrics.
+        predictor: what is asked.
+        deadline_s: how long it may think about one decision.
+    """
+
+    def __init__(self, name: str, predictor: AbstractPredictor, *, deadline_s: float) -> None:
+        self.name, self.predictor, self.deadline_s = name, predictor, deadline_s
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"level-{name}")
+        self._running: Future[dict[str, Prediction | None]] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an earlier call still runs."""
+        return self._running is not None and not self._running.done()
+
+    def snapshot(self, view: AbstractView, closes: Mapping[str, int]) -> Snapshot:
+        """What this level reads for predictions of these symbols, copied from `view` now."""
+        return Snapshot(view, self.predictor, closes)
+
+    async def ask(self, snapshot: Snapshot, closes: Mapping[str, int], *, within_s: float) -> Answer:
+        """Ask for predictions, in one call of the network, and wait at most `within_s` and the level's own deadline.
+
+        Never raises for what the model does: every failure is an `Answer` that says what failed.
+        """
+        started = time.monotonic()
+        if self.is_busy:
+            return Answer(predictions={}, failure="still busy with an earlier decision", seconds=0.0)
+        limit = min(within_s, self.deadline_s)
+        if limit <= 0:
+            return Answer(predictions={}, failure="no time was left for it", seconds=0.0)
+        self._running = self._worker.submit(self.predictor.predict_all, snapshot, dict(closes))
+        try:
+            # Shielded: a cancelled wait must not be taken for a finished call.
+            found = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._running)), limit)
+        except TimeoutError:
+            return Answer(
+                predictions={}, failure=f"missed its deadline of {limit:.3g} s", seconds=time.monotonic() - started
+            )
+        except Exception as error:  # a model may fail in any way: out of memory, a lost device, a bug
+            said = " ".join(str(error).split())[:200]
+            return Answer(predictions={}, failure=f"{type(error).__name__}: {said}", seconds=time.monotonic() - started)
+        seconds = time.monotonic() - started
+        bad = [symbol for symbol, one in found.items() if one is not None and not _is_sound(one)]
+        if bad:
+            return Answer(predictions={}, failure=f"no probabilities for {', '.join(bad)}", seconds=seconds)
+        return Answer(predictions=found, failure="", seconds=seconds)
+
+    def replace(self, predictor: AbstractPredictor) -> None:
+        """Ask another model from the next decision on."""
+        self.predictor = predictor
+
+    def close(self) -> None:
+        """Let go of the thread, without waiting for a call that hangs."""
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_sound(prediction: Prediction) -> bool:
+    """Finite, between 0 and 1, summing to 1 within what single precision may lose."""
+    p = (prediction.probability_sell, prediction.probability_hold, prediction.probability_buy)
+    return prediction.is_usable and all(0.0 <= x <= 1.0 for x in p) and abs(sum(p) - 1.0) < 1e-3

@@ -1,0 +1,133 @@
+"""The last gate before the wire: limits in plain money and prices that hold whatever the engine believes.
+
+The engine's own risk limits are shares of an equity it computes itself. These are not: they hold back an order that a
+wrong equity, a wrong price or a loop gone wild would send. An order that only reduces a position passes unless trading
+was killed by hand and everything is closed already; it is still held against the price band.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from decimal import Decimal
+
+from pydantic import Field
+
+from triptych import domain
+from triptych.domain import SubmitOrder
+from triptych.live.journal import Switch
+
+
+class Config(domain.Config):
+    """Limits of the last gate. Real money is traded only when the first two are set."""
+
+    max_order_quote: float | None = Field(
+        default=None, gt=0, description="Largest notional of one opening order, in quote currency. Empty: no limit."
+    )
+    max_position_quote: float | None = Field(
+        default=None,
+        gt=0,
+        description="Largest absolute notional of one instrument's position, in quote currency. Empty: no limit.",
+    )
+    price_band: float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="Farthest a limit price, stop or target may lie on the wrong side of the last price, a fraction.",
+    )
+    max_orders_per_minute: int = Field(
+        default=20, ge=1, description="Most opening orders of all instruments together in any 60 seconds."
+    )
+    stale_after_seconds: float = Field(
+        default=90.0,
+        gt=0,
+        description="Age of the newest message of an instrument at which nothing is opened any more.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Circumstances:
+    """What is known when an order asks to leave.
+
+    Attributes:
+        now_ms: UTC milliseconds.
+        last_price: newest price of the instrument, quote currency; None when there is none.
+        data_age_s: since the last message about the instrument.
+        position: signed quantity that the venue's fills make, orders under way included.
+        switch: what the house allows itself.
+        has_journal: whether the last append succeeded.
+        is_settled: whether venue and journal agree about this instrument.
+    """
+
+    now_ms: int
+    last_price: Decimal | None
+    data_age_s: float
+    position: Decimal
+    switch: Switch
+    has_journal: bool
+    is_settled: bool
+
+
+class Gate:
+    """Holds orders against the limits and counts those it lets through."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._passed: deque[int] = deque()
+
+    def review(self, order: SubmitOrder, now: Circumstances) -> str:
+        """Empty when the order may leave, else the reason why not."""
+        reason = self._price(order, now)
+        if reason or order.reduce_only:
+            return reason
+        reason = self._state(now) or self._size(order, now) or self._rate(now.now_ms)
+        if not reason:
+            self._passed.append(now.now_ms)
+        return reason
+
+    def _state(self, now: Circumstances) -> str:
+        config = self._config
+        if now.switch is not Switch.RUN:
+            return f"the switch stands at {now.switch}: nothing is opened"
+        if not now.has_journal:
+            return "the journal cannot be written: nothing is opened"
+        if not now.is_settled:
+            return "venue and journal do not agree yet: nothing is opened"
+        if now.data_age_s > config.stale_after_seconds:
+            return f"the newest data is {now.data_age_s:.0f} s old, allowed are {config.stale_after_seconds:g} s"
+        return ""
+
+    def _size(self, order: SubmitOrder, now: Circumstances) -> str:
+        price = order.limit_price or now.last_price
+        if price is None:
+            return "there is no price to tell the order's size by"
+        notional = float(order.quantity * price)
+        most = self._config.max_order_quote
+        if most is not None and notional > most:
+            return f"order of {notional:,.2f} is above max_order_quote {most:,g}"
+        after = abs(float((now.position + order.side.sign * order.quantity) * price))
+        most = self._config.max_position_quote
+        if most is not None and after > most:
+            return f"position of {after:,.2f} would be above max_position_quote {most:,g}"
+        return ""
+
+    def _price(self, order: SubmitOrder, now: Circumstances) -> str:
+        """A buy must not bid far above the market, a sale not offer far below; protection must lie on its own side."""
+        last = now.last_price
+        if last is None:
+            return ""
+        band = Decimal(repr(self._config.price_band)) * last
+        sign = order.side.sign
+        if order.limit_price is not None and sign * (order.limit_price - last) > band:
+            return f"limit price {order.limit_price} is more than {self._config.price_band:.1%} through the last {last}"
+        if order.stop_loss is not None and sign * (order.stop_loss - last) > band:
+            return f"stop {order.stop_loss} lies on the wrong side of the last {last}"
+        if order.take_profit is not None and sign * (last - order.take_profit) > band:
+            return f"target {order.take_profit} lies on the wrong side of the last {last}"
+        return ""
+
+    def _rate(self, now_ms: int) -> str:
+        while self._passed and self._passed[0] <= now_ms - 60_000:
+            self._passed.popleft()
+        limit = self._config.max_orders_per_minute
+        return f"{limit} opening orders in the last minute" if len(self._passed) >= limit else ""

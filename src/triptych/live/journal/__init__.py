@@ -1,0 +1,29 @@
+"""What must not be forgotten: an append-only journal in a database, with one writer at a time."""
+
+from triptych.live.journal.journal import Entry, Journal
+from triptych.live.journal.lease import Lease, LeaseView
+from triptych.live.journal.records import (
+    EVENTS,
+    NoteWritten,
+    OrderAnswered,
+    OrderSent,
+    Record,
+    StepRecorded,
+    Switch,
+    SwitchSet,
+)
+
+__all__ = [
+    "EVENTS",
+    "Entry",
+    "Journal",
+    "Lease",
+    "LeaseView",
+    "NoteWritten",
+    "OrderAnswered",
+    "OrderSent",
+    "Record",
+    "StepRecorded",
+    "Switch",
+    "SwitchSet",
+]

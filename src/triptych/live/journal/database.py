@@ -1,0 +1,139 @@
+"""The journal's tables, and the way to a database: SQLite by a path, PostgreSQL by a URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from triptych.domain.errors import JournalError
+
+VERSION: Final = 1
+BUSY_MS: Final = 5_000
+
+metadata: Final = sa.MetaData()
+
+meta: Final = sa.Table(
+    "triptych_meta",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+entries: Final = sa.Table(
+    "triptych_journal",
+    metadata,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("name", sa.Text, nullable=False),  # of the trading instance: several may share a database
+    sa.Column("time_ms", sa.BigInteger, nullable=False),
+    sa.Column("token", sa.BigInteger, nullable=False),  # of the writer's lease
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("key", sa.Text),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.UniqueConstraint("name", "kind", "key"),
+    sa.Index("triptych_journal_kind", "name", "kind", "seq"),
+    sqlite_autoincrement=True,
+)
+leases: Final = sa.Table(
+    "triptych_lease",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.BigInteger, nullable=False),
+    sa.Column("expires_ms", sa.BigInteger, nullable=False),
+)
+
+
+def open_database(where: str | Path, *, read_only: bool = False) -> sa.Engine:
+    """Connect, and make the tables if they are not there.
+
+    Args:
+        where: path of an SQLite file, or a URL such as postgresql+psycopg://user@host/name.
+        read_only: for looking while another process writes; the journal must exist.
+
+    SQLite runs in WAL mode with synchronous=FULL: what a transaction has written survives a power cut.
+
+    Raises JournalError when the database cannot be opened or holds a journal of another format.
+    """
+    url = where if isinstance(where, str) and "://" in where else f"sqlite:///{Path(where)}"
+    try:
+        engine = sa.create_engine(url, **_options(url))
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
+        raise JournalError(
+            f"The journal's address {_masked(url)} cannot be used: {error}",
+            remedy="Give a file, or postgresql+psycopg://USER@HOST/DATABASE (needs the extra `postgres`).",
+        ) from error
+    if engine.dialect.name == "sqlite":
+        _prepare(engine, Path(str(engine.url.database)), read_only=read_only)
+    try:
+        with engine.begin() as connection:
+            if not read_only:
+                metadata.create_all(connection)
+            found = connection.execute(sa.select(meta.c.value).where(meta.c.name == "version")).scalar()
+            if found is None and not read_only:
+                connection.execute(meta.insert().values(name="version", value=str(VERSION)))
+    except sa.exc.SQLAlchemyError as error:
+        engine.dispose()
+        raise JournalError(
+            f"The journal {_masked(url)} cannot be opened: {_first_line(error)}",
+            remedy="Check the path or the address, its permissions and the free space.",
+        ) from error
+    if found is not None and found != str(VERSION):
+        engine.dispose()
+        raise JournalError(
+            f"The journal {_masked(url)} is of format {found}, this version writes {VERSION}.",
+            remedy="Use the version that wrote it, or start with a new journal once the account is flat.",
+        )
+    return engine
+
+
+def _prepare(engine: sa.Engine, path: Path, *, read_only: bool) -> None:
+    if read_only:
+        if not path.exists():
+            raise JournalError(f"There is no journal {path}.", remedy="Name the file that `triptych live` writes.")
+        sa.event.listen(engine, "connect", _forbid_writing)
+        sa.event.listen(engine, "begin", _begin)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sa.event.listen(engine, "connect", _make_durable)
+    sa.event.listen(engine, "begin", _begin_immediately)
+
+
+def _options(url: str) -> dict[str, Any]:
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": BUSY_MS / 1000, "isolation_level": None, "check_same_thread": False}}
+    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+
+
+def _forbid_writing(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA query_only=ON").close()
+
+
+def _make_durable(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_immediately(connection: sa.Connection) -> None:
+    """Take SQLite's write lock at once: a reader that turns writer in the middle could not be kept waiting."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _masked(url: str) -> str:
+    """The address without a password."""
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except sa.exc.ArgumentError:
+        return "given"
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

@@ -1,0 +1,146 @@
+"""The journal: what was decided, sent and heard, written before anything depends on it.
+
+Append-only. A record that has a key (see `key_of`) is kept once, however often the venue tells it; the others always.
+Each append is one transaction that is on the disk when it returns, and that fails when the lease is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from triptych.domain.clock import AbstractClock, SystemClock
+from triptych.domain.errors import JournalError, LeaseError
+from triptych.live.journal.database import entries, open_database
+from triptych.live.journal.lease import Lease, refused
+from triptych.live.journal.records import Record, SwitchSet, decode, encode, key_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A record with its place: `seq` rises, `time_ms` is UTC when it was written, `token` the writer's."""
+
+    seq: int
+    time_ms: int
+    token: int
+    record: Record
+
+
+class Journal:
+    """The journal of one trading instance in one database.
+
+    Attributes:
+        lease: the right to write; acquire it before the first append.
+        lag_ms: how long the last append took.
+    """
+
+    def __init__(
+        self, database: sa.Engine, name: str, *, lease: Lease | None = None, clock: AbstractClock | None = None
+    ) -> None:
+        """Take a database from `open_database`. Without a lease the journal can only be read."""
+        self.name, self.lease = name, lease
+        self.lag_ms = 0.0
+        self._database = database
+        self._clock = clock or SystemClock()
+
+    @classmethod
+    def open(
+        cls,
+        where: str | Path,
+        name: str,
+        *,
+        owner: str,
+        clock: AbstractClock | None = None,
+        lease_ms: int = 15_000,
+    ) -> Journal:
+        """Open for writing: a path or URL, see `open_database`. The lease still has to be acquired."""
+        database = open_database(where)
+        lease = Lease(database, name, owner=owner, duration_ms=lease_ms, clock=clock)
+        return cls(database, name, lease=lease, clock=clock)
+
+    @classmethod
+    def read(cls, where: str | Path, name: str) -> Journal:
+        """Open for reading, while another process may be writing."""
+        return cls(open_database(where, read_only=True), name)
+
+    def append(self, *records: Record) -> tuple[bool, ...]:
+        """Write records in one transaction, durably. Returns which of them were new: a key that is there is not.
+
+        Raises LeaseError when the right to write is lost, JournalError when the database refuses; then nothing of it
+        was written.
+        """
+        if self.lease is None:
+            raise LeaseError(f"The journal {self.name} was opened for reading.", remedy="Open it for writing.")
+        rows = [(encode(record), key_of(record)) for record in records]
+        try:
+            with self._database.begin() as connection:
+                self.lease.check(connection)
+                now_ms, token = self._clock.now_ms(), self.lease.token
+                return tuple(self._insert(connection, now_ms, token, kind, key, body) for (kind, body), key in rows)
+        except sa.exc.SQLAlchemyError as error:
+            raise refused(error) from error
+
+    def _insert(
+        self, connection: sa.Connection, time_ms: int, token: int, kind: str, key: str | None, body: str
+    ) -> bool:
+        if key is not None:
+            same = (entries.c.name == self.name) & (entries.c.kind == kind) & (entries.c.key == key)
+            if connection.execute(sa.select(entries.c.seq).where(same)).first() is not None:
+                return False
+        connection.execute(
+            entries.insert().values(name=self.name, time_ms=time_ms, token=token, kind=kind, key=key, body=body)
+        )
+        return True
+
+    def entries(
+        self, *, after: int = 0, kinds: Sequence[type[Any]] = (), limit: int | None = None, newest_first: bool = False
+    ) -> Iterator[Entry]:
+        """Entries with `seq` above `after`, of all kinds or of some, oldest first unless asked otherwise.
+
+        Raises JournalError when an entry cannot be read.
+        """
+        wanted = sa.select(entries).where((entries.c.name == self.name) & (entries.c.seq > after))
+        if kinds:
+            wanted = wanted.where(entries.c.kind.in_([kind.__name__ for kind in kinds]))
+        wanted = wanted.order_by(entries.c.seq.desc() if newest_first else entries.c.seq).limit(limit)
+        try:
+            with self._database.connect() as connection:
+                rows = connection.execution_options(yield_per=1_000).execute(wanted).mappings()
+                for row in rows:
+                    yield _entry(row)
+        except sa.exc.SQLAlchemyError as error:
+            raise refused(error) from error
+
+    def last(self, kind: type[Any]) -> Entry | None:
+        """The newest entry of a kind; None when there is none."""
+        return next(self.entries(kinds=(kind,), limit=1, newest_first=True), None)
+
+    def switch(self) -> SwitchSet | None:
+        """What the house allows itself since somebody last said so."""
+        entry = self.last(SwitchSet)
+        return entry.record if entry is not None and isinstance(entry.record, SwitchSet) else None
+
+    def names(self) -> tuple[str, ...]:
+        """The trading instances that write into this database, in alphabetical order."""
+        with self._database.connect() as connection:
+            return tuple(connection.execute(sa.select(entries.c.name).distinct().order_by(entries.c.name)).scalars())
+
+    def close(self) -> None:
+        """Let go of the database; the lease stays until it is released or runs out."""
+        self._database.dispose()
+
+
+def _entry(row: sa.RowMapping) -> Entry:
+    try:
+        record = decode(row["kind"], row["body"])
+    except (KeyError, ValidationError) as error:
+        raise JournalError(
+            f"Entry {row['seq']} of the journal, a {row['kind']}, cannot be read: {type(error).__name__}.",
+            remedy="It was damaged, or written by another version: use that version.",
+        ) from error
+    return Entry(seq=row["seq"], time_ms=row["time_ms"], token=row["token"], record=record)

@@ -1,0 +1,149 @@
+"""What the journal holds: one frozen record for everything that must not be forgotten.
+
+    StepRecorded      one decision: what was decided, the commands it leads to and the engine's state after it
+    OrderSent         a command is about to be sent once more, under its old id
+    OrderAnswered     what the venue answered to it; `unknown` when nobody can tell
+    OrderFilled, OrderRejected, OrderCancelled, FundingPaid   events, as the engine takes them in
+    SwitchSet         trading was halted, limited to closing, or allowed again
+    NoteWritten       anything a person wants to read later: reconciliation, fallback level, alarms
+
+Steps and events are enough to rebuild the engine; the others tell the story of an order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter
+
+from triptych.domain import (
+    CancelOrder,
+    FundingPaid,
+    OrderCancelled,
+    OrderDenied,
+    OrderFilled,
+    OrderRejected,
+    SubmitOrder,
+)
+from triptych.trading.engine import Decision, EngineState
+
+
+def _kind_of_command(value: Any) -> str:
+    """Which command a dictionary or an object is: only orders have a side."""
+    return "submit" if isinstance(value, SubmitOrder) or (isinstance(value, dict) and "side" in value) else "cancel"
+
+
+JournalledCommand = Annotated[
+    Annotated[SubmitOrder, Tag("submit")] | Annotated[CancelOrder, Tag("cancel")], Discriminator(_kind_of_command)
+]
+
+
+class Switch(StrEnum):
+    """What the house allows itself."""
+
+    RUN = "run"
+    CLOSE_ONLY = "close_only"
+    KILLED = "killed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepRecorded:
+    """One decision on the candles that closed at `close_ms`, written before any of its commands is sent.
+
+    Attributes:
+        cause: the close of candles, or the switch that was turned between two closes; then `close_ms` is that of the
+            decision before.
+        commands: what is sent once this is written, first attempts.
+        state: the engine after the decision, its orders under way.
+        stops: by symbol, where the position's stop and target should lie at the venue; None: nowhere.
+    """
+
+    __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")
+
+    close_ms: int
+    decisions: tuple[Decision, ...]
+    denials: tuple[OrderDenied, ...]
+    commands: tuple[JournalledCommand, ...]
+    state: EngineState
+    stops: dict[str, tuple[Decimal | None, Decimal | None]]
+    cause: Literal["candles", "switch"] = "candles"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderSent:
+    """A command whose first sending never arrived is about to be sent again. `attempt` counts from 1."""
+
+    order_id: str
+    symbol: str
+    command: Literal["submit", "cancel"]
+    attempt: int
+    valid_until_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderAnswered:
+    """What came back. `unknown`: a timeout, a lost connection, an overloaded venue; the order may or may not live."""
+
+    order_id: str
+    symbol: str
+    command: Literal["submit", "cancel"]
+    outcome: Literal["accepted", "rejected", "unknown"]
+    venue_id: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SwitchSet:
+    """From here on the house allows itself only `switch`; the last one counts, also after a restart."""
+
+    switch: Switch
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoteWritten:
+    """For people. `topic` groups notes, such as reconciliation, fallback, alert."""
+
+    topic: str
+    text: str
+    symbol: str = ""
+
+
+Event = OrderFilled | OrderRejected | OrderCancelled | FundingPaid
+Record = StepRecorded | OrderSent | OrderAnswered | Event | SwitchSet | NoteWritten
+
+EVENTS: Final = (OrderFilled, OrderRejected, OrderCancelled, FundingPaid)
+_TYPES: Final[tuple[type[Any], ...]] = (StepRecorded, OrderSent, OrderAnswered, *EVENTS, SwitchSet, NoteWritten)
+_ADAPTERS: Final[dict[str, TypeAdapter[Any]]] = {one.__name__: TypeAdapter(one) for one in _TYPES}
+
+
+def encode(record: Record) -> tuple[str, str]:
+    """Kind and JSON of a record. Decimals are written as text, so nothing is rounded."""
+    kind = type(record).__name__
+    return kind, _ADAPTERS[kind].dump_json(record).decode()
+
+
+def decode(kind: str, body: str) -> Record:
+    """The record that `encode` was given. Raises KeyError or pydantic's ValidationError for anything else."""
+    record: Record = _ADAPTERS[kind].validate_json(body)
+    return record
+
+
+def key_of(record: Record) -> str | None:
+    """What makes a record the same as another: written twice, it counts once. None: every one counts.
+
+    A venue repeats its messages, and REST tells again what the stream has told.
+    """
+    if isinstance(record, StepRecorded):
+        return str(record.close_ms) if record.cause == "candles" else None
+    if isinstance(record, OrderFilled):
+        return record.fill_id
+    if isinstance(record, OrderRejected | OrderCancelled):
+        return record.order_id
+    if isinstance(record, FundingPaid):
+        return f"{record.symbol} {record.time_ms}"
+    return None

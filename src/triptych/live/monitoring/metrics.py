@@ -1,0 +1,81 @@
+"""What Prometheus reads: one registry an instance, names `triptych_<what>_<unit>`, histograms in seconds.
+
+Labels are symbol, timeframe, model and venue only: their values are few, so the database behind stays small.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+FAST: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Bounds of latencies in seconds: from a disk's fsync to a model that misses its deadline."""
+SHARES: Final = (0.34, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
+"""Bounds of confidences, the largest of three probabilities: at least a third."""
+
+
+class Metrics:
+    """All that is measured while trading. Each attribute is the instrument of the name that stands beside it."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+
+        def histogram(name: str, help_: str, *labels: str, bounds: tuple[float, ...] = FAST) -> Histogram:
+            return Histogram(f"triptych_{name}", help_, labels, buckets=bounds, registry=registry)
+
+        def gauge(name: str, help_: str, *labels: str) -> Gauge:
+            return Gauge(f"triptych_{name}", help_, labels, registry=registry)
+
+        def counter(name: str, help_: str, *labels: str) -> Counter:
+            return Counter(f"triptych_{name}", help_, labels, registry=registry)
+
+        # Models
+        self.inference = histogram("inference_seconds", "Time of one call of a model.", "model")
+        self.decision = histogram("decision_seconds", "From a closed candle's arrival to its commands.", "timeframe")
+        self.confidence = histogram(
+            "confidence_ratio", "Largest class probability of a prediction.", "symbol", "model", bounds=SHARES
+        )
+        self.agreement = gauge("agreement_ratio", "Share of models that want what was decided.", "symbol")
+        self.fallback_level = gauge(
+            "fallback_level", "Place of the model on duty: 0 the first; one more than the last: none."
+        )
+        self.model_failures = counter("model_failures_total", "Decisions at which a model failed.", "model")
+        self.drift_psi = gauge(
+            "drift_psi_ratio", "Population stability index against the reference.", "symbol", "model"
+        )
+        self.drift_ks = gauge("drift_ks_ratio", "Kolmogorov-Smirnov distance from the reference.", "symbol", "model")
+        self.drifts = counter("drifts_total", "Changes of level that ADWIN has found.", "symbol", "model")
+        self.gpu_use = gauge("gpu_use_ratio", "Share of the time in which the GPU was busy.")
+
+        # Data
+        self.data_age = gauge("data_age_seconds", "Since the last message of a stream.", "symbol", "timeframe")
+        self.candles = counter("candles_total", "Closed candles taken in.", "symbol", "timeframe")
+        self.gap_repairs = counter("gap_repairs_total", "Candles fetched to close a gap.", "symbol", "timeframe")
+        self.book_resyncs = counter("book_resyncs_total", "Order books begun anew after a fault.", "symbol")
+        self.clock_offset = gauge("clock_offset_seconds", "The venue's clock less ours.", "venue")
+
+        # Orders
+        self.order_answer = histogram("order_answer_seconds", "From sending an order to the venue's answer.", "venue")
+        self.orders_sent = counter("orders_sent_total", "Orders sent, attempts counted each.", "symbol")
+        self.orders_denied = counter("orders_denied_total", "Orders our own limits refused.", "symbol")
+        self.orders_rejected = counter("orders_rejected_total", "Orders the venue refused.", "symbol")
+        self.fills = counter("fills_total", "Fills taken in.", "symbol")
+        self.unknown_orders = gauge("unknown_orders", "Orders of which nobody knows whether they live.")
+        self.unprotected = counter("unprotected_seconds_total", "Time with a position but without its stop.", "symbol")
+        self.reconciliation_differences = counter(
+            "reconciliation_differences_total", "Differences between the venue and what we knew.", "symbol"
+        )
+
+        # The house
+        self.journal_append = histogram("journal_append_seconds", "Time of one durable append.")
+        self.equity = gauge("equity_quote", "Equity in quote currency.")
+        self.drawdown = gauge("drawdown_ratio", "Fall of the equity from its peak.")
+        self.exposure = gauge("exposure_ratio", "Signed notional by equity.", "symbol")
+        self.switch = gauge("switch_level", "0 trades, 1 only closes, 2 killed.")
+        self.alarms = counter("alarms_total", "Alarms raised.")
+        self.ready = gauge("ready", "1 while decisions may be taken.")
+
+    def text(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,182 @@
+"""Reconciliation: do the venue and our books say the same? Before any decision, at the start and ever after.
+
+For one instrument, in this order: fetch what was filled or paid since the newest known, ask for every order under way,
+look for open orders that nobody here has sent, compare the positions, and see that the stop lies where it should. What
+the venue has done is taken in; what it cannot have done is closed; what remains is a difference that only somebody
+else's trading can explain: the instrument is frozen (nothing is opened) or the foreign quantity is adopted, by policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field
+
+from triptych import domain
+from triptych.domain import (
+    AbstractClock,
+    CancelOrder,
+    OrderFilled,
+    PositionReport,
+    Side,
+    SubmitOrder,
+)
+from triptych.exchanges.gateway import AbstractGateway
+from triptych.live.books import Books
+from triptych.live.journal import NoteWritten
+from triptych.live.monitoring import Metrics
+from triptych.live.sender import Sender
+from triptych.trading.order_id import OrderIds
+
+
+class Config(domain.Config):
+    """How differences between venue and books are dealt with."""
+
+    foreign: Literal["freeze", "adopt"] = Field(
+        default="freeze",
+        description=(
+            "What to do about a position that our orders do not explain: open nothing in the instrument until it is "
+            "gone (freeze), or trade on from the venue's quantity (adopt)."
+        ),
+    )
+    overlap_minutes: float = Field(
+        default=10.0,
+        ge=0,
+        description="Minutes before the last time they were asked for from which executions are asked for again.",
+    )
+    every_seconds: float = Field(
+        default=30.0, gt=0, description="Seconds between two reconciliations when nothing else asks for one."
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settled:
+    """How an instrument stands: settled when venue and books agree; `reason` says why not."""
+
+    is_settled: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciler:
+    """Asks the venue and brings the books up to it.
+
+    Attributes:
+        strategy: name that order ids are derived from.
+        started_ms: executions before this are not ours when the books are new.
+        asked_ms: by symbol, when its executions were asked for last.
+        note: told in words what a person should know: severity, topic, text, symbol.
+    """
+
+    config: Config
+    strategy: str
+    gateway: AbstractGateway
+    books: Books
+    sender: Sender
+    clock: AbstractClock
+    metrics: Metrics
+    started_ms: int
+    note: Callable[[str, str, str, str], None]
+    asked_ms: dict[str, int] = field(default_factory=dict)
+
+    async def settle(self, symbol: str) -> Settled:
+        """Bring one instrument up to date. Raises ExchangeError when the venue cannot be asked."""
+        now = self.clock.now_ms()
+        self.books.take_executions(await self.gateway.executions(symbol, self._since(symbol)))
+        self.asked_ms[symbol] = now
+        unknown = [order for order in self.books.under_way if order.symbol == symbol]
+        waiting = [one for order in unknown if (one := await self._ask(order))]
+        await self._strangers(symbol)
+        if waiting:
+            return Settled(is_settled=False, reason="; ".join(waiting))
+        if self.books.lacks_fills(symbol):
+            return Settled(is_settled=False, reason="fills are missing that the venue speaks of")
+        report = await self.gateway.position(symbol)
+        settled = self._compare(report)
+        await self._protect(report)
+        return settled
+
+    def _since(self, symbol: str) -> int:
+        """Whatever is older was taken in, by us or by the process before us, before it could decide again."""
+        asked = self.asked_ms.get(symbol, self.books.recovered_ms)
+        return self.started_ms if asked < 0 else asked - int(self.config.overlap_minutes * 60_000)
+
+    async def _ask(self, order: SubmitOrder) -> str:
+        """What became of an order under way; returns why it is still open to doubt, or nothing."""
+        report = await self.gateway.find_order(order.order_id, order.symbol)
+        if report is not None:
+            self.books.take_report(report)
+            return ""
+        now = self.clock.now_ms()
+        certain = self.sender.certain_after_ms(self.books.sent_ms(order))
+        if now < certain:
+            return (
+                f"order {order.order_id} is unknown to the venue, and may arrive for {(certain - now) / 1000:.1f} s yet"
+            )
+        self.books.end(order.order_id, now, "never reached the venue")
+        self._tell("warning", f"order {order.order_id} never reached the venue", order.symbol)
+        return ""
+
+    async def _strangers(self, symbol: str) -> None:
+        """Open orders that the books do not know: ours are withdrawn, those of others are told of and left alone."""
+        known = {order.order_id for order in self.books.under_way}
+        ids = OrderIds(self.strategy, symbol)
+        for report in await self.gateway.open_orders(symbol):
+            if report.order_id in known:
+                continue
+            if ids.is_ours(report.order_id):
+                self._tell("critical", f"open order {report.order_id} of ours is not in the journal: withdrawn", symbol)
+                now = self.clock.now_ms()
+                await self.gateway.cancel(
+                    CancelOrder(order_id=report.order_id, symbol=symbol, time_ms=now), signed_ms=now
+                )
+            else:
+                name = report.order_id or report.venue_id
+                self.note("warning", "foreign order", f"open order {name} is not ours; it is left alone", symbol)
+
+    def _compare(self, report: PositionReport) -> Settled:
+        ours = self.books.engine.portfolio.position(report.symbol)
+        difference = report.quantity - ours.quantity
+        if not difference:
+            return Settled(is_settled=True)
+        text = f"the venue holds {report.quantity}, our fills make {ours.quantity}"
+        self._tell("critical", text, report.symbol)
+        if self.config.foreign == "freeze":
+            return Settled(is_settled=False, reason=text)
+        self._adopt(report, difference)
+        return Settled(is_settled=True)
+
+    def _adopt(self, report: PositionReport, difference: Decimal) -> None:
+        """Enter the foreign quantity as a fill without fee, at the venue's average price."""
+        now = self.clock.now_ms()
+        last = Decimal(repr(self.books.engine.portfolio.last_mark(report.symbol)))
+        price = report.entry_price if report.quantity and report.entry_price else last
+        self.books.take_executions([
+            OrderFilled(
+                order_id="", fill_id=f"adopted-{report.symbol}-{now}", symbol=report.symbol,
+                side=Side.BUY if difference > 0 else Side.SELL, quantity=abs(difference), price=price,
+                fee=Decimal(0), is_maker=False, time_ms=now, reference_price=price,
+            )
+        ])  # fmt: skip
+        self._tell("warning", f"{difference:+} of somebody else's trading was adopted at {price}", report.symbol)
+
+    async def _protect(self, report: PositionReport) -> None:
+        """A position whose stop or target is gone gets it back."""
+        wanted = self.books.stops.get(report.symbol)
+        if not report.quantity or wanted is None or wanted == (None, None):
+            return
+        stop, target = wanted
+        if (stop is None or report.stop_loss is not None) and (target is None or report.take_profit is not None):
+            return
+        self.note("critical", "unprotected", f"the position had lost its stop {stop} or target {target}", report.symbol)
+        answer = await self.gateway.protect(report.symbol, stop_loss=stop, take_profit=target)
+        if answer.outcome != "accepted":
+            self.note("critical", "unprotected", f"the stop could not be set again: {answer.text}", report.symbol)
+
+    def _tell(self, severity: str, text: str, symbol: str) -> None:
+        self.metrics.reconciliation_differences.labels(symbol=symbol).inc()
+        self.books.write(NoteWritten(topic="reconciliation", text=text, symbol=symbol))
+        self.note(severity, "reconciliation", text, symbol)

@@ -1,0 +1,206 @@
+"""The runner: keeps a trader fed with candles and messages, and its lease alive, until it is told to stop.
+
+Four tasks run side by side: candles of the venue's public stream, messages of its private one, a pulse that renews the
+lease and reconciles, and whoever asks for the end. When one of them fails the whole runner ends with its error; the
+next start recovers from the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+
+from pydantic import Field
+
+from triptych import domain
+from triptych.domain import AbstractClock, Candle, StreamState, Timeframe
+from triptych.domain.errors import DataError, ExchangeError
+from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
+from triptych.live.monitoring import Metrics
+from triptych.live.trader import Trader
+from triptych.market.feed import Batch, CandleFeed, Gap
+
+
+class Config(domain.Config):
+    """How the runner waits."""
+
+    patience_seconds: float = Field(
+        default=5.0, ge=0, description="Seconds a close is waited for by the instruments that have it already."
+    )
+    pulse_seconds: float = Field(default=1.0, gt=0, description="Seconds between two looks at silent instruments.")
+    reconcile_seconds: float = Field(
+        default=30.0, gt=0, description="Seconds between two reconciliations when no decision asks for one."
+    )
+    lease_seconds: float = Field(
+        default=15.0, ge=3, description="Seconds after which another process may take over from one that is silent."
+    )
+
+
+class Runner:
+    """Runs one trader.
+
+    Attributes:
+        feed: puts candles in order.
+        decisions: closes that were decided on since the start.
+    """
+
+    def __init__(
+        self,
+        *,
+        trader: Trader,
+        candles: AbstractCandleSource,
+        gateway: AbstractGateway,
+        symbols: Sequence[str],
+        timeframe: Timeframe,
+        clock: AbstractClock,
+        metrics: Metrics,
+        config: Config,
+        note: Callable[[str, str, str, str], None],
+        before: Callable[[Sequence[Candle]], None] | None = None,
+        after: Callable[[Batch], Awaitable[None]] | None = None,
+    ) -> None:
+        """Join the parts.
+
+        Args:
+            trader, candles, gateway, clock, metrics, config: the parts.
+            symbols: of all candles that the engine looks at, traded or not.
+            timeframe: of the candles.
+            note: told in words what a person should know: severity, topic, text, symbol.
+            before: called with each batch before the trader sees it: a paper venue trades on the same candles.
+            after: awaited behind each decision, such as to tell a dashboard.
+        """
+        self.feed = CandleFeed(symbols, timeframe, patience_ms=int(config.patience_seconds * 1000))
+        self.decisions = 0
+        self._trader, self._candles, self._gateway = trader, candles, gateway
+        self._symbols, self._timeframe = tuple(symbols), timeframe
+        self._clock, self._metrics, self._config, self._note = clock, metrics, config, note
+        self._before, self._after = before, after
+        self._heard_ms: dict[str, int] = {}
+        self._pumping = asyncio.Lock()
+
+    def data_age_s(self, symbol: str) -> float:
+        """Seconds since the newest candle of an instrument closed, beyond the length of a candle."""
+        heard = self._heard_ms.get(symbol)
+        if heard is None:
+            return float("inf")
+        return max(0.0, (self._clock.now_ms() - heard - self._timeframe.milliseconds) / 1000)
+
+    async def start(self, memory: int) -> None:
+        """Fetch the last `memory` candles, observe them, recover from the journal and reconcile.
+
+        Raises ExchangeError or JournalError when that cannot be done.
+        """
+        step, now = self._timeframe.milliseconds, self._clock.now_ms()
+        # Twice as many and a week: markets close at night and on weekends.
+        start = now - 2 * memory * step - 7 * 86_400_000
+        past: dict[int, list[Candle]] = {}
+        for symbol in self._symbols:
+            found = list(await self._candles.history(symbol, start, now))[-memory:]
+            for candle in found:
+                past.setdefault(candle.close_time_ms, []).append(candle)
+            if found:
+                self.feed.begin_after(symbol, found[-1].open_time_ms)
+                self._heard_ms[symbol] = found[-1].close_time_ms
+        for close_ms in sorted(past):
+            await self._trader.observe(past[close_ms])
+        await self._trader.start()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Trade until `stop` is set or the tape has ended.
+
+        Raises LeaseError when another process has taken over, and whatever else ends a task.
+        """
+        tasks = [
+            asyncio.create_task(self._hear_candles(), name="candles"),
+            asyncio.create_task(self._hear_messages(), name="messages"),
+            asyncio.create_task(self._beat(), name="pulse"),
+            asyncio.create_task(stop.wait(), name="stop"),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
+
+    async def _hear_candles(self) -> None:
+        async for item in self._candles.stream():
+            if isinstance(item, StreamState):
+                if not item.is_up:
+                    self._note("warning", "stream", f"the candle stream is interrupted: {item.reason}", "")
+                continue
+            try:
+                self.feed.on_candle(item)
+            except DataError as error:
+                self._note("warning", "stream", error.message, item.symbol)
+                continue
+            self._heard_ms[item.symbol] = max(self._heard_ms.get(item.symbol, 0), item.close_time_ms)
+            self._metrics.candles.labels(symbol=item.symbol, timeframe=str(self._timeframe)).inc()
+            await self._pump()
+        await self._pump(is_end=True)
+
+    async def _hear_messages(self) -> None:
+        async for message in self._gateway.stream():
+            await self._trader.on_message(message)
+
+    async def _beat(self) -> None:
+        lease = self._trader.books.journal.lease
+        waited = 0.0
+        since_lease = 0.0
+        while True:
+            await asyncio.sleep(self._config.pulse_seconds)
+            waited += self._config.pulse_seconds
+            since_lease += self._config.pulse_seconds
+            for symbol in self._symbols:
+                age = self._metrics.data_age.labels(symbol=symbol, timeframe=str(self._timeframe))
+                age.set(self.data_age_s(symbol))
+            if lease is not None and since_lease >= self._config.lease_seconds / 4:
+                since_lease = 0.0
+                await asyncio.to_thread(lease.renew)
+            if waited >= self._config.reconcile_seconds:
+                waited = 0.0
+                await self._trader.reconcile()
+            await self._repair(self.feed.silent(self._clock.now_ms()))
+            await self._pump()
+
+    async def _pump(self, *, is_end: bool = False) -> None:
+        """Close gaps, then hand on what is due. At the end of a tape nobody is waited for."""
+        async with self._pumping:
+            while gaps := self.feed.gaps():
+                if not await self._repair(gaps):
+                    break
+            now = self._clock.now_ms()
+            for batch in self.feed.due(now + (1 << 40) if is_end else now):
+                await self._hand_on(batch)
+
+    async def _repair(self, gaps: Sequence[Gap]) -> bool:
+        """Ask history; returns whether it answered."""
+        for gap in gaps:
+            try:
+                found = await self._candles.history(gap.symbol, gap.start_ms, gap.end_ms)
+            except ExchangeError as error:
+                self._note("warning", "gap", f"history cannot be asked: {error.message}", gap.symbol)
+                return False
+            self.feed.fill(gap, found)
+            if found:
+                self._heard_ms[gap.symbol] = max(self._heard_ms.get(gap.symbol, 0), found[-1].close_time_ms)
+            self._metrics.gap_repairs.labels(symbol=gap.symbol, timeframe=str(self._timeframe)).inc(len(found))
+        return True
+
+    async def _hand_on(self, batch: Batch) -> None:
+        if self._before is not None:
+            self._before(batch.candles)
+        # Decided on is only the newest close: what closed a candle ago is no price to trade at.
+        is_stale = self._clock.now_ms() - batch.close_ms >= self._timeframe.milliseconds
+        if batch.is_late or is_stale:
+            await self._trader.observe(batch.candles)
+        else:
+            await self._trader.on_candles(batch.candles)
+            self.decisions += 1
+        if self._after is not None:
+            await self._after(batch)

@@ -1,0 +1,91 @@
+"""Sends commands that the journal holds, and lives with not knowing what became of them.
+
+A command may leave only within `send_within_ms` of the decision that was written down, signed with the time at which it
+leaves; the venue refuses it `validity_ms` after that. So there is a moment after which an order that the venue does not
+know can never appear any more, even if this process was stopped in the middle and another has taken over: the time of
+the decision plus both. Until then an order without an answer is unknown, and nothing is decided in its instrument.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from triptych.domain import AbstractClock, CancelOrder, Command, SubmitOrder
+from triptych.exchanges.gateway import AbstractGateway, Answer
+from triptych.live.books import Books
+from triptych.live.journal import OrderAnswered
+from triptych.live.monitoring import Metrics
+
+MARGIN_MS = 1_000
+"""What clocks may differ after their offset was taken into account, and a venue may take to show an order."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sender:
+    """Sends in the order of decision within an instrument, and all instruments at once.
+
+    Attributes:
+        send_within_ms: how long after its decision a command may still leave.
+        note: told in words what a person should know: severity, topic, text, symbol.
+    """
+
+    gateway: AbstractGateway
+    books: Books
+    clock: AbstractClock
+    metrics: Metrics
+    note: Callable[[str, str, str, str], None]
+    send_within_ms: int = 5_000
+
+    def certain_after_ms(self, decided_ms: int) -> int:
+        """When an order of a decision written at `decided_ms`, unknown to the venue, can never appear any more."""
+        return decided_ms + self.send_within_ms + self.gateway.validity_ms + MARGIN_MS
+
+    async def send(self, commands: Iterable[Command], decided_ms: int) -> None:
+        """Send what was decided and written at `decided_ms` (our clock, UTC ms).
+
+        Never raises for what the wire does.
+        """
+        by_symbol: dict[str, list[Command]] = {}
+        for command in commands:
+            by_symbol.setdefault(command.symbol, []).append(command)
+        await asyncio.gather(*(self._in_turn(one, decided_ms) for one in by_symbol.values()))
+
+    async def _in_turn(self, commands: list[Command], decided_ms: int) -> None:
+        for command in commands:
+            await self._one(command, decided_ms)
+
+    async def _one(self, command: Command, decided_ms: int) -> None:
+        started = time.monotonic()
+        signed_ms = self.clock.now_ms()
+        if signed_ms > decided_ms + self.send_within_ms:
+            answer = Answer(outcome="rejected", text=f"too late to send: {(signed_ms - decided_ms) / 1000:.1f} s")
+        elif isinstance(command, SubmitOrder):
+            self.metrics.orders_sent.labels(symbol=command.symbol).inc()
+            answer = await self.gateway.submit(command, signed_ms=signed_ms)
+        else:
+            answer = await self.gateway.cancel(command, signed_ms=signed_ms)
+        self.metrics.order_answer.labels(venue=self.gateway.venue).observe(time.monotonic() - started)
+        self._take(command, answer)
+
+    def _take(self, command: Command, answer: Answer) -> None:
+        is_order = isinstance(command, SubmitOrder)
+        self.books.write(
+            OrderAnswered(
+                order_id=command.order_id, symbol=command.symbol, command="submit" if is_order else "cancel",
+                outcome=answer.outcome, venue_id=answer.venue_id, text=answer.text,
+            )
+        )  # fmt: skip
+        if isinstance(command, CancelOrder):
+            return  # what became of the order is told by its report
+        if answer.outcome == "rejected":
+            self.metrics.orders_rejected.labels(symbol=command.symbol).inc()
+            self.books.end(command.order_id, self.clock.now_ms(), answer.text)
+            self.note("warning", "rejected", f"order {command.order_id} was refused: {answer.text}", command.symbol)
+        elif answer.outcome == "unknown":
+            self.note(
+                "warning", "unknown", f"nobody knows whether order {command.order_id} lives: {answer.text}",
+                command.symbol,
+            )  # fmt: skip

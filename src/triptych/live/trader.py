@@ -1,0 +1,280 @@
+"""The trader: one engine on one account, over a wire. Closed candles and the venue's messages in, orders out.
+
+A decision, in this order: reconcile; let the ladder of models predict within its deadline; let the engine decide; hold
+each order against the last gate; write the decision down; send. Messages of the venue are taken in between decisions,
+never during one. What is known is in the journal before anything is sent, so a start is always a recovery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Literal
+
+from triptych.domain import (
+    AbstractClock,
+    Candle,
+    Command,
+    FundingPaid,
+    OrderDenied,
+    OrderFilled,
+    OrderRejected,
+    OrderReport,
+    StreamState,
+    SubmitOrder,
+)
+from triptych.domain.errors import ExchangeError, JournalError, LeaseError
+from triptych.exchanges.gateway import PrivateMessage
+from triptych.live.books import Books
+from triptych.live.failover import Ladder
+from triptych.live.gate import Circumstances, Gate
+from triptych.live.journal import NoteWritten, StepRecorded, Switch, SwitchSet
+from triptych.live.monitoring import Metrics
+from triptych.live.reconciliation import Reconciler, Settled
+from triptych.live.sender import Sender
+from triptych.trading.engine import Decision
+
+Records = list[Decision | OrderDenied]
+
+
+class Trader:
+    """Runs one engine.
+
+    Attributes:
+        books: engine, journal and orders under way.
+        is_ready: whether the last reconciliation reached the venue.
+        standings: how each instrument stood at its last reconciliation.
+        held_back: orders that the gate has not let through since the start.
+    """
+
+    def __init__(
+        self,
+        *,
+        symbols: Sequence[str],
+        books: Books,
+        records: Records,
+        ladder: Ladder,
+        gate: Gate,
+        sender: Sender,
+        reconciler: Reconciler,
+        clock: AbstractClock,
+        metrics: Metrics,
+        data_age_s: Callable[[str], float],
+        note: Callable[[str, str, str, str], None],
+    ) -> None:
+        """Join the parts.
+
+        Args:
+            symbols: what is traded.
+            records: the list that the engine's observer fills; emptied at every decision.
+            data_age_s: how old the newest message about an instrument is.
+            note: told in words what a person should know: severity, topic, text, symbol.
+            books, ladder, gate, sender, reconciler, clock, metrics: the parts.
+        """
+        self.books, self.is_ready, self.held_back = books, False, 0
+        self.standings = {symbol: Settled(is_settled=False, reason="not reconciled yet") for symbol in symbols}
+        self._symbols, self._records, self._ladder, self._gate = tuple(symbols), records, ladder, gate
+        self._sender, self._reconciler, self._clock, self._metrics = sender, reconciler, clock, metrics
+        self._data_age_s, self._note = data_age_s, note
+        self._lock = asyncio.Lock()
+        self._switch = Switch.RUN
+
+    @property
+    def switch(self) -> Switch:
+        """What the house allows itself."""
+        return self._switch
+
+    async def start(self) -> None:
+        """Recover from the journal and reconcile; the engine must have observed the candles up to now.
+
+        Raises JournalError when the journal cannot be read, ExchangeError when the venue cannot be asked.
+        """
+        async with self._lock:
+            self.books.recover()
+            said = self.books.journal.switch()
+            self._switch = said.switch if said is not None else Switch.RUN
+            self._metrics.switch.set(list(Switch).index(self._switch))
+            await self._settle_all()
+
+    async def on_message(self, message: PrivateMessage) -> None:
+        """Take in what the venue says of the account. Raises LeaseError when the right to write is lost."""
+        async with self._lock:
+            if isinstance(message, OrderFilled | FundingPaid):
+                if message.symbol in self._symbols:
+                    taken = self.books.take_executions([message])
+                    fills = sum(isinstance(event, OrderFilled) for event in taken)
+                    self._metrics.fills.labels(symbol=message.symbol).inc(fills)
+            elif isinstance(message, OrderReport):
+                self.books.take_report(message)
+            elif isinstance(message, StreamState):
+                # Down: messages are being missed. Up again: they have been.
+                self.is_ready = False
+                if message.is_up:
+                    await self._try_to_settle()
+
+    async def reconcile(self) -> bool:
+        """Compare venue and books. Returns whether the venue could be asked about everything."""
+        async with self._lock:
+            return await self._try_to_settle()
+
+    async def on_candles(self, candles: Sequence[Candle]) -> tuple[Command, ...]:
+        """Decide on candles that closed at the same time, and send what follows. Returns what was sent.
+
+        Without contact to the venue nothing is decided: the candles are observed. Raises LeaseError when the right to
+        write is lost; nothing of this decision was sent then.
+        """
+        started = time.monotonic()
+        async with self._lock:
+            engine = self.books.engine
+            engine.observe(candles)
+            close_ms = candles[0].close_time_ms
+            if close_ms <= self.books.last_close_ms:
+                return ()
+            if not await self._try_to_settle():
+                self._note("critical", "blind", "no decision: the venue cannot be asked", "")
+                return ()
+            closes = {one.symbol: close_ms for one in candles if one.symbol in self.standings}
+            outcome = await self._ladder.predict(engine, closes)
+            self._measure(outcome.seconds, outcome.failures, outcome.level)
+            self._records.clear()
+            halt = "trading was killed by hand" if self._switch is Switch.KILLED else ""
+            commands = engine.decide(candles, outcome.predictions, halt=halt)
+            sent = await self._carry_out(close_ms, commands)
+            self._metrics.decision.labels(timeframe=str(candles[0].timeframe)).observe(time.monotonic() - started)
+            return sent
+
+    async def observe(self, candles: Sequence[Candle]) -> None:
+        """Take in candles that came too late to be decided on."""
+        async with self._lock:
+            self.books.engine.observe(candles)
+
+    async def turn(self, switch: Switch, *, by: str, reason: str) -> tuple[Command, ...]:
+        """Set what the house allows itself. Killing closes every position at once; returns what was sent for it."""
+        async with self._lock:
+            self._switch = switch
+            self._metrics.switch.set(list(Switch).index(switch))
+            self.books.write(SwitchSet(switch=switch, by=by, reason=reason))
+            self._note("critical", "switch", f"{by} set the switch to {switch}: {reason}", "")
+            if switch is not Switch.KILLED:
+                return ()
+            self._records.clear()
+            now = self._clock.now_ms()
+            commands = self.books.engine.flatten(now, f"killed by {by}: {reason}")
+            return await self._carry_out(self.books.last_close_ms, commands, cause="switch")
+
+    async def _carry_out(
+        self, close_ms: int, commands: Sequence[Command], cause: Literal["candles", "switch"] = "candles"
+    ) -> tuple[Command, ...]:
+        """Gate, journal, wire: what is left of the commands is written and sent."""
+        passed = tuple(command for command in commands if self._passes(command))
+        decided_ms = self._clock.now_ms()
+        step = self._step(close_ms, passed, cause)
+        try:
+            started = time.monotonic()
+            may_send = self.books.record(step, decided_ms)
+            self._metrics.journal_append.observe(time.monotonic() - started)
+        except LeaseError:
+            raise
+        except JournalError as error:
+            passed = self._without_journal(step, decided_ms, error)
+            may_send = True
+        if not may_send:
+            for command in passed:
+                self._drop(command, "this close was decided on before")
+            return ()
+        await self._sender.send(passed, decided_ms)
+        return passed
+
+    def _passes(self, command: Command) -> bool:
+        if not isinstance(command, SubmitOrder):
+            return True
+        engine, symbol = self.books.engine, command.symbol
+        mark = engine.portfolio.last_mark(symbol)
+        under_way = sum(
+            (one.side.sign * one.quantity for one in self.books.under_way if one.symbol == symbol), Decimal(0)
+        )
+        reason = self._gate.review(
+            command,
+            Circumstances(
+                now_ms=self._clock.now_ms(),
+                last_price=Decimal(repr(mark)) if mark else None,
+                data_age_s=self._data_age_s(symbol),
+                position=engine.portfolio.position(symbol).quantity + under_way,
+                switch=self._switch,
+                has_journal=self.books.has_journal,
+                is_settled=self.standings[symbol].is_settled,
+            ),
+        )
+        if reason:
+            self.held_back += 1
+            self._drop(command, f"held back at the gate: {reason}")
+            self._records.append(
+                OrderDenied(order_id=command.order_id, symbol=symbol, time_ms=command.time_ms, reason=reason)
+            )
+        return not reason
+
+    def _drop(self, command: Command, reason: str) -> None:
+        """An order that will not be sent is not under way."""
+        if isinstance(command, SubmitOrder):
+            self._metrics.orders_denied.labels(symbol=command.symbol).inc()
+            self.books.engine.on_event(
+                OrderRejected(order_id=command.order_id, symbol=command.symbol, time_ms=command.time_ms, reason=reason)
+            )
+
+    def _without_journal(self, step: StepRecorded, decided_ms: int, error: JournalError) -> tuple[Command, ...]:
+        """Nothing is opened that is not written down; what closes or withdraws is sent all the same."""
+        self._note("critical", "journal", error.message, "")
+        kept = tuple(c for c in step.commands if not isinstance(c, SubmitOrder) or c.reduce_only)
+        for command in step.commands:
+            if command not in kept:
+                self._drop(command, "the journal cannot be written")
+        self.books.follow(replace(step, commands=kept), decided_ms)
+        return kept
+
+    def _step(self, close_ms: int, commands: tuple[Command, ...], cause: Literal["candles", "switch"]) -> StepRecorded:
+        state = self.books.engine.state()
+        stops = dict(self.books.stops)
+        for command in commands:
+            if isinstance(command, SubmitOrder) and (command.stop_loss is not None or command.take_profit is not None):
+                stops[command.symbol] = command.stop_loss, command.take_profit
+        return StepRecorded(
+            close_ms=close_ms,
+            decisions=tuple(one for one in self._records if isinstance(one, Decision)),
+            denials=tuple(one for one in self._records if isinstance(one, OrderDenied)),
+            commands=commands,
+            # Which fills were entered is known to the journal itself, by their keys.
+            state=replace(state, portfolio=replace(state.portfolio, fill_ids=())),
+            stops=stops,
+            cause=cause,
+        )
+
+    async def _try_to_settle(self) -> bool:
+        try:
+            await self._settle_all()
+        except ExchangeError as error:
+            self.is_ready = False
+            self.standings = {s: Settled(is_settled=False, reason=error.message) for s in self._symbols}
+            self._note("warning", "unreachable", error.message, "")
+        self._metrics.ready.set(self.is_ready)
+        return self.is_ready
+
+    async def _settle_all(self) -> None:
+        settled = await asyncio.gather(*(self._reconciler.settle(symbol) for symbol in self._symbols))
+        self.standings = dict(zip(self._symbols, settled, strict=True))
+        self.is_ready = True
+        self._metrics.unknown_orders.set(sum("unknown to the venue" in one.reason for one in settled))
+
+    def _measure(self, seconds: object, failures: object, level: int) -> None:
+        assert isinstance(seconds, dict)
+        assert isinstance(failures, dict)
+        for name, one in seconds.items():
+            self._metrics.inference.labels(model=name).observe(one)
+        for name in failures:
+            self._metrics.model_failures.labels(model=name).inc()
+        self._metrics.fallback_level.set(level)
+        if failures:
+            text = "; ".join(f"{name}: {why}" for name, why in failures.items())
+            self.books.write(NoteWritten(topic="fallback", text=text))

@@ -1,0 +1,64 @@
+"""Settings of live trading: what may be lost, how long is waited, who is told. Apart from the recipe, which made the
+model and says how it trades.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from triptych import domain
+from triptych.domain.errors import RecipeError
+from triptych.live.failover import Config as FailoverConfig
+from triptych.live.gate import Config as GateConfig
+from triptych.live.monitoring.alerts import Config as AlertsConfig
+from triptych.live.reconciliation import Config as ReconciliationConfig
+from triptych.live.runner import Config as RunnerConfig
+from triptych.settings.reading import put_overrides, validated
+
+
+class LiveSettings(domain.Config):
+    """One trading instance."""
+
+    name: str = Field(
+        default="triptych",
+        min_length=1,
+        max_length=40,
+        description="Name of the instance: its journal entries, its lease and the ids of its orders are made with it.",
+    )
+    capital: float = Field(
+        default=10_000.0, gt=0, description="Capital the engine starts with, in quote currency. On paper: the account."
+    )
+    model_deadline_seconds: float = Field(
+        default=2.0, gt=0, description="Longest time one model may take for a decision, in seconds."
+    )
+    gate: GateConfig = Field(default=GateConfig(), description="The last limits before the wire.")
+    failover: FailoverConfig = Field(default=FailoverConfig(), description="When a model is off duty.")
+    reconciliation: ReconciliationConfig = Field(
+        default=ReconciliationConfig(), description="Differences between venue and books."
+    )
+    runner: RunnerConfig = Field(default=RunnerConfig(), description="How long is waited for what.")
+    alerts: AlertsConfig = Field(default=AlertsConfig(), description="Who is told.")
+
+
+def load_live_settings(path: Path | None = None, overrides: Sequence[str] = ()) -> LiveSettings:
+    """Read a TOML file of live settings, or take the defaults; `overrides` are `key=value` pairs such as
+
+    `gate.max_order_quote=200`. Raises RecipeError that names every unknown key and wrong value.
+    """
+    content = {}
+    if path is not None:
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise RecipeError(
+                f"{path} cannot be read as live settings: {error}.", remedy="Live settings are a TOML file in UTF-8."
+            ) from error
+    put_overrides(content, overrides)
+    where = "live settings" if path is None else str(path)
+    return validated(
+        LiveSettings, content, where, remedy="See the reference of live settings in the documentation for every key."
+    )

@@ -1,0 +1,193 @@
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+from triptych.domain import CandleSeries, Instrument, Timeframe
+from triptych.inference.base import AbstractPredictor, AbstractView
+from triptych.live.failover import Config, Ladder, Level
+
+N = 12
+CLOSES = {"AAA": 7, "BBB": 7}
+
+
+class View(AbstractView):
+    """Candles of any instrument whose closes tell the place of the candle; `shift` moves on."""
+
+    shift = 0
+
+    def history(self, symbol, length):
+        if length > N:
+            return None
+        values = np.full((length, 5), 100.0) + np.arange(N - length, N)[:, None] + self.shift
+        times = 60_000 * np.arange(length, dtype=np.int64)
+        return CandleSeries(
+            instrument=Instrument(symbol=symbol), timeframe=Timeframe.parse("1m"), open_time_ms=times, values=values
+        )
+
+
+class Model(AbstractPredictor):
+    """Does what it is told: a number is the probability of buying, an exception is raised, an event is waited for."""
+
+    def __init__(self, name, *acts, length=4):
+        self.name, self.length, self.acts, self.asked = name, length, list(acts), []
+
+    def probabilities(self, windows):
+        self.asked.append(windows)
+        act = self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
+        if isinstance(act, Exception):
+            raise act
+        if isinstance(act, threading.Event):
+            act.wait(10)
+            act = 0.99
+        return np.tile(np.array([0.9 - act, 0.1, act], dtype=np.float32), (len(windows), 1))
+
+
+@pytest.fixture
+def ladder():
+    """Makes ladders of models, and lets go of them."""
+    made = []
+
+    def make(*models, notes=None, deadlines=(), **config):
+        waits = [*deadlines, *[5.0] * len(models)]
+        levels = [Level(one.name, one, deadline_s=wait) for one, wait in zip(models, waits, strict=False)]
+        made.append(Ladder(levels, Config(**config), notes.append if notes is not None else lambda _: None))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def decide(ladder, times=1):
+    """So many decisions, with time for trials to end; returns the outcomes."""
+
+    async def run():
+        outcomes = []
+        for _ in range(times):
+            outcomes.append(await ladder.predict(View(), CLOSES))
+            for _ in range(200):
+                if not ladder._trials:
+                    break
+                await asyncio.sleep(0.005)
+        return outcomes
+
+    return asyncio.run(run())
+
+
+def test_the_best_level_answers_for_all_symbols_in_one_call(ladder):
+    big, small = Model("big", 0.7), Model("small", 0.2)
+    (outcome,) = decide(ladder(big, small))
+    assert (outcome.level, outcome.name, outcome.failures) == (0, "big", {})
+    assert {s: p.probability_buy for s, p in outcome.predictions.items()} == pytest.approx({"AAA": 0.7, "BBB": 0.7})
+    assert [windows.shape for windows in big.asked] == [(2, 4, 5)]
+    assert small.asked == []
+
+
+@pytest.mark.parametrize(
+    ("act", "failure"),
+    [
+        (RuntimeError("CUDA error: device lost"), "RuntimeError: CUDA error: device lost"),
+        (MemoryError(), "MemoryError: "),
+        (float("nan"), "no probabilities for AAA, BBB"),
+        (1.5, "no probabilities for AAA, BBB"),
+    ],
+)
+def test_a_level_that_fails_is_replaced_within_the_same_decision(ladder, act, failure):
+    (outcome,) = decide(ladder(Model("big", act), Model("small", 0.2)))
+    assert (outcome.level, outcome.name) == (1, "small")
+    assert outcome.failures == {"big": failure}
+    assert outcome.predictions["AAA"].probability_buy == pytest.approx(0.2)
+
+
+def test_a_model_that_hangs_is_left_alone_until_it_has_ended(ladder):
+    hangs = threading.Event()
+    one = ladder(Model("big", hangs, 0.7), Model("small", 0.2), deadlines=(0.05,), demote_after=9)
+    first, second = decide(one, 2)
+    assert first.failures == {"big": "missed its deadline of 0.05 s"}
+    assert second.failures == {"big": "still busy with an earlier decision"}
+    assert [first.name, second.name] == ["small", "small"]
+    hangs.set()
+    while one.levels[0].is_busy:
+        pass
+    (third,) = decide(one)
+    assert third.name == "big"
+    assert third.predictions["AAA"].probability_buy == pytest.approx(0.7)  # not what the hanging call said
+
+
+def test_the_deadline_is_shared_by_all_levels(ladder):
+    hang = threading.Event()
+    one = ladder(Model("big", hang), Model("small", hang), Model("rules", 0.2), deadline_seconds=0.05)
+    (outcome,) = decide(one)
+    hang.set()
+    assert (outcome.level, outcome.name, outcome.predictions) == (3, "none", {})
+    assert outcome.failures["rules"] == "no time was left for it"
+
+
+def test_without_any_sound_level_there_is_no_prediction(ladder):
+    (outcome,) = decide(ladder(Model("big", ValueError("x")), Model("small", float("nan"))))
+    assert (outcome.level, outcome.name, outcome.predictions) == (2, "none", {})
+
+
+def test_missing_candles_are_no_failure(ladder):
+    (outcome,) = decide(ladder(Model("big", 0.7, length=99), Model("small", 0.2)))
+    assert outcome.name == "big"
+    assert outcome.predictions == {"AAA": None, "BBB": None}
+
+
+def test_a_level_goes_off_duty_and_comes_back_after_sound_trials(ladder):
+    notes = []
+    error = RuntimeError("lost")
+    # Fails three times on duty and once in a trial, then is well.
+    big = Model("big", error, error, error, error, 0.7)
+    one = ladder(big, Model("small", 0.2), notes=notes, demote_after=3, probe_every=2, promote_after=2)
+    names = [outcome.name for outcome in decide(one, 3)]
+    assert names == ["small"] * 3
+    assert one.on_duty == 1
+    # Trials are at the 2nd (fails), 4th and 6th (sound) decision after; the 7th is its own again.
+    outcomes = decide(one, 7)
+    assert [outcome.name for outcome in outcomes] == ["small"] * 6 + ["big"]
+    assert all(outcome.failures == {} for outcome in outcomes)
+    assert len(big.asked) == 3 + 3 + 1
+    assert notes == [
+        "big is off duty after 3 failures in a row: RuntimeError: lost",
+        "big is on duty again after 2 sound answers in a row",
+    ]
+
+
+def test_a_failure_now_and_then_does_not_put_a_level_off_duty(ladder):
+    error = RuntimeError("now and then")
+    one = ladder(Model("big", error, error, 0.7, error, error, 0.7), Model("small", 0.2), demote_after=3)
+    assert [outcome.name for outcome in decide(one, 6)] == ["small", "small", "big"] * 2
+
+
+def test_a_late_model_sees_the_candles_it_was_asked_about(ladder):
+    gate = threading.Event()
+
+    class Late(Model):
+        def window_now(self, view, symbol):
+            gate.wait(10)
+            return super().window_now(view, symbol)
+
+    late = Late("late", 0.7)
+    one = ladder(late, deadlines=(0.02,))
+    view = View()
+
+    async def run():
+        await one.predict(view, CLOSES)
+        view.shift = 1_000
+        gate.set()
+        while one.levels[0].is_busy:
+            await asyncio.sleep(0.001)
+
+    asyncio.run(run())
+    assert late.asked[0].max() == 100 + N - 1
+
+
+def test_another_model_can_take_a_level_over(ladder):
+    one = ladder(Model("old", 0.2))
+    decide(one)
+    one.levels[0].replace(Model("new", 0.7))
+    (outcome,) = decide(one)
+    assert outcome.predictions["AAA"].model == "new"

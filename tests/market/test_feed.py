@@ -1,0 +1,140 @@
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from triptych.domain import Candle, Timeframe
+from triptych.domain.errors import DataError
+from triptych.market.feed import CandleFeed, Gap
+
+MINUTE = 60_000
+TIMEFRAME = Timeframe(MINUTE)
+
+
+def candle(symbol, minute, price=100.0, timeframe=TIMEFRAME):
+    return Candle(
+        symbol=symbol, timeframe=timeframe, open_time_ms=minute * MINUTE, open=price, high=price, low=price,
+        close=price, volume=1.0,
+    )  # fmt: skip
+
+
+def left(batches):
+    """Close in minutes, symbols, whether late."""
+    return [(b.close_ms // MINUTE, "".join(c.symbol for c in b.candles), b.is_late) for b in batches]
+
+
+def test_candles_of_one_close_leave_together():
+    feed = CandleFeed(["A", "B"], TIMEFRAME)
+    feed.on_candle(candle("A", 5))
+    assert feed.due(6 * MINUTE) == []
+    feed.on_candle(candle("B", 5))
+    assert left(feed.due(6 * MINUTE)) == [(6, "AB", False)]
+    assert feed.due(6 * MINUTE) == []
+
+
+def test_a_silent_instrument_is_not_waited_for_for_ever_and_its_candle_is_late():
+    feed = CandleFeed(["A", "B"], TIMEFRAME, patience_ms=5_000)
+    for symbol in "AB":
+        feed.begin_after(symbol, 4 * MINUTE)
+    feed.on_candle(candle("A", 5))
+    assert feed.due(6 * MINUTE + 4_999) == []
+    assert left(feed.due(6 * MINUTE + 5_000)) == [(6, "A", False)]
+    feed.on_candle(candle("B", 5))
+    feed.on_candle(candle("B", 6))
+    feed.on_candle(candle("A", 6))
+    assert left(feed.due(7 * MINUTE)) == [(6, "B", True), (7, "AB", False)]
+
+
+def test_repetitions_are_passed_over_and_contradictions_counted():
+    feed = CandleFeed(["A"], TIMEFRAME)
+    feed.on_candle(candle("A", 5))
+    feed.on_candle(candle("A", 5))
+    assert left(feed.due(0)) == [(6, "A", False)]
+    feed.on_candle(candle("A", 5))
+    feed.on_candle(candle("A", 5, price=101.0))
+    assert feed.due(0) == []
+    assert (feed.repetitions, feed.conflicts) == (2, 1)
+
+
+def test_behind_a_gap_candles_wait_until_history_has_answered():
+    feed = CandleFeed(["A"], TIMEFRAME)
+    feed.begin_after("A", 4 * MINUTE)
+    feed.on_candle(candle("A", 8))
+    assert feed.due(100 * MINUTE) == []
+    (gap,) = feed.gaps()
+    assert gap == Gap(symbol="A", start_ms=5 * MINUTE, end_ms=8 * MINUTE)
+    feed.fill(gap, [candle("A", 5), candle("A", 7)])  # nobody traded in minute 6
+    assert left(feed.due(0)) == [(6, "A", False), (8, "A", False), (9, "A", False)]
+    assert (feed.gaps(), feed.repaired) == ([], 2)
+
+
+def test_a_gap_behind_a_gap_is_asked_for_on_its_own():
+    feed = CandleFeed(["A"], TIMEFRAME)
+    feed.begin_after("A", 4 * MINUTE)
+    feed.on_candle(candle("A", 6))
+    (gap,) = feed.gaps()
+    feed.on_candle(candle("A", 9))
+    feed.fill(gap, [candle("A", 5)])
+    assert left(feed.due(0)) == [(6, "A", False), (7, "A", False)]
+    assert feed.gaps() == [Gap(symbol="A", start_ms=7 * MINUTE, end_ms=9 * MINUTE)]
+
+
+def test_a_stream_that_lost_its_newest_candle_is_found_silent():
+    feed = CandleFeed(["A"], TIMEFRAME, patience_ms=5_000)
+    feed.begin_after("A", 4 * MINUTE)
+    assert feed.silent(6 * MINUTE + 4_999) == []
+    (gap,) = feed.silent(7 * MINUTE + 10)
+    assert gap == Gap(symbol="A", start_ms=5 * MINUTE, end_ms=7 * MINUTE)
+    feed.fill(gap, [candle("A", 5), candle("A", 6)])
+    assert left(feed.due(7 * MINUTE + 10)) == [(6, "A", False), (7, "A", False)]
+    (gap,) = feed.silent(20 * MINUTE)
+    feed.fill(gap, [])
+    assert feed.silent(20 * MINUTE + 30_000) == []
+
+
+@pytest.mark.parametrize(
+    "stranger", [candle("C", 5), candle("A", 5, timeframe=Timeframe(5 * MINUTE)), candle("A", 5.5)]
+)
+def test_strangers_are_refused(stranger):
+    feed = CandleFeed(["A"], TIMEFRAME)
+    with pytest.raises(DataError, match="The feed of 1m candles got"):
+        feed.on_candle(stranger)
+
+
+def test_history_that_brings_something_else_is_refused():
+    feed = CandleFeed(["A"], TIMEFRAME)
+    with pytest.raises(DataError, match="History was asked for A from"):
+        feed.fill(Gap(symbol="A", start_ms=0, end_ms=MINUTE), [candle("A", 3)])
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10**6), st.floats(0, 0.5), st.floats(0, 0.5))
+def test_whatever_the_stream_loses_doubles_and_reorders_the_candles_are_those_of_history(seed, lost, doubled):
+    random_ = random.Random(seed)
+    history = {s: [candle(s, m, price=100 + m) for m in range(1, 40) if random_.random() < 0.95] for s in "AB"}
+    for s in "AB":  # both know where they begin and where they end
+        history[s] = [candle(s, 0), *history[s], candle(s, 40)]
+    feed = CandleFeed(["A", "B"], TIMEFRAME)
+    for s in "AB":
+        feed.begin_after(s, -MINUTE)
+    arriving = [c for s in "AB" for c in history[s] if c.open_time_ms == 40 * MINUTE or random_.random() >= lost]
+    arriving += [c for c in arriving if random_.random() < doubled]
+    arriving.sort(key=lambda c: c.open_time_ms + random_.uniform(0, 5 * MINUTE))
+    out = {"A": [], "B": []}
+    closes = []
+
+    def pump(now_ms):
+        for gap in feed.gaps():
+            feed.fill(gap, [c for c in history[gap.symbol] if gap.start_ms <= c.open_time_ms < gap.end_ms])
+        for batch in feed.due(now_ms):
+            closes.extend([] if batch.is_late else [batch.close_ms])
+            for c in batch.candles:
+                out[c.symbol].append(c)
+
+    for c in arriving:
+        feed.on_candle(c)
+        pump(c.open_time_ms + MINUTE)
+    pump(10**9)
+    assert out == history
+    assert closes == sorted(set(closes))
