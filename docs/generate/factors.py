@@ -42,6 +42,7 @@ def write_factor_reference(path: Path) -> None:
         "grid56": "the factor grid: 4 candles × 56 factors are a row of 224 pixels",
         "patterns": "6 candle patterns and 16 ratios of price, volatility, volume and calendar, for sequence models",
         "indicators": "5 indicators, none of them in `patterns`: the other voice of a consensus",
+        "regimes": "states of the market: bull, bear, sideways, high volatility, low liquidity, and their measures",
         "all": "everything",
     }
     table = "\n".join(f"| `{name}` | {len(members[name])} | {uses[name]} |" for name in features.sets())

@@ -7,7 +7,7 @@ from triptych.domain.errors import RecipeError
 def test_the_names_are_in_order_of_their_families():
     families = [features.describe(name).family for name in features.available()]
     assert list(dict.fromkeys(families)) == [
-        "price", "trend", "momentum", "volatility", "volume", "calendar", "pattern",
+        "price", "trend", "momentum", "volatility", "volume", "calendar", "pattern", "regime",
     ]  # fmt: skip
     assert families.count("pattern") == 61
     assert len(set(features.available())) == len(features.available())
@@ -44,7 +44,7 @@ def test_the_sets_of_the_consensus_share_no_factor():
 
 
 def test_sets_and_names_mix_in_the_order_in_which_they_are_named():
-    assert features.sets() == ("grid56", "patterns", "indicators", "all")
+    assert features.sets() == ("grid56", "patterns", "indicators", "regimes", "all")
     assert features.resolve(["adx", "indicators", "doji"]) == (
         "adx", "rsi_14", "macd_histogram", "bollinger_b", "atr_14", "obv_20", "doji",
     )  # fmt: skip
@@ -55,7 +55,7 @@ def test_an_unknown_factor_is_refused_with_its_neighbours():
     with pytest.raises(RecipeError) as refused:
         features.resolve(["rsi_15"])
     assert str(refused.value) == (
-        "Unknown factor 'rsi_15'. Close to it: rsi_14, trix_15, rsi_7. Known sets: grid56, patterns, indicators, all; "
+        "Unknown factor 'rsi_15'. Close to it: rsi_14, trix_15, rsi_7. Known sets: grid56, patterns, indicators, regimes, all; "
         "`triptych.features.available()` lists the factors."
     )
 
@@ -64,7 +64,7 @@ def test_a_name_like_no_other_is_refused_as_well():
     with pytest.raises(RecipeError) as refused:
         features.describe("zzz")
     assert str(refused.value) == (
-        "Unknown factor 'zzz'. Known sets: grid56, patterns, indicators, all; "
+        "Unknown factor 'zzz'. Known sets: grid56, patterns, indicators, regimes, all; "
         "`triptych.features.available()` lists the factors."
     )
 
@@ -78,4 +78,6 @@ def test_a_factor_named_twice_is_refused():
 def test_no_factor_at_all_is_refused():
     with pytest.raises(RecipeError) as refused:
         features.resolve([])
-    assert str(refused.value) == "No factor is named. Name factors or a set: grid56, patterns, indicators, all."
+    assert (
+        str(refused.value) == "No factor is named. Name factors or a set: grid56, patterns, indicators, regimes, all."
+    )

@@ -20,6 +20,7 @@ from triptych.cli import (
     leaderboard,
     leak_probe,
     live,
+    patterns,
     predict,
     profile,
     recipe,
@@ -59,6 +60,7 @@ app.add_typer(exchange.app, name="exchange")
 app.add_typer(recipe.app, name="recipe")
 app.command("encodings")(encodings.encodings)
 app.command("render")(render.render)
+app.add_typer(patterns.app, name="patterns")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("backtest")(backtest.backtest)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from triptych.domain.errors import RecipeError
-from triptych.features import calendar, momentum, patterns, price, trend, volatility, volume
+from triptych.features import calendar, momentum, patterns, price, regimes, trend, volatility, volume
 from triptych.features.factor import Factor
 
 _FACTORS: Final[dict[str, Factor]] = {
     factor.name: factor
-    for family in (price, trend, momentum, volatility, volume, calendar, patterns)
+    for family in (price, trend, momentum, volatility, volume, calendar, patterns, regimes)
     for factor in family.FACTORS
 }
 
@@ -23,7 +23,9 @@ _OUT_OF_GRID = frozenset(
 
 _SETS: Final[dict[str, tuple[str, ...]]] = {
     "grid56": tuple(
-        name for name, factor in _FACTORS.items() if factor.family != "pattern" and name not in _OUT_OF_GRID
+        name
+        for name, factor in _FACTORS.items()
+        if factor.family not in ("pattern", "regime") and name not in _OUT_OF_GRID
     ),
     "patterns": (
         *("doji", "engulfing", "hammer", "shooting_star", "morning_star", "evening_star"),
@@ -31,6 +33,7 @@ _SETS: Final[dict[str, tuple[str, ...]]] = {
         *("sma_20", "volatility_20", "parkinson_20", "volume_sma_20", "money_flow_20", "day_sine", "day_cosine"),
     ),
     "indicators": ("rsi_14", "macd_histogram", "bollinger_b", "atr_14", "obv_20"),
+    "regimes": tuple(name for name, factor in _FACTORS.items() if factor.family == "regime"),
     "all": tuple(_FACTORS),
 }
 """The two of the xLSTM consensus, `patterns` and `indicators`, share no factor, so that their errors may differ."""

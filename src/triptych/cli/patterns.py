@@ -1,0 +1,76 @@
+"""`triptych patterns`: chart patterns on a file of candles, by rules or by a trained network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from triptych.cli.console import Narrator, out, print_json
+from triptych.cli.options import JsonOption, QuietOption
+
+app = typer.Typer(
+    help="Chart patterns: head and shoulders, doubles, triangles, flags, wedges, rectangles, cups.",
+    no_args_is_help=True,
+)
+
+
+@app.command("find")
+def find(
+    file: Annotated[Path, typer.Argument(help="Candles: CSV, Parquet or Arrow.", metavar="FILE")],
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Draw the candles with the boxes to this PNG file.", metavar="FILE")
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", help="Folder of a network from `patterns train`; rules without it.", metavar="DIR"),
+    ] = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Instrument, where the file holds several.")] = None,
+    last: Annotated[int, typer.Option("--last", min=0, help="Only the last N candles; 0 for all.", metavar="N")] = 0,
+    pattern: Annotated[
+        list[str] | None, typer.Option("--pattern", help="Only this pattern; may be repeated.", metavar="NAME")
+    ] = None,
+    score: Annotated[float, typer.Option("--score", min=0, max=1, help="Least score that is shown.")] = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Find chart patterns, each with its box, its score and the candle at which it was known."""
+    from triptych.bootstrap import chart_patterns
+    from triptych.bootstrap.pattern_pictures import draw_detections
+    from triptych.inference.chart_patterns import ChartPatternNetwork
+
+    series = chart_patterns.read_one(file, symbol, last)
+    network = None if model is None else ChartPatternNetwork.load(model)
+    found = chart_patterns.find_patterns_in(series, network=network, patterns=pattern or ())
+    found = tuple(d for d in found if d.score >= score)
+    if output is not None:
+        draw_detections(series, found, output)
+    rows = chart_patterns.detection_rows(series, found)
+    if json:
+        print_json(rows)
+        return
+    table = Table(title=f"{len(rows)} chart patterns in {len(series)} candles of {series.symbol}", title_justify="left")
+    for head in ("known at", "pattern", "from", "to", "score"):
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        known, start, end = (row[key][:16] for key in ("known_at", "start", "end"))
+        table.add_row(known, row["pattern"].replace("_", " "), start, end, f"{row['score']:.2f}")
+    out.print(table)
+    if output is not None:
+        out.print(f"Drawn: {output}", soft_wrap=True, markup=False)
+
+
+@app.command("train")
+def train(
+    output: Annotated[Path, typer.Option("--out", help="Folder for the network.", metavar="DIR")],
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", help="TOML file with other settings.", metavar="FILE")
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a network that names chart patterns and their boxes, on generated charts."""
+    from triptych.bootstrap.chart_patterns import read_chart_pattern_recipe, train_chart_patterns
+
+    train_chart_patterns(read_chart_pattern_recipe(recipe), output, tell=Narrator(quiet))
+    out.print(f"Network: {output}", soft_wrap=True, markup=False)

@@ -1,0 +1,163 @@
+"""Chart patterns candle by candle: one path for a whole history and for a live stream."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.domain import CANDLE_FIELDS, HIGH, LOW
+from triptych.domain.errors import DataError
+from triptych.features.chart_patterns.config import Config
+from triptych.features.chart_patterns.detection import PATTERNS, Detection, KeyPoint, time_overlap
+from triptych.features.chart_patterns.families import FAMILIES
+from triptych.features.chart_patterns.kernel import KernelExtrema
+from triptych.features.chart_patterns.recent import RecentCandles
+from triptych.features.chart_patterns.skeleton import Found, Skeleton
+from triptych.features.chart_patterns.zigzag import ZigZag
+
+_SHAPE: Final = (len(CANDLE_FIELDS),)
+
+
+class ChartPatternScanner:
+    """Takes closed candles in time order and tells which patterns became known with each.
+
+    A pattern is reported once, at the candle at which it was first known; nothing reported is taken back. What it
+    remembers is bounded, however long the stream.
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or Config()
+        self._candles = RecentCandles(2 * self.config.longest, self.config.atr_period)
+        self._zigzags = [ZigZag(scale) for scale in self.config.scales]
+        share, least = self.config.bandwidth_share, self.config.least_bandwidth
+        self._kernels = [KernelExtrema(n + self.config.delay, share, least) for n in self.config.windows]
+        self._ripe: list[int] = [-1] * len(self._kernels)
+        self._reported: dict[str, deque[tuple[int, int]]] = {name: deque(maxlen=64) for name in PATTERNS}
+
+    def update(self, candle: NDArray[np.float64]) -> tuple[Detection, ...]:
+        """Patterns first known at the close of this candle: open, high, low, close, volume.
+
+        Raises DataError for another shape or a price that is not a positive number.
+        """
+        candle = np.asarray(candle, dtype=np.float64)
+        if candle.shape != _SHAPE or not 0 < candle[LOW] <= candle[HIGH] < math.inf:
+            raise DataError(
+                f"Expected one candle (open, high, low, close, volume) with prices above zero, was {candle.tolist()}.",
+                remedy="Feed closed candles one by one, without gaps of NaN.",
+            )
+        self._candles.append(candle)
+        now, atr = len(self._candles) - 1, self._candles.atr
+        found: list[Detection] = []
+        for zigzag in self._zigzags:
+            confirmed = zigzag.update(now, float(candle[HIGH]), float(candle[LOW]), atr)
+            if confirmed and now >= self.config.atr_period:
+                found += self._ask(self._from_zigzag(zigzag, now, atr))
+        for number, kernel in enumerate(self._kernels):
+            skeleton = self._from_kernel(number, kernel, now, atr)
+            if skeleton is not None:
+                found += self._ask(skeleton)
+        return tuple(found)
+
+    def _unit(self, atr: float, scale: float) -> float:
+        if self.config.unit == "percent":
+            return float(self._candles.close(len(self._candles) - 1, len(self._candles))[0]) / 100.0
+        return atr * scale
+
+    def _from_zigzag(self, zigzag: ZigZag, now: int, atr: float) -> Skeleton:
+        kept = [pivot for pivot in zigzag.pivots if self._candles.has(pivot[0])]
+        return self._skeleton("zigzag", kept, zigzag.last_is_top, now, atr, zigzag.scale)
+
+    def _from_kernel(self, number: int, kernel: KernelExtrema, now: int, atr: float) -> Skeleton | None:
+        """The extrema of the window that ends now, if another one has become ripe: `delay` candles old."""
+        start = now + 1 - kernel.length
+        if start < 0:
+            return None
+        close = self._candles.close(start, now + 1)
+        positions, tops = kernel.find(close)
+        ripe = int(np.searchsorted(positions, kernel.length - self.config.delay))
+        if ripe < 3 or start + int(positions[ripe - 1]) <= self._ripe[number]:
+            return None
+        self._ripe[number] = start + int(positions[ripe - 1])
+        points = [(start + int(at), float(close[at])) for at in positions[:ripe]]
+        # The swings of a window grow with the root of its length; a scale of 1.5 belongs to LMW's 35 + 3 candles.
+        return self._skeleton("kernel", points, bool(tops[ripe - 1]), now, atr, math.sqrt(kernel.length) / 4.0)
+
+    def _skeleton(
+        self,
+        source: Literal["kernel", "zigzag"],
+        points: list[tuple[int, float]],
+        last_is_top: bool,
+        now: int,
+        atr: float,
+        scale: float,
+    ) -> Skeleton:
+        return Skeleton(
+            source=source,
+            index=tuple(at for at, _ in points),
+            price=tuple(price for _, price in points),
+            last_is_top=last_is_top,
+            known_at=now,
+            unit=self._unit(atr, scale),
+            atr=atr,
+            candles=self._candles,
+        )
+
+    def _ask(self, skeleton: Skeleton) -> list[Detection]:
+        if skeleton.unit <= 0:  # the price has stood still
+            return []
+        seen = []
+        for family in FAMILIES:
+            if skeleton.source in family.SOURCES:
+                for found in family.find(skeleton, self.config):
+                    detection = _detection(found, skeleton)
+                    if self._is_large(detection, skeleton.atr) and self._is_new(detection):
+                        seen.append(detection)
+        return seen
+
+    def _is_large(self, detection: Detection, atr: float) -> bool:
+        config = self.config
+        return (
+            detection.score >= config.least_score
+            and detection.end - detection.start >= config.shortest
+            and detection.high - detection.low >= config.least_height * atr
+        )
+
+    def _is_new(self, detection: Detection) -> bool:
+        span = (detection.start, detection.end)
+        reported = self._reported[detection.pattern]
+        if any(time_overlap(span, other) >= self.config.overlap for other in reported):
+            return False
+        reported.append(span)
+        return True
+
+
+def _detection(found: Found, skeleton: Skeleton) -> Detection:
+    start, end = skeleton.index[found.points[0]], skeleton.index[found.points[-1]]
+    return Detection(
+        pattern=found.pattern,
+        side=PATTERNS[found.pattern],
+        start=start,
+        end=end,
+        low=float(skeleton.candles.low(start, end + 1).min()),
+        high=float(skeleton.candles.high(start, end + 1).max()),
+        known_at=skeleton.known_at,
+        score=found.score,
+        key_points=tuple(KeyPoint(index=skeleton.index[p], price=skeleton.price[p]) for p in found.points),
+    )
+
+
+def find_chart_patterns(values: NDArray[np.float64], config: Config | None = None) -> tuple[Detection, ...]:
+    """All chart patterns of a history, in the order in which they became known.
+
+    Args:
+        values: candles of shape (n_candles, 5): open, high, low, close, volume.
+        config: sizes and tolerances.
+
+    Equal to feeding the candles to a `ChartPatternScanner` one by one, because that is what it does.
+    """
+    scanner = ChartPatternScanner(config)
+    return tuple(detection for candle in np.asarray(values, dtype=np.float64) for detection in scanner.update(candle))

@@ -1,0 +1,85 @@
+"""States of the market by rules: three measures, and the five regimes that they are cut into.
+
+Over the last `SHORT` candles against the last `LONG`: a trend is a move that is large for its own volatility,
+volatility is high when it is far above its own past, liquidity is low when the volume is far below its own. Bull, bear
+and sideways exclude one another; high volatility and low liquidity may stand beside any of them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.features._history import History
+from triptych.features._rolling import Array, lag, ratio, rolling_deviation, rolling_mean
+from triptych.features.factor import Factor, Family
+
+_factor = Family("regime")
+SHORT, LONG = 48, 240
+TREND = 1.0
+"""Move of `SHORT` candles, in standard deviations of such a move, from which on it is a trend."""
+WILD = 1.5
+"""Volatility of `SHORT` candles as a multiple of that of `LONG` from which on it is high."""
+THIN = 0.6
+"""Volume of `SHORT` candles as a share of that of `LONG` below which liquidity is low."""
+FAR = 8.0
+"""Measures are cut to -FAR .. FAR: logarithms of nothing would be endless."""
+
+
+def _trend(h: History) -> Array:
+    moved = np.log(h.close / lag(h.close, SHORT))
+    usual = rolling_deviation(h.log_return, LONG) * math.sqrt(SHORT)
+    return np.clip(ratio(moved, usual, least=1e-12), -FAR, FAR)
+
+
+def _volatility(h: History) -> Array:
+    now, usual = rolling_deviation(h.log_return, SHORT), rolling_deviation(h.log_return, LONG)
+    return np.clip(np.log(np.maximum(ratio(now, usual, least=1e-12, neutral=1.0), math.exp(-FAR))), -FAR, FAR)
+
+
+def _liquidity(h: History) -> Array:
+    now, usual = rolling_mean(h.volume, SHORT), rolling_mean(h.volume, LONG)
+    return np.clip(np.log(np.maximum(ratio(now, usual, neutral=1.0), math.exp(-FAR))), -FAR, FAR)
+
+
+def _where(measure: Array, holds: NDArray[np.bool_]) -> Array:
+    """1 where a rule holds, 0 where it does not, NaN where its measure is not known yet."""
+    return np.where(np.isnan(measure), np.nan, holds.astype(np.float64))
+
+
+FACTORS: Final[tuple[Factor, ...]] = (
+    _factor("regime_trend", LONG, _trend, f"move of {SHORT} candles / its deviation by the last {LONG}", "score"),
+    _factor("regime_volatility", LONG, _volatility, f"log of the volatility of {SHORT} candles / of {LONG}", "ratio"),
+    _factor(
+        "regime_liquidity", LONG - 1, _liquidity, f"log of the mean volume of {SHORT} candles / of {LONG}", "ratio"
+    ),
+    _factor("bull", LONG, lambda h: _where(_trend(h), _trend(h) >= TREND), f"1 if regime_trend >= {TREND:g}", "score"),
+    _factor(
+        "bear", LONG, lambda h: _where(_trend(h), _trend(h) <= -TREND), f"1 if regime_trend <= -{TREND:g}", "score"
+    ),
+    _factor(
+        "sideways",
+        LONG,
+        lambda h: _where(_trend(h), np.abs(_trend(h)) < TREND),
+        f"1 if regime_trend is within {TREND:g} of 0",
+        "score",
+    ),
+    _factor(
+        "high_volatility",
+        LONG,
+        lambda h: _where(_volatility(h), _volatility(h) >= math.log(WILD)),
+        f"1 if the volatility of {SHORT} candles is at least {WILD:g} times that of {LONG}",
+        "score",
+    ),
+    _factor(
+        "low_liquidity",
+        LONG - 1,
+        lambda h: _where(_liquidity(h), _liquidity(h) <= math.log(THIN)),
+        f"1 if the mean volume of {SHORT} candles is at most {THIN:g} times that of {LONG}",
+        "score",
+    ),
+)
+"""To add a factor, add a line."""

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from tests.features.markets import TIMEFRAME_MS, random_walk
+
+from triptych.bootstrap.candle_patterns import CandlePatternRecipe, best_thresholds, train_candle_patterns
+from triptych.bootstrap.chart_patterns import (
+    ChartPatternRecipe,
+    chart_pattern_set,
+    detection_rows,
+    find_patterns_in,
+    read_chart_pattern_recipe,
+    train_chart_patterns,
+)
+from triptych.bootstrap.pattern_pictures import draw_detections
+from triptych.domain import CandleSeries, Instrument, Timeframe
+from triptych.domain.errors import DataError, RecipeError
+from triptych.features.chart_patterns import PATTERNS
+from triptych.training.multi_label import Config as TrainingConfig
+
+TINY = ChartPatternRecipe(
+    length=96,
+    charts=32,
+    validation_charts=8,
+    encoding={"name": "candlestick", "height": 32, "width": 96},
+    model={"name": "efficientnet_b0", "width": 0.1, "depth": 0.2},
+    training=TrainingConfig(epochs=1, batch_size=16),
+)
+
+
+def series(n=400, seed=0):
+    values, times = random_walk(n, seed=seed)
+    return CandleSeries(
+        instrument=Instrument(symbol="WALK"), timeframe=Timeframe(TIMEFRAME_MS), open_time_ms=times, values=values
+    )
+
+
+def test_windows_to_learn_from_hold_whole_patterns_with_their_boxes():
+    made = chart_pattern_set(TINY, 120, 5)
+    has = made.labels.sum(dim=1)
+    assert set(has.tolist()) == {0.0, 1.0}
+    assert 0.3 < has.mean() < 0.7
+    start, end, quality = made.numbers[made.labels.bool()].T
+    assert (start >= 0).all()
+    assert (end <= 1).all()
+    assert (end - start > 0.1).all()
+    assert (quality > 0).all()
+    assert made.numbers.isnan().sum() == 3 * (120 * len(PATTERNS) - has.sum())
+
+
+def test_sets_are_fixed_by_their_seed():
+    assert chart_pattern_set(TINY, 4, 5).windows.equal(chart_pattern_set(TINY, 4, 5).windows)
+    assert not chart_pattern_set(TINY, 4, 5).windows.equal(chart_pattern_set(TINY, 4, 6).windows)
+
+
+def test_a_network_is_trained_saved_and_asked(tmp_path):
+    made = train_chart_patterns(TINY, tmp_path / "net")
+    assert (tmp_path / "net" / "weights.safetensors").exists()
+    assert all(d.pattern in PATTERNS for d in find_patterns_in(series(120), network=made))
+
+
+def test_rules_find_patterns_that_are_drawn_and_listed(tmp_path):
+    one = series()
+    found = find_patterns_in(one)
+    assert found
+    draw_detections(one, found, tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    row = detection_rows(one, found)[0]
+    assert list(row) == ["pattern", "side", "start", "end", "known_at", "low", "high", "score", "key_points"]
+    name = found[0].pattern
+    assert {d.pattern for d in find_patterns_in(one, patterns=[name])} == {name}
+
+
+def test_an_unknown_pattern_is_refused():
+    with pytest.raises(RecipeError, match=r"Unknown chart pattern 'diamond'\. Known: head_and_shoulders, "):
+        find_patterns_in(series(), patterns=["diamond"])
+
+
+def test_a_picture_is_a_png(tmp_path):
+    with pytest.raises(DataError, match=r"Choose a name ending in \.png"):
+        draw_detections(series(), (), tmp_path / "a.jpg")
+
+
+def test_a_mistake_in_a_recipe_is_named(tmp_path):
+    (tmp_path / "r.toml").write_text("charts = 3\n")
+    with pytest.raises(RecipeError, match="charts: Input should be greater than or equal to 16"):
+        read_chart_pattern_recipe(tmp_path / "r.toml")
+    (tmp_path / "r.toml").write_text("charts = 30\n[training]\nepochs = 2\n")
+    assert read_chart_pattern_recipe(tmp_path / "r.toml").training.epochs == 2
+
+
+def test_thresholds_are_where_f1_is_highest():
+    probability = np.array([[0.9, 0.2], [0.6, 0.1], [0.4, 0.3], [0.1, 0.4]], dtype=np.float32)
+    labels = np.array([[True, False], [True, False], [True, False], [False, False]])
+    np.testing.assert_allclose(best_thresholds(probability, labels), [0.25, 0.5])
+
+
+def test_common_candle_patterns_are_learnt_from_a_walk():
+    recipe = CandlePatternRecipe(
+        width=64, depth=2, least_examples=500,
+        training=TrainingConfig(epochs=6, batch_size=128, learning_rate=5e-3, weight_decay=0.001),
+    )  # fmt: skip
+    result = train_candle_patterns([series(6000, seed=1)], recipe)
+    assert result.macro_f1 > 0.6
+    by_label = {score.label: score for score in result.scores}
+    assert by_label["doji_up"].f1 > 0.8
+    assert by_label["kicking_up"].in_training == 0
+    assert 0 <= by_label["doji_up"].quality_error < 0.5

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+from tests.features.markets import TIMEFRAME_MS, random_walk
+
+from triptych.domain.errors import ArtifactError, NotEnoughData, RecipeError
+from triptych.features.candle_labels import CANDLE_LABELS, candle_labels, jittered, label_quality
+from triptych.inference.candle_patterns import CandlePatternNetwork
+from triptych.models.candle_network import CandleNetwork
+
+
+def labels(values, times):
+    return candle_labels(values, times, TIMEFRAME_MS)
+
+
+def test_labels_are_those_of_talib_rising_and_falling_apart():
+    import talib
+
+    values, times = random_walk(600, seed=5)
+    found = labels(values, times)
+    assert found.shape == (600, 122)
+    theirs = talib.CDLENGULFING(*(np.ascontiguousarray(values[:, i]) for i in range(4)))
+    np.testing.assert_array_equal(found[:, CANDLE_LABELS.index("engulfing_up")], theirs > 0)
+    np.testing.assert_array_equal(found[:, CANDLE_LABELS.index("engulfing_down")], theirs < 0)
+
+
+def test_labels_do_not_peek():
+    values, times = random_walk(300, seed=6)
+    for cut in (20, 150, 299):
+        np.testing.assert_array_equal(labels(values[:cut], times[:cut]), labels(values, times)[:cut])
+
+
+def test_several_patterns_may_stand_at_once():
+    assert labels(*random_walk(600, seed=5)).sum(axis=1).max() >= 3
+
+
+def test_quality_is_one_where_nothing_is_moved_and_lower_at_the_edge_of_a_rule():
+    values, times = random_walk(300, seed=7)
+    still = label_quality(values, times, TIMEFRAME_MS, copies=1, share=0.0)
+    np.testing.assert_array_equal(still, labels(values, times))
+    moved = label_quality(values, times, TIMEFRAME_MS, copies=4, share=0.05)
+    at_labels = moved[labels(values, times)]
+    assert 0.5 < at_labels.mean() < 1.0
+
+
+def test_jittered_candles_are_still_candles():
+    values, _ = random_walk(300, seed=8)
+    moved = jittered(values, 0.05, np.random.default_rng(0))
+    assert (moved[:, 1] >= moved[:, :4].max(axis=1)).all()
+    assert (moved[:, 2] <= moved[:, :4].min(axis=1)).all()
+
+
+def test_the_network_sees_neither_level_nor_volatility():
+    values, _ = random_walk(17, seed=9)
+    window = torch.from_numpy(values[None, :16])
+    moved = window.clone()
+    moved[..., :4] = 3.0 * window[..., :4] + 50.0
+    network = CandleNetwork(16, 4)
+    torch.testing.assert_close(network.features(moved), network.features(window), rtol=1e-4, atol=1e-4)
+
+
+def test_a_window_of_equal_prices_leaves_no_nan():
+    assert torch.isfinite(CandleNetwork(16, 4).features(torch.ones(2, 16, 5))).all()
+
+
+def test_too_short_a_window_is_refused():
+    with pytest.raises(RecipeError) as refused:
+        CandleNetwork(12, 4)
+    assert str(refused.value) == "A window of candles for their patterns needs 16 candles, was 12. Lengthen the window."
+
+
+def test_answers_do_not_peek_and_survive_saving(tmp_path):
+    values, _ = random_walk(80, seed=10)
+    network = CandlePatternNetwork(CANDLE_LABELS, width=16, depth=1, seed=1)
+    whole = network.answer(values)
+    assert whole.probability.shape == (65, 122)
+    assert whole.numbers.shape == (65, 122, 1)
+    torch.testing.assert_close(network.answer(values[:50]).probability, whole.probability[:35])
+    network.threshold[3] = 0.25
+    network.save(tmp_path, {"seed": 1})
+    again = CandlePatternNetwork.load(tmp_path)
+    torch.testing.assert_close(again.answer(values).probability, whole.probability)
+    assert again.threshold[3] == 0.25
+
+
+def test_what_is_too_short_or_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(NotEnoughData, match="Bring at least 16 candles"):
+        CandlePatternNetwork(CANDLE_LABELS, width=16, depth=1).answer(np.ones((5, 5)))
+    (tmp_path / "card.json").write_text('{"kind": "chart_patterns"}')
+    with pytest.raises(ArtifactError, match="holds no network of candle patterns"):
+        CandlePatternNetwork.load(tmp_path)

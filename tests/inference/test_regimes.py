@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from tests.features.markets import TIMEFRAME_MS, random_walk
+
+from triptych.domain import CandleSeries, Instrument, Timeframe
+from triptych.domain.errors import DataError, NotEnoughData
+from triptych.inference.regimes import REGIMES, RegimeFilter, measures
+from triptych.inference.switches import cusum_alarms, switch_alarms
+
+
+def series(n=2400, seed=0):
+    """Calm, rising, wild, falling and thin stretches of 300 candles by turns."""
+    rng = np.random.default_rng(seed)
+    kinds = [(0.0, 1.0, 1.0), (0.4, 1.0, 1.0), (0.0, 3.0, 1.0), (-0.4, 1.0, 1.0), (0.0, 1.0, 0.2)]
+    drift, spread, volume = np.array([kinds[(t // 300) % 5] for t in range(n)]).T
+    step = 0.002 * (drift + spread * rng.normal(size=n))
+    close = 100.0 * np.exp(np.cumsum(step))
+    opens = np.r_[100.0, close[:-1]]
+    values = np.column_stack(
+        [opens, np.maximum(opens, close), np.minimum(opens, close), close, volume * rng.lognormal(3.0, 0.3, n)]
+    )
+    _, times = random_walk(n)
+    return CandleSeries(
+        instrument=Instrument(symbol="MADE"), timeframe=Timeframe(TIMEFRAME_MS), open_time_ms=times, values=values
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return RegimeFilter.fit([series().head(1800)])
+
+
+def test_regimes_of_a_made_market_are_named_for_what_they_are(fitted):
+    one = series(3000, seed=1)
+    found = fitted.probabilities(one)
+    middle = {"bull": 500, "high_volatility": 800, "bear": 1100, "low_liquidity": 1400}
+    for name, t in middle.items():
+        assert np.nanmean(found[t : t + 80, REGIMES.index(name)]) > 0.4, name
+
+
+def test_probabilities_are_unknown_first_and_sum_to_one_after(fitted):
+    found = fitted.probabilities(series(600))
+    assert np.isnan(found[:240]).all()
+    np.testing.assert_allclose(found[240:].sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize("cut", [260, 431, 599])
+def test_neither_filter_peeks(fitted, cut):
+    one = series(600)
+    posterior = np.random.default_rng(2).dirichlet(np.ones(5), 600)
+    prior = np.full(5, 0.2)
+    np.testing.assert_array_equal(fitted.probabilities(one.head(cut)), fitted.probabilities(one)[:cut])
+    np.testing.assert_array_equal(
+        fitted.fused(one.head(cut), posterior[:cut], prior), fitted.fused(one, posterior, prior)[:cut]
+    )
+
+
+def test_soft_labels_that_know_nothing_change_nothing(fitted):
+    one, prior = series(600), np.array([0.1, 0.2, 0.3, 0.2, 0.2])
+    np.testing.assert_allclose(
+        fitted.fused(one, np.tile(prior, (600, 1)), prior), fitted.probabilities(one), atol=1e-12
+    )
+    nothing = np.full((600, 5), np.nan)
+    np.testing.assert_allclose(fitted.fused(one, nothing, prior), fitted.probabilities(one), atol=1e-12)
+
+
+def test_sure_soft_labels_pull_the_filter_to_their_regime(fitted):
+    one, prior = series(600), np.full(5, 0.2)
+    sure = np.full((600, 5), 0.001)
+    sure[:, 1] = 0.996
+    gain = fitted.fused(one, sure, prior)[240:, 1] - fitted.probabilities(one)[240:, 1]
+    assert gain.min() >= 0
+    assert (fitted.network_only(sure, prior)[10:, 1] > 0.99).all()
+
+
+def test_soft_labels_of_a_wrong_shape_are_refused(fitted):
+    with pytest.raises(DataError) as refused:
+        fitted.fused(series(300), np.zeros((5, 5)), np.full(5, 0.2))
+    assert str(refused.value) == (
+        "Expected soft labels of shape (300, 5) and 5 frequencies above zero, was (5, 5) and "
+        "[0.2, 0.2, 0.2, 0.2, 0.2]. Give one row a candle and one column a regime."
+    )
+
+
+def test_it_can_be_written_down_and_read_again(fitted):
+    again = RegimeFilter.from_dict(fitted.as_dict())
+    np.testing.assert_array_equal(again.probabilities(series(300)), fitted.probabilities(series(300)))
+
+
+def test_too_short_a_history_is_refused():
+    with pytest.raises(NotEnoughData, match="Bring at least 50 candles after the first 240"):
+        RegimeFilter.fit([series(250)])
+
+
+def test_measures_of_the_rules_agree_with_the_made_market():
+    rows = measures(series(1500))
+    assert rows[560, 0] > 1.0
+    assert rows[1160, 0] < -1.0
+    assert rows[650, 1] > np.log(1.5)
+    assert rows[1280, 2] < np.log(0.6)
+
+
+def test_an_alarm_is_raised_once_when_another_regime_is_probable_enough():
+    p = np.array([[np.nan, np.nan], [0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.1, 0.9], [0.85, 0.15]])
+    assert switch_alarms(p, 0.75).tolist() == [3, 5]
+    assert switch_alarms(p, 0.95).tolist() == []
+
+
+def test_cusum_sums_departures_beyond_the_drift():
+    x = np.r_[np.zeros(4), np.full(3, 2.0)]
+    assert cusum_alarms(x, 4.0, drift=0.5, memory=2).tolist() == [6]  # 1.5, 3.0, 4.5
+    assert cusum_alarms(-x, 4.0, drift=0.5, memory=2).tolist() == [6]
+
+
+def test_alarms_never_look_ahead():
+    x = np.random.default_rng(0).normal(size=400).cumsum() / 5
+    whole = cusum_alarms(x, 3.0)
+    assert cusum_alarms(x[:200], 3.0).tolist() == [t for t in whole if t < 200]
