@@ -6,7 +6,8 @@ Each append is one transaction that is on the disk when it returns, and that fai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ class Journal:
 
     def entries(
         self, *, after: int = 0, kinds: Sequence[type[Any]] = (), limit: int | None = None, newest_first: bool = False
-    ) -> Iterator[Entry]:
+    ) -> Generator[Entry, None, None]:
         """Entries with `seq` above `after`, of all kinds or of some, oldest first unless asked otherwise.
 
         Raises JournalError when an entry cannot be read.
@@ -110,15 +111,16 @@ class Journal:
         wanted = wanted.order_by(entries.c.seq.desc() if newest_first else entries.c.seq).limit(limit)
         try:
             with self._database.connect() as connection:
-                rows = connection.execution_options(yield_per=1_000).execute(wanted).mappings()
-                for row in rows:
-                    yield _entry(row)
+                with connection.execution_options(yield_per=1_000).execute(wanted) as found:
+                    for row in found.mappings():
+                        yield _entry(row)
         except sa.exc.SQLAlchemyError as error:
             raise refused(error) from error
 
     def last(self, kind: type[Any]) -> Entry | None:
         """The newest entry of a kind; None when there is none."""
-        return next(self.entries(kinds=(kind,), limit=1, newest_first=True), None)
+        with contextlib.closing(self.entries(kinds=(kind,), limit=1, newest_first=True)) as found:
+            return next(found, None)
 
     def switch(self) -> SwitchSet | None:
         """What the house allows itself since somebody last said so."""
