@@ -60,9 +60,9 @@ class Assessment:
 
 
 class AbstractDetector(ABC):
-    """Fits on a table, then scores rows: the higher, the more abnormal.
+    """Fits on a table, then scores rows: the higher, the more abnormal. Attributes are there after `fit`, as in PyOD.
 
-    Attributes (after `fit`, as in PyOD):
+    Attributes:
         decision_scores_: scores of the training rows.
         threshold_: rows above are anomalies; a quantile of the held-out rows' scores.
         labels_: 0 or 1 for each training row.

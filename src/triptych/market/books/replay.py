@@ -124,11 +124,14 @@ def _plan(events: BookEvents, time_ns: NDArray[np.int64]) -> tuple[_Steps, Count
     end_ns: list[int] = []
     times = time_ns.tolist()
     for i, ids in enumerate(events.ids()):
-        was_synchronised = sequencer.is_synchronised
+        was_synchronised, last = sequencer.is_synchronised, sequencer.update_id
         ruling = sequencer.offer(ids, i)
         counts[ruling.status] += 1
         restarted = events.protocol == "bybit" and ids.update_id == 1
-        if ruling.status is BookStatus.RESET and (restarted or not was_synchronised):
+        # A snapshot in the middle says nothing of what came before it, unless its number shows that nothing is missing:
+        # the recording may have stood still for an hour.
+        goes_on = was_synchronised and last is not None and ids.update_id is not None and ids.update_id <= last + 1
+        if ruling.status is BookStatus.RESET and (restarted or not goes_on):
             end_ns.append(-1)
         for position, item in enumerate(ruling.items):
             message.append(item)
