@@ -85,8 +85,9 @@ def test_a_snapshot_after_an_outage_begins_a_new_segment_and_nothing_fills_the_h
     hour = 3_600_000
     before = [update(1, 0, bids=[(100, 1)], asks=[(101, 1)], snapshot=True), update(2, 200, bids=[(100, 2)])]
     after = [
-        update(5_000, hour, bids=[(200, 1)], asks=[(201, 1)], snapshot=True), update(5_001, hour + 200, bids=[(200, 3)]),
-    ]  # fmt: skip
+        update(5_000, hour, bids=[(200, 1)], asks=[(201, 1)], snapshot=True),
+        update(5_001, hour + 200, bids=[(200, 3)]),
+    ]
     tape = replay(events(before + after, protocol), levels=1, every_ms=100).tape
     assert tape.time_ms.tolist() == [0, 100, 200, hour, hour + 100, hour + 200]
     assert tape.segment.tolist() == [0, 0, 0, 1, 1, 1]

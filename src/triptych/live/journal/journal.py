@@ -110,10 +110,12 @@ class Journal:
             wanted = wanted.where(entries.c.kind.in_([kind.__name__ for kind in kinds]))
         wanted = wanted.order_by(entries.c.seq.desc() if newest_first else entries.c.seq).limit(limit)
         try:
-            with self._database.connect() as connection:
-                with connection.execution_options(yield_per=1_000).execute(wanted) as found:
-                    for row in found.mappings():
-                        yield _entry(row)
+            with (
+                self._database.connect() as connection,
+                connection.execution_options(yield_per=1_000).execute(wanted) as found,
+            ):
+                for row in found.mappings():
+                    yield _entry(row)
         except sa.exc.SQLAlchemyError as error:
             raise refused(error) from error
 
