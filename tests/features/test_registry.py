@@ -2,6 +2,7 @@ import pytest
 
 from triptych import features
 from triptych.domain.errors import RecipeError
+from triptych.features import registry
 
 
 def test_the_names_are_in_order_of_their_families():
@@ -81,3 +82,9 @@ def test_no_factor_at_all_is_refused():
     assert (
         str(refused.value) == "No factor is named. Name factors or a set: grid56, patterns, indicators, regimes, all."
     )
+
+
+def test_the_grid_is_named_factor_by_factor():
+    """What joins the registry must not widen the grid of a recipe or of a saved model."""
+    assert len(features.resolve(["grid56"])) == 56
+    assert registry._SETS["grid56"] is registry._GRID

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from triptych import images
-from triptych.domain.errors import RecipeError
+from triptych.domain.errors import DataError, RecipeError
 from triptych.images import AbstractEncoding, available, create_encoding, load
 
 
@@ -47,3 +48,13 @@ def test_unknown_names_list_the_known_ones(name):
 def test_a_window_of_one_candle_is_refused(name):
     with pytest.raises(RecipeError, match=r"a window needs at least 2 candles, was 1\. Lengthen the window\.$"):
         create_encoding(name, 1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int64])
+def test_windows_of_another_type_are_refused(dtype):
+    with pytest.raises(DataError) as caught:
+        create_encoding("gasf", 8)(torch.ones(1, 8, 5, dtype=dtype))
+    assert str(caught.value) == (
+        f"Expected windows of float32 or float64, was {str(dtype).removeprefix('torch.')}. "
+        "Convert them: half precision cannot hold a price above 65,504, whole numbers no return."
+    )

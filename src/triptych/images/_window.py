@@ -24,7 +24,12 @@ def check_length(name: str, length: int) -> None:
 
 
 def check_window(window_BTF: Tensor, length: int, columns: tuple[str, ...] = CANDLE_FIELDS) -> None:
-    """Raise DataError when the tensor is not of shape (batch, length, number of columns)."""
+    """Raise DataError when the tensor is not of shape (batch, length, number of columns), or not float32 or float64."""
+    if window_BTF.dtype not in (torch.float32, torch.float64):
+        raise DataError(
+            f"Expected windows of float32 or float64, was {str(window_BTF.dtype).removeprefix('torch.')}.",
+            remedy="Convert them: half precision cannot hold a price above 65,504, whole numbers no return.",
+        )
     if window_BTF.ndim != 3 or tuple(window_BTF.shape[1:]) != (length, len(columns)):
         named = ", ".join(columns) if len(columns) <= 8 else f"{columns[0]}, {columns[1]} .. {columns[-1]}"
         raise DataError(
