@@ -38,7 +38,7 @@ class Config(BaseConfig):
         30,
         ge=1,
         le=100_000,
-        description="Candidates to train at most, all workers together; those that are rejected untrained do not count.",
+        description="Candidates to train at most, all workers together; rejected ones do not count.",
     )
     timeout_s: float | None = Field(
         None, gt=0, description="Begin no candidate later than this many seconds after the start; empty: any time."
