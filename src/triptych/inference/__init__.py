@@ -1,7 +1,7 @@
 """Window -> encoding -> network -> prediction; saved artifacts.
 
-Each name is imported when it is first asked for: a house that trades by rules, or looks at its journal, loads no network
-library, and is back sooner after a restart.
+Each name is imported when it is first asked for: a house that trades by rules, or looks at its journal, loads no
+network library, and is back sooner after a restart.
 """
 
 from __future__ import annotations
