@@ -89,10 +89,11 @@ def _row(entry: Entry) -> tuple[Any, ...]:
     record = entry.record
     kind, body = encode(record)
     symbol, order_id = getattr(record, "symbol", ""), getattr(record, "order_id", "")
-    return entry.seq, entry.time_ms, entry.token, kind, symbol, order_id, _words(entry), body
+    return entry.seq, entry.time_ms, entry.token, kind, symbol, order_id, entry_words(entry), body
 
 
-def _words(entry: Entry) -> str:
+def entry_words(entry: Entry) -> str:
+    """An entry in words, for people."""
     record = entry.record
     if isinstance(record, StepRecorded):
         said = [f"{one.symbol} {one.target:+.2f}: {one.reason}" for one in record.decisions]
