@@ -46,7 +46,7 @@ def journal_frame(
 
     Raises JournalError when it cannot be read.
     """
-    journal = _open(where, name)
+    journal = open_journal(where, name)
     try:
         rows = [_row(entry) for entry in journal.entries()]
     finally:
@@ -76,7 +76,8 @@ def journal_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     return [{**row, "body": json.loads(row["body"])} for row in written.to_dicts()]
 
 
-def _open(where: str | Path, name: str | None) -> Journal:
+def open_journal(where: str | Path, name: str | None) -> Journal:
+    """The journal of an instance, for reading; `name` None where it holds only one. Raises JournalError."""
     if name is not None:
         return Journal.read(where, name)
     names = Journal.read(where, "").names()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +46,7 @@ class Desk:
         journal: Journal | None = None,
         candles: Mapping[str, list[Row]] | None = None,
         place: str | Path = "",
+        on_models: Callable[[Sequence[Path]], None] | None = None,
     ) -> None:
         """Follow `session`, or `journal` when there is none; with neither there is nothing to show but runs.
 
@@ -54,6 +55,7 @@ class Desk:
             journal: opened for reading.
             candles: where no session brings them.
             place: of the journal, in words.
+            on_models: told the folders of the session's runs at every look.
         """
         self.story = Story()
         self.state: dict[str, Any] | None = None
@@ -63,7 +65,7 @@ class Desk:
         self.is_reading = session is not None or journal is not None
         self.place = str(place)
         self.session = session
-        self._journal = journal
+        self._journal, self._on_models = journal, on_models
         self._task: asyncio.Task[None] | None = None
         self._started = False
 
@@ -122,6 +124,8 @@ class Desk:
             if self.session is not None:
                 self.state = await self.session.state()
                 self.heard_s = time.monotonic()
+                if self._on_models is not None:
+                    self._on_models([Path(one["folder"]) for one in self.state["models"]])
                 for symbol in self.state["symbols"]:
                     await self._fetch_candles(symbol)
             await self._read()

@@ -26,7 +26,7 @@ from triptych.bootstrap.rendering.png import encode_png
 from triptych.bootstrap.run_folder import open_run
 from triptych.domain import CandleSeries, Instrument, Timeframe
 from triptych.domain.errors import TriptychError
-from triptych.images import to_pixels
+from triptych.images import AbstractEncoding, to_pixels
 from triptych.inference import Artifact, open_any_artifact
 from triptych.inference.base import AbstractPredictor, AbstractView
 from triptych.inference.classifier import WindowClassifier
@@ -157,7 +157,11 @@ class Pictures:
         if window is None:
             return None
         window = np.ascontiguousarray(window, dtype=np.float32)
-        low, high = value_range(painter.classifier.encoding)
+        encoding = painter.classifier.encoding
+        assert isinstance(encoding, AbstractEncoding)
+        low: float | torch.Tensor
+        high: float | torch.Tensor
+        low, high = value_range(encoding)
         with torch.inference_mode():
             image = painter.classifier.images(torch.from_numpy(window[None]))
             if image.shape[2] == 1:  # a sequence: channels as rows, each in its own range, time from left to right
@@ -204,4 +208,5 @@ def _laid_over(painted: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray
     strength = np.clip(heat[np.ix_(rows, columns)], 0.0, 1.0)[..., None]
     colours = palette[(strength[..., 0] * 255).astype(np.uint8)]
     mixed = painted * (1.0 - 0.65 * strength) * 0.75 + colours * 0.75 * strength
-    return np.clip(mixed, 0, 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.clip(mixed, 0, 255).astype(np.uint8)
+    return pixels

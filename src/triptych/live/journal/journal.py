@@ -115,7 +115,7 @@ class Journal:
                 connection.execution_options(yield_per=1_000).execute(wanted) as found,
             ):
                 for row in found.mappings():
-                    yield read_row(row)
+                    yield read_row(dict(row))
         except sa.exc.SQLAlchemyError as error:
             raise refused(error) from error
 
