@@ -11,6 +11,7 @@ from triptych.cli import (
     ablate,
     anomaly,
     backtest,
+    dashboard,
     data,
     demo,
     encodings,
@@ -67,6 +68,7 @@ app.command("backtest")(backtest.backtest)
 app.command("report")(report.report)
 app.command("predict")(predict.predict)
 app.command("live")(live.live)
+app.command("dashboard")(dashboard.dashboard)
 app.add_typer(journal.app, name="journal")
 app.command("ablate")(ablate.ablate)
 app.command("tune")(tune.tune)
