@@ -54,7 +54,7 @@ DECISION_SCHEMA = {
         pl.Struct({"model": pl.String, "sell": pl.Float64, "hold": pl.Float64, "buy": pl.Float64})
     ),
 }
-GUARD_SCHEMA = {
+GUARD_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "time": TIME,  # close time of the candle at which the guard acted
     "symbol": pl.String,
     "action": pl.String,  # "reduce", "block", "flatten" or "release"

@@ -24,9 +24,15 @@ Level = Literal["calm", "guarded", "severe"]
 class Config(domain.Config):
     """What alarms lead to. An instrument is guarded from the alarm on until the market has calmed and time has passed.
 
-    A guard never opens or enlarges a position, and never delays one that the strategy closes.
+    A guard never opens or enlarges a position, and never keeps the strategy from closing one.
     """
 
+    detector: str | None = Field(
+        None, description="Folder of the detector that watches (`triptych anomaly fit`); empty: nothing is guarded."
+    )
+    false_alarms: float | None = Field(
+        None, gt=0, le=0.5, description="Share of normal closes that may alarm; empty keeps the detector's threshold."
+    )
     policy: Literal["reduce", "block", "flatten"] = Field(
         "block",
         description="While guarded: `reduce` keeps a share of the wanted exposure, `block` opens and enlarges nothing, "
