@@ -23,17 +23,21 @@ if TYPE_CHECKING:
     from triptych.bootstrap.living_on_bybit import trade_on_bybit
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.profiling import profile
+    from triptych.bootstrap.recording import Recorded, record_tape
     from triptych.bootstrap.reporting import Written, report
     from triptych.bootstrap.run_folder import Run, open_run
-    from triptych.bootstrap.serving import Serving, serve_exchange, tape_for_serving
+    from triptych.bootstrap.serving import Serving, recording_for_serving, serve_exchange, tape_for_serving
+    from triptych.bootstrap.taping import TapeEvent, tape_events, tape_series
     from triptych.bootstrap.tuning.search import Tuned, read_results, tune
 
 __all__ = [
     "Ablation",
     "Candles",
     "Fetched",
+    "Recorded",
     "Run",
     "Serving",
+    "TapeEvent",
     "Tuned",
     "Written",
     "ablate",
@@ -52,11 +56,15 @@ __all__ = [
     "prediction_rows",
     "profile",
     "read_results",
+    "record_tape",
+    "recording_for_serving",
     "report",
     "require_known_ending",
     "serve_exchange",
     "source_of",
+    "tape_events",
     "tape_for_serving",
+    "tape_series",
     "trade_on_bybit",
     "trade_on_paper",
     "train",
@@ -83,7 +91,9 @@ _HOMES: Final = {
     "reporting": ("Written", "report"),
     "run_folder": ("Run", "open_run"),
     "tuning.search": ("Tuned", "read_results", "tune"),
-    "serving": ("Serving", "serve_exchange", "tape_for_serving"),
+    "recording": ("Recorded", "record_tape"),
+    "taping": ("TapeEvent", "tape_events", "tape_series"),
+    "serving": ("Serving", "recording_for_serving", "serve_exchange", "tape_for_serving"),
 }
 _PLACES: Final = {name: home for home, names in _HOMES.items() for name in names}
 

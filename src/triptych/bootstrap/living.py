@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.controlling import Control, under_control
 from triptych.bootstrap.run_folder import Run, open_run
+from triptych.bootstrap.taping import tape_series
 from triptych.domain import AbstractClock, CandleSeries, Instrument, OrderFilled, Timeframe, utc
 from triptych.domain.errors import ArtifactError, DataError
 from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
@@ -35,6 +36,7 @@ from triptych.live.runner import Runner
 from triptych.live.sender import Sender
 from triptych.live.trader import Records, Trader
 from triptych.market import read_candles, resample
+from triptych.market.tapes import is_tape
 from triptych.settings.live import LiveSettings
 from triptych.strategies import create_strategy
 from triptych.trading.engine import Engine
@@ -198,7 +200,7 @@ def trade_on_paper(
 
     Args:
         runs: folders of trained runs, the model that trades first.
-        tape: file of candles; finer ones are resampled.
+        tape: file of candles, or the folder of a recorded tape; finer ones are resampled.
         settings: of live trading.
         journal: path or URL; an existing one is gone on with.
         start_ms: first close to trade at, UTC ms; None: as soon as the model has candles enough.
@@ -300,7 +302,8 @@ def _tape(tape: Path, run: Run) -> list[CandleSeries]:
     artifact = open_any_artifact(run.artifact)
     wanted = Timeframe.parse(artifact.card.timeframe)
     series = []
-    for one in read_candles(tape).series:
+    found = tape_series(tape, wanted) if is_tape(tape) else read_candles(tape).series
+    for one in found:
         if one.timeframe > wanted:
             raise DataError(
                 f"{tape}: candles of {one.timeframe} are coarser than the model's {wanted}.",

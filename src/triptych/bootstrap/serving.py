@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
+from triptych.bootstrap.taping import candles_of, tape_series
 from triptych.domain import CandleSeries, SystemClock
 from triptych.domain.errors import DataError
 from triptych.exchanges.simulated import Config
 from triptych.exchanges.simulated.server import BybitServer
+from triptych.exchanges.simulated.server.recording import Recording
 from triptych.market import read_candles, synthetic
+from triptych.market.tapes import STREAM, is_tape, read_about, read_tape
 
 ANY_LEVERAGE = Decimal(100)
 
@@ -31,11 +34,15 @@ class Serving:
 def tape_for_serving(source: Path | None, symbols: Sequence[str], n_candles: int = 20_000) -> list[CandleSeries]:
     """Candles of a file, or of the embedded market when there is none, under the names that Bybit's clients expect.
 
-    A file does not know the rules of its instrument: it gets steps of the eighth decimal and leverage up to 100.
+    A recorded tape knows the rules of its instruments. A file does not: it gets steps of the eighth decimal and
+    leverage up to 100.
     Raises DataError for a file that cannot be read or does not hold the symbols.
     """
-    if source is None:
-        found: list[CandleSeries] = list(synthetic.synthesise(synthetic.Config(n_candles=n_candles)).series)
+    found: list[CandleSeries]
+    if source is not None and is_tape(source):
+        found = tape_series(source)
+    elif source is None:
+        found = list(synthetic.synthesise(synthetic.Config(n_candles=n_candles)).series)
     else:
         found = list(read_candles(source, venue="bybit", now_ms=SystemClock().now_ms()).series)
     named = [_named(one) for one in found]
@@ -44,6 +51,33 @@ def tape_for_serving(source: Path | None, symbols: Sequence[str], n_candles: int
         known = ", ".join(one.symbol for one in named)
         raise DataError(f"There are no candles of {', '.join(missing)}.", remedy=f"There are: {known}.")
     return [one for one in named if not symbols or one.symbol in symbols]
+
+
+def recording_for_serving(folder: Path, symbols: Sequence[str] = ()) -> tuple[Recording, int]:
+    """The streamed messages of a tape for the server, and how many close times were known before the first of them.
+
+    Raises DataError when there is no tape, or it holds no streamed candle.
+    """
+    about = read_about(folder)
+    kept = [topic for topic in about.topics if not symbols or topic.rpartition(".")[2] in symbols]
+    series = tape_for_serving(folder, symbols)
+    streamed = (
+        candle
+        for entry in read_tape(folder)
+        if entry.via == "stream" and entry.topic in kept
+        for candle in candles_of(entry)
+        if candle.timeframe == series[0].timeframe
+    )
+    first = next(streamed, None)
+    if first is None:
+        raise DataError(f"{folder} holds no streamed candle yet.", remedy="Record for longer.")
+    times = {int(time) for one in series for time in one.close_time_ms if time < first.close_time_ms}
+    messages = (
+        (entry.topic, dict(entry.content))
+        for entry in read_tape(folder)
+        if entry.via == "stream" and entry.topic != STREAM and entry.topic in kept
+    )
+    return Recording(messages, kept), max(len(times), 1)
 
 
 def serve_exchange(
@@ -57,6 +91,7 @@ def serve_exchange(
     host: str = "127.0.0.1",
     port: int = 8765,
     seed: int = 0,
+    recording: Recording | None = None,
     on_ready: Callable[[Serving], None] = lambda serving: None,
 ) -> None:
     """Serve until the program is stopped; at the end of the tape the market stands still.
@@ -65,7 +100,7 @@ def serve_exchange(
         series: the tape, see `tape_for_serving`.
         known: close times that are history at the start.
         seconds_per_candle: pace; 0 leaves the steps to POST /triptych/step.
-        costs, capital, keys, host, port, seed: see `BybitServer`.
+        costs, capital, keys, host, port, seed, recording: see `BybitServer`.
         on_ready: told once it listens.
 
     Raises DataError for a tape that cannot be served, ExchangeError when the port is taken.
@@ -73,7 +108,15 @@ def serve_exchange(
 
     async def run() -> None:
         server = BybitServer(
-            series, known=known, costs=costs, capital=capital, keys=keys, host=host, port=port, seed=seed
+            series,
+            known=known,
+            costs=costs,
+            capital=capital,
+            keys=keys,
+            host=host,
+            port=port,
+            seed=seed,
+            recording=recording,
         )
         async with server:
             on_ready(

@@ -21,7 +21,9 @@ def live(
     ] = "paper",
     tape: Annotated[
         Path | None,
-        typer.Option("--tape", help="Candles to trade on paper: CSV, Parquet or Arrow.", metavar="FILE"),
+        typer.Option(
+            "--tape", help="Candles to trade on paper: CSV, Parquet, Arrow, or a recorded tape.", metavar="FILE"
+        ),
     ] = None,
     symbol: Annotated[
         list[str] | None,

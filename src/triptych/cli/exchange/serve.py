@@ -18,10 +18,22 @@ def serve(
         Path | None,
         typer.Option("--data", help="Candles to serve; without it, those of the embedded market.", metavar="FILE"),
     ] = None,
+    tape: Annotated[
+        Path | None,
+        typer.Option(
+            "--tape", help="Play a tape of `triptych data record`: its books, trades and candles.", metavar="DIR"
+        ),
+    ] = None,
     symbol: Annotated[
         list[str] | None, typer.Option(help="Serve only this one, such as BTCUSDT; may be repeated.")
     ] = None,
-    known: Annotated[int, typer.Option(min=1, help="Candles that are history at the start.")] = 1000,
+    known: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Candles that are history at the start [default: 1000; those before the first message of a tape].",
+        ),
+    ] = None,
     pace: Annotated[
         float, typer.Option(min=0, help="Seconds from one candle to the next; 0 waits for POST /triptych/step.")
     ] = 1.0,
@@ -37,16 +49,20 @@ def serve(
     """Serve candles as an exchange that speaks Bybit v5: REST and WebSocket, orders, fills, faults on demand."""
     from decimal import Decimal
 
-    from triptych.bootstrap import serve_exchange, tape_for_serving
+    from triptych.bootstrap import recording_for_serving, serve_exchange, tape_for_serving
     from triptych.domain.errors import RecipeError
     from triptych.exchanges.simulated import Config
 
     name, _, secret = key.partition(":")
     if not name or not secret:
         raise RecipeError("The key is not written as KEY:SECRET.", remedy="Write it like --key demo:demo-secret.")
+    if data is not None and tape is not None:
+        raise RecipeError("--data and --tape were both given.", remedy="Serve one of them.")
+    recording, before = (None, 1000) if tape is None else recording_for_serving(tape, symbol or ())
     serve_exchange(
-        tape_for_serving(data, symbol or ()),
-        known=known,
+        tape_for_serving(data or tape, symbol or ()),
+        recording=recording,
+        known=known or before,
         seconds_per_candle=pace,
         costs=Config(leverage=leverage),
         capital=Decimal(repr(capital)),

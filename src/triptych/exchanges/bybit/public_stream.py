@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from triptych.domain import Timeframe
 from triptych.exchanges.bybit.envelopes import Data
@@ -15,6 +16,13 @@ from triptych.exchanges.bybit.stream import Config, Stream
 from triptych.exchanges.bybit.venue_clock import VenueClock
 from triptych.exchanges.bybit.words import Category, interval
 from triptych.exchanges.timing import AbstractTimer
+
+
+class RawMessage(NamedTuple):
+    """A message of a topic and when it was received, our clock, UTC nanoseconds."""
+
+    time_ns: int
+    data: Data
 
 
 def candle_topic(symbol: str, timeframe: Timeframe) -> str:
@@ -53,6 +61,28 @@ def public_stream(
         hosts.public_url(category), topics, parse=_parse, connector=connector, timer=timer, clock=clock,
         config=config, chance=chance,
     )  # fmt: skip
+
+
+def raw_stream(
+    hosts: HostConfig,
+    category: Category,
+    topics: Sequence[str],
+    *,
+    connector: AbstractConnector,
+    timer: AbstractTimer,
+    clock: VenueClock,
+    config: Config | None = None,
+    chance: random.Random | None = None,
+) -> Stream[RawMessage]:
+    """A stream of public topics as the venue says them, not understood yet: for those who record."""
+    return Stream(
+        hosts.public_url(category), topics, parse=_stamped, connector=connector, timer=timer, clock=clock,
+        config=config, chance=chance,
+    )  # fmt: skip
+
+
+def _stamped(data: Data) -> list[RawMessage]:
+    return [RawMessage(time.time_ns(), data)]
 
 
 def _parse(data: Data) -> list[PublicMessage]:

@@ -1,6 +1,7 @@
 """The simulated exchange as a server that speaks Bybit v5."""
 
 from triptych.exchanges.simulated.server.faults import Faults, RestFault, StreamFaults
+from triptych.exchanges.simulated.server.recording import Recording
 from triptych.exchanges.simulated.server.server import BybitServer
 
-__all__ = ["BybitServer", "Faults", "RestFault", "StreamFaults"]
+__all__ = ["BybitServer", "Faults", "Recording", "RestFault", "StreamFaults"]

@@ -9,6 +9,7 @@ from triptych.domain import Candle, Instrument, Timeframe
 from triptych.exchanges.bybit.orders import plain
 from triptych.exchanges.bybit.words import INTERVALS, TIMEFRAMES
 from triptych.exchanges.simulated.costs import Config, decimal
+from triptych.exchanges.simulated.server.recording import Recording
 from triptych.exchanges.simulated.server.refusal import Refusal
 from triptych.exchanges.simulated.server.tape import Tape
 
@@ -20,10 +21,14 @@ Message = tuple[str, dict[str, Any]]
 
 
 class PublicMarket:
-    """What everybody may hear. The book is invented: its best prices lie half the configured spread from the close."""
+    """What everybody may hear: what was recorded, and the rest is invented.
 
-    def __init__(self, tape: Tape, costs: Config) -> None:
+    The best prices of an invented book lie half the configured spread from the close.
+    """
+
+    def __init__(self, tape: Tape, costs: Config, recording: Recording | None = None) -> None:
         self.tape = tape
+        self._recording = recording
         self.instruments: dict[str, Instrument] = {one.symbol: one for one in tape.instruments}
         self.last: dict[str, Candle] = {}
         self._half_spread = decimal(costs.half_spread_bp) / 10_000
@@ -51,13 +56,23 @@ class PublicMarket:
             messages.append((f"publicTrade.{candle.symbol}", self._trade_message(candle)))
         for candle in candles:
             messages += self._candle_messages(candle.symbol)
-        return messages
+        if self._recording is None:
+            return messages
+        told = self._recording.up_to(self.tape.now_ms, self.tape.timeframe, [one.symbol for one in candles])
+        return told + [one for one in messages if one[0] not in self._recording.topics]
+
+    def begin(self) -> None:
+        """What was recorded before the start is known."""
+        if self._recording is not None:
+            self._recording.up_to(self.tape.now_ms, self.tape.timeframe)
 
     def snapshot(self, topic: str) -> dict[str, Any] | None:
         """What a new subscriber hears at once: book or ticker. Raises Refusal for a topic that does not exist."""
         kind, *rest = topic.split(".")
         symbol = rest[-1] if rest else ""
         known = symbol in self.instruments
+        if self._recording is not None and topic in self._recording.topics:
+            return self._recording.snapshot(topic)
         if kind == "orderbook" and len(rest) == 2 and known and rest[0].isdigit() and int(rest[0]) in DEPTHS:
             return self._book_message(symbol, int(rest[0]), "snapshot", self._books.get(symbol, {"b": {}, "a": {}}))
         if kind == "tickers" and len(rest) == 1 and known:
@@ -81,12 +96,17 @@ class PublicMarket:
 
     def book(self, symbol: str, depth: int) -> dict[str, Any]:
         """GET /v5/market/orderbook."""
-        message = self._book_message(symbol, depth, "snapshot", self._books.get(symbol, {"b": {}, "a": {}}))
+        recorded = self._recording.snapshot(f"orderbook.{depth}.{symbol}") if self._recording is not None else None
+        message = recorded or self._book_message(symbol, depth, "snapshot", self._books.get(symbol, {"b": {}, "a": {}}))
         data: dict[str, Any] = message["data"]
         return data | {"ts": message["ts"], "cts": message["cts"]}
 
     def ticker(self, symbol: str) -> dict[str, Any]:
         """A row of GET /v5/market/tickers."""
+        recorded = self._recording.snapshot(f"tickers.{symbol}") if self._recording is not None else None
+        if recorded is not None:
+            said: dict[str, Any] = recorded["data"]
+            return said
         candle, book = self.last[symbol], self._books[symbol]
         (bid, bid_size), (ask, ask_size) = next(iter(book["b"].items())), next(iter(book["a"].items()))
         close = _text(candle.close)

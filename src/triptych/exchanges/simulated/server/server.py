@@ -21,6 +21,7 @@ from triptych.exchanges.simulated.server.answers import Answers
 from triptych.exchanges.simulated.server.desk import Desk, Told
 from triptych.exchanges.simulated.server.faults import MAINTENANCE, RATE_LIMIT, Faults, RestFault, StreamFaults
 from triptych.exchanges.simulated.server.public import PublicMarket
+from triptych.exchanges.simulated.server.recording import Recording
 from triptych.exchanges.simulated.server.refusal import Refusal
 from triptych.exchanges.simulated.server.security import check_request
 from triptych.exchanges.simulated.server.sessions import Sessions
@@ -46,6 +47,7 @@ class BybitServer:
         keys: secrets by API key; signatures are checked as by Bybit.
         host, port: where to listen; port 0 takes a free one.
         clock: of the wire.
+        recording: messages to tell in place of invented ones; the series are its candles.
         seed: of the faults of the streams.
     """
 
@@ -61,13 +63,14 @@ class BybitServer:
         port: int = 0,
         clock: AbstractClock | None = None,
         seed: int = 0,
+        recording: Recording | None = None,
     ) -> None:
         costs = costs or Config()
         self.tape = Tape(series, known)
         self.faults = Faults()
         self._clock = clock or SystemClock()
         self.desk = Desk(self.tape.instruments, costs, capital, self.now_ms)
-        self.market = PublicMarket(self.tape, costs)
+        self.market = PublicMarket(self.tape, costs, recording)
         self.host, self.port = host, port
         self._keys = dict(keys or {"key": "secret"})
         self._answers = Answers(self.market, self.desk, costs)
@@ -81,6 +84,7 @@ class BybitServer:
         for candles in self.tape.start():
             self.desk.on_candles(candles)
             self.market.learn(candles)
+        self.market.begin()
 
     @property
     def hosts(self) -> hosts.Config:
