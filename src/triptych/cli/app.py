@@ -16,6 +16,7 @@ from triptych.cli import (
     encodings,
     evaluate,
     exchange,
+    explain,
     journal,
     leaderboard,
     leak_probe,
@@ -66,6 +67,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("backtest")(backtest.backtest)
 app.command("report")(report.report)
 app.command("predict")(predict.predict)
+app.command("explain")(explain.explain)
 app.command("live")(live.live)
 app.add_typer(journal.app, name="journal")
 app.command("ablate")(ablate.ablate)
