@@ -17,6 +17,7 @@ from triptych.cli import (
     encodings,
     evaluate,
     exchange,
+    explain,
     journal,
     leaderboard,
     leak_probe,
@@ -67,6 +68,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("backtest")(backtest.backtest)
 app.command("report")(report.report)
 app.command("predict")(predict.predict)
+app.command("explain")(explain.explain)
 app.command("live")(live.live)
 app.command("dashboard")(dashboard.dashboard)
 app.add_typer(journal.app, name="journal")
