@@ -178,7 +178,8 @@ def invented(protocol, messages):
         if oddity == 18:
             sides = [[("99.5", "1"), ("99", "2")], [("100", "3")]]
         one = update(number, 1_000 + len(stream), bids=sides[0], asks=sides[1], snapshot=oddity >= 18)
-        stream.append(replace(one, sequence=number, first_update_id=before + 1, previous_update_id=before))
+        named = before - 5 if oddity in (1, 2) else before
+        stream.append(replace(one, sequence=number, first_update_id=before + 1, previous_update_id=named))
     return stream
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-
 ROOM = 1024
 """Levels a side that there is room for at first."""
 

@@ -39,9 +39,9 @@ class Replayed:
 def replay(events: BookEvents, *, levels: int = 20, every_ms: int | None = None, clock: Clock = "exchange") -> Replayed:
     """Books of a recorded stream.
 
-    What happens to a message is what `OrderBook` does with it live. After a gap, a crossed book or a message that cannot
-    be right no row is given until the next snapshot, which begins a new segment of the tape. Under the protocol "none"
-    a crossed book is an order that is being matched: only the rows of those moments are left out.
+    What happens to a message is what `OrderBook` does with it live. After a gap, a crossed book or a message that
+    cannot be right no row is given until the next snapshot, which begins a new segment of the tape. Under the protocol
+    "none" a crossed book is an order that is being matched: only the rows of those moments are left out.
 
     Args:
         events: the recording.
