@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
@@ -198,8 +198,12 @@ def ablation_table(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def leaderboard_table(results: dict[str, Any], most: int = 12) -> Table:
-    """Trials of a search: judged ones by falling skill, then the others with what ended them."""
+def leaderboard_table(results: dict[str, Any], most: int = 12) -> Group:
+    """Trials of a search: judged ones by falling skill, then the others with what ended them.
+
+    Below them what the chosen one and those of the Pareto front are: in a column of its own that would be a tower of
+    words on a narrow terminal.
+    """
     quantile = results["budget"]["quantile"]
     limit = results["budget"]["latency_ms"]
     title = f"{len(results['leaderboard'])} trials, * chosen, + Pareto front"
@@ -208,21 +212,12 @@ def leaderboard_table(results: dict[str, Any], most: int = 12) -> Table:
     table.add_column("trial")
     for name in ("MCC", "\u00b1", "Sharpe", f"{quantile} ms", "parameters"):
         table.add_column(name, justify="right", style="dim" if name == "\u00b1" else None)
-    table.add_column("changes")
     table.add_column("outcome")
-    seen: dict[str, set[str]] = {}
-    for row in results["leaderboard"]:
-        for key, value in row["changes"].items():
-            seen.setdefault(key, set()).add(repr(value))
-    varied = {key for key, values in seen.items() if len(values) > 1}
+    varied = _varied(results)
+    lines: list[Text] = []
     for row in results["leaderboard"][:most]:
         measured = row["measured"] or {}
         mark = "*" if row["trial"] == results["chosen"] else "+" if row["trial"] in results["pareto"] else ""
-        changes = ", ".join(
-            f"{key.split('.')[-1]} {value:.3g}" if isinstance(value, float) else f"{key.split('.')[-1]} {value}"
-            for key, value in row["changes"].items()
-            if key in varied
-        )
         table.add_row(
             f"{row['trial']}{mark}",
             _number(row["mcc"], 4),
@@ -230,10 +225,28 @@ def leaderboard_table(results: dict[str, Any], most: int = 12) -> Table:
             _number(row["sharpe"], 4),
             f"{measured[f'{quantile}_ms']:.3g}" if measured else "-",
             f"{measured['parameters']:,}" if measured else "-",
-            escape(changes),
             escape(row["outcome"] + (f": {row['reason']}" if row["reason"] else "")),
         )
-    return table
+        if mark:
+            changes = ", ".join(
+                f"{key.split('.')[-1]} {value:.3g}" if isinstance(value, float) else f"{key.split('.')[-1]} {value}"
+                for key, value in row["changes"].items()
+                if key in varied
+            )
+            lines.append(Text.assemble((f"{row['trial']}{mark} ", "bold"), changes or "the recipe as it is"))
+    left = len(results["leaderboard"]) - most
+    if left > 0:
+        lines.append(Text(f"{left} more trials stand in report.html and, with --json, here.", style="dim"))
+    return Group(table, *lines)
+
+
+def _varied(results: dict[str, Any]) -> set[str]:
+    """Keys in which the trials differ."""
+    seen: dict[str, set[str]] = {}
+    for row in results["leaderboard"]:
+        for key, value in row["changes"].items():
+            seen.setdefault(key, set()).add(repr(value))
+    return {key for key, values in seen.items() if len(values) > 1}
 
 
 def winner_table(results: dict[str, Any]) -> Table:
