@@ -23,7 +23,7 @@ from triptych.live.monitoring import Masker
 from triptych.settings.live import LiveSettings
 
 Venue = Literal["local", "bybit-testnet", "bybit-demo", "bybit"]
-_ENVIRONMENTS: Final[dict[Venue, Environment]] = {
+ENVIRONMENTS: Final[dict[Venue, Environment]] = {
     "local": "local", "bybit-testnet": "testnet", "bybit-demo": "demo", "bybit": "mainnet",
 }  # fmt: skip
 
@@ -65,7 +65,7 @@ def trade_on_bybit(
     for run in opened:
         run.require_trained()
     key = credentials or read_credentials()
-    where = hosts or HostConfig(environment=_ENVIRONMENTS[venue])
+    where = hosts or HostConfig(environment=ENVIRONMENTS[venue])
     return asyncio.run(_trade(opened, venue, where, key, tuple(symbols), settings, journal, log, metrics_at, tell))
 
 

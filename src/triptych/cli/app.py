@@ -24,6 +24,7 @@ from triptych.cli import (
     predict,
     profile,
     recipe,
+    reconcile,
     render,
     report,
     train,
@@ -68,6 +69,7 @@ app.command("report")(report.report)
 app.command("predict")(predict.predict)
 app.command("live")(live.live)
 app.add_typer(journal.app, name="journal")
+app.command("reconcile")(reconcile.reconcile)
 app.command("ablate")(ablate.ablate)
 app.command("tune")(tune.tune)
 app.command("leaderboard")(leaderboard.leaderboard)
