@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 POLARS_MAX_THREADS=1 MPLBACKEND=Agg
 PIP := $(BIN)/pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: help demo test lint check bench docs clean
+.PHONY: help demo test lint check chaos bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list.
@@ -44,6 +44,9 @@ lint: $(VENV)/.dev ## Format and lint (changes nothing).
 check: lint ## Lint, types and the floors of the house.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+chaos: $(VENV)/.dev ## Kill a trading house 1,000 times (about an hour; goes on where it was stopped).
+	$(TEST_ENV) $(BIN)/python -m benchmarks.chaos
 
 bench: $(VENV)/.bench ## Every benchmark in its short form; run one in full with: python -m benchmarks.NAME
 	@for module in $$(cd benchmarks && ls [a-z]*.py | sed 's/\.py//'); do \

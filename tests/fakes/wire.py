@@ -53,8 +53,8 @@ class Wire(AbstractGateway):
     async def cancel(self, command, *, signed_ms):
         return await self._command(self.inner.cancel, command=command, signed_ms=signed_ms)
 
-    async def protect(self, symbol, *, stop_loss, take_profit):
-        return await self._command(self.inner.protect, symbol=symbol, stop_loss=stop_loss, take_profit=take_profit)
+    async def protect(self, symbol, **wanted):
+        return await self._command(self.inner.protect, symbol=symbol, **wanted)
 
     async def find_order(self, order_id, symbol):
         return await self._question(self.inner.find_order, order_id, symbol)

@@ -199,7 +199,7 @@ def test_an_order_without_an_answer_is_unknown_until_it_is_certain(tmp_path):
                 await let_happen(next(tape), venue, wire, house, clock)
             (order, *_) = wire.submitted
             assert order.order_id in [one.order_id for one in house.trader.books.under_way]
-            clock.set(clock.now_ms() + 10_900)
+            clock.set(clock.now_ms() + 7_900)
             await house.trader.reconcile()
             assert house.trader.standings[order.symbol].reason == (
                 f"order {order.order_id} is unknown to the venue, and may arrive for 0.1 s yet"

@@ -140,7 +140,9 @@ def build_house(
         companions=watched, token=token,
     )  # fmt: skip
     books = Books(engine, book, note=lambda text: note("critical", "journal", text, ""))
-    sender = Sender(gateway=gateway, books=books, clock=clock, metrics=metrics, note=note)
+    sender = Sender(
+        gateway=gateway, books=books, clock=clock, metrics=metrics, note=note, config=settings.sending
+    )  # fmt: skip
     reconciler = Reconciler(
         config=settings.reconciliation, strategy=settings.name, gateway=gateway, books=books, sender=sender,
         clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,

@@ -84,7 +84,7 @@ async def _trade(
     artifact = open_any_artifact(runs[0].artifact)
     timeframe = Timeframe.parse(artifact.card.timeframe)
     wanted = symbols or tuple(artifact.card.symbols)
-    async with BybitConnection(hosts) as connection:
+    async with BybitConnection(hosts, rest=settings.rest, stream=settings.stream) as connection:
         gateway = connection.gateway(key)
         instruments = [(await connection.market.listing(symbol)).instrument for symbol in wanted]
         source: AbstractCandleSource = connection.candles([*wanted, *artifact.companions], timeframe)

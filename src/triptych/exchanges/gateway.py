@@ -80,8 +80,10 @@ class AbstractGateway(ABC):
         """Withdraw an order. One that is not open any more is `rejected`."""
 
     @abstractmethod
-    async def protect(self, symbol: str, *, stop_loss: Decimal | None, take_profit: Decimal | None) -> Answer:
-        """Set stop and target of the position at the venue; None leaves none."""
+    async def protect(
+        self, symbol: str, *, stop_loss: Decimal | None, take_profit: Decimal | None, signed_ms: int | None = None
+    ) -> Answer:
+        """Set stop and target of the position at the venue; None leaves none. `signed_ms` as above; None: now."""
 
     @abstractmethod
     async def find_order(self, order_id: str, symbol: str) -> OrderReport | None:

@@ -1,23 +1,33 @@
-"""Window -> encoding -> network -> prediction; saved artifacts."""
+"""Window -> encoding -> network -> prediction; saved artifacts.
 
-from triptych.inference.artifact import Artifact, load_artifact, record_metrics, save_artifact
-from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
-from triptych.inference.card import Card
-from triptych.inference.classifier import WindowClassifier
-from triptych.inference.combiner import Combiner
-from triptych.inference.consensus import ConsensusPredictor
-from triptych.inference.consensus_artifact import (
-    ConsensusArtifact,
-    load_consensus,
-    open_any_artifact,
-    record_consensus_metrics,
-    save_consensus,
-)
-from triptych.inference.factors import FactorPredictor
-from triptych.inference.inputs import FactorRows, known_windows
-from triptych.inference.predictor import OnnxPredictor, TorchPredictor
-from triptych.inference.step import OnnxStep, TorchStep
-from triptych.inference.streaming import StreamingPredictor
+Each name is imported when it is first asked for: a house that trades by rules, or looks at its journal, loads no
+network library, and is back sooner after a restart.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from triptych.inference.artifact import Artifact, load_artifact, record_metrics, save_artifact
+    from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
+    from triptych.inference.card import Card
+    from triptych.inference.classifier import WindowClassifier
+    from triptych.inference.combiner import Combiner
+    from triptych.inference.consensus import ConsensusPredictor
+    from triptych.inference.consensus_artifact import (
+        ConsensusArtifact,
+        load_consensus,
+        open_any_artifact,
+        record_consensus_metrics,
+        save_consensus,
+    )
+    from triptych.inference.factors import FactorPredictor
+    from triptych.inference.inputs import FactorRows, known_windows
+    from triptych.inference.predictor import OnnxPredictor, TorchPredictor
+    from triptych.inference.step import OnnxStep, TorchStep
+    from triptych.inference.streaming import StreamingPredictor
 
 __all__ = [
     "NOBODY",
@@ -45,3 +55,37 @@ __all__ = [
     "save_artifact",
     "save_consensus",
 ]
+
+_HOMES: Final = {
+    "artifact": ("Artifact", "load_artifact", "record_metrics", "save_artifact"),
+    "base": ("NOBODY", "AbstractPredictor", "AbstractView"),
+    "card": ("Card",),
+    "classifier": ("WindowClassifier",),
+    "combiner": ("Combiner",),
+    "consensus": ("ConsensusPredictor",),
+    "consensus_artifact": (
+        "ConsensusArtifact",
+        "load_consensus",
+        "open_any_artifact",
+        "record_consensus_metrics",
+        "save_consensus",
+    ),
+    "factors": ("FactorPredictor",),
+    "inputs": ("FactorRows", "known_windows"),
+    "predictor": ("OnnxPredictor", "TorchPredictor"),
+    "step": ("OnnxStep", "TorchStep"),
+    "streaming": ("StreamingPredictor",),
+}
+_PLACES: Final = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,12 +6,14 @@ aside and written as soon as the journal can be written again. Until then nothin
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
 from triptych.domain import (
     ExchangeEvent,
+    FillReason,
     FundingPaid,
     OrderFilled,
     OrderReport,
@@ -19,7 +21,7 @@ from triptych.domain import (
 )
 from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.intake import Intake
-from triptych.live.journal import EVENTS, Journal, Record, StepRecorded
+from triptych.live.journal import EVENTS, Journal, NoteWritten, Record, StepRecorded
 from triptych.trading.engine import Engine
 
 Stops = dict[str, tuple[Decimal | None, Decimal | None]]
@@ -36,6 +38,7 @@ class Books:
         has_journal: whether the journal could be written when it was last tried.
         last_close_ms: close of the candles that were decided on last; -1 before the first.
         recovered_ms: when the last decision in the journal was written, our clock; -1 when the journal was empty.
+        began_ms: when its first entry was written, our clock; -1 when it was empty.
     """
 
     def __init__(self, engine: Engine, journal: Journal, *, note: Callable[[str], None]) -> None:
@@ -43,7 +46,7 @@ class Books:
         self.engine, self.journal = engine, journal
         self.stops: Stops = {}
         self.has_journal = True
-        self.last_close_ms = self.recovered_ms = -1
+        self.last_close_ms = self.recovered_ms = self.began_ms = -1
         self._intake = Intake()
         self._aside: list[Record] = []
         self._decided_ms: dict[str, int] = {}
@@ -77,6 +80,8 @@ class Books:
             events.append(entry.record)
         self._enter(events)
         self.recovered_ms = last.time_ms
+        with contextlib.closing(self.journal.entries(limit=1)) as entries:
+            self.began_ms = next(entries).time_ms
         return True
 
     @property
@@ -114,8 +119,16 @@ class Books:
                 self._decided_ms[command.order_id] = decided_ms
 
     def take_executions(self, executions: Iterable[OrderFilled | FundingPaid]) -> list[ExchangeEvent]:
-        """Take in fills and payments. Returns the events that were new."""
-        return self._take(self._intake.on_executions(executions))
+        """Take in fills and payments. Returns the events that were new.
+
+        Fills of orders that somebody else has sent are none of ours: what they make of the position is reconciled.
+        """
+        ours = [one for one in executions if isinstance(one, FundingPaid) or self._is_ours(one)]
+        return self._take(self._intake.on_executions(ours))
+
+    def adopt(self, fill: OrderFilled) -> None:
+        """Enter somebody else's trading as a fill of ours."""
+        self._take(self._intake.on_executions([fill]))
 
     def take_report(self, report: OrderReport) -> list[ExchangeEvent]:
         """Take in what the venue says of an order. Returns the events that were new."""
@@ -133,6 +146,16 @@ class Books:
             raise
         except JournalError:
             self._aside.extend(records)
+
+    def _is_ours(self, fill: OrderFilled) -> bool:
+        """Stops, targets and liquidations are orders of the venue's own, which carry no id of ours."""
+        if fill.reason is not FillReason.ORDER or self.engine.has_sent(fill.order_id, fill.symbol):
+            return True
+        if self._intake.is_new(fill.fill_id):
+            by = f"order {fill.order_id}" if fill.order_id else "an order without an id"
+            text = f"{fill.side} {fill.quantity} at {fill.price} by {by}, which is not ours"
+            self.write(NoteWritten(topic="foreign fill", text=text, symbol=fill.symbol))
+        return False
 
     def _take(self, events: Sequence[ExchangeEvent]) -> list[ExchangeEvent]:
         if not events:

@@ -57,6 +57,7 @@ class Circumstances:
         switch: what the house allows itself.
         has_journal: whether the last append succeeded.
         is_settled: whether venue and journal agree about this instrument.
+        is_heard: whether the venue's messages about the account come in.
     """
 
     now_ms: int
@@ -66,6 +67,7 @@ class Circumstances:
     switch: Switch
     has_journal: bool
     is_settled: bool
+    is_heard: bool = True
 
 
 class Gate:
@@ -93,6 +95,8 @@ class Gate:
             return "the journal cannot be written: nothing is opened"
         if not now.is_settled:
             return "venue and journal do not agree yet: nothing is opened"
+        if not now.is_heard:
+            return "the private stream is down: nothing is opened"
         if now.data_age_s > config.stale_after_seconds:
             return f"the newest data is {now.data_age_s:.0f} s old, allowed are {config.stale_after_seconds:g} s"
         return ""

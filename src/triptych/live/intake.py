@@ -68,7 +68,7 @@ class Intake:
         events: list[ExchangeEvent] = []
         for one in executions:
             key = one.fill_id if isinstance(one, OrderFilled) else f"funding {one.symbol} {one.time_ms}"
-            if not self._is_new(key):
+            if not self.is_new(key):
                 continue
             events.append(one)
             # A stop's fill may carry the id of the entry that it protects, and is none of its fills.
@@ -107,7 +107,8 @@ class Intake:
         # Filled less than was asked for: the rest was cut off, by the venue or by us.
         return [OrderCancelled(time_ms=report.updated_ms, **words)]
 
-    def _is_new(self, key: str) -> bool:
+    def is_new(self, key: str) -> bool:
+        """Whether this was not heard of before; now it was."""
         if key in self._seen:
             return False
         self._seen[key] = None

@@ -54,10 +54,14 @@ class Config(domain.Config):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settled:
-    """How an instrument stands: settled when venue and books agree; `reason` says why not."""
+    """How an instrument stands: settled when venue and books agree; `reason` says why not.
+
+    `is_passing`: the difference will go away by itself, because a message or an order is still on its way.
+    """
 
     is_settled: bool
     reason: str = ""
+    is_passing: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +70,7 @@ class Reconciler:
 
     Attributes:
         strategy: name that order ids are derived from.
-        started_ms: executions before this are not ours when the books are new.
+        started_ms: executions before this are not ours when the books were new then.
         asked_ms: by symbol, when its executions were asked for last.
         note: told in words what a person should know: severity, topic, text, symbol.
     """
@@ -91,9 +95,9 @@ class Reconciler:
         waiting = [one for order in unknown if (one := await self._ask(order))]
         await self._strangers(symbol)
         if waiting:
-            return Settled(is_settled=False, reason="; ".join(waiting))
+            return Settled(is_settled=False, reason="; ".join(waiting), is_passing=True)
         if self.books.lacks_fills(symbol):
-            return Settled(is_settled=False, reason="fills are missing that the venue speaks of")
+            return Settled(is_settled=False, reason="fills are missing that the venue speaks of", is_passing=True)
         report = await self.gateway.position(symbol)
         settled = self._compare(report)
         await self._protect(report)
@@ -101,8 +105,9 @@ class Reconciler:
 
     def _since(self, symbol: str) -> int:
         """Whatever is older was taken in, by us or by the process before us, before it could decide again."""
+        began = self.books.began_ms if self.books.began_ms >= 0 else self.started_ms
         asked = self.asked_ms.get(symbol, self.books.recovered_ms)
-        return self.started_ms if asked < 0 else asked - int(self.config.overlap_minutes * 60_000)
+        return began if asked < 0 else max(began, asked - int(self.config.overlap_minutes * 60_000))
 
     async def _ask(self, order: SubmitOrder) -> str:
         """What became of an order under way; returns why it is still open to doubt, or nothing."""
@@ -154,13 +159,13 @@ class Reconciler:
         now = self.clock.now_ms()
         last = Decimal(repr(self.books.engine.portfolio.last_mark(report.symbol)))
         price = report.entry_price if report.quantity and report.entry_price else last
-        self.books.take_executions([
+        self.books.adopt(
             OrderFilled(
                 order_id="", fill_id=f"adopted-{report.symbol}-{now}", symbol=report.symbol,
                 side=Side.BUY if difference > 0 else Side.SELL, quantity=abs(difference), price=price,
                 fee=Decimal(0), is_maker=False, time_ms=now, reference_price=price,
             )
-        ])  # fmt: skip
+        )  # fmt: skip
         self._tell("warning", f"{difference:+} of somebody else's trading was adopted at {price}", report.symbol)
 
     async def _protect(self, report: PositionReport) -> None:
@@ -171,8 +176,13 @@ class Reconciler:
         stop, target = wanted
         if (stop is None or report.stop_loss is not None) and (target is None or report.take_profit is not None):
             return
-        self.note("critical", "unprotected", f"the position had lost its stop {stop} or target {target}", report.symbol)
-        answer = await self.gateway.protect(report.symbol, stop_loss=stop, take_profit=target)
+        text = f"the position had lost its stop {stop} or target {target}"
+        # Written first: who has lost the right to write must not touch the position of its successor.
+        self.books.write(NoteWritten(topic="unprotected", text=text, symbol=report.symbol))
+        self.note("critical", "unprotected", text, report.symbol)
+        answer = await self.gateway.protect(
+            report.symbol, stop_loss=stop, take_profit=target, signed_ms=self.clock.now_ms()
+        )
         if answer.outcome != "accepted":
             self.note("critical", "unprotected", f"the stop could not be set again: {answer.text}", report.symbol)
 

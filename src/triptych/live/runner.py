@@ -32,6 +32,11 @@ class Config(domain.Config):
     reconcile_seconds: float = Field(
         default=30.0, gt=0, description="Seconds between two reconciliations when no decision asks for one."
     )
+    doubt_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        description="Seconds between two reconciliations while an order is unknown or the private stream is down.",
+    )
     lease_seconds: float = Field(
         default=15.0, ge=3, description="Seconds after which another process may take over from one that is silent."
     )
@@ -162,7 +167,8 @@ class Runner:
             if lease is not None and since_lease >= self._config.lease_seconds / 4:
                 since_lease = 0.0
                 await asyncio.to_thread(lease.renew)
-            if waited >= self._config.reconcile_seconds:
+            config = self._config
+            if waited >= (config.doubt_seconds if self._trader.is_in_doubt else config.reconcile_seconds):
                 waited = 0.0
                 await self._trader.reconcile()
             await self._repair(self.feed.silent(self._clock.now_ms()))

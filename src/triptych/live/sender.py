@@ -1,6 +1,6 @@
 """Sends commands that the journal holds, and lives with not knowing what became of them.
 
-A command may leave only within `send_within_ms` of the decision that was written down, signed with the time at which it
+A command may leave only within `within_seconds` of the decision that was written down, signed with the time at which it
 leaves; the venue refuses it `validity_ms` after that. So there is a moment after which an order that the venue does not
 know can never appear any more, even if this process was stopped in the middle and another has taken over: the time of
 the decision plus both. Until then an order without an answer is unknown, and nothing is decided in its instrument.
@@ -11,9 +11,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from pydantic import Field
+
+from triptych import domain
 from triptych.domain import AbstractClock, CancelOrder, Command, MoveStop, OrderRejected, SubmitOrder
 from triptych.exchanges.gateway import AbstractGateway, Answer
 from triptych.live.books import Books
@@ -29,12 +32,26 @@ MARGIN_MS = 1_000
 """What clocks may differ after their offset was taken into account, and a venue may take to show an order."""
 
 
+class Config(domain.Config):
+    """How late a command may leave."""
+
+    within_seconds: float = Field(
+        default=2.0,
+        ge=0.1,
+        le=60,
+        description=(
+            "Seconds after its decision in which a command may still leave. An order whose answer is lost stays in "
+            "doubt for this, the request's validity (rest.receive_window_ms) and one second at most."
+        ),
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sender:
     """Sends in the order of decision within an instrument, and all instruments at once.
 
     Attributes:
-        send_within_ms: how long after its decision a command may still leave.
+        config: how late a command may leave.
         note: told in words what a person should know: severity, topic, text, symbol.
     """
 
@@ -43,41 +60,47 @@ class Sender:
     clock: AbstractClock
     metrics: Metrics
     note: Callable[[str, str, str, str], None]
-    send_within_ms: int = 5_000
+    config: Config = field(default_factory=Config)
+
+    @property
+    def _within_ms(self) -> int:
+        return int(self.config.within_seconds * 1000)
 
     def certain_after_ms(self, decided_ms: int) -> int:
         """When an order of a decision written at `decided_ms`, unknown to the venue, can never appear any more."""
-        return decided_ms + self.send_within_ms + self.gateway.validity_ms + MARGIN_MS
+        return decided_ms + self._within_ms + self.gateway.validity_ms + MARGIN_MS
 
-    async def send(self, commands: Iterable[Command], decided_ms: int) -> None:
+    async def send(self, commands: Iterable[Command], decided_ms: int) -> bool:
         """Send what was decided and written at `decided_ms` (our clock, UTC ms).
 
-        Never raises for what the wire does.
+        Returns whether every answer came. Never raises for what the wire does.
         """
         by_symbol: dict[str, list[Command]] = {}
         for command in commands:
             by_symbol.setdefault(command.symbol, []).append(command)
-        await asyncio.gather(*(self._in_turn(one, decided_ms) for one in by_symbol.values()))
+        return all(await asyncio.gather(*(self._in_turn(one, decided_ms) for one in by_symbol.values())))
 
-    async def _in_turn(self, commands: list[Command], decided_ms: int) -> None:
-        for command in commands:
-            await self._one(command, decided_ms)
+    async def _in_turn(self, commands: list[Command], decided_ms: int) -> bool:
+        return all([await self._one(command, decided_ms) for command in commands])
 
-    async def _one(self, command: Command, decided_ms: int) -> None:
+    async def _one(self, command: Command, decided_ms: int) -> bool:
         started = time.monotonic()
         signed_ms = self.clock.now_ms()
-        if signed_ms > decided_ms + self.send_within_ms:
+        if signed_ms > decided_ms + self._within_ms:
             answer = Answer(outcome="rejected", text=f"too late to send: {(signed_ms - decided_ms) / 1000:.1f} s")
         elif isinstance(command, SubmitOrder):
             self.metrics.orders_sent.labels(symbol=command.symbol).inc()
             answer = await self.gateway.submit(command, signed_ms=signed_ms)
         elif isinstance(command, MoveStop):
             _, target = self.books.stops.get(command.symbol, (None, None))
-            answer = await self.gateway.protect(command.symbol, stop_loss=command.stop_loss, take_profit=target)
+            answer = await self.gateway.protect(
+                command.symbol, stop_loss=command.stop_loss, take_profit=target, signed_ms=signed_ms
+            )
         else:
             answer = await self.gateway.cancel(command, signed_ms=signed_ms)
         self.metrics.order_answer.labels(venue=self.gateway.venue).observe(time.monotonic() - started)
         self._take(command, answer)
+        return answer.outcome != "unknown"
 
     def _take(self, command: Command, answer: Answer) -> None:
         self.books.write(

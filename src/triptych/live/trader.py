@@ -85,6 +85,12 @@ class Trader:
         self._data_age_s, self._note, self._observer = data_age_s, note, observer
         self._lock = asyncio.Lock()
         self._switch = Switch.RUN
+        self._is_heard = True
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether something is unknown that asking the venue will tell before long."""
+        return not self._is_heard or any(one.is_passing for one in self.standings.values())
 
     @property
     def switch(self) -> Switch:
@@ -96,6 +102,8 @@ class Trader:
         found = {symbol: one.reason for symbol, one in self.standings.items() if not one.is_settled}
         if not self.is_ready:
             found["venue"] = "it could not be asked when it last was"
+        if not self._is_heard:
+            found["messages"] = "the private stream is down"
         if not self.books.has_journal:
             found["journal"] = "it cannot be written"
         if self._switch is not Switch.RUN:
@@ -126,7 +134,7 @@ class Trader:
                 self.books.take_report(message)
             elif isinstance(message, StreamState):
                 # Down: messages are being missed. Up again: they have been.
-                self.is_ready = False
+                self.is_ready, self._is_heard = False, message.is_up
                 if message.is_up:
                     await self._try_to_settle()
 
@@ -202,7 +210,8 @@ class Trader:
             for command in passed:
                 self._drop(command, "this close was decided on before")
             return ()
-        await self._sender.send(passed, decided_ms)
+        if not await self._sender.send(passed, decided_ms):
+            await self._try_to_settle()
         return passed
 
     def _passes(self, command: Command) -> bool:
@@ -223,6 +232,7 @@ class Trader:
                 switch=self._switch,
                 has_journal=self.books.has_journal,
                 is_settled=self.standings[symbol].is_settled,
+                is_heard=self._is_heard,
             ),
         )
         if reason:

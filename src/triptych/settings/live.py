@@ -12,12 +12,15 @@ from pydantic import Field
 
 from triptych import domain
 from triptych.domain.errors import RecipeError
+from triptych.exchanges.bybit.rest import Config as RestConfig
+from triptych.exchanges.bybit.stream import Config as StreamConfig
 from triptych.live.failover import Config as FailoverConfig
 from triptych.live.gate import Config as GateConfig
 from triptych.live.monitoring.alerts import Config as AlertsConfig
 from triptych.live.monitoring.drift import Config as DriftConfig
 from triptych.live.reconciliation import Config as ReconciliationConfig
 from triptych.live.runner import Config as RunnerConfig
+from triptych.live.sender import Config as SenderConfig
 from triptych.settings.reading import put_overrides, validated
 
 
@@ -41,6 +44,9 @@ class LiveSettings(domain.Config):
     reconciliation: ReconciliationConfig = Field(
         default=ReconciliationConfig(), description="Differences between venue and books."
     )
+    sending: SenderConfig = Field(default=SenderConfig(), description="How late a command may leave.")
+    rest: RestConfig = Field(default=RestConfig(), description="Patience with the venue's answers.")
+    stream: StreamConfig = Field(default=StreamConfig(), description="Patience with the venue's streams.")
     runner: RunnerConfig = Field(default=RunnerConfig(), description="How long is waited for what.")
     drift: DriftConfig = Field(default=DriftConfig(), description="When predictions are no longer what they were.")
     alerts: AlertsConfig = Field(default=AlertsConfig(), description="Who is told.")

@@ -361,6 +361,11 @@ class Engine(AbstractView):
         else:
             desk.ended(event)
 
+    def has_sent(self, order_id: str, symbol: str) -> bool:
+        """Whether an order's id was made by this strategy for this instrument, in this life or an earlier one."""
+        desk = self._desks.get(symbol)
+        return desk is not None and desk.executor.has_sent(order_id)
+
     def orders_under_way(self) -> tuple[SubmitOrder, ...]:
         """Orders that were sent and have not come to an end."""
         return tuple(order for desk in self._desks.values() for order, _ in desk.orders.values())

@@ -99,6 +99,10 @@ class Executor:
         protects = config.nearest_stop is not None or config.take_profit is not None
         self.needs_average_true_range = protects and config.protection_unit == "atr"
 
+    def has_sent(self, order_id: str) -> bool:
+        """Whether an order's id was made here, by this process or one before it."""
+        return self._ids.is_ours(order_id)
+
     def is_settled(self, exposure: float, current: float) -> bool:
         """Whether the current exposure may stay as it is: flat as wanted, or on the wanted side within the band."""
         if exposure == 0.0 or current == 0.0:

@@ -84,12 +84,14 @@ class BybitGateway(AbstractGateway):
     async def cancel(self, command: CancelOrder, *, signed_ms: int) -> Answer:
         return await self._command("/v5/order/cancel", cancel_body(command, self.config.category), signed_ms)
 
-    async def protect(self, symbol: str, *, stop_loss: Decimal | None, take_profit: Decimal | None) -> Answer:
+    async def protect(
+        self, symbol: str, *, stop_loss: Decimal | None, take_profit: Decimal | None, signed_ms: int | None = None
+    ) -> Answer:
         body = protect_body(
             symbol, self.config.category, stop_loss=stop_loss, take_profit=take_profit,
             trigger_by=self.config.trigger_by,
         )  # fmt: skip
-        return await self._command("/v5/position/trading-stop", body, None)
+        return await self._command("/v5/position/trading-stop", body, signed_ms)
 
     async def find_order(self, order_id: str, symbol: str) -> OrderReport | None:
         """Looked for among the open, then the recently closed, then in the history, which lags behind."""

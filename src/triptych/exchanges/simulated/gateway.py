@@ -90,7 +90,11 @@ class SimulatedGateway(AbstractGateway):
             self._tell(event)
         return Answer(outcome="accepted", venue_id=command.order_id)
 
-    async def protect(self, symbol: str, *, stop_loss: Decimal | None, take_profit: Decimal | None) -> Answer:
+    async def protect(
+        self, symbol: str, *, stop_loss: Decimal | None, take_profit: Decimal | None, signed_ms: int | None = None
+    ) -> Answer:
+        if signed_ms is not None and self._clock.now_ms() > signed_ms + self.validity_ms:
+            return Answer(outcome="rejected", text="the request is too old")
         self.exchange.protect(symbol, stop_loss=stop_loss, take_profit=take_profit)
         return Answer(outcome="accepted")
 

@@ -19,8 +19,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from river.drift import ADWIN
-from scipy import stats
 
 from triptych import domain
 from triptych.domain.errors import NotEnoughData
@@ -88,6 +86,9 @@ class DriftWatch:
         self.name, self._config = name, config
         self._reference = None if reference is None else np.asarray(reference, dtype=np.float64)
         self._recent: deque[float] = deque(maxlen=config.window)
+        # Imported when the first decision has left: a restart must not wait for libraries that it can do without.
+        from river.drift import ADWIN
+
         self._adwin: Any = ADWIN(delta=config.adwin_delta)  # type: ignore[no-untyped-call]
         self._has_changed = False
 
@@ -108,6 +109,8 @@ class DriftWatch:
         reasons = [f"{self.name}: its mean has changed"] if self._has_changed else []
         if self._reference is None or len(self._recent) < self._config.window:
             return DriftView(psi=float("nan"), ks=float("nan"), ks_p_value=float("nan"), reasons=tuple(reasons))
+        from scipy import stats
+
         recent = np.array(self._recent)
         psi = population_stability_index(self._reference, recent, self._config.bins)
         test = stats.ks_2samp(self._reference, recent, method="asymp")

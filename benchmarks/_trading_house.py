@@ -1,0 +1,174 @@
+"""A house that trades by a simple rule on the simulated exchange's server, for benchmarks and for tests of processes.
+
+The parts are those of `triptych live`, joined in the same way; only the model is a rule, so that a process is up soon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.domain import SystemClock, Timeframe
+from triptych.exchanges.bybit import hosts as hosts_
+from triptych.exchanges.bybit.connection import BybitConnection
+from triptych.exchanges.bybit.credentials import Credentials
+from triptych.exchanges.bybit.limits import Config as LimitConfig
+from triptych.exchanges.bybit.rest import Config as RestConfig
+from triptych.exchanges.bybit.stream import Config as StreamConfig
+from triptych.inference.base import AbstractPredictor
+from triptych.live.books import Books
+from triptych.live.failover import Config as LadderConfig
+from triptych.live.failover import Ladder, Level
+from triptych.live.following import Following
+from triptych.live.gate import Config as GateConfig
+from triptych.live.gate import Gate
+from triptych.live.journal import Journal
+from triptych.live.monitoring import Metrics
+from triptych.live.reconciliation import Config as ReconciliationConfig
+from triptych.live.reconciliation import Reconciler
+from triptych.live.runner import Config as RunnerConfig
+from triptych.live.runner import Runner
+from triptych.live.sender import Config as SenderConfig
+from triptych.live.sender import Sender
+from triptych.live.trader import Records, Trader
+from triptych.strategies import Config as StrategyConfig
+from triptych.strategies import create_strategy
+from triptych.trading import execution, risk, sizing
+from triptych.trading.engine import Engine
+
+NAME = "benchmark"
+MINUTE = Timeframe.parse("1m")
+CAPITAL = Decimal(10_000)
+
+
+class LastMove(AbstractPredictor):
+    """Sure of buying after a rise of the last two candles, of selling after a fall."""
+
+    name, length = "last move", 3
+
+    def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.floating]:
+        rise = windows[:, -1, 3] - windows[:, 0, 3]
+        buy = np.where(rise > 0, 0.8, 0.1)
+        return np.stack([0.9 - buy, np.full(len(buy), 0.1), buy], axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long things are waited for; short, because the venue is on the same machine.
+
+    With a request valid for 0.7 s and sent within 0.3 s of its decision, an order that was cut off between journal and
+    wire is certain after 2 s.
+    """
+
+    rest: RestConfig = field(
+        default_factory=lambda: RestConfig(
+            timeout_s=2, receive_window_ms=700, back_off_s=0.02, longest_back_off_s=0.1, read_attempts=8
+        )
+    )
+    stream: StreamConfig = field(
+        default_factory=lambda: StreamConfig(heartbeat_s=2, grace_s=2, back_off_s=0.02, longest_back_off_s=0.2)
+    )
+    limits: LimitConfig = field(
+        default_factory=lambda: LimitConfig(order_rate_per_s=100, read_rate_per_s=100, address_rate_per_s=120)
+    )
+    runner: RunnerConfig = field(
+        default_factory=lambda: RunnerConfig(pulse_seconds=0.1, doubt_seconds=0.1, lease_seconds=3)
+    )
+    overlap_minutes: float = 0.1
+    sending: SenderConfig = field(default_factory=lambda: SenderConfig(within_seconds=0.3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """A house that is put together and has not started."""
+
+    runner: Runner
+    trader: Trader
+    engine: Engine
+    ladder: Ladder
+    journal: Journal
+    metrics: Metrics
+    said: list[tuple[str, str, str, str]]
+
+    def close(self) -> None:
+        """Let go of threads and of the journal; the lease stays."""
+        self.ladder.close()
+        self.journal.close()
+
+
+@asynccontextmanager
+async def house_on(
+    hosts: hosts_.Config,
+    symbols: Sequence[str],
+    journal: Journal,
+    *,
+    credentials: Credentials | None = None,
+    patience: Patience | None = None,
+    predictor: AbstractPredictor | None = None,
+    stop_loss_percent: float = 0.3,
+    seed: int = 1,
+) -> AsyncIterator[House]:
+    """A house on a served exchange; the journal's lease must be held. Ends its connections on leaving."""
+    patience, clock = patience or Patience(), SystemClock()
+    assert journal.lease is not None
+    async with BybitConnection(
+        hosts, rest=patience.rest, limits=patience.limits, stream=patience.stream, seed=seed
+    ) as connection:
+        gateway = connection.gateway(credentials or Credentials(key="key", secret="secret"))
+        instruments = [(await connection.market.listing(symbol)).instrument for symbol in symbols]
+        now = connection.clock.now_ms()
+        (newest,) = await connection.market.candles(symbols[0], MINUTE, start_ms=0, end_ms=now, limit=1)
+        candles = Following(connection.candles(symbols, MINUTE), newest.close_time_ms)
+        metrics, records = Metrics(), Records()
+        said: list[tuple[str, str, str, str]] = []
+
+        def note(severity: str, topic: str, text: str, symbol: str) -> None:
+            said.append((severity, topic, text, symbol))
+            del said[:-1000]
+
+        engine = Engine(
+            name=NAME, instruments=instruments, predictor=predictor or LastMove(),
+            strategy=create_strategy(StrategyConfig()), initial_capital=CAPITAL, sizing=sizing.Config(),
+            execution=execution.Config(stop_loss=stop_loss_percent, protection_unit="percent"), risk=risk.Config(),
+            observer=records.append, token=journal.lease.token,
+        )  # fmt: skip
+        books = Books(engine, journal, note=lambda text: note("critical", "journal", text, ""))
+        sender = Sender(
+            gateway=gateway, books=books, clock=clock, metrics=metrics, note=note,
+            config=patience.sending,
+        )  # fmt: skip
+        reconciler = Reconciler(
+            config=ReconciliationConfig(overlap_minutes=patience.overlap_minutes), strategy=NAME, gateway=gateway,
+            books=books, sender=sender, clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
+        )  # fmt: skip
+        level = Level("model", predictor or LastMove(), deadline_s=5)
+        ladder = Ladder([level], LadderConfig(), lambda text: note("warning", "fallback", text, ""))
+        age = {"of": lambda _symbol: 0.0}
+        trader = Trader(
+            symbols=list(symbols), books=books, records=records, ladder=ladder,
+            gate=Gate(GateConfig(max_orders_per_minute=1_000_000)), sender=sender, reconciler=reconciler, clock=clock,
+            metrics=metrics, data_age_s=lambda symbol: age["of"](symbol), note=note,
+        )  # fmt: skip
+        runner = Runner(
+            trader=trader, candles=candles, gateway=gateway, symbols=symbols, timeframe=MINUTE, clock=candles.clock,
+            metrics=metrics, config=patience.runner, note=note,
+        )  # fmt: skip
+        age["of"] = runner.data_age_s
+        house = House(
+            runner=runner, trader=trader, engine=engine, ladder=ladder, journal=journal, metrics=metrics, said=said
+        )
+        try:
+            yield house
+        finally:
+            ladder.close()
+
+
+def open_journal(path: Path, *, owner: str = NAME, lease_ms: int = 3_000) -> Journal:
+    """The journal of the house; its lease is not acquired."""
+    return Journal.open(path, NAME, owner=owner, clock=SystemClock(), lease_ms=lease_ms)
