@@ -89,3 +89,8 @@ def test_wrong_use_ends_with_status_2_on_stderr(run_command, arguments, words):
     said = run_command(*arguments)
     assert (said.status, said.out) == (2, "")
     assert words in " ".join(said.err.replace("│", " ").split())
+
+
+def test_the_package_runs_as_the_command():
+    said = subprocess.run([sys.executable, "-m", "triptych", "--version"], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == triptych.__version__

@@ -123,3 +123,9 @@ def test_the_longest_window_is_that_of_space_and_recipe():
     assert longest_window(recipe(), search_plan(recipe())) == 48
     space = {"window.length": {"low": 16, "high": 60}}
     assert longest_window(recipe(space), search_plan(recipe(space))) == 60
+
+
+def test_a_consensus_is_not_searched_as_one():
+    with pytest.raises(RecipeError) as caught:
+        search_plan(load_recipe("consensus"))
+    assert caught.value.message == "A consensus cannot be searched as one: each of its members is a model of its own."

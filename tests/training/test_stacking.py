@@ -6,7 +6,7 @@ import pytest
 from triptych.domain.errors import NotEnoughData
 from triptych.inference.combiner import Config
 from triptych.training.samples import Samples
-from triptych.training.stacking import Votes, fit_combiner
+from triptych.training.stacking import Votes, fit_combiner, skill_weights
 
 HOUR_MS = 3_600_000
 N, HORIZON, FOLDS = 900, 4, 3
@@ -54,13 +54,13 @@ def poisoned(some: Votes, keep) -> Votes:
             }
         ),
         fold=some.fold,
-        votes=np.where(wrong[:, None, None], some.votes[:, :, ::-1], some.votes),
+        votes=np.where(wrong[:, None, None], some.votes[:, ::-1, ::-1], some.votes),
         regime=np.where(wrong[:, None], -9.0, some.regime),
         forward_return=np.where(wrong, -some.forward_return, some.forward_return),
     )
 
 
-@pytest.mark.parametrize("method", ["stacking", "meta"])
+@pytest.mark.parametrize("method", ["skill", "stacking", "meta"])
 def test_predictions_of_the_segment_itself_and_of_later_ones_never_reach_the_fit(method):
     some = votes()
     combiner = fit(method, some, fold=1)
@@ -70,7 +70,7 @@ def test_predictions_of_the_segment_itself_and_of_later_ones_never_reach_the_fit
     assert fit(method, poisoned(some, some.fold < 0), fold=1) != combiner  # the test can fail
 
 
-@pytest.mark.parametrize("method", ["stacking", "meta"])
+@pytest.mark.parametrize("method", ["skill", "stacking", "meta"])
 def test_labels_that_settle_after_the_segment_has_begun_are_purged(method):
     some = votes(overlap=20)
     combiner = fit(method, some)
@@ -100,6 +100,34 @@ def test_meta_labelling_gives_the_chance_that_the_side_is_right_after_costs():
     said = found.probabilities[np.arange(test.sum()), sides + 1]
     assert said[right].mean() > said[~right].mean() + 0.2
     assert abs(said.mean() - right.mean()) < 0.06
+
+
+def test_weights_by_skill_follow_whoever_was_right_lately():
+    some = votes()
+    a, b = fit("skill", some).weights
+    assert a > 0.9  # `a` knows the label, `b` draws lots
+    assert a + b == pytest.approx(1.0)
+    lately = some.fold == 1  # there the two change places
+    swapped = Votes(
+        samples=some.samples, fold=some.fold, regime=some.regime, forward_return=some.forward_return,
+        votes=np.where(lately[:, None, None], some.votes[:, ::-1], some.votes),
+    )  # fmt: skip
+    assert fit("skill", swapped).weights == pytest.approx((0.5, 0.5), abs=0.2)
+    assert fit("skill", swapped, half_life_days=2.0).weights[1] > 0.7
+
+
+def test_weights_by_skill_are_those_of_the_exponentially_weighted_forecaster():
+    some = votes()
+    past = some.only(np.arange(N) < 2)
+    past = Votes(
+        samples=past.samples, fold=past.fold, regime=past.regime, forward_return=past.forward_return,
+        votes=np.eye(3)[np.stack([past.samples.label, (past.samples.label + 1) % 3], axis=1)],
+    )  # fmt: skip
+    # One half-life old, two labels worth a quarter each: n = 0.25. `a` is never wrong, `b` always loses a whole 1.
+    now_ms = int(past.samples.time_ms.mean()) + 10 * 24 * HOUR_MS
+    found = skill_weights(past, now_ms, 10.0)
+    rate = np.sqrt(8 * np.log(2))
+    assert found[1] == pytest.approx(np.exp(-rate * 0.25) / (1 + np.exp(-rate * 0.25)), rel=1e-3)
 
 
 def test_the_penalty_draws_the_coefficients_to_zero():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from triptych.backtest.result import DECISION_SCHEMA, EQUITY_SCHEMA, FILL_SCHEMA, BacktestResult
+from triptych.backtest.result import DECISION_SCHEMA, EQUITY_SCHEMA, FILL_SCHEMA, GUARD_SCHEMA, BacktestResult
 from triptych.backtest.tape import batches, candles_per_year, check_tape
 from triptych.backtest.trades import TradeBook
 from triptych.domain import (
@@ -30,8 +30,10 @@ from triptych.exchanges.simulated import SimulatedExchange
 from triptych.exchanges.simulated import costs as costs_
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.recorded import RecordedPredictor
+from triptych.inference.watch import AbstractWatch
 from triptych.strategies.base import AbstractStrategy
 from triptych.trading import execution as execution_
+from triptych.trading import guard as guard_
 from triptych.trading import risk as risk_
 from triptych.trading import sizing as sizing_
 from triptych.trading.decision import Decision
@@ -56,6 +58,8 @@ def run_backtest(
     end_ms: int | None = None,
     name: str = "backtest",
     companions: Sequence[CandleSeries] = (),
+    guard: guard_.Config | None = None,
+    watch: AbstractWatch | None = None,
 ) -> BacktestResult:
     """Trade a strategy on history.
 
@@ -73,7 +77,9 @@ def run_backtest(
         start_ms: first decision, UTC ms; None: as soon as a window is full.
         end_ms: end of the decisions, UTC ms; None: the end of the tape.
         name: of the strategy; order ids are derived from it.
-        companions: histories that the predictor looks at beside those that are traded.
+        companions: histories that predictor and watch look at beside those that are traded.
+        guard: what the alarms of `watch` lead to.
+        watch: asked at each close, such as a `RecordedWatch`; None: nothing is guarded.
 
     Raises NotEnoughData, DataError or OrderError when the tape, the period or the leverage makes no sense.
     """
@@ -91,7 +97,7 @@ def run_backtest(
     engine = Engine(
         name=name, instruments=instruments, predictor=predictor, strategy=strategy, initial_capital=capital,
         sizing=sizing, execution=execution, risk=risk, observer=log.on_record,
-        companions=[one.instrument for one in companions],
+        companions=[one.instrument for one in companions], guard=guard, watch=watch,
     )  # fmt: skip
     venue = SimulatedExchange(instruments, costs, capital)
     benchmark = _BuyAndHold(series, costs, capital)
@@ -203,12 +209,15 @@ class _Log:
         self._decisions: dict[str, list[Any]] = {name: [] for name in DECISION_SCHEMA}
         self._decision_columns = tuple(self._decisions.values())
         self._fills: list[OrderFilled] = []
+        self._acts: list[guard_.GuardActed] = []
         self._trades = TradeBook({one.symbol: one.open_time_ms for one in series})
         self._stale = False
 
-    def on_record(self, record: Decision | OrderDenied) -> None:
-        """Keep decisions; a denial is told in the reason of its decision already."""
-        if isinstance(record, Decision):
+    def on_record(self, record: Decision | OrderDenied | guard_.GuardActed) -> None:
+        """Keep decisions and the guard's acts; a denial is told in the reason of its decision already."""
+        if isinstance(record, guard_.GuardActed):
+            self._acts.append(record)
+        elif isinstance(record, Decision):
             prediction = record.prediction
             times, symbols, sell, hold, buy, targets, reasons, votes = self._decision_columns
             times.append(record.time_ms)
@@ -263,6 +272,7 @@ class _Log:
             trades=self._trades.finish(marks, self._times[-1]),
             fills=_fill_frame(self._fills),
             decisions=_frame(self._decisions, DECISION_SCHEMA),
+            guard=_guard_frame(self._acts),
             initial_capital=initial_capital,
             candles_per_year=per_year,
         )
@@ -296,3 +306,13 @@ def _fill_frame(fills: list[OrderFilled]) -> pl.DataFrame:
         "reason": [str(fill.reason) for fill in fills],
     }
     return _frame(columns, FILL_SCHEMA)
+
+
+def _guard_frame(acts: list[guard_.GuardActed]) -> pl.DataFrame:
+    columns: dict[str, list[Any]] = {name: [] for name in GUARD_SCHEMA}
+    for one in acts:
+        for name, value in zip(
+            columns, (one.time_ms, one.symbol, one.action, one.score, one.threshold, one.reason), strict=True
+        ):
+            columns[name].append(value)
+    return _frame(columns, GUARD_SCHEMA)

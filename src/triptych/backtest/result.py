@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -54,6 +54,14 @@ DECISION_SCHEMA = {
         pl.Struct({"model": pl.String, "sell": pl.Float64, "hold": pl.Float64, "buy": pl.Float64})
     ),
 }
+GUARD_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "time": TIME,  # close time of the candle at which the guard acted
+    "symbol": pl.String,
+    "action": pl.String,  # "reduce", "block", "flatten" or "release"
+    "score": pl.Float64,
+    "threshold": pl.Float64,
+    "reason": pl.String,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +74,4 @@ class BacktestResult:
     decisions: pl.DataFrame
     initial_capital: float
     candles_per_year: float
+    guard: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=GUARD_SCHEMA))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from triptych.bootstrap.candles import Candles, load_candles
     from triptych.bootstrap.detecting import create_detector, list_detectors
     from triptych.bootstrap.evaluating import evaluate
+    from triptych.bootstrap.explaining import ExplainedDecision, check_explanations, explain_decision
+    from triptych.bootstrap.explanation_files import write_explanation
     from triptych.bootstrap.fetching import Fetched, fetch_candles, fetch_listings
     from triptych.bootstrap.fetching_elsewhere import fetch_from, source_of
     from triptych.bootstrap.journals import journal_frame, write_journal
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Ablation",
     "Candles",
+    "ExplainedDecision",
     "Fetched",
     "Reconciled",
     "Recorded",
@@ -44,8 +47,10 @@ __all__ = [
     "Written",
     "ablate",
     "backtest",
+    "check_explanations",
     "create_detector",
     "evaluate",
+    "explain_decision",
     "fetch_candles",
     "fetch_from",
     "fetch_listings",
@@ -72,6 +77,7 @@ __all__ = [
     "trade_on_paper",
     "train",
     "tune",
+    "write_explanation",
     "write_journal",
     "write_predictions",
 ]
@@ -82,6 +88,8 @@ _HOMES: Final = {
     "candles": ("Candles", "load_candles"),
     "detecting": ("create_detector", "list_detectors"),
     "evaluating": ("evaluate",),
+    "explaining": ("ExplainedDecision", "check_explanations", "explain_decision"),
+    "explanation_files": ("write_explanation",),
     "leaks": ("leak_probe",),
     "learning": ("train",),
     "fetching": ("Fetched", "fetch_candles", "fetch_listings"),

@@ -18,8 +18,9 @@ from triptych.domain.errors import ColumnError, DataError
 from triptych.domain.files import write_bytes
 from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.saving import DetectorCard, load_detector, save_detector
-from triptych.inference.anomaly.stream import DetectorStream, Reading
+from triptych.inference.anomaly.stream import DetectorStream
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
+from triptych.inference.watch import Reading
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from triptych.backtest.statistics import performance
 from triptych.backtest.verdict import judge
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
 from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
+from triptych.bootstrap.guarding import recorded_watch
 from triptych.bootstrap.run_folder import Run, at_work, trial_mark
 from triptych.bootstrap.trials import record_trial
 from triptych.bootstrap.voting import KEYS, columns_of, predictions_from
@@ -28,9 +29,9 @@ from triptych.strategies import create_strategy
 from triptych.strategies.consensus import Config as ConsensusConfig
 from triptych.training.seeds import derive_seed
 
-FRAMES = ("equity", "trades", "fills", "decisions")
+FRAMES = ("equity", "trades", "fills", "decisions", "guard")
 PROBABILITIES = tuple(f"probability_{name}" for name in CLASSES)
-TRADING_SECTIONS = ("strategy", "sizing", "execution", "risk", "costs", "backtest")
+TRADING_SECTIONS = ("strategy", "sizing", "execution", "risk", "guard", "costs", "backtest")
 
 
 def backtest(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) -> dict[str, Any]:
@@ -136,6 +137,8 @@ def _replay(
         end_ms=int(times.max()),  # type: ignore[arg-type]
         name=recipe.name,
         companions=candles.companions,
+        guard=recipe.guard,
+        watch=recorded_watch(recipe.guard, candles.series, candles.companions),
     )
 
 

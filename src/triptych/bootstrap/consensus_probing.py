@@ -22,7 +22,6 @@ from triptych.bootstrap.probing import (
 )
 from triptych.domain import CLASSES, CandleSeries
 from triptych.inference import AbstractPredictor, Combiner, ConsensusPredictor, FactorPredictor, TorchPredictor
-from triptych.inference.combiner import LEARNED
 from triptych.inference.recorded import RecordedPredictor
 from triptych.settings import Recipe, members_of, resolved
 from triptych.training.leak_probe import Probe, choose_cuts, run_probes
@@ -116,7 +115,7 @@ def _arbitrary(recipe: Recipe, names: tuple[str, ...]) -> Combiner:
         side=names.index(config.side) if config.side else 0,
         regime_length=config.regime_length,
     )
-    if config.method not in LEARNED:
+    if config.method not in ("stacking", "meta"):
         return plain
     rows, inputs = (len(CLASSES), 2 * count + 4) if config.method == "stacking" else (1, 2 * count + 3)
     drawn = np.random.default_rng(derive_seed(recipe.seed, "combiner") % 2**32).normal(0.0, 0.7, (rows, inputs))

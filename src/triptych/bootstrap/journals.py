@@ -46,7 +46,7 @@ def journal_frame(
 
     Raises JournalError when it cannot be read.
     """
-    journal = _open(where, name)
+    journal = open_journal(where, name)
     try:
         rows = [_row(entry) for entry in journal.entries()]
     finally:
@@ -76,7 +76,8 @@ def journal_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     return [{**row, "body": json.loads(row["body"])} for row in written.to_dicts()]
 
 
-def _open(where: str | Path, name: str | None) -> Journal:
+def open_journal(where: str | Path, name: str | None) -> Journal:
+    """The journal of an instance, for reading; `name` None where it holds only one. Raises JournalError."""
     return Journal.read(where, only_name(where, name))
 
 
@@ -98,10 +99,11 @@ def _row(entry: Entry) -> tuple[Any, ...]:
     record = entry.record
     kind, body = encode(record)
     symbol, order_id = getattr(record, "symbol", ""), getattr(record, "order_id", "")
-    return entry.seq, entry.time_ms, entry.token, kind, symbol, order_id, _words(entry), body
+    return entry.seq, entry.time_ms, entry.token, kind, symbol, order_id, entry_words(entry), body
 
 
-def _words(entry: Entry) -> str:
+def entry_words(entry: Entry) -> str:
+    """An entry in words, for people."""
     record = entry.record
     if isinstance(record, StepRecorded):
         said = [f"{one.symbol} {one.target:+.2f}: {one.reason}" for one in record.decisions]

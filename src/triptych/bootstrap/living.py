@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.controlling import Control, under_control
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.bootstrap.taping import tape_series
 from triptych.domain import AbstractClock, CandleSeries, Instrument, OrderFilled, Timeframe, utc
@@ -23,6 +24,7 @@ from triptych.exchanges.simulated.gateway import SimulatedGateway
 from triptych.exchanges.simulated.tape import TapeSource
 from triptych.inference import Artifact, ConsensusArtifact, open_any_artifact
 from triptych.live.books import Books
+from triptych.live.control import SessionView, Watched
 from triptych.live.failover import Ladder, Level
 from triptych.live.gate import Gate
 from triptych.live.journal import Journal, StepRecorded
@@ -51,6 +53,9 @@ class House:
     journal: Journal
     metrics: Metrics
     alerts: Alerts
+    view: SessionView
+    candles: Watched
+    journal_at: str | Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,15 +164,23 @@ def build_house(
         reconciler=reconciler, clock=clock, metrics=metrics, data_age_s=lambda s: ages["of"](s), note=note,
         observer=Observer(metrics, settings.drift, note),
     )  # fmt: skip
+    watched_candles = Watched(candles)
     runner = Runner(
-        trader=trader, candles=candles, gateway=gateway, symbols=[*traded, *(one.symbol for one in watched)],
+        trader=trader, candles=watched_candles, gateway=gateway, symbols=[*traded, *(one.symbol for one in watched)],
         timeframe=timeframe, clock=market_clock or clock, metrics=metrics, config=settings.runner, note=note,
         before=before,
     )  # fmt: skip
     ages["of"] = runner.data_age_s
+    view = SessionView(
+        name=settings.name, venue=gateway.venue, timeframe=str(timeframe), symbols=traded,
+        models=[(name, str(run.folder.absolute())) for name, run in zip(names, runs, strict=True)],
+        trader=trader, ladder=ladder, metrics=metrics, reports=reconciler.reports, gate=settings.gate,
+        data_age_s=runner.data_age_s, market_clock=market_clock or clock, clock=clock, journal=book.place,
+    )  # fmt: skip
     return House(
-        runner=runner, trader=trader, engine=engine, ladder=ladder, journal=book, metrics=metrics, alerts=alerts
-    )
+        runner=runner, trader=trader, engine=engine, ladder=ladder, journal=book, metrics=metrics, alerts=alerts,
+        view=view, candles=watched_candles, journal_at=journal,
+    )  # fmt: skip
 
 
 def trade_on_paper(
@@ -180,6 +193,7 @@ def trade_on_paper(
     speed: float = 0.0,
     log: TextIO | None = None,
     metrics_at: tuple[str, int] | None = None,
+    control: Control | None = None,
     tell: Tell = silent,
 ) -> Outcome:
     """Trade recorded candles on the simulated venue with the engine, journal and recovery of live trading.
@@ -193,6 +207,7 @@ def trade_on_paper(
         speed: market time by real time; 0 does not wait.
         log: where structured logs go.
         metrics_at: host and port where metrics and readiness are served; None: nowhere.
+        control: how the session is opened to a dashboard; None: not at all.
         tell: told every stage in words.
 
     Raises DataError, ArtifactError, JournalError and their kinds.
@@ -216,7 +231,7 @@ def trade_on_paper(
     )  # fmt: skip
     _resume(house, gateway)
     tell(f"Trading {', '.join(symbols)} on paper from {utc(source.clock.now_ms())} UTC.")
-    asyncio.run(run_session(house, metrics_at, tell))
+    asyncio.run(run_session(house, metrics_at, control, tell))
     return outcome_of(house)
 
 
@@ -235,7 +250,7 @@ def outcome_of(house: House) -> Outcome:
     return outcome
 
 
-async def run_session(house: House, metrics_at: tuple[str, int] | None, tell: Tell) -> None:
+async def run_session(house: House, metrics_at: tuple[str, int] | None, control: Control | None, tell: Tell) -> None:
     """Run until the tape ends or Ctrl-C; then give the lease back."""
     server = MetricsServer(house.metrics, house.trader.reasons)
     if metrics_at is not None:
@@ -249,7 +264,8 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, tell: Te
     house.alerts.start()
     try:
         await house.runner.start(house.engine.memory)
-        await house.runner.run(stop)
+        async with under_control(house, control, tell):
+            await house.runner.run(stop)
         assert house.journal.lease is not None
         house.journal.lease.release()
     finally:

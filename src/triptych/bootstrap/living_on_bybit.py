@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal, TextIO
 
 from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.living import Outcome, build_house, outcome_of, run_session
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.domain import AbstractClock, SystemClock, Timeframe
@@ -40,6 +41,7 @@ def trade_on_bybit(
     credentials: Credentials | None = None,
     log: TextIO | None = None,
     metrics_at: tuple[str, int] | None = None,
+    control: Control | None = None,
     tell: Tell = silent,
 ) -> Outcome:
     """Trade until Ctrl-C, SIGTERM or a failure.
@@ -55,6 +57,7 @@ def trade_on_bybit(
         credentials: the key; None reads the environment, see `read_credentials`.
         log: where structured logs go.
         metrics_at: host and port where metrics and readiness are served; None: nowhere.
+        control: how the session is opened to a dashboard; None: not at all.
         tell: told every stage in words.
 
     Raises RecipeError without a key, or on mainnet without limits and consent; ExchangeError, ArtifactError,
@@ -66,7 +69,9 @@ def trade_on_bybit(
         run.require_trained()
     key = credentials or read_credentials()
     where = hosts or HostConfig(environment=ENVIRONMENTS[venue])
-    return asyncio.run(_trade(opened, venue, where, key, tuple(symbols), settings, journal, log, metrics_at, tell))
+    return asyncio.run(
+        _trade(opened, venue, where, key, tuple(symbols), settings, journal, log, metrics_at, control, tell)
+    )
 
 
 async def _trade(
@@ -79,6 +84,7 @@ async def _trade(
     journal: str | Path,
     log: TextIO | None,
     metrics_at: tuple[str, int] | None,
+    control: Control | None,
     tell: Tell,
 ) -> Outcome:
     artifact = open_any_artifact(runs[0].artifact)
@@ -96,11 +102,12 @@ async def _trade(
         tell(f"{venue}: equity {wallet.equity} {wallet.currency}; trading {', '.join(wanted)} at {timeframe}.")
         if float(wallet.equity) < settings.capital:
             tell(f"Note: the engine works with {settings.capital:g}, more than the account holds.")
+        secrets = [key.key, key.secret, *([control.token] if control else [])]
         house = build_house(
             runs, settings=settings, instruments=instruments, gateway=gateway, candles=source, clock=SystemClock(),
-            journal=journal, market_clock=market_clock, log=log, masker=Masker([key.key, key.secret]),
+            journal=journal, market_clock=market_clock, log=log, masker=Masker(secrets),
         )  # fmt: skip
-        await run_session(house, metrics_at, tell)
+        await run_session(house, metrics_at, control, tell)
     return outcome_of(house)
 
 

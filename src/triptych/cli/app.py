@@ -11,11 +11,13 @@ from triptych.cli import (
     ablate,
     anomaly,
     backtest,
+    dashboard,
     data,
     demo,
     encodings,
     evaluate,
     exchange,
+    explain,
     journal,
     leaderboard,
     leak_probe,
@@ -67,7 +69,9 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("backtest")(backtest.backtest)
 app.command("report")(report.report)
 app.command("predict")(predict.predict)
+app.command("explain")(explain.explain)
 app.command("live")(live.live)
+app.command("dashboard")(dashboard.dashboard)
 app.add_typer(journal.app, name="journal")
 app.command("reconcile")(reconcile.reconcile)
 app.command("ablate")(ablate.ablate)

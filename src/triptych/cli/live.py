@@ -67,6 +67,22 @@ def live(
             "--metrics", help="Serve metrics and readiness at this address, such as 9000.", metavar="[HOST:]PORT"
         ),
     ] = None,
+    dashboard: Annotated[
+        str | None,
+        typer.Option(
+            "--dashboard",
+            help="Serve the dashboard at this address, such as 8080, in a process of its own.",
+            metavar="[HOST:]PORT",
+        ),
+    ] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(
+            "--control",
+            help="Open the session at this address for `triptych dashboard --session`; takes a token.",
+            metavar="[HOST:]PORT",
+        ),
+    ] = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -76,6 +92,7 @@ def live(
     BYBIT_API_KEY and BYBIT_API_SECRET, or from the file that BYBIT_KEY_FILE names.
     """
     from triptych import bootstrap
+    from triptych.cli.opening import control_of
     from triptych.domain.errors import RecipeError
     from triptych.live.monitoring.server import parse_address
     from triptych.market.store import to_ms
@@ -89,18 +106,19 @@ def live(
     place: str | Path = journal if "://" in journal else Path(journal)
     live_settings = load_live_settings(settings, overrides or ())
     address = None if metrics is None else parse_address(metrics)
+    opened = control_of(control, dashboard)
     runs, narrator = [run, *(fallback or ())], Narrator(quiet or json)
     with _opened(log) as stream:
         if venue == "paper":
             assert tape is not None
             outcome = bootstrap.trade_on_paper(
                 runs, tape, settings=live_settings, journal=place, start_ms=None if start is None else to_ms(start),
-                speed=speed, log=stream, metrics_at=address, tell=narrator,
+                speed=speed, log=stream, metrics_at=address, control=opened, tell=narrator,
             )  # fmt: skip
         else:
             outcome = bootstrap.trade_on_bybit(
                 runs, venue=venue, symbols=symbol or (), settings=live_settings, journal=place, real_money=real_money,
-                log=stream, metrics_at=address, tell=narrator,
+                log=stream, metrics_at=address, control=opened, tell=narrator,
             )  # fmt: skip
     if json:
         print_json(outcome.to_dict())

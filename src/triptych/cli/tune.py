@@ -20,7 +20,7 @@ def tune(
         typer.Option("--out", help="Folder of the search [default: runs/NAME-tune-FINGERPRINT].", metavar="DIR"),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option("--trials", help="Candidates to try, all in all [default: tune.trials].", min=1)
+        int | None, typer.Option("--trials", help="Candidates to train, all in all [default: tune.trials].", min=1)
     ] = None,
     timeout: Annotated[
         float | None,

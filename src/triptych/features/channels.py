@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,10 @@ from triptych.domain import CandleSeries
 from triptych.domain.candle import CLOSE
 from triptych.domain.errors import NotEnoughData
 
+CHANNELS: Final = ("return", "range", "volume", "signed volume")
+"""What is made of the candles of each instrument, in order."""
+SETTLE: Final = 96
+"""Candles before a row from which on older ones change nothing of it."""
 _HIGH, _LOW, _VOLUME = 1, 2, 4
 
 
@@ -86,12 +91,17 @@ def _of_candles(candles: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _trailing_mean(values: NDArray[np.float64], length: int = 96) -> NDArray[np.float64]:
-    """Mean of each value and those before it, `length` in all, fewer at the start."""
-    total = np.concatenate(([0.0], np.cumsum(values)))
-    end = np.arange(1, len(values) + 1)
-    first = np.maximum(end - length, 0)
-    return np.asarray((total[end] - total[first]) / (end - first))
+def _trailing_mean(values: NDArray[np.float64], length: int = SETTLE) -> NDArray[np.float64]:
+    """Mean of each value and those before it, `length` in all, fewer at the start.
+
+    Summed value by value, always the oldest first: the same to the last bit however long the history is.
+    """
+    n = len(values)
+    padded = np.concatenate((np.zeros(length - 1), values))
+    total = np.zeros(n)
+    for back in range(length):
+        total += padded[back : back + n]
+    return np.asarray(total / np.minimum(np.arange(1, n + 1), length))
 
 
 def _chosen(

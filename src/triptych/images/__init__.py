@@ -7,6 +7,7 @@ import pkgutil
 from types import ModuleType
 
 from triptych.domain.errors import RecipeError
+from triptych.images._pixel_map import AxisKind, PixelAxis, PixelMap
 from triptych.images._pixels import to_pixels
 from triptych.images._pool import BufferPool, encode_into
 from triptych.images._stream import StreamingEncoder
@@ -14,7 +15,10 @@ from triptych.images.base import AbstractEncoding
 
 __all__ = [
     "AbstractEncoding",
+    "AxisKind",
     "BufferPool",
+    "PixelAxis",
+    "PixelMap",
     "StreamingEncoder",
     "available",
     "create_encoding",

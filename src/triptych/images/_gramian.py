@@ -26,6 +26,7 @@ from triptych.domain import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN, Config
 from triptych.domain.errors import RecipeError
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._gramian_kernel import draw_fields
+from triptych.images._pixel_map import PixelMap, by_pair
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
 
@@ -110,6 +111,16 @@ class GramianAngularField(AbstractEncoding):
         grain = -(-GRAIN_PIXELS // (self.height * self.width))
         fields = as_array(image_BCHW.flatten(0, 1))
         run_shared(draw_fields, len(x), as_array(x), fields, self.kind == "difference", self.signed, grain=grain)
+
+    def blank(self) -> Tensor:
+        return torch.full((self.channels, self.height, self.width), 0.0 if self.signed else 0.5)
+
+    def pixel_map(self) -> PixelMap:
+        shape = self.channels, self.height, self.width
+        is_member = self.get_buffer("is_member").double()
+        shares = torch.zeros(self.height, self.length, dtype=torch.float64)
+        shares.scatter_add_(1, self.get_buffer("members"), is_member / is_member.sum(dim=1, keepdim=True))
+        return PixelMap(shape=shape, candles=by_pair(shares.T.cpu().numpy(), shape))
 
     def _points(self, window_BTF: Tensor) -> Tensor:
         """The series to draw, shape (batch, channels, side of the image)."""

@@ -70,10 +70,18 @@ class Resize(nn.Module):
     def __init__(self, before: tuple[int, int], after: tuple[int, int], resampling: Resampling) -> None:
         super().__init__()
         self.resampling = resampling
+        self.before = before
         self.changes = before[0] != after[0], before[1] != after[1]
         for name, old, new in zip(("rows", "columns"), before, after, strict=True):
             places = _nearest(old, new) if resampling == "nearest" else _triangles(old, new)
             self.register_buffer(name, places, persistent=False)
+
+    def shares(self, name: Literal["rows", "columns"]) -> Tensor:
+        """Weights of old pixels in new ones along one side, float64 of shape (new, old)."""
+        places, old = self.get_buffer(name), self.before[0 if name == "rows" else 1]
+        if self.resampling == "bilinear":
+            return places.double()
+        return torch.nn.functional.one_hot(places, old).double()
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Resize images of shape (batch, channels, height, width)."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
 
 from triptych.domain import CANDLE_FIELDS
+from triptych.images._pixel_map import PixelMap
 
 
 class AbstractEncoding(nn.Module, ABC):
@@ -46,3 +48,14 @@ class AbstractEncoding(nn.Module, ABC):
             Tensor of shape (batch, channels, height, width) of the same dtype, every value in [0, 1] unless the
             encoding's docstring names another range.
         """
+
+    def blank(self) -> Tensor:
+        """The image that says nothing, shape (channels, height, width): what explanations hold a pixel against.
+
+        Empty background of a chart, the middle of what goes both ways.
+        """
+        return torch.zeros(self.channels, self.height, self.width)
+
+    def pixel_map(self) -> PixelMap | None:
+        """Which candles, prices, factors or frequencies the pixels stand for; None of an encoding that cannot say."""
+        return None

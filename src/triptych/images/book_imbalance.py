@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -15,6 +16,7 @@ from torch import Tensor
 from triptych.domain import Config as BaseConfig
 from triptych.domain import book_columns
 from triptych.images._book_rows import anchor_each, averaging, basis_points, into_rows, sides_of
+from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
 
@@ -84,6 +86,18 @@ class BookImbalance(AbstractEncoding):
             if self.width != self.length:
                 share_BHT = torch.matmul(share_BHT, self.get_buffer("time_averaging").to(window_BTF.dtype))
             return share_BHT[:, None]
+
+    def blank(self) -> Tensor:
+        """Balanced books."""
+        return torch.full((self.channels, self.height, self.width), 0.5)
+
+    def pixel_map(self) -> PixelMap:
+        """Columns are books; rows are levels, the best ones at the top."""
+        shape = self.channels, self.height, self.width
+        names = tuple(f"row {row + 1} from the mid" for row in range(self.height))
+        axis = PixelAxis(kind="level", weights=by_row(np.eye(self.height), shape), names=names)
+        books = self.get_buffer("time_averaging").double().cpu().numpy()
+        return PixelMap(shape=shape, candles=by_column(books, shape), axes=(axis,))
 
 
 def build(config: Config, length: int) -> AbstractEncoding:

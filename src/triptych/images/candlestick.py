@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
 import torch
 from pydantic import Field, StringConstraints
 from torch import Tensor, nn
@@ -32,6 +33,7 @@ from triptych.images._geometry import (
     stroke,
     volumes,
 )
+from triptych.images._pixel_map import PixelMap, by_column, prices
 from triptych.images._window import check_length, check_window
 from triptych.images.base import AbstractEncoding
 
@@ -185,6 +187,16 @@ class CandlestickChart(AbstractEncoding):
         run_shared(
             draw_candlesticks, len(window_BTF), as_array(window_BTF), as_array(image_BCHW), self.plan, grain=grain
         )
+
+    def blank(self) -> Tensor:
+        background = self.get_buffer("colors")[0] / 255.0
+        return background[:, None, None].expand(self.channels, self.height, self.width).clone()
+
+    def pixel_map(self) -> PixelMap:
+        shape = self.channels, self.height, self.width
+        candle = self.get_buffer("candle").cpu().numpy()
+        shown = (np.arange(self.length)[:, None] == candle).astype(np.float64)
+        return PixelMap(shape=shape, candles=by_column(shown, shape), axes=(prices(self.areas.price, shape),))
 
     def _ink(self, y_BT4: Tensor, volume_BT: Tensor) -> Tensor:
         """Strength of the candle's colour in every pixel, shape (batch, height, width)."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -30,6 +31,7 @@ from triptych.images._book_rows import (
     ticks,
 )
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
+from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
 
@@ -141,6 +143,17 @@ class DepthHeatmap(AbstractEncoding):
             config.anchor == "last", config.style == "signed", _beyond(config.ceiling), as_array(matrix),
             grain=max(1, GRAIN_LEVELS // (2 * config.levels * self.length)),
         )  # fmt: skip
+
+    def blank(self) -> Tensor:
+        return torch.full((self.channels, self.height, self.width), 0.5 if self.config.style == "signed" else 0.0)
+
+    def pixel_map(self) -> PixelMap:
+        """Columns are books; rows are levels of price, counted from the top of the image."""
+        shape = self.channels, self.height, self.width
+        names = tuple(f"row {row + 1} of {self.height}" for row in range(self.height))
+        axis = PixelAxis(kind="level", weights=by_row(np.eye(self.height), shape), names=names)
+        books = self.get_buffer("averaging").double().cpu().numpy()
+        return PixelMap(shape=shape, candles=by_column(books, shape), axes=(axis,))
 
     @property
     def _edge(self) -> float | None:

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import DataError, RecipeError
+from triptych.images._pixel_map import PixelAxis, PixelMap, by_place
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
 
@@ -103,6 +104,21 @@ class FactorGrid(AbstractEncoding):
             if self.upscale > 1:
                 image = image.repeat_interleave(self.upscale, dim=2).repeat_interleave(self.upscale, dim=3)
             return image
+
+    def blank(self) -> Tensor:
+        """Scores of zero."""
+        return torch.full((self.channels, self.height, self.width), 0.5)
+
+    def pixel_map(self) -> PixelMap:
+        """Found by drawing a window whose values are their own places."""
+        columns = len(self.columns)
+        count = self.length * columns
+        place = torch.arange(count, dtype=torch.float64).reshape(1, self.length, columns)
+        drawn = self((2.0 * place / count - 1.0) * self.clip)[0] * count
+        found = drawn.round().long().cpu().numpy()
+        factors = PixelAxis(kind="factor", weights=by_place(found % columns, columns), names=self.columns)
+        shape = self.channels, self.height, self.width
+        return PixelMap(shape=shape, candles=by_place(found // columns, self.length), axes=(factors,))
 
 
 def build(config: Config, length: int) -> AbstractEncoding:

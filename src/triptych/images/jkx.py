@@ -15,6 +15,7 @@ Three things differ from the paper, on purpose:
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -24,6 +25,7 @@ from triptych.images._chart_kernel import draw_jkx
 from triptych.images._chart_plan import JkxPlan, LinePlan
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._geometry import Areas, Line, bars, coverage, positions, row_centres, volumes
+from triptych.images._pixel_map import PixelMap, by_column, prices
 from triptych.images._window import check_length, check_window
 from triptych.images.base import AbstractEncoding
 
@@ -98,6 +100,11 @@ class JiangKellyXiuChart(AbstractEncoding):
         """Encode into memory that is there; see `Draws`."""
         grain = -(-GRAIN_PIXELS // (self.channels * self.height * self.width))
         run_shared(draw_jkx, len(window_BTF), as_array(window_BTF), as_array(image_BCHW), self.plan, grain=grain)
+
+    def pixel_map(self) -> PixelMap:
+        shape = self.channels, self.height, self.width
+        shown = np.repeat(np.eye(self.length), COLUMNS_PER_CANDLE, axis=1)
+        return PixelMap(shape=shape, candles=by_column(shown, shape), axes=(prices(self.areas.price, shape),))
 
     def _pen(self, highest: Tensor, lowest: Tensor) -> tuple[Tensor, Tensor]:
         """Middle and half length of the strokes of a pen that moves between two rows."""

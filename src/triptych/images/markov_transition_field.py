@@ -32,6 +32,7 @@ from triptych.domain.errors import RecipeError
 from triptych.images import _markov_kernels as kernels
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._gramian import Series, series_of
+from triptych.images._pixel_map import PixelMap, by_pair
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
 
@@ -129,6 +130,12 @@ class MarkovTransitionField(AbstractEncoding):
                 bin_NT = self._bins(x_NT).to(torch.uint8)
         arrays = as_array(bin_NT), as_array(self.get_buffer("bounds")), as_array(image_BCHW.flatten(0, 1))
         run_shared(kernels.draw_field, len(x_NT), *arrays, self.config.n_bins, grain=grain)
+
+    def pixel_map(self) -> PixelMap:
+        shape = self.channels, self.height, self.width
+        is_member = self.get_buffer("is_member").double()
+        shares = (is_member / is_member.sum(dim=1, keepdim=True)).T.cpu().numpy()
+        return PixelMap(shape=shape, candles=by_pair(shares, shape))
 
     def _values(self, window_BTF: Tensor) -> Tensor:
         """The series to draw, shape (N, T)."""

@@ -28,6 +28,7 @@ from triptych.domain.errors import RecipeError
 from triptych.images import available, load
 from triptych.images._common_size import CommonSize, Resampling
 from triptych.images._cpu import Draws, as_array, drawn, takes_kernel
+from triptych.images._pixel_map import PixelMap, joined, resized
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
 
@@ -158,6 +159,14 @@ class MultiChannel(AbstractEncoding):
                 part.draw(window_BTF, image, at)
                 at += part.channels
 
+    def blank(self) -> Tensor:
+        return torch.cat([cast(_Part, part).blank() for part in self.parts])
+
+    def pixel_map(self) -> PixelMap | None:
+        maps = [cast(_Part, part).pixel_map() for part in self.parts]
+        known = [one for one in maps if one is not None]
+        return joined(known) if len(known) == len(maps) else None
+
 
 class _Part(nn.Module):
     """One member: takes its columns of the window and brings its image to the common size."""
@@ -170,7 +179,8 @@ class _Part(nn.Module):
         self.first, self.count = places[0], len(places)
         self.is_block = places == list(range(places[0], places[0] + len(places)))
         self.register_buffer("places", torch.tensor(places), persistent=False)
-        mixing = _mixing(channel.reduce, member.channels)
+        self.mixing = mixing = _mixing(channel.reduce, member.channels)
+        self.size = config.height, config.width
         self.channels = member.channels if mixing is None else 1
         self.common = CommonSize(
             height=member.height,
@@ -201,6 +211,19 @@ class _Part(nn.Module):
                 drawing = memory[: len(some)]
                 cast(Draws, member).draw(some, drawing)
             self.common.draw(drawing, image[start : start + count], at)
+
+    def blank(self) -> Tensor:
+        """The member's image that says nothing, as `forward` brings it to the common size."""
+        common: Tensor = self.common(self.member.blank()[None])
+        return common[0]
+
+    def pixel_map(self) -> PixelMap | None:
+        """What the member's pixels stand for, at the common size."""
+        own = self.member.pixel_map()
+        if own is None:
+            return None
+        mixing = None if self.mixing is None else self.mixing[0].numpy()
+        return resized(own, *self.size, mixing)
 
     def _mine(self, window_BTF: Tensor) -> Tensor:
         if self.is_block:

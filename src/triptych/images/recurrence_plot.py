@@ -25,6 +25,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -34,6 +35,7 @@ from triptych.domain.errors import RecipeError
 from triptych.images import _recurrence_kernels as kernels
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._gramian import Series, series_of
+from triptych.images._pixel_map import PixelMap, by_pair
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
 
@@ -143,6 +145,13 @@ class RecurrencePlot(AbstractEncoding):
                 self._run(kernels.draw_nearest, x_NT, most_N, image_NSS, self.order, least)
             else:
                 self._run(kernels.draw_recurrences, x_NT, self._limit(x_NT).clamp(min=least), image_NSS)
+
+    def pixel_map(self) -> PixelMap:
+        shape = self.channels, self.height, self.width
+        shares = np.zeros((self.length, self.width))
+        for offset in self.offsets:  # a state is `dimension` candles, `delay` apart
+            shares[np.arange(self.width) + offset, np.arange(self.width)] += 1.0 / len(self.offsets)
+        return PixelMap(shape=shape, candles=by_pair(shares, shape))
 
     def _values(self, window_BTF: Tensor) -> Tensor:
         """The series, shape (N, T)."""

@@ -33,6 +33,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -41,6 +42,7 @@ from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.images._cpu import takes_kernel
 from triptych.images._gramian import Series
+from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
 from triptych.images._spectra import Intensity, Resampling, Resize, centred, intensities
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
@@ -156,6 +158,13 @@ class Scalogram(AbstractEncoding):
             power_BCST = power_NST.reshape(-1, self.channels, self.height, self.length)
             image: Tensor = self.resize(intensities(power_BCST, self.config.intensity, self.config.range_db))
             return image.to(window_BTF.dtype)
+
+    def pixel_map(self) -> PixelMap:
+        shape = self.channels, self.height, self.width
+        names = tuple(f"{period:.3g} candles a swing" for period in self.periods)
+        axis = PixelAxis(kind="frequency", weights=by_row(np.eye(self.height), shape), names=names)
+        candles = by_column(self.resize.shares("columns").T.cpu().numpy(), shape)
+        return PixelMap(shape=shape, candles=candles, axes=(axis,))
 
     def _power(self, x_N1K: Tensor, i: int) -> Tensor:
         """|W|^2 of a group of scales, shape (batch times series, scales of the group, time)."""

@@ -7,10 +7,13 @@ Columns are z-scores cut to -clip .. clip; a pixel is (z + clip) / (2 clip), as 
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from triptych.domain import Config as BaseConfig
+from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_place
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
 
@@ -47,6 +50,16 @@ class Sequence(AbstractEncoding):
     def pixels(self, rows: Tensor) -> Tensor:
         """Values of columns as pixels in [0, 1], of any shape: what a network reads of a single candle too."""
         return ((rows + self.clip) / (2.0 * self.clip)).clamp(0.0, 1.0)
+
+    def blank(self) -> Tensor:
+        """Scores of zero."""
+        return torch.full((self.channels, self.height, self.width), 0.5)
+
+    def pixel_map(self) -> PixelMap:
+        shape = self.channels, self.height, self.width
+        place = np.repeat(np.arange(self.channels), self.width)
+        factors = PixelAxis(kind="factor", weights=by_place(place, self.channels), names=self.columns)
+        return PixelMap(shape=shape, candles=by_column(np.eye(self.length), shape), axes=(factors,))
 
 
 def build(config: Config, length: int) -> AbstractEncoding:

@@ -36,6 +36,7 @@ from torch import Tensor
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.images._gramian import Series
+from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
 from triptych.images._spectra import Intensity, Resampling, Resize, centred, intensities, mirrored
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
@@ -142,6 +143,20 @@ class Spectrogram(AbstractEncoding):
             power_BCKM = real * real + imaginary * imaginary
             image: Tensor = self.resize(intensities(power_BCKM, self.config.intensity, self.config.range_db))
             return image
+
+    def pixel_map(self) -> PixelMap:
+        """A column stands for the candles of its segment, each by its weight in the taper."""
+        config, shape = self.config, (self.channels, self.height, self.width)
+        taper = torch.ones(config.segment) if config.taper == "rectangular" else TAPERS[config.taper](config.segment)
+        places = self.get_buffer("places").reshape(self.n_segments, config.segment)
+        shares = torch.zeros(self.n_segments, self.length, dtype=torch.float64)
+        shares.scatter_add_(1, places, (taper.double() / taper.double().sum()).expand_as(places))
+        frequencies = range(config.n_fft // 2, -1, -1)
+        names = tuple("trend" if k == 0 else f"{config.n_fft / k:.3g} candles a swing" for k in frequencies)
+        bands = by_row(self.resize.shares("rows").T.cpu().numpy(), shape)
+        candles = by_column((self.resize.shares("columns") @ shares).T.cpu().numpy(), shape)
+        axis = PixelAxis(kind="frequency", weights=bands, names=names)
+        return PixelMap(shape=shape, candles=candles, axes=(axis,))
 
 
 def build(config: Config, length: int) -> AbstractEncoding:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -27,6 +28,7 @@ from triptych.domain import Config as BaseConfig
 from triptych.images._book_rows import averaging
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._geometry import coverage, positions, row_centres, stroke, volumes
+from triptych.images._pixel_map import PixelMap, by_column, prices
 from triptych.images._profile_kernel import draw_profiles
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
@@ -101,6 +103,14 @@ class VolumeProfile(AbstractEncoding):
         heat = self.config.style == "heat"
         grain = -(-GRAIN_PIXELS // (self.channels * self.height * self.width))
         run_shared(draw_profiles, len(window_BTF), *arrays, heat, FULL_COLOR_PX, *buffers, grain=grain)
+
+    def pixel_map(self) -> PixelMap:
+        """Of `bars` no pixel stands for a candle: a bar is what all candles traded at a price."""
+        shape = self.channels, self.height, self.width
+        sharing = self.get_buffer("sharing").double().cpu().numpy()
+        if self.config.style == "bars":
+            sharing = np.zeros_like(sharing)
+        return PixelMap(shape=shape, candles=by_column(sharing, shape), axes=(prices(self.height, shape),))
 
     def _parts(self, window_BTF: Tensor) -> Tensor:
         """What every candle adds to every row, shape (batch, sides, height, time), in units of the largest volume."""

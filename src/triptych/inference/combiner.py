@@ -1,4 +1,4 @@
-"""From the votes of several models to one prediction: agreement, weighted vote, stacking, meta-labelling.
+"""From the votes of several models to one prediction: agreement, vote by weight or skill, stacking, meta-labelling.
 
 Pure arithmetic on probabilities; whatever was learned stands in a `Combiner` as plain numbers. How they are learned,
 and from what, see `triptych.training.stacking`.
@@ -16,8 +16,8 @@ from triptych import domain
 from triptych.domain import BUY, CLASSES, HOLD, SELL
 from triptych.domain.errors import DataError
 
-Method = Literal["agreement", "vote", "stacking", "meta"]
-LEARNED = ("stacking", "meta")
+Method = Literal["agreement", "vote", "skill", "stacking", "meta"]
+LEARNED = ("skill", "stacking", "meta")
 """Methods that are fitted on out-of-fold predictions."""
 BOTH = 2
 """In `Combined.allowed`: either direction may be entered."""
@@ -31,10 +31,11 @@ class Config(domain.Config):
     method: Method = Field(
         default="agreement",
         description="agreement: the mean of the members' probabilities; a direction may be entered only where it is "
-        "the likeliest class of every member, each at least `confidence` sure. vote: the weighted mean. stacking: a "
+        "the likeliest class of every member, each at least `confidence` sure. vote: the weighted mean. skill: the "
+        "mean weighted by how right each member was lately. stacking: a "
         "logistic regression on the members' log-odds, their agreement and the regime. meta: the member `side` chooses "
         "between long and short, and a logistic regression on what all say gives the probability that this side is "
-        "right after costs. The last two are fitted on out-of-fold predictions only and need a walk-forward split.",
+        "right after costs. The last three are fitted on out-of-fold predictions only and need a walk-forward split.",
     )
     confidence: float = Field(
         default=0.0,
@@ -46,6 +47,9 @@ class Config(domain.Config):
         default={}, description="Method vote: weight of a member by its name; 1 for those not named."
     )
     side: str = Field(default="", description="Method meta: the member that gives the side; empty takes the first.")
+    half_life_days: float = Field(
+        default=30.0, gt=0, le=36_500, description="Method skill: age in days at which a past answer counts half."
+    )
     l2: float = Field(
         default=1.0,
         gt=0,
@@ -81,7 +85,9 @@ class Combiner(BaseModel):
 
     method: Method
     members: tuple[str, ...] = Field(description="Names of the members, in the order of their votes.")
-    weights: tuple[float, ...] = Field((), description="Of a vote, in the order of the members, sum 1.")
+    weights: tuple[float, ...] = Field(
+        (), description="Of a vote, given or earned by skill, in the order of the members, sum 1."
+    )
     confidence: float = Field(0.0, description="Of agreement.")
     side: int = Field(0, description="Of meta-labelling: position of the member that gives the side.")
     regime_length: int = Field(description="Returns that the regime is measured from.")
@@ -103,7 +109,7 @@ class Combiner(BaseModel):
             raise DataError(f"Expected votes of shape (n, {len(self.members)}, 3), was {votes.shape}.")
         if self.method == "agreement":
             return Combined(votes.mean(axis=1), agreed_direction(votes, self.confidence))
-        if self.method == "vote":
+        if self.method in ("vote", "skill"):
             return Combined(np.einsum("nmc,m->nc", votes, np.array(self.weights)), np.full(len(votes), BOTH))
         if self.method == "stacking":
             scores = self._scores(stacking_inputs(votes, regime))

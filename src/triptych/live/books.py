@@ -39,6 +39,7 @@ class Books:
         last_close_ms: close of the candles that were decided on last; -1 before the first.
         recovered_ms: when the last decision in the journal was written, our clock; -1 when the journal was empty.
         began_ms: when its first entry was written, our clock; -1 when it was empty.
+        unsure: orders of which nobody has heard whether the venue has them.
     """
 
     def __init__(self, engine: Engine, journal: Journal, *, note: Callable[[str], None]) -> None:
@@ -47,6 +48,7 @@ class Books:
         self.stops: Stops = {}
         self.has_journal = True
         self.last_close_ms = self.recovered_ms = self.began_ms = -1
+        self.unsure: set[str] = set()
         self._intake = Intake()
         self._aside: list[Record] = []
         self._decided_ms: dict[str, int] = {}
@@ -68,6 +70,7 @@ class Books:
         for desk in step.state.desks:
             for order, remaining in desk.orders:
                 self._intake.track(order, order.quantity - remaining)
+                self.unsure.add(order.order_id)
                 # Not earlier than it was: an order that is waited for too long does no harm.
                 self._decided_ms[order.order_id] = last.time_ms
         events: list[ExchangeEvent] = []

@@ -26,7 +26,7 @@ from triptych.domain import (
 )
 from triptych.exchanges.gateway import AbstractGateway
 from triptych.live.books import Books
-from triptych.live.journal import NoteWritten
+from triptych.live.journal import NoteWritten, OrderAnswered
 from triptych.live.monitoring import Metrics
 from triptych.live.sender import Sender
 from triptych.trading.order_id import OrderIds
@@ -72,6 +72,7 @@ class Reconciler:
         strategy: name that order ids are derived from.
         started_ms: executions before this are not ours when the books were new then.
         asked_ms: by symbol, when its executions were asked for last.
+        reports: by symbol, what the venue last said of the position, its stop and its target.
         note: told in words what a person should know: severity, topic, text, symbol.
     """
 
@@ -85,6 +86,7 @@ class Reconciler:
     started_ms: int
     note: Callable[[str, str, str, str], None]
     asked_ms: dict[str, int] = field(default_factory=dict)
+    reports: dict[str, PositionReport] = field(default_factory=dict)
 
     async def settle(self, symbol: str) -> Settled:
         """Bring one instrument up to date. Raises ExchangeError when the venue cannot be asked."""
@@ -98,7 +100,7 @@ class Reconciler:
             return Settled(is_settled=False, reason="; ".join(waiting), is_passing=True)
         if self.books.lacks_fills(symbol):
             return Settled(is_settled=False, reason="fills are missing that the venue speaks of", is_passing=True)
-        report = await self.gateway.position(symbol)
+        report = self.reports[symbol] = await self.gateway.position(symbol)
         settled = self._compare(report)
         await self._protect(report)
         return settled
@@ -113,6 +115,14 @@ class Reconciler:
         """What became of an order under way; returns why it is still open to doubt, or nothing."""
         report = await self.gateway.find_order(order.order_id, order.symbol)
         if report is not None:
+            if order.order_id in self.books.unsure:  # the end of not knowing is as much of the story as its beginning
+                self.books.unsure.discard(order.order_id)
+                self.books.write(
+                    OrderAnswered(
+                        order_id=order.order_id, symbol=order.symbol, command="submit", outcome="accepted",
+                        venue_id=report.venue_id, text="found at the venue by its id",
+                    )
+                )  # fmt: skip
             self.books.take_report(report)
             return ""
         now = self.clock.now_ms()

@@ -125,6 +125,7 @@ class Sender:
             self.books.end(command.order_id, self.clock.now_ms(), answer.text)
             self.note("warning", "rejected", f"order {command.order_id} was refused: {answer.text}", command.symbol)
         elif answer.outcome == "unknown":
+            self.books.unsure.add(command.order_id)
             self.note(
                 "warning", "unknown", f"nobody knows whether order {command.order_id} lives: {answer.text}",
                 command.symbol,

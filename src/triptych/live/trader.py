@@ -38,8 +38,9 @@ from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler, Settled
 from triptych.live.sender import Sender
 from triptych.trading.decision import Decision
+from triptych.trading.guard import GuardActed
 
-Records = list[Decision | OrderDenied]
+Records = list[Decision | OrderDenied | GuardActed]
 
 
 class Trader:

@@ -25,6 +25,7 @@ from triptych.settings.variant import Variant
 from triptych.strategies import Config as StrategyConfig
 from triptych.strategies.consensus import Config as ConsensusConfig
 from triptych.trading.execution import Config as ExecutionConfig
+from triptych.trading.guard import Config as GuardConfig
 from triptych.trading.risk import Config as RiskConfig
 from triptych.trading.sizing import Config as SizingConfig
 from triptych.training.config import Config as TrainingConfig
@@ -142,6 +143,7 @@ class Recipe(Config):
         ExecutionConfig(), description="From wanted exposure to orders with their stops."
     )
     risk: RiskConfig = Field(RiskConfig(), description="Limits that orders are held against.")
+    guard: GuardConfig = Field(GuardConfig(), description="What alarms of an anomaly detector lead to.")
     costs: CostsConfig = Field(CostsConfig(), description="Fees, spread, slippage and funding of the venue.")
     backtest: BacktestConfig = Field(BacktestConfig(), description="Capital and the accounting of luck.")
     tune: TuneConfig = Field(TuneConfig(), description="What `triptych tune` searches, and how.")

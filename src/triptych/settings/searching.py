@@ -37,6 +37,11 @@ class StartingPoint:
 
 def search_plan(recipe: Recipe) -> SearchPlan:
     """What is searched. Raises RecipeError for a key that must not vary in one study, or that the recipe lacks."""
+    if recipe.members:
+        raise RecipeError(
+            "A consensus cannot be searched as one: each of its members is a model of its own.",
+            remedy="Tune a recipe for each member, then name the winners' recipes in [[members]].",
+        )
     config = recipe.tune
     for name, dimension in config.space.items():
         _require_searchable(key_of(name), config)

@@ -2,6 +2,7 @@
 
 from triptych.trading.decision import Decision, EngineState, Observer
 from triptych.trading.engine import Engine
+from triptych.trading.guard import Guard, GuardActed
 from triptych.trading.portfolio import Portfolio
 
-__all__ = ["Decision", "Engine", "EngineState", "Observer", "Portfolio"]
+__all__ = ["Decision", "Engine", "EngineState", "Guard", "GuardActed", "Observer", "Portfolio"]

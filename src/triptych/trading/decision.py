@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from triptych.domain import OrderDenied, Prediction
 from triptych.trading.desk import DeskState
+from triptych.trading.guard import GuardActed, Watched
 from triptych.trading.portfolio import PortfolioState
 from triptych.trading.risk import RiskState
 
@@ -26,7 +27,7 @@ class Decision(NamedTuple):
     reason: str
 
 
-Observer = Callable[[Decision | OrderDenied], None]
+Observer = Callable[[Decision | OrderDenied | GuardActed], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,3 +37,4 @@ class EngineState:
     portfolio: PortfolioState
     risk: RiskState
     desks: tuple[DeskState, ...]
+    guard: tuple[Watched, ...] = ()

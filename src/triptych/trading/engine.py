@@ -22,8 +22,10 @@ from triptych.domain import (
 )
 from triptych.domain.errors import OrderError
 from triptych.inference.base import AbstractPredictor, AbstractView
+from triptych.inference.watch import AbstractWatch, Reading
 from triptych.strategies.base import AbstractStrategy
 from triptych.trading import execution as execution_
+from triptych.trading import guard as guard_
 from triptych.trading import risk as risk_
 from triptych.trading import sizing as sizing_
 from triptych.trading.decision import Decision, EngineState, Observer
@@ -71,6 +73,8 @@ class Engine(AbstractView):
         observer: Observer | None = None,
         companions: Sequence[Instrument] = (),
         token: int = 0,
+        guard: guard_.Config | None = None,
+        watch: AbstractWatch | None = None,
     ) -> None:
         """Build an engine.
 
@@ -80,10 +84,11 @@ class Engine(AbstractView):
             predictor: asked at each close once the instrument has `predictor.length` candles.
             strategy: turns predictions into targets.
             initial_capital: quote currency.
-            sizing, execution, risk: settings; None takes the defaults.
-            observer: receives every `Decision` and every `OrderDenied`.
-            companions: what is watched beside, because the predictor looks at it, and never traded.
+            sizing, execution, risk, guard: settings; None takes the defaults.
+            observer: receives every `Decision`, `OrderDenied` and `GuardActed`.
+            companions: what is watched beside, because predictor or watch look at it, and never traded.
             token: live, that of the lease under which orders are sent; it stands in their ids.
+            watch: what the guard asks at each close; None: nothing is guarded.
 
         Raises OrderError when there is no instrument or a symbol occurs twice.
         """
@@ -95,6 +100,7 @@ class Engine(AbstractView):
         self._observer = observer
         self._sizer = sizing_.Sizer(sizing or sizing_.Config(), len(instruments))
         self._risk = risk_.RiskManager(risk or risk_.Config(), float(initial_capital))
+        self._guard = guard_.Guard(guard, watch)
         self._execution = execution or execution_.Config()
         self._volatility = ReturnVolatility((sizing or sizing_.Config()).half_life)
         self.portfolio = Portfolio(initial_capital)
@@ -115,7 +121,7 @@ class Engine(AbstractView):
     @property
     def memory(self) -> int:
         """Candles of the past that a decision may look at: observe at least as many before the first decision."""
-        needs = [self._predictor.length]
+        needs = [self._predictor.length, self._guard.length]
         if self._sizer.needs_volatility:
             needs.append(self._volatility.n_returns + 1)
         if self._execution.protection_unit == "atr":
@@ -159,17 +165,23 @@ class Engine(AbstractView):
         predictions: Mapping[str, Prediction | None] | None = None,
         *,
         halt: str = "",
+        readings: Mapping[str, Reading | None] | None = None,
     ) -> list[Command]:
         """Decide on candles that were just observed.
 
         `predictions` are predictions by symbol that were made elsewhere from `history`, under a deadline say; a symbol
         that has none there counts as without a prediction. Without `predictions` the predictor is asked. A `halt` from
-        outside closes everything, with these words as reason. Candles of companions are passed over.
+        outside closes everything, with these words as reason. Candles of companions are passed over. `readings` are to
+        the guard's watch what `predictions` are to the predictor.
         """
         commands: list[Command] = []
         length = self._predictor.length
         equity = self.portfolio.equity()
         halt = self._risk.on_equity(candles[0].close_time_ms, equity) or halt
+        closes = {one.symbol: one.close_time_ms for one in candles if one.symbol in self._desks}
+        for acted in self._guard.look(self, closes, readings):
+            if self._observer is not None:
+                self._observer(acted)
         for candle in candles:
             desk = self._desks.get(candle.symbol)
             if desk is None or len(desk.window) < length:
@@ -178,7 +190,7 @@ class Engine(AbstractView):
                 prediction = self._predictor.predict_now(self, candle.symbol, desk.last_close_ms)
             else:
                 prediction = predictions.get(candle.symbol)
-            self._decide(desk, candle.close, equity, prediction, halt, commands)
+            self._decide(desk, candle.close, equity, prediction, halt or self._guard.halt(candle.symbol), commands)
         return commands
 
     def flatten(self, time_ms: int, reason: str) -> list[Command]:
@@ -217,6 +229,8 @@ class Engine(AbstractView):
         symbol = desk.instrument.symbol
         current = self.portfolio.quantity(symbol) * price / equity if equity > 0 else 0.0
         exposure = self._risk.within(symbol, self._exposure(desk, target, prediction, current), current)
+        exposure, guarded = self._guard.allowed(symbol, exposure, current)
+        reason += guarded
         if desk.orders:
             reason += self._attend_orders(desk, commands)
         else:
@@ -376,11 +390,13 @@ class Engine(AbstractView):
             portfolio=self.portfolio.state(),
             risk=self._risk.state(),
             desks=tuple(desk.state() for desk in self._desks.values()),
+            guard=self._guard.state(),
         )
 
     def restore(self, state: EngineState) -> None:
         """Become the engine that `state` was taken from. The candles must have been observed before."""
         self.portfolio.restore(state.portfolio)
         self._risk.restore(state.risk)
+        self._guard.restore(state.guard)
         for desk in state.desks:
             self._desks[desk.symbol].restore(desk)

@@ -23,6 +23,8 @@ from triptych.domain.errors import NotEnoughData
 from triptych.inference.combiner import LEARNED, Combiner, Config, meta_inputs, side_of, stacking_inputs
 from triptych.training.samples import Samples
 
+DAY_MS = 86_400_000
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Votes:
@@ -91,6 +93,11 @@ def fit_combiner(
     past = votes.before(fold, start_ms)
     heard = np.column_stack([past.votes.reshape(len(past), len(names) * len(CLASSES)), past.regime])
     past = past.only(np.asarray(np.isfinite(heard).all(axis=1), dtype=bool))
+    if config.method == "skill":
+        _require(config, fold, past, kinds=1, least_kinds=1)
+        weights = skill_weights(past, start_ms, config.half_life_days)
+        learnt: dict[str, object] = {"weights": tuple(weights.tolist())}
+        return plain.model_copy(update=learnt | _origin(past))
     if config.method == "stacking":
         inputs, labels = stacking_inputs(past.votes, past.regime), past.samples.label
     else:
@@ -99,16 +106,39 @@ def fit_combiner(
         inputs = meta_inputs(past.votes, past.regime, sides)
         labels = (sides * past.forward_return > cost).astype(np.int64)
     kinds = len(CLASSES) if config.method == "stacking" else 2
-    if len(past) < config.minimum_samples or len(np.unique(labels)) < kinds:
+    _require(config, fold, past, kinds=len(np.unique(labels)), least_kinds=kinds)
+    return plain.model_copy(update=_regression(inputs, labels, past.samples.uniqueness, config.l2) | _origin(past))
+
+
+def skill_weights(past: Votes, now_ms: int, half_life_days: float) -> NDArray[np.float64]:
+    """Weights of the members by their recent skill, shape (n_members,), sum 1.
+
+    The exponentially weighted average forecaster (Cesa-Bianchi and Lugosi 2006, theorem 2.2): exp(-rate * loss), where
+    loss is the sum of half Brier scores (0 to 1 each) and rate = sqrt(8 ln(members) / n). An answer counts by the
+    uniqueness of its label and half as much for each half-life of its age; n is the sum of these counts.
+    """
+    truth = np.eye(len(CLASSES))[past.samples.label]
+    losses = 0.5 * np.square(past.votes - truth[:, None]).sum(axis=2)
+    age_days = (now_ms - past.samples.time_ms) / DAY_MS
+    counts = past.samples.uniqueness * 0.5 ** (age_days / half_life_days)
+    rate = np.sqrt(8.0 * np.log(losses.shape[1]) / max(counts.sum(), 1.0))
+    total = counts @ losses
+    weights = np.exp(-rate * (total - total.min()))
+    found: NDArray[np.float64] = weights / weights.sum()
+    return found
+
+
+def _require(config: Config, fold: int, past: Votes, *, kinds: int, least_kinds: int) -> None:
+    if len(past) < config.minimum_samples or kinds < least_kinds:
         raise NotEnoughData(
             f"The {config.method} of test segment {fold} has {len(past)} out-of-fold samples of "
-            f"{len(np.unique(labels))} kinds to learn from; it needs {config.minimum_samples} of {kinds}.",
+            f"{kinds} kinds to learn from; it needs {config.minimum_samples} of {least_kinds}.",
             remedy="Bring more candles, ask for fewer folds, or lower consensus.minimum_samples.",
         )
-    return plain.model_copy(
-        update=_regression(inputs, labels, past.samples.uniqueness, config.l2)
-        | {"samples": len(past), "until_ms": int(past.samples.end_ms.max())}
-    )
+
+
+def _origin(past: Votes) -> dict[str, object]:
+    return {"samples": len(past), "until_ms": int(past.samples.end_ms.max())}
 
 
 def _regression(

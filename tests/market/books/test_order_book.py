@@ -121,6 +121,30 @@ def test_a_crossed_book_asks_for_a_resync():
     assert not book.is_synchronised
 
 
+def test_under_no_protocol_a_crossed_book_is_not_given_and_goes_on_when_it_is_no_longer_crossed():
+    book = OrderBook("TEST", "none")
+    book.apply(SNAPSHOT)
+    result = book.apply(update(11, bids=[("100", "1")]))
+    assert result == BookResult(status=BookStatus.CROSSED, reason="best bid 100 >= best ask 100", applied=1)
+    assert not result.needs_resync
+    assert not book.is_synchronised
+    with pytest.raises(DataError) as caught:
+        book.bids()
+    assert str(caught.value) == (
+        "The book of TEST is crossed: best bid 100 >= best ask 100. Read it after the next message that uncrosses it."
+    )
+    assert book.apply(update(12, bids=[("100", "0")])).status is BookStatus.APPLIED
+    assert book.bids(1) == levels(("99", "1"))
+    assert book.counts == {BookStatus.RESET: 1, BookStatus.CROSSED: 1, BookStatus.APPLIED: 1}
+
+
+def test_under_no_protocol_the_later_of_two_sizes_of_a_price_holds():
+    book = OrderBook("TEST", "none")
+    book.apply(SNAPSHOT)
+    assert book.apply(update(11, bids=[("99", "5"), ("99.0", "6")])).status is BookStatus.APPLIED
+    assert book.bids(1) == levels(("99", "6"))
+
+
 @pytest.mark.parametrize(
     ("bids", "reason"),
     [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from triptych.domain import BookUpdate
 from triptych.domain.errors import DataError
-from triptych.market.books import BookRecorder, events_of, read_events, write_events
+from triptych.market.books import BookRecorder, BookStatus, events_of, read_events, replay, write_events
 
 
 def update(number, *, size="1", price="100.25", snapshot=False):
@@ -146,9 +146,20 @@ def test_chunks_of_different_precision_are_joined_exactly(tmp_path):
     assert events.price_ticks.tolist() == [100_000, 100_125]
 
 
-def test_a_negative_size_names_message_and_price():
+def test_a_message_that_cannot_be_right_is_recorded_as_it_came(tmp_path):
+    stream = [update(1, snapshot=True), update(2, size="-1"), update(3, price="NaN"), update(4, size="Infinity")]
+    with BookRecorder(tmp_path, symbol="TEST", protocol="bybit") as recorder:
+        for one in stream:
+            recorder.append(one)
+    events = read_events(tmp_path)
+    assert events.price_ticks.tolist() == [10_025, 10_025, 0, 10_025]
+    assert events.sizes.tolist() == [1.0, -1.0, 1.0, np.inf]
+    assert replay(events).counts == {BookStatus.RESET: 1, BookStatus.INVALID: 3}
+
+
+def test_a_negative_size_in_a_file_that_somebody_put_in_order_names_message_and_price():
     with pytest.raises(DataError) as caught:
-        events_of([update(1), update(2, size="-1")], symbol="TEST", protocol="bybit")
+        events_of([update(1), update(2, size="-1")], symbol="TEST", protocol="none")
     assert str(caught.value) == (
         "TEST: message 1 of the book stream holds a size of -1.0 at the price 100.25; sizes must be at least 0 and "
         "prices above 0. Remove the message from the file and read it again."

@@ -93,12 +93,52 @@ def test_a_snapshot_after_an_outage_begins_a_new_segment_and_nothing_fills_the_h
     assert tape.segment.tolist() == [0, 0, 0, 1, 1, 1]
 
 
-def test_crossed_moments_are_left_out_and_counted():
+@pytest.mark.parametrize("protocol", ["bybit", "rising"])
+def test_after_a_crossing_there_are_no_rows_until_the_next_snapshot(protocol):
+    stream = [
+        START,
+        update(11, 1_010, bids=[("100.5", "1")]),
+        update(12, 1_020, bids=[("100.5", "0")]),
+        replace(START, update_id=13, exchange_time_ns=1_030 * MS),
+        update(14, 1_040, bids=[("99.5", "7")]),
+    ]
+    replayed = replay(events(stream, protocol), levels=1)
+    assert replayed.tape.time_ms.tolist() == [1_000, 1_030, 1_040]
+    assert replayed.tape.segment.tolist() == [0, 1, 1]
+    assert replayed.n_crossed_rows == 0
+    assert replayed.counts == {
+        BookStatus.RESET: 2, BookStatus.CROSSED: 1, BookStatus.WAITING: 1, BookStatus.APPLIED: 1,
+    }  # fmt: skip
+
+
+def test_of_a_file_that_somebody_put_in_order_only_the_crossed_moments_are_left_out():
     stream = [START, update(11, 1_010, bids=[("100.5", "1")]), update(12, 1_020, bids=[("100.5", "0")])]
-    replayed = replay(events(stream), levels=1)
-    assert replayed.n_crossed_rows == 1
+    replayed = replay(events(stream, "none"), levels=1)
     assert replayed.tape.time_ms.tolist() == [1_000, 1_020]
+    assert replayed.tape.segment.tolist() == [0, 0]
+    assert replayed.n_crossed_rows == 1
+    assert replayed.counts == {BookStatus.RESET: 1, BookStatus.CROSSED: 1, BookStatus.APPLIED: 1}
+
+
+@pytest.mark.parametrize(
+    "bids", [[("99", "-1")], [("0", "1")], [("NaN", "1")], [("99", "Infinity")], [("99", "1"), ("99.0", "2")]]
+)
+def test_after_a_message_that_cannot_be_right_there_are_no_rows_until_the_next_snapshot(bids):
+    stream = [START, update(11, 1_010, bids=[("98", "7"), *bids]), update(12, 1_020), replace(START, update_id=20)]
+    replayed = replay(events(stream), levels=3)
+    assert replayed.tape.bid_prices[:, 0].tolist() == [99.5, 99.5]
     assert replayed.tape.segment.tolist() == [0, 1]
+    assert replayed.counts == {BookStatus.RESET: 2, BookStatus.INVALID: 1, BookStatus.WAITING: 1}
+
+
+def test_a_stream_whose_only_snapshot_cannot_be_right_says_what_became_of_its_messages():
+    crossed = replace(START, bids=((Decimal("100.5"), Decimal(1)),))
+    with pytest.raises(NotEnoughData) as caught:
+        replay(events([crossed, update(11, 1_010)]))
+    assert str(caught.value) == (
+        "TEST: no book could be made of the 2 messages: 1 crossed, 1 waiting. "
+        "Record the stream again: its snapshots cannot be right."
+    )
 
 
 def test_a_stream_without_snapshot_cannot_be_replayed():
@@ -121,30 +161,75 @@ def test_a_message_without_time_takes_that_of_the_next_one():
     assert replay(events(stream)).tape.time_ms.tolist() == [1_041, 1_041, 1_150]
 
 
-changes = st.lists(
-    st.tuples(st.booleans(), st.integers(0, 40), st.integers(0, 4)), max_size=6, unique_by=lambda c: (c[0], c[1])
-)
+def invented(protocol, messages):
+    """A stream of every kind of message: gaps, repetitions, snapshots, crossings, prices twice, negative sizes.
+
+    `messages` are pairs of changes (whether an ask, step, size) and a number from 0 to 19 that says what is odd.
+    """
+    stream, number = [], 10
+    for changes, oddity in [((), 18), *messages]:
+        before = number
+        number += {0: 2, 1: 0, 2: -1}.get(oddity, 1)
+        sides = [[], []]
+        for is_ask, step, size in changes:
+            price = 100 + step / 2 if is_ask else 127 - step / 2 if step > 50 else 99.5 - step / 2
+            wrong = size < 0 and protocol != "none"
+            sides[is_ask].append((str(price), "-1" if wrong else str(max(size, 0) // 2)))
+        if oddity == 18:
+            sides = [[("99.5", "1"), ("99", "2")], [("100", "3")]]
+        one = update(number, 1_000 + len(stream), bids=sides[0], asks=sides[1], snapshot=oddity >= 18)
+        named = before - 5 if oddity in (1, 2) else before
+        stream.append(replace(one, sequence=number, first_update_id=before + 1, previous_update_id=named))
+    return stream
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(changes, st.integers(0, 9)), max_size=25))
-def test_the_compiled_replay_equals_the_live_book_message_by_message(messages):
-    stream, book, expected, number = [START], OrderBook("TEST"), [], 10
-    for message, luck in messages:
-        number += 2 if luck == 9 else 1
-        stream.append(
-            update(
-                number,
-                1_000 + number,
-                bids=[(str(99.5 - step / 2), str(size)) for is_ask, step, size in message if not is_ask],
-                asks=[(str(100 + step / 2), str(size)) for is_ask, step, size in message if is_ask],
-                snapshot=luck == 8,
-            )
-        )
+def assert_live_and_replayed_agree(protocol, stream):
+    book, expected = OrderBook("TEST", protocol), []
     for one in stream:
-        if book.apply(one).applied:
+        if book.apply(one).applied and book.is_synchronised:
             expected.append(book.row(3))
-    np.testing.assert_array_equal(replay(events(stream), levels=3).tape.rows(3), expected)
+    if not expected:
+        with pytest.raises(NotEnoughData):
+            replay(events(stream, protocol))
+        return
+    replayed = replay(events(stream, protocol), levels=3)
+    assert replayed.counts == book.counts
+    np.testing.assert_array_equal(replayed.tape.rows(3), expected)
+
+
+changes = st.lists(st.tuples(st.booleans(), st.integers(0, 60), st.integers(-1, 12)), max_size=5)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    protocol=st.sampled_from(["bybit", "binance_usdm", "rising", "none"]),
+    messages=st.lists(st.tuples(changes, st.integers(0, 19)), max_size=30),
+)
+def test_a_stream_gives_the_same_book_and_the_same_counts_live_and_replayed(protocol, messages):
+    assert_live_and_replayed_agree(protocol, invented(protocol, messages))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "never"),
+    [
+        ("bybit", set()),
+        ("binance_usdm", set()),
+        ("rising", {BookStatus.GAP}),
+        ("none", {BookStatus.GAP, BookStatus.STALE, BookStatus.WAITING, BookStatus.INVALID}),
+    ],
+)
+def test_a_long_stream_with_every_kind_of_message_agrees_too(protocol, never):
+    random = np.random.default_rng(7)
+    messages = [
+        (
+            [(bool(random.integers(2)), int(random.integers(0, 54)), int(random.integers(-1, 200))) for _ in range(3)],
+            int(random.choice(20, p=[0.02, 0.02, 0.02, *[0.84 / 15] * 15, 0.08, 0.02])),
+        )
+        for _ in range(3_000)
+    ]
+    stream = invented(protocol, messages)
+    assert_live_and_replayed_agree(protocol, stream)
+    assert set(BookStatus) - set(replay(events(stream, protocol)).counts) == never
 
 
 def test_books_deeper_than_the_first_room_for_them():

@@ -51,6 +51,7 @@ class ReportData:
             "confidence", "accuracy"}]}, "class_counts", "n", "effective_n", "comparison"}`; every key may be absent.
         training_curves: one mapping per epoch: `epoch`, `train_loss`, `validation_loss`, `learning_rate` and others.
         samples: images the network saw.
+        explanations: images beside the same with the heat of an explanation on them, captions saying which candles.
         data_quality: one mapping of plain values per instrument (or a single one).
         leak_probe: `{"passed": bool, "sentence": str, ...}`, further lists of mappings are shown as tables.
         recipe: the recipe as TOML.
@@ -72,6 +73,7 @@ class ReportData:
     evaluation: Mapping[str, Any] | None = None
     training_curves: Sequence[Mapping[str, Any]] = ()
     samples: Sequence[SampleImage] = ()
+    explanations: Sequence[SampleImage] = ()
     consensus: Mapping[str, Any] | None = None
     data_quality: Sequence[Mapping[str, Any]] | Mapping[str, Any] = ()
     leak_probe: Mapping[str, Any] | None = None

@@ -189,6 +189,16 @@ def _samples(name: str, title: str, report: ReportData) -> Section | None:
     return Section(name=name, title=title, pictures=[_picture(sample) for sample in report.samples])
 
 
+def _explanations(name: str, title: str, report: ReportData) -> Section | None:
+    if not report.explanations:
+        return None
+    lead = (
+        "Left what the network saw, right what moved it: green spoke for its answer, magenta against it. This says "
+        "what the network looked at, not that it was right to."
+    )
+    return Section(name=name, title=title, lead=lead, pictures=[_picture(one) for one in report.explanations])
+
+
 def _training(name: str, title: str, report: ReportData) -> Section | None:
     figure = figures_model.training_figure(report.training_curves) if report.training_curves else None
     return Section(name=name, title=title, plots=[[figure]]) if figure else None
@@ -233,6 +243,7 @@ SECTIONS: dict[str, tuple[str, Callable[[str, str, ReportData], Section | None],
     "model": ("The model's predictions", _model, "No predictions were evaluated."),
     "consensus": ("Consensus", _consensus, "One model decides alone."),
     "samples": ("What the network saw", _samples, "No images were kept."),
+    "explanations": ("Why it decided so", _explanations, "No decision was explained."),
     "training": ("Training", _training, "No training curves were recorded."),
     "quality": ("Data quality", _quality, "The candles were not checked."),
     "leaks": ("Leak probe", _leaks, "The leak probe was not run."),

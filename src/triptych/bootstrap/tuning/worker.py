@@ -25,13 +25,15 @@ from triptych.domain.errors import NotEnoughData, RecipeError, RunError
 from triptych.inference.profile import Profile
 from triptych.settings.searching import candidate, longest_window, search_plan, starting_points
 from triptych.training.seeds import derive_seed
-from triptych.training.tuning.limits import Measured, overruns
+from triptych.training.tuning.limits import Measured, least, overruns
 from triptych.training.tuning.pruning import should_prune
 from triptych.training.tuning.space import ImpossibleError
 from triptych.training.tuning.stages import Tried, open_stage
 
 HOPELESS = 12
 """Candidates rejected one after the other at the beginning, none accepted: nothing can meet the budget."""
+REJECTED = 10
+"""Candidates that may be rejected untrained for each one that is wanted, before the search ends short."""
 STARTUP = 8
 """Judged candidates before the sampler learns from them."""
 _PATIENCE_S = 300.0
@@ -39,7 +41,7 @@ _PATIENCE_S = 300.0
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a search is: trials that have ended of those that are wanted, and the highest skill until now."""
+    """How far a search is: candidates that were trained of those that are wanted, and the highest skill until now."""
 
     done: int
     total: int
@@ -84,7 +86,7 @@ class Search:
         """How far the search is."""
         done = finished(self.study)
         skills = [t.values[0] for t in done if t.state == TrialState.COMPLETE]
-        return Progress(done=len(done), total=self.config.trials, best=max(skills, default=None))
+        return Progress(done=len(_trained(done)), total=self.config.trials, best=max(skills, default=None))
 
     def measure(self, recipe: Any) -> tuple[Measured, Measured]:
         """What a candidate costs: here, and on the machine that is searched for."""
@@ -106,10 +108,15 @@ class Search:
             if buried:
                 self.tell(f"{buried} trial(s) of workers that died begin again.")
             ended = finished(self.study)
-            self._require_hope(ended)
             running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            if not running:
+                self._require_hope(ended)
             number = len(ended) + len(running)
-            if number >= self.config.trials or (deadline is not None and time.monotonic() >= deadline):
+            if (
+                len(_trained(ended)) + len(running) >= self.config.trials
+                or number >= self.config.trials * (1 + REJECTED)
+                or (deadline is not None and time.monotonic() >= deadline)
+            ):
                 return None
             stage = self._stage(ended)
             self._enqueue(stage)
@@ -233,30 +240,25 @@ class Search:
 
     def _require_hope(self, ended: list[FrozenTrial]) -> None:
         """Raise RecipeError when the budget has let nothing through."""
-        kinds = [t.user_attrs.get("kind") for t in ended]
-        if len(ended) < min(HOPELESS, self.config.trials) or any(
-            kind not in ("budget", "impossible") for kind in kinds
-        ):
+        if len(ended) < HOPELESS or _trained(ended):
             return
-        if "budget" not in kinds:
-            reasons = "; ".join(dict.fromkeys(str(t.user_attrs.get("reason")) for t in ended))
+        impossible = [str(t.user_attrs["reason"]) for t in ended if t.user_attrs["kind"] == "impossible"]
+        costs = [Measured.of(t.user_attrs["measured"]) for t in ended if t.user_attrs["kind"] == "budget"]
+        if not costs:
+            reasons = "; ".join(dict.fromkeys(impossible))
             raise RecipeError(
                 f"None of {len(ended)} candidates can be built: {reasons}.", remedy="Mend the recipe or [tune.space]."
             )
-        costs = [Measured.of(t.user_attrs["measured"]) for t in ended if "measured" in t.user_attrs]
-        budget = self.config.budget
-        least = {
-            "latency_ms": (f"{budget.latency_ms} ms of latency {budget.quantile}",
-                           f"{min(one.latency(budget) for one in costs):.3g} ms"),
-            "memory_mb": (f"{budget.memory_mb} MB of memory", f"{min(one.memory_mb for one in costs):.3g} MB"),
-            "parameters": (f"{budget.parameters} parameters", f"{min(one.parameters for one in costs):,}"),
-        }  # fmt: skip
-        limits = [f"{words}, the smallest measured was {found}" for key, (words, found) in least.items()
-                  if getattr(budget, key) is not None]  # fmt: skip
+        others = f"; {len(impossible)} cannot be built, the first because {impossible[0]}" if impossible else ""
         raise RecipeError(
-            f"None of {len(ended)} candidates meets the budget: {'; '.join(limits)}.",
+            f"None of {len(ended)} candidates meets the budget: {'; '.join(least(costs, self.config.budget))}{others}.",
             remedy="Raise tune.budget, or let [tune.space] reach smaller networks, shorter windows or smaller images.",
         )
+
+
+def _trained(ended: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Those that were not rejected before."""
+    return [t for t in ended if t.user_attrs.get("kind") not in ("budget", "impossible")]
 
 
 def _mean(values: list[float]) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,26 +12,10 @@ from triptych.domain.errors import ColumnError, DataError
 from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.thresholds import AbstractThreshold, create_threshold
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
+from triptych.inference.watch import Reading
 
 Row = Mapping[str, float] | Sequence[float] | NDArray[np.floating]
 """Values of the channels by name, or in the order of the detector's columns."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
-    """What a detector says of a row.
-
-    Attributes:
-        score: 0 or more; 0 while the stream warms up and for bad rows.
-        threshold: what the score had to exceed.
-        alarm: whether it did.
-        reasons: the channels and kinds that are farthest out, of an alarm; else why there is no score, or nothing.
-    """
-
-    score: float
-    threshold: float
-    alarm: bool
-    reasons: str
 
 
 class _Ring:

@@ -92,6 +92,13 @@ class Ladder:
         """Place of the level that will be asked first; the number of levels when all are off duty."""
         return next((i for i, duty in enumerate(self._duties) if not duty.is_off), len(self.levels))
 
+    def standings(self) -> list[dict[str, str | bool | int]]:
+        """How each level stands, the best first: name, whether it is off duty or busy, failures in a row."""
+        return [
+            {"name": level.name, "off_duty": duty.is_off, "busy": level.is_busy, "failures": duty.failures}
+            for level, duty in zip(self.levels, self._duties, strict=True)
+        ]
+
     async def predict(self, view: AbstractView, closes: Mapping[str, int]) -> Outcome:
         """Predictions for all symbols from the best level that answers in time.
 

@@ -1,6 +1,6 @@
 """What must not be forgotten: an append-only journal in a database, with one writer at a time."""
 
-from triptych.live.journal.journal import Entry, Journal
+from triptych.live.journal.journal import Entry, Journal, read_row
 from triptych.live.journal.lease import Lease, LeaseView
 from triptych.live.journal.records import (
     EVENTS,
@@ -26,4 +26,5 @@ __all__ = [
     "StepRecorded",
     "Switch",
     "SwitchSet",
+    "read_row",
 ]

@@ -7,7 +7,7 @@ Each append is one transaction that is on the disk when it returns, and that fai
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,30 @@ class Journal:
                 connection.execution_options(yield_per=1_000).execute(wanted) as found,
             ):
                 for row in found.mappings():
-                    yield _entry(row)
+                    yield read_row(dict(row))
+        except sa.exc.SQLAlchemyError as error:
+            raise refused(error) from error
+
+    def rows(self, *, after: int = 0, limit: int) -> list[dict[str, Any]]:
+        """At most `limit` entries with `seq` above `after`, oldest first, as they were written; see `read_row`.
+
+        Each holds seq, time_ms, token, kind and body (JSON). Raises JournalError when the journal cannot be read.
+        """
+        columns = (entries.c.seq, entries.c.time_ms, entries.c.token, entries.c.kind, entries.c.body)
+        wanted = sa.select(*columns).where((entries.c.name == self.name) & (entries.c.seq > after))
+        try:
+            with self._database.connect() as connection:
+                found = connection.execute(wanted.order_by(entries.c.seq).limit(limit)).mappings()
+                return [dict(row) for row in found]
+        except sa.exc.SQLAlchemyError as error:
+            raise refused(error) from error
+
+    def newest(self) -> int:
+        """`seq` of the newest entry; 0 when there is none. Raises JournalError when the journal cannot be read."""
+        wanted = sa.select(sa.func.max(entries.c.seq)).where(entries.c.name == self.name)
+        try:
+            with self._database.connect() as connection:
+                return connection.execute(wanted).scalar() or 0
         except sa.exc.SQLAlchemyError as error:
             raise refused(error) from error
 
@@ -145,7 +168,8 @@ class Journal:
         self._database.dispose()
 
 
-def _entry(row: sa.RowMapping) -> Entry:
+def read_row(row: Mapping[str, Any]) -> Entry:
+    """The entry of a row as `Journal.rows` gives it. Raises JournalError when it cannot be read."""
     try:
         record = decode(row["kind"], row["body"])
     except (KeyError, ValidationError) as error:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+ROOM = 1024
+"""Levels a side that there is room for at first."""
+
 
 @numba.njit(cache=True, nogil=True)
 def replay_levels(  # type: ignore[no-untyped-def]
-    messages, resets, wanted, level_start, is_ask, price_ticks, sizes, out_ticks, out_sizes, is_crossed
+    messages, resets, wanted, level_start, is_ask, price_ticks, sizes, out_ticks, out_sizes
 ) -> None:
     """Apply messages in order and copy the best levels out after those that are wanted.
 
@@ -23,33 +26,70 @@ def replay_levels(  # type: ignore[no-untyped-def]
         level_start, is_ask, price_ticks, sizes: see `BookEvents`.
         out_ticks: int64 of shape (rows, 2, K), filled with 0 by the caller: bids, asks.
         out_sizes: float64 of shape (rows, 2, K).
-        is_crossed: bool of shape (rows,).
     """
-    room = 1024
-    bid_ticks, bid_sizes, n_bids = np.empty(room, np.int64), np.empty(room, np.float64), 0
-    ask_ticks, ask_sizes, n_asks = np.empty(room, np.int64), np.empty(room, np.float64), 0
+    bids, asks = (_empty(), _empty())
     for step in range(len(messages)):
         if resets[step]:
-            n_bids = n_asks = 0
-        message = messages[step]
-        first, end = level_start[message], level_start[message + 1]
-        while max(n_bids, n_asks) + (end - first) > len(bid_ticks):
-            bid_ticks, ask_ticks = _doubled(bid_ticks), _doubled(ask_ticks)
-            bid_sizes, ask_sizes = _doubled(bid_sizes), _doubled(ask_sizes)
-        for level in range(first, end):
-            if is_ask[level]:
-                n_asks = _set(ask_ticks, ask_sizes, n_asks, -price_ticks[level], sizes[level])
-            else:
-                n_bids = _set(bid_ticks, bid_sizes, n_bids, price_ticks[level], sizes[level])
+            bids, asks = (bids[0], bids[1], 0), (asks[0], asks[1], 0)
+        bids, asks = _applied(bids, asks, messages[step], level_start, is_ask, price_ticks, sizes)
         row = wanted[step]
         if row >= 0:
-            is_crossed[row] = n_bids > 0 and n_asks > 0 and bid_ticks[n_bids - 1] >= -ask_ticks[n_asks - 1]
-            for k in range(min(out_ticks.shape[2], n_bids)):
-                out_ticks[row, 0, k] = bid_ticks[n_bids - 1 - k]
-                out_sizes[row, 0, k] = bid_sizes[n_bids - 1 - k]
-            for k in range(min(out_ticks.shape[2], n_asks)):
-                out_ticks[row, 1, k] = -ask_ticks[n_asks - 1 - k]
-                out_sizes[row, 1, k] = ask_sizes[n_asks - 1 - k]
+            _copy_best(bids, out_ticks[row, 0], out_sizes[row, 0], 1)
+            _copy_best(asks, out_ticks[row, 1], out_sizes[row, 1], -1)
+
+
+@numba.njit(cache=True, nogil=True)
+def find_crossings(  # type: ignore[no-untyped-def]
+    messages, resets, shows, level_start, is_ask, price_ticks, sizes, stop, crosses
+) -> None:
+    """Tell after which steps the book is crossed: best bid not below best ask.
+
+    Args:
+        messages, resets, level_start, is_ask, price_ticks, sizes: as for `replay_levels`.
+        shows: bool of shape (s,): the steps that are judged.
+        stop: end at the first one found.
+        crosses: bool of shape (s,), filled with False by the caller.
+    """
+    bids, asks = (_empty(), _empty())
+    for step in range(len(messages)):
+        if resets[step]:
+            bids, asks = (bids[0], bids[1], 0), (asks[0], asks[1], 0)
+        bids, asks = _applied(bids, asks, messages[step], level_start, is_ask, price_ticks, sizes)
+        if shows[step] and bids[2] > 0 and asks[2] > 0 and bids[0][bids[2] - 1] >= -asks[0][asks[2] - 1]:
+            crosses[step] = True
+            if stop:
+                return
+
+
+@numba.njit(cache=True, nogil=True)
+def _empty():  # type: ignore[no-untyped-def]
+    """A side without levels: ticks, sizes, number of levels."""
+    return np.empty(ROOM, np.int64), np.empty(ROOM, np.float64), 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _applied(bids, asks, message, level_start, is_ask, price_ticks, sizes):  # type: ignore[no-untyped-def]
+    """Both sides after a message."""
+    bid_ticks, bid_sizes, n_bids = bids
+    ask_ticks, ask_sizes, n_asks = asks
+    first, end = level_start[message], level_start[message + 1]
+    while max(n_bids, n_asks) + (end - first) > min(len(bid_ticks), len(ask_ticks)):
+        bid_ticks, ask_ticks = _doubled(bid_ticks), _doubled(ask_ticks)
+        bid_sizes, ask_sizes = _doubled(bid_sizes), _doubled(ask_sizes)
+    for level in range(first, end):
+        if is_ask[level]:
+            n_asks = _set(ask_ticks, ask_sizes, n_asks, -price_ticks[level], sizes[level])
+        else:
+            n_bids = _set(bid_ticks, bid_sizes, n_bids, price_ticks[level], sizes[level])
+    return (bid_ticks, bid_sizes, n_bids), (ask_ticks, ask_sizes, n_asks)
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy_best(side, out_ticks, out_sizes, sign):  # type: ignore[no-untyped-def]
+    ticks, sizes, n = side
+    for k in range(min(len(out_ticks), n)):
+        out_ticks[k] = sign * ticks[n - 1 - k]
+        out_sizes[k] = sizes[n - 1 - k]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -17,13 +17,18 @@ from triptych.market.books.sequence import Protocol, UpdateIds
 ABSENT: Final = -1
 """Stands in integer columns for a number or a time that the venue did not give."""
 MAX_DECIMALS: Final = 12
+_NO_PRICE: Final = Decimal(0)
 ID_FIELDS: Final = ("update_id", "first_update_id", "previous_update_id", "sequence")
 TIME_FIELDS: Final = ("exchange_time_ns", "local_time_ns")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BookEvents:
-    """Messages of one book's stream in the order of arrival.
+    """Messages of one book's stream in the order of arrival, as the venue sent them.
+
+    Levels of a venue's own stream may be such that they cannot be right: a recording tells what was received, and the
+    replay judges it (`soundness.py`). Under the protocol "none" nothing could mend the book after such a message, so
+    there it raises DataError.
 
     Attributes:
         symbol: instrument.
@@ -34,7 +39,7 @@ class BookEvents:
         exchange_time_ns, local_time_ns: int64 of shape (m,), UTC, -1 where unknown.
         level_start: int64 of shape (m + 1,): message i holds the levels level_start[i] .. level_start[i + 1] - 1.
         is_ask: bool of shape (l,).
-        price_ticks: int64 of shape (l,).
+        price_ticks: int64 of shape (l,); 0 stands for a price that is no finite number.
         sizes: float64 of shape (l,), in base units; 0 deletes the level.
     """
 
@@ -54,6 +59,8 @@ class BookEvents:
     sizes: NDArray[np.float64]
 
     def __post_init__(self) -> None:
+        if self.protocol != "none":
+            return
         bad = np.flatnonzero(~((self.sizes >= 0) & (self.sizes < np.inf)) | (self.price_ticks <= 0))
         if bad.size:
             level = int(bad[0])
@@ -138,9 +145,9 @@ def decimals_of(prices: Sequence[Decimal]) -> int:
 
 
 def ticks_of(prices: Sequence[Decimal], decimals: int, symbol: str) -> NDArray[np.int64]:
-    """Prices as whole numbers of 10**-decimals, int64 of shape (n,)."""
-    scaled = [price.scaleb(decimals) for price in prices]
-    ticks = [int(x) if x.is_finite() else 0 for x in scaled]
+    """Prices as whole numbers of 10**-decimals, int64 of shape (n,); 0 where a price is not finite."""
+    scaled = [price.scaleb(decimals) if price.is_finite() else _NO_PRICE for price in prices]
+    ticks = [int(x) for x in scaled]
     for price, x, tick in zip(prices, scaled, ticks, strict=True):
         if x != tick or decimals > MAX_DECIMALS or abs(tick) >= 2**63:
             raise DataError(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import Counter
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import islice
-from operator import eq
 from typing import Final
 
 import numpy as np
@@ -16,10 +15,9 @@ from numpy.typing import NDArray
 from triptych.domain import BookSnapshot, BookUpdate
 from triptych.domain.errors import DataError
 from triptych.market.books.sequence import BookStatus, Protocol, Sequencer, UpdateIds
+from triptych.market.books.soundness import problem_of
 
 Levels = tuple[tuple[Decimal, Decimal], ...]
-_ZERO: Final = Decimal(0)
-_INFINITY: Final = Decimal("Infinity")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +27,8 @@ class BookResult:
     Attributes:
         status: see `BookStatus`.
         reason: why it was not simply applied, in words; empty otherwise.
-        applied: messages applied by this call; on Binance a snapshot brings along the deltas that waited for it.
+        applied: messages applied by this call and kept; on Binance a snapshot brings along the deltas that waited for
+            it.
     """
 
     status: BookStatus
@@ -39,7 +38,7 @@ class BookResult:
     @property
     def needs_resync(self) -> bool:
         """Whether the book needs a new snapshot before anything is decided on it."""
-        return self.status.needs_resync
+        return self.status.needs_resync and not self.applied
 
 
 _APPLIED: Final = BookResult(status=BookStatus.APPLIED, applied=1)
@@ -61,7 +60,6 @@ class OrderBook:
     def __init__(self, symbol: str, protocol: Protocol = "bybit") -> None:
         self.symbol = symbol
         self.protocol: Protocol = protocol
-        self.counts: Counter[BookStatus] = Counter()
         self.exchange_time_ns: int | None = None
         self.local_time_ns: int | None = None
         self._sequencer: Sequencer[BookUpdate] = Sequencer(protocol)
@@ -69,11 +67,17 @@ class OrderBook:
         self._asks: dict[Decimal, Decimal] = {}
         self._bid_prices: list[Decimal] = []
         self._ask_prices: list[Decimal] = []
+        self._is_crossed = False
 
     @property
     def is_synchronised(self) -> bool:
         """Whether the book is known to be whole."""
-        return self._sequencer.is_synchronised
+        return self._sequencer.is_synchronised and not self._is_crossed
+
+    @property
+    def counts(self) -> Counter[BookStatus]:
+        """What became of the messages so far; each counts once."""
+        return self._sequencer.counts
 
     @property
     def update_id(self) -> int | None:
@@ -128,9 +132,6 @@ class OrderBook:
         """Judge a message and apply it if it may be."""
         if update.symbol != self.symbol:
             raise DataError(f"The book of {self.symbol} was given a message of {update.symbol}.")
-        problem = _problem_of(update)
-        if problem:
-            return self._distrust(BookStatus.INVALID, problem)
         ids = UpdateIds(
             update.is_snapshot,
             update.update_id,
@@ -138,8 +139,7 @@ class OrderBook:
             update.previous_update_id,
             update.sequence,
         )
-        ruling = self._sequencer.offer(ids, update)
-        self.counts[ruling.status] += 1
+        ruling = self._sequencer.offer(ids, update, problem_of(update, self.protocol))
         if not ruling.items:
             return BookResult(status=ruling.status, reason=ruling.reason)
         if ruling.status is BookStatus.RESET:
@@ -150,25 +150,30 @@ class OrderBook:
             _set_levels(self._asks, self._ask_prices, item.asks)
         last = ruling.items[-1]
         self.exchange_time_ns, self.local_time_ns = last.exchange_time_ns, update.local_time_ns
-        if self._bid_prices and self._ask_prices and self._bid_prices[-1] >= self._ask_prices[0]:
-            self.counts[ruling.status] -= 1
-            return self._distrust(
-                BookStatus.CROSSED, f"best bid {self._bid_prices[-1]} >= best ask {self._ask_prices[0]}"
+        bids, asks = self._bid_prices, self._ask_prices
+        self._is_crossed = bool(bids and asks and bids[-1] >= asks[0])
+        if self._is_crossed:
+            self._sequencer.cross()
+            return BookResult(
+                status=BookStatus.CROSSED,
+                reason=f"best bid {bids[-1]} >= best ask {asks[0]}",
+                applied=len(ruling.items) if self._sequencer.outlives_crossing else 0,
             )
         if ruling.status is BookStatus.APPLIED:
             return _APPLIED
         return BookResult(status=ruling.status, applied=len(ruling.items))
-
-    def _distrust(self, status: BookStatus, reason: str) -> BookResult:
-        self.counts[status] += 1
-        self._sequencer.lose()
-        return BookResult(status=status, reason=reason)
 
     def _refuse_unless_synchronised(self) -> None:
         if not self._sequencer.is_synchronised:
             raise DataError(
                 f"The book of {self.symbol} is not synchronised: it has had no snapshot yet, or has lost a message.",
                 remedy="Fetch a snapshot or subscribe again before you read it.",
+            )
+        if self._is_crossed:
+            raise DataError(
+                f"The book of {self.symbol} is crossed: best bid {self._bid_prices[-1]} >= best ask "
+                f"{self._ask_prices[0]}.",
+                remedy="Read it after the next message that uncrosses it.",
             )
 
 
@@ -181,37 +186,3 @@ def _set_levels(sizes: dict[Decimal, Decimal], prices: list[Decimal], levels: Le
                 insort(prices, price)
         elif sizes.pop(price, None) is not None:
             del prices[bisect_left(prices, price)]
-
-
-def _problem_of(update: BookUpdate) -> str:
-    """What is wrong with the levels of a message, in words; empty when nothing is."""
-    for name, levels in (("bid", update.bids), ("ask", update.asks)):
-        if _is_sound(levels):
-            continue
-        try:
-            for price, size in levels:
-                if not _ZERO < price < _INFINITY or not _ZERO <= size < _INFINITY:
-                    return f"{name} of size {size} at price {price}"
-        except InvalidOperation:
-            return f"{name} of size {size} at price {price}"
-        if len(levels) > 1 and len(dict(levels)) != len(levels):
-            return f"a {name} price stands twice in one message"
-    return ""
-
-
-def _is_sound(levels: Levels) -> bool:
-    """Whether nothing is wrong, told by comparisons alone: levels mostly come sorted, so sorting them costs little."""
-    if not levels:
-        return True
-    try:
-        prices = sorted([price for price, _ in levels])
-        sizes = [size for _, size in levels]
-        return (
-            prices[0] > _ZERO
-            and prices[-1] < _INFINITY
-            and min(sizes) >= _ZERO
-            and max(sizes) < _INFINITY
-            and not any(map(eq, prices, islice(prices, 1, None)))
-        )
-    except InvalidOperation:
-        return False

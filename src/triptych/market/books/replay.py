@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.market.books._replay_kernel import replay_levels
 from triptych.market.books.events import ABSENT, BookEvents
-from triptych.market.books.sequence import BookStatus, Sequencer
+from triptych.market.books.sequence import BookStatus
+from triptych.market.books.steps import Steps, plan_steps
 from triptych.market.books.tape import BookTape
 
 NS_PER_MS: Final = 1_000_000
@@ -25,8 +26,9 @@ class Replayed:
 
     Attributes:
         tape: the books.
-        counts: what became of the messages, see `BookStatus`; a message that waited for a snapshot counts as waiting.
-        n_crossed_rows: rows left out because the book was crossed at that moment.
+        counts: what became of the messages, see `BookStatus`: those of an `OrderBook` that sees the stream live. A
+            message that waited for a snapshot counts as waiting.
+        n_crossed_rows: rows left out because an order was being matched at that moment (protocol "none").
     """
 
     tape: BookTape
@@ -34,32 +36,12 @@ class Replayed:
     n_crossed_rows: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Steps:
-    """Messages in the order in which they change the book; a step is the application of one message.
-
-    Attributes:
-        message, stretch: int64 of shape (s,).
-        resets: bool of shape (s,): the step begins a new book.
-        shows: bool of shape (s,): whether the book after this step ever existed. False for a snapshot and all but the
-            last of the deltas that waited for it: they are one change.
-        time_ns: int64 of shape (s,), never falling.
-        end_ns: int64 of shape (stretches,): time of the message with which the book of a stretch stopped being known.
-    """
-
-    message: NDArray[np.int64]
-    stretch: NDArray[np.int64]
-    resets: NDArray[np.bool_]
-    shows: NDArray[np.bool_]
-    time_ns: NDArray[np.int64]
-    end_ns: NDArray[np.int64]
-
-
 def replay(events: BookEvents, *, levels: int = 20, every_ms: int | None = None, clock: Clock = "exchange") -> Replayed:
     """Books of a recorded stream.
 
-    After a gap no row is given until the next snapshot, which begins a new segment of the tape. Rows in which the book
-    is crossed are left out and counted; unless the protocol is "none", the row after them begins a new segment too.
+    What happens to a message is what `OrderBook` does with it live. After a gap, a crossed book or a message that
+    cannot be right no row is given until the next snapshot, which begins a new segment of the tape. Under the protocol
+    "none" a crossed book is an order that is being matched: only the rows of those moments are left out.
 
     Args:
         events: the recording.
@@ -71,31 +53,39 @@ def replay(events: BookEvents, *, levels: int = 20, every_ms: int | None = None,
     Raises NotEnoughData when no message of the stream could be applied, DataError for a clock that was not recorded.
     """
     time_ns = _times(events, clock)
-    steps, counts = _plan(events, time_ns)
-    if not len(steps.message):
-        raise NotEnoughData(
-            f"{events.symbol}: none of the {len(events)} messages could be applied: the stream has no snapshot.",
-            remedy="Read it together with the file before it, which holds one: read_books([before, this]).",
-        )
+    steps = plan_steps(events, time_ns)
+    if not steps.shows.any():
+        raise _nothing_applied(events, steps)
     wanted, row_time_ms, row_step = _rows(steps, every_ms)
     shape = (int(wanted.max()) + 1, 2, levels)
-    ticks, sizes, is_crossed = np.zeros(shape, np.int64), np.full(shape, np.nan), np.zeros(shape[0], np.bool_)
+    ticks, sizes = np.zeros(shape, np.int64), np.full(shape, np.nan)
     replay_levels(
         steps.message, steps.resets, wanted, events.level_start, events.is_ask, events.price_ticks, events.sizes,
-        ticks, sizes, is_crossed,
+        ticks, sizes,
     )  # fmt: skip
+    keep = ~steps.crosses[row_step]
+    row_step = row_step[keep]
     copied = wanted[row_step]
-    keep = ~is_crossed[copied]
-    # In a venue's own stream a crossed book means a lost message; in one that was put together from single orders it is
-    # an order that is being matched.
-    segment = steps.stretch[row_step] + (0 if events.protocol == "none" else np.cumsum(~keep))
-    prices = np.where(ticks > 0, ticks / 10**events.price_decimals, np.nan)[copied[keep]]
-    kept_sizes = sizes[copied[keep]]
+    prices = np.where(ticks > 0, ticks / 10**events.price_decimals, np.nan)[copied]
     tape = BookTape(
-        symbol=events.symbol, time_ms=row_time_ms[keep], segment=np.unique(segment[keep], return_inverse=True)[1],
-        bid_prices=prices[:, 0], bid_sizes=kept_sizes[:, 0], ask_prices=prices[:, 1], ask_sizes=kept_sizes[:, 1],
+        symbol=events.symbol, time_ms=row_time_ms[keep],
+        segment=np.unique(steps.stretch[row_step], return_inverse=True)[1],
+        bid_prices=prices[:, 0], bid_sizes=sizes[copied, 0], ask_prices=prices[:, 1], ask_sizes=sizes[copied, 1],
     )  # fmt: skip
-    return Replayed(tape=tape, counts=counts, n_crossed_rows=int(np.count_nonzero(~keep)))
+    return Replayed(tape=tape, counts=steps.counts, n_crossed_rows=int(np.count_nonzero(~keep)))
+
+
+def _nothing_applied(events: BookEvents, steps: Steps) -> NotEnoughData:
+    if steps.counts[BookStatus.INVALID] or steps.counts[BookStatus.CROSSED]:
+        became = ", ".join(f"{n} {status}" for status, n in sorted(steps.counts.items()))
+        return NotEnoughData(
+            f"{events.symbol}: no book could be made of the {len(events)} messages: {became}.",
+            remedy="Record the stream again: its snapshots cannot be right.",
+        )
+    return NotEnoughData(
+        f"{events.symbol}: none of the {len(events)} messages could be applied: the stream has no snapshot.",
+        remedy="Read it together with the file before it, which holds one: read_books([before, this]).",
+    )
 
 
 def _times(events: BookEvents, clock: Clock) -> NDArray[np.int64]:
@@ -113,42 +103,7 @@ def _times(events: BookEvents, clock: Clock) -> NDArray[np.int64]:
     return np.maximum.accumulate(np.where(filled == latest, times.max(initial=0), filled))
 
 
-def _plan(events: BookEvents, time_ns: NDArray[np.int64]) -> tuple[_Steps, Counter[BookStatus]]:
-    sequencer: Sequencer[int] = Sequencer(events.protocol)
-    counts: Counter[BookStatus] = Counter()
-    message: list[int] = []
-    stretch: list[int] = []
-    resets: list[bool] = []
-    shows: list[bool] = []
-    when: list[int] = []
-    end_ns: list[int] = []
-    times = time_ns.tolist()
-    for i, ids in enumerate(events.ids()):
-        was_synchronised, last = sequencer.is_synchronised, sequencer.update_id
-        ruling = sequencer.offer(ids, i)
-        counts[ruling.status] += 1
-        restarted = events.protocol == "bybit" and ids.update_id == 1
-        # A snapshot in the middle says nothing of what came before it, unless its number shows that nothing is missing:
-        # the recording may have stood still for an hour.
-        goes_on = was_synchronised and last is not None and ids.update_id is not None and ids.update_id <= last + 1
-        if ruling.status is BookStatus.RESET and (restarted or not goes_on):
-            end_ns.append(-1)
-        for position, item in enumerate(ruling.items):
-            message.append(item)
-            stretch.append(len(end_ns) - 1)
-            resets.append(position == 0 and ruling.status is BookStatus.RESET)
-            shows.append(position == len(ruling.items) - 1)
-            when.append(times[max(ruling.items)])
-        if sequencer.is_synchronised:
-            end_ns[-1] = times[i]
-    steps = _Steps(
-        message=np.array(message, np.int64), stretch=np.array(stretch, np.int64), resets=np.array(resets, np.bool_),
-        shows=np.array(shows, np.bool_), time_ns=np.array(when, np.int64), end_ns=np.array(end_ns, np.int64),
-    )  # fmt: skip
-    return steps, counts
-
-
-def _rows(steps: _Steps, every_ms: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _rows(steps: Steps, every_ms: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Which steps are copied out, and time (ms) and step of every row of the tape.
 
     Of a row a message the time is rounded up: the book was not there a fraction of a millisecond earlier.

@@ -1,6 +1,7 @@
-"""Which message of a book stream may be applied: the sequence rules of the venues, written once.
+"""Which message of a book stream may be applied, and when a book is lost: the rules of the venues, written once.
 
-The live book (`OrderBook`) and the replay of a recorded stream ask the same `Sequencer`: a gap is a gap in both::
+The live book (`OrderBook`) and the replay of a recorded stream ask the same `Sequencer`, which also counts: the same
+stream gives the same book and the same counts in both::
 
     protocol      rule
     bybit         v5: a delta's `u` is one more than the last; u = 1 is a new book after a restart of the venue's
@@ -9,15 +10,21 @@ The live book (`OrderBook`) and the replay of a recorded stream ask the same `Se
                   it pu = u of the one before; deltas that arrive before the snapshot are kept for it
     rising        Bybit v2 (`cross_seq`): numbers rise, but not by one, so a loss cannot be seen
     none          no numbers: files that somebody else has put in order
+
+A message whose levels cannot be right (`soundness.py`) is not applied, and the book is lost with it. A message that
+leaves the best bid at or above the best ask shows that one before it was wrong or is missing: the book is lost, nothing
+is given of it, and only a snapshot brings it back. Under `none` there is no snapshot to wait for, and a crossing is an
+order that is being matched: the book is not given while it is crossed, and goes on afterwards.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import copy
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Generic, Literal, NamedTuple, TypeVar
+from typing import Final, Generic, Literal, NamedTuple, Self, TypeVar
 
 Item = TypeVar("Item")
 Protocol = Literal["bybit", "binance_usdm", "rising", "none"]
@@ -31,7 +38,8 @@ class BookStatus(StrEnum):
 
     `APPLIED` and `RESET` changed the book. `STALE` (older than the book) and `WAITING` (no snapshot yet) did not, and
     nothing is wrong. After `GAP` (a message is missing), `CROSSED` (best bid not below best ask) and `INVALID` (a size
-    below zero, a price twice) the book cannot be trusted: it needs a new snapshot.
+    below zero, a price twice) the book cannot be trusted: it needs a new snapshot. (A crossing under the protocol
+    `none` passes by itself.)
     """
 
     APPLIED = "applied"
@@ -68,23 +76,64 @@ class Ruling(Generic[Item]):
 
 
 class Sequencer(Generic[Item]):
-    """Takes every message of one book's stream in the order of arrival and says which to apply.
+    """Takes every message of one book's stream in the order of arrival, says which to apply, and counts.
 
     `Item` is whatever stands for a message: the update itself, or its row in a recording. State: the numbers of the
-    last message applied, and on Binance the deltas that wait for a snapshot. `lose` forgets the numbers.
+    last message applied, and on Binance the deltas that wait for a snapshot. Who applies what `offer` hands out asks
+    whether the book is crossed then, and if so says it by `cross`.
+
+    Attributes:
+        counts: what became of the messages so far; each counts once.
+        is_synchronised: whether the book is known to be whole.
+        update_id, sequence: numbers of the last message applied.
     """
 
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
+        self.counts: Counter[BookStatus] = Counter()
         self.is_synchronised = False
+        self._latest = BookStatus.WAITING
         self.update_id: int | None = None
         self.sequence: int | None = None
         self._after_snapshot = False
         self._pending: deque[tuple[UpdateIds, Item]] = deque(maxlen=PENDING_LIMIT)
 
-    def offer(self, ids: UpdateIds, item: Item) -> Ruling[Item]:
-        """Judge one message."""
-        if ids.is_snapshot or (self.protocol == "bybit" and ids.update_id == 1):
+    @property
+    def outlives_crossing(self) -> bool:
+        """Whether a crossed book is one in which an order is being matched, and goes on."""
+        return self.protocol == "none"
+
+    def offer(self, ids: UpdateIds, item: Item, problem: str = "") -> Ruling[Item]:
+        """Judge one message; `problem` says in words what is wrong with its levels, empty when nothing is."""
+        if problem:
+            self._lose()
+            ruling: Ruling[Item] = Ruling(status=BookStatus.INVALID, reason=problem)
+        else:
+            ruling = self._rule(ids, item)
+        self.counts[ruling.status] += 1
+        self._latest = ruling.status
+        return ruling
+
+    def cross(self) -> None:
+        """The book is crossed after the items of the latest ruling: its message counts as `CROSSED` instead."""
+        self.counts[self._latest] -= 1
+        self.counts[BookStatus.CROSSED] += 1
+        self.counts = +self.counts
+        if not self.outlives_crossing:
+            self._lose()
+
+    def begins_book(self, ids: UpdateIds) -> bool:
+        """Whether a message of these numbers can begin a new book."""
+        return ids.is_snapshot or (self.protocol == "bybit" and ids.update_id == 1)
+
+    def copy(self) -> Self:
+        """One that goes on from the same state."""
+        other = copy.copy(self)
+        other.counts, other._pending = self.counts.copy(), self._pending.copy()
+        return other
+
+    def _rule(self, ids: UpdateIds, item: Item) -> Ruling[Item]:
+        if self.begins_book(ids):
             return self._snapshot(ids, item)
         if not self.is_synchronised:
             if self.protocol == "binance_usdm":
@@ -95,12 +144,12 @@ class Sequencer(Generic[Item]):
             self._accept(ids)
             return Ruling(status=status, items=(item,))
         if status is BookStatus.GAP:
-            self.lose()
+            self._lose()
             if self.protocol == "binance_usdm":
                 self._pending.append((ids, item))
         return Ruling(status=status, reason=reason)
 
-    def lose(self) -> None:
+    def _lose(self) -> None:
         """Forget the book: the next thing it needs is a snapshot."""
         self.is_synchronised = False
         self._pending.clear()
@@ -120,7 +169,7 @@ class Sequencer(Generic[Item]):
                 self._accept(waiting_ids)
                 items.append(waiting_item)
             elif status is BookStatus.GAP:
-                self.lose()
+                self._lose()
                 self._pending.extend(waiting[position:])
                 return Ruling(status=status, reason=f"{reason}; the snapshot is older than the stream")
         return Ruling(status=BookStatus.RESET, items=items)

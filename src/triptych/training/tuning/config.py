@@ -34,7 +34,12 @@ _KINDS: dict[str, type[Dimension]] = {
 class Config(BaseConfig):
     """A search over networks, training and features: `triptych tune`."""
 
-    trials: int = Field(30, ge=1, le=100_000, description="Candidates to try at most, all workers together.")
+    trials: int = Field(
+        30,
+        ge=1,
+        le=100_000,
+        description="Candidates to train at most, all workers together; rejected ones do not count.",
+    )
     timeout_s: float | None = Field(
         None, gt=0, description="Begin no candidate later than this many seconds after the start; empty: any time."
     )

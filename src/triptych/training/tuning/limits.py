@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -48,4 +48,21 @@ def overruns(measured: Measured, budget: Budget) -> list[str]:
         found.append(f"memory {measured.memory_mb:.3g} MB, the budget is {budget.memory_mb:g} MB")
     if budget.parameters is not None and measured.parameters > budget.parameters:
         found.append(f"{measured.parameters:,} parameters, the budget is {budget.parameters:,}")
+    return found
+
+
+def least(costs: Sequence[Measured], budget: Budget) -> list[str]:
+    """Each limit of the budget beside the least that was measured, in words."""
+    found = []
+    if budget.latency_ms is not None:
+        smallest = min(one.latency(budget) for one in costs)
+        found.append(
+            f"{budget.latency_ms} ms of latency {budget.quantile}, the smallest measured was {smallest:.3g} ms"
+        )
+    if budget.memory_mb is not None:
+        smallest = min(one.memory_mb for one in costs)
+        found.append(f"{budget.memory_mb} MB of memory, the smallest measured was {smallest:.3g} MB")
+    if budget.parameters is not None:
+        fewest = min(one.parameters for one in costs)
+        found.append(f"{budget.parameters} parameters, the smallest measured was {fewest:,}")
     return found

@@ -1,0 +1,9 @@
+"""The dashboard: pages over a live session or its journal and over finished runs, each with its JSON twin.
+
+Importing this package takes the extra `dashboard`.
+"""
+
+from triptych.dashboard.pictures import AbstractHeat
+from triptych.dashboard.serving import Config, serve_dashboard
+
+__all__ = ["AbstractHeat", "Config", "serve_dashboard"]

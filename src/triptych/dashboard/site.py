@@ -1,0 +1,132 @@
+"""The pages in the browser, each drawn from its twin."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from nicegui import ui
+
+from triptych.dashboard.doorman import SIGNED_IN
+from triptych.dashboard.figures import candle_figure, equity_figure
+from triptych.dashboard.pages import decisions, health, journal, orders, overview, runs
+from triptych.dashboard.room import Room
+from triptych.dashboard.shell import Chart, Region, shell
+
+ICON: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 28 28" fill="#4f7fe8">'
+    '<rect x="1" y="8" width="7" height="14" rx="1.5" opacity=".6"/><rect x="10.5" y="5" width="7" height="18" rx="1.5"/>'
+    '<rect x="20" y="8" width="7" height="14" rx="1.5" opacity=".6"/></svg>'
+)
+NO_CHART: Final[dict[str, Any]] = {
+    "symbol": "", "candles": [], "step_ms": 0, "fills": [], "stops": [], "entry": None, "venue_stop": None,
+    "venue_target": None,
+}  # fmt: skip
+
+
+def add_pages(app: FastAPI, room: Room) -> None:
+    """Put the pages on an application that has the twins already."""
+
+    @ui.page("/", title="Overview · Triptych")
+    def _overview(request: Request) -> None:
+        _draw_overview(room, _is_signed_in(request))
+
+    @ui.page("/decisions", title="Decisions · Triptych")
+    def _decisions(request: Request) -> None:
+        _draw_decisions(room, _is_signed_in(request))
+
+    @ui.page("/orders", title="Orders · Triptych")
+    def _orders(request: Request) -> None:
+        _draw_orders(room, _is_signed_in(request))
+
+    @ui.page("/health", title="Health · Triptych")
+    def _health(request: Request) -> None:
+        with shell(room, "health", signed_in=_is_signed_in(request)) as refreshers:
+            region = Region("health")
+            refreshers.append(lambda: region.show(health.twin(room)))
+
+    @ui.page("/journal", title="Journal · Triptych")
+    def _journal(request: Request) -> None:
+        _draw_journal(room, _is_signed_in(request))
+
+    @ui.page("/runs", title="Runs · Triptych")
+    def _runs(request: Request) -> None:
+        with shell(room, "runs", signed_in=_is_signed_in(request)) as refreshers:
+            region = Region("runs")
+            refreshers.append(lambda: region.show(runs.twin(room)))
+
+    ui.run_with(app, title="Triptych", favicon=ICON, dark=None, tailwind=False, show_welcome_message=False)
+
+
+def _is_signed_in(request: Request) -> bool:
+    return bool(request.scope.get(SIGNED_IN))
+
+
+def _draw_overview(room: Room, signed_in: bool) -> None:
+    with shell(room, "overview", signed_in=signed_in) as refreshers:
+        cards = Region("cards")
+        choice = _choice({symbol: symbol for symbol in room.desk.symbols}, "") if len(room.desk.symbols) > 1 else None
+        with ui.element("div").classes("t-split"):
+            with ui.element("div").classes("t-stack"):
+                with ui.element("section").classes("t-panel"):
+                    title = Region("chart_title")
+                    candles = Chart(candle_figure, NO_CHART)
+                with ui.element("section").classes("t-panel"):
+                    ui.html("<h2>Equity</h2>", sanitize=False)
+                    equity = Chart(equity_figure, [], "low")
+                latest = Region("latest", "t-panel")
+            with ui.element("div").classes("t-stack"):
+                positions = Region("positions", "t-panel")
+                newest = Region("newest", "t-panel")
+
+        def refresh() -> None:
+            content = overview.twin(room, str(choice.value or "") if choice is not None else "")
+            for region in (cards, title, positions, newest, latest):
+                region.show(content)
+            candles.show(content["chart"])
+            equity.show(content["equity"])
+
+        refreshers.append(refresh)
+
+
+def _draw_decisions(room: Room, signed_in: bool) -> None:
+    with shell(room, "decisions", signed_in=signed_in) as refreshers:
+        with ui.element("div").classes("t-choice"):
+            acted = _choice({"": "all", "acted": "with orders"}, "")
+            symbols = room.desk.symbols
+            symbol = _choice({"": "all instruments", **{one: one for one in symbols}}, "") if len(symbols) > 1 else None
+        region = Region("decisions")
+        refreshers.append(
+            lambda: region.show(
+                decisions.twin(room, acted=acted.value == "acted", symbol=str(symbol.value or "") if symbol else "")
+            )
+        )
+
+
+def _draw_orders(room: Room, signed_in: bool) -> None:
+    with shell(room, "orders", signed_in=signed_in) as refreshers:
+        phase = _choice(
+            {"": "all", "unknown": "unknown now", "was unknown": "were unknown", "filled": "filled",
+             "rejected": "refused", "cancelled": "withdrawn"}, ""
+        )  # fmt: skip
+        region = Region("orders", "t-stack")
+        refreshers.append(lambda: region.show(orders.twin(room, phase=str(phase.value or ""))))
+
+
+def _draw_journal(room: Room, signed_in: bool) -> None:
+    with shell(room, "journal", signed_in=signed_in) as refreshers:
+        top = Region("journal")
+        with ui.element("div").classes("t-choice"):
+            group = _choice({"": "all", **{name: name for name in journal.GROUPS}}, "")
+        entries = Region("entries", "t-panel")
+
+        def refresh() -> None:
+            content = journal.twin(room, group=str(group.value or ""))
+            top.show(content)
+            entries.show(content)
+
+        refreshers.append(refresh)
+
+
+def _choice(options: dict[str, str], value: str) -> Any:
+    return ui.toggle(options, value=value).props("unelevated no-caps").classes("t-choice")

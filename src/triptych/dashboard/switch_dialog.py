@@ -1,0 +1,79 @@
+"""The switch: close positions, open nothing, or trade again; asked for twice, and never without the token."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from nicegui import ui
+
+from triptych.dashboard.desk import Desk
+from triptych.dashboard.session_client import SessionError
+
+Turn = Literal["killed", "close_only", "run"]
+
+
+class SwitchDialog:
+    """One dialog a page. The session itself holds token and name against its own; nothing is decided here."""
+
+    def __init__(self, desk: Desk, *, signed_in: bool) -> None:
+        """Ask for the token unless the browser is signed in."""
+        self._desk, self._signed_in = desk, signed_in
+        with ui.dialog() as self._dialog, ui.card().classes("t-dialog"):
+            self._content = ui.element("div").style("display: contents")
+
+    def open(self) -> None:
+        """Show what may be done now."""
+        self._content.clear()
+        with self._content:
+            self._draw()
+        self._dialog.open()
+
+    def _draw(self) -> None:
+        state = self._desk.state
+        if state is None:
+            ui.html("<h2>The session does not answer</h2>", sanitize=False)
+            ui.label("Nothing can be switched from here. Stops lie at the venue; close positions there if need be.")
+            return
+        runs = state["switch"]["state"] == "run"
+        ui.label("Stop trading" if runs else "Trade again").props("role=heading").classes("text-h6")
+        if runs:
+            ui.html(
+                "<p><b>Kill</b> closes every position at the market now and decides nothing more. <b>Close only</b> "
+                "opens nothing, and looks after what is held. Both hold over restarts, until somebody turns it back."
+                "</p>",
+                sanitize=False,
+            )
+        else:
+            ui.html("<p>From the next close on the models decide again, within all limits.</p>", sanitize=False)
+        name = str(state["name"])
+        confirm = ui.input(f'Type "{name}" to confirm').props('outlined dense autocomplete=off data-testid="confirm"')
+        token = None
+        if not self._signed_in:
+            token = ui.input("Token", password=True).props('outlined dense autocomplete=off data-testid="token"')
+        reason = ui.input("Reason, for the journal").props('outlined dense autocomplete=off data-testid="reason"')
+        trouble = ui.label("").classes("t-trouble").props('role=alert data-testid="trouble"')
+
+        async def turn(switch: Turn) -> None:
+            assert self._desk.session is not None
+            try:
+                done = await self._desk.session.turn(
+                    switch, confirm=confirm.value.strip(), reason=reason.value.strip(),
+                    token=None if token is None else token.value.strip(),
+                )  # fmt: skip
+            except SessionError as error:
+                trouble.set_text(error.message)
+                return
+            self._dialog.close()
+            await self._desk.look()
+            count = len(done["orders"])
+            words = {"killed": f"Killed. {count} closing order{'s' * (count != 1)} sent.", "run": "It trades again."}
+            ui.notify(words.get(switch, "It only closes from now on."), type="warning" if runs else "positive")
+
+        with ui.element("div").classes("t-actions"):
+            ui.button("Cancel", on_click=self._dialog.close).props("flat").classes("plain")
+            if runs:
+                ui.button("Close only", on_click=lambda: turn("close_only")).props("flat").classes("soft")
+                hard = ui.button("Kill: close everything now", on_click=lambda: turn("killed"))
+                hard.props('unelevated data-testid="kill"').classes("hard")
+            else:
+                ui.button("Trade again", on_click=lambda: turn("run")).props("unelevated").classes("go")

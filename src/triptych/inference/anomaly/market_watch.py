@@ -1,0 +1,97 @@
+"""A fitted detector that watches a market: candles to channels, channels to windows, windows to readings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.domain import CandleSeries
+from triptych.domain.errors import ArtifactError
+from triptych.features.channels import CHANNELS, SETTLE, MarketChannels, market_channels
+from triptych.inference.anomaly.base import AbstractDetector, sliding
+from triptych.inference.base import AbstractView
+from triptych.inference.watch import AbstractWatch, Reading, RecordedWatch
+
+
+class MarketWatch(AbstractWatch):
+    """One reading a close for all instruments together, from the channels that `market_channels` makes of them.
+
+    An instrument whose newest candle is missing leaves the close without a reading.
+    """
+
+    def __init__(self, detector: AbstractDetector, *, false_alarms: float | None = None) -> None:
+        """Take a detector that was fitted on `market_channels`.
+
+        Args:
+            detector: fitted, causal.
+            false_alarms: share of normal rows that may alarm; None keeps the detector's threshold.
+
+        Raises ArtifactError for a detector of other channels, or one that looks ahead.
+        """
+        self.symbols = tuple(dict.fromkeys(name.split(" ", 1)[0] for name in detector.columns_))
+        wanted = tuple(f"{symbol} {name}" for symbol in self.symbols for name in CHANNELS)
+        if detector.columns_ != wanted:
+            raise ArtifactError(
+                f"The detector was fitted on {', '.join(detector.columns_)}, which are not the channels of candles.",
+                remedy="Fit it on what `triptych.features.channels.market_channels` makes of the candles alone.",
+            )
+        if getattr(detector.config, "placement", "causal") != "causal":
+            raise ArtifactError(
+                'A detector with placement = "centred" looks ahead and cannot watch a market.',
+                remedy='Fit it with placement = "causal".',
+            )
+        self.length = detector.memory + SETTLE
+        self._detector = detector
+        self._threshold = detector.threshold_
+        if false_alarms is not None:
+            self._threshold = float(np.quantile(detector.held_out_scores_, 1.0 - false_alarms))
+
+    def read_all(self, view: AbstractView, closes: Mapping[str, int]) -> dict[str, Reading | None]:
+        newest = max(closes.values())
+        found = [view.history(symbol, self.length) for symbol in self.symbols]
+        histories = [one for one in found if one is not None and int(one.close_time_ms[-1]) == newest]
+        if len(histories) < len(found):
+            return dict.fromkeys(closes)
+        made = market_channels(histories)
+        if len(made.values) < self._detector.memory:  # the instruments have candles at different times
+            return dict.fromkeys(closes)
+        (reading,) = self._readings(made, np.array([len(made.values) - 1]))
+        return {symbol: reading if close_ms == newest else None for symbol, close_ms in closes.items()}
+
+    def record(self, series: Sequence[CandleSeries], symbols: Sequence[str]) -> RecordedWatch:
+        """All readings of a history at once, for backtests.
+
+        Args:
+            series: histories that hold those of `self.symbols`.
+            symbols: instruments that will ask.
+
+        Raises ArtifactError where a history is missing.
+        """
+        by_symbol = {one.symbol: one for one in series}
+        missing = [symbol for symbol in self.symbols if symbol not in by_symbol]
+        if missing:
+            raise ArtifactError(
+                f"The detector watches {', '.join(self.symbols)}; there are no candles of {', '.join(missing)}.",
+                remedy="Bring them as data or companions, or fit a detector on the instruments at hand.",
+            )
+        made = market_channels([by_symbol[symbol] for symbol in self.symbols])
+        rows = np.arange(self.length - 2, len(made.values))
+        readings = dict(zip(made.close_time_ms[rows].tolist(), self._readings(made, rows), strict=True))
+        return RecordedWatch(self, dict.fromkeys(symbols, readings))
+
+    def _readings(self, made: MarketChannels, rows: NDArray[np.int64]) -> list[Reading]:
+        """Readings of windows that end at `rows`, consecutive ones."""
+        if not rows.size:
+            return []
+        detector = self._detector
+        scaled = detector.scaling_(made.values[rows[0] + 1 - detector.memory : rows[-1] + 1])
+        readings = []
+        for _, windows in sliding(scaled, detector.memory):
+            assessed = detector.assess(windows)
+            for score, evidence in zip(assessed.scores.tolist(), assessed.evidence, strict=True):
+                alarm = score > self._threshold
+                reasons = detector.reasons_of(evidence) if alarm else ""
+                readings.append(Reading(score=score, threshold=self._threshold, alarm=alarm, reasons=reasons))
+        return readings

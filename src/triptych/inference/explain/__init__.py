@@ -1,0 +1,18 @@
+"""Why a network decided as it did: heat on the image, mapped back to candles, prices, factors and frequencies."""
+
+from triptych.inference.explain.cam import layers_of
+from triptych.inference.explain.explanation import METHODS, AxisImportance, Explanation, Method, explain
+from triptych.inference.explain.sanity import CascadeStage, Deletion, cascade, deletion
+
+__all__ = [
+    "METHODS",
+    "AxisImportance",
+    "CascadeStage",
+    "Deletion",
+    "Explanation",
+    "Method",
+    "cascade",
+    "deletion",
+    "explain",
+    "layers_of",
+]

@@ -1,0 +1,66 @@
+"""The interface of what watches a market for anomalies: candles in, readings out, in backtest, paper and live alike."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from triptych.inference.base import AbstractView
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What a detector says of a row.
+
+    Attributes:
+        score: 0 or more; 0 while there is none.
+        threshold: what the score had to exceed.
+        alarm: whether it did.
+        reasons: the channels and kinds that are farthest out, of an alarm; else why there is no score, or nothing.
+    """
+
+    score: float
+    threshold: float
+    alarm: bool
+    reasons: str
+
+
+class AbstractWatch(ABC):
+    """Reads the market at closes.
+
+    Attributes:
+        length: candles of an instrument that a reading looks back on.
+        symbols: instruments whose candles it looks at, traded or not; empty: only the one that is asked about.
+    """
+
+    length: int
+    symbols: tuple[str, ...] = ()
+
+    @abstractmethod
+    def read_all(self, view: AbstractView, closes: Mapping[str, int]) -> dict[str, Reading | None]:
+        """Readings for several instruments from what has closed by now.
+
+        Args:
+            view: the candles known now.
+            closes: close time of the newest candle by symbol, UTC milliseconds.
+
+        Returns:
+            One entry a symbol; None where candles are missing.
+        """
+
+
+class RecordedWatch(AbstractWatch):
+    """Stands in for the watch that made the record; what is not in it is asked of that watch."""
+
+    def __init__(self, inner: AbstractWatch, record: Mapping[str, Mapping[int, Reading]]) -> None:
+        """Take readings by symbol and close time."""
+        self.length, self.symbols = inner.length, inner.symbols
+        self._inner, self._record = inner, record
+
+    def read_all(self, view: AbstractView, closes: Mapping[str, int]) -> dict[str, Reading | None]:
+        found: dict[str, Reading | None] = {
+            symbol: self._record.get(symbol, {}).get(close_ms) for symbol, close_ms in closes.items()
+        }
+        missing = {symbol: closes[symbol] for symbol, reading in found.items() if reading is None}
+        return found | self._inner.read_all(view, missing) if missing else found

@@ -1,0 +1,48 @@
+import polars as pl
+import pytest
+from tests.fakes.waves import TINY
+
+from triptych import bootstrap
+from triptych.bootstrap import create_detector, load_candles, open_run
+from triptych.bootstrap.guarding import open_watch, recorded_watch
+from triptych.domain.errors import ArtifactError
+from triptych.features.channels import market_channels
+from triptych.inference.anomaly.saving import save_detector
+from triptych.trading.guard import Config
+
+
+@pytest.fixture
+def detector(run_folder, tmp_path):
+    """The folder of a detector that was fitted on the candles of a run."""
+    made = market_channels(load_candles(open_run(run_folder).recipe).series)
+    fitted = create_detector("catch", network=TINY, focus=8, training={"epochs": 1, "num_threads": 1})
+    fitted.fit(pl.DataFrame(made.values, schema=list(made.columns)))
+    save_detector(tmp_path / "detector", fitted)
+    return tmp_path / "detector"
+
+
+def test_a_backtest_is_guarded_by_an_override_and_tells_every_act(run_folder, detector):
+    run = open_run(run_folder)
+    before = bootstrap.backtest(run)
+    assert pl.read_parquet(run_folder / "backtest" / "guard.parquet").height == 0
+    overrides = [f"guard.detector={detector}", "guard.policy=flatten", "guard.false_alarms=0.2", "guard.calm=2"]
+    after = bootstrap.backtest(run, overrides=overrides)
+    assert after["trials"] == before["trials"] + 1
+    acts = pl.read_parquet(run_folder / "backtest" / "guard.parquet")
+    assert set(acts["action"]) == {"flatten", "release"}
+    decisions = pl.read_parquet(run_folder / "backtest" / "decisions.parquet")
+    first = acts.row(0, named=True)
+    at = decisions.filter((pl.col("time") == first["time"]) & (pl.col("symbol") == first["symbol"]))
+    assert at["target"].to_list() == [0.0]
+    assert at["reason"].to_list() == [f"flat: guard: {first['reason']}"]
+    assert first["score"] > first["threshold"]
+
+
+def test_without_a_detector_nothing_watches():
+    assert open_watch(Config()) is None
+    assert recorded_watch(Config(), []) is None
+
+
+def test_a_detector_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ArtifactError, match="is no detector: card.json is missing"):
+        open_watch(Config(detector=str(tmp_path / "none")))

@@ -1,0 +1,86 @@
+import numpy as np
+import polars as pl
+import pytest
+from tests.fakes.market import walk
+from tests.fakes.waves import waves
+
+from triptych.domain.errors import ArtifactError
+from triptych.features.channels import SETTLE, market_channels
+from triptych.inference.anomaly.baselines import KMeansConfig, KMeansDetector
+from triptych.inference.anomaly.market_watch import MarketWatch
+from triptych.inference.base import AbstractView
+
+SERIES = (walk(500, seed=1, symbol="AAA"), walk(500, seed=2, symbol="BBB"))
+
+
+class Until(AbstractView):
+    """What had closed by one candle of `SERIES`."""
+
+    def __init__(self, end, late=""):
+        self.end, self.late = end, late
+
+    def history(self, symbol, length):
+        series = next(one for one in SERIES if one.symbol == symbol).head(self.end - (symbol == self.late))
+        return None if len(series) < length else series.between(len(series) - length, len(series))
+
+
+@pytest.fixture(scope="module")
+def detector():
+    made = market_channels([one.head(350) for one in SERIES])
+    return KMeansDetector(KMeansConfig(length=8, contamination=0.1)).fit(
+        pl.DataFrame(made.values, schema=list(made.columns))
+    )
+
+
+@pytest.fixture(scope="module")
+def watch(detector):
+    return MarketWatch(detector)
+
+
+def test_candles_now_give_the_reading_of_the_whole_history(detector, watch):
+    assert (watch.symbols, watch.length) == (("AAA", "BBB"), 8 + SETTLE)
+    recorded = watch.record(SERIES, ["AAA"])
+    made = market_channels(SERIES)
+    scores = detector.decision_function(pl.DataFrame(made.values, schema=list(made.columns)))
+    alarms = 0
+    for end in range(watch.length, 500, 7):
+        close = int(SERIES[0].close_time_ms[end - 1])
+        now = watch.read_all(Until(end), {"AAA": close, "BBB": close})
+        kept = recorded.read_all(Until(0), {"AAA": close})["AAA"]
+        assert now["AAA"] == now["BBB"] == kept
+        np.testing.assert_allclose(kept.score, scores[end - 2], rtol=1e-12)
+        assert kept.alarm == (scores[end - 2] > detector.threshold_) == bool(kept.reasons)
+        alarms += kept.alarm
+    assert alarms > 0
+
+
+def test_without_all_candles_there_is_no_reading(watch):
+    close = int(SERIES[0].close_time_ms[399])
+    assert watch.read_all(Until(watch.length - 1), {"AAA": close}) == {"AAA": None}
+    assert watch.read_all(Until(400, late="BBB"), {"AAA": close}) == {"AAA": None}
+
+
+def test_a_share_of_false_alarms_moves_the_threshold(detector, watch):
+    strict, close = MarketWatch(detector, false_alarms=0.01), int(SERIES[0].close_time_ms[399])
+    own = watch.read_all(Until(400), {"AAA": close})["AAA"]
+    other = strict.read_all(Until(400), {"AAA": close})["AAA"]
+    assert other.threshold > own.threshold == detector.threshold_
+    assert other.score == own.score
+
+
+def test_a_detector_of_other_channels_is_refused():
+    with pytest.raises(ArtifactError) as error:
+        MarketWatch(KMeansDetector(KMeansConfig(length=8)).fit(waves(300)))
+    assert str(error.value) == (
+        "The detector was fitted on channel 0, channel 1, channel 2, which are not the channels of candles. Fit it on "
+        "what `triptych.features.channels.market_channels` makes of the candles alone."
+    )
+
+
+def test_a_history_that_is_missing_is_named(watch):
+    with pytest.raises(ArtifactError) as error:
+        watch.record(SERIES[:1], ["AAA"])
+    assert str(error.value) == (
+        "The detector watches AAA, BBB; there are no candles of BBB. Bring them as data or companions, or fit a "
+        "detector on the instruments at hand."
+    )

@@ -1,0 +1,68 @@
+"""The checks tell a network that has learned from one that has not, and heat that explains from heat that does not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.fakes.windows import history
+
+from triptych.images import create_encoding
+from triptych.inference import WindowClassifier
+from triptych.inference.explain import cascade, deletion, explain
+from triptych.models import create_model
+
+LENGTH = 32
+
+
+@pytest.fixture(scope="module")
+def learned() -> tuple[WindowClassifier, np.ndarray]:
+    """A small network that has learned whether the last eight candles rose, and a window of which it is sure."""
+    encoding = create_encoding("candlestick", LENGTH, height=32, width=64)
+    candles = history(encoding.columns, 1_400).values
+    ends = np.arange(LENGTH - 1, 1_400)
+    windows = torch.from_numpy(candles[ends[:, None] + np.arange(1 - LENGTH, 1)].astype(np.float32))
+    rose = windows[:, -1, 3] > windows[:, -8, 0]
+    labels = torch.where(rose, 2, 0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = create_model("lenet5_relu", in_chans=3, num_classes=3, seed=0)
+        classifier = WindowClassifier(encoding, network)
+        optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
+        for _ in range(6):
+            for part in torch.randperm(len(windows)).split(64):
+                optimizer.zero_grad()
+                torch.nn.functional.cross_entropy(classifier(windows[part]), labels[part]).backward()
+                optimizer.step()
+    classifier.eval()
+    with torch.no_grad():
+        probabilities = torch.softmax(classifier(windows), dim=1)
+    assert float((probabilities.argmax(1) == labels).float().mean()) > 0.9
+    surest = int(probabilities[:, 2].argmax())
+    return classifier, windows[surest].numpy()
+
+
+@pytest.mark.parametrize("method", ["grad_cam", "layer_cam", "integrated_gradients", "occlusion"])
+def test_heat_ceases_to_resemble_itself_when_weights_are_shuffled(learned, method):
+    stages = cascade(*learned, method=method)
+    assert [stage.shuffled for stage in stages] == sorted(stage.shuffled for stage in stages)
+    assert stages[-1].shuffled == 1.0
+    assert stages[-1].correlation < 0.7
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
+def test_what_matters_goes_first_and_takes_certainty_with_it(learned, method):
+    classifier, window = learned
+    found = explain(classifier, window, method=method, target="buy")
+    ours = deletion(classifier, window, found)
+    assert ours.curve[0] == pytest.approx(found.probabilities[2], abs=1e-5)
+    assert ours.area < ours.random_area
+    assert ours.beaten >= 0.9
+    reversed_ = deletion(classifier, window, replace(found, attribution=-found.attribution))
+    assert reversed_.area > ours.random_area
+
+
+def test_the_heat_of_a_learned_network_lies_on_the_candles_it_learned_from(learned):
+    found = explain(*learned, method="integrated_gradients", target="buy")
+    share = np.abs(found.by_candle[-10:]).sum() / np.abs(found.by_candle).sum()
+    assert share > 2 * 10 / LENGTH
