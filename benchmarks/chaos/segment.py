@@ -34,6 +34,8 @@ START_MS = 1_700_006_400_000
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 KNOWN, CANDLES = 60, 20_000
 PATIENCE_S = 60.0
+ROOT = Path(__file__).parents[2]
+"""Where `benchmarks` can be imported from."""
 How = Literal["moment", "early", "turn", "point"]
 
 
@@ -108,7 +110,7 @@ class Child:
         }  # fmt: skip
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "benchmarks.chaos.child", json.dumps(order), stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT,
         )  # fmt: skip
         return cls(process, started_s)
 

@@ -52,10 +52,22 @@ def parts(**changes):
 class House:
     """One process that trades on paper; `gateway` and `path` outlive it."""
 
-    def __init__(self, path, instruments, gateway, clock, *, predictor=None, engine=None, gate=None, policy="freeze"):
+    def __init__(
+        self,
+        path,
+        instruments,
+        gateway,
+        clock,
+        *,
+        predictor=None,
+        engine=None,
+        gate=None,
+        policy="freeze",
+        name="house",
+    ):
         self.said, self.metrics, self.clock, self.gateway = [], Metrics(), clock, gateway
         self.age_s = 0.0
-        self.journal = Journal.open(path, "house", owner="test", clock=clock)
+        self.journal = Journal.open(path, name, owner="test", clock=clock)
         token = self.journal.lease.acquire()
         self.records = []
         self.engine = Engine(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from triptych.bootstrap.living_on_bybit import trade_on_bybit
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.profiling import profile
+    from triptych.bootstrap.reconciling import Reconciled, reconcile
     from triptych.bootstrap.recording import Recorded, record_tape
     from triptych.bootstrap.reporting import Written, report
     from triptych.bootstrap.run_folder import Run, open_run
@@ -37,6 +38,7 @@ __all__ = [
     "Candles",
     "ExplainedDecision",
     "Fetched",
+    "Reconciled",
     "Recorded",
     "Run",
     "Serving",
@@ -61,6 +63,7 @@ __all__ = [
     "prediction_rows",
     "profile",
     "read_results",
+    "reconcile",
     "record_tape",
     "recording_for_serving",
     "report",
@@ -99,6 +102,7 @@ _HOMES: Final = {
     "reporting": ("Written", "report"),
     "run_folder": ("Run", "open_run"),
     "tuning.search": ("Tuned", "read_results", "tune"),
+    "reconciling": ("Reconciled", "reconcile"),
     "recording": ("Recorded", "record_tape"),
     "taping": ("TapeEvent", "tape_events", "tape_series"),
     "serving": ("Serving", "recording_for_serving", "serve_exchange", "tape_for_serving"),

@@ -78,12 +78,21 @@ def journal_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 def open_journal(where: str | Path, name: str | None) -> Journal:
     """The journal of an instance, for reading; `name` None where it holds only one. Raises JournalError."""
+    return Journal.read(where, only_name(where, name))
+
+
+def only_name(where: str | Path, name: str | None = None) -> str:
+    """The instance that a journal is of, where it is not named. Raises JournalError when there are several."""
     if name is not None:
-        return Journal.read(where, name)
-    names = Journal.read(where, "").names()
+        return name
+    journal = Journal.read(where, "")
+    try:
+        names = journal.names()
+    finally:
+        journal.close()
     if len(names) > 1:
         raise JournalError(f"{where} holds {len(names)} instances: {', '.join(names)}.", remedy="Say which: `--name`.")
-    return Journal.read(where, names[0] if names else "")
+    return names[0] if names else ""
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:

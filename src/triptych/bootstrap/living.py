@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.controlling import Control, under_control
+from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.bootstrap.taping import tape_series
 from triptych.domain import AbstractClock, CandleSeries, Instrument, OrderFilled, Timeframe, utc
@@ -22,7 +23,9 @@ from triptych.domain.errors import ArtifactError, DataError
 from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
 from triptych.exchanges.simulated.gateway import SimulatedGateway
 from triptych.exchanges.simulated.tape import TapeSource
-from triptych.inference import Artifact, ConsensusArtifact, open_any_artifact
+from triptych.inference import Artifact, ConsensusArtifact, fingerprint, open_any_artifact
+from triptych.inference.base import AbstractPredictor
+from triptych.inference.watch import AbstractWatch
 from triptych.live.books import Books
 from triptych.live.control import SessionView, Watched
 from triptych.live.failover import Ladder, Level
@@ -32,9 +35,12 @@ from triptych.live.monitoring import Alerts, Masker, Metrics, create_logger
 from triptych.live.monitoring.server import MetricsServer
 from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler
+from triptych.live.reloading import Reloader
+from triptych.live.reloading import watched as watching
 from triptych.live.runner import Runner
 from triptych.live.sender import Sender
 from triptych.live.trader import Records, Trader
+from triptych.live.watching import Watcher
 from triptych.market import read_candles, resample
 from triptych.market.tapes import is_tape
 from triptych.settings.live import LiveSettings
@@ -56,6 +62,8 @@ class House:
     view: SessionView
     candles: Watched
     journal_at: str | Path
+    reloaders: Sequence[Reloader]
+    settings: LiveSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +106,7 @@ def build_house(
     before: Callable[..., None] | None = None,
     log: TextIO | None = None,
     masker: Masker | None = None,
+    watch: AbstractWatch | None = None,
 ) -> House:
     """Join the parts. Takes the journal's lease.
 
@@ -111,6 +120,7 @@ def build_house(
         before: see `Runner`.
         log: where structured logs go; None: nowhere.
         masker: knows the secrets.
+        watch: what the recipe's guard asks; see `open_watch`.
 
     Raises ArtifactError for runs that do not fit together, LeaseError while another process trades.
     """
@@ -135,14 +145,16 @@ def build_house(
     token = book.lease.acquire()
     recipe, records = runs[0].recipe, Records()
     traded = [one.symbol for one in instruments]
-    watched = [Instrument(symbol=symbol) for symbol in artifacts[0].companions if symbol not in traded]
-    predictors = [artifact.predictor() for artifact in artifacts]
+    beside = dict.fromkeys((*artifacts[0].companions, *(watch.symbols if watch is not None else ())))
+    watched = [Instrument(symbol=symbol) for symbol in beside if symbol not in traded]
+    known = [*traded, *(one.symbol for one in watched)]
+    predictors = [predictor_of(artifact, settings) for artifact in artifacts]
     engine = Engine(
         name=settings.name, instruments=instruments, predictor=predictors[0],
         strategy=create_strategy(recipe.strategy, recipe.consensus if recipe.members else None),
         initial_capital=Decimal(repr(settings.capital)),
         sizing=recipe.sizing, execution=recipe.execution, risk=recipe.risk, observer=records.append,
-        companions=watched, token=token,
+        companions=watched, token=token, guard=recipe.guard, watch=watch,
     )  # fmt: skip
     books = Books(engine, book, note=lambda text: note("critical", "journal", text, ""))
     sender = Sender(
@@ -154,8 +166,8 @@ def build_house(
     )  # fmt: skip
     names = [f"{run.recipe.name}" if i == 0 else f"{run.recipe.name} (stand-in {i})" for i, run in enumerate(runs)]
     levels = [
-        Level(name, predictor, deadline_s=settings.model_deadline_seconds)
-        for name, predictor in zip(names, predictors, strict=True)
+        Level(name, predictor, deadline_s=settings.model_deadline_seconds, identity=fingerprint(artifact))
+        for name, predictor, artifact in zip(names, predictors, artifacts, strict=True)
     ]
     ladder = Ladder(levels, settings.failover, lambda text: note("warning", "fallback", text, ""))
     ages: dict[str, Callable[[str], float]] = {}
@@ -163,14 +175,22 @@ def build_house(
         symbols=traded, books=books, records=records, ladder=ladder, gate=Gate(settings.gate), sender=sender,
         reconciler=reconciler, clock=clock, metrics=metrics, data_age_s=lambda s: ages["of"](s), note=note,
         observer=Observer(metrics, settings.drift, note),
+        watcher=None if watch is None else Watcher(watch, deadline_s=settings.model_deadline_seconds, note=note),
     )  # fmt: skip
     watched_candles = Watched(candles)
     runner = Runner(
-        trader=trader, candles=watched_candles, gateway=gateway, symbols=[*traded, *(one.symbol for one in watched)],
+        trader=trader, candles=watched_candles, gateway=gateway, symbols=known,
         timeframe=timeframe, clock=market_clock or clock, metrics=metrics, config=settings.runner, note=note,
         before=before,
     )  # fmt: skip
     ages["of"] = runner.data_age_s
+    reloaders = [
+        Reloader(
+            folder=run.artifact, build=lambda artifact: predictor_of(artifact, settings), level=level, trader=trader,
+            timeframe=str(timeframe), known=known, note=note,
+        )
+        for run, level in zip(runs, levels, strict=True)
+    ]  # fmt: skip
     view = SessionView(
         name=settings.name, venue=gateway.venue, timeframe=str(timeframe), symbols=traded,
         models=[(name, str(run.folder.absolute())) for name, run in zip(names, runs, strict=True)],
@@ -179,8 +199,15 @@ def build_house(
     )  # fmt: skip
     return House(
         runner=runner, trader=trader, engine=engine, ladder=ladder, journal=book, metrics=metrics, alerts=alerts,
-        view=view, candles=watched_candles, journal_at=journal,
+        view=view, candles=watched_candles, journal_at=journal, reloaders=reloaders, settings=settings,
     )  # fmt: skip
+
+
+def predictor_of(artifact: Artifact | ConsensusArtifact, settings: LiveSettings) -> AbstractPredictor:
+    """The model ready to predict, as the settings say how those with a memory are asked."""
+    if settings.sequence_models == "stream" and isinstance(artifact, Artifact) and artifact.streams:
+        return artifact.streaming_predictor()
+    return artifact.predictor()
 
 
 def trade_on_paper(
@@ -221,12 +248,13 @@ def trade_on_paper(
     memory = artifact.predictor().length
     first = max(int(one.close_time_ms[min(memory, len(one)) - 1]) for one in series) if start_ms is None else start_ms
     source = TapeSource(series, start_ms=_gone_on_with(journal, settings.name, first - 1), speed=speed)
+    watch = open_watch(recipe.guard)
     traded = [one.instrument for one in series if one.symbol not in artifact.companions] or [series[0].instrument]
     gateway = SimulatedGateway(traded, recipe.costs, Decimal(repr(settings.capital)), clock=source.clock)
     symbols = {one.symbol for one in traded}
     house = build_house(
         opened, settings=settings, instruments=traded, gateway=gateway, candles=source, clock=source.clock,
-        journal=journal, log=log,
+        journal=journal, log=log, watch=watch,
         before=lambda candles: gateway.on_candles([c for c in candles if c.symbol in symbols]),
     )  # fmt: skip
     _resume(house, gateway)
@@ -264,12 +292,14 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
     house.alerts.start()
     try:
         await house.runner.start(house.engine.memory)
-        async with under_control(house, control, tell):
+        async with under_control(house, control, tell), watching(house.reloaders, house.settings.reload) as look:
+            with contextlib.suppress(NotImplementedError, ValueError, AttributeError):
+                loop.add_signal_handler(signal.SIGHUP, look)
             await house.runner.run(stop)
         assert house.journal.lease is not None
         house.journal.lease.release()
     finally:
-        house.ladder.close()
+        house.trader.close()
         await house.alerts.stop()
         await server.stop()
 

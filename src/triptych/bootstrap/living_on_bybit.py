@@ -9,6 +9,7 @@ from typing import Final, Literal, TextIO
 
 from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.controlling import Control
+from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.living import Outcome, build_house, outcome_of, run_session
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.domain import AbstractClock, SystemClock, Timeframe
@@ -24,7 +25,7 @@ from triptych.live.monitoring import Masker
 from triptych.settings.live import LiveSettings
 
 Venue = Literal["local", "bybit-testnet", "bybit-demo", "bybit"]
-_ENVIRONMENTS: Final[dict[Venue, Environment]] = {
+ENVIRONMENTS: Final[dict[Venue, Environment]] = {
     "local": "local", "bybit-testnet": "testnet", "bybit-demo": "demo", "bybit": "mainnet",
 }  # fmt: skip
 
@@ -68,7 +69,7 @@ def trade_on_bybit(
     for run in opened:
         run.require_trained()
     key = credentials or read_credentials()
-    where = hosts or HostConfig(environment=_ENVIRONMENTS[venue])
+    where = hosts or HostConfig(environment=ENVIRONMENTS[venue])
     return asyncio.run(
         _trade(opened, venue, where, key, tuple(symbols), settings, journal, log, metrics_at, control, tell)
     )
@@ -90,10 +91,13 @@ async def _trade(
     artifact = open_any_artifact(runs[0].artifact)
     timeframe = Timeframe.parse(artifact.card.timeframe)
     wanted = symbols or tuple(artifact.card.symbols)
+    watch = open_watch(runs[0].recipe.guard)
+    looked_at = (*artifact.companions, *(watch.symbols if watch is not None else ()))
+    beside = [symbol for symbol in dict.fromkeys(looked_at) if symbol not in wanted]
     async with BybitConnection(hosts, rest=settings.rest, stream=settings.stream) as connection:
         gateway = connection.gateway(key)
         instruments = [(await connection.market.listing(symbol)).instrument for symbol in wanted]
-        source: AbstractCandleSource = connection.candles([*wanted, *artifact.companions], timeframe)
+        source: AbstractCandleSource = connection.candles([*wanted, *beside], timeframe)
         market_clock: AbstractClock = connection.clock
         if venue == "local":  # its market lives in the time of its tape
             source = following = Following(source, await _newest_close(connection, wanted[0], timeframe))
@@ -105,7 +109,7 @@ async def _trade(
         secrets = [key.key, key.secret, *([control.token] if control else [])]
         house = build_house(
             runs, settings=settings, instruments=instruments, gateway=gateway, candles=source, clock=SystemClock(),
-            journal=journal, market_clock=market_clock, log=log, masker=Masker(secrets),
+            journal=journal, watch=watch, market_clock=market_clock, log=log, masker=Masker(secrets),
         )  # fmt: skip
         await run_session(house, metrics_at, control, tell)
     return outcome_of(house)

@@ -26,6 +26,7 @@ from triptych.cli import (
     predict,
     profile,
     recipe,
+    reconcile,
     render,
     report,
     train,
@@ -72,6 +73,7 @@ app.command("explain")(explain.explain)
 app.command("live")(live.live)
 app.command("dashboard")(dashboard.dashboard)
 app.add_typer(journal.app, name="journal")
+app.command("reconcile")(reconcile.reconcile)
 app.command("ablate")(ablate.ablate)
 app.command("tune")(tune.tune)
 app.command("leaderboard")(leaderboard.leaderboard)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from triptych.inference.consensus import ConsensusPredictor
     from triptych.inference.consensus_artifact import (
         ConsensusArtifact,
+        fingerprint,
         load_consensus,
         open_any_artifact,
         record_consensus_metrics,
@@ -46,6 +47,7 @@ __all__ = [
     "TorchPredictor",
     "TorchStep",
     "WindowClassifier",
+    "fingerprint",
     "known_windows",
     "load_artifact",
     "load_consensus",
@@ -65,6 +67,7 @@ _HOMES: Final = {
     "consensus": ("ConsensusPredictor",),
     "consensus_artifact": (
         "ConsensusArtifact",
+        "fingerprint",
         "load_consensus",
         "open_any_artifact",
         "record_consensus_metrics",

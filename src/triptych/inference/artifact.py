@@ -103,7 +103,7 @@ class Artifact:
         Raises ArtifactError when the network looks at its window as a whole.
         """
         step: AbstractStep
-        if STEP not in self.card.files:
+        if not self.streams:
             raise ArtifactError(
                 f"{self.folder} cannot answer candle by candle: its network looks at its window as a whole.",
                 remedy="Predict from windows, or train an xlstm with sequence.pool = last, one timeframe and no "
@@ -111,6 +111,11 @@ class Artifact:
             )
         step = OnnxStep(self.folder / STEP) if backend == "onnx" else TorchStep(self.classifier())
         return StreamingPredictor(step, self._rows(), length=self.card.length, renewal=renewal, name=self.card.name)
+
+    @property
+    def streams(self) -> bool:
+        """Whether it can answer candle by candle."""
+        return STEP in self.card.files
 
     def _rows(self) -> FactorRows:
         try:

@@ -152,6 +152,13 @@ def open_any_artifact(folder: Path) -> Artifact | ConsensusArtifact:
     return load_artifact(folder)
 
 
+def fingerprint(artifact: Artifact | ConsensusArtifact) -> str:
+    """SHA-256 of what a model is: two artifacts of one fingerprint answer alike."""
+    if isinstance(artifact, Artifact):
+        return artifact_hash(artifact)
+    return hashlib.sha256(artifact.card.model_dump_json(exclude={_MEASURED}).encode()).hexdigest()
+
+
 def record_consensus_metrics(folder: Path, metrics: dict[str, Any]) -> None:
     """Write the out-of-sample metrics, known only after the consensus has been saved and asked, onto its card."""
     card = load_consensus(folder).card.model_copy(update={"metrics": metrics})

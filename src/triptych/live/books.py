@@ -73,13 +73,15 @@ class Books:
                 self.unsure.add(order.order_id)
                 # Not earlier than it was: an order that is waited for too long does no harm.
                 self._decided_ms[order.order_id] = last.time_ms
+        events: list[ExchangeEvent] = []
         for entry in self.journal.entries(after=last.seq, kinds=EVENTS):
             assert isinstance(entry.record, EVENTS)
             if isinstance(entry.record, KINDS):
                 self._intake.on_executions([entry.record])
             else:
                 self._intake.never_arrived(entry.record.order_id, 0, "")
-            self._enter(entry.record)
+            events.append(entry.record)
+        self._enter(events)
         self.recovered_ms = last.time_ms
         with contextlib.closing(self.journal.entries(limit=1)) as entries:
             self.began_ms = next(entries).time_ms
@@ -169,15 +171,17 @@ class Books:
             self._aside.extend(events)
             new = (True,) * len(events)
         taken = [event for event, is_new in zip(events, new, strict=True) if is_new]
-        for event in taken:
-            self._enter(event)
+        self._enter(taken)
         return taken
 
-    def _enter(self, event: ExchangeEvent) -> None:
-        self.engine.on_event(event)
-        opens = any(order.symbol == event.symbol and not order.reduce_only for order in self.under_way)
-        if not opens and not self.engine.portfolio.position(event.symbol).quantity:
-            self.stops.pop(event.symbol, None)
+    def _enter(self, events: Sequence[ExchangeEvent]) -> None:
+        """All of them, and only then forget the stops of what is flat: between two fills that turn it a position is."""
+        for event in events:
+            self.engine.on_event(event)
+        for symbol in {event.symbol for event in events}:
+            opens = any(order.symbol == symbol and not order.reduce_only for order in self.under_way)
+            if not opens and not self.engine.portfolio.position(symbol).quantity:
+                self.stops.pop(symbol, None)
 
     def _write(self, records: Sequence[Record]) -> tuple[bool, ...]:
         """Append what was kept aside and these records, in one transaction."""

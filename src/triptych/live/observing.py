@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from triptych.domain import Prediction
+from triptych.domain import Prediction, Vote
 from triptych.live.monitoring import DriftWatch, Metrics
 from triptych.live.monitoring.drift import Config as DriftConfig
 from triptych.trading.engine import Engine
@@ -42,10 +42,17 @@ class Observer:
                 self._watch(symbol, before.model, "hits", float(rose == (mark > awaited[1])))
             if prediction is None:
                 continue
+            self._agree(symbol, prediction)
             confidence = max(prediction.probability_sell, prediction.probability_hold, prediction.probability_buy)
             self._metrics.confidence.labels(symbol=symbol, model=prediction.model).observe(confidence)
             self._watch(symbol, prediction.model, "confidence", confidence)
             self._awaited[symbol] = prediction, mark
+
+    def _agree(self, symbol: str, prediction: Prediction) -> None:
+        if prediction.votes:
+            wanted = _likeliest(prediction)
+            share = sum(_likeliest(vote) == wanted for vote in prediction.votes) / len(prediction.votes)
+            self._metrics.agreement.labels(symbol=symbol).set(share)
 
     def _account(self, engine: Engine) -> None:
         equity = engine.portfolio.equity()
@@ -70,3 +77,9 @@ class Observer:
         if view.reasons and view.reasons != self._told.get(key):
             self._note("warning", "drift", f"{model}: {'; '.join(view.reasons)}", symbol)
         self._told[key] = view.reasons
+
+
+def _likeliest(said: Prediction | Vote) -> int:
+    """Position of the likeliest class in `CLASSES`."""
+    probabilities = (said.probability_sell, said.probability_hold, said.probability_buy)
+    return max(range(3), key=probabilities.__getitem__)

@@ -8,8 +8,9 @@ never during one. What is known is in the journal before anything is sent, so a 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
@@ -37,6 +38,7 @@ from triptych.live.monitoring import Metrics
 from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler, Settled
 from triptych.live.sender import Sender
+from triptych.live.watching import Watcher
 from triptych.trading.decision import Decision
 from triptych.trading.guard import GuardActed
 
@@ -68,6 +70,7 @@ class Trader:
         data_age_s: Callable[[str], float],
         note: Callable[[str, str, str, str], None],
         observer: Observer | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         """Join the parts.
 
@@ -77,6 +80,7 @@ class Trader:
             data_age_s: how old the newest message about an instrument is.
             note: told in words what a person should know: severity, topic, text, symbol.
             observer: measures every decision.
+            watcher: reads the market for the engine's guard.
             books, ladder, gate, sender, reconciler, clock, metrics: the parts.
         """
         self.books, self.is_ready, self.held_back = books, False, 0
@@ -84,6 +88,7 @@ class Trader:
         self._symbols, self._records, self._ladder, self._gate = tuple(symbols), records, ladder, gate
         self._sender, self._reconciler, self._clock, self._metrics = sender, reconciler, clock, metrics
         self._data_age_s, self._note, self._observer = data_age_s, note, observer
+        self._watcher = watcher
         self._lock = asyncio.Lock()
         self._switch = Switch.RUN
         self._is_heard = True
@@ -139,6 +144,12 @@ class Trader:
                 if message.is_up:
                     await self._try_to_settle()
 
+    def close(self) -> None:
+        """Let go of all threads."""
+        self._ladder.close()
+        if self._watcher is not None:
+            self._watcher.close()
+
     async def reconcile(self) -> bool:
         """Compare venue and books. Returns whether the venue could be asked about everything."""
         async with self._lock:
@@ -161,12 +172,15 @@ class Trader:
                 self._note("critical", "blind", "no decision: the venue cannot be asked", "")
                 return ()
             closes = {one.symbol: close_ms for one in candles if one.symbol in self.standings}
+            reading = None if self._watcher is None else asyncio.create_task(self._watcher.read(engine, closes))
             outcome = await self._ladder.predict(engine, closes)
+            readings = None if reading is None else await reading
             self._measure(outcome.seconds, outcome.failures, outcome.level)
             self._records.clear()
             halt = "trading was killed by hand" if self._switch is Switch.KILLED else ""
-            commands = engine.decide(candles, outcome.predictions, halt=halt)
-            sent = await self._carry_out(close_ms, commands)
+            commands = engine.decide(candles, outcome.predictions, halt=halt, readings=readings)
+            self._tell_guard()
+            sent = await self._carry_out(close_ms, commands, model=f"{outcome.name} {outcome.identity[:12]}".strip())
             if self._observer is not None:
                 self._observer.on_decision(engine, outcome.predictions)
             self._metrics.decision.labels(timeframe=str(candles[0].timeframe)).observe(time.monotonic() - started)
@@ -176,6 +190,19 @@ class Trader:
         """Take in candles that came too late to be decided on."""
         async with self._lock:
             self.books.engine.observe(candles)
+
+    @contextlib.asynccontextmanager
+    async def between_decisions(self) -> AsyncIterator[None]:
+        """Nothing is decided and no message is taken in meanwhile."""
+        async with self._lock:
+            yield
+
+    def _tell_guard(self) -> None:
+        for one in self._records:
+            if isinstance(one, GuardActed):
+                text = f"{one.action}: {one.reason}"
+                self.books.write(NoteWritten(topic="guard", text=text, symbol=one.symbol))
+                self._note("warning", "guard", text, one.symbol)
 
     async def turn(self, switch: Switch, *, by: str, reason: str) -> tuple[Command, ...]:
         """Set what the house allows itself. Killing closes every position at once; returns what was sent for it."""
@@ -192,12 +219,16 @@ class Trader:
             return await self._carry_out(self.books.last_close_ms, commands, cause="switch")
 
     async def _carry_out(
-        self, close_ms: int, commands: Sequence[Command], cause: Literal["candles", "switch"] = "candles"
+        self,
+        close_ms: int,
+        commands: Sequence[Command],
+        cause: Literal["candles", "switch"] = "candles",
+        model: str = "",
     ) -> tuple[Command, ...]:
         """Gate, journal, wire: what is left of the commands is written and sent."""
         passed = tuple(command for command in commands if self._passes(command))
         decided_ms = self._clock.now_ms()
-        step = self._step(close_ms, passed, cause)
+        step = replace(self._step(close_ms, passed, cause), model=model)
         try:
             started = time.monotonic()
             may_send = self.books.record(step, decided_ms)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -19,6 +20,7 @@ from triptych.live.gate import Config as GateConfig
 from triptych.live.monitoring.alerts import Config as AlertsConfig
 from triptych.live.monitoring.drift import Config as DriftConfig
 from triptych.live.reconciliation import Config as ReconciliationConfig
+from triptych.live.reloading import Config as ReloadConfig
 from triptych.live.runner import Config as RunnerConfig
 from triptych.live.sender import Config as SenderConfig
 from triptych.settings.reading import put_overrides, validated
@@ -39,6 +41,13 @@ class LiveSettings(domain.Config):
     model_deadline_seconds: float = Field(
         default=2.0, gt=0, description="Longest time one model may take for a decision, in seconds."
     )
+    sequence_models: Literal["window", "stream"] = Field(
+        default="window",
+        description="How networks with a memory are asked: of their whole window at each close, as in the run's "
+        "backtest (window), or candle by candle with the memory carried along (stream). A network without one is "
+        "always asked of its window.",
+    )
+    reload: ReloadConfig = Field(default=ReloadConfig(), description="A new model in the place of the old one.")
     gate: GateConfig = Field(default=GateConfig(), description="The last limits before the wire.")
     failover: FailoverConfig = Field(default=FailoverConfig(), description="When a model is off duty.")
     reconciliation: ReconciliationConfig = Field(

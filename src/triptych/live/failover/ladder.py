@@ -49,6 +49,7 @@ class Outcome:
         name: of that level; "none" when none did.
         failures: what went wrong on the way, by level.
         seconds: of each level that was asked, by name.
+        identity: fingerprint of the model that answered; empty when none did.
     """
 
     predictions: Mapping[str, Prediction | None]
@@ -56,6 +57,7 @@ class Outcome:
     name: str
     failures: Mapping[str, str]
     seconds: Mapping[str, float]
+    identity: str = ""
 
 
 @dataclass(slots=True)
@@ -129,7 +131,12 @@ class Ladder:
             return Outcome(predictions={}, level=len(self.levels), name="none", failures=failures, seconds=seconds)
         i, answer = found
         return Outcome(
-            predictions=answer.predictions, level=i, name=self.levels[i].name, failures=failures, seconds=seconds
+            predictions=answer.predictions,
+            level=i,
+            name=self.levels[i].name,
+            failures=failures,
+            seconds=seconds,
+            identity=self.levels[i].identity,
         )
 
     def _judge(self, i: int, answer: Answer) -> None:

@@ -32,10 +32,11 @@ class Level:
         name: for notes and metrics.
         predictor: what is asked.
         deadline_s: how long it may think about one decision.
+        identity: fingerprint of the model; empty where it has none.
     """
 
-    def __init__(self, name: str, predictor: AbstractPredictor, *, deadline_s: float) -> None:
-        self.name, self.predictor, self.deadline_s = name, predictor, deadline_s
+    def __init__(self, name: str, predictor: AbstractPredictor, *, deadline_s: float, identity: str = "") -> None:
+        self.name, self.predictor, self.deadline_s, self.identity = name, predictor, deadline_s, identity
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"level-{name}")
         self._running: Future[dict[str, Prediction | None]] | None = None
 
@@ -46,7 +47,7 @@ class Level:
 
     def snapshot(self, view: AbstractView, closes: Mapping[str, int]) -> Snapshot:
         """What this level reads for predictions of these symbols, copied from `view` now."""
-        return Snapshot(view, self.predictor, closes)
+        return Snapshot(view, self.predictor.length, (*closes, *self.predictor.companions))
 
     async def ask(self, snapshot: Snapshot, closes: Mapping[str, int], *, within_s: float) -> Answer:
         """Ask for predictions, in one call of the network, and wait at most `within_s` and the level's own deadline.
@@ -76,9 +77,9 @@ class Level:
             return Answer(predictions={}, failure=f"no probabilities for {', '.join(bad)}", seconds=seconds)
         return Answer(predictions=found, failure="", seconds=seconds)
 
-    def replace(self, predictor: AbstractPredictor) -> None:
+    def replace(self, predictor: AbstractPredictor, identity: str = "") -> None:
         """Ask another model from the next decision on."""
-        self.predictor = predictor
+        self.predictor, self.identity = predictor, identity
 
     def close(self) -> None:
         """Let go of the thread, without waiting for a call that hangs."""

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from triptych.domain import CandleSeries
-from triptych.inference.base import AbstractPredictor, AbstractView
+from triptych.inference.base import AbstractView
 
 
 class Snapshot(AbstractView):
     """The last candles of some instruments at one moment."""
 
-    def __init__(self, view: AbstractView, predictor: AbstractPredictor, symbols: Iterable[str]) -> None:
-        """Copy from `view` what `predictor` needs for predictions of `symbols`."""
-        wanted = dict.fromkeys((*symbols, *predictor.companions))
-        self._histories = {symbol: view.history(symbol, predictor.length) for symbol in wanted}
+    def __init__(self, view: AbstractView, length: int, symbols: Iterable[str]) -> None:
+        """Copy the last `length` candles of `symbols` from `view`."""
+        self._histories = {symbol: view.history(symbol, length) for symbol in dict.fromkeys(symbols)}
 
     def history(self, symbol: str, length: int) -> CandleSeries | None:
         found = self._histories.get(symbol)

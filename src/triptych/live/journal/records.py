@@ -62,6 +62,7 @@ class StepRecorded:
             decision before.
         commands: what is sent once this is written, first attempts.
         state: the engine after the decision, its orders under way.
+        model: name and fingerprint of the model whose predictions were decided on; empty when none answered.
         stops: by symbol, where the position's stop and target should lie at the venue; None: nowhere.
     """
 
@@ -74,6 +75,7 @@ class StepRecorded:
     state: EngineState
     stops: dict[str, tuple[Decimal | None, Decimal | None]]
     cause: Literal["candles", "switch"] = "candles"
+    model: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

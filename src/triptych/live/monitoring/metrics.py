@@ -36,7 +36,9 @@ class Metrics:
         self.confidence = histogram(
             "confidence_ratio", "Largest class probability of a prediction.", "symbol", "model", bounds=SHARES
         )
-        self.agreement = gauge("agreement_ratio", "Share of models that want what was decided.", "symbol")
+        self.agreement = gauge(
+            "agreement_ratio", "Share of the members of a consensus whose likeliest class is the joint one.", "symbol"
+        )
         self.fallback_level = gauge(
             "fallback_level", "Place of the model on duty: 0 the first; one more than the last: none."
         )

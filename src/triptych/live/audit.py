@@ -1,0 +1,159 @@
+"""The audit: journal and venue side by side, every difference named and explained. Looks only; nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from triptych.domain import OrderFilled, OrderReport, PositionReport, utc
+from triptych.exchanges.gateway import AbstractGateway
+from triptych.live.books import Books
+from triptych.trading.order_id import OrderIds
+
+Kind = Literal["order", "fill", "position", "stop"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One thing about which journal and venue do not say the same.
+
+    Attributes:
+        kind: what it is about.
+        symbol: instrument.
+        journal, venue: what each says.
+        explanation: how it may have come about.
+        repair: what a repair does about it, which is what the next start does too; empty when a person must.
+    """
+
+    kind: Kind
+    symbol: str
+    journal: str
+    venue: str
+    explanation: str
+    repair: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Auditor:
+    """Compares what the journal makes of orders, fills, positions and stops with what the venue says.
+
+    Attributes:
+        books: recovered from the journal.
+        gateway: asked, never commanded.
+        strategy: name that order ids are derived from.
+        fills: what the journal holds since `since_ms`.
+        since_ms: executions are asked for from here on, UTC.
+    """
+
+    books: Books
+    gateway: AbstractGateway
+    strategy: str
+    fills: Sequence[OrderFilled]
+    since_ms: int
+
+    async def look(self, symbol: str) -> list[Difference]:
+        """All differences in one instrument. Raises ExchangeError when the venue cannot be asked."""
+        executions = await self.gateway.executions(symbol, self.since_ms)
+        told = [one for one in executions if isinstance(one, OrderFilled)]
+        known = {one.fill_id for one in self.fills if one.symbol == symbol}
+        missing = [one for one in told if one.fill_id not in known]
+        found = [self._unknown_to_us(one) for one in missing]
+        found += self._unknown_to_venue(symbol, {one.fill_id for one in told})
+        found += await self._orders(symbol)
+        report = await self.gateway.position(symbol)
+        found += self._position(report, missing)
+        found += self._stop(report)
+        return found
+
+    def _is_ours(self, order_id: str, symbol: str) -> bool:
+        return OrderIds(self.strategy, symbol).is_ours(order_id)
+
+    def _unknown_to_us(self, fill: OrderFilled) -> Difference:
+        is_ours = self._is_ours(fill.order_id, fill.symbol) or (not fill.order_id and fill.reason != "order")
+        return Difference(
+            kind="fill", symbol=fill.symbol, journal="nothing", venue=_fill(fill),
+            explanation="An order of ours, or the stop that travelled with it, was filled while nobody listened."
+            if is_ours else "It belongs to no order of ours: somebody else trades in this account.",
+            repair="The fill is entered.",
+        )  # fmt: skip
+
+    def _unknown_to_venue(self, symbol: str, told: set[str]) -> Iterable[Difference]:
+        for fill in self.fills:
+            if fill.symbol == symbol and fill.fill_id not in told and not fill.fill_id.startswith("adopted-"):
+                yield Difference(
+                    kind="fill", symbol=symbol, journal=_fill(fill), venue="nothing",
+                    explanation="The journal was written on another account or venue, or the venue has forgotten.",
+                )  # fmt: skip
+
+    async def _orders(self, symbol: str) -> list[Difference]:
+        found = []
+        under_way = {order.order_id: order for order in self.books.under_way if order.symbol == symbol}
+        for order_id in under_way:
+            report = await self.gateway.find_order(order_id, symbol)
+            if report is None:
+                found.append(Difference(
+                    kind="order", symbol=symbol, journal=f"{order_id} is under way", venue="has never seen it",
+                    explanation="The request was lost on its way, or the process died before it sent it.",
+                    repair="It is closed as never arrived, once no request for it can be accepted any more.",
+                ))  # fmt: skip
+            elif report.status.is_final:
+                found.append(Difference(
+                    kind="order", symbol=symbol, journal=f"{order_id} is under way", venue=_order(report),
+                    explanation="It came to its end while nobody listened.", repair="Its end is entered.",
+                ))  # fmt: skip
+        for report in await self.gateway.open_orders(symbol):
+            if report.order_id in under_way:
+                continue
+            is_ours = self._is_ours(report.order_id, symbol)
+            found.append(Difference(
+                kind="order", symbol=symbol, journal="nothing is under way", venue=_order(report),
+                explanation="It bears an id of ours, and no decision in the journal stands behind it."
+                if is_ours else "Somebody else has placed it.", repair="It is withdrawn." if is_ours else "",
+            ))  # fmt: skip
+        return found
+
+    def _position(self, report: PositionReport, missing: Sequence[OrderFilled]) -> list[Difference]:
+        held = self.books.engine.portfolio.position(report.symbol).quantity
+        if held == report.quantity:
+            return []
+        traded = sum((one.side.sign * one.quantity for one in missing), Decimal(0))
+        is_explained = held + traded == report.quantity
+        return [Difference(
+            kind="position", symbol=report.symbol, journal=f"holds {held}", venue=f"holds {report.quantity}",
+            explanation=f"The {len(missing)} fills that the journal lacks make the difference." if is_explained
+            else f"{report.quantity - held - traded:+} cannot be explained by fills since {utc(self.since_ms)} UTC: "
+            "somebody else trades in this account, or the journal is not of this account.",
+            repair="It follows from the fills." if is_explained
+            else "Left as it is; --adopt takes the venue's quantity over.",
+        )]  # fmt: skip
+
+    def _stop(self, report: PositionReport) -> list[Difference]:
+        wanted = self.books.stops.get(report.symbol, (None, None))
+        if any(one.symbol == report.symbol and one.stop_loss is not None for one in self.books.under_way):
+            return []  # the journal's stop is that of an order which has not been filled yet
+        if not report.quantity or wanted == (None, None) or wanted == (report.stop_loss, report.take_profit):
+            return []
+        is_lost = wanted[0] is not None and report.stop_loss is None
+        return [Difference(
+            kind="stop", symbol=report.symbol, journal=_stops(*wanted),
+            venue=_stops(report.stop_loss, report.take_profit),
+            explanation="The position is not protected: its stop was taken away." if is_lost
+            else "It was moved by hand, or the venue never got a move of ours.",
+            repair="Stop and target are set as the journal says.",
+        )]  # fmt: skip
+
+
+def _fill(fill: OrderFilled) -> str:
+    return f"{fill.side} {fill.quantity} at {fill.price} on {utc(fill.time_ms)} UTC (fill {fill.fill_id})"
+
+
+def _order(report: OrderReport) -> str:
+    name = report.order_id or report.venue_id
+    said = f": {report.reason}" if report.reason else ""
+    return f"{name}, {report.side} {report.quantity}, {report.filled} filled, is {report.status}{said}"
+
+
+def _stops(stop: Decimal | None, target: Decimal | None) -> str:
+    return f"stop {'none' if stop is None else stop}, target {'none' if target is None else target}"

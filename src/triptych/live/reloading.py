@@ -1,0 +1,159 @@
+"""A new model in the place of an old one, while the house trades.
+
+An artifact that was replaced on disk is loaded and checked against the hashes on its card, then it must fit the house
+(timeframe, instruments, candles in memory) and answer a shadow prediction on the candles of now, in time and in sound
+probabilities. Only then does it take the old one's place, between two decisions. One that fails anywhere is refused
+with an alarm, and the old one trades on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pydantic import Field
+
+from triptych import domain
+from triptych.domain.errors import ArtifactError
+from triptych.inference.base import AbstractPredictor
+from triptych.live.failover import Level
+from triptych.live.journal import NoteWritten
+from triptych.live.trader import Trader
+from triptych.trading.engine import Engine
+
+if TYPE_CHECKING:
+    from triptych.inference import Artifact, ConsensusArtifact
+
+CARDS: Final = ("card.json", "consensus.json")
+
+
+class Config(domain.Config):
+    """How artifacts on disk are watched."""
+
+    check_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        description="Seconds between two looks whether an artifact was replaced; SIGHUP looks at once.",
+    )
+
+
+class Reloader:
+    """Watches the artifact of one level.
+
+    Args:
+        folder: of the artifact.
+        build: makes a predictor of it, as at the start.
+        level: whose predictor it is.
+        trader: between whose decisions it is replaced.
+        timeframe: of the candles.
+        known: instruments whose candles the engine observes.
+        note: told in words what a person should know: severity, topic, text, symbol.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        build: Callable[[Artifact | ConsensusArtifact], AbstractPredictor],
+        level: Level,
+        trader: Trader,
+        timeframe: str,
+        known: Sequence[str],
+        note: Callable[[str, str, str, str], None],
+    ) -> None:
+        self._folder, self._build, self._level, self._trader = folder, build, level, trader
+        self._timeframe, self._known, self._note = timeframe, frozenset(known), note
+        self._seen = self._look()
+
+    async def check(self, *, force: bool = False) -> bool:
+        """Look whether the artifact was replaced, and take it if it was. Returns whether another model is on duty.
+
+        Without `force` only an artifact whose card was written since the last look is loaded.
+        """
+        seen = self._look()
+        if seen == self._seen and not force:
+            return False
+        self._seen = seen
+        try:
+            predictor, identity = await asyncio.to_thread(self._load)
+            if identity == self._level.identity:
+                return False
+            await self._shadow(predictor)
+        except ArtifactError as error:
+            self._tell("critical", f"{self._level.name}: the artifact in its place is refused: {error.message}")
+            return False
+        before = self._level.identity
+        async with self._trader.between_decisions():
+            self._level.replace(predictor, identity)
+        self._tell("info", f"{self._level.name}: model {identity[:12]} has taken the place of {before[:12]}")
+        return True
+
+    def _look(self) -> tuple[tuple[int, int], ...]:
+        """When the cards were written, and their sizes: an artifact is put in its place whole."""
+        found = []
+        for name in CARDS:
+            with contextlib.suppress(OSError):
+                stat = (self._folder / name).stat()
+                found.append((stat.st_mtime_ns, stat.st_ino))
+        return tuple(found)
+
+    def _load(self) -> tuple[AbstractPredictor, str]:
+        from triptych.inference import fingerprint, open_any_artifact  # loads the libraries of networks
+
+        artifact = open_any_artifact(self._folder)
+        if artifact.card.timeframe != self._timeframe:
+            raise ArtifactError(f"it was trained on {artifact.card.timeframe}, and {self._timeframe} are traded.")
+        strangers = [one for one in artifact.companions if one not in self._known]
+        if strangers:
+            raise ArtifactError(f"it looks at {', '.join(strangers)}, which this session does not watch.")
+        return self._build(artifact), fingerprint(artifact)
+
+    async def _shadow(self, predictor: AbstractPredictor) -> None:
+        """One prediction for every instrument, from the candles of now, thrown away. Raises ArtifactError."""
+        engine: Engine = self._trader.books.engine
+        if predictor.length > engine.memory:
+            raise ArtifactError(f"it reads {predictor.length} candles, and this session keeps {engine.memory}.")
+        closes = {}
+        for symbol in engine.symbols:
+            history = engine.history(symbol, predictor.length)
+            if history is not None:
+                closes[symbol] = int(history.close_time_ms[-1])
+        shadow = Level(f"{self._level.name}-shadow", predictor, deadline_s=self._level.deadline_s)
+        try:
+            answer = await shadow.ask(shadow.snapshot(engine, closes), closes, within_s=self._level.deadline_s)
+        finally:
+            shadow.close()
+        silent = [symbol for symbol, one in answer.predictions.items() if one is None]
+        if answer.failure or silent:
+            raise ArtifactError(f"its shadow prediction failed: {answer.failure or 'none for ' + ', '.join(silent)}.")
+
+    def _tell(self, severity: str, text: str) -> None:
+        self._trader.books.write(NoteWritten(topic="reload", text=text))
+        self._note(severity, "reload", text, "")
+
+
+@contextlib.asynccontextmanager
+async def watched(reloaders: Sequence[Reloader], config: Config) -> AsyncIterator[Callable[[], None]]:
+    """Look at all artifacts again and again; what is yielded makes the next look come at once, and look closely."""
+    asked = asyncio.Event()
+
+    async def watch() -> None:
+        while True:
+            force = False
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), config.check_seconds)
+                asked.clear()
+                force = True
+            for one in reloaders:
+                await one.check(force=force)
+
+    task = asyncio.create_task(watch(), name="reloading")
+    try:
+        yield asked.set
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task

@@ -1,0 +1,173 @@
+"""A journal beside its account, over real sockets: what differs is named, explained and repaired."""
+
+import asyncio
+import json
+from decimal import Decimal
+
+import pytest
+from tests.fakes.micro import call
+from tests.fakes.served import BITCOIN, COSTS, gateway_on, in_thread, tape
+from tests.live.house import CAPITAL, House
+
+from triptych import bootstrap
+from triptych.domain import OrderType, Side, SubmitOrder, SystemClock
+from triptych.domain.errors import DataError, JournalError, LeaseError
+from triptych.exchanges.bybit.credentials import Credentials
+from triptych.exchanges.simulated.server import BybitServer
+from triptych.trading.order_id import OrderIds
+
+KEY = Credentials(key="key", secret="secret")
+
+
+@pytest.fixture
+def traded(tmp_path):
+    """A server, its `run`, and the journal of a house that holds a position there with a stop, and has stopped."""
+    series = tape()
+    server = BybitServer([series], known=50, costs=COSTS, capital=CAPITAL)
+    with in_thread(server) as run:
+
+        async def trade():
+            async with gateway_on(server) as gateway:
+                house = House(tmp_path / "j.db", [BITCOIN], gateway, SystemClock(), name="demo")
+                await house.trader.start()
+                for row in range(45, 50):
+                    await house.trader.observe([series.candle(row)])
+                row = 50
+                while not house.engine.portfolio.position("BTCUSDT").quantity or house.trader.books.under_way:
+                    await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(server.step(), server_loop(run)))
+                    await house.trader.on_candles([series.candle(row)])
+                    row += 1
+                await house.trader.reconcile()
+                house.journal.lease.release()
+                house.close()
+
+        asyncio.run(trade())
+        yield server, run, tmp_path / "j.db"
+
+
+def server_loop(run):
+    return run.__closure__[0].cell_contents
+
+
+def look(traded, **options):
+    server, _, journal = traded
+    return bootstrap.reconcile(journal, venue="local", hosts=server.hosts, credentials=KEY, **options)
+
+
+def command(traded, order):
+    """Somebody sends an order, and a candle closes."""
+    server, _, _ = traded
+
+    async def send():
+        async with gateway_on(server) as gateway:
+            return await gateway.submit(order, signed_ms=SystemClock().now_ms())
+
+    assert asyncio.run(send()).outcome == "accepted"
+
+
+def order(name, **changes):
+    words = {"side": Side.BUY, "quantity": Decimal("0.01"), "time_ms": 0, "type": OrderType.MARKET} | changes
+    return SubmitOrder(order_id=name, symbol="BTCUSDT", **words)
+
+
+def test_a_journal_that_agrees_with_its_account_has_no_difference(traded):
+    found = look(traded)
+    assert (found.name, found.symbols, found.differences, found.left) == ("demo", ("BTCUSDT",), (), ())
+
+
+def test_a_lost_stop_is_named_and_set_again(traded):
+    server, _, _ = traded
+    held = server.desk.venue.protection("BTCUSDT")
+
+    async def take_away():
+        async with gateway_on(server) as gateway:
+            return await gateway.protect("BTCUSDT", stop_loss=None, take_profit=None)
+
+    assert asyncio.run(take_away()).outcome == "accepted"
+    (one,) = look(traded).differences
+    assert (one.kind, one.journal, one.venue) == ("stop", f"stop {held[0]}, target none", "stop none, target none")
+    assert one.explanation == "The position is not protected: its stop was taken away."
+    found = look(traded, repair=True)
+    assert (len(found.differences), found.left) == (1, ())
+    assert server.desk.venue.protection("BTCUSDT") == held
+
+
+def test_fills_that_nobody_heard_of_explain_the_position_and_are_entered(traded):
+    _, run, _ = traded
+    command(traded, order("by-hand"))
+    run(traded[0].step())
+    found = look(traded)
+    assert [one.kind for one in found.differences] == ["fill", "position"]
+    assert found.differences[0].explanation == "It belongs to no order of ours: somebody else trades in this account."
+    assert found.differences[1].explanation == "The 1 fills that the journal lacks make the difference."
+    assert look(traded, repair=True).left == ()
+    assert look(traded).differences == ()
+
+
+def test_an_order_with_an_id_of_ours_that_nobody_decided_on_is_withdrawn_and_a_strangers_is_not(traded):
+    ours = OrderIds("demo", "BTCUSDT", 9).make(1_700_000_000_000, "open")
+    for name in (ours, "by-hand"):
+        command(traded, order(name, type=OrderType.LIMIT, limit_price=Decimal(9_000)))
+    found = look(traded)
+    theirs, mine = sorted(found.differences, key=lambda one: one.repair)
+    assert (theirs.kind, theirs.journal, theirs.repair) == ("order", "nothing is under way", "")
+    assert (mine.kind, mine.journal, mine.repair) == ("order", "nothing is under way", "It is withdrawn.")
+    assert mine.venue == f"{ours}, buy 0.01, 0 filled, is open"
+    (left,) = look(traded, repair=True).left
+    assert left.explanation == "Somebody else has placed it."
+
+
+def test_a_journal_of_another_account_is_recognised(traded, tmp_path):
+    other = BybitServer([tape()], known=100, costs=COSTS)
+    with in_thread(other):
+        found = bootstrap.reconcile(tmp_path / "j.db", venue="local", hosts=other.hosts, credentials=KEY)
+        kinds = [one.kind for one in found.left]
+        assert set(kinds) == {"fill", "position"}
+        assert "or the journal is not of this account" in found.left[-1].explanation
+        kept = bootstrap.reconcile(tmp_path / "j.db", venue="local", hosts=other.hosts, credentials=KEY, repair=True)
+        assert [one.kind for one in kept.left] == kinds
+        taken = bootstrap.reconcile(
+            tmp_path / "j.db", venue="local", hosts=other.hosts, credentials=KEY, repair=True, adopt=True
+        )
+        assert {one.kind for one in taken.left} == {"fill"}  # adopted; the fills stay unknown there
+
+
+def test_nothing_is_repaired_while_a_process_trades(traded, tmp_path):
+    from triptych.live.journal import Journal
+
+    writer = Journal.open(tmp_path / "j.db", "demo", owner="the trader")
+    writer.lease.acquire()
+    with pytest.raises(LeaseError, match="demo is being traded by the trader"):
+        look(traded, repair=True)
+    assert look(traded).left == ()  # looking is allowed
+    writer.close()
+
+
+def test_what_there_is_to_compare_must_be_in_the_journal(traded, tmp_path):
+    with pytest.raises(DataError, match="demo does not trade ETHUSDT"):
+        look(traded, symbols=["ETHUSDT"])
+    with pytest.raises(JournalError, match="holds no decision of 'other'"):
+        look(traded, name="other")
+
+
+def test_the_command_says_it_in_words_in_json_and_by_its_status(traded, capsys, monkeypatch):
+    server, _, journal = traded
+    from triptych.bootstrap import reconciling
+
+    monkeypatch.setenv("BYBIT_API_KEY", "key")
+    monkeypatch.setenv("BYBIT_API_SECRET", "secret")
+    monkeypatch.setattr(reconciling, "HostConfig", lambda environment: server.hosts)
+    said = call(capsys, ["reconcile", journal, "--venue", "local", "-q"])
+    assert (said.status, said.out) == (0, "demo, BTCUSDT: no difference.\n")
+    command(traded, order("by-hand", type=OrderType.LIMIT, limit_price=Decimal(9_000)))
+    said = call(capsys, ["reconcile", journal, "--venue", "local", "-q"])
+    assert said.status == 1
+    assert said.out.splitlines() == [
+        "BTCUSDT order", "  journal: nothing is under way", "  venue:   by-hand, buy 0.01, 0 filled, is open",
+        "  Somebody else has placed it.", "  Repair: none; look at the account yourself.",
+        "demo, BTCUSDT: 1 difference.",
+    ]  # fmt: skip
+    said = call(capsys, ["reconcile", journal, "--venue", "local", "--json"])
+    assert (said.status, json.loads(said.out)["agrees"]) == (1, False)
+    said = call(capsys, ["reconcile", journal, "--venue", "local", "--adopt"])
+    assert "--adopt was given without --repair." in said.error
