@@ -12,6 +12,7 @@ from pydantic import Field
 
 from triptych import domain
 from triptych.domain.errors import RecipeError
+from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.live.failover import Config as FailoverConfig
 from triptych.live.gate import Config as GateConfig
 from triptych.live.monitoring.alerts import Config as AlertsConfig
@@ -42,6 +43,11 @@ class LiveSettings(domain.Config):
         default=ReconciliationConfig(), description="Differences between venue and books."
     )
     runner: RunnerConfig = Field(default=RunnerConfig(), description="How long is waited for what.")
+    hosts: HostConfig = Field(
+        default=HostConfig(),
+        description="Addresses of the venue instead of its own, such as a regional house or another port; which venue "
+        "it is, `--venue` says.",
+    )
     drift: DriftConfig = Field(default=DriftConfig(), description="When predictions are no longer what they were.")
     alerts: AlertsConfig = Field(default=AlertsConfig(), description="Who is told.")
 
