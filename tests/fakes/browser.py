@@ -87,10 +87,12 @@ class Page:
                 "Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1
             )  # fmt: skip
 
-    async def type(self, selector, text):
-        """Click into a field and type."""
+    async def type(self, selector, text, *, replaces=False):
+        """Click into a field and type; `replaces` what stands there."""
         await self.click(selector)
         await self.until(f"document.activeElement === document.querySelector({json.dumps(selector)})")
+        if replaces:
+            await self.value("document.activeElement.select()")
         await self.send("Input.insertText", text=text)
 
     async def picture(self, path: Path, *, whole=False):
