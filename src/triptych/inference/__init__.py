@@ -14,7 +14,7 @@ from triptych.inference.consensus_artifact import (
     save_consensus,
 )
 from triptych.inference.factors import FactorPredictor
-from triptych.inference.inputs import FactorRows, known_windows
+from triptych.inference.inputs import FactorRows, WindowRows, known_windows
 from triptych.inference.predictor import OnnxPredictor, TorchPredictor
 from triptych.inference.step import OnnxStep, TorchStep
 from triptych.inference.streaming import StreamingPredictor
@@ -36,6 +36,7 @@ __all__ = [
     "TorchPredictor",
     "TorchStep",
     "WindowClassifier",
+    "WindowRows",
     "known_windows",
     "load_artifact",
     "load_consensus",
