@@ -118,7 +118,7 @@ def _train(run: Run, dataset: Dataset, candles: Candles, tell: Tell, progress_ba
 
 
 def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, progress_bar: bool | None) -> Artifact:
-    recipe, home = run.recipe, run.fold(fold.number)
+    recipe, home = dataset.fitted(fold), run.fold(fold.number)
     classifier = build_classifier(recipe, fold.number)
     require_labels_for(recipe, classifier, dataset.samples(fold.train))
     sets = dataset.windows(fold.train), dataset.windows(fold.validation)
@@ -149,7 +149,7 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
         return load_artifact(home / "artifact")
     except ArtifactError:
         tell("Exporting the network with its encoding to ONNX.")
-    return save_artifact(home / "artifact", classifier, _card(run, candles, fold, parameters), _probe(dataset, fold))
+    return save_artifact(home / "artifact", classifier, _card(recipe, candles, fold, parameters), _probe(dataset, fold))
 
 
 def _probe(dataset: Dataset, fold: Fold) -> NDArray[np.float32]:
@@ -159,8 +159,7 @@ def _probe(dataset: Dataset, fold: Fold) -> NDArray[np.float32]:
     return probe
 
 
-def _card(run: Run, candles: Candles, fold: Fold, parameters: int) -> Card:
-    recipe = run.recipe
+def _card(recipe: Recipe, candles: Candles, fold: Fold, parameters: int) -> Card:
     encoding = build_encoding(recipe)
     return Card(
         name=f"{recipe.name}-{fold.number}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
@@ -175,27 +176,36 @@ def leak_table(found: dict[str, Any]) -> Table:
     return table
 
 
-def ablation_table(rows: list[dict[str, Any]]) -> Table:
-    """One row a variant, the recipe itself first."""
-    table = Table(title="Out of sample, all folds", title_justify="left", title_style="bold")
-    table.add_column("variant")
-    for name in ("MCC", "95 % interval", "difference", "95 % interval", "best baseline", "return", "trades"):
-        table.add_column(name, justify="right", style="dim" if name.startswith("95") else None)
-    table.add_column("verdict")
+def ablation_tables(rows: list[dict[str, Any]]) -> list[RenderableType]:
+    """One row a variant, the recipe itself first; then the verdicts and what is not comparable. 80 columns hold it."""
+    tested = next(row["tested"] for row in rows if row["comparable"])
+    title = f"Out of sample: {tested:,} test windows that all have; skill is MCC"
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1), show_edge=False)
+    table.add_column("variant", overflow="fold", max_width=20)
+    for name in ("learned\nfrom", "skill\n95 %", "difference\n95 %", "return\ntrades"):
+        table.add_column(name, justify="right")
+    verdicts = Table(box=None, padding=(0, 1, 0, 0), show_header=False)
+    verdicts.add_column(max_width=24, overflow="fold")
+    verdicts.add_column()
     for row in rows:
-        mcc, difference = row["mcc"], row.get("difference")
         table.add_row(
-            escape(row["variant"]),
-            _number(mcc["value"]),
-            f"{_number(mcc['low'])} .. {_number(mcc['high'])}",
-            "" if difference is None else _number(difference["value"]),
-            "" if difference is None else f"{_number(difference['low'])} .. {_number(difference['high'])}",
-            f"{row['best_baseline']['name']} {_number(row['best_baseline']['mcc'])}",
-            _percent(row["total_return"]),
-            str(row["trades"]),
-            row["verdict"],
+            escape(row["variant"]) + ("" if row["comparable"] else "\n[yellow]not comparable[/]"),
+            "\n".join(f"{count:,}" for count in row["learned"]),
+            _with_range(row["mcc"]),
+            "" if not row["comparable"] or "difference" not in row else _with_range(row["difference"]),
+            f"{_percent(row['total_return'])}\n{row['trades']:,}",
         )
-    return table
+        verdicts.add_row(escape(row["variant"]), f"{row['verdict']} {row['reason']}".strip())
+    best = rows[0]["best_baseline"]
+    note = (
+        f"Learned from: windows, by fold. Best baseline of {rows[0]['variant']} on its own {rows[0]['own_tested']:,} "
+        f"test windows: {best['name']}, {_number(best['mcc'])}."
+    )
+    return [table, Text(note, style="dim"), Text("Verdicts of the backtests", style="bold"), verdicts]
+
+
+def _with_range(found: dict[str, Any]) -> str:
+    return f"{_number(found['value'])}\n[dim]{_number(found['low'], 2)} .. {_number(found['high'], 2)}[/]"
 
 
 def leaderboard_table(results: dict[str, Any], most: int = 12) -> Group:

@@ -8,7 +8,8 @@ Factors are z-scores cut to -clip .. clip; a pixel is (z + clip) / (2 clip). Wit
 experiment this follows, divided by 208.
 
 The order of the factors is arbitrary, and a convolution sees neighbours: `order` shuffles them by a seed, or takes an
-order of one's own, such as `correlation_order` finds. `layout` says what stands beside what.
+order of one's own. With `correlation` training puts factors that move together side by side: `correlation_order` of the
+training segment of each fold, which the saved model carries as a list. `layout` says what stands beside what.
 """
 
 from __future__ import annotations
@@ -50,9 +51,11 @@ class Config(BaseConfig):
         "holds factor after factor, each with the candles of the row. `factor_rows`: every factor has rows of its own, "
         "the history from left to right, `bars_per_row` of them.",
     )
-    order: Literal["", "shuffled"] | tuple[Annotated[int, Field(ge=0)], ...] = Field(
+    order: Literal["", "shuffled", "correlation"] | tuple[Annotated[int, Field(ge=0)], ...] = Field(
         default="",
-        description="Order of the factors: empty as they come, `shuffled` by `order_seed`, or a list of positions.",
+        description="Order of the factors: empty as they come, `shuffled` by `order_seed`, `correlation`: those that "
+        "move together in the training segment side by side (as they come where nothing was trained), or a list of "
+        "positions.",
     )
     order_seed: int = Field(default=1, ge=0, description="Seed of a shuffled order.")
     upscale: int = Field(default=1, ge=1, le=32, description="Each pixel is repeated so often in both directions.")
@@ -160,7 +163,7 @@ def correlation_order(rows: NDArray[np.floating]) -> tuple[int, ...]:
 def _order(config: Config) -> tuple[int, ...]:
     if config.order == "shuffled":
         return shuffled_order(config.factors, config.order_seed)
-    if config.order == "":
+    if config.order in ("", "correlation"):
         return tuple(range(config.factors))
     if sorted(config.order) != list(range(config.factors)):
         raise RecipeError(

@@ -7,14 +7,17 @@ history that is given; `warm_up` says how much of it they need, so that a longer
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from triptych import features
 from triptych.domain import CandleSeries, Timeframe
 from triptych.domain.errors import DataError
+from triptych.features import days
 from triptych.inference.base import NOBODY
 from triptych.market.resampling import resample
 
@@ -40,6 +43,7 @@ class Config(features.Config):
         description="Timeframes of the factors, in candles, the shortest first: with candles of 15m, [1, 4, 16] puts "
         "those of 1h and 4h beside, at each candle those of the last one that had closed.",
     )
+    day: days.Config = Field(days.Config(), description="The venue's trading day, of pictures that show whole days.")
 
     @field_validator("periods")
     @classmethod
@@ -47,6 +51,40 @@ class Config(features.Config):
         if value[:1] != (1,) or list(value) != sorted(set(value)):
             raise ValueError("periods must rise from 1, such as [1, 4, 16]")
         return value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WindowRows:
+    """Rows as windows are cut from them.
+
+    Attributes:
+        values: float32 of shape (n_rows, columns): a row a candle, or a row a place on days of equal length.
+        ends: int64 of shape (n_candles,): last row of the window that ends at the close of each candle; -1 where none
+            does.
+        step: rows from the end of a window to that of the next.
+    """
+
+    values: NDArray[np.float32]
+    ends: NDArray[np.int64]
+    step: int
+
+    def known(self, length: int) -> NDArray[np.bool_]:
+        """At which candles a window of `length` rows without an unknown value ends, shape (n_candles,)."""
+        return (self.ends >= 0) & known_windows(self.values, length)[self.ends]
+
+    def windows(self, length: int) -> NDArray[np.float32]:
+        """All windows of `length` rows as a view on `values`, nothing is copied: (n_rows - length + 1, length, columns).
+
+        The window that ends at candle i is number `ends[i] - (length - 1)`.
+        """
+        if len(self.values) < length:
+            return np.empty((0, length, self.values.shape[1]), dtype=np.float32)
+        found: NDArray[np.float32] = sliding_window_view(self.values, length, axis=0).transpose(0, 2, 1)
+        return found
+
+    def turn(self) -> NDArray[np.int64]:
+        """Number of each candle's window among those that may be cut, shape (n_candles,)."""
+        return self.ends // self.step
 
 
 class FactorRows:
@@ -59,6 +97,7 @@ class FactorRows:
         warm_up: candles before the first row that is known.
         companions: symbols of the companions.
         periods: candles in one of each timeframe.
+        day: the venue's trading day; without hours, windows end at every candle.
     """
 
     def __init__(self, config: Config) -> None:
@@ -66,6 +105,7 @@ class FactorRows:
         self.columns = self._pipeline.columns
         self.companions = config.companions
         self.periods = config.periods
+        self.day = config.day
         # A longer candle at the start of the history may lack members, and one at its end may not have closed.
         longest = max(config.periods)
         self.warm_up = self._pipeline.warm_up if longest == 1 else longest * (self._pipeline.warm_up + 2)
@@ -108,6 +148,26 @@ class FactorRows:
             longer = [resample(one, timeframe) for one in all_series]
             parts += [_as_of(self._own(one), one, series) for one in longer]
         return np.concatenate(parts, axis=1)
+
+    def table(self, series: CandleSeries, companions: Mapping[str, CandleSeries] = NOBODY) -> WindowRows:
+        """The rows as windows are cut from them; arguments and errors as for `rows`.
+
+        With a trading day they are laid out by the clock: windows hold whole days, short ones with places left empty,
+        and end where a day closes. What a window holds depends on the candles up to its end, and on no more of them
+        than fill its days.
+        """
+        rows = self.rows(series, companions)
+        if not self.day.hours:
+            return WindowRows(values=rows, ends=np.arange(len(rows)), step=1)
+        found = days.places(series.open_time_ms, series.timeframe.milliseconds, self.day)
+        return WindowRows(values=found.lay(rows), ends=np.where(found.closes, found.at, -1), step=found.per_day)
+
+    def ends_window(self, series: CandleSeries) -> bool:
+        """Whether a window ends with the last candle, by the clock alone."""
+        if not self.day.hours:
+            return True
+        last = series.open_time_ms[-1:]
+        return bool(days.places(last, series.timeframe.milliseconds, self.day).closes[0])
 
     def _own(self, series: CandleSeries) -> NDArray[np.float32]:
         rows = self._pipeline.rows(series.values, series.open_time_ms, series.timeframe.milliseconds)

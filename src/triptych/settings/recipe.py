@@ -119,7 +119,10 @@ class WindowConfig(Config):
 
     length: int = Field(48, ge=4, le=4096, description="Candles in a window.")
     stride: int = Field(
-        1, ge=1, description="Windows to learn and to stop by end at every n-th candle; the test uses every candle."
+        1,
+        ge=1,
+        description="Windows to learn and to stop by end at every n-th candle, or day where features.day has hours; the "
+        "test uses every one.",
     )
 
 
@@ -168,6 +171,16 @@ class Recipe(Config):
             raise ValueError(
                 f"consensus.method = '{self.consensus.method}' learns from out-of-fold predictions: it needs "
                 "split.kind = 'walk_forward' with two folds or more"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _positions_outlive_a_candle(self) -> Recipe:
+        daily = bool(self.features.names and self.features.day.hours)
+        if daily and self.execution.without_prediction != "hold":
+            raise ValueError(
+                "features.day gives a prediction at a day's close only, and execution.without_prediction = "
+                "'flat' would close every position one candle later; set it to 'hold'"
             )
         return self
 

@@ -78,26 +78,29 @@ class WindowSet:
         *,
         length: int,
         rows: Sequence[NDArray[np.float32]] | None = None,
+        ends: Sequence[NDArray[np.int64]] | None = None,
         returns: NDArray[np.float64] | None = None,
     ) -> Self:
-        """Cut the windows of `samples` from `series`, or from `rows`, one array of shape (n_candles, columns) a series.
+        """Cut the windows of `samples` from `series`, or from `rows`, one array of shape (n_rows, columns) a series.
 
+        `ends` are the last rows of the windows of each series, int64 of shape (n_candles,); None: a row is a candle.
         `returns` are those of the samples, shape (n_samples,), for networks that learn to foretell them.
 
         Raises NotEnoughData when a window would start before its history.
         """
-        early = np.flatnonzero(samples.index < length - 1)
+        last = samples.index if ends is None else _chosen(samples, ends)
+        early = np.flatnonzero(last < length - 1)
         if early.size:
             symbol = series[int(samples.instrument[early[0]])].symbol
             raise NotEnoughData(
                 f"{symbol}: a window of {length} candles cannot end at candle {int(samples.index[early[0]])}.",
                 remedy=f"Bring at least {length} candles or shorten the window.",
             )
-        offsets = np.concatenate(([0], np.cumsum([len(s) for s in series])))
         columns = [one.values for one in series] if rows is None else rows
+        offsets = np.concatenate(([0], np.cumsum([len(one) for one in columns])))
         return cls(
             values=torch.from_numpy(np.concatenate(columns).astype(np.float32, copy=False)),
-            starts=torch.from_numpy(offsets[samples.instrument] + samples.index - (length - 1)),
+            starts=torch.from_numpy(offsets[samples.instrument] + last - (length - 1)),
             labels=torch.from_numpy(samples.label.astype(np.int64)),
             uniqueness=torch.from_numpy(samples.uniqueness.astype(np.float32)),
             length=length,
@@ -155,3 +158,10 @@ class WindowSet:
     def _tensors(self) -> dict[str, Tensor]:
         found = {name: getattr(self, name) for name in ("values", "starts", "labels", "uniqueness", "returns")}
         return {name: one for name, one in found.items() if one is not None}
+
+
+def _chosen(samples: Samples, by_series: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Of each sample the value at its decision candle, shape (n_samples,)."""
+    starts = np.concatenate(([0], np.cumsum([len(one) for one in by_series])))
+    found: NDArray[np.int64] = np.concatenate(by_series)[starts[samples.instrument] + samples.index]
+    return found
