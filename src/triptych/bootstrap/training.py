@@ -22,13 +22,15 @@ from triptych.bootstrap.trials import record_trial
 from triptych.domain import CLASSES, utc
 from triptych.domain.errors import ArtifactError, DataError, RecipeError, RunError
 from triptych.domain.files import write_json
-from triptych.inference import Artifact, Card, load_artifact, record_metrics, save_artifact
+from triptych.inference import Artifact, Card, WindowClassifier, load_artifact, record_metrics, save_artifact
 from triptych.settings import Recipe
 from triptych.training import trainer
+from triptych.training.boosting.stage import boost
 from triptych.training.fitted import read_result
 from triptych.training.history import EpochRecord
 from triptych.training.seeds import derive_seed
 from triptych.training.splits import Fold, Segment
+from triptych.training.windows import WindowSet
 
 PROBE_WINDOWS = 64
 """Real windows on which the exported graph is held against the network."""
@@ -145,11 +147,36 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
         f"Best epoch {result.best_epoch + 1} of {len(result.history)}: validation loss {best.validation_loss:.4f}, "
         f"training loss {best.train_loss:.4f}."
     )
+    sizes: dict[str, Any] = {}
+    if recipe.boosting.engine != "none":
+        classifier, sizes = _with_trees(recipe, classifier, sets, fold, tell)
     try:
         return load_artifact(home / "artifact")
     except ArtifactError:
         tell("Exporting the network with its encoding to ONNX.")
-    return save_artifact(home / "artifact", classifier, _card(run, candles, fold, parameters), _probe(dataset, fold))
+    return save_artifact(
+        home / "artifact", classifier, _card(run, candles, fold, parameters, sizes), _probe(dataset, fold)
+    )
+
+
+def _with_trees(
+    recipe: Recipe, classifier: WindowClassifier, sets: tuple[WindowSet, WindowSet], fold: Fold, tell: Tell
+) -> tuple[WindowClassifier, dict[str, Any]]:
+    """The classifier with trees behind its frozen network, and what the card says of them."""
+    made = boost(classifier, *sets, recipe.boosting, seed=derive_seed(recipe.seed, "boosting", fold.number))
+    tell(
+        f"The network is frozen: {made.shape.trees} trees by {made.engine}, {made.rounds} rounds, read "
+        f"{made.components} of its {made.features} features."
+    )
+    return made.classifier, {
+        "engine": made.engine,
+        "features": made.features,
+        "components": made.components,
+        "rounds": made.rounds,
+        "trees": made.shape.trees,
+        "nodes": made.shape.nodes,
+        "depth": made.shape.depth,
+    }
 
 
 def _probe(dataset: Dataset, fold: Fold) -> NDArray[np.float32]:
@@ -159,7 +186,7 @@ def _probe(dataset: Dataset, fold: Fold) -> NDArray[np.float32]:
     return probe
 
 
-def _card(run: Run, candles: Candles, fold: Fold, parameters: int) -> Card:
+def _card(run: Run, candles: Candles, fold: Fold, parameters: int, boosting: dict[str, Any]) -> Card:
     recipe = run.recipe
     encoding = build_encoding(recipe)
     return Card(
@@ -171,6 +198,7 @@ def _card(run: Run, candles: Candles, fold: Fold, parameters: int) -> Card:
         symbols=tuple(one.symbol for one in candles.series),
         encoding=recipe.encoding.model_dump(mode="json"),
         model=recipe.model.as_options(),
+        boosting=boosting,
         parameters=parameters,
         target=recipe.target.model_dump(mode="json"),
         splits=[_boundaries(fold)],

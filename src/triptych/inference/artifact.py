@@ -18,6 +18,7 @@ from triptych.domain.errors import ArtifactError, RecipeError, StorageError
 from triptych.domain.files import replace_folder, temporary_name, write_text
 from triptych.images import create_encoding
 from triptych.inference.base import AbstractPredictor
+from triptych.inference.boosted import empty_boosted
 from triptych.inference.card import Card
 from triptych.inference.classifier import WindowClassifier
 from triptych.inference.export import TOLERANCE, export_onnx, largest_difference
@@ -69,6 +70,8 @@ class Artifact:
                 f"{self.folder / CARD} describes a network that cannot be built: {_in_words(error)}",
                 remedy="Load it with the versions its card names, or train the model again.",
             ) from error
+        if self.card.boosting:
+            network = empty_boosted(network, self.card.boosting)
         classifier = WindowClassifier(encoding, network)
         try:
             classifier.load_state_dict(load_file(str(self.folder / WEIGHTS)))

@@ -86,6 +86,10 @@ class OnnxPredictor(AbstractPredictor):
         parts = self._run(RETURN, windows)
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
+    def outputs(self, windows: NDArray[np.floating], names: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Some outputs of the graph for windows as `probabilities` takes them, each of shape (batch, ..)."""
+        return [np.concatenate(self._run(name, windows)) for name in names]
+
     def _run(self, output: str, windows: NDArray[np.floating]) -> list[NDArray[np.float32]]:
         batch = _checked(windows, self.length, self._width)
         return [

@@ -27,6 +27,7 @@ from triptych.strategies.consensus import Config as ConsensusConfig
 from triptych.trading.execution import Config as ExecutionConfig
 from triptych.trading.risk import Config as RiskConfig
 from triptych.trading.sizing import Config as SizingConfig
+from triptych.training.boosting.config import Config as BoostingConfig
 from triptych.training.config import Config as TrainingConfig
 from triptych.training.evaluation import Config as EvaluationConfig
 from triptych.training.splits import Config as SplitConfig
@@ -135,6 +136,7 @@ class Recipe(Config):
     target: TargetConfig = Field(TargetConfig(), description="What is to be predicted.")
     split: SplitConfig = Field(SplitConfig(), description="Which candles train, validate and test.")
     training: TrainingConfig = Field(TrainingConfig(), description="How the network is trained.")
+    boosting: BoostingConfig = Field(BoostingConfig(), description="Trees on the trained network's features.")
     evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How predictions are judged.")
     strategy: StrategyConfig = Field(StrategyConfig(), description="From probabilities to the wanted exposure.")
     sizing: SizingConfig = Field(SizingConfig(), description="How much capital an exposure of 1 is.")
