@@ -17,6 +17,7 @@ from triptych.domain.errors import DataError, NotEnoughData, RunError
 from triptych.inference import Artifact, load_artifact
 from triptych.inference.explain import METHODS, AxisImportance, Explanation, Method, cascade, deletion, explain
 from triptych.market.store import to_ms
+from triptych.models.multi_task import body_of
 from triptych.training.seeds import derive_seed
 
 LEADING = 10
@@ -171,7 +172,7 @@ def _usual(artifact: Artifact) -> Method:
 def _usable(artifact: Artifact) -> tuple[Method, ...]:
     if artifact.card.boosting:
         return ("occlusion",)
-    is_sequence = not hasattr(artifact.classifier().network, "feature_info")
+    is_sequence = not hasattr(body_of(artifact.classifier().network), "feature_info")
     return tuple(method for method in METHODS if not (is_sequence and method.endswith("cam")))
 
 

@@ -12,17 +12,26 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
+from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for, windows_at
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with_absolute_path
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.judging import judge_predictions
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.run_folder import Run, at_work, discard, open_or_create, place_of, trial_mark
 from triptych.bootstrap.trials import record_trial
-from triptych.domain import CLASSES, utc
+from triptych.domain import CLASSES, CandleSeries, utc
 from triptych.domain.errors import ArtifactError, DataError, RecipeError, RunError
 from triptych.domain.files import write_json
-from triptych.inference import Artifact, Card, WindowClassifier, load_artifact, record_metrics, save_artifact
+from triptych.inference import (
+    AbstractPredictor,
+    Artifact,
+    Card,
+    WindowClassifier,
+    load_artifact,
+    record_metrics,
+    save_artifact,
+)
+from triptych.inference.base import CHUNK
 from triptych.settings import Recipe
 from triptych.training import trainer
 from triptych.training.boosting.stage import boost
@@ -198,6 +207,7 @@ def _card(run: Run, candles: Candles, fold: Fold, parameters: int, boosting: dic
         symbols=tuple(one.symbol for one in candles.series),
         encoding=recipe.encoding.model_dump(mode="json"),
         model=recipe.model.as_options(),
+        tasks=recipe.training.tasks.names,
         boosting=boosting,
         parameters=parameters,
         target=recipe.target.model_dump(mode="json"),
@@ -216,6 +226,18 @@ def _boundaries(fold: Fold) -> dict[str, Any]:
 
 def _segment(segment: Segment) -> dict[str, Any]:
     return {"start": utc(segment.start_ms), "stop": utc(segment.stop_ms), "samples": len(segment)}
+
+
+def _foretold(
+    artifact: Artifact, predictor: AbstractPredictor, dataset: Dataset, series: CandleSeries, ends: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """Figures that the model foretells beside the class, one column a task."""
+    found: dict[str, list[NDArray[np.float32]]] = {task: [] for task in artifact.card.tasks}
+    for start in range(0, len(ends) if found else 0, CHUNK):
+        windows = windows_at(dataset.recipe, series, ends[start : start + CHUNK], dataset.companions)
+        for task, values in predictor.foretold(windows).items():
+            found[task].append(values)
+    return {f"foretold_{task}": np.concatenate(parts).astype(np.float64) for task, parts in found.items() if parts}
 
 
 def _ask(artifact: Artifact, dataset: Dataset, fold: Fold) -> pl.DataFrame:
@@ -242,6 +264,7 @@ def _ask(artifact: Artifact, dataset: Dataset, fold: Fold) -> pl.DataFrame:
                     "symbol": pl.Series([one.symbol] * len(ends), dtype=pl.String),
                     "fold": pl.Series([fold.number] * len(ends), dtype=pl.Int64),
                     **{f"probability_{name}": probabilities[:, i].astype(np.float64) for i, name in enumerate(CLASSES)},
+                    **_foretold(artifact, predictor, dataset, one, ends),
                 }
             )
         )

@@ -51,6 +51,16 @@ class WindowClassifier(nn.Module):
         scores, foretold = self.network.scores_and_return(2.0 * self.images(window_BTF) - 1.0)  # type: ignore[operator]
         return scores, foretold
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Figures that the network foretells beside the classes."""
+        return tuple(getattr(self.network, "tasks", ()))
+
+    def scores_and_outputs(self, window_BTF: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores as in `forward`, and figures in standard deviations, (batch, tasks); of networks with `tasks` only."""
+        scores, figures = self.network.outputs(2.0 * self.images(window_BTF) - 1.0)  # type: ignore[operator]
+        return scores, figures
+
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Class scores (logits) of shape (batch, n_classes) for windows of shape (batch, length, 5), float32."""
         return self.all_scores(window_BTF)[0]
@@ -83,6 +93,22 @@ class StepwiseHead(nn.Module):
         network: Any = self.classifier.network
         inputs = network.tree_inputs(2.0 * self.classifier.images(window_BTF) - 1.0)
         return torch.softmax(network.trees(inputs), dim=-1), inputs
+
+
+class TaskHead(nn.Module):
+    """A classifier whose outputs are probabilities and one figure a task: the graph of networks with several tasks."""
+
+    def __init__(self, classifier: WindowClassifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, window_BTF: Tensor) -> tuple[Tensor, ...]:
+        """Probabilities of shape (batch, n_classes), and figures of shape (batch,): returns, volatilities."""
+        network: Any = self.classifier.network
+        scores, figures = network.scores_and_figures(2.0 * self.classifier.images(window_BTF) - 1.0)
+        named = zip(self.classifier.tasks, figures.unbind(dim=1), strict=True)
+        found = [torch.exp(one) if name == "volatility" else one for name, one in named]
+        return torch.softmax(scores, dim=-1), *found
 
 
 class ForecastHead(nn.Module):

@@ -13,8 +13,14 @@ from torch import nn
 
 from triptych.domain import CANDLE_FIELDS
 from triptych.domain.errors import ArtifactError
-from triptych.inference.classifier import ForecastHead, ProbabilityHead, StepwiseHead, WindowClassifier
-from triptych.inference.predictor import RETURN, OnnxPredictor, TorchPredictor
+from triptych.inference.classifier import (
+    ForecastHead,
+    ProbabilityHead,
+    StepwiseHead,
+    TaskHead,
+    WindowClassifier,
+)
+from triptych.inference.predictor import FIGURES, RETURN, OnnxPredictor, TorchPredictor
 
 INPUT, OUTPUT = "window", "probabilities"
 TREE_INPUTS = "tree_inputs"
@@ -30,6 +36,8 @@ def export_onnx(classifier: WindowClassifier, length: int, path: Path, *, width:
     head: nn.Module = ProbabilityHead(classifier)
     if classifier.is_stepwise:
         head, outputs = StepwiseHead(classifier), [OUTPUT, TREE_INPUTS]
+    elif classifier.tasks:
+        head, outputs = TaskHead(classifier), [OUTPUT, *(FIGURES[task] for task in classifier.tasks)]
     elif foretells:
         head, outputs = ForecastHead(classifier), [OUTPUT, RETURN]
     head = head.eval().cpu()

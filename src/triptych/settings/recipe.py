@@ -154,6 +154,15 @@ class Recipe(Config):
     ablation: tuple[Variant, ...] = Field((), description="Variants that `triptych ablate` holds against the recipe.")
 
     @model_validator(mode="after")
+    def _one_head_for_each_question(self) -> Recipe:
+        tasks = self.training.tasks.names
+        if tasks and self.boosting.engine != "none":
+            raise ValueError("training.tasks and boosting do not go together: trees answer the direction only")
+        if tasks and self.model.sequence.return_head:
+            raise ValueError("training.tasks and model.sequence.return_head do not go together: name the task 'size'")
+        return self
+
+    @model_validator(mode="after")
     def _members_fit_the_consensus(self) -> Recipe:
         names = [member.name for member in self.members]
         if not names:
