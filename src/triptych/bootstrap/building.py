@@ -13,17 +13,20 @@ from torch import nn
 from triptych.bootstrap.candles import Candles
 from triptych.domain import CANDLE_FIELDS, CandleSeries, utc
 from triptych.domain.errors import DataError, NotEnoughData, RecipeError
+from triptych.features import days
 from triptych.images import AbstractEncoding, load
 from triptych.images.factor_grid import correlation_order
-from triptych.features import days
 from triptych.inference import FactorRows, WindowClassifier, WindowRows
 from triptych.models import build_network, create_model, parameter_cap
+from triptych.models.multi_task import MultiTaskNetwork, body_of
 from triptych.models.sequence import PRESETS, SequenceNetwork
 from triptych.settings import Recipe
 from triptych.training.samples import Samples, thinned
 from triptych.training.seeds import derive_seed
 from triptych.training.splits import Fold, Segment, split
 from triptych.training.targets import UNKNOWN, Targets, label
+from triptych.training.tasks.config import Task
+from triptych.training.tasks.figures import figure_of
 from triptych.training.windows import WindowSet
 
 CLASS_COUNT = 3
@@ -71,7 +74,10 @@ def build_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
     encoding = build_encoding(recipe)
     seed = derive_seed(recipe.seed, "network", fold)
     with torch.random.fork_rng(devices=[]):  # torch's own layers draw first weights of theirs before ours are drawn
-        network = build_network(recipe.model, encoding.channels, CLASS_COUNT, seed=seed)
+        tasks = recipe.training.tasks.names
+        network = build_network(recipe.model, encoding.channels, CLASS_COUNT + len(tasks), seed=seed)
+    if tasks:
+        network = MultiTaskNetwork(network, tasks, classes=CLASS_COUNT)
     return WindowClassifier(encoding, network)
 
 
@@ -80,7 +86,7 @@ def require_labels_for(recipe: Recipe, classifier: WindowClassifier, train: Samp
 
     The error names the largest factor of the width that fits.
     """
-    network, least = classifier.network, recipe.model.sequence.labels_per_parameter
+    network, least = body_of(classifier.network), recipe.model.sequence.labels_per_parameter
     if not isinstance(network, SequenceNetwork) or least == 0:
         return
     cap, count = parameter_cap(train.effective_n, least), _parameters(network)
@@ -185,6 +191,9 @@ class Dataset:
             every = np.concatenate([one.forward_return for one in self.targets])
             starts = np.concatenate(([0], np.cumsum([len(one) for one in self.targets])))
             returns = every[starts[samples.instrument] + samples.index]
+        figures = None
+        if self.recipe.training.tasks.names:
+            figures = np.column_stack([self.figures(task, samples) for task in self.recipe.training.tasks.names])
         return WindowSet.of(
             self.series,
             samples,
@@ -192,7 +201,15 @@ class Dataset:
             rows=None if self.tables is None else [one.values for one in self.tables],
             ends=None if self.tables is None else [one.ends for one in self.tables],
             returns=returns,
+            figures=figures,
         )
+
+    def figures(self, task: Task, samples: Samples) -> NDArray[np.float64]:
+        """What followed each sample in figures, shape (n_samples,); NaN where it is not known."""
+        found = [figure_of(task, one, target) for one, target in zip(self.series, self.targets, strict=True)]
+        starts = np.concatenate(([0], np.cumsum([len(one) for one in found])))
+        every: NDArray[np.float64] = np.concatenate(found)
+        return every[starts[samples.instrument] + samples.index]
 
 
 def labels_of(recipe: Recipe, series: CandleSeries) -> Targets:

@@ -56,9 +56,23 @@ def evaluation_tables(evaluation: dict[str, Any]) -> list[RenderableType]:
     for name, row in zip(CLASSES, evaluation["confusion"], strict=True):
         confusion.add_row(name, *(str(count) for count in row))
     found: list[RenderableType] = [metrics, confusion, Text(evaluation["leak_meter"]["sentence"], style="dim")]
+    if "tasks" in evaluation:
+        found.append(tasks_table(evaluation["tasks"]))
     if "consensus" in evaluation:
         found += [consensus_table(evaluation["consensus"]), Text(evaluation["consensus"]["sentence"])]
     return found
+
+
+def tasks_table(tasks: dict[str, Any]) -> Table:
+    """Figures foretold beside the direction, each against its own baselines."""
+    table = Table(title="Foretold beside the direction", title_justify="left", title_style="bold")
+    for name in ("figure", "best rule", "saved of its squared error", "95 % interval", "verdict"):
+        table.add_column(name, justify="left" if name in ("figure", "best rule", "verdict") else "right")
+    for task, judged in tasks.items():
+        skill = judged["skill"][judged["best_baseline"]]
+        interval = f"{_percent(skill['low'])} .. {_percent(skill['high'])}"
+        table.add_row(task, judged["best_baseline"], _percent(skill["value"]), interval, judged["verdict"])
+    return table
 
 
 def consensus_table(report: dict[str, Any]) -> Table:

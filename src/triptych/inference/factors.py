@@ -37,6 +37,9 @@ class FactorPredictor(AbstractPredictor):
     def returns(self, windows: NDArray[np.floating]) -> NDArray[np.float32] | None:
         return self._network.returns(windows)
 
+    def foretold(self, windows: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
+        return self._network.foretold(windows)
+
     def over(
         self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
     ) -> NDArray[np.float32]:

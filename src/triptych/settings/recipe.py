@@ -28,6 +28,7 @@ from triptych.trading.execution import Config as ExecutionConfig
 from triptych.trading.guard import Config as GuardConfig
 from triptych.trading.risk import Config as RiskConfig
 from triptych.trading.sizing import Config as SizingConfig
+from triptych.training.boosting.config import Config as BoostingConfig
 from triptych.training.config import Config as TrainingConfig
 from triptych.training.evaluation import Config as EvaluationConfig
 from triptych.training.splits import Config as SplitConfig
@@ -139,6 +140,7 @@ class Recipe(Config):
     target: TargetConfig = Field(TargetConfig(), description="What is to be predicted.")
     split: SplitConfig = Field(SplitConfig(), description="Which candles train, validate and test.")
     training: TrainingConfig = Field(TrainingConfig(), description="How the network is trained.")
+    boosting: BoostingConfig = Field(BoostingConfig(), description="Trees on the trained network's features.")
     evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How predictions are judged.")
     strategy: StrategyConfig = Field(StrategyConfig(), description="From probabilities to the wanted exposure.")
     sizing: SizingConfig = Field(SizingConfig(), description="How much capital an exposure of 1 is.")
@@ -155,6 +157,15 @@ class Recipe(Config):
     )
     consensus: ConsensusConfig = Field(ConsensusConfig(), description="How the members decide together.")
     ablation: tuple[Variant, ...] = Field((), description="Variants that `triptych ablate` holds against the recipe.")
+
+    @model_validator(mode="after")
+    def _one_head_for_each_question(self) -> Recipe:
+        tasks = self.training.tasks.names
+        if tasks and self.boosting.engine != "none":
+            raise ValueError("training.tasks and boosting do not go together: trees answer the direction only")
+        if tasks and self.model.sequence.return_head:
+            raise ValueError("training.tasks and model.sequence.return_head do not go together: name the task 'size'")
+        return self
 
     @model_validator(mode="after")
     def _members_fit_the_consensus(self) -> Recipe:

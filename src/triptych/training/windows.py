@@ -27,13 +27,15 @@ from triptych.training.samples import Samples
 class Batch:
     """`windows` float32 (batch, length, columns), `labels` int64 (batch,), `uniqueness` float32 (batch,).
 
-    `returns` float32 (batch,): what followed, as a fraction; None where nothing learns from it.
+    `returns` float32 (batch,): what followed, as a fraction; `figures` float32 (batch, tasks): what followed, as
+    `training.tasks` has it; None where nothing learns from them.
     """
 
     windows: Tensor
     labels: Tensor
     uniqueness: Tensor
     returns: Tensor | None = None
+    figures: Tensor | None = None
 
     def to(self, device: torch.device) -> Self:
         """The same batch on another device; from pinned memory the copy overlaps with computing."""
@@ -44,7 +46,7 @@ class Batch:
         return replace(self, **{name: one.pin_memory() for name, one in self._tensors().items()})
 
     def _tensors(self) -> dict[str, Tensor]:
-        found = {name: getattr(self, name) for name in ("windows", "labels", "uniqueness", "returns")}
+        found = {name: getattr(self, name) for name in ("windows", "labels", "uniqueness", "returns", "figures")}
         return {name: one for name, one in found.items() if one is not None}
 
 
@@ -61,6 +63,7 @@ class WindowSet:
         length: candles in a window.
         returns: float32 tensor of shape (n_samples,): the return that each label is about, as a fraction; None where
             nothing learns from it.
+        figures: float32 tensor of shape (n_samples, tasks): what is foretold beside the class, NaN where not known.
     """
 
     values: Tensor
@@ -69,6 +72,7 @@ class WindowSet:
     uniqueness: Tensor
     length: int
     returns: Tensor | None = None
+    figures: Tensor | None = None
 
     @classmethod
     def of(
@@ -80,11 +84,13 @@ class WindowSet:
         rows: Sequence[NDArray[np.float32]] | None = None,
         ends: Sequence[NDArray[np.int64]] | None = None,
         returns: NDArray[np.float64] | None = None,
+        figures: NDArray[np.float64] | None = None,
     ) -> Self:
         """Cut the windows of `samples` from `series`, or from `rows`, one array of shape (n_rows, columns) a series.
 
         `ends` are the last rows of the windows of each series, int64 of shape (n_candles,); None: a row is a candle.
-        `returns` are those of the samples, shape (n_samples,), for networks that learn to foretell them.
+        `returns` are those of the samples, shape (n_samples,), for networks that learn to foretell them;
+        `figures`, shape (n_samples, tasks), likewise.
 
         Raises NotEnoughData when a window would start before its history.
         """
@@ -105,6 +111,7 @@ class WindowSet:
             uniqueness=torch.from_numpy(samples.uniqueness.astype(np.float32)),
             length=length,
             returns=None if returns is None else torch.from_numpy(returns.astype(np.float32)),
+            figures=None if figures is None else torch.from_numpy(figures.astype(np.float32)),
         )
 
     def __len__(self) -> int:
@@ -141,6 +148,7 @@ class WindowSet:
             labels=self.labels.index_select(0, positions),
             uniqueness=self.uniqueness.index_select(0, positions),
             returns=None if self.returns is None else self.returns.index_select(0, positions),
+            figures=None if self.figures is None else self.figures.index_select(0, positions),
         )
 
     def to(self, device: torch.device) -> Self:
@@ -156,7 +164,9 @@ class WindowSet:
         return digest.hexdigest()
 
     def _tensors(self) -> dict[str, Tensor]:
-        found = {name: getattr(self, name) for name in ("values", "starts", "labels", "uniqueness", "returns")}
+        found = {
+            name: getattr(self, name) for name in ("values", "starts", "labels", "uniqueness", "returns", "figures")
+        }
         return {name: one for name, one in found.items() if one is not None}
 
 
