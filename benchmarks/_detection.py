@@ -36,7 +36,7 @@ Scores = NDArray[np.float64]
 
 
 def labelled_market(seed: int, n_candles: int = 20_000) -> tuple[LabelledMarket, pl.DataFrame]:
-    """A market with planted events in its second half, and its channels; row i is known at the close of candle i + 1."""
+    """A market with planted events in its second half, and its channels; row i is that of candle i + 1."""
     planted = plant_anomalies(synthesise(SyntheticConfig(seed=seed, n_candles=n_candles)), AnomalyConfig(seed=seed))
     made = market_channels(planted.series)
     return planted, pl.DataFrame(made.values, schema=list(made.columns))

@@ -7,6 +7,7 @@ history that is given; `warm_up` says how much of it they need, so that a longer
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,12 @@ class Config(features.Config):
         "those of 1h and 4h beside, at each candle those of the last one that had closed.",
     )
 
+    detector: str | None = Field(
+        None,
+        description="Folder of an anomaly detector that was fitted on the channels of one instrument: its score and "
+        "its latent state stand behind the factors of every instrument. Empty: none.",
+    )
+
     @field_validator("periods")
     @classmethod
     def _must_rise_from_one(cls, value: tuple[int, ...]) -> tuple[int, ...]:
@@ -54,6 +61,8 @@ class FactorRows:
 
     The columns of the instrument come first, then those of each companion; then the same for each longer timeframe.
 
+    Raises RecipeError for unknown factors, ArtifactError for a detector that is missing or of other channels.
+
     Attributes:
         columns: names of an instrument's own columns, of one timeframe.
         warm_up: candles before the first row that is known.
@@ -62,7 +71,7 @@ class FactorRows:
     """
 
     def __init__(self, config: Config) -> None:
-        self._pipeline = features.FeaturePipeline(config)
+        self._pipeline = features.FeaturePipeline(config, _of_detector(config.detector))
         self.columns = self._pipeline.columns
         self.companions = config.companions
         self.periods = config.periods
@@ -112,6 +121,16 @@ class FactorRows:
     def _own(self, series: CandleSeries) -> NDArray[np.float32]:
         rows = self._pipeline.rows(series.values, series.open_time_ms, series.timeframe.milliseconds)
         return rows.astype(np.float32)
+
+
+def _of_detector(folder: str | None) -> tuple[features.Factor, ...]:
+    """The factors of a saved detector. Raises ArtifactError where it is missing or of other channels."""
+    if folder is None:
+        return ()
+    from triptych.inference.anomaly.factors import detector_factors  # takes a while to load
+    from triptych.inference.anomaly.saving import load_detector
+
+    return detector_factors(load_detector(Path(folder)))
 
 
 def known_windows(rows: NDArray[np.floating], length: int) -> NDArray[np.bool_]:

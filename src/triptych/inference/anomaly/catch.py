@@ -92,6 +92,13 @@ class CatchDetector(AbstractDetector):
         deviations = self.calibration_.deviations(self._raw(windows), bound=bound)
         return Assessment(scores=combine(deviations, self._momentary), evidence=deviations)
 
+    def latent(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The state of the network at the last row of scaled windows, (n_windows, width): its mean token."""
+        with torch.inference_mode():
+            x_BTC = torch.from_numpy(np.ascontiguousarray(windows)).to(self.config.device)
+            tokens = self.network.tokens(x_BTC).float().cpu()
+        return tokens.mean(dim=(1, 2)).numpy().astype(np.float64)
+
     def _raw(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Uncalibrated evidence, (n_windows, channels, kinds)."""
         focus = self.config.focus

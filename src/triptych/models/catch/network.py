@@ -80,6 +80,15 @@ class Catch(nn.Module):
         """The reconstructed windows, (B, T, C)."""
         return self.reconstruct(x_BTC).windows
 
+    def tokens(self, x_BTC: Tensor) -> Tensor:
+        """The tokens of all bands before the reconstruction heads, (B, P, C, width): what it sees in windows."""
+        z_BTC, _ = normalise(x_BTC.double())
+        exact_BPCS = self.spectrum.split(*self.spectrum.transform(z_BTC))
+        exact_NCS = exact_BPCS.flatten(0, 1)
+        mask_NHCC = self.mask_generator(exact_NCS).to(x_BTC.dtype)
+        tokens, _ = self.transformer(exact_NCS.to(x_BTC.dtype), mask_NHCC, with_loss=False)
+        return torch.unflatten(tokens, 0, (-1, exact_BPCS.shape[1]))
+
     def reconstruct(self, x_BTC: Tensor, *, with_loss: bool = False, fixed_mask: bool = False) -> Reconstruction:
         """The reconstruction with all that losses and reports need.
 
