@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -44,6 +45,11 @@ class Config(features.Config):
         "those of 1h and 4h beside, at each candle those of the last one that had closed.",
     )
     day: days.Config = Field(days.Config(), description="The venue's trading day, of pictures that show whole days.")
+    detector: str | None = Field(
+        None,
+        description="Folder of an anomaly detector that was fitted on the channels of one instrument: its score and "
+        "its latent state stand behind the factors of every instrument. Empty: none.",
+    )
 
     @field_validator("periods")
     @classmethod
@@ -92,6 +98,8 @@ class FactorRows:
 
     The columns of the instrument come first, then those of each companion; then the same for each longer timeframe.
 
+    Raises RecipeError for unknown factors, ArtifactError for a detector that is missing or of other channels.
+
     Attributes:
         columns: names of an instrument's own columns, of one timeframe.
         warm_up: candles before the first row that is known.
@@ -101,7 +109,7 @@ class FactorRows:
     """
 
     def __init__(self, config: Config) -> None:
-        self._pipeline = features.FeaturePipeline(config)
+        self._pipeline = features.FeaturePipeline(config, _of_detector(config.detector))
         self.columns = self._pipeline.columns
         self.companions = config.companions
         self.periods = config.periods
@@ -172,6 +180,16 @@ class FactorRows:
     def _own(self, series: CandleSeries) -> NDArray[np.float32]:
         rows = self._pipeline.rows(series.values, series.open_time_ms, series.timeframe.milliseconds)
         return rows.astype(np.float32)
+
+
+def _of_detector(folder: str | None) -> tuple[features.Factor, ...]:
+    """The factors of a saved detector. Raises ArtifactError where it is missing or of other channels."""
+    if folder is None:
+        return ()
+    from triptych.inference.anomaly.factors import detector_factors  # takes a while to load
+    from triptych.inference.anomaly.saving import load_detector
+
+    return detector_factors(load_detector(Path(folder)))
 
 
 def known_windows(rows: NDArray[np.floating], length: int) -> NDArray[np.bool_]:
