@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from triptych.bootstrap.living_on_bybit import trade_on_bybit
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.profiling import profile
+    from triptych.bootstrap.realtime import bybit_at, predict_live
     from triptych.bootstrap.reconciling import Reconciled, reconcile
     from triptych.bootstrap.recording import Recorded, record_tape
     from triptych.bootstrap.reporting import Written, report
@@ -47,6 +48,7 @@ __all__ = [
     "Written",
     "ablate",
     "backtest",
+    "bybit_at",
     "check_explanations",
     "create_detector",
     "evaluate",
@@ -60,6 +62,7 @@ __all__ = [
     "load_candles",
     "open_run",
     "predict",
+    "predict_live",
     "prediction_rows",
     "profile",
     "read_results",
@@ -102,6 +105,7 @@ _HOMES: Final = {
     "reporting": ("Written", "report"),
     "run_folder": ("Run", "open_run"),
     "tuning.search": ("Tuned", "read_results", "tune"),
+    "realtime": ("bybit_at", "predict_live"),
     "reconciling": ("Reconciled", "reconcile"),
     "recording": ("Recorded", "record_tape"),
     "taping": ("TapeEvent", "tape_events", "tape_series"),

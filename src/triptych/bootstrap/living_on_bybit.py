@@ -10,7 +10,8 @@ from typing import Final, Literal, TextIO
 from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
-from triptych.bootstrap.living import Outcome, build_house, outcome_of, run_session
+from triptych.bootstrap.house import Outcome
+from triptych.bootstrap.living import build_house, outcome_of, run_session
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.domain import AbstractClock, SystemClock, Timeframe
 from triptych.domain.errors import ExchangeError, RecipeError
@@ -111,6 +112,8 @@ async def _trade(
             runs, settings=settings, instruments=instruments, gateway=gateway, candles=source, clock=SystemClock(),
             journal=journal, watch=watch, market_clock=market_clock, log=log, masker=Masker(secrets),
         )  # fmt: skip
+        offset = house.metrics.clock_offset.labels(venue=gateway.venue)
+        offset.set_function(lambda: connection.clock.offset_ms / 1000)
         await run_session(house, metrics_at, control, tell)
     return outcome_of(house)
 
