@@ -1,7 +1,7 @@
 """Predict at every close while the market runs, without a key: python realtime_prediction.py RUN [ADDRESS [CLOSES]]
 
-RUN is the folder of a trained run. ADDRESS is that of `triptych exchange serve`; without one the candles are Bybit's. It
-ends after so many CLOSES, or with Ctrl-C. Real orders, with journal, limits and recovery, are the work of `triptych live`.
+RUN is the folder of a trained run. ADDRESS is that of `triptych exchange serve`; without one the candles are Bybit's.
+It ends after so many CLOSES, or with Ctrl-C. Orders, with journal, limits and recovery, are for `triptych live`.
 """
 
 import sys

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from triptych.bootstrap.learning import train
     from triptych.bootstrap.living import trade_on_paper
     from triptych.bootstrap.living_on_bybit import trade_on_bybit
+    from triptych.bootstrap.paper_on_bybit import trade_on_paper_at
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.profiling import profile
     from triptych.bootstrap.realtime import bybit_at, predict_live
@@ -78,6 +79,7 @@ __all__ = [
     "tape_series",
     "trade_on_bybit",
     "trade_on_paper",
+    "trade_on_paper_at",
     "train",
     "tune",
     "write_explanation",
@@ -100,6 +102,7 @@ _HOMES: Final = {
     "journals": ("journal_frame", "write_journal"),
     "living": ("trade_on_paper",),
     "living_on_bybit": ("trade_on_bybit",),
+    "paper_on_bybit": ("trade_on_paper_at",),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
     "profiling": ("profile",),
     "reporting": ("Written", "report"),

@@ -212,7 +212,7 @@ def trade_on_paper(
         journal=journal, log=log, watch=watch,
         before=lambda candles: gateway.on_candles([c for c in candles if c.symbol in symbols]),
     )  # fmt: skip
-    _resume(house, gateway)
+    resume_on_paper(house, gateway)
     tell(f"Trading {', '.join(symbols)} on paper from {utc(source.clock.now_ms())} UTC.")
     asyncio.run(run_session(house, metrics_at, control, tell))
     return outcome_of(house)
@@ -259,7 +259,7 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
         await server.stop()
 
 
-def _resume(house: House, gateway: SimulatedGateway) -> None:
+def resume_on_paper(house: House, gateway: SimulatedGateway) -> None:
     """The paper account of the last session, as its journal tells it."""
     if house.journal.last(StepRecorded) is None:
         return

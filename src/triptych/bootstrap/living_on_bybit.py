@@ -101,7 +101,7 @@ async def _trade(
         source: AbstractCandleSource = connection.candles([*wanted, *beside], timeframe)
         market_clock: AbstractClock = connection.clock
         if venue == "local":  # its market lives in the time of its tape
-            source = following = Following(source, await _newest_close(connection, wanted[0], timeframe))
+            source = following = Following(source, await newest_close(connection, wanted[0], timeframe))
             market_clock = following.clock
         wallet = await gateway.wallet()
         tell(f"{venue}: equity {wallet.equity} {wallet.currency}; trading {', '.join(wanted)} at {timeframe}.")
@@ -118,7 +118,8 @@ async def _trade(
     return outcome_of(house)
 
 
-async def _newest_close(connection: BybitConnection, symbol: str, timeframe: Timeframe) -> int:
+async def newest_close(connection: BybitConnection, symbol: str, timeframe: Timeframe) -> int:
+    """When the newest candle that the venue has closed, UTC ms. Raises ExchangeError when it has none."""
     now = connection.clock.now_ms()
     found = await connection.market.candles(symbol, timeframe, start_ms=0, end_ms=now, limit=1)
     if not found:
