@@ -19,6 +19,6 @@ for attempt in ("first", "again"):
 
 series = triptych.CandleStore(STORE).load("bybit", SYMBOL, "1m")
 print(f"{len(series):,} candles of 1m, last close {series.close[-1]:,.1f}")
-print(f"in order: {triptych.check_quality(series).ok}")
+print(triptych.check_quality(series).verdict)
 hours = triptych.resample(series, "1h")
 print(f"{len(hours)} candles of 1h, the last {hours.candle(len(hours) - 1)}")

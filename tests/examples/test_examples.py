@@ -64,7 +64,7 @@ def test_fetch_data_brings_candles_home_and_asks_for_nothing_twice(tmp_path: Pat
     assert printed[0] == "first: 1,440 new candles, 0 were there"
     assert printed[1] == "again: 0 new candles, 1,440 were there"
     assert printed[2].startswith("1,440 candles of 1m, last close ")
-    assert printed[3] == "in order: True"
+    assert printed[3].startswith("BTCUSDT 1m, 1,440 candles: ")
     assert printed[4].startswith("24 candles of 1h, the last Candle(symbol='BTCUSDT', ")
 
 
