@@ -12,7 +12,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from triptych.bootstrap import backtest, evaluate, leak_probe, open_run, predict, report, train
+    from triptych.bootstrap import (
+        backtest,
+        bybit_at,
+        evaluate,
+        fetch_candles,
+        leak_probe,
+        open_run,
+        predict,
+        predict_live,
+        report,
+        train,
+    )
     from triptych.domain import CandleSeries, Timeframe
     from triptych.domain.errors import TriptychError
     from triptych.images import available as list_encodings
@@ -34,10 +45,12 @@ __all__ = [
     "TriptychError",
     "__version__",
     "backtest",
+    "bybit_at",
     "check_quality",
     "create_encoding",
     "create_model",
     "evaluate",
+    "fetch_candles",
     "leak_probe",
     "list_encodings",
     "list_models",
@@ -45,6 +58,7 @@ __all__ = [
     "load_recipe",
     "open_run",
     "predict",
+    "predict_live",
     "read_candles",
     "report",
     "resample",
@@ -53,7 +67,18 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "bootstrap": ("backtest", "evaluate", "leak_probe", "open_run", "predict", "report", "train"),
+    "bootstrap": (
+        "backtest",
+        "bybit_at",
+        "evaluate",
+        "fetch_candles",
+        "leak_probe",
+        "open_run",
+        "predict",
+        "predict_live",
+        "report",
+        "train",
+    ),
     "domain": ("CandleSeries", "Timeframe"),
     "domain.errors": ("TriptychError",),
     "images": ("create_encoding",),

@@ -82,3 +82,35 @@ def test_a_trained_run_trades_on_the_served_exchange_until_it_is_told_to_stop(tr
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert SECRET.encode() not in written
     assert SECRET not in log.getvalue() + json.dumps(outcome.to_dict())
+
+
+def test_paper_on_the_candles_of_a_venue_needs_no_key_and_leaves_the_venue_alone(trained, tmp_path):
+    (series,) = load_candles(open_run(trained).recipe).series
+    panel = tmp_path / "tape.parquet"
+    to_panel([series]).write_parquet(panel)
+    tape = tape_for_serving(panel, ())
+    server = BybitServer(tape, known=900)
+    with in_thread(server) as run:
+
+        def step_and_stop():
+            deadline = time.monotonic() + 120
+            while time.monotonic() < deadline and not server._sessions.open:
+                time.sleep(0.1)
+            time.sleep(0.5)
+            for _ in range(40):
+                run(server.step())
+                time.sleep(0.05)
+            time.sleep(0.5)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        stepping = threading.Thread(target=step_and_stop)
+        stepping.start()
+        outcome = bootstrap.trade_on_paper_at(
+            [trained], venue="local", symbols=[tape[0].symbol], journal=tmp_path / "j.db", hosts=server.hosts,
+            settings=load_live_settings(overrides=["name=micro", "capital=10000", "model_deadline_seconds=60"]),
+        )  # fmt: skip
+        stepping.join()
+        assert not server.desk.orders
+    assert outcome.decisions > 20
+    assert outcome.fills > 0
+    assert Decimal(outcome.positions[tape[0].symbol]) != 0 or outcome.fills % 2 == 0

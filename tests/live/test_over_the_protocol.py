@@ -21,14 +21,14 @@ CANDLES = 120
 
 
 @contextlib.asynccontextmanager
-async def house_on(server, path):
+async def house_on(server, path, engine=None):
     """A house that is connected to the server and has started; its runner runs."""
     limits = LimitConfig(order_rate_per_s=100, read_rate_per_s=100)
     async with BybitConnection(server.hosts, limits=limits, seed=1) as connection:
         gateway = connection.gateway(Credentials(key="key", secret="secret"))
         listing = await connection.market.listing("BTCUSDT")
         candles = Following(connection.candles(["BTCUSDT"], Timeframe(MINUTE)), START + KNOWN * MINUTE)
-        house = House(path / "j.db", [listing.instrument], gateway, SystemClock())
+        house = House(path / "j.db", [listing.instrument], gateway, SystemClock(), engine=engine)
         runner = Runner(
             trader=house.trader, candles=candles, gateway=gateway, symbols=["BTCUSDT"], timeframe=Timeframe(MINUTE),
             clock=candles.clock, metrics=house.metrics, config=Config(), note=house.note,

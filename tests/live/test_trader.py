@@ -362,6 +362,10 @@ def test_a_stop_that_is_gone_is_set_again(tmp_path):
             assert stop is not None
             venue.exchange.protect("AAA", stop_loss=None, take_profit=None)
             await house.trader.reconcile()
+            unprotected = house.metrics.registry.get_sample_value(
+                "triptych_unprotected_seconds_total", {"symbol": "AAA"}
+            )
+            assert unprotected == 0.001  # the clock of the tape has stood still
             assert venue.exchange.protection("AAA")[0] == stop
             assert "unprotected" in house.topics()
 

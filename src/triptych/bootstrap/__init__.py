@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from triptych.bootstrap.learning import train
     from triptych.bootstrap.living import trade_on_paper
     from triptych.bootstrap.living_on_bybit import trade_on_bybit
+    from triptych.bootstrap.paper_on_bybit import trade_on_paper_at
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.profiling import profile
+    from triptych.bootstrap.realtime import bybit_at, predict_live
     from triptych.bootstrap.reconciling import Reconciled, reconcile
     from triptych.bootstrap.recording import Recorded, record_tape
     from triptych.bootstrap.reporting import Written, report
@@ -47,6 +49,7 @@ __all__ = [
     "Written",
     "ablate",
     "backtest",
+    "bybit_at",
     "check_explanations",
     "create_detector",
     "evaluate",
@@ -60,6 +63,7 @@ __all__ = [
     "load_candles",
     "open_run",
     "predict",
+    "predict_live",
     "prediction_rows",
     "profile",
     "read_results",
@@ -75,6 +79,7 @@ __all__ = [
     "tape_series",
     "trade_on_bybit",
     "trade_on_paper",
+    "trade_on_paper_at",
     "train",
     "tune",
     "write_explanation",
@@ -97,11 +102,13 @@ _HOMES: Final = {
     "journals": ("journal_frame", "write_journal"),
     "living": ("trade_on_paper",),
     "living_on_bybit": ("trade_on_bybit",),
+    "paper_on_bybit": ("trade_on_paper_at",),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
     "profiling": ("profile",),
     "reporting": ("Written", "report"),
     "run_folder": ("Run", "open_run"),
     "tuning.search": ("Tuned", "read_results", "tune"),
+    "realtime": ("bybit_at", "predict_live"),
     "reconciling": ("Reconciled", "reconcile"),
     "recording": ("Recorded", "record_tape"),
     "taping": ("TapeEvent", "tape_events", "tape_series"),

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from triptych.bootstrap.candles import Tell
+from triptych.bootstrap.house import House
 from triptych.live.control import Access, ControlServer
 from triptych.live.journal import Journal
-
-if TYPE_CHECKING:
-    from triptych.bootstrap.living import House
 
 
 def nothing_beside(_url: str) -> Callable[[], None]:

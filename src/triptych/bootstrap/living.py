@@ -8,14 +8,14 @@ import io
 import signal
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.controlling import Control, under_control
 from triptych.bootstrap.guarding import open_watch
+from triptych.bootstrap.house import House, Outcome
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.bootstrap.taping import tape_series
 from triptych.domain import AbstractClock, CandleSeries, Instrument, OrderFilled, Timeframe, utc
@@ -46,51 +46,6 @@ from triptych.market.tapes import is_tape
 from triptych.settings.live import LiveSettings
 from triptych.strategies import create_strategy
 from triptych.trading.engine import Engine
-
-
-@dataclass(frozen=True, kw_only=True)
-class House:
-    """A house that is put together and has not started."""
-
-    runner: Runner
-    trader: Trader
-    engine: Engine
-    ladder: Ladder
-    journal: Journal
-    metrics: Metrics
-    alerts: Alerts
-    view: SessionView
-    candles: Watched
-    journal_at: str | Path
-    reloaders: Sequence[Reloader]
-    settings: LiveSettings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a session did, and where the books stand.
-
-    Attributes:
-        decisions: closes that were decided on.
-        held_back: orders that the last gate did not let through.
-        fills: in the journal, of earlier sessions too.
-        equity: quote currency.
-        last_close: of the candles decided on last, UTC.
-        positions: signed quantities by symbol.
-        journal: where it is.
-    """
-
-    decisions: int
-    held_back: int
-    fills: int
-    equity: float
-    last_close: str
-    positions: dict[str, str]
-    journal: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return dict(vars(self))
 
 
 def build_house(
@@ -257,7 +212,7 @@ def trade_on_paper(
         journal=journal, log=log, watch=watch,
         before=lambda candles: gateway.on_candles([c for c in candles if c.symbol in symbols]),
     )  # fmt: skip
-    _resume(house, gateway)
+    resume_on_paper(house, gateway)
     tell(f"Trading {', '.join(symbols)} on paper from {utc(source.clock.now_ms())} UTC.")
     asyncio.run(run_session(house, metrics_at, control, tell))
     return outcome_of(house)
@@ -304,7 +259,7 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
         await server.stop()
 
 
-def _resume(house: House, gateway: SimulatedGateway) -> None:
+def resume_on_paper(house: House, gateway: SimulatedGateway) -> None:
     """The paper account of the last session, as its journal tells it."""
     if house.journal.last(StepRecorded) is None:
         return

@@ -10,7 +10,8 @@ from typing import Final, Literal, TextIO
 from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
-from triptych.bootstrap.living import Outcome, build_house, outcome_of, run_session
+from triptych.bootstrap.house import Outcome
+from triptych.bootstrap.living import build_house, outcome_of, run_session
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.domain import AbstractClock, SystemClock, Timeframe
 from triptych.domain.errors import ExchangeError, RecipeError
@@ -100,7 +101,7 @@ async def _trade(
         source: AbstractCandleSource = connection.candles([*wanted, *beside], timeframe)
         market_clock: AbstractClock = connection.clock
         if venue == "local":  # its market lives in the time of its tape
-            source = following = Following(source, await _newest_close(connection, wanted[0], timeframe))
+            source = following = Following(source, await newest_close(connection, wanted[0], timeframe))
             market_clock = following.clock
         wallet = await gateway.wallet()
         tell(f"{venue}: equity {wallet.equity} {wallet.currency}; trading {', '.join(wanted)} at {timeframe}.")
@@ -111,11 +112,14 @@ async def _trade(
             runs, settings=settings, instruments=instruments, gateway=gateway, candles=source, clock=SystemClock(),
             journal=journal, watch=watch, market_clock=market_clock, log=log, masker=Masker(secrets),
         )  # fmt: skip
+        offset = house.metrics.clock_offset.labels(venue=gateway.venue)
+        offset.set_function(lambda: connection.clock.offset_ms / 1000)
         await run_session(house, metrics_at, control, tell)
     return outcome_of(house)
 
 
-async def _newest_close(connection: BybitConnection, symbol: str, timeframe: Timeframe) -> int:
+async def newest_close(connection: BybitConnection, symbol: str, timeframe: Timeframe) -> int:
+    """When the newest candle that the venue has closed, UTC ms. Raises ExchangeError when it has none."""
     now = connection.clock.now_ms()
     found = await connection.market.candles(symbol, timeframe, start_ms=0, end_ms=now, limit=1)
     if not found:

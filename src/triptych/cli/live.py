@@ -5,20 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO, cast
 
 import typer
 
 from triptych.cli.console import Narrator, figures, out, print_json
 from triptych.cli.options import JsonOption, QuietOption, RunArgument
 
+if TYPE_CHECKING:
+    from triptych.bootstrap.living_on_bybit import Venue
+
 
 def live(
     run: RunArgument,
     venue: Annotated[
-        Literal["paper", "local", "bybit-testnet", "bybit-demo", "bybit"],
-        typer.Option("--venue", help="paper: a tape. local: `triptych exchange serve`. bybit: real money."),
+        Literal["paper", "simulated", "local", "bybit-testnet", "bybit-demo", "bybit"],
+        typer.Option(
+            "--venue",
+            help="paper: a tape. simulated, or local: `triptych exchange serve`. bybit: real money, but for --paper.",
+        ),
     ] = "paper",
+    paper: Annotated[
+        bool,
+        typer.Option("--paper", help="Trade on paper: on a tape, or on the candles of a venue as they close; no key."),
+    ] = False,
     tape: Annotated[
         Path | None,
         typer.Option(
@@ -101,7 +111,9 @@ def live(
     if (venue == "paper") != (tape is not None):
         raise RecipeError(
             "Paper trading needs a tape." if tape is None else f"A tape is for paper; {venue} brings its own candles.",
-            remedy="Give --tape FILE, or another --venue." if tape is None else "Leave --tape or --venue out.",
+            remedy="Give --tape FILE, or the --venue whose candles are traded."
+            if tape is None
+            else "Leave --tape or --venue out.",
         )
     place: str | Path = journal if "://" in journal else Path(journal)
     live_settings = load_live_settings(settings, overrides or ())
@@ -109,16 +121,20 @@ def live(
     opened = control_of(control, dashboard)
     runs, narrator = [run, *(fallback or ())], Narrator(quiet or json)
     with _opened(log) as stream:
-        if venue == "paper":
-            assert tape is not None
+        if tape is not None:
             outcome = bootstrap.trade_on_paper(
                 runs, tape, settings=live_settings, journal=place, start_ms=None if start is None else to_ms(start),
                 speed=speed, log=stream, metrics_at=address, control=opened, tell=narrator,
             )  # fmt: skip
+        elif paper:
+            outcome = bootstrap.trade_on_paper_at(
+                runs, venue=_venue(venue), symbols=symbol or (), settings=live_settings, journal=place, log=stream,
+                metrics_at=address, control=opened, tell=narrator,
+            )  # fmt: skip
         else:
             outcome = bootstrap.trade_on_bybit(
-                runs, venue=venue, symbols=symbol or (), settings=live_settings, journal=place, real_money=real_money,
-                log=stream, metrics_at=address, control=opened, tell=narrator,
+                runs, venue=_venue(venue), symbols=symbol or (), settings=live_settings, journal=place,
+                real_money=real_money, log=stream, metrics_at=address, control=opened, tell=narrator,
             )  # fmt: skip
     if json:
         print_json(outcome.to_dict())
@@ -133,7 +149,12 @@ def live(
         "last close decided on": f"{outcome.last_close} UTC",
         "journal": outcome.journal,
     }
-    out.print(figures("Paper trading" if venue == "paper" else f"Trading on {venue}", rows))
+    out.print(figures("Paper trading" if paper or venue == "paper" else f"Trading on {venue}", rows))
+
+
+def _venue(name: str) -> Venue:
+    """The venue of a name: the simulated exchange has two."""
+    return "local" if name == "simulated" else cast("Venue", name)
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from triptych.cli.options import JsonOption, QuietOption
 def reconcile(
     journal: JournalArgument,
     venue: Annotated[
-        Literal["local", "bybit-testnet", "bybit-demo", "bybit"],
-        typer.Option("--venue", help="Where the account is. local: `triptych exchange serve`."),
+        Literal["simulated", "local", "bybit-testnet", "bybit-demo", "bybit"],
+        typer.Option("--venue", help="Where the account is. simulated, or local: `triptych exchange serve`."),
     ],
     name: NameOption = None,
     symbol: Annotated[list[str] | None, typer.Option("--symbol", help="Only this instrument; may be repeated.")] = None,
@@ -41,7 +41,8 @@ def reconcile(
         raise RecipeError("--adopt was given without --repair.", remedy="Look first; then repair.")
     place: str | Path = journal if "://" in journal else Path(journal)
     found = bootstrap.reconcile(
-        place, venue=venue, name=name, symbols=symbol or (), days=days, repair=repair, adopt=adopt,
+        place, venue="local" if venue == "simulated" else venue, name=name,
+        symbols=symbol or (), days=days, repair=repair, adopt=adopt,
         tell=Narrator(quiet or json),
     )  # fmt: skip
     if json:

@@ -72,6 +72,7 @@ class Reconciler:
         strategy: name that order ids are derived from.
         started_ms: executions before this are not ours when the books were new then.
         asked_ms: by symbol, when its executions were asked for last.
+        protected_ms: by symbol, when it was last known whether the position was protected.
         reports: by symbol, what the venue last said of the position, its stop and its target.
         note: told in words what a person should know: severity, topic, text, symbol.
     """
@@ -86,6 +87,7 @@ class Reconciler:
     started_ms: int
     note: Callable[[str, str, str, str], None]
     asked_ms: dict[str, int] = field(default_factory=dict)
+    protected_ms: dict[str, int] = field(default_factory=dict)
     reports: dict[str, PositionReport] = field(default_factory=dict)
 
     async def settle(self, symbol: str) -> Settled:
@@ -182,12 +184,16 @@ class Reconciler:
 
     async def _protect(self, report: PositionReport) -> None:
         """A position whose stop or target is gone gets it back."""
+        now = self.clock.now_ms()
+        before, self.protected_ms[report.symbol] = self.protected_ms.get(report.symbol, now), now
         wanted = self.books.stops.get(report.symbol)
         if not report.quantity or wanted is None or wanted == (None, None):
             return
         stop, target = wanted
         if (stop is None or report.stop_loss is not None) and (target is None or report.take_profit is not None):
             return
+        # At most so long: since it was last seen to be protected.
+        self.metrics.unprotected.labels(symbol=report.symbol).inc(max(now - before, 1) / 1000)
         text = f"the position had lost its stop {stop} or target {target}"
         # Written first: who has lost the right to write must not touch the position of its successor.
         self.books.write(NoteWritten(topic="unprotected", text=text, symbol=report.symbol))

@@ -1,0 +1,79 @@
+"""Paper on a living market: candles of a venue as they close, orders filled by the simulated venue. No key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TextIO
+
+from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.controlling import Control
+from triptych.bootstrap.guarding import open_watch
+from triptych.bootstrap.house import Outcome
+from triptych.bootstrap.living import build_house, outcome_of, resume_on_paper, run_session
+from triptych.bootstrap.living_on_bybit import ENVIRONMENTS, Venue, newest_close
+from triptych.bootstrap.run_folder import open_run
+from triptych.domain import Timeframe, utc
+from triptych.exchanges.bybit.connection import BybitConnection
+from triptych.exchanges.bybit.hosts import Config as HostConfig
+from triptych.exchanges.simulated.gateway import SimulatedGateway
+from triptych.inference import open_any_artifact
+from triptych.live.following import Following
+from triptych.live.monitoring import Masker
+from triptych.settings.live import LiveSettings
+
+
+def trade_on_paper_at(
+    runs: Sequence[Path],
+    *,
+    venue: Venue,
+    settings: LiveSettings,
+    journal: str | Path,
+    symbols: Sequence[str] = (),
+    hosts: HostConfig | None = None,
+    log: TextIO | None = None,
+    metrics_at: tuple[str, int] | None = None,
+    control: Control | None = None,
+    tell: Tell = silent,
+) -> Outcome:
+    """Trade a venue's candles on paper until Ctrl-C, SIGTERM or a failure; arguments are those of `trade_on_bybit`.
+
+    Costs are those of the first run's recipe. What happens in the market while the session is stopped does not happen
+    on paper: stops are watched again from the first candle after a start.
+
+    Raises ExchangeError, ArtifactError, JournalError and their kinds.
+    """
+    opened = [open_run(folder) for folder in runs]
+    for run in opened:
+        run.require_trained()
+    artifact = open_any_artifact(opened[0].artifact)
+    timeframe = Timeframe.parse(artifact.card.timeframe)
+    wanted = tuple(symbols) or tuple(artifact.card.symbols)
+    watch = open_watch(opened[0].recipe.guard)
+    beside = (*artifact.companions, *(watch.symbols if watch is not None else ()))
+    known = list(dict.fromkeys((*wanted, *beside)))
+
+    async def run_it() -> Outcome:
+        where = hosts or HostConfig(environment=ENVIRONMENTS[venue])
+        async with BybitConnection(where, rest=settings.rest, stream=settings.stream) as connection:
+            instruments = [(await connection.market.listing(symbol)).instrument for symbol in wanted]
+            source = Following(
+                connection.candles(known, timeframe), await newest_close(connection, wanted[0], timeframe)
+            )
+            gateway = SimulatedGateway(
+                instruments, opened[0].recipe.costs, Decimal(repr(settings.capital)), clock=source.clock
+            )
+            house = build_house(
+                opened, settings=settings, instruments=instruments, gateway=gateway, candles=source,
+                clock=source.clock, journal=journal, log=log, watch=watch,
+                masker=Masker([control.token] if control else []),
+                before=lambda candles: gateway.on_candles([one for one in candles if one.symbol in wanted]),
+            )  # fmt: skip
+            resume_on_paper(house, gateway)
+            tell(f"Trading {', '.join(wanted)} of {venue} on paper from {utc(source.clock.now_ms())} UTC.")
+            await run_session(house, metrics_at, control, tell)
+        return outcome_of(house)
+
+    return asyncio.run(run_it())
