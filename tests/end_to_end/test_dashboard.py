@@ -114,6 +114,8 @@ def held(url):
 
 
 async def trade_until(url, step, is_enough):
+    while ask(f"{url}/api/overview")["instance"]["status"] != "ready":  # the dashboard has not asked yet
+        await asyncio.sleep(0.2)
     for _ in range(90):
         step()
         await asyncio.sleep(0.25)
