@@ -260,7 +260,7 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
     house.alerts.start()
     try:
         await house.runner.start(house.engine.memory)
-        async with under_control(house, control, tell):
+        async with under_control(house.view, house.candles, house.journal_at, control, tell):
             await house.runner.run(stop)
         assert house.journal.lease is not None
         house.journal.lease.release()
