@@ -1,12 +1,14 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from triptych.cli.opening import control_of
 from triptych.domain.errors import RecipeError
 
+RUNS = Path("runs")
 TOKEN = "sixteen-letters-or-more"
 
 
@@ -41,11 +43,11 @@ def test_a_token_that_would_travel_readable_is_not_sent(triptych, monkeypatch):
 
 
 def test_a_session_is_not_opened_unless_it_is_asked_for():
-    assert control_of(None, None) is None
+    assert control_of(None, None, runs=RUNS) is None
 
 
 def test_a_session_makes_a_token_of_its_own_and_tells_it_to_whoever_started_it(capsys):
-    control = control_of(None, "0")
+    control = control_of(None, "0", runs=RUNS)
     assert (control.host, control.port, len(control.token)) == ("127.0.0.1", 0, 24)
     assert capsys.readouterr().err.strip() == f"Token of this session: {control.token}"
     assert control.token not in repr(control)
@@ -53,7 +55,7 @@ def test_a_session_makes_a_token_of_its_own_and_tells_it_to_whoever_started_it(c
 
 def test_a_token_that_was_given_is_not_told(monkeypatch, capsys):
     monkeypatch.setenv("TRIPTYCH_TOKEN", TOKEN)
-    control = control_of("0.0.0.0:9100", None)
+    control = control_of("0.0.0.0:9100", None, runs=RUNS)
     assert (control.host, control.port, control.token) == ("0.0.0.0", 9100, TOKEN)
     assert TOKEN not in "".join(capsys.readouterr())
 
@@ -61,7 +63,7 @@ def test_a_token_that_was_given_is_not_told(monkeypatch, capsys):
 @pytest.mark.parametrize(("control", "dashboard"), [("0.0.0.0:9100", None), (None, "0.0.0.0:8080")])
 def test_others_are_let_in_only_by_a_token_that_somebody_chose(control, dashboard):
     with pytest.raises(RecipeError, match="can be reached from other machines, and there is no token"):
-        control_of(control, dashboard)
+        control_of(control, dashboard, runs=RUNS)
 
 
 def test_a_dashboard_ends_with_the_process_that_started_it(tmp_path):
