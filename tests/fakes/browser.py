@@ -43,7 +43,7 @@ class Page:
         self._next += 1
         answer = self._answers[self._next] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": self._next, "method": method, "params": parameters})
-        content = await asyncio.wait_for(answer, 30)
+        content = await asyncio.wait_for(answer, 120)
         assert "error" not in content, content
         return content["result"]
 
@@ -66,7 +66,7 @@ class Page:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    async def until(self, expression, within_s=30.0):
+    async def until(self, expression, within_s=120.0):
         """Wait until an expression is true."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
@@ -137,11 +137,11 @@ async def chromium():
                         await page.close()
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(30)
 
 
 async def _port(path):
-    for _ in range(600):
+    for _ in range(2_400):
         if path.exists() and path.read_text().strip():
             return int(path.read_text().splitlines()[0])
         await asyncio.sleep(0.05)

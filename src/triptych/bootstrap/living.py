@@ -249,7 +249,8 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
     house.alerts.start()
     try:
         await house.runner.start(house.engine.memory)
-        async with under_control(house, control, tell), watching(house.reloaders, house.settings.reload) as look:
+        view = house.view, house.candles, house.journal_at
+        async with under_control(*view, control, tell), watching(house.reloaders, house.settings.reload) as look:
             with contextlib.suppress(NotImplementedError, ValueError, AttributeError):
                 loop.add_signal_handler(signal.SIGHUP, look)
             await house.runner.run(stop)
