@@ -63,7 +63,8 @@ def test_an_unknown_factor_is_refused_with_its_neighbours():
         features.resolve(["rsi_15"])
     assert str(refused.value) == (
         "Unknown factor 'rsi_15'. Close to it: rsi_14, trix_15, rsi_7. "
-        "Known sets: grid56, grid56_daily, patterns, indicators, regimes, all; `triptych.features.available()` lists the factors."
+        "Known sets: grid56, grid56_daily, patterns, indicators, regimes, all; "
+        "`triptych.features.available()` lists the factors."
     )
 
 

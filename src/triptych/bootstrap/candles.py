@@ -167,9 +167,7 @@ def _in_session(series: list[CandleSeries], recipe: Recipe) -> tuple[list[Candle
     day = recipe.features.day
     if not (recipe.features.names and day.hours) or sum(b - a for a, b in day.sessions_ms) == days.DAY_MS:
         return series, []
-    opens = [
-        days.weekday_opens(len(one), int(one.open_time_ms[0]), one.timeframe.milliseconds, day) for one in series
-    ]
+    opens = [days.weekday_opens(len(one), int(one.open_time_ms[0]), one.timeframe.milliseconds, day) for one in series]
     note = f"the candles of the embedded market were dealt out to the trading hours {', '.join(day.hours)}"
     return [replace(one, open_time_ms=times) for one, times in zip(series, opens, strict=True)], [note]
 

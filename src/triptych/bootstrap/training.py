@@ -60,6 +60,8 @@ def train(
     recipe = with_absolute_path(recipe)
     candles = load_candles(recipe, tell)
     dataset = Dataset.of(recipe, candles)
+    if dataset.across_holes:
+        tell(f"Left out of training and test: {dataset.across_holes:,} windows across holes in the history.")
     build_classifier(recipe)  # before anything is written: parts that do not fit one another
     home = folder or place_of(recipe, candles.hash)
     with at_work(home):
