@@ -95,7 +95,7 @@ def _no_window(
     length, needed = recipe.window.length, maker.warm_up + recipe.window.length
     if len(one) < needed:
         return NotEnoughData(
-            f"{one.symbol}: {len(one):,} candles hold no window of {length} in which every factor is known: the factors "
+            f"{one.symbol}: {len(one):,} candles hold no window of {length} in which every factor is known: they "
             f"settle after {maker.warm_up:,}, so the first window ends with candle {needed:,}.",
             remedy=f"Bring at least {needed:,} candles, or shorten window.length or features.window.",
         )

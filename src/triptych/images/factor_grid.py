@@ -147,7 +147,7 @@ def correlation_order(rows: NDArray[np.floating]) -> tuple[int, ...]:
 def _order(config: Config) -> tuple[int, ...]:
     if config.order == "shuffled":
         return shuffled_order(config.factors, config.order_seed)
-    if config.order in ("", "correlation"):
+    if isinstance(config.order, str):
         return tuple(range(config.factors))
     if sorted(config.order) != list(range(config.factors)):
         raise RecipeError(

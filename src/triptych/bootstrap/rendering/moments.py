@@ -109,7 +109,8 @@ def choose_whole(
     """As `choose`, of the windows that cross no hole: (rows at which they end, how many were left out).
 
     `whole` tells where a window ends that crosses none, `any_` where one ends at all. A window that was asked for by
-    its time is never left out: NotEnoughData says that it crosses a hole. Without a period the last whole window is taken.
+    its time is never left out: NotEnoughData says that it crosses a hole. Without a period the last whole window is
+    taken.
     """
     if not whole.any() and any_.any():
         raise NotEnoughData(

@@ -116,7 +116,9 @@ class Plan:
             if self.style.surface is not None:
                 for end, one in zip(chosen, pixels, strict=True):
                     title = f"{self.name}   {self.caption(end)}"
-                    landscape = draw_surface(one, kind=self.style.surface, colors=self.style.colors, title=title)
+                    landscape = draw_surface(
+                        one, kind=self.style.surface, colors=self.style.colors, title=title, axes=look.axes
+                    )
                     yield np.array([end]), Painted(pixels=landscape[None], palette=None)
             else:
                 gap = GAP_PX * self.scale if people else 0
@@ -165,19 +167,9 @@ def make_plans(
     for history in histories:
         laid = {name: history.laid_for(encoding) for name, (encoding, _) in built.items()}
         rows = {name: laid[name].rows(name, encoding.columns) for name, (encoding, _) in built.items()}
-        whole, any_ = (
-            {
-                name: laid[name].by_candle(
-                    laid[name].can_end(encoding.columns, rows[name], encoding.length, across_holes=across)
-                )
-                for name, (encoding, _) in built.items()
-            }
-            for across in (False, True)
-        )
+        whole, any_ = _possible(laid, rows, {n: e for n, (e, _) in built.items()})
         if together:
-            whole, any_ = (
-                dict.fromkeys(built, np.logical_and.reduce(list(can_end.values()))) for can_end in (whole, any_)
-            )
+            whole, any_ = _everywhere(whole), _everywhere(any_)
         for name, (encoding, options) in built.items():
             what = f"{history.symbol} {history.timeframe}, {'the sheet' if together else name}"
             chosen, skipped = choose_whole(
@@ -199,6 +191,29 @@ def make_plans(
                 )
             )
     return plans
+
+
+Ends = dict[str, NDArray[np.bool_]]
+
+
+def _possible(
+    laid: Mapping[str, History], rows: Mapping[str, NDArray[np.float32]], encodings: Mapping[str, AbstractEncoding]
+) -> tuple[Ends, Ends]:
+    """At which candles a window that crosses no hole, and one at all, can end, for each encoding by its name."""
+
+    def ends(name: str, *, across_holes: bool) -> NDArray[np.bool_]:
+        one = encodings[name]
+        may = laid[name].can_end(one.columns, rows[name], one.length, across_holes=across_holes)
+        return laid[name].by_candle(may)
+
+    whole = {name: ends(name, across_holes=False) for name in encodings}
+    return whole, {name: ends(name, across_holes=True) for name in encodings}
+
+
+def _everywhere(can_end: Ends) -> Ends:
+    """Where every encoding's window can end, for each."""
+    everywhere: NDArray[np.bool_] = np.logical_and.reduce(list(can_end.values()))
+    return dict.fromkeys(can_end, everywhere)
 
 
 def _windows_with_nothing(rows: NDArray[np.float32], ends: NDArray[np.int64], encoding: AbstractEncoding) -> int:

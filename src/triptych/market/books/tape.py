@@ -30,8 +30,8 @@ class BookTape:
         time_ms: int64 of shape (n,), never falling, UTC: the first millisecond at which the row was true.
         bid_prices, bid_sizes, ask_prices, ask_sizes: float64 of shape (n, K), best level first; price in quote
             currency, size in base units. A level that the book did not have is NaN in price and size.
-        segment: int64 of shape (n,), never falling: rows of equal number belong to one unbroken stretch; a lost message,
-            a resync or a hole in the table begins a new one. One stretch by default; see `segments_of`.
+        segment: int64 of shape (n,), never falling: rows of equal number belong to one unbroken stretch; a lost
+            message, a resync or a hole in the table begins a new one. One stretch by default; see `segments_of`.
 
     Raises DataError, naming row and level, for times that fall, arrays of other shapes, a crossed book, levels out of
     order, a price that is not positive, a negative size, or a hole between levels.
@@ -164,8 +164,8 @@ def segments_of(time_ms: NDArray[np.int64]) -> NDArray[np.int64]:
     """Unbroken stretches of a sampled table that does not name them, told by its times; int64 of shape (n,).
 
     Nine steps in ten (of those above 0) alike are a rhythm: a step half as long again as it leaves a sample out. A
-    table without a rhythm holds a row whenever the book changed, and silence is no loss; there a new stretch begins where a
-    step is longer than a minute and than twenty times all but the longest hundredth.
+    table without a rhythm holds a row whenever the book changed, and silence is no loss; there a new stretch begins
+    where a step is longer than a minute and than twenty times all but the longest hundredth.
     """
     steps = np.diff(time_ms)
     moving = steps[steps > 0]
