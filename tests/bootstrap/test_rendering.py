@@ -361,8 +361,8 @@ def test_a_window_that_was_asked_for_and_crosses_a_hole_is_refused(holed, tmp_pa
             moments=Moments(at=("2024-01-01 07:00",)),
         )  # fmt: skip
     assert str(caught.value) == (
-        "BTCUSDT 5m, gasf: the window that closes at 2024-01-01 07:00:00 UTC crosses a hole in the history. Name another "
-        "time, shorten the window by --length, or draw jkx, which leaves holes blank."
+        "BTCUSDT 5m, gasf: the window that closes at 2024-01-01 07:00:00 UTC crosses a hole in the history. Name "
+        "another time, shorten the window by --length, or draw jkx, which leaves holes blank."
     )
 
 

@@ -74,8 +74,8 @@ def test_candles_outside_the_hours_are_refused():
     with pytest.raises(DataError) as refused:
         labels_of(grid(), series)
     assert str(refused.value) == (
-        "BTCUSDT: 160 of 200 candles open outside the trading hours 09:30-11:30, 13:00-15:00 (Asia/Shanghai), the first "
-        "at 1970-01-01 00:00:00 UTC. Set features.day.hours and features.day.timezone to those of the venue."
+        "BTCUSDT: 166 of 200 candles open outside the trading hours 09:30-11:30, 13:00-15:00 (Asia/Shanghai), the "
+        "first at 1970-01-01 00:00:00 UTC. Set features.day.hours and features.day.timezone to those of the venue."
     )
 
 
@@ -94,8 +94,8 @@ def test_too_few_candles_say_how_many_it_takes():
     with pytest.raises(NotEnoughData) as refused:
         tables_of(grid(), (series,), {})
     assert str(refused.value) == (
-        f"BTCUSDT: 304 candles hold no window of 32 in which every factor is known: they settle after {warm_up}, so the "
-        f"first window ends with candle {warm_up + 32}. "
+        f"BTCUSDT: 304 candles hold no window of 32 in which every factor is known: they settle after {warm_up}, so "
+        f"the first window ends with candle {warm_up + 32}. "
         f"Bring at least {warm_up + 32} candles, or shorten window.length or features.window."
     )
 
@@ -107,8 +107,8 @@ def test_a_companion_that_starts_too_late_is_named_with_its_time():
     with pytest.raises(NotEnoughData) as refused:
         tables_of(recipe, (make_series(opens(range(61))),), {"LATE": late})
     assert str(refused.value) == (
-        "BTCUSDT: its own 976 candles would do, but there is no window of 32 in which the factors of its companions are "
-        f"known too; each companion's settle after {warm_up} candles of its own. There are LATE from 1970-02-11 to "
+        "BTCUSDT: its own 976 candles would do, but there is no window of 32 in which the factors of its companions "
+        f"are known too; each companion's settle after {warm_up} candles of its own. There are LATE from 1970-02-11 to "
         "1970-03-02 (320 candles). Leave out the companion that starts late or ends early, bring more of its candles, "
         "or shorten window.length or features.window."
     )
@@ -118,8 +118,8 @@ def test_without_holding_between_closes_a_recipe_of_whole_days_is_refused():
     with pytest.raises(RecipeError) as refused:
         grid(**{"execution.without_prediction": "flat"})
     assert refused.value.message == (
-        "grid: recipe: features.day gives a prediction at a day's close only, and execution.without_prediction = 'flat' "
-        "would close every position one candle later; set it to 'hold'."
+        "grid: recipe: features.day gives a prediction at a day's close only, and execution.without_prediction = "
+        "'flat' would close every position one candle later; set it to 'hold'."
     )
 
 
@@ -136,7 +136,7 @@ def test_the_order_by_correlation_is_found_on_the_training_segment_of_each_fold(
     names = ["return_1", "volume_sma_20", "rsi_14", "body"]  # return and body move together
     recipe = grid(**{
         "features.names": names, "encoding.factors": 4, "encoding.order": "correlation",
-        "data.synthetic.n_candles": 2400,
+        "data.synthetic.n_candles": 3200,
     })  # fmt: skip
     dataset = Dataset.of(recipe, bootstrap.load_candles(recipe))
     order = dataset.fitted(dataset.folds[0]).encoding.order
