@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 
 from benchmarks._table import Row, alternate, main
 from triptych.domain import CANDLE_FIELDS, CLOSE
-from triptych.features.grid import GridHistory
 from triptych.images import AbstractEncoding, available, create_encoding
+from triptych.inference import WindowRows
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
@@ -205,23 +205,24 @@ def chart(mplfinance: Any, window: torch.Tensor, subject: Subject) -> Callable[[
 
 
 def factor_grids(plan: Plan) -> list[Row]:
-    """Images of 56 days x 16 candles x 56 factors for 4 instruments: views of one array beside windows stacked."""
+    """Windows of 56 days x 16 candles x 56 factors of 4 instruments: views of one table beside windows stacked."""
     days, length, batch = (140 if plan.share < 1 else 300), 56 * 16, 32
-    factors = np.random.default_rng(0).standard_normal((days * 16, 4, 56), dtype=np.float32)
-    history = GridHistory(factors)
-    ends = history.ends()
-    views = history.views()
-    chosen = np.random.default_rng(1).choice(len(ends), batch, replace=False)
-    shape = views.shape[1:]
+    factors = np.random.default_rng(0).standard_normal((days * 16, 4 * 56), dtype=np.float32)
+    ends = np.arange(length - 1, len(factors), 16)
+    shape = (length, factors.shape[1])
+
+    def all_views() -> NDArray[np.float32]:
+        return WindowRows(values=factors, ends=ends, step=16).windows(length)[::16]
 
     def stacked(positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        cut = (factors[end - length + 1 : end + 1] for end in ends[positions])
-        return np.stack([window.swapaxes(0, 1).reshape(shape) for window in cut])
+        return np.stack([factors[end - length + 1 : end + 1] for end in ends[positions]])
 
+    views = all_views()
+    chosen = np.random.default_rng(1).choice(len(ends), batch, replace=False)
     everything = np.arange(len(ends))
     assert np.array_equal(views[chosen], stacked(chosen))
     cases: tuple[tuple[str, int, Callable[[], object], Callable[[], object]], ...] = (
-        ("all views", len(ends), lambda: GridHistory(factors).views(), lambda: stacked(everything)),
+        ("all views", len(ends), all_views, lambda: stacked(everything)),
         ("shuffled batch", batch, lambda: views[chosen], lambda: stacked(chosen)),
     )
     table = []

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from benchmarks._table import Row, alternate, main
 from triptych import SyntheticConfig, synthesise
 from triptych.domain import CandleSeries
-from triptych.features import Config, FeaturePipeline, GridHistory
+from triptych.features import Config, FeaturePipeline
 from triptych.features.normalisation import rolling_scores
+from triptych.inference import WindowRows
 
 LIVE = 2_600
 """Candles of a live window: the warm-up of the grid, an image, and some to spare."""
@@ -56,12 +57,11 @@ def _scores(found: NDArray[np.float64], repeats: int) -> Row:
 
 
 def _grids(found: NDArray[np.float32], repeats: int) -> list[Row]:
-    grid = GridHistory(found)
-    images = grid.views()
-    ours_s, peer_s = alternate(lambda: GridHistory(found).views(), lambda: _stacked(found), repeats=repeats)
+    images = _views(found)
+    ours_s, peer_s = alternate(lambda: _views(found), lambda: _stacked(found), repeats=repeats)
     memory = Row(
         name=f"memory of {len(images)} grids",
-        ours=grid.array.nbytes / 2**20,
+        ours=found.nbytes / 2**20,
         peer=images.nbytes / 2**20,
         peer_name="stacked",
         unit="MiB",
@@ -76,6 +76,12 @@ def _grids(found: NDArray[np.float32], repeats: int) -> list[Row]:
         lower_is_better=True,
     )
     return [built, memory]
+
+
+def _views(found: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Every image, a day apart, as a view on the table of factors."""
+    table = WindowRows(values=found, ends=np.arange(len(found)), step=1)
+    return table.windows(896)[::16].reshape(-1, 224, 224)
 
 
 def _stacked(found: NDArray[np.float32]) -> NDArray[np.float32]:

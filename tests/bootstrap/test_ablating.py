@@ -1,12 +1,18 @@
+import io
 import json
 
+import numpy as np
 import pytest
+from rich.console import Console
 from tests.fakes.micro import micro_recipe
 
 from triptych import bootstrap
+from triptych.bootstrap.ablating import _Answers, _compared
 from triptych.bootstrap.building import Dataset
+from triptych.cli.summaries import ablation_tables
 from triptych.domain.errors import RecipeError
 from triptych.settings.variant import Variant
+from triptych.training.samples import Samples
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +80,68 @@ def test_a_recipe_without_variants_has_nothing_to_compare(tmp_path):
         "micro names no variants. Add a table to the recipe: [[ablation]] with name and changes."
     )
     assert not (tmp_path / "out").exists()
+
+
+def answers(labels, times, seed=0):
+    n = len(labels)
+    samples = Samples(
+        instrument=np.zeros(n, dtype=np.int64), index=np.arange(n), label=np.array(labels, dtype=np.int64),
+        time_ms=np.array(times, dtype=np.int64) * 3_600_000, end_ms=(np.array(times) + 1) * 3_600_000,
+        uniqueness=np.ones(n),
+    )  # fmt: skip
+    said = np.random.default_rng(seed).dirichlet(np.ones(3), n)
+    return _Answers(samples=samples, symbols=np.array(["A"] * n), said=said, learned=[n])
+
+
+def test_skill_is_that_on_the_windows_that_all_comparable_variants_have(recipe):
+    labels = np.random.default_rng(9).integers(0, 3, 120).tolist()
+    found = _compared(
+        recipe,
+        {
+            "base": answers(labels, range(120)),
+            "late": answers(labels[20:], range(20, 120), seed=1),
+            "early": answers(labels[:100], range(100), seed=2),
+            "other labels": answers([0] * 10 + [1] * 110, range(120), seed=3),
+            "another time": answers(labels, range(500, 620), seed=4),
+        },
+    )
+    assert [row["tested"] for row in found.values()] == [80, 80, 80, 120, 120]
+    assert [row["own_tested"] for row in found.values()] == [120, 100, 100, 120, 120]
+    assert [row["comparable"] for row in found.values()] == [True, True, True, False, False]
+    differing = sum(a != b for a, b in zip(labels, [0] * 10 + [1] * 110, strict=True))
+    assert found["other labels"]["reason"] == f"Its labels are others: {differing} of 120 common test windows."
+    assert found["another time"]["reason"] == "It shares no test window with the recipe."
+    assert found["other labels"]["difference"]["value"] is None
+    assert found["late"]["difference"]["value"] == pytest.approx(
+        found["late"]["mcc"]["value"] - found["base"]["mcc"]["value"]
+    )
+
+
+def test_the_table_is_read_in_eighty_columns_and_says_what_each_variant_learned_from(ablation):
+    rows = [dict(row) for row in ablation.rows]
+    rows[1] |= {"comparable": False, "reason": "Its labels are others: 12,345 of 23,456 common test windows."}
+    rows[2] |= {"variant": "a variant with a name as long as it may be, sixty characters", "learned": [12_345, 23_456]}
+    console = Console(width=80, record=True, file=io.StringIO())
+    for part in ablation_tables(rows):
+        console.print(part)
+    text = console.export_text()
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+    assert "\u2026" not in text
+    words = " ".join(text.split())
+    for expected in (
+        "12,345",
+        "23,456",
+        "not comparable",
+        "Its labels are others",
+        f"{rows[0]['tested']} test windows",
+    ):
+        assert expected in words
+
+
+def test_the_page_holds_a_narrow_table_for_each_variant(ablation):
+    page = (ablation.folder / "ablation.html").read_text()
+    for row in ablation.rows:
+        assert row["variant"] in page
+        assert row["verdict"] in page
+    assert page.count("Windows to learn from, by fold") == 3
+    assert "<script src" not in page

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from tests.fakes.candles import make_series
 
+from triptych import bootstrap
 from triptych.bootstrap.rendering import Moments, Output, Reading, Style, encoding_catalogue, render
 from triptych.bootstrap.rendering.catalogue import make, read_option
 from triptych.bootstrap.rendering.colouring import paint, palette_of
@@ -22,13 +23,15 @@ from triptych.bootstrap.rendering.moments import choose
 from triptych.bootstrap.rendering.names import format_of, picture_name, put, require_replaceable, time_in_name
 from triptych.bootstrap.rendering.opening import open_source
 from triptych.bootstrap.rendering.png import encode_png
-from triptych.domain import book_columns
+from triptych.domain import book_columns, utc
 from triptych.domain.errors import DataError, NotEnoughData, RecipeError, StorageError
 from triptych.features import Config as FeatureConfig
 from triptych.features import FeaturePipeline
 from triptych.images import available, create_encoding
+from triptych.inference import FactorRows
 from triptych.market import to_panel
 from triptych.market.books import BookTape, write_tape
+from triptych.settings import load_recipe
 
 MINUTE_MS = 60_000
 START_MS = 1_704_067_200_000  # 2024-01-01 00:00 UTC
@@ -319,6 +322,70 @@ def test_a_window_of_books_spans_no_break_and_needs_no_deep_level(tape):
     assert np.flatnonzero(history.can_end(book_columns(2), rows, 3)).tolist() == [2, 3, 4, 5, 8, 9]
     assert not history.can_end(book_columns(2), rows, 7).any()
     assert not history.can_end(book_columns(2), rows, 11).any()
+
+
+@pytest.fixture
+def holed(tmp_path):
+    """120 candles of 5 minutes; three are missing after the 80th."""
+    times = START_MS + 5 * MINUTE_MS * np.delete(np.arange(123), [80, 81, 82])
+    path = tmp_path / "BTCUSDT_5m.parquet"
+    to_panel([make_series(times, timeframe="5m")]).write_parquet(path)
+    return str(path)
+
+
+def test_windows_across_a_hole_are_not_drawn_and_that_is_said(holed, tmp_path):
+    drawn = render(holed, Output(path=tmp_path / "out"), encodings=["gasf"], length=10, moments=Moments(last=60))
+    assert len(drawn.files) == 60 - 9
+    assert drawn.notes == (
+        "BTCUSDT 5m, gasf: 9 windows across holes in the history not drawn (the first hole is after "
+        "2024-01-01 06:40:00 UTC)",
+    )
+
+
+def test_the_jkx_chart_leaves_missing_candles_blank_and_that_is_said(holed, tmp_path):
+    drawn = render(
+        holed, Output(path=tmp_path / "out"), encodings=["jkx"], length=10, moments=Moments(at=("2024-01-01 07:00",)),
+        style=Style(view="network"),
+    )  # fmt: skip
+    assert drawn.notes == ("BTCUSDT 5m, jkx: missing candles are left blank in 1 of 1 pictures",)
+    columns = np.asarray(picture(drawn.files[0]["file"]).convert("L")).any(axis=0)
+    # Ten candles up to the one that closes at 07:00: four back to 06:45 would be, 06:40, 06:45 and 06:50 are missing.
+    blank = np.flatnonzero(~columns.reshape(10, 3).any(axis=1))
+    assert blank.tolist() == [6, 7, 8]
+
+
+def test_a_window_that_was_asked_for_and_crosses_a_hole_is_refused(holed, tmp_path):
+    with pytest.raises(NotEnoughData) as caught:
+        render(
+            holed, Output(path=tmp_path / "out"), encodings=["gasf"], length=10,
+            moments=Moments(at=("2024-01-01 07:00",)),
+        )  # fmt: skip
+    assert str(caught.value) == (
+        "BTCUSDT 5m, gasf: the window that closes at 2024-01-01 07:00:00 UTC crosses a hole in the history. Name "
+        "another time, shorten the window by --length, or draw jkx, which leaves holes blank."
+    )
+
+
+def test_a_sheet_shows_the_windows_that_every_encoding_can_draw(holed, tmp_path):
+    output = Output(path=tmp_path / "sheet.png", kind="sheet")
+    drawn = render(holed, output, encodings=["jkx", "gasf"], length=10, moments=Moments(last=41))
+    assert any("windows across holes in the history not drawn" in note for note in drawn.notes)
+    assert not any("left blank" in note for note in drawn.notes)
+
+
+def test_a_recipe_of_whole_days_is_drawn_as_its_network_sees_it(tmp_path):
+    recipe = load_recipe("grid")
+    drawn = render("grid", Output(path=tmp_path / "out"), style=Style(view="network"), moments=Moments(last=2))
+    candles = bootstrap.load_candles(recipe)
+    table = FactorRows(recipe.features).table(candles.series[0])
+    ends = np.flatnonzero(table.known(896))[-2:]
+    assert [one["closes"] for one in drawn.files] == [
+        utc(int(candles.series[0].close_time_ms[end])).replace(" ", "T") + "Z" for end in ends
+    ]
+    window = torch.from_numpy(table.values[table.ends[ends[-1]] - 895 : table.ends[ends[-1]] + 1][None])
+    expected = create_encoding("factor_grid", 896)(window)[0, 0].numpy() * 255
+    seen = np.asarray(picture(drawn.files[-1]["file"]).convert("L"))
+    assert np.abs(seen - expected).max() <= 1.0
 
 
 def test_of_several_books_of_one_time_the_last_ends_a_window(tape):

@@ -63,7 +63,8 @@ def test_an_unknown_factor_is_refused_with_its_neighbours():
         features.resolve(["rsi_15"])
     assert str(refused.value) == (
         "Unknown factor 'rsi_15'. Close to it: rsi_14, trix_15, rsi_7. "
-        "Known sets: grid56, grid56_daily, patterns, indicators, regimes, all; `triptych.features.available()` lists the factors."
+        "Known sets: grid56, grid56_daily, patterns, indicators, regimes, all; "
+        "`triptych.features.available()` lists the factors."
     )
 
 
@@ -71,7 +72,7 @@ def test_a_name_like_no_other_is_refused_as_well():
     with pytest.raises(RecipeError) as refused:
         features.describe("zzz")
     assert str(refused.value) == (
-        "Unknown factor 'zzz'. Known sets: grid56, patterns, indicators, regimes, all; "
+        "Unknown factor 'zzz'. Known sets: grid56, grid56_daily, patterns, indicators, regimes, all; "
         "`triptych.features.available()` lists the factors."
     )
 
@@ -86,7 +87,8 @@ def test_no_factor_at_all_is_refused():
     with pytest.raises(RecipeError) as refused:
         features.resolve([])
     assert (
-        str(refused.value) == "No factor is named. Name factors or a set: grid56, patterns, indicators, regimes, all."
+        str(refused.value) == "No factor is named. Name factors or a set: grid56, grid56_daily, patterns, indicators, "
+        "regimes, all."
     )
 
 

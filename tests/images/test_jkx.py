@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from triptych.domain.errors import DataError
 from triptych.images import create_encoding
 
 # 16 rows: 12 of prices (100 to 111, one row each), 1 empty, 3 of volume.
@@ -103,3 +104,37 @@ def test_the_kernel_draws_exactly_what_tensor_operations_draw(walk, length, opti
     windows[2] = windows[2, :1]
     plain = chart(windows.clone().requires_grad_()).detach()
     assert torch.equal(chart(windows), plain)
+
+
+def test_a_missing_candle_leaves_its_three_columns_black_and_the_others_as_they_were():
+    encoding = create_encoding("jkx", 4, height=16, moving_average=False)
+    holed = torch.cat([WINDOW[:, :1], torch.full((1, 1, 5), torch.nan), WINDOW[:, 1:]], dim=1)
+    image = encoding.with_blanks(holed, holed.isnan().all(dim=2))
+    lines = PICTURE.strip().splitlines()
+    assert text_of(image).strip().splitlines() == [line[:3] + "..." + line[3:] for line in lines]
+
+
+def test_the_moving_average_is_that_of_the_candles_that_are_there():
+    encoding = create_encoding("jkx", 5, height=51, volume=False)
+    plain = create_encoding("jkx", 5, height=51, volume=False, moving_average=False)
+    candle = torch.tensor([100.0, 120, 80, 100, 0])
+    window = torch.stack([candle, candle * torch.nan, candle, candle * torch.nan, candle])[None]
+    missing = window.isnan().all(dim=2)
+    added = (encoding.with_blanks(window, missing) - plain.with_blanks(window, missing))[0, 0]
+    assert {row for row, _ in torch.nonzero(added).tolist()} <= {25}  # the closes' level, and no filler's
+    assert not encoding.with_blanks(window, missing)[..., 3:6].any()
+
+
+def test_a_window_without_a_hole_is_drawn_as_ever(walk):
+    window = walk(3, 20, seed=2).float()
+    encoding = create_encoding("jkx", 20)
+    same = encoding.with_blanks(window, torch.zeros(3, 20, dtype=torch.bool))
+    assert torch.equal(same, encoding(window))
+
+
+def test_a_window_without_any_candle_is_refused():
+    with pytest.raises(DataError) as refused:
+        create_encoding("jkx", 4).with_blanks(torch.zeros(1, 4, 5), torch.ones(1, 4, dtype=torch.bool))
+    assert str(refused.value) == (
+        "A window holds no candle at all. Choose windows with at least one candle that is there."
+    )

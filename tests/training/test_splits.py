@@ -155,10 +155,24 @@ def test_shares_must_sum_to_one():
 def test_windows_across_a_wide_gap_are_left_out():
     times = np.array([0, 1, 2, 3, 6, 7, 8, 10, 11, 12]) * HOUR_MS  # two candles missing after 3, one after 7
     series = series_of(walk(10).values, open_time_ms=times)
-    assert np.flatnonzero(windows_without_gaps(series, 3, None)).tolist() == [2, 3, 4, 5, 6, 7, 8, 9]
+    assert np.flatnonzero(windows_without_gaps(series, 3, "none")).tolist() == [2, 3, 4, 5, 6, 7, 8, 9]
     assert np.flatnonzero(windows_without_gaps(series, 3, 1)).tolist() == [2, 3, 6, 7, 8, 9]
     assert np.flatnonzero(windows_without_gaps(series, 3, 0)).tolist() == [2, 3, 6, 9]
     assert not windows_without_gaps(series, 11, 0).any()
+
+
+def nights(days, *, without=()):
+    """Hours 9 to 15 of weekdays, all but those named by their number."""
+    opens = [(d * 24 + hour) * HOUR_MS for d in range(4, 4 + days) if d % 7 not in (2, 3) for hour in range(9, 16)]
+    return np.delete(np.array(opens), list(without))
+
+
+def test_by_the_calendar_nights_and_weekends_are_no_holes_and_missing_candles_are():
+    whole = series_of(walk(7 * 40).values, open_time_ms=nights(56))
+    assert windows_without_gaps(whole, 10, "calendar").sum() == len(whole) - 9
+    holed = series_of(walk(7 * 40 - 2).values, open_time_ms=nights(56, without=(143, 144)))
+    out = np.flatnonzero(~windows_without_gaps(holed, 10, "calendar"))
+    assert out.tolist() == [*range(9), *range(143, 152)]
 
 
 def test_gaps_are_judged_by_the_window_alone():

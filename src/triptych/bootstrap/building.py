@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from torch import nn
 
 from triptych.bootstrap.candles import Candles
-from triptych.domain import CANDLE_FIELDS, CandleSeries, utc
-from triptych.domain.errors import DataError, NotEnoughData, RecipeError
-from triptych.features import days
+from triptych.bootstrap.windowing import cut_windows, factor_rows, labels_of, split_of, tables_of
+from triptych.domain import CANDLE_FIELDS, CandleSeries
+from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.images import AbstractEncoding, load
 from triptych.images.factor_grid import correlation_order
-from triptych.inference import FactorRows, WindowClassifier, WindowRows
+from triptych.inference import WindowClassifier, WindowRows
 from triptych.models import build_network, create_model, parameter_cap
 from triptych.models.multi_task import MultiTaskNetwork, body_of
 from triptych.models.sequence import PRESETS, SequenceNetwork
 from triptych.settings import Recipe
 from triptych.training.samples import Samples, thinned
 from triptych.training.seeds import derive_seed
-from triptych.training.splits import Fold, Segment, split
-from triptych.training.targets import UNKNOWN, Targets, label
+from triptych.training.splits import Fold, Segment, split, windows_without_gaps
+from triptych.training.targets import UNKNOWN, Targets
 from triptych.training.tasks.config import Task
 from triptych.training.tasks.figures import figure_of
 from triptych.training.windows import WindowSet
@@ -62,11 +62,6 @@ def _require_same_timeframes(recipe: Recipe) -> None:
             f"{list(recipe.features.periods)}.",
             remedy="Set features.periods and model.sequence.periods to the same list.",
         )
-
-
-def factor_rows(recipe: Recipe) -> FactorRows | None:
-    """What makes the rows that a recipe's network reads; None when it reads raw candles."""
-    return FactorRows(recipe.features) if recipe.features.names else None
 
 
 def build_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
@@ -143,7 +138,7 @@ class Dataset:
         tables = tables_of(recipe, series, companions)
         if tables is not None:
             targets = tuple(_only_where(r.known(length), t) for r, t in zip(tables, targets, strict=True))
-        folds = tuple(split(series, targets, recipe.split, length=length))
+        folds = tuple(split(series, targets, split_of(recipe), length=length))
         dataset = cls(series=series, companions=companions, tables=tables, targets=targets, folds=folds, recipe=recipe)
         dataset._require_strides()
         return dataset
@@ -166,6 +161,17 @@ class Dataset:
         stride = 1 if segment.name == "test" else self.recipe.window.stride
         return Samples.of(self.series, self.targets, segment, stride=stride, turns=self._turns())
 
+    @property
+    def across_holes(self) -> int:
+        """Windows with a label that are left out because they cross a hole in the history."""
+        length, rule = self.recipe.window.length, split_of(self.recipe).exclude_gaps
+        count = 0
+        for one, target in zip(self.series, self.targets, strict=True):
+            out = ~windows_without_gaps(one, length, rule)
+            out[: length - 1] = False
+            count += int(np.count_nonzero(out & (target.classes != UNKNOWN)))
+        return count
+
     def fitted(self, fold: Fold) -> Recipe:
         """The recipe with what is learned from a fold's training segment before its network is: the factors' order."""
         encoding = self.recipe.encoding
@@ -178,7 +184,7 @@ class Dataset:
     def windows_at(self, instrument: int, ends: NDArray[np.int64]) -> NDArray[np.float32]:
         """Windows of one instrument, float32 of shape (n, length, columns); NaN where no window ends."""
         table = None if self.tables is None else self.tables[instrument]
-        return _cut(self.series[instrument], table, ends, self.recipe.window.length)
+        return cut_windows(self.series[instrument], table, ends, self.recipe.window.length)
 
     def _turns(self) -> list[NDArray[np.int64]] | None:
         return None if self.tables is None else [one.turn() for one in self.tables]
@@ -210,126 +216,6 @@ class Dataset:
         starts = np.concatenate(([0], np.cumsum([len(one) for one in found])))
         every: NDArray[np.float64] = np.concatenate(found)
         return every[starts[samples.instrument] + samples.index]
-
-
-def labels_of(recipe: Recipe, series: CandleSeries) -> Targets:
-    """The labels of a history; with a trading day, the horizon counts places of it, so that short days are days too.
-
-    Raises DataError when candles stand outside the hours of the trading day.
-    """
-    day, timeframe_ms = recipe.features.day, series.timeframe.milliseconds
-    if not (recipe.features.names and day.hours):
-        return label(series, recipe.target)
-    found = days.places(series.open_time_ms, timeframe_ms, day)
-    if found.outside:
-        first = int(series.open_time_ms[np.flatnonzero(found.at < 0)[0]])
-        raise DataError(
-            f"{series.symbol}: {found.outside:,} of {len(series):,} candles open outside the trading hours "
-            f"{', '.join(day.hours)} ({day.timezone}), the first at {utc(first)} UTC.",
-            remedy="Set features.day.hours and features.day.timezone to those of the venue.",
-        )
-    return label(series, recipe.target, found.at)
-
-
-def tables_of(
-    recipe: Recipe, series: tuple[CandleSeries, ...], companions: Mapping[str, CandleSeries]
-) -> tuple[WindowRows, ...] | None:
-    """What the network reads of each series; None when that is the candles themselves.
-
-    Raises RecipeError when the encoding draws another number of columns, NotEnoughData when no window is known.
-    """
-    maker = factor_rows(recipe)
-    if maker is None:
-        return None
-    drawn = len(build_encoding(recipe).columns)
-    found = []
-    for one in series:
-        table = maker.table(one, companions)
-        rows = table.values
-        if rows.shape[1] != drawn:
-            raise RecipeError(
-                f"{one.symbol}: {len(maker.columns)} factors of {1 + len(maker.beside(one.symbol))} instruments"
-                f"{'' if len(maker.periods) == 1 else f' in {len(maker.periods)} timeframes'} make "
-                f"{rows.shape[1]} columns, and the encoding {recipe.encoding.name} draws {drawn}.",
-                remedy="Set encoding.factors and encoding.channels to these numbers"
-                f"{'' if len(maker.periods) == 1 else ', channels to instruments times timeframes'}.",
-            )
-        if recipe.window.length % table.step:
-            raise RecipeError(
-                f"A window of {recipe.window.length} candles does not hold whole days of {table.step}.",
-                remedy=f"Set window.length to {max(1, recipe.window.length // table.step) * table.step}, or empty "
-                "features.day.hours.",
-            )
-        if not table.known(recipe.window.length).any():
-            raise _no_window(recipe, one, companions, maker)
-        found.append(table)
-    return tuple(found)
-
-
-def _no_window(
-    recipe: Recipe, one: CandleSeries, companions: Mapping[str, CandleSeries], maker: FactorRows
-) -> NotEnoughData:
-    """Why no window of a history is known: too few candles of its own, or a companion that is not there beside it."""
-    length, needed = recipe.window.length, maker.warm_up + recipe.window.length
-    if len(one) < needed:
-        return NotEnoughData(
-            f"{one.symbol}: {len(one):,} candles hold no window of {length} in which every factor is known: the factors "
-            f"settle after {maker.warm_up:,}, so the first window ends with candle {needed:,}.",
-            remedy=f"Bring at least {needed:,} candles, or shorten window.length or features.window.",
-        )
-    beside = [companions[symbol] for symbol in maker.beside(one.symbol)]
-    held = [
-        f"{other.symbol} from {utc(int(other.open_time_ms[0]))[:10]} to {utc(int(other.open_time_ms[-1]))[:10]} "
-        f"({len(other):,} candles)"
-        for other in beside
-    ]
-    if held:
-        return NotEnoughData(
-            f"{one.symbol}: its own {len(one):,} candles would do, but there is no window of {length} in which the "
-            f"factors of its companions are known too; each companion's settle after {maker.warm_up:,} candles of its "
-            f"own. There are {'; '.join(held)}.",
-            remedy="Leave out the companion that starts late or ends early, bring more of its candles, or shorten "
-            "window.length or features.window.",
-        )
-    return NotEnoughData(
-        f"{one.symbol}: {len(one):,} candles hold no window of {length} that ends with a trading day.",
-        remedy="Set features.day.hours and features.day.timezone to those of the venue.",
-    )
-
-
-def windows_at(
-    recipe: Recipe, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries]
-) -> NDArray[np.float32]:
-    """What the network reads at the closes of candles `ends`: float32 of shape (n, window length, columns).
-
-    NaN where no window ends.
-    """
-    tables = tables_of(recipe, (series,), companions)
-    return _cut(series, None if tables is None else tables[0], ends, recipe.window.length)
-
-
-def _cut(series: CandleSeries, table: WindowRows | None, ends: NDArray[np.int64], length: int) -> NDArray[np.float32]:
-    if table is None:
-        return series.windows(ends, length).astype(np.float32)
-    last = table.ends[ends]
-    found: NDArray[np.float32] = table.windows(length)[np.maximum(last - (length - 1), 0)]
-    found[last < length - 1] = np.nan
-    return found
-
-
-def first_end(recipe: Recipe) -> int:
-    """The first candle of a history at whose close a prediction can be made."""
-    maker = factor_rows(recipe)
-    return recipe.window.length - 1 + (0 if maker is None else maker.warm_up)
-
-
-def possible_ends(recipe: Recipe, series: CandleSeries) -> NDArray[np.int64]:
-    """Candles at whose close a window may end, by its length and by the clock."""
-    ends = np.arange(min(first_end(recipe), len(series)), len(series), dtype=np.int64)
-    day = recipe.features.day
-    if recipe.features.names and day.hours:
-        ends = ends[days.places(series.open_time_ms, series.timeframe.milliseconds, day).closes[ends]]
-    return ends
 
 
 def _only_where(known: NDArray[np.bool_], targets: Targets) -> Targets:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.bootstrap.backtesting import candles_of
-from triptych.bootstrap.building import factor_rows, windows_at
 from triptych.bootstrap.candles import Candles
 from triptych.bootstrap.run_folder import Run
+from triptych.bootstrap.windowing import factor_rows, windows_at
 from triptych.domain import CLASSES, CandleSeries, utc
 from triptych.domain.errors import DataError, NotEnoughData, RunError
 from triptych.inference import Artifact, load_artifact

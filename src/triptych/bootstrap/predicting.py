@@ -46,7 +46,7 @@ def predict(
         folder: a run or an artifact.
         data: a file of candles; finer candles than the model's are resampled.
         symbol: one instrument of a file with several.
-        last: only that many candles of each instrument; 0 for all.
+        last: only the last so many predictions of each instrument; 0 for all.
         backend: ONNX Runtime or PyTorch; `stream`: ONNX Runtime, candle by candle with a memory carried along.
         columns: roles of columns that are not recognised, such as {"close": "Last"}.
         timezone: of times that carry none.
@@ -100,10 +100,17 @@ def _predict_one(
             f"{one.symbol}: {len(one)} candles are fewer than the model's window of {predictor.length}.",
             remedy=f"Bring at least {predictor.length} candles.",
         )
-    ends = np.arange(predictor.length - 1, len(one))[-last if last else 0 :]
-    probabilities = predictor.over(one, ends, companions).astype(np.float64)
-    known = np.isfinite(probabilities).all(axis=1)  # a companion's candles may be missing for a while
-    ends, probabilities = ends[known], probabilities[known]
+    every = np.arange(predictor.length - 1, len(one))
+    asked = last or len(every)
+    while True:
+        ends = every[-asked:]
+        probabilities = predictor.over(one, ends, companions).astype(np.float64)
+        known = np.isfinite(probabilities).all(axis=1)
+        if asked >= len(every) or known.sum() >= last:
+            break
+        asked *= 4  # a companion's candles may be missing for a while, and some models answer once a day
+    wanted = np.flatnonzero(known)[-last if last else 0 :]
+    ends, probabilities = ends[wanted], probabilities[wanted]
     return pl.DataFrame(
         {
             "symbol": pl.Series([one.symbol] * len(ends), dtype=pl.String),

@@ -12,13 +12,14 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for, windows_at
+from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with_absolute_path
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.judging import judge_predictions
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.run_folder import Run, at_work, discard, open_or_create, place_of, trial_mark
 from triptych.bootstrap.trials import record_trial
+from triptych.bootstrap.windowing import windows_at
 from triptych.domain import CLASSES, CandleSeries, utc
 from triptych.domain.errors import ArtifactError, DataError, RecipeError, RunError
 from triptych.domain.files import write_json
@@ -71,6 +72,8 @@ def train(
     recipe = with_absolute_path(recipe)
     candles = load_candles(recipe, tell)
     dataset = Dataset.of(recipe, candles)
+    if dataset.across_holes:
+        tell(f"Left out of training and test: {dataset.across_holes:,} windows across holes in the history.")
     build_classifier(recipe)  # before anything is written: parts that do not fit one another
     home = folder or place_of(recipe, candles.hash)
     with at_work(home):

@@ -1,12 +1,14 @@
-"""Trading days of equal length: every candle has its place in its day, and one that is missing leaves its place empty.
+"""Trading days of equal length: every candle has its place in its day, and a missing one leaves its place empty.
 
-A picture that shows a day as so many rows is a picture of days only while every day has as many candles. A half session,
-a halt or a hole in the feed would push all that stands before it out of step. So candles are laid out by the clock: the
-venue's hours are declared, not guessed from the history, each candle takes the place that its opening time gives it, and
-places without a candle hold 0, the score of an average day. A day without any candle (a holiday) takes no room.
+A picture that shows a day as so many rows is a picture of days only while every day has as many candles. A half
+session, a halt or a hole in the feed would push all that stands before it out of step. So candles are laid out by the
+clock: the venue's hours are declared, not guessed from the history, each candle takes the place that its opening time
+gives it, and places without a candle hold 0, the score of an average day. A day without any candle (a holiday) takes no
+room.
 
-The last place of a day is the one that closes with its hours. Whether a candle ends the day is thus known when it closes,
-by the clock alone: on a day that broke off early no candle does, for nobody could know at the time that it was the last.
+The last place of a day is the one that closes with its hours. Whether a candle ends the day is thus known when it
+closes, by the clock alone: on a day that broke off early no candle does, for nobody could know at the time that it was
+the last.
 """
 
 from __future__ import annotations

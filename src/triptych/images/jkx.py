@@ -10,10 +10,14 @@ Three things differ from the paper, on purpose:
   level, so raw prices give the same picture. Adjust for splits and dividends before.
 - An encoding sees only its window, so the moving average of a candle is the mean of the closes of the window up to it:
   at the last candle that is the paper's average over the whole window, at the first it is the close itself.
-- A history has no empty candles here (gaps are the market floor's business), so no column stays blank.
+- Networks are given windows without a missing candle (those across a hole are left out of training). Pictures of a
+  history with holes leave their columns blank, as the paper does: `with_blanks`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,6 +25,7 @@ from pydantic import Field
 from torch import Tensor
 
 from triptych.domain import Config as BaseConfig
+from triptych.domain.errors import DataError
 from triptych.images._chart_kernel import draw_jkx
 from triptych.images._chart_plan import JkxPlan, LinePlan
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
@@ -54,6 +59,16 @@ class Config(BaseConfig):
     )
 
 
+@runtime_checkable
+class LeavesBlank(Protocol):
+    """An encoding that can draw windows in which candles are missing."""
+
+    length: int
+
+    def with_blanks(self, window_BTF: Tensor, is_missing_BT: Tensor) -> Tensor:
+        """Encode windows in which candles are missing; see `JiangKellyXiuChart.with_blanks`."""
+
+
 class JiangKellyXiuChart(AbstractEncoding):
     """Black and white chart of a window, 1 channel. `differentiable` only with `antialias`."""
 
@@ -80,6 +95,37 @@ class JiangKellyXiuChart(AbstractEncoding):
         check_window(window_BTF, self.length)
         if takes_kernel(window_BTF):
             return drawn(self, window_BTF)
+        counts = torch.arange(1, self.length + 1, dtype=window_BTF.dtype, device=window_BTF.device)
+        return self._picture(window_BTF, torch.cumsum, counts)
+
+    def with_blanks(self, window_BTF: Tensor, is_missing_BT: Tensor) -> Tensor:
+        """Encode windows in which candles are missing: their columns stay black, ranges and averages are of the others.
+
+        Args:
+            window_BTF: as for `forward`, at least one candle a window there; what stands in missing ones is not read.
+            is_missing_BT: bool tensor of shape (batch, length).
+        """
+        is_there = ~is_missing_BT
+        if not is_there.any(dim=1).all():
+            raise DataError(
+                "A window holds no candle at all.", remedy="Choose windows with at least one candle that is there."
+            )
+        # A missing candle repeats the first that is there, without volume: it widens no range.
+        first = is_there.int().argmax(dim=1)
+        filler = window_BTF[torch.arange(len(window_BTF), device=window_BTF.device), first][:, None]
+        filler = filler * filler.new_tensor([1.0, 1.0, 1.0, 1.0, 0.0])
+        filled = torch.where(is_missing_BT[..., None], filler, window_BTF)
+        check_window(filled, self.length)
+
+        def total(closes_BT: Tensor, dim: int) -> Tensor:
+            return torch.cumsum(torch.where(is_there, closes_BT, 0.0), dim)
+
+        counts = torch.cumsum(is_there, dim=1).clamp(min=1).to(window_BTF.dtype)
+        image = self._picture(filled, total, counts)
+        return image * is_there.repeat_interleave(COLUMNS_PER_CANDLE, dim=1)[:, None, None].to(image.dtype)
+
+    def _picture(self, window_BTF: Tensor, total: Callable[[Tensor, int], Tensor], counts: Tensor) -> Tensor:
+        """The image; the moving average of a candle is `total` of the closes up to it over `counts`."""
         rows = row_centres(self.areas.price, window_BTF)
         # The upper edge of the pen, one pixel high, moves between the first and the last row of the price area.
         pen_BT4 = (1.0 - positions(window_BTF)) * (self.areas.price - 1)
@@ -88,8 +134,7 @@ class JiangKellyXiuChart(AbstractEncoding):
         lowest = torch.stack([open_BT, low_BT, close_BT], dim=-1).flatten(1)
         image = coverage(*self._pen(highest, lowest), rows)
         if self.line is not None:
-            counts = torch.arange(1, self.length + 1, dtype=window_BTF.dtype, device=window_BTF.device)
-            highest, lowest = self.line(torch.cumsum(close_BT, dim=1) / counts)
+            highest, lowest = self.line(total(close_BT, 1) / counts)
             middle, half = self._pen(highest, lowest)
             image = torch.maximum(image, coverage(middle, self.line.only_drawn(half), rows))
         if self.areas.volume:

@@ -79,7 +79,7 @@ class WindowRows:
         return (self.ends >= 0) & known_windows(self.values, length)[self.ends]
 
     def windows(self, length: int) -> NDArray[np.float32]:
-        """All windows of `length` rows as a view on `values`, nothing is copied: (n_rows - length + 1, length, columns).
+        """All windows of `length` rows as a view on `values`, no copy: (n_rows - length + 1, length, columns).
 
         The window that ends at candle i is number `ends[i] - (length - 1)`.
         """

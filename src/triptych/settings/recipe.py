@@ -122,8 +122,8 @@ class WindowConfig(Config):
     stride: int = Field(
         1,
         ge=1,
-        description="Windows to learn and to stop by end at every n-th candle, or day where features.day has hours; the "
-        "test uses every one.",
+        description="Windows to learn and to stop by end at every n-th candle, or day where features.day has hours; "
+        "the test uses every one.",
     )
 
 

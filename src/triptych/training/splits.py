@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from pydantic import Field, field_validator, model_validator
 from triptych.domain import CandleSeries, utc
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import DataError, NotEnoughData
+from triptych.market.sessions import find_breaks
 from triptych.market.store import to_ms
 from triptych.training.targets import UNKNOWN, Targets
 
@@ -61,16 +62,17 @@ class Config(BaseConfig):
         ge=0,
         le=1_000_000,
     )
-    exclude_gaps: int | None = Field(
-        None,
-        description="Leave out windows with more than this many candles missing between two neighbours; for markets "
-        "that never close. Empty keeps all windows, as markets with sessions need.",
-        ge=0,
+    exclude_gaps: Annotated[int, Field(ge=0)] | Literal["calendar", "none"] = Field(
+        "calendar",
+        description="No window crosses a hole in the history. `calendar`: what a hole is, and what a night, a weekend "
+        "or a holiday, is told from the history itself. A number: more than so many candles missing between two "
+        "neighbours; for markets that never close. `none` keeps all windows. Pictures of whole days (features.day) "
+        "keep the place of a missing candle instead.",
     )
     samples_from: str | None = Field(
         None,
         description="No sample decides before this time, UTC; where history is cut does not depend on it. "
-        "`triptych ablate` sets it, so that variants whose windows are known earlier learn from no more than the others.",
+        "`triptych ablate` sets it, so that variants whose windows are known earlier learn from no more than others.",
     )
     minimum_samples: int = Field(20, description="Fewest samples a segment may hold, over all instruments.", ge=1)
 
@@ -179,16 +181,26 @@ def _usable(series: CandleSeries, length: int, config: Config) -> NDArray[np.boo
     return usable
 
 
-def windows_without_gaps(series: CandleSeries, length: int, maximum_gap: int | None) -> NDArray[np.bool_]:
-    """Where a window of `length` candles may end: bool of shape (n_candles,), judged by the window's own candles only.
+def windows_without_gaps(
+    series: CandleSeries, length: int, maximum_gap: int | Literal["calendar", "none"]
+) -> NDArray[np.bool_]:
+    """Where a window of `length` candles may end: bool of shape (n_candles,).
 
-    A window is out when more than `maximum_gap` candles are missing between two of its neighbours; None keeps them all.
+    By a number, a window is out when more candles than that are missing between two of its neighbours. By the calendar,
+    when it crosses a break that is no session break of this history (`market.sessions.find_breaks`). "none" keeps all.
     """
     usable = np.arange(len(series)) >= length - 1
-    if maximum_gap is not None and len(series) >= length:
-        missing = np.diff(series.open_time_ms) / series.timeframe.milliseconds - 1.0
-        wide = np.concatenate(([0], np.cumsum(missing > maximum_gap)))  # wide gaps up to each candle
-        usable[length - 1 :] = wide[length - 1 :] == wide[: len(series) - length + 1]
+    if maximum_gap == "none" or len(series) < max(length, 2):
+        return usable
+    times, timeframe = series.open_time_ms, series.timeframe
+    if maximum_gap == "calendar":
+        breaks = find_breaks(times, timeframe)
+        wide = np.zeros(len(series), dtype=np.int64)
+        wide[breaks.after[~breaks.is_session] + 1] = 1
+    else:
+        wide = np.concatenate(([0], np.diff(times) / timeframe.milliseconds - 1.0 > maximum_gap))
+    crossed = np.cumsum(wide)  # holes up to each candle
+    usable[length - 1 :] = crossed[length - 1 :] == crossed[: len(series) - length + 1]
     return usable
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.market.books import BookTape, join_tapes, read_books, write_tape
+from triptych.market.books.tape import segments_of
 
 
 def tape(**changes):
@@ -107,3 +109,31 @@ def test_a_row_as_a_snapshot_has_only_the_levels_there_are():
     snapshot = tape().snapshot(1)
     assert snapshot.bids == ((99.0, 3.0),)
     assert snapshot.asks == ((100.0, 0.0), (101.0, 7.0))
+
+
+def test_a_table_with_a_rhythm_is_broken_where_a_sample_is_missing():
+    times = np.array([*range(0, 3000, 100), *range(3200, 6000, 100), 5900, 16_000, 16_100])
+    assert np.flatnonzero(np.diff(segments_of(times))).tolist() == [29, 58]  # 200 ms and ten seconds instead of 100 ms
+
+
+def test_a_table_without_a_rhythm_is_broken_by_a_long_silence_only():
+    random = np.random.default_rng(1)
+    steps = random.integers(0, 900, 400)
+    steps[200] = 30_000
+    assert not segments_of(np.concatenate(([0], np.cumsum(steps)))).any()
+    steps[300] = 90_000
+    assert np.flatnonzero(np.diff(segments_of(np.concatenate(([0], np.cumsum(steps)))))).tolist() == [300]
+
+
+@pytest.mark.parametrize("times", [[], [5], [5, 5], [5, 105, 605]])
+def test_a_few_rows_are_one_stretch(times):
+    assert segments_of(np.array(times, dtype=np.int64)).tolist() == [0] * len(times)
+
+
+def test_a_hole_in_a_flat_table_begins_a_new_stretch(tmp_path):
+    times = np.concatenate([np.arange(20) * 100, 9000 + np.arange(20) * 100])
+    table = pl.DataFrame(
+        {"time_ms": times, "bid_price_0": 99.0, "bid_size_0": 1.0, "ask_price_0": 101.0, "ask_size_0": 1.0}
+    )
+    table.write_parquet(tmp_path / "BTCUSDT_book.parquet")
+    assert read_books(tmp_path / "BTCUSDT_book.parquet").segment.tolist() == [0] * 20 + [1] * 20

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from triptych.bootstrap.rendering.catalogue import value_range
 from triptych.images import AbstractEncoding
 from triptych.images._pixels import to_pixels
+from triptych.images.jkx import LeavesBlank
 
 BATCH_BYTES: Final = 32 * 2**20
 """Memory of the images that are drawn at a time."""
@@ -33,7 +34,12 @@ def draw(
     for start in range(0, len(ends), step):
         chosen = ends[start : start + step]
         with torch.inference_mode():
-            image = encoding(torch.from_numpy(rows[chosen[:, None] + back]))
+            window = torch.from_numpy(rows[chosen[:, None] + back])
+            is_missing = window.isnan().all(dim=2)
+            if isinstance(encoding, LeavesBlank) and is_missing.any():
+                image = encoding.with_blanks(window, is_missing)
+            else:
+                image = encoding(window)
             if (low, high) != (0.0, 1.0):
                 image = (image - low) / (high - low)
             pixels = to_pixels(image)

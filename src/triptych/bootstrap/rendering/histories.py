@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.bootstrap.rendering.catalogue import BOOK, CANDLES, FACTORS, Offer, is_book_column, reads
+from triptych.bootstrap.rendering.layout import Layout, by_trading_days, holes, with_missing_candles
 from triptych.domain import CANDLE_FIELDS, CandleSeries, book_columns
 from triptych.domain.errors import DataError, NotEnoughData
+from triptych.images import AbstractEncoding
+from triptych.images.jkx import LeavesBlank
 from triptych.inference import FactorRows
 from triptych.inference.inputs import Config as FactorConfig
 from triptych.market.books import BookTape, sample_at
@@ -35,6 +38,7 @@ class History:
         place: name of the source, for messages.
         factors: makes factors of the candles.
         companions: candles of other instruments, by symbol, whose factors may stand beside.
+        layout: where the candles stand, if some rows have none; `close_time_ms` is then that of the rows.
     """
 
     symbol: str
@@ -45,6 +49,21 @@ class History:
     place: str
     factors: FactorRows = field(default_factory=usual_factors)
     companions: Mapping[str, CandleSeries] = field(default_factory=dict)
+    layout: Layout | None = None
+
+    def laid_for(self, encoding: AbstractEncoding) -> History:
+        """This history with the rows that an encoding draws: of factors whole trading days where they are declared, and
+        of an encoding that leaves a missing candle blank a row for it.
+        """
+        if self.candles is None:
+            return self
+        if reads(encoding.columns) == (FACTORS,) and self.factors.day.hours:
+            layout = by_trading_days(self.candles, self.factors.day)
+        elif isinstance(encoding, LeavesBlank) and holes(self.candles).any():
+            layout = with_missing_candles(self.candles, encoding.length)
+        else:
+            return self
+        return replace(self, layout=layout, close_time_ms=layout.close_time_ms)
 
     @property
     def offer(self) -> Offer:
@@ -88,25 +107,50 @@ class History:
         factors = [c for c in columns if c not in found]
         if factors and self.candles is not None:
             found |= self._factors(name, self.candles, factors)
-        return np.stack([found[column] for column in columns], axis=1).astype(np.float32)
+        stacked = np.stack([found[column] for column in columns], axis=1).astype(np.float32)
+        return stacked if self.layout is None else self.layout.lay(stacked)
 
-    def can_end(self, columns: Sequence[str], rows: NDArray[np.float32], length: int) -> NDArray[np.bool_]:
+    def can_end(
+        self, columns: Sequence[str], rows: NDArray[np.float32], length: int, *, across_holes: bool = False
+    ) -> NDArray[np.bool_]:
         """Which rows end a window of `length` rows, shape (n_rows,).
 
-        A window holds nothing unknown (a book may have fewer levels than asked, but not none) and spans no break of the
-        stream. Of several books of one time only the last one ends a window.
+        A window holds nothing unknown (a book may have fewer levels than asked, but not none) and crosses no hole: no
+        break of a stream of books, no gap of the candles that is not their calendar's, unless the layout has rows for
+        what is missing. Of several books of one time only the last one ends a window. `across_holes` allows holes.
         """
         full = np.zeros(len(rows), dtype=bool)
         if len(rows) < length:
             return full
+        if self.layout is not None and np.isnan(self.layout.empty):
+            full[length - 1 :] = self.layout.ends[length - 1 :]
+            return full
         needed = [i for i, c in enumerate(columns) if not is_book_column(c) or c.endswith("_price_1")]
         unknown = np.concatenate(([0], np.cumsum(~np.isfinite(rows[:, needed]).all(axis=1))))
         full[length - 1 :] = unknown[length:] == unknown[: len(unknown) - length]
-        if self.candles is None and self.books is not None:
-            segment = self.books.segment
-            full[length - 1 :] &= segment[length - 1 :] == segment[: len(segment) - length + 1]
+        if self.candles is None:
             full[:-1] &= self.close_time_ms[:-1] < self.close_time_ms[1:]
+        if self.layout is not None:
+            return full & self.layout.ends
+        if not across_holes:
+            segment = self.segments()
+            full[length - 1 :] &= segment[length - 1 :] == segment[: len(segment) - length + 1]
         return full
+
+    def segments(self) -> NDArray[np.int64]:
+        """Number of the unbroken stretch of each candle, or of each book where there are no candles, shape (n,)."""
+        if self.candles is not None:
+            return np.cumsum(holes(self.candles) > 0)
+        return np.zeros(len(self.close_time_ms), np.int64) if self.books is None else self.books.segment
+
+    def first_hole(self) -> int:
+        """Close of the last candle, or time of the last book, before the first hole, UTC milliseconds."""
+        times = self.close_time_ms if self.candles is None else self.candles.close_time_ms
+        return int(times[max(0, int(np.argmax(np.diff(self.segments()) > 0)))])
+
+    def by_candle(self, of_rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """What holds of rows, for each candle, or each book where there are no candles."""
+        return of_rows if self.layout is None else of_rows[self.layout.at]
 
     def _book(self, name: str, books: BookTape, levels: int) -> Mapping[str, NDArray[np.float64]]:
         if levels > books.levels:
@@ -115,7 +159,7 @@ class History:
                 remedy=f"Say --set {name}.levels={books.levels}.",
             )
         if self.candles is not None:
-            books = sample_at(books, self.close_time_ms, self.candles.timeframe.milliseconds).tape
+            books = sample_at(books, self.candles.close_time_ms, self.candles.timeframe.milliseconds).tape
         return dict(zip(book_columns(levels), books.rows(levels).T, strict=True))
 
     def _factors(self, name: str, candles: CandleSeries, columns: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:

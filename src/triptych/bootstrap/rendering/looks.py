@@ -30,12 +30,14 @@ class Look:
         colors: colour map of a single channel, or `sides`.
         smooth: whether neighbouring pixels differ little: a field, not a drawing with sharp edges.
         options: options for people's eyes, by the length of the window.
+        axes: what columns, rows and values of the image are, for landscapes.
     """
 
     length: int | None = None
     colors: str = "viridis"
     smooth: bool = True
     options: Callable[[int], Mapping[str, Any]] = field(default=_as_it_is)
+    axes: tuple[str, str, str] = ("time", "time", "value")
 
 
 def _chart(length: int) -> Mapping[str, Any]:
@@ -52,17 +54,23 @@ def _book(_: int) -> Mapping[str, Any]:
     return {"height": 160}
 
 
+CHART: Final = ("time", "price, from the top", "ink")
+PROFILE: Final = ("volume", "price, from the top", "ink")
+BANDS: Final = ("time", "frequency", "power")
+GRID: Final = ("factors of a row's candles", "time", "score, 0 to 1")
+SIDES: Final = ("time", "price level", "size")
+
 LOOKS: Final[Mapping[str, Look]] = {
-    "candlestick": Look(smooth=False, options=_chart),
-    "jkx": Look(colors="gray", smooth=False),
+    "candlestick": Look(smooth=False, options=_chart, axes=CHART),
+    "jkx": Look(colors="gray", smooth=False, axes=CHART),
     "gadf": Look(colors="RdBu_r"),
-    "volume_profile": Look(colors=TWO_SIDES, smooth=False, options=_profile),
-    "multi_channel": Look(options=_chart),
-    "spectrogram": Look(length=120, colors="magma"),
-    "scalogram": Look(length=120, colors="magma"),
-    "factor_grid": Look(length=896, colors="RdBu_r"),
-    "depth_heatmap": Look(length=240, colors=BOOK, options=_book),
-    "book_imbalance": Look(length=240, colors=BOOK, options=_book),
+    "volume_profile": Look(colors=TWO_SIDES, smooth=False, options=_profile, axes=PROFILE),
+    "multi_channel": Look(options=_chart, axes=CHART),
+    "spectrogram": Look(length=120, colors="magma", axes=BANDS),
+    "scalogram": Look(length=120, colors="magma", axes=BANDS),
+    "factor_grid": Look(length=896, colors="RdBu_r", axes=GRID),
+    "depth_heatmap": Look(length=240, colors=BOOK, options=_book, axes=SIDES),
+    "book_imbalance": Look(length=240, colors=BOOK, options=_book, axes=SIDES),
 }
 
 

@@ -97,6 +97,43 @@ def choose(
     return np.ascontiguousarray(chosen[::-1])
 
 
+def choose_whole(
+    moments: Moments,
+    close_time_ms: NDArray[np.int64],
+    whole: NDArray[np.bool_],
+    any_: NDArray[np.bool_],
+    *,
+    what: str,
+    exact: bool,
+) -> tuple[NDArray[np.int64], int]:
+    """As `choose`, of the windows that cross no hole: (rows at which they end, how many were left out).
+
+    `whole` tells where a window ends that crosses none, `any_` where one ends at all. A window that was asked for by
+    its time is never left out: NotEnoughData says that it crosses a hole. Without a period the last whole window is
+    taken.
+    """
+    if not whole.any() and any_.any():
+        raise NotEnoughData(
+            f"{what}: every window crosses a hole in the history.", remedy="Shorten the window by --length."
+        )
+    asked = choose(moments, close_time_ms, any_, what=what, exact=exact)
+    kept = asked[whole[asked]]
+    if moments.at and len(kept) < len(asked):
+        crossing = asked[~whole[asked]][0]
+        raise NotEnoughData(
+            f"{what}: the window that closes at {utc(int(close_time_ms[crossing]))} UTC crosses a hole in the history.",
+            remedy="Name another time, shorten the window by --length, or draw jkx, which leaves holes blank.",
+        )
+    if not len(kept) and moments.has_period:
+        raise NotEnoughData(
+            f"{what}: all {len(asked):,} windows that were asked for cross a hole in the history.",
+            remedy="Ask for another time, or shorten the window by --length.",
+        )
+    if not len(kept):
+        kept = np.flatnonzero(whole)[-1:]
+    return kept, len(asked) - len(asked[whole[asked]])
+
+
 def _row_at(time_ms: int, close_time_ms: NDArray[np.int64], what: str, *, exact: bool) -> int:
     row = int(np.searchsorted(close_time_ms, time_ms, "right")) - 1
     if row >= 0 and (close_time_ms[row] == time_ms or (not exact and time_ms <= close_time_ms[-1])):

@@ -14,10 +14,12 @@ from triptych.bootstrap.rendering.colouring import Channels, Painted, paint, pal
 from triptych.bootstrap.rendering.drawing import draw
 from triptych.bootstrap.rendering.histories import History
 from triptych.bootstrap.rendering.looks import View, enlargement, look_of
-from triptych.bootstrap.rendering.moments import Moments, choose
+from triptych.bootstrap.rendering.moments import Moments, choose_whole
 from triptych.bootstrap.rendering.names import time_in_words
 from triptych.bootstrap.rendering.surface import Surface, draw_surface
+from triptych.domain import utc
 from triptych.images import AbstractEncoding
+from triptych.images.jkx import LeavesBlank
 
 GAP_PX = 4
 """Grey between channels that stand side by side, for people."""
@@ -56,6 +58,8 @@ class Plan:
         rows: float32 of shape (n_rows, number of columns).
         ends: rows at which the windows end.
         style: how the pictures look.
+        skipped: windows that were asked for and not drawn, as they cross holes.
+        blank: windows with candles that are missing, drawn with a blank in their place.
     """
 
     history: History
@@ -65,6 +69,23 @@ class Plan:
     rows: NDArray[np.float32]
     ends: NDArray[np.int64]
     style: Style
+    skipped: int = 0
+    blank: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the holes of the history did to the pictures, in words."""
+        what = f"{self.history.symbol} {self.history.timeframe}, {self.name}"
+        found = []
+        if self.skipped:
+            first = self.history.first_hole()
+            found.append(
+                f"{what}: {self.skipped:,} {'window' if self.skipped == 1 else 'windows'} across holes in the history "
+                f"not drawn (the first hole is after {utc(first)} UTC)"
+            )
+        if self.blank:
+            found.append(f"{what}: missing candles are left blank in {self.blank:,} of {len(self.ends):,} pictures")
+        return tuple(found)
 
     @property
     def scale(self) -> int:
@@ -95,7 +116,9 @@ class Plan:
             if self.style.surface is not None:
                 for end, one in zip(chosen, pixels, strict=True):
                     title = f"{self.name}   {self.caption(end)}"
-                    landscape = draw_surface(one, kind=self.style.surface, colors=self.style.colors, title=title)
+                    landscape = draw_surface(
+                        one, kind=self.style.surface, colors=self.style.colors, title=title, axes=look.axes
+                    )
                     yield np.array([end]), Painted(pixels=landscape[None], palette=None)
             else:
                 gap = GAP_PX * self.scale if people else 0
@@ -142,19 +165,60 @@ def make_plans(
     }
     plans = []
     for history in histories:
-        rows = {name: history.rows(name, encoding.columns) for name, (encoding, _) in built.items()}
-        can_end = {
-            name: history.can_end(encoding.columns, rows[name], encoding.length)
-            for name, (encoding, _) in built.items()
-        }
+        laid = {name: history.laid_for(encoding) for name, (encoding, _) in built.items()}
+        rows = {name: laid[name].rows(name, encoding.columns) for name, (encoding, _) in built.items()}
+        whole, any_ = _possible(laid, rows, {n: e for n, (e, _) in built.items()})
         if together:
-            everywhere: NDArray[np.bool_] = np.logical_and.reduce(list(can_end.values()))
-            can_end = dict.fromkeys(built, everywhere)
+            whole, any_ = _everywhere(whole), _everywhere(any_)
         for name, (encoding, options) in built.items():
             what = f"{history.symbol} {history.timeframe}, {'the sheet' if together else name}"
-            ends = choose(moments, history.close_time_ms, can_end[name], what=what, exact=history.closes_exactly)
-            plan = Plan(
-                history=history, name=name, encoding=encoding, options=options, rows=rows[name], ends=ends, style=style
+            chosen, skipped = choose_whole(
+                moments, history.close_time_ms, whole[name], any_[name], what=what, exact=history.closes_exactly
             )
-            plans.append(plan)
+            layout = laid[name].layout
+            ends = chosen if layout is None else layout.at[chosen]
+            plans.append(
+                Plan(
+                    history=laid[name],
+                    name=name,
+                    encoding=encoding,
+                    options=options,
+                    rows=rows[name],
+                    ends=ends,
+                    style=style,
+                    skipped=skipped,
+                    blank=_windows_with_nothing(rows[name], ends, encoding),
+                )
+            )
     return plans
+
+
+Ends = dict[str, NDArray[np.bool_]]
+
+
+def _possible(
+    laid: Mapping[str, History], rows: Mapping[str, NDArray[np.float32]], encodings: Mapping[str, AbstractEncoding]
+) -> tuple[Ends, Ends]:
+    """At which candles a window that crosses no hole, and one at all, can end, for each encoding by its name."""
+
+    def ends(name: str, *, across_holes: bool) -> NDArray[np.bool_]:
+        one = encodings[name]
+        may = laid[name].can_end(one.columns, rows[name], one.length, across_holes=across_holes)
+        return laid[name].by_candle(may)
+
+    whole = {name: ends(name, across_holes=False) for name in encodings}
+    return whole, {name: ends(name, across_holes=True) for name in encodings}
+
+
+def _everywhere(can_end: Ends) -> Ends:
+    """Where every encoding's window can end, for each."""
+    everywhere: NDArray[np.bool_] = np.logical_and.reduce(list(can_end.values()))
+    return dict.fromkeys(can_end, everywhere)
+
+
+def _windows_with_nothing(rows: NDArray[np.float32], ends: NDArray[np.int64], encoding: AbstractEncoding) -> int:
+    """Windows with a row that is wholly unknown, of an encoding that leaves it blank."""
+    if not isinstance(encoding, LeavesBlank):
+        return 0
+    nothing = np.concatenate(([0], np.cumsum(np.isnan(rows).all(axis=1))))
+    return int(np.count_nonzero(nothing[ends + 1] > nothing[ends + 1 - encoding.length]))

@@ -91,7 +91,11 @@ def render(
         together = output.kind == "animated sheet"
         files = write_animations(plans, output, output.format or ending or "gif", watcher, together=together)
     described = {plan.name: _described(plan) for plan in plans}
-    return Rendered(files=tuple(files), encodings=described, notes=(*opened.notes, *left_out))
+    return Rendered(files=tuple(files), encodings=described, notes=(*opened.notes, *left_out, *_notes(plans)))
+
+
+def _notes(plans: Sequence[Plan]) -> list[str]:
+    return [note for plan in plans for note in plan.notes]
 
 
 def _described(plan: Plan) -> dict[str, Any]:

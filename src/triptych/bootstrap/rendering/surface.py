@@ -16,7 +16,9 @@ WIRES, PATCHES = 64, 128
 """Lines, or lit patches, along each axis; of a larger image each is the average of a block."""
 
 
-def draw_surface(pixels: NDArray[np.uint8], *, kind: Surface, colors: str | None, title: str) -> NDArray[np.uint8]:
+def draw_surface(
+    pixels: NDArray[np.uint8], *, kind: Surface, colors: str | None, title: str, axes: tuple[str, str, str]
+) -> NDArray[np.uint8]:
     """Draw an image as a landscape; heights are scaled to the image's own.
 
     Args:
@@ -24,6 +26,7 @@ def draw_surface(pixels: NDArray[np.uint8], *, kind: Surface, colors: str | None
         kind: lines only, or a lit surface.
         colors: colour map of the heights; None for viridis.
         title: above the drawing.
+        axes: names of columns, rows and heights.
 
     Returns:
         uint8 of shape (picture height, picture width, 3).
@@ -55,6 +58,8 @@ def draw_surface(pixels: NDArray[np.uint8], *, kind: Surface, colors: str | None
         for axis in (place.xaxis, place.yaxis, place.zaxis):
             axis.set_pane_color((0.1, 0.11, 0.13, 1.0))
         place.tick_params(colors="#9299a3", labelsize=7)
+        for name, label in zip("xyz", axes, strict=True):
+            getattr(place, f"set_{name}label")(label, color="#9299a3", fontsize=8)
         place.set_title(title if channel == 0 else "", color="#e2e5e9", fontsize=10)
     canvas = FigureCanvasAgg(figure)
     buffer = io.BytesIO()

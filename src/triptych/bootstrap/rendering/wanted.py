@@ -72,6 +72,7 @@ def _problem(name: str, opened: Opened, options: Mapping[str, Any], length: int 
         missing = [kind for kind in reads(encoding.columns) if kind not in history.kinds]
         if missing:
             return f"{history.place} holds no {' and no '.join(missing)}"
+        history = history.laid_for(encoding)
         values = history.rows(name, encoding.columns)
     except TriptychError as error:
         return error.message.removesuffix(".")

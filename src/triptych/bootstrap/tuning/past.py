@@ -53,6 +53,7 @@ class Past:
             window=split.window,
             embargo=split.embargo + self.longest - candidate.window.length,
             exclude_gaps=split.exclude_gaps,
+            samples_from=split.samples_from,
             minimum_samples=split.minimum_samples,
         )
         return candidate.model_copy(update={"split": folds})

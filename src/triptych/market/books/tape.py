@@ -16,6 +16,8 @@ from triptych.domain import BookSnapshot, book_columns, files, utc
 from triptych.domain.errors import DataError, NotEnoughData
 
 SYMBOL_KEY: Final = b"triptych.symbol"
+RHYTHM_SHARE: Final = 0.9
+LONGEST_SILENCE_MS: Final = 60_000.0
 _SIDES: Final = (("bid", "bid_prices", "bid_sizes", -1.0), ("ask", "ask_prices", "ask_sizes", 1.0))
 
 
@@ -28,8 +30,8 @@ class BookTape:
         time_ms: int64 of shape (n,), never falling, UTC: the first millisecond at which the row was true.
         bid_prices, bid_sizes, ask_prices, ask_sizes: float64 of shape (n, K), best level first; price in quote
             currency, size in base units. A level that the book did not have is NaN in price and size.
-        segment: int64 of shape (n,), never falling: rows of equal number belong to one unbroken stretch; a lost message
-            or a resync begins a new one. One stretch by default.
+        segment: int64 of shape (n,), never falling: rows of equal number belong to one unbroken stretch; a lost
+            message, a resync or a hole in the table begins a new one. One stretch by default; see `segments_of`.
 
     Raises DataError, naming row and level, for times that fall, arrays of other shapes, a crossed book, levels out of
     order, a price that is not positive, a negative size, or a hole between levels.
@@ -156,6 +158,23 @@ class BookTape:
             if where.any():
                 row, level = (int(x) for x in np.argwhere(where)[0])
                 raise self._error(row, f"{side} level {level + 1}: {problem}")
+
+
+def segments_of(time_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Unbroken stretches of a sampled table that does not name them, told by its times; int64 of shape (n,).
+
+    Nine steps in ten (of those above 0) alike are a rhythm: a step half as long again as it leaves a sample out. A
+    table without a rhythm holds a row whenever the book changed, and silence is no loss; there a new stretch begins
+    where a step is longer than a minute and than twenty times all but the longest hundredth.
+    """
+    steps = np.diff(time_ms)
+    moving = steps[steps > 0]
+    if not moving.size:
+        return np.zeros(len(time_ms), dtype=np.int64)
+    usual = float(np.median(moving))
+    has_rhythm = np.mean(np.abs(moving - usual) <= 0.1 * usual) >= RHYTHM_SHARE
+    longest = 1.5 * usual if has_rhythm else max(LONGEST_SILENCE_MS, 20 * float(np.quantile(moving, 0.99)))
+    return np.concatenate(([0], np.cumsum(steps > longest))).astype(np.int64)
 
 
 def write_tape(path: Path, tape: BookTape) -> Path:

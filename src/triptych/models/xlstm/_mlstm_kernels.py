@@ -74,9 +74,7 @@ def _handed_on(
 
 
 @inline
-def _triangle(
-    out: Any, a: Any, a_at: int, a_step: int, b: Any, steps: int, depth: int
-) -> None:
+def _triangle(out: Any, a: Any, a_at: int, a_step: int, b: Any, steps: int, depth: int) -> None:
     """`out` (steps, chunk) = `a` (steps, depth) `b` (depth, chunk), as far as a step may see."""
     for row in range(0, steps, LANES):
         multiply(
@@ -180,7 +178,7 @@ def mlstm_backward(
     for row in range(batch):
         for head in range(heads):
             _weights(i[row, head], f[row, head], m[row, head], scale, enters, stays, ms)
-            first = (row * length * heads + head)
+            first = row * length * heads + head
             # Forwards: the memories again that chunks began with.
             place[:], n[:] = memory[row, head], mass[row, head]
             for c in range(chunks):
@@ -230,9 +228,7 @@ def mlstm_backward(
                         gradient[s] = (gradient[s] + product) * decay[s]
                 # Queries: from the memory before the chunk, and from its steps up to their own.
                 turn(places[c], 0, values, width, values, turned, 0, width)
-                multiply(
-                    d_q, at_k, step_k, carried_above, 0, values, 1, turned, 0, width, steps, width, values, False
-                )
+                multiply(d_q, at_k, step_k, carried_above, 0, values, 1, turned, 0, width, steps, width, values, False)
                 before = masses[c]
                 for t in range(steps):
                     product, asked = products[t] * carried[t], d_q[at_k + t * step_k : at_k + t * step_k + width]
@@ -269,15 +265,16 @@ def mlstm_backward(
                     n[a] *= kept
                 for e in range(width * values):
                     place[e] *= kept
-                multiply(
-                    place, 0, values, q, at_k, 1, step_k, carried_above, 0, values, width, values, steps, True
-                )
+                multiply(place, 0, values, q, at_k, 1, step_k, carried_above, 0, values, width, values, steps, True)
                 for t in range(steps):
                     product, query = products[t] * carried[t], q[at_k + t * step_k : at_k + t * step_k + width]
                     for a in range(width):
                         n[a] += product * query[a]
                 for s in range(steps - 1, -1, -1):
-                    key, by_key = k[at_k + s * step_k : at_k + s * step_k + width], d_k[at_k + s * step_k : at_k + s * step_k + width]
+                    key, by_key = (
+                        k[at_k + s * step_k : at_k + s * step_k + width],
+                        d_k[at_k + s * step_k : at_k + s * step_k + width],
+                    )
                     into = _F(0.0)
                     for a in range(width):
                         into += key[a] * by_key[a]

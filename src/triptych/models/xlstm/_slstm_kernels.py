@@ -192,9 +192,7 @@ def slstm_backward(
                 before, there, before_step = (
                     (ys, here - step, row_step) if t > 0 else (y0, (first * heads + head) * width, step)
                 )
-                multiply(
-                    part_first, 0, 2 * wide, d, 0, LANES, 1, u, here, row_step, 2 * width, width, rows, True
-                )
+                multiply(part_first, 0, 2 * wide, d, 0, LANES, 1, u, here, row_step, 2 * width, width, rows, True)
                 multiply(
                     part_first, wide, 2 * wide, d, 0, LANES, 1, before, there, before_step, 2 * width, width, rows, True
                 )

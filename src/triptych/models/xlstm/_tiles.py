@@ -86,7 +86,9 @@ def _emitter(rows: int) -> Callable[..., Any]:
             place = builder.add(a_at, builder.mul(loop.index, a_column))
             for one in sums:
                 factor = builder.load(builder.gep(a, [place]))
-                first = builder.insert_element(ir.Constant(vector, ir.Undefined), factor, ir.Constant(ir.IntType(32), 0))
+                first = builder.insert_element(
+                    ir.Constant(vector, ir.Undefined), factor, ir.Constant(ir.IntType(32), 0)
+                )
                 mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
                 spread = builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), mask)
                 product = builder.fmul(spread, line, flags=("contract",))

@@ -87,9 +87,7 @@ class _Mapped(torch.autograd.Function):
         maps_ = (one.transpose(1, 2).contiguous().view(-1) for one in maps)
         flat = (kept, d_out.contiguous().view(-1), *d_state, d_u.view(-1), d_x.view(-1), *d_maps, d_bias)
         kernels.slstm_backward(*(one.numpy() for one in (u_, x_, *maps_, y_, c, n, ys_, *flat)))
-        by_u, by_y_first, by_y_second, by_x = (
-            one[..., start : start + width] for one in d_maps for start in (0, wide)
-        )
+        by_u, by_y_first, by_y_second, by_x = (one[..., start : start + width] for one in d_maps for start in (0, wide))
         d_recurrent = torch.cat([by_y_first, by_y_second], dim=1).transpose(1, 2)
         return d_u, d_x, by_u, by_x, d_bias, d_recurrent, *d_state, None, None
 

@@ -1,6 +1,7 @@
 """Sampled books as a Parquet table, one row a time: our own tapes, and tables of columns bid_price_0 .. ask_size_19.
 
-Levels may be counted from 0 or 1. The time is `time_ms`, or `timestamp` as a datetime; without a zone it is UTC.
+Without a column `segment`, a new stretch begins at every hole in the times. Levels may be counted from 0 or 1. The
+time is `time_ms`, or `timestamp` as a datetime; without a zone it is UTC.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from triptych.domain import BOOK_FIELDS
 from triptych.domain.errors import ColumnError
 from triptych.market.books.formats.tables import integers, numbers, read_parquet, require
-from triptych.market.books.tape import SYMBOL_KEY, BookTape
+from triptych.market.books.tape import SYMBOL_KEY, BookTape, segments_of
 from triptych.market.file_names import parse_file_name
 
 _LEVEL: Final = re.compile(rf"({'|'.join(BOOK_FIELDS)})_(\d+)")
@@ -43,8 +44,10 @@ def read_tape(path: Path, *, symbol: str | None = None) -> BookTape:
         f"{field}s": np.column_stack([numbers(table, name, path, header_rows=0) for name in names[field]])
         for field in BOOK_FIELDS
     }
-    segment = integers(table, "segment", path, header_rows=0) if "segment" in table.columns else np.empty(0, np.int64)
-    return BookTape(symbol=symbol or _symbol_of(path), time_ms=times_ms(table, path), segment=segment, **blocks)
+    times = times_ms(table, path)
+    named = "segment" in table.columns
+    segment = integers(table, "segment", path, header_rows=0) if named else segments_of(times)
+    return BookTape(symbol=symbol or _symbol_of(path), time_ms=times, segment=segment, **blocks)
 
 
 def times_ms(table: pl.DataFrame, path: Path) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from triptych.domain.errors import DataError
 from triptych.market.books.formats.tables import integers, numbers, read_csv
-from triptych.market.books.tape import BookTape
+from triptych.market.books.tape import BookTape, segments_of
 
 PRICES_PER_DOLLAR: Final = 10_000
 NO_LEVEL: Final = 9_999_999_999
@@ -63,7 +63,7 @@ def read_tape(path: Path, *, symbol: str | None = None) -> BookTape:
     prices = np.where(missing, np.nan, values[:, :, [2, 0]] / PRICES_PER_DOLLAR)
     sizes = np.where(missing, np.nan, values[:, :, [3, 1]])
     return BookTape(
-        symbol=symbol or _match(path)["symbol"], time_ms=times,
+        symbol=symbol or _match(path)["symbol"], time_ms=times, segment=segments_of(times),
         bid_prices=prices[:, :, 0], bid_sizes=sizes[:, :, 0], ask_prices=prices[:, :, 1], ask_sizes=sizes[:, :, 1],
     )  # fmt: skip
 

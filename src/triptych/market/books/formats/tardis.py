@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from triptych.domain.errors import DataError
 from triptych.market.books.events import ABSENT, MAX_DECIMALS, BookEvents
 from triptych.market.books.formats.tables import choices, integers, numbers, read_csv, require
-from triptych.market.books.tape import BookTape
+from triptych.market.books.tape import BookTape, segments_of
 
 _LEVEL: Final = re.compile(r"(asks|bids)\[(\d+)\]\.(price|amount)")
 
@@ -42,8 +42,9 @@ def read_snapshots(path: Path, *, symbol: str | None = None) -> BookTape:
         require(table, names, path)
         return np.column_stack([numbers(table, name, path) for name in names])
 
+    times = -(-integers(table, "timestamp", path) // 1_000)
     return BookTape(
-        symbol=symbol, time_ms=-(-integers(table, "timestamp", path) // 1_000),
+        symbol=symbol, time_ms=times, segment=segments_of(times),
         bid_prices=block("bids", "price"), bid_sizes=block("bids", "amount"),
         ask_prices=block("asks", "price"), ask_sizes=block("asks", "amount"),
     )  # fmt: skip
