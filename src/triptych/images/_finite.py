@@ -53,7 +53,7 @@ def _are_finite_single(values: NDArray[Any]) -> bool:
     bits, largest = values.reshape(-1).view(np.int32), np.int32(0)
     for i in range(len(bits)):
         largest = max(largest, bits[i] & np.int32(0x7FFF_FFFF))
-    return largest < np.int32(0x7F80_0000)
+    return bool(largest < np.int32(0x7F80_0000))
 
 
 @kernel
@@ -61,4 +61,4 @@ def _are_finite_double(values: NDArray[Any]) -> bool:
     bits, largest = values.reshape(-1).view(np.int64), np.int64(0)
     for i in range(len(bits)):
         largest = max(largest, bits[i] & np.int64(0x7FFF_FFFF_FFFF_FFFF))
-    return largest < np.int64(0x7FF0_0000_0000_0000)
+    return bool(largest < np.int64(0x7FF0_0000_0000_0000))
