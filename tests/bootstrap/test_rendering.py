@@ -155,6 +155,13 @@ def test_books_are_red_and_green_around_black():
     assert palette[[0, 255]].min() > 150
 
 
+def test_channels_of_one_row_stand_below_one_another():
+    pixels = np.arange(4 * 30, dtype=np.uint8).reshape(1, 1, 30, 4)
+    painted = paint(pixels, colors="gray")
+    assert painted.rgb().shape == (1, 4, 30, 3)
+    assert np.array_equal(painted.pixels[0], pixels[0, 0].T)
+
+
 def test_an_unknown_colour_map_is_refused():
     with pytest.raises(RecipeError) as caught:
         palette_of("virids")

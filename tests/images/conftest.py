@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -24,3 +27,20 @@ def walk() -> Callable[..., torch.Tensor]:
         return torch.tensor(np.stack([opening, high, low, close, volume], axis=-1))
 
     return make
+
+
+def not_compiled(*given: Any, **options: Any) -> Any:
+    """Instead of `numba.njit`: leaves a function as it is."""
+    return given[0] if given and callable(given[0]) else lambda function: function
+
+
+@pytest.fixture(scope="session")
+def pyts_image() -> ModuleType:
+    """pyts, its loops left to Python: compiling them would take half a minute.
+
+    Only its own decorators are left out: numba's switch would reach what it compiles for our kernels later on.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numba, "njit", not_compiled)
+        module: ModuleType = pytest.importorskip("pyts.image", reason="needs pyts, of the extra `bench`")
+    return module

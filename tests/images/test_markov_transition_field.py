@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -8,16 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triptych.domain.errors import RecipeError
-from triptych.images import create_encoding, load
-
-
-@pytest.fixture(scope="module")
-def pyts_image():
-    """pyts, its loops left to Python: compiling them would take half a minute."""
-    load("markov_transition_field")  # our own kernels are compiled when their file is read
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(numba.config, "DISABLE_JIT", True)
-        return pytest.importorskip("pyts.image", reason="needs pyts, of the extra `bench`")
+from triptych.images import create_encoding
 
 
 def window_of(closes: list[float], dtype: torch.dtype = torch.float64) -> torch.Tensor:

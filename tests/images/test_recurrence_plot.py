@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -8,18 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triptych.domain.errors import RecipeError
-from triptych.images import create_encoding, load
+from triptych.images import create_encoding
 
 EMBEDDINGS = [(1, 1), (2, 1), (3, 4)]
-
-
-@pytest.fixture(scope="module")
-def pyts_image():
-    """pyts, its loops left to Python: compiling them would take half a minute."""
-    load("recurrence_plot")  # our own kernels are compiled when their file is read
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(numba.config, "DISABLE_JIT", True)
-        return pytest.importorskip("pyts.image", reason="needs pyts, of the extra `bench`")
 
 
 def window_of(closes: list[float], dtype: torch.dtype = torch.float64) -> torch.Tensor:

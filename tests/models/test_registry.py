@@ -53,8 +53,9 @@ def test_an_unknown_tag_lists_the_known_ones() -> None:
 
 def test_an_unknown_option_lists_the_known_ones() -> None:
     assert message_of("efficientnet_b0", widht=0.5) == (
-        "efficientnet_b0 has no option 'widht'. Its options: bn_eps, bn_momentum, depth, drop_path_rate, drop_rate, "
-        "features_only, global_pool, in_chans, num_classes, out_indices, padding, seed, width."
+        "efficientnet_b0 has no option 'widht'. Did you mean 'width'? Its options: bn_eps, bn_momentum, depth, "
+        "drop_path_rate, drop_rate, features_only, global_pool, in_chans, num_classes, out_indices, padding, seed, "
+        "width."
     )
 
 

@@ -7,29 +7,21 @@ book has fewer levels than columns, is anything looked at again.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.domain.book import BOOK_FIELDS
 from triptych.domain.errors import DataError
-from triptych.images._cpu import kernel
-
-_BITS: Final = {
-    torch.float32: (torch.int32, 0x7FFF_FFFF, 0x7F80_0000),
-    torch.float64: (torch.int64, 0x7FFF_FFFF_FFFF_FFFF, 0x7FF0_0000_0000_0000),
-}
-"""Of each dtype: the integer of its size, all bits but the sign, and infinity."""
+from triptych.images._cpu import as_array, kernel
 
 
 def are_finite(values: Tensor) -> bool:
     """Whether all values of a float32 or float64 tensor on the CPU are finite."""
-    kind, mask, infinity = _BITS[values.dtype]
-    bits = values.detach().contiguous().view(kind).reshape(-1).numpy()
-    return int(_largest(bits, bits.dtype.type(mask))) < infinity
+    array = as_array(values)
+    return bool(_are_finite_single(array) if array.itemsize == 4 else _are_finite_double(array))
 
 
 def may_miss(columns: tuple[str, ...]) -> NDArray[np.bool_]:
@@ -57,9 +49,16 @@ def refuse_unless_finite(window_BTF: Tensor, columns: tuple[str, ...]) -> None:
 
 
 @kernel
-def _largest(bits: NDArray[Any], mask: Any) -> Any:
-    """The largest of the patterns within the mask; 0 of none."""
-    largest = bits.dtype.type(0)
+def _are_finite_single(values: NDArray[Any]) -> bool:
+    bits, largest = values.reshape(-1).view(np.int32), np.int32(0)
     for i in range(len(bits)):
-        largest = max(largest, bits[i] & mask)
-    return largest
+        largest = max(largest, bits[i] & np.int32(0x7FFF_FFFF))
+    return bool(largest < np.int32(0x7F80_0000))
+
+
+@kernel
+def _are_finite_double(values: NDArray[Any]) -> bool:
+    bits, largest = values.reshape(-1).view(np.int64), np.int64(0)
+    for i in range(len(bits)):
+        largest = max(largest, bits[i] & np.int64(0x7FFF_FFFF_FFFF_FFFF))
+    return bool(largest < np.int64(0x7FF0_0000_0000_0000))

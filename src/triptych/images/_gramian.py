@@ -102,8 +102,7 @@ class GramianAngularField(AbstractEncoding):
                 left, right = [*left, one], [*right, one]
             # Stacked along the slow axis: rows are copied whole, and the product takes the transposed view as it is.
             signs = self.get_buffer("signs").to(window_BTF.dtype)
-            field = torch.matmul((torch.stack(left, dim=-2) * signs).transpose(-1, -2), torch.stack(right, dim=-2))
-            return _cut(field, -1.0 if self.signed else 0.0, 1.0)
+            return torch.matmul((torch.stack(left, dim=-2) * signs).transpose(-1, -2), torch.stack(right, dim=-2))
 
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
         """Encode into memory that is there; see `Draws`."""
@@ -111,7 +110,10 @@ class GramianAngularField(AbstractEncoding):
             x = self._points(window_BTF).flatten(0, 1)
         grain = -(-GRAIN_PIXELS // (self.height * self.width))
         fields = as_array(image_BCHW.flatten(0, 1))
-        run_shared(draw_fields, len(x), as_array(x), fields, self.kind == "difference", self.signed, grain=grain)
+        inside = fields.dtype.type(_inside(x.dtype))
+        run_shared(
+            draw_fields, len(x), as_array(x), fields, self.kind == "difference", self.signed, inside, grain=grain
+        )
 
     def blank(self) -> Tensor:
         return torch.full((self.channels, self.height, self.width), 0.0 if self.signed else 0.5)
@@ -139,22 +141,22 @@ class GramianAngularField(AbstractEncoding):
 
 
 def cosine_and_sine(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the angles of series scaled to [-1, 1] along the last axis; shapes as `x`."""
+    """Cosine and sine of the angles of series scaled to [-1, 1] along the last axis; shapes as `x`.
+
+    Rounding may leave such a point just outside of the unit circle, and then a product of two outside of the range: all
+    but the ends of the range, which are exact, are moved inward by two digits of the last place.
+    """
     low, high = x.amin(dim=-1, keepdim=True), x.amax(dim=-1, keepdim=True)
     scale = positive_or_one(high - low)
     above, below = (x - low) / scale, (high - x) / scale
     # The slope of the root is infinite at 0, and 0 times infinity is NaN: with the smallest number the gradient is 0.
     sine = 2.0 * torch.sqrt((above * below).clamp(min=torch.finfo(x.dtype).tiny))
-    return above - below, torch.where(high > low, sine, 1.0)
+    within = torch.where((above > 0) & (below > 0), _inside(x.dtype), 1.0)
+    return (above - below) * within, torch.where(high > low, sine * within, 1.0)
 
 
-def _cut(field: Tensor, low: float, high: float) -> Tensor:
-    """The field without what rounding adds beyond its range, a digit of its last place; gradients pass as they are."""
-    if not field.requires_grad:
-        return field.clamp(low, high)
-    # A cut would take the gradient from some of the brightest pixels and not from others, as rounding falls.
-    exact = field.detach()
-    return field - (exact - exact.clamp(low, high))
+def _inside(dtype: torch.dtype) -> float:
+    return 1.0 - 2.0 * torch.finfo(dtype).eps
 
 
 def series_of(window_BTF: Tensor, name: Series) -> Tensor:

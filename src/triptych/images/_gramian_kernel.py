@@ -21,7 +21,7 @@ Array = NDArray[Any]
 
 
 @kernel
-def draw_fields(first: int, end: int, series: Array, image: Array, difference: bool, signed: bool) -> None:
+def draw_fields(first: int, end: int, series: Array, image: Array, difference: bool, signed: bool, inside: Any) -> None:
     """Draw series first .. end into their images; see `_cpu`.
 
     Args:
@@ -31,24 +31,23 @@ def draw_fields(first: int, end: int, series: Array, image: Array, difference: b
         image: shape (batch * channels, size, size), of the same dtype.
         difference: GADF instead of GASF.
         signed: values in [-1, 1] instead of [0, 1].
+        inside: what points between the ends of the range are multiplied by, of the same dtype.
     """
     real = image.dtype.type
     size = series.shape[1]
     cosine, sine = np.empty(size, image.dtype), np.empty(size, image.dtype)
     scale, shift = (real(1.0), real(0.0)) if signed else (real(0.5), real(0.5))
-    least, most = (real(-1.0) if signed else real(0.0)), real(1.0)
     for n in range(first, end):
-        _cosine_and_sine(series, n, cosine, sine)
+        _cosine_and_sine(series, n, cosine, sine, inside)
         for i in range(size):
             by_cosine = scale * (sine[i] if difference else cosine[i])
             by_sine = scale * (cosine[i] if difference else sine[i])
             for j in range(size):
-                pixel = by_cosine * cosine[j] - by_sine * sine[j] + shift
-                image[n, i, j] = min(max(pixel, least), most)
+                image[n, i, j] = by_cosine * cosine[j] - by_sine * sine[j] + shift
 
 
 @kernel
-def _cosine_and_sine(series: Array, n: int, cosine: Array, sine: Array) -> None:
+def _cosine_and_sine(series: Array, n: int, cosine: Array, sine: Array, inside: Any) -> None:
     """Cosine and sine of the angles of series n."""
     real = cosine.dtype.type
     low, high = series[n, 0], series[n, 0]
@@ -57,5 +56,6 @@ def _cosine_and_sine(series: Array, n: int, cosine: Array, sine: Array) -> None:
     span = high - low if high > low else real(1.0)
     for t in range(len(cosine)):
         above, below = (series[n, t] - low) / span, (high - series[n, t]) / span
-        cosine[t] = above - below
-        sine[t] = real(2.0) * np.sqrt(above * below) if high > low else real(1.0)
+        within = inside if above > real(0.0) and below > real(0.0) else real(1.0)
+        cosine[t] = (above - below) * within
+        sine[t] = real(2.0) * np.sqrt(above * below) * within if high > low else real(1.0)

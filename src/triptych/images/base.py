@@ -19,7 +19,8 @@ class AbstractEncoding(nn.Module, ABC):
 
     An encoding sees only its own window (it scales by the window's own minimum, maximum or mean, never by anything
     global), holds no learned state, works on any batch size, on CPU and GPU alike, and exports to ONNX together with
-    the network behind it. Windows are checked for NaN at the border (`CandleSeries`), not here.
+    the network behind it. A value that is not finite is refused where a window comes in (on the CPU: a GPU would have
+    to be waited for, an exported graph has nobody to tell); in an order book, NaN is a level that is not there.
 
     Attributes:
         length: candles in a window.
@@ -47,6 +48,8 @@ class AbstractEncoding(nn.Module, ABC):
         Returns:
             Tensor of shape (batch, channels, height, width) of the same dtype, every value in [0, 1] unless the
             encoding's docstring names another range.
+
+        Raises DataError for a window of another form, or one that holds a value that is not finite: it is named.
         """
 
     def blank(self) -> Tensor:
