@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from triptych.bootstrap.reporting import Written, report
     from triptych.bootstrap.run_folder import Run, open_run
     from triptych.bootstrap.serving import Serving, serve_exchange, tape_for_serving
+    from triptych.bootstrap.similar import Similar, similar
     from triptych.bootstrap.tuning.search import Tuned, read_results, tune
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Fetched",
     "Run",
     "Serving",
+    "Similar",
     "Tuned",
     "Written",
     "ablate",
@@ -60,6 +62,7 @@ __all__ = [
     "report",
     "require_known_ending",
     "serve_exchange",
+    "similar",
     "source_of",
     "tape_for_serving",
     "trade_on_bybit",
@@ -90,6 +93,7 @@ _HOMES: Final = {
     "profiling": ("profile",),
     "reporting": ("Written", "report"),
     "run_folder": ("Run", "open_run"),
+    "similar": ("Similar", "similar"),
     "tuning.search": ("Tuned", "read_results", "tune"),
     "serving": ("Serving", "serve_exchange", "tape_for_serving"),
 }

@@ -27,6 +27,7 @@ from triptych.cli import (
     recipe,
     render,
     report,
+    similar,
     train,
     tune,
 )
@@ -68,6 +69,7 @@ app.command("backtest")(backtest.backtest)
 app.command("report")(report.report)
 app.command("predict")(predict.predict)
 app.command("explain")(explain.explain)
+app.command("similar")(similar.similar)
 app.command("live")(live.live)
 app.add_typer(journal.app, name="journal")
 app.command("ablate")(ablate.ablate)

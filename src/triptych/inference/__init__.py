@@ -16,6 +16,7 @@ from triptych.inference.consensus_artifact import (
 from triptych.inference.factors import FactorPredictor
 from triptych.inference.inputs import FactorRows, known_windows
 from triptych.inference.predictor import OnnxPredictor, TorchPredictor
+from triptych.inference.similar import siamese_of
 from triptych.inference.step import OnnxStep, TorchStep
 from triptych.inference.streaming import StreamingPredictor
 
@@ -44,4 +45,5 @@ __all__ = [
     "record_metrics",
     "save_artifact",
     "save_consensus",
+    "siamese_of",
 ]
