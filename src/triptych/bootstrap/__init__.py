@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from triptych.bootstrap.reporting import Written, report
     from triptych.bootstrap.run_folder import Run, open_run
     from triptych.bootstrap.serving import Serving, recording_for_serving, serve_exchange, tape_for_serving
+    from triptych.bootstrap.similar import Similar, similar
     from triptych.bootstrap.taping import TapeEvent, tape_events, tape_series
     from triptych.bootstrap.tuning.search import Tuned, read_results, tune
 
@@ -44,6 +45,7 @@ __all__ = [
     "Recorded",
     "Run",
     "Serving",
+    "Similar",
     "TapeEvent",
     "Tuned",
     "Written",
@@ -73,6 +75,7 @@ __all__ = [
     "report",
     "require_known_ending",
     "serve_exchange",
+    "similar",
     "source_of",
     "tape_events",
     "tape_for_serving",
@@ -107,6 +110,7 @@ _HOMES: Final = {
     "profiling": ("profile",),
     "reporting": ("Written", "report"),
     "run_folder": ("Run", "open_run"),
+    "similar": ("Similar", "similar"),
     "tuning.search": ("Tuned", "read_results", "tune"),
     "realtime": ("bybit_at", "predict_live"),
     "reconciling": ("Reconciled", "reconcile"),

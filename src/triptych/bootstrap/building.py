@@ -20,6 +20,7 @@ from triptych.inference import WindowClassifier, WindowRows
 from triptych.models import build_network, create_model, parameter_cap
 from triptych.models.multi_task import MultiTaskNetwork, body_of
 from triptych.models.sequence import PRESETS, SequenceNetwork
+from triptych.models.siamese import SiameseNetwork
 from triptych.settings import Recipe
 from triptych.training.samples import Samples, thinned
 from triptych.training.seeds import derive_seed
@@ -69,8 +70,11 @@ def build_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
     encoding = build_encoding(recipe)
     seed = derive_seed(recipe.seed, "network", fold)
     with torch.random.fork_rng(devices=[]):  # torch's own layers draw first weights of theirs before ours are drawn
-        tasks = recipe.training.tasks.names
-        network = build_network(recipe.model, encoding.channels, CLASS_COUNT + len(tasks), seed=seed)
+        tasks, learns_likeness = recipe.training.tasks.names, recipe.siamese.loss != "none"
+        outputs = recipe.siamese.dimension if learns_likeness else CLASS_COUNT + len(tasks)
+        network = build_network(recipe.model, encoding.channels, outputs, seed=seed)
+    if learns_likeness:
+        network = SiameseNetwork(network, dimension=outputs, entries=1, classes=CLASS_COUNT)
     if tasks:
         network = MultiTaskNetwork(network, tasks, classes=CLASS_COUNT)
     return WindowClassifier(encoding, network)

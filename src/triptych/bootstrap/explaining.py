@@ -108,9 +108,9 @@ def explain_decision(
     NotEnoughData where no window is full, RecipeError for a method that the network does not allow.
     """
     candles = candles or _candles(run)
-    series = _series(candles, symbol)
-    end = _end(series, at)
-    fold, learned = _in_charge(run, int(series.close_time_ms[end]))
+    series = series_of(candles, symbol)
+    end = end_at(series, at)
+    fold, learned = model_in_charge(run, int(series.close_time_ms[end]))
     artifact = load_artifact(run.fold(fold) / "artifact")
     window = _window(run, candles, series, end)
     found = explain(artifact.classifier(), window, method=method or _usual(artifact), target=target)
@@ -136,7 +136,7 @@ def check_explanations(
     Raises as `explain_decision`.
     """
     candles = _candles(run)
-    series = _series(candles, symbol)
+    series = series_of(candles, symbol)
     number = int(run.record["folds"]) - 1
     artifact = load_artifact(run.fold(number) / "artifact")
     classifier = artifact.classifier()
@@ -186,7 +186,8 @@ def _candles(run: Run) -> Candles:
     return candles_of(run)
 
 
-def _series(candles: Candles, symbol: str | None) -> CandleSeries:
+def series_of(candles: Candles, symbol: str | None) -> CandleSeries:
+    """The traded instrument of that name, or the first. Raises DataError for one that is not traded."""
     if symbol is None:
         return candles.series[0]
     found = {one.symbol: one for one in candles.series}
@@ -195,8 +196,8 @@ def _series(candles: Candles, symbol: str | None) -> CandleSeries:
     return found[symbol]
 
 
-def _end(series: CandleSeries, at: str) -> int:
-    """The last candle that had closed by then."""
+def end_at(series: CandleSeries, at: str) -> int:
+    """The last candle that had closed by then. Raises DataError for a time outside the history."""
     if not at:
         return len(series) - 1
     end = int(np.searchsorted(series.close_time_ms, to_ms(at), side="right")) - 1
@@ -209,7 +210,7 @@ def _end(series: CandleSeries, at: str) -> int:
     return end
 
 
-def _in_charge(run: Run, time_ms: int) -> tuple[int, bool]:
+def model_in_charge(run: Run, time_ms: int) -> tuple[int, bool]:
     """The fold whose model decided at a time, and whether it had learned from that candle; else the newest one."""
     for number in range(int(run.record["folds"])):
         first, last = _period(run, number, "test")

@@ -33,12 +33,14 @@ from triptych.inference import (
     save_artifact,
 )
 from triptych.inference.base import CHUNK
+from triptych.models.siamese import SiameseNetwork
 from triptych.settings import Recipe
 from triptych.training import trainer
 from triptych.training.boosting.stage import boost
 from triptych.training.fitted import read_result
 from triptych.training.history import EpochRecord
 from triptych.training.seeds import derive_seed
+from triptych.training.siamese.fitting import fit_siamese
 from triptych.training.splits import Fold, Segment
 from triptych.training.windows import WindowSet
 
@@ -150,10 +152,16 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
             f"loss {record.validation_loss:.4f}."
         )
 
-    result = trainer.fit(
-        classifier, *sets, recipe.training, home / "training", derive_seed(recipe.seed, "fit", fold.number),
-        on_epoch=None if shows_bar else tell_epoch, progress=shows_bar,
-    )  # fmt: skip
+    seed = derive_seed(recipe.seed, "fit", fold.number)
+    if recipe.siamese.loss != "none":
+        result = fit_siamese(
+            classifier, *sets, recipe.siamese, recipe.training, home / "training", seed, on_epoch=tell_epoch
+        )
+    else:
+        result = trainer.fit(
+            classifier, *sets, recipe.training, home / "training", seed,
+            on_epoch=None if shows_bar else tell_epoch, progress=shows_bar,
+        )  # fmt: skip
     best = result.history[result.best_epoch]
     tell(
         f"Best epoch {result.best_epoch + 1} of {len(result.history)}: validation loss {best.validation_loss:.4f}, "
@@ -166,9 +174,8 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
         return load_artifact(home / "artifact")
     except ArtifactError:
         tell("Exporting the network with its encoding to ONNX.")
-    return save_artifact(
-        home / "artifact", classifier, _card(recipe, candles, fold, parameters, sizes), _probe(dataset, fold)
-    )
+    card = _card(recipe, candles, fold, parameters, boosting=sizes, siamese=_library(classifier))
+    return save_artifact(home / "artifact", classifier, card, _probe(dataset, fold))
 
 
 def _with_trees(
@@ -198,7 +205,17 @@ def _probe(dataset: Dataset, fold: Fold) -> NDArray[np.float32]:
     return probe
 
 
-def _card(recipe: Recipe, candles: Candles, fold: Fold, parameters: int, boosting: dict[str, Any]) -> Card:
+def _library(classifier: WindowClassifier) -> dict[str, int]:
+    """What the card says of a network of likeness; empty of another."""
+    network = classifier.network
+    if not isinstance(network, SiameseNetwork):
+        return {}
+    return {"dimension": network.dimension, "entries": len(network.get_buffer("library"))}
+
+
+def _card(
+    recipe: Recipe, candles: Candles, fold: Fold, parameters: int, *, boosting: dict[str, Any], siamese: dict[str, int]
+) -> Card:
     encoding = build_encoding(recipe)
     return Card(
         name=f"{recipe.name}-{fold.number}",
@@ -210,6 +227,7 @@ def _card(recipe: Recipe, candles: Candles, fold: Fold, parameters: int, boostin
         encoding=recipe.encoding.model_dump(mode="json"),
         model=recipe.model.as_options(),
         tasks=recipe.training.tasks.names,
+        siamese=siamese,
         boosting=boosting,
         parameters=parameters,
         target=recipe.target.model_dump(mode="json"),

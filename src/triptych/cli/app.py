@@ -29,6 +29,7 @@ from triptych.cli import (
     reconcile,
     render,
     report,
+    similar,
     train,
     tune,
 )
@@ -70,6 +71,7 @@ app.command("backtest")(backtest.backtest)
 app.command("report")(report.report)
 app.command("predict")(predict.predict)
 app.command("explain")(explain.explain)
+app.command("similar")(similar.similar)
 app.command("live")(live.live)
 app.command("dashboard")(dashboard.dashboard)
 app.add_typer(journal.app, name="journal")

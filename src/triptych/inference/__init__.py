@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from triptych.inference.factors import FactorPredictor
     from triptych.inference.inputs import FactorRows, WindowRows, known_windows
     from triptych.inference.predictor import OnnxPredictor, TorchPredictor
+    from triptych.inference.similar import siamese_of
     from triptych.inference.step import OnnxStep, TorchStep
     from triptych.inference.streaming import StreamingPredictor
 
@@ -57,6 +58,7 @@ __all__ = [
     "record_metrics",
     "save_artifact",
     "save_consensus",
+    "siamese_of",
 ]
 
 _HOMES: Final = {
@@ -77,6 +79,7 @@ _HOMES: Final = {
     "factors": ("FactorPredictor",),
     "inputs": ("FactorRows", "WindowRows", "known_windows"),
     "predictor": ("OnnxPredictor", "TorchPredictor"),
+    "similar": ("siamese_of",),
     "step": ("OnnxStep", "TorchStep"),
     "streaming": ("StreamingPredictor",),
 }

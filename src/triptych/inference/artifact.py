@@ -30,6 +30,7 @@ from triptych.inference.step import AbstractStep, OnnxStep, TorchStep, export_st
 from triptych.inference.streaming import StreamingPredictor
 from triptych.models import create_model
 from triptych.models.multi_task import MultiTaskNetwork
+from triptych.models.siamese import SiameseNetwork
 
 WEIGHTS, GRAPH, STEP, CARD = "weights.safetensors", "model.onnx", "step.onnx", "card.json"
 AGAIN = "Train or export the model again, or copy the folder anew."
@@ -61,7 +62,7 @@ class Artifact:
             encoding = create_encoding(length=self.card.length, **self.card.encoding)
             network = create_model(
                 in_chans=encoding.channels,
-                num_classes=len(self.card.classes) + len(self.card.tasks),
+                num_classes=self.card.siamese.get("dimension", len(self.card.classes) + len(self.card.tasks)),
                 pretrained=False,  # whatever the card says: loading fetches nothing
                 checkpoint_path="",
                 **self.card.model,
@@ -73,6 +74,8 @@ class Artifact:
             ) from error
         if self.card.tasks:
             network = MultiTaskNetwork(network, self.card.tasks, classes=len(self.card.classes))
+        if self.card.siamese:
+            network = SiameseNetwork(network, **self.card.siamese)
         if self.card.boosting:
             network = empty_boosted(network, self.card.boosting)
         classifier = WindowClassifier(encoding, network)

@@ -28,6 +28,9 @@ class Card(BaseModel):
     encoding: dict[str, Any] = Field(description="Encoding: its name and its options.")
     model: dict[str, Any] = Field(description="Network: its name and its options.")
     tasks: tuple[str, ...] = Field((), description="Figures foretold beside the class: size, volatility.")
+    siamese: dict[str, int] = Field(
+        default_factory=dict, description="Dimension of the space and entries of the library; empty: classes learned."
+    )
     boosting: dict[str, Any] = Field(
         default_factory=dict, description="Trees that read the network's features: their sizes; empty: none."
     )

@@ -45,4 +45,5 @@ class MultiTaskNetwork(nn.Module):
 
 def body_of(network: nn.Module) -> nn.Module:
     """The network itself, without what was put around it to answer more questions."""
-    return network.body if isinstance(network, MultiTaskNetwork) else network
+    body = getattr(network, "body", network)
+    return body if isinstance(body, nn.Module) else network

@@ -31,6 +31,7 @@ from triptych.trading.sizing import Config as SizingConfig
 from triptych.training.boosting.config import Config as BoostingConfig
 from triptych.training.config import Config as TrainingConfig
 from triptych.training.evaluation import Config as EvaluationConfig
+from triptych.training.siamese.config import Config as SiameseConfig
 from triptych.training.splits import Config as SplitConfig
 from triptych.training.targets import Config as TargetConfig
 from triptych.training.tuning.config import Config as TuneConfig
@@ -140,6 +141,7 @@ class Recipe(Config):
     target: TargetConfig = Field(TargetConfig(), description="What is to be predicted.")
     split: SplitConfig = Field(SplitConfig(), description="Which candles train, validate and test.")
     training: TrainingConfig = Field(TrainingConfig(), description="How the network is trained.")
+    siamese: SiameseConfig = Field(SiameseConfig(), description="Learning likeness instead of classes.")
     boosting: BoostingConfig = Field(BoostingConfig(), description="Trees on the trained network's features.")
     evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How predictions are judged.")
     strategy: StrategyConfig = Field(StrategyConfig(), description="From probabilities to the wanted exposure.")
@@ -163,6 +165,8 @@ class Recipe(Config):
         tasks = self.training.tasks.names
         if tasks and self.boosting.engine != "none":
             raise ValueError("training.tasks and boosting do not go together: trees answer the direction only")
+        if self.siamese.loss != "none" and (tasks or self.boosting.engine != "none" or self.model.sequence.return_head):
+            raise ValueError("siamese goes with none of training.tasks, boosting, model.sequence.return_head")
         if tasks and self.model.sequence.return_head:
             raise ValueError("training.tasks and model.sequence.return_head do not go together: name the task 'size'")
         return self

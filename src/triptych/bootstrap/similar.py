@@ -1,0 +1,113 @@
+"""What the market looked like when it last looked like this, what followed, and how strange and how new this is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from triptych.bootstrap.backtesting import candles_of
+from triptych.bootstrap.building import first_end, windows_at
+from triptych.bootstrap.explaining import end_at, model_in_charge, series_of
+from triptych.bootstrap.run_folder import Run
+from triptych.domain import CLASSES, utc
+from triptych.domain.errors import NotEnoughData
+from triptych.inference import load_artifact, siamese_of
+from triptych.inference.similar import embeddings_of, most_similar, strangeness
+from triptych.training.targets import label
+
+REFERENCE = 500
+"""Windows before this one against which strangeness and change are ranked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Similar:
+    """What is like a window.
+
+    Attributes:
+        symbol, time_ms: of the window; close of its last candle, UTC milliseconds.
+        fold: whose model was asked.
+        rows: past windows by likeness: `time`, `similarity` (cosine), `followed` (class) and `return`.
+        strangeness: mean distance to the nearest windows of the library, from 0 to 2.
+        strangeness_rank: share of the windows before that were less strange.
+        change: distance from the window just before this one, from 0 to 2.
+        change_rank: share of the windows before that had changed less.
+    """
+
+    symbol: str
+    time_ms: int
+    fold: int
+    rows: list[dict[str, Any]]
+    strangeness: float
+    strangeness_rank: float
+    change: float
+    change_rank: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, JSON-ready."""
+        return {**vars(self), "time": utc(self.time_ms)}
+
+
+def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 10, step: int = 4) -> Similar:
+    """Look up the windows of the past that were most like the one that closes at a time.
+
+    Only windows are named that share no candle with this one or with one another, and whose outcome was known by then.
+
+    Args:
+        run: a run of a recipe with [siamese].
+        at: close of the last candle, UTC; empty takes the last there is.
+        symbol: instrument; None takes the first.
+        count: windows at most.
+        step: every n-th window of the past is looked at.
+
+    Raises ArtifactError for another kind of model, NotEnoughData when nothing is old enough, and as `explain_decision`.
+    """
+    run.require_trained()
+    candles = candles_of(run)
+    series, recipe = series_of(candles, symbol), run.recipe
+    end, length, horizon = end_at(series, at), recipe.window.length, recipe.target.horizon
+    known = series.between(0, end + 1)
+    fold, _ = model_in_charge(run, int(series.close_time_ms[end]))
+    classifier = load_artifact(run.fold(fold) / "artifact").classifier()
+    siamese_of(classifier)
+    last = end - max(length, horizon)
+    ends = np.arange(last, first_end(recipe) - 1, -step)[::-1]
+    if not len(ends):
+        raise NotEnoughData(
+            f"{series.symbol}: no window had ended {max(length, horizon)} candles before "
+            f"{utc(int(known.close_time_ms[-1]))}.",
+            remedy="Ask about a later time.",
+        )
+    beside = candles.beside(recipe)
+    recent = np.arange(max(first_end(recipe) + length, end - REFERENCE), end + 1)
+    every = np.unique(np.concatenate([ends, recent, recent - length]))
+    placed = embeddings_of(classifier, windows_at(recipe, known, every, beside))
+    where = {int(e): placed[i] for i, e in enumerate(every.tolist())}
+    past = np.stack([where[int(e)] for e in ends])
+    likeness = past @ where[end]
+    targets = label(known, recipe.target)
+    rows = []
+    for place in most_similar(likeness, ends, count=count, apart=length).tolist():
+        e = int(ends[place])
+        followed = int(targets.classes[e])
+        rows.append(
+            {
+                "time": utc(int(known.close_time_ms[e])),
+                "similarity": float(likeness[place]),
+                "followed": CLASSES[followed] if followed >= 0 else "",
+                "return": float(known.close[e + horizon] / known.close[e] - 1.0),
+            }
+        )
+    strange = strangeness(classifier, np.stack([where[int(e)] for e in recent]))
+    change = [float(np.sqrt(max(2.0 - 2.0 * float(where[e] @ where[e - length]), 0.0))) for e in recent.tolist()]
+    return Similar(
+        symbol=series.symbol, time_ms=int(series.close_time_ms[end]), fold=fold, rows=rows,
+        strangeness=float(strange[-1]), strangeness_rank=_rank(strange.tolist()),
+        change=change[-1], change_rank=_rank(change),
+    )  # fmt: skip
+
+
+def _rank(values: list[float]) -> float:
+    """Share of the earlier values that lie below the last one."""
+    return float(np.mean(np.array(values[:-1]) < values[-1])) if len(values) > 1 else 0.0

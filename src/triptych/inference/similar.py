@@ -1,0 +1,70 @@
+"""The most similar windows of the past: never overlapping with the one asked about or with one another, never later."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from triptych.domain.errors import ArtifactError
+from triptych.inference.classifier import WindowClassifier
+from triptych.models.siamese import SiameseNetwork
+
+BATCH = 512
+NEIGHBOURS = 10
+"""Entries of the library whose mean distance says how strange a window is."""
+
+
+@torch.no_grad()
+def embeddings_of(classifier: WindowClassifier, windows: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Places of windows, (batch, length, columns), on the unit sphere: float32 of shape (batch, dimension).
+
+    Raises ArtifactError for a network that has not learned likeness.
+    """
+    network = siamese_of(classifier)
+    values = torch.from_numpy(np.ascontiguousarray(windows, dtype=np.float32))
+    parts = [
+        network.embed(2.0 * classifier.images(values[start : start + BATCH]) - 1.0).float()
+        for start in range(0, len(values), BATCH)
+    ]
+    found: NDArray[np.float32] = (torch.cat(parts) if parts else torch.zeros(0, network.dimension)).numpy()
+    return found
+
+
+def most_similar(
+    likeness: NDArray[np.floating], ends: NDArray[np.int64], *, count: int, apart: int
+) -> NDArray[np.int64]:
+    """Places of the `count` greatest likenesses whose windows end at least `apart` candles from one another.
+
+    Args:
+        likeness: shape (n,).
+        ends: last candle of each window, shape (n,).
+        count: at most.
+        apart: candles; the length of a window where none shall share a candle.
+    """
+    chosen: list[int] = []
+    for place in np.argsort(-likeness, kind="stable").tolist():
+        if all(abs(int(ends[place]) - int(ends[other])) >= apart for other in chosen):
+            chosen.append(place)
+        if len(chosen) == count:
+            break
+    return np.array(chosen, dtype=np.int64)
+
+
+def strangeness(classifier: WindowClassifier, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How far windows stand from the nearest of the library: mean distance of ten, from 0 to 2, shape (n,)."""
+    library = siamese_of(classifier).get_buffer("library").numpy().astype(np.float64)
+    likeness = np.asarray(embeddings, dtype=np.float64) @ library.T
+    nearest = np.sort(likeness, axis=1)[:, -NEIGHBOURS:]
+    found: NDArray[np.float64] = np.sqrt(np.maximum(2.0 - 2.0 * nearest, 0.0)).mean(axis=1)
+    return found
+
+
+def siamese_of(classifier: WindowClassifier) -> SiameseNetwork:
+    """The network of likeness. Raises ArtifactError for another kind."""
+    network = classifier.network
+    if not isinstance(network, SiameseNetwork):
+        raise ArtifactError(
+            "The model has learned classes, not likeness.", remedy="Train a recipe with [siamese], such as `siamese`."
+        )
+    return network

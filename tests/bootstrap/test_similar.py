@@ -1,0 +1,89 @@
+"""Likeness goes the whole way, and the look-up names nothing that was not over by then."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from tests.fakes.micro import micro_recipe
+
+from triptych import bootstrap
+from triptych.bootstrap.building import Dataset
+from triptych.domain import utc
+from triptych.domain.errors import ArtifactError, RecipeError
+from triptych.inference import load_artifact
+from triptych.market.store import to_ms
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    home = tmp_path_factory.mktemp("likeness")
+    recipe = micro_recipe(
+        home, "siamese.loss=nt_xent", "siamese.dimension=8", "siamese.near=6", "siamese.library=200",
+        "training.epochs=2",
+    )  # fmt: skip
+    return bootstrap.train(recipe, folder=home / "run", progress_bar=False)
+
+
+def test_nothing_named_overlaps_or_was_still_open(run):
+    series = bootstrap.load_candles(run.recipe).series[0]
+    found = bootstrap.similar(run, count=8)
+    closes = [to_ms(row["time"]) for row in found.rows]
+    step = series.timeframe.milliseconds
+    assert max(closes) <= found.time_ms - 16 * step
+    gaps = np.diff(np.sort(closes)) // step
+    assert gaps.min() >= 16
+    assert [row["similarity"] for row in found.rows] == sorted((row["similarity"] for row in found.rows), reverse=True)
+    for row, close in zip(found.rows, closes, strict=True):
+        e = int(np.searchsorted(series.close_time_ms, close))
+        assert row["return"] == pytest.approx(series.close[e + 4] / series.close[e] - 1.0)
+
+
+def test_the_same_is_found_on_a_history_that_ends_there(run, tmp_path, monkeypatch):
+    series = bootstrap.load_candles(run.recipe).series[0]
+    at = utc(int(series.close_time_ms[-60]))
+    whole = bootstrap.similar(run, at=at).to_dict()
+    honest = bootstrap.similar.__globals__["candles_of"]
+
+    def cut(one):
+        candles = honest(one)
+        return type(candles)(**{**vars(candles), "series": (series.between(0, len(series) - 59),)})
+
+    monkeypatch.setitem(bootstrap.similar.__globals__, "candles_of", cut)
+    assert bootstrap.similar(run, at=at).to_dict() == whole
+
+
+def test_the_artifact_keeps_its_library_and_answers_alike_through_both_backends(run):
+    artifact = load_artifact(run.artifact)
+    entries = artifact.card.siamese["entries"]
+    assert 100 <= entries <= 200
+    dataset = Dataset.of(run.recipe, bootstrap.load_candles(run.recipe))
+    windows = dataset.windows(dataset.folds[0].test).gather(torch.arange(30)).windows.numpy()
+    ours, theirs = (artifact.predictor(backend).probabilities(windows) for backend in ("torch", "onnx"))
+    assert np.allclose(ours, theirs, atol=1e-4)
+    assert np.allclose(ours.sum(axis=1), 1.0, atol=1e-4)
+    assert "verdict" in bootstrap.backtest(run)
+
+
+def test_the_command_prints_windows_and_one_json_document(run, triptych):
+    said = triptych("similar", run.folder, "--count", 3)
+    assert "similarity" in said.out
+    assert "Strangeness" in said.out
+    content = json.loads(triptych("similar", run.folder, "--count", 3, "--json").out)
+    assert len(content["rows"]) == 3
+    assert 0.0 <= content["strangeness_rank"] <= 1.0
+
+
+def test_a_model_of_classes_is_refused(trained):
+    with pytest.raises(ArtifactError) as caught:
+        bootstrap.similar(bootstrap.open_run(trained))
+    assert str(caught.value) == (
+        "The model has learned classes, not likeness. Train a recipe with [siamese], such as `siamese`."
+    )
+
+
+def test_like_windows_may_be_half_a_window_apart_at_most(tmp_path):
+    recipe = micro_recipe(tmp_path, "siamese.loss=triplet", "siamese.near=9")
+    with pytest.raises(RecipeError) as caught:
+        bootstrap.train(recipe, folder=tmp_path / "run", progress_bar=False)
+    assert str(caught.value) == ("siamese.near is 9, more than half of a window of 16 candles. Set it to 8 or less.")
