@@ -95,7 +95,7 @@ class CatchDetector(AbstractDetector):
     def latent(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """The state of the network at the last row of scaled windows, (n_windows, width): its mean token."""
         with torch.inference_mode():
-            x_BTC = torch.from_numpy(np.ascontiguousarray(windows)).to(self.config.device)
+            x_BTC = torch.from_numpy(np.array(windows)).to(self.config.device)
             tokens = self.network.tokens(x_BTC).float().cpu()
         return tokens.mean(dim=(1, 2)).numpy().astype(np.float64)
 
@@ -104,7 +104,7 @@ class CatchDetector(AbstractDetector):
         focus = self.config.focus
         edges = kinds_of.group_edges(focus, self.config.groups)
         with torch.inference_mode():
-            x_BTC = torch.from_numpy(np.ascontiguousarray(windows))
+            x_BTC = torch.from_numpy(np.array(windows))
             made = self.network(x_BTC.to(self.config.device)).float().cpu()
             # What shows at once is looked for in few rows.
             own = [

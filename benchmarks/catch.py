@@ -1,0 +1,97 @@
+"""CATCH beside our own compat="reference": a training step, the score, memory, parameters; scoring and fit in seconds.
+
+Detection has a table of its own (`--detection`): AUC-ROC, VUS-PR, affiliation F1 and delay on the embedded market and,
+where their files are given, on labelled recordings of machines.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks._detection import DETECTORS, FRESH_SEEDS, mean_of, on_machines, on_market
+from benchmarks._table import Row, alternate, main
+from triptych.bootstrap import create_detector
+from triptych.inference.anomaly.reference_score import reference_score
+from triptych.models.catch import Catch, Config, build_catch
+
+BATCH, CHANNELS, SIZE = 16, 3, 32
+
+
+def step(network: Catch, windows: Tensor) -> None:
+    """Losses and their gradients."""
+    network.zero_grad()
+    network.losses(windows).total(frequency=0.005, channel=0.005).backward()
+
+
+def dense_score(made: Tensor, windows: Tensor) -> Tensor:
+    """The score as the authors compute it: spectra of both sides in every sub-window, spread out over all rows."""
+    parts = (made.unfold(1, SIZE, 1), windows.unfold(1, SIZE, 1))
+    error = (torch.fft.fft(parts[0]) - torch.fft.fft(parts[1])).abs().mean(-1)  # (B, N, C)
+    batch, count, channels = error.shape
+    spread = torch.zeros(batch, count, windows.shape[1], channels)
+    for i in range(count):
+        spread[:, i, i : i + SIZE] = error[:, i, None]
+    spectral = spread.sum(1) / (spread != 0).sum(1)
+    return (made - windows).square().mean(2) + 0.05 * spectral.mean(2)
+
+
+def seconds_of(rows: np.ndarray, epochs: int) -> tuple[float, object]:
+    """Seconds that a fit takes, and the detector."""
+    started = time.perf_counter()
+    detector = create_detector("catch", training={"num_threads": torch.get_num_threads(), "epochs": epochs}).fit(rows)
+    return time.perf_counter() - started, detector
+
+
+def rows(quick: bool) -> list[Row]:
+    """The table of times."""
+    repeats = 3 if quick else 9
+    windows = torch.randn(BATCH, 192, CHANNELS, generator=torch.Generator().manual_seed(0))
+    ours, theirs = (build_catch(CHANNELS, Config(compat=compat), seed=0) for compat in ("none", "reference"))
+    counts = [sum(p.numel() for p in network.parameters()) for network in (ours, theirs)]
+    ours_s, theirs_s = alternate(lambda: step(ours, windows), lambda: step(theirs, windows), repeats=repeats)
+    made = windows + 0.1 * torch.randn(windows.shape, generator=torch.Generator().manual_seed(1))
+    fast_s, dense_s = alternate(
+        lambda: reference_score(made - windows, size=SIZE), lambda: dense_score(made, windows), repeats=repeats
+    )
+    walk = np.random.default_rng(0).standard_normal((4000 if quick else 13_000, CHANNELS))
+    fit_s, _ = seconds_of(walk, 1 if quick else 6)
+    twelve = np.random.default_rng(1).standard_normal((3000, 12))
+    _, wide = seconds_of(twelve, 1)
+    score_s, _ = alternate(lambda: wide.decision_function(twelve[:1095]), lambda: None, repeats=repeats)  # type: ignore[attr-defined]
+    peer = 'compat="reference"'
+    return [
+        Row(name="parameters, 3 channels", ours=counts[0], peer=counts[1], peer_name=peer, unit="numbers",
+            lower_is_better=True),
+        Row(name=f"forward and backward, {BATCH} x 192 x {CHANNELS}", ours=1e3 * ours_s, peer=1e3 * theirs_s,
+            peer_name=peer, unit="ms", lower_is_better=True),
+        Row(name="weights and gradients", ours=8e-6 * counts[0], peer=8e-6 * counts[1], peer_name=peer, unit="MB",
+            lower_is_better=True),
+        Row(name=f"the authors' score, {BATCH} windows", ours=1e3 * fast_s, peer=1e3 * dense_s, peer_name="dense",
+            unit="ms", lower_is_better=True),
+        Row(name="detector: 1,000 rows x 12 channels", ours=score_s, unit="s", lower_is_better=True),
+        Row(name=f"detector: fit of {len(walk):,} x 3", ours=fit_s, unit="s", lower_is_better=True),
+    ]  # fmt: skip
+
+
+def detection(files: list[Path]) -> None:
+    """Print means over three seeds of every detector, on the embedded market and on each file."""
+    for name in DETECTORS:
+        found = mean_of([on_market(name, seed) for seed in FRESH_SEEDS])
+        print("market", name, {key: round(value, 3) for key, value in found.items()}, flush=True)
+    for path in files:
+        for name in DETECTORS:
+            found = mean_of([on_machines(name, path, seed=seed) for seed in FRESH_SEEDS])
+            print(path.stem, name, {key: round(value, 3) for key, value in found.items()}, flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--detection"]:
+        detection([Path(name) for name in sys.argv[2:]])
+    else:
+        main(rows, (__doc__ or "").splitlines()[0])
