@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from triptych.bootstrap.backtesting import candles_of
-from triptych.bootstrap.building import first_end, windows_at
 from triptych.bootstrap.explaining import end_at, model_in_charge, series_of
 from triptych.bootstrap.run_folder import Run
+from triptych.bootstrap.windowing import first_end, windows_at
 from triptych.domain import CLASSES, utc
 from triptych.domain.errors import NotEnoughData
 from triptych.inference import load_artifact, siamese_of
