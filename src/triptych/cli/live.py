@@ -32,6 +32,10 @@ def live(
     real_money: Annotated[
         bool, typer.Option("--real-money", help="Consent to trade real money, with --venue bybit.")
     ] = False,
+    standby: Annotated[
+        bool,
+        typer.Option("--standby", help="Wait while another process trades on this journal; take over when it ends."),
+    ] = False,
     fallback: Annotated[
         list[Path] | None,
         typer.Option(
@@ -84,6 +88,8 @@ def live(
             "Paper trading needs a tape." if tape is None else f"A tape is for paper; {venue} brings its own candles.",
             remedy="Give --tape FILE, or another --venue." if tape is None else "Leave --tape or --venue out.",
         )
+    if standby and venue == "paper":
+        raise RecipeError("A standby is for a venue; on paper there is nothing to take over.", remedy="Leave it out.")
     place: str | Path = journal if "://" in journal else Path(journal)
     live_settings = load_live_settings(settings, overrides or ())
     address = None if metrics is None else parse_address(metrics)
@@ -98,7 +104,7 @@ def live(
         else:
             outcome = bootstrap.trade_on_bybit(
                 runs, venue=venue, symbols=symbol or (), settings=live_settings, journal=place, real_money=real_money,
-                log=stream, metrics_at=address, tell=narrator,
+                standby=standby, log=stream, metrics_at=address, tell=narrator,
             )  # fmt: skip
     if json:
         print_json(outcome.to_dict())
