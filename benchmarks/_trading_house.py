@@ -59,6 +59,22 @@ class LastMove(AbstractPredictor):
         return np.stack([0.9 - buy, np.full(len(buy), 0.1), buy], axis=1).astype(np.float32)
 
 
+class Slow(AbstractPredictor):
+    """Asks a model, as a house would that trades by it, and then goes by the last move: the model was never trained."""
+
+    name = "slow"
+
+    def __init__(self, folder: Path) -> None:
+        from triptych.inference import load_artifact
+
+        self._model, self._rule = load_artifact(folder).predictor(), LastMove()
+        self.length = self._model.length
+
+    def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.floating]:
+        self._model.probabilities(windows)
+        return self._rule.probabilities(windows[:, -LastMove.length :])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Patience:
     """How long things are waited for; short, because the venue is on the same machine.
@@ -142,12 +158,12 @@ async def house_on(
         )  # fmt: skip
         books = Books(engine, journal, note=lambda text: note("critical", "journal", text, ""))
         sender = Sender(
-            gateway=gateway, books=books, clock=clock, metrics=metrics, note=note,
-            config=patience.sending,
+            gateway=gateway, books=books, clock=clock, metrics=metrics, note=note, config=patience.sending
         )  # fmt: skip
         reconciler = Reconciler(
-            config=ReconciliationConfig(foreign=policy, overlap_minutes=patience.overlap_minutes), strategy=NAME, gateway=gateway,
-            books=books, sender=sender, clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
+            config=ReconciliationConfig(foreign=policy, overlap_minutes=patience.overlap_minutes), strategy=NAME,
+            gateway=gateway, books=books, sender=sender, clock=clock, metrics=metrics, started_ms=clock.now_ms(),
+            note=note,
         )  # fmt: skip
         level = Level("model", predictor or LastMove(), deadline_s=5)
         ladder = Ladder([level], LadderConfig(), lambda text: note("warning", "fallback", text, ""))

@@ -1,7 +1,7 @@
 """A standby takes over from a leader that is killed, and from one that is stopped and wakes again.
 
-Two processes of one house on one journal, over sockets on the simulated exchange. The leader is killed (the standby need
-not wait for the lease to run out: it sees that the process is gone), or stopped by SIGSTOP at a random moment (the
+Two processes of one house on one journal, over sockets on the simulated exchange. The leader is killed (the standby
+need not wait for the lease to run out: it sees that the process is gone), or stopped by SIGSTOP at a random moment (the
 standby waits for the lease of 3 s) and continued once the standby trades: from then on it must not place an order.
 """
 

@@ -72,12 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         done = {int(number): one for number, one in known.items()}
     wanted = range(-(-options.kills // A_SEGMENT))
     sizes = {n: min(A_SEGMENT, options.kills - n * A_SEGMENT) for n in wanted}
-    console = Console()
+    console, failed = Console(), list[int]()
     with Progress(console=console) as bar, ProcessPoolExecutor(options.lanes) as lanes:
         task = bar.add_task("kills", total=options.kills, completed=sum(sizes[n] for n in wanted if n in done))
         running = {lanes.submit(run_segment, n, sizes[n]): n for n in wanted if n not in done}
         for future in as_completed(running):
             number = running[future]
+            if (failure := future.exception()) is not None:
+                failed.append(number)
+                console.print(f"Segment {number} was not finished, begin it again by the same command: {failure!r}")
+                continue
             done[number] = future.result()
             bar.advance(task, sizes[number])
             told = summary(list(done.values()))
@@ -90,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table.add_row(name.replace("_", " "), f"{value:,.3g}" if isinstance(value, float) else str(value))
     console.print(table)
     broken = told["duplicate_orders"] + told["unknown_positions"] + told["executions_lost_or_invented"]
-    return 1 if broken or told["unprotected_seconds"] else 0
+    return 1 if failed or broken or told["unprotected_seconds"] else 0
 
 
 if __name__ == "__main__":

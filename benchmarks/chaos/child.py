@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks._trading_house import House, house_on, open_journal
-from triptych.domain.errors import LeaseError
+from benchmarks._trading_house import House, Slow, house_on, open_journal
+from triptych.domain.errors import JournalError, LeaseError
 from triptych.exchanges.bybit import hosts
 from triptych.exchanges.bybit import transport as transport_
 
@@ -86,12 +86,13 @@ async def live(order: Mapping[str, Any], fate: Fate) -> None:
         try:
             journal.lease.acquire()
             break
-        except LeaseError as error:
+        except (LeaseError, JournalError) as error:  # a leader that was stopped may hold the database's lock
             say(waits=error.message)
             await asyncio.sleep(0.2)
     say(leads=journal.lease.token, after_s=time.monotonic() - order["started_s"])
     put_points_around_the_wire(fate)
-    async with house_on(hosts.Config(**order["hosts"]), order["symbols"], journal) as house:
+    predictor = Slow(Path(order["model"])) if order.get("model") else None
+    async with house_on(hosts.Config(**order["hosts"]), order["symbols"], journal, predictor=predictor) as house:
         put_points_around_the_journal(house, fate)
         await house.runner.start(house.engine.memory)
         say(started=house.trader.reasons(), after_s=time.monotonic() - order["started_s"])

@@ -101,12 +101,12 @@ class Child:
         self.said: list[dict[str, Any]] = []
 
     @classmethod
-    async def start(cls, server: BybitServer, journal: Path, **fate: int | None) -> Child:
-        """Begin a process; what it says comes by `hear`."""
+    async def start(cls, server: BybitServer, journal: Path, **more: object) -> Child:
+        """Begin a process; what it says comes by `hear`. `more` goes into its orders: its fate, symbols, a model."""
         started_s = time.monotonic()
         order = {
             "hosts": server.hosts.model_dump(), "symbols": list(SYMBOLS), "journal": str(journal),
-            "started_s": started_s, **fate,
+            "started_s": started_s, **more,
         }  # fmt: skip
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "benchmarks.chaos.child", json.dumps(order), stdin=asyncio.subprocess.PIPE,
@@ -203,7 +203,9 @@ class Segment:
     async def _cycle(self) -> None:
         """One process from its start to its end."""
         how: How = self._random.choices(["moment", "early", "turn", "point"], weights=[4, 2, 2, 2])[0]
-        fate = {"turn": {"turns": self._random.randrange(1, 1500)}, "point": {"points": self._random.randrange(1, 150)}}
+        fate: dict[str, dict[str, object]] = {
+            "turn": {"turns": self._random.randrange(1, 1500)}, "point": {"points": self._random.randrange(1, 150)},
+        }  # fmt: skip
         child = await Child.start(self._server, self._journal, **fate.get(how, {}))
         self.findings.kills[how] += 1
         if how == "early":

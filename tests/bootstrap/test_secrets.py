@@ -51,11 +51,18 @@ def test_a_planted_key_is_found_nowhere_after_a_session(run_folder, tmp_path, ca
     with in_thread(server) as run:
 
         def step_and_stop():
-            deadline = time.monotonic() + 90
+            try:
+                step()
+            finally:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        def step():
+            deadline = time.monotonic() + 200
             while time.monotonic() < deadline and not any("Metrics" in text for text in told):
                 time.sleep(0.05)
             port = next(text for text in told if "Metrics" in text).partition("127.0.0.1:")[2].partition("/")[0]
-            time.sleep(1.0)
+            while time.monotonic() < deadline and '"ready": true' not in fetched(port, "/readyz"):
+                time.sleep(0.05)
             for n in range(30):
                 if n == 10:  # the venue quotes what was signed when it does not like a request
                     server.faults.add(RestFault(kind="refuse", code=10004, path="/v5/order/create"))
@@ -66,7 +73,6 @@ def test_a_planted_key_is_found_nowhere_after_a_session(run_folder, tmp_path, ca
                 time.sleep(0.05)
             time.sleep(0.5)
             pages.extend(fetched(port, path) for path in ("/metrics", "/healthz", "/readyz", "/nowhere"))
-            os.kill(os.getpid(), signal.SIGINT)
 
         stepping = threading.Thread(target=step_and_stop)
         stepping.start()

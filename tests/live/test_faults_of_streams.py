@@ -1,6 +1,7 @@
-"""The rows of the fault table that are about streams: a whole house over real sockets, what it must do and within when."""
+"""The rows of the fault table that are about streams: a whole house over real sockets."""
 
 import asyncio
+import itertools
 
 import pytest
 from tests.live.wired import BTC, SILENCE_S, play
@@ -62,7 +63,7 @@ def test_public_stream_drop(tmp_path, how):
 
     closes, seen, tape, repaired = play(tmp_path, act)
     # Four closes decided on, five observed only, one decided on.
-    assert [(b - a) // 60_000 for a, b in zip(closes, closes[1:], strict=False)] == [1, 1, 1, 6]
+    assert [(b - a) // 60_000 for a, b in itertools.pairwise(closes)] == [1, 1, 1, 6]
     assert repaired == 5
     history = tape.candles(BTC, tape.timeframe, None, None, 3)
     assert [seen.candle(row) for row in range(3)] == history[::-1]

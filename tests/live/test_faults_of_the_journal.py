@@ -70,7 +70,7 @@ def test_database_locked_by_a_second_writer(tmp_path, monkeypatch):
 
 
 def test_without_journal_and_lease_nothing_is_sent_at_all(tmp_path, monkeypatch):
-    """A database that cannot even be asked: once the lease may have gone to another, its position is not ours to close."""
+    """A database that cannot even be asked: the lease may have gone to another, whose position it is."""
     monkeypatch.setattr("triptych.live.journal.database.BUSY_MS", 20)
 
     async def act(scene):

@@ -14,7 +14,7 @@ from triptych.bootstrap.house import Outcome
 from triptych.bootstrap.living import build_house, outcome_of, run_session
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.domain import AbstractClock, SystemClock, Timeframe
-from triptych.domain.errors import ExchangeError, RecipeError
+from triptych.domain.errors import ExchangeError, LeaseError, RecipeError
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
@@ -22,7 +22,9 @@ from triptych.exchanges.bybit.hosts import Environment
 from triptych.exchanges.gateway import AbstractCandleSource
 from triptych.inference import open_any_artifact
 from triptych.live.following import Following
+from triptych.live.journal import Journal
 from triptych.live.monitoring import Masker
+from triptych.live.standby import wait_until_free
 from triptych.settings.live import LiveSettings
 
 Venue = Literal["local", "bybit-testnet", "bybit-demo", "bybit"]
@@ -39,6 +41,7 @@ def trade_on_bybit(
     journal: str | Path,
     symbols: Sequence[str] = (),
     real_money: bool = False,
+    standby: bool = False,
     hosts: HostConfig | None = None,
     credentials: Credentials | None = None,
     log: TextIO | None = None,
@@ -55,6 +58,7 @@ def trade_on_bybit(
         journal: path or URL; an existing one is gone on with.
         symbols: what to trade; empty: what the model was trained on.
         real_money: must be said on mainnet.
+        standby: wait while another process trades on this journal, and take over when it ends.
         hosts: addresses, instead of the venue's own.
         credentials: the key; None reads the environment, see `read_credentials`.
         log: where structured logs go.
@@ -71,9 +75,33 @@ def trade_on_bybit(
         run.require_trained()
     key = credentials or read_credentials()
     where = hosts or settings.hosts.model_copy(update={"environment": ENVIRONMENTS[venue]})
-    return asyncio.run(
-        _trade(opened, venue, where, key, tuple(symbols), settings, journal, log, metrics_at, control, tell)
-    )
+    wanted = tuple(symbols)
+
+    async def trade() -> Outcome:
+        while True:
+            if standby:
+                await _stand_by(journal, settings, tell)
+            try:
+                return await _trade(
+                    opened, venue, where, key, wanted, settings, journal, log, metrics_at, control, tell
+                )
+            except LeaseError:
+                if not standby:
+                    raise
+
+    return asyncio.run(trade())
+
+
+async def _stand_by(journal: str | Path, settings: LiveSettings, tell: Tell) -> None:
+    book = Journal.open(
+        journal, settings.name, owner="standby", clock=SystemClock(),
+        lease_ms=int(settings.runner.lease_seconds * 1000),
+    )  # fmt: skip
+    assert book.lease is not None
+    try:
+        await wait_until_free(book.lease, tell)
+    finally:
+        book.close()
 
 
 async def _trade(
@@ -114,7 +142,11 @@ async def _trade(
         )  # fmt: skip
         offset = house.metrics.clock_offset.labels(venue=gateway.venue)
         offset.set_function(lambda: connection.clock.offset_ms / 1000)
-        await run_session(house, metrics_at, control, tell)
+        try:
+            await run_session(house, metrics_at, control, tell)
+        except BaseException:
+            house.journal.close()
+            raise
     return outcome_of(house)
 
 

@@ -44,6 +44,10 @@ def live(
     real_money: Annotated[
         bool, typer.Option("--real-money", help="Consent to trade real money, with --venue bybit.")
     ] = False,
+    standby: Annotated[
+        bool,
+        typer.Option("--standby", help="Wait while another process trades on this journal; take over when it ends."),
+    ] = False,
     fallback: Annotated[
         list[Path] | None,
         typer.Option(
@@ -115,6 +119,8 @@ def live(
             if tape is None
             else "Leave --tape or --venue out.",
         )
+    if standby and venue == "paper":
+        raise RecipeError("A standby is for a venue; on paper there is nothing to take over.", remedy="Leave it out.")
     place: str | Path = journal if "://" in journal else Path(journal)
     live_settings = load_live_settings(settings, overrides or ())
     address = None if metrics is None else parse_address(metrics)
@@ -134,7 +140,7 @@ def live(
         else:
             outcome = bootstrap.trade_on_bybit(
                 runs, venue=_venue(venue), symbols=symbol or (), settings=live_settings, journal=place,
-                real_money=real_money, log=stream, metrics_at=address, control=opened, tell=narrator,
+                real_money=real_money, standby=standby, log=stream, metrics_at=address, control=opened, tell=narrator,
             )  # fmt: skip
     if json:
         print_json(outcome.to_dict())

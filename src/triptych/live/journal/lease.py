@@ -146,6 +146,13 @@ class Lease:
                 remedy="This instance has stopped; the other one trades on.",
             )
 
+    def holder(self) -> LeaseView | None:
+        """Who holds it now; None when it may be acquired."""
+        with self._transaction() as connection:
+            held = self._row(connection, lock=False)
+            now = self._now_ms(connection)
+        return None if held is None or held.expires_ms <= now or self._is_dead(held) else held
+
     def view(self) -> LeaseView | None:
         """Who holds it, or held it last."""
         with self._transaction() as connection:

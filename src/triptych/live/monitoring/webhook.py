@@ -14,7 +14,7 @@ TIMEOUT_S = 10.0
 
 
 def post_to(address: SecretStr) -> Send:
-    """Delivers to this address, which is never shown. What is sent raises when it was not taken (HTTP 400 and above)."""
+    """Delivers to this address, which is never shown. Raises when it was not taken (HTTP 400 and above)."""
 
     async def send(message: Mapping[str, Any]) -> None:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)

@@ -28,8 +28,8 @@ class RestFault(domain.Config):
 
     lose_request: the connection is cut before anything is done; lose_reply: after it was done; delay: it is answered
     late; refuse: with a return code; http_status: with a bare status; rate_limit and maintenance: with 10006 and 10016;
-    reject_later: an order is accepted and then rejected on the stream; reject_rest: what the book does not give of an order
-    makes it `Rejected`, although a part of it was filled.
+    reject_later: an order is accepted and then rejected on the stream; reject_rest: what the book does not give of an
+    order makes it `Rejected`, although a part of it was filled.
     """
 
     kind: FaultKind = Field(description="What goes wrong.")
