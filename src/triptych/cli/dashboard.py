@@ -51,7 +51,7 @@ def dashboard(
     under /api.
     """
     require_nicegui()
-    from triptych.dashboard import Config, serve_dashboard
+    from triptych.dashboard import Config, ExplainedHeat, serve_dashboard
     from triptych.domain.errors import RecipeError
     from triptych.live.control import read_token
     from triptych.live.monitoring.server import parse_address
@@ -63,7 +63,10 @@ def dashboard(
         host=host, port=port, session=session, journal=journal, name=name, candles=candles,
         models=tuple(model or ()), runs=runs,
     )  # fmt: skip
-    serve_dashboard(config, token=read_token(), on_ready=_say, until_closed=sys.stdin if until_stdin_closes else None)
+    serve_dashboard(
+        config, token=read_token(), heat=ExplainedHeat(), on_ready=_say,
+        until_closed=sys.stdin if until_stdin_closes else None,
+    )  # fmt: skip
 
 
 def require_nicegui() -> None:

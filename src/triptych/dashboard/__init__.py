@@ -3,7 +3,8 @@
 Importing this package takes the extra `dashboard`.
 """
 
+from triptych.dashboard.heat import ExplainedHeat
 from triptych.dashboard.pictures import AbstractHeat
 from triptych.dashboard.serving import Config, serve_dashboard
 
-__all__ = ["AbstractHeat", "Config", "serve_dashboard"]
+__all__ = ["AbstractHeat", "Config", "ExplainedHeat", "serve_dashboard"]
