@@ -109,7 +109,8 @@ def _predict_one(
         if asked >= len(every) or known.sum() >= last:
             break
         asked *= 4  # a companion's candles may be missing for a while, and some models answer once a day
-    ends, probabilities = (rows[known][-last if last else 0 :] for rows in (ends, probabilities))
+    chosen = np.flatnonzero(known)[-last if last else 0 :]
+    ends, probabilities = ends[chosen], probabilities[chosen]
     return pl.DataFrame(
         {
             "symbol": pl.Series([one.symbol] * len(ends), dtype=pl.String),

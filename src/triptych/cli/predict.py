@@ -16,7 +16,9 @@ def predict(
     run: RunArgument,
     data: Annotated[Path, typer.Option("--data", help="Candles: CSV, Parquet or Arrow.", metavar="FILE")],
     symbol: Annotated[str | None, typer.Option("--symbol", help="Instrument, where the file holds several.")] = None,
-    last: Annotated[int, typer.Option("--last", min=0, help="Only the last N predictions; 0 for all.", metavar="N")] = 0,
+    last: Annotated[
+        int, typer.Option("--last", min=0, help="Only the last N predictions; 0 for all.", metavar="N")
+    ] = 0,
     column: ColumnOption = None,
     timezone: TimezoneOption = "UTC",
     output: Annotated[
