@@ -7,7 +7,7 @@ from rich.console import Console
 from tests.fakes.micro import micro_recipe
 
 from triptych import bootstrap
-from triptych.bootstrap.ablating import _Answers, _compared
+from triptych.bootstrap.ablating import _Answers, _compared, _from_one_time_on
 from triptych.bootstrap.building import Dataset
 from triptych.cli.summaries import ablation_tables
 from triptych.domain.errors import RecipeError
@@ -48,7 +48,7 @@ def test_the_difference_is_that_of_the_two_correlations_on_common_samples(ablati
     assert base["own_tested"] > base["tested"]
 
 
-def test_all_variants_learn_from_the_time_at_which_the_latest_of_them_can(recipe, ablation):
+def test_all_variants_learn_from_the_same_time_on(ablation):
     firsts = []
     for row in ablation.rows:
         run = bootstrap.open_run(ablation.folder / row["run"])
@@ -57,8 +57,20 @@ def test_all_variants_learn_from_the_time_at_which_the_latest_of_them_can(recipe
         firsts.append(int(samples.time_ms[0]))
         assert row["learned"] == [len(samples)]
     assert len(set(firsts)) == 1
-    alone = Dataset.of(recipe, bootstrap.load_candles(recipe))
-    assert int(alone.samples(alone.folds[0].train).time_ms[0]) < firsts[0]
+
+
+def test_a_variant_whose_windows_are_known_earlier_is_held_back_to_the_latest(tmp_path):
+    recipe = micro_recipe(tmp_path, "data.synthetic.n_candles=700", "target.threshold=fixed", "window.stride=1")
+    wider = recipe.model_copy(update={"window": recipe.window.model_copy(update={"length": 40})})
+    told = []
+    found = _from_one_time_on({"base": recipe, "wider": wider}, told.append)
+    assert found["wider"] is wider
+    times = {}
+    for name, one in found.items():
+        dataset = Dataset.of(one, bootstrap.load_candles(one))
+        times[name] = dataset.samples(dataset.folds[0].train).time_ms
+    assert times["base"].tolist() == times["wider"].tolist()
+    assert told == ["base could learn from 2024-01-01 04:00:00 on, and does from 2024-01-01 10:00:00, as the others."]
 
 
 def test_every_variant_counts_as_a_trial_for_all(ablation):

@@ -115,11 +115,11 @@ def test_thresholds_that_use_future_volatility_are_caught(tmp_path, monkeypatch)
 def test_labels_scaled_by_the_volatility_of_all_history_are_caught(tmp_path, monkeypatch):
     honest = targets.label
 
-    def peeking(series, config):
+    def peeking(recipe, series):
         scale = float(np.std(np.diff(np.log(series.close)))) * 3
-        return honest(series, config.model_copy(update={"threshold": "fixed", "up": scale, "down": scale}))
+        return honest(series, recipe.target.model_copy(update={"threshold": "fixed", "up": scale, "down": scale}))
 
-    monkeypatch.setattr(probing, "label", peeking)
+    monkeypatch.setattr(probing, "labels_of", peeking)
     assert failing(leak_probe(recipe(tmp_path), cuts=12)) == ["label (direction)"]
 
 
@@ -170,7 +170,9 @@ def test_of_many_instruments_some_may_be_chosen_evenly(tmp_path):
 
 def test_what_has_no_values_at_all_is_not_called_peeking(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        probing, "label", lambda series, config: targets.label(series, config.model_copy(update={"horizon": 100_000}))
+        probing,
+        "labels_of",
+        lambda recipe, series: targets.label(series, recipe.target.model_copy(update={"horizon": 100_000})),
     )
     found = leak_probe(recipe(tmp_path), cuts=2)
     assert not found["passed"]

@@ -137,6 +137,7 @@ class Dataset:
     @classmethod
     def of(cls, recipe: Recipe, candles: Candles) -> Dataset:
         """Compute factors, label and split. Raises NotEnoughData with what is missing."""
+        build_encoding(recipe)  # before anything is computed for an encoding that does not draw it
         series, length, companions = candles.series, recipe.window.length, candles.beside(recipe)
         targets = tuple(labels_of(recipe, one) for one in series)
         tables = tables_of(recipe, series, companions)

@@ -109,8 +109,8 @@ def _predict_one(
         if asked >= len(every) or known.sum() >= last:
             break
         asked *= 4  # a companion's candles may be missing for a while, and some models answer once a day
-    wanted = np.flatnonzero(known)[-last if last else 0 :]
-    ends, probabilities = ends[wanted], probabilities[wanted]
+    chosen = np.flatnonzero(known)[-last if last else 0 :]
+    ends, probabilities = ends[chosen], probabilities[chosen]
     return pl.DataFrame(
         {
             "symbol": pl.Series([one.symbol] * len(ends), dtype=pl.String),
