@@ -135,8 +135,9 @@ def test_two_sides_are_green_and_red():
 
 
 def test_other_channels_stand_side_by_side():
-    pixels = np.array([[[[1, 2, 3, 4]]]], np.uint8)
-    assert paint(pixels, colors="gray").pixels.tolist() == [[[1, 2, 3, 4]]]
+    pixels = np.array([[[[1, 2, 3, 4]], [[5, 6, 7, 8]]]], np.uint8)
+    assert paint(pixels, colors="gray").pixels.tolist() == [[[1, 2, 3, 4], [5, 6, 7, 8]]]
+    pixels = pixels[:, :1]
     assert paint(pixels[..., :3], colors="gray", channels="tiles").pixels.tolist() == [[[1, 2, 3]]]
     assert paint(pixels[..., :2], colors="gray", channels="tiles", gap=1).rgb()[0, 0, :, 0].tolist() == [1, 40, 2]
 

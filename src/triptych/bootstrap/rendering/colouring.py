@@ -56,14 +56,14 @@ def paint(
     Args:
         pixels: uint8 of shape (batch, height, width, channels), 0 and 255 being the ends of the encoding's range.
         colors: a colour map of matplotlib, `gray`, or `sides` for two channels that are green and red.
-        channels: `auto`, or `tiles` to show every channel by itself, side by side. Of an image one row high, each
-            channel is a row: a sequence is seen as factors by time.
+        channels: `auto`, or `tiles` to show every channel by itself, side by side. Of an image one row high with
+            more than three channels, each is a row: a sequence is seen as factors by time.
         gap: columns of grey between tiles.
         scale: every pixel becomes a square of this side.
 
     Raises RecipeError for an unknown colour map.
     """
-    if pixels.shape[1] == 1 and pixels.shape[-1] > 1 and channels == "auto":
+    if pixels.shape[1] == 1 and pixels.shape[-1] > 3 and channels == "auto":
         pixels = pixels.transpose(0, 3, 2, 1)
     count = pixels.shape[-1]
     palette = palette_of("viridis" if colors == TWO_SIDES else colors)
