@@ -43,7 +43,7 @@ def test_what_members_share_is_not_theirs_to_change():
         members_of(recipe(members=members))
     assert str(caught.value) == (
         "two, member 'a' changes costs, target, which all members share. A member may change: window, features, "
-        "encoding, model, training. Change the rest in the recipe itself."
+        "encoding, model, training, siamese, boosting. Change the rest in the recipe itself."
     )
 
 

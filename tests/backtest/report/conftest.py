@@ -124,6 +124,7 @@ def make_report(simulate, *, n=3000, edge=0.0, seed=7, symbol="SYNTH-1", **chang
             for epoch in range(18)
         ],
         "samples": images,
+        "explanations": images[:1],
         "data_quality": [
             {"symbol": symbol, "candles": n, "gaps": 2, "duplicates": 0, "ohlc_violations": 0, "outliers": 3}
         ],

@@ -184,7 +184,7 @@ def test_key_figures_stand_on_cards(report):
 
 def test_images_are_shown_as_png(report):
     pictures = [attrs for tag, attrs in Page(render(report)).elements if tag == "img"]
-    assert len(pictures) == 3
+    assert len(pictures) == 4
     assert pictures[0]["alt"] == "said buy (41.0 %), was buy"
 
 
