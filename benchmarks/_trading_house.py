@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,6 +113,7 @@ async def house_on(
     patience: Patience | None = None,
     predictor: AbstractPredictor | None = None,
     stop_loss_percent: float = 0.3,
+    policy: Literal["freeze", "adopt"] = "freeze",
     seed: int = 1,
 ) -> AsyncIterator[House]:
     """A house on a served exchange; the journal's lease must be held. Ends its connections on leaving."""
@@ -144,7 +146,7 @@ async def house_on(
             config=patience.sending,
         )  # fmt: skip
         reconciler = Reconciler(
-            config=ReconciliationConfig(overlap_minutes=patience.overlap_minutes), strategy=NAME, gateway=gateway,
+            config=ReconciliationConfig(foreign=policy, overlap_minutes=patience.overlap_minutes), strategy=NAME, gateway=gateway,
             books=books, sender=sender, clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
         )  # fmt: skip
         level = Level("model", predictor or LastMove(), deadline_s=5)

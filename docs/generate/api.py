@@ -25,6 +25,7 @@ FLOORS = {
     "live": "Trading as it happens",
     "settings": "Recipes",
     "bootstrap": "Where the parts are joined",
+    "dashboard": "Pages and their JSON twins",
 }
 """Packages from the ground up, each with its title."""
 

@@ -40,6 +40,7 @@ def write_factor_reference(path: Path) -> None:
     members = {name: features.resolve([name]) for name in features.sets()}
     uses = {
         "grid56": "the factor grid: 4 candles × 56 factors are a row of 224 pixels",
+        "grid56_daily": "the same for daily candles: the time of year in place of the time of day",
         "patterns": "6 candle patterns and 16 ratios of price, volatility, volume and calendar, for sequence models",
         "indicators": "5 indicators, none of them in `patterns`: the other voice of a consensus",
         "regimes": "states of the market: bull, bear, sideways, high volatility, low liquidity, and their measures",

@@ -4,6 +4,7 @@ import pytest
 from tests.fakes.micro import micro_recipe
 
 from triptych import bootstrap
+from triptych.bootstrap.building import Dataset
 from triptych.domain.errors import RecipeError
 from triptych.settings.variant import Variant
 
@@ -36,7 +37,22 @@ def test_the_difference_is_that_of_the_two_correlations_on_common_samples(ablati
     assert "difference" not in base
     assert other["difference"]["value"] == pytest.approx(other["mcc"]["value"] - base["mcc"]["value"], abs=1e-12)
     assert other["difference"]["low"] <= other["difference"]["value"] <= other["difference"]["high"]
-    assert 0 < wider["difference"]["n"] < other["difference"]["n"]
+    assert wider["difference"]["value"] == pytest.approx(wider["mcc"]["value"] - base["mcc"]["value"], abs=1e-12)
+    assert base["tested"] == other["difference"]["n"] == wider["difference"]["n"] == wider["own_tested"]
+    assert base["own_tested"] > base["tested"]
+
+
+def test_all_variants_learn_from_the_time_at_which_the_latest_of_them_can(recipe, ablation):
+    firsts = []
+    for row in ablation.rows:
+        run = bootstrap.open_run(ablation.folder / row["run"])
+        dataset = Dataset.of(run.recipe, bootstrap.load_candles(run.recipe))
+        samples = dataset.samples(dataset.folds[0].train)
+        firsts.append(int(samples.time_ms[0]))
+        assert row["learned"] == [len(samples)]
+    assert len(set(firsts)) == 1
+    alone = Dataset.of(recipe, bootstrap.load_candles(recipe))
+    assert int(alone.samples(alone.folds[0].train).time_ms[0]) < firsts[0]
 
 
 def test_every_variant_counts_as_a_trial_for_all(ablation):

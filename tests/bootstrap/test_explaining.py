@@ -60,7 +60,8 @@ def _exported(run, decision):
     known = series.between(0, int(np.searchsorted(series.close_time_ms, decision.time_ms)) + 1)
     lines = ["timestamp,open,high,low,close,volume"]
     lines += [
-        ",".join(map(repr, [time, *row])) for time, row in zip(known.open_time_ms.tolist(), known.values.tolist(), strict=True)
+        ",".join(map(repr, [time, *row]))
+        for time, row in zip(known.open_time_ms.tolist(), known.values.tolist(), strict=True)
     ]  # fmt: skip
     path.write_text("\n".join(lines) + "\n")
     return (path,)
@@ -114,7 +115,8 @@ def test_a_consensus_is_explained_by_its_members(run):
     with pytest.raises(RunError) as caught:
         explain_decision(consensus)
     assert str(caught.value) == (
-        f"{run.folder} is a consensus, whose members decide each for itself. Explain one of {run.folder / 'members/one'}."
+        f"{run.folder} is a consensus, whose members decide each for itself. "
+        f"Explain one of {run.folder / 'members/one'}."
     )
 
 

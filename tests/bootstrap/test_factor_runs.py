@@ -56,7 +56,7 @@ def test_windows_hold_six_columns_and_begin_where_all_factors_are_known(recipe):
     assert batch.shape == (2, 16, 6)
     assert batch.isfinite().all()
     first = int(dataset.samples(fold.train).index.min())
-    rows = dataset.rows[0]
+    rows = dataset.tables[0].values
     assert np.isnan(rows[first - 16 - 1]).any() or first % 2 == 0
     assert np.isfinite(rows[first - 15 : first + 1]).all()
 

@@ -44,5 +44,5 @@ def test_without_a_detector_nothing_watches():
 
 
 def test_a_detector_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(ArtifactError, match="is no detector: card.json is missing"):
+    with pytest.raises(ArtifactError, match=r"is no detector: card\.json is missing"):
         open_watch(Config(detector=str(tmp_path / "none")))

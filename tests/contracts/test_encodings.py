@@ -21,7 +21,7 @@ from tests.fakes.windows import TICK, candles_of, history, kinds_of, prices_in, 
 
 from triptych.domain import CandleSeries
 from triptych.domain.errors import CandleError, DataError
-from triptych.images import AbstractEncoding, available, create_encoding, load
+from triptych.images import AbstractEncoding, available, create_encoding, encode_into, load
 
 LENGTH = 24
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "crypto" / "binance_perp_BTCUSDT_15m.parquet"
@@ -255,6 +255,27 @@ def test_missing_levels_of_a_book_give_a_finite_image_and_finite_gradients(name)
         image.sum().backward()
         assert x.grad is not None
         assert x.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("how", ["alone", "with gradient", "double", "into memory"])
+def test_a_value_that_is_not_finite_is_refused_by_window_row_and_column(name, value, how):
+    encoding = encoding_of(name)
+    x = windows(name, dtype=torch.float64 if how == "double" else torch.float32)
+    books = np.array([kinds_of((column,)) == ("book",) for column in encoding.columns])
+    if np.isnan(value) and books.all():
+        pytest.skip("a missing level of a book is NaN")
+    place = int(np.flatnonzero(~books if np.isnan(value) else np.ones_like(books))[-1])
+    x[4, 17, place] = value
+    x[5, 2, place] = value
+    x.requires_grad_(how == "with gradient")
+    memory = torch.empty(6, encoding.channels, encoding.height, encoding.width)
+    with pytest.raises(DataError) as caught:
+        encode_into(encoding, x, memory) if how == "into memory" else encoding(x)
+    assert str(caught.value) == (
+        f"Window 4 of the batch, row 17 of {LENGTH}: {encoding.columns[place]} is {value}. "
+        "Leave out windows that hold unknown values, or fill the gap before they are cut."
+    )
 
 
 def test_candles_that_are_not_numbers_are_refused_where_windows_are_cut(name):

@@ -8,19 +8,25 @@ import itertools
 import typing
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.candles import make_series
 from tests.fakes.micro import micro_recipe
+from tests.fakes.waves import TINY
 from tests.fakes.windows import kinds_of
 
+from triptych.bootstrap import create_detector
 from triptych.bootstrap.probing import leak_probe
 from triptych.domain import Timeframe
+from triptych.features.channels import market_channels
 from triptych.images import available, create_encoding
 from triptych.inference import FactorRows, inputs
+from triptych.inference.anomaly.saving import save_detector
 from triptych.market import resample
 from triptych.market.synthetic import Config as SyntheticConfig
+from triptych.market.synthetic import synthesise
 from triptych.trading import execution, sizing
 from triptych.training import targets
 
@@ -65,6 +71,17 @@ def beside_a_companion() -> tuple[str, ...]:
     """Overrides for a recipe on factors: the first instrument is traded, the second stands beside it."""
     own, other = SyntheticConfig(instruments=2).symbols
     return (*FACTORS, f'data.symbols=["{own}"]', f'features.companions=["{other}"]')
+
+
+def test_no_score_or_state_of_an_anomaly_detector_peeks(tmp_path):
+    made = market_channels([synthesise(SyntheticConfig(seed=2, n_candles=600, instruments=1)).series[0]])
+    detector = create_detector("catch", network=TINY, focus=8, training={"epochs": 1, "num_threads": 1})
+    save_detector(tmp_path / "detector", detector.fit(pl.DataFrame(made.values, schema=list(made.columns))))
+    factors = 2 + 1 + TINY.width
+    found = probed(
+        tmp_path, *beside_a_companion(), f"features.detector={tmp_path / 'detector'}", f"encoding.factors={factors}"
+    )
+    assert found["passed"]
 
 
 def guilty(found: dict) -> set[str]:

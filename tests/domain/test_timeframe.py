@@ -10,7 +10,15 @@ from triptych.domain.errors import DataError
 
 @pytest.mark.parametrize(
     ("text", "milliseconds"),
-    [("1s", 1_000), ("1m", 60_000), ("15m", 900_000), ("4h", 14_400_000), ("1d", 86_400_000), ("1w", 604_800_000)],
+    [
+        ("100ms", 100),
+        ("1s", 1_000),
+        ("1m", 60_000),
+        ("15m", 900_000),
+        ("4h", 14_400_000),
+        ("1d", 86_400_000),
+        ("1w", 604_800_000),
+    ],
 )
 def test_a_timeframe_is_read_and_written_alike(text, milliseconds):
     assert Timeframe.parse(text) == Timeframe(milliseconds)

@@ -36,6 +36,12 @@ def test_the_order_of_the_grid_is_part_of_what_a_network_has_learnt():
     )  # fmt: skip
 
 
+def test_the_daily_grid_has_the_time_of_year_where_the_other_has_the_time_of_day():
+    grid, daily = features.resolve(["grid56"]), features.resolve(["grid56_daily"])
+    differing = [(a, b) for a, b in zip(grid, daily, strict=True) if a != b]
+    assert differing == [("day_sine", "year_sine"), ("day_cosine", "year_cosine")]
+
+
 def test_the_sets_of_the_consensus_share_no_factor():
     patterns, indicators = features.resolve(["patterns"]), features.resolve(["indicators"])
     assert len(patterns) == 6 + 16
@@ -45,7 +51,7 @@ def test_the_sets_of_the_consensus_share_no_factor():
 
 
 def test_sets_and_names_mix_in_the_order_in_which_they_are_named():
-    assert features.sets() == ("grid56", "patterns", "indicators", "regimes", "all")
+    assert features.sets() == ("grid56", "grid56_daily", "patterns", "indicators", "regimes", "all")
     assert features.resolve(["adx", "indicators", "doji"]) == (
         "adx", "rsi_14", "macd_histogram", "bollinger_b", "atr_14", "obv_20", "doji",
     )  # fmt: skip
@@ -57,7 +63,7 @@ def test_an_unknown_factor_is_refused_with_its_neighbours():
         features.resolve(["rsi_15"])
     assert str(refused.value) == (
         "Unknown factor 'rsi_15'. Close to it: rsi_14, trix_15, rsi_7. "
-        "Known sets: grid56, patterns, indicators, regimes, all; `triptych.features.available()` lists the factors."
+        "Known sets: grid56, grid56_daily, patterns, indicators, regimes, all; `triptych.features.available()` lists the factors."
     )
 
 

@@ -103,13 +103,3 @@ def test_the_kernel_draws_exactly_what_tensor_operations_draw(walk, length, opti
     windows[2] = windows[2, :1]
     plain = chart(windows.clone().requires_grad_()).detach()
     assert torch.equal(chart(windows), plain)
-
-
-def test_a_value_that_is_not_finite_blanks_its_own_image_and_no_other(walk):
-    chart = create_encoding("jkx", 5)
-    windows = walk(3, 5)
-    expected = chart(windows)
-    windows[1, 2, 3] = torch.nan
-    image = chart(windows)
-    assert image[1].isnan().all()
-    assert torch.equal(image[[0, 2]], expected[[0, 2]])

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 from tests.fakes.windows import history
 from torch.nn import functional as F
 
@@ -191,7 +190,7 @@ def test_a_size_that_a_member_does_not_draw_is_named_with_its_place(tmp_path):
 
 @pytest.mark.parametrize("channels", [[], ["gasf"], [{"name": "gasf", "reduce": "max"}]])
 def test_options_are_checked_without_a_recipe_too(channels):
-    with pytest.raises(ValidationError):
+    with pytest.raises(RecipeError, match=r"^multi_channel\.channels: .+ lists the options with their limits\.$"):
         create_encoding("multi_channel", LENGTH, channels=channels)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from triptych.domain.errors import DataError
 from triptych.images import create_encoding, to_pixels
 
 
@@ -42,3 +43,43 @@ def test_bytes_are_written_into_memory_that_is_there():
     out = np.zeros((2, 5, 7, 3), dtype=np.uint8)
     assert to_pixels(image, out) is out
     assert np.array_equal(out, to_pixels(image))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_a_value_that_is_no_number_is_refused_by_its_place(dtype, value):
+    image = torch.zeros(3, 2, 5, 7, dtype=dtype)
+    image[1, 0, 3, 6] = value
+    image[2, 1, 0, 0] = value
+    with pytest.raises(DataError) as caught:
+        to_pixels(image)
+    assert str(caught.value) == (
+        f"Image 1 of the batch, channel 0, row 3, column 6 is {value}. "
+        "Leave out what is not finite before it becomes bytes: the image was not made by an encoding."
+    )
+
+
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        ("a text", "str"),
+        (torch.zeros(3, 5, 7), "float32 of shape (3, 5, 7)"),
+        (torch.zeros(1, 3, 5, 7, dtype=torch.uint8), "uint8 of shape (1, 3, 5, 7)"),
+    ],
+)
+def test_what_is_no_batch_of_images_is_refused(image, found):
+    with pytest.raises(DataError) as caught:
+        to_pixels(image)
+    assert str(caught.value) == (
+        "Expected images as a floating tensor of shape (batch, channels, height, width), was "
+        f"{found}. Give what an encoding returns; of a single image, image[None]."
+    )
+
+
+@pytest.mark.parametrize(
+    "out",
+    [np.zeros((1, 5, 7, 3)), np.zeros((1, 3, 5, 7), np.uint8), np.zeros((1, 5, 7, 6), np.uint8)[..., ::2], "a text"],
+)
+def test_an_output_of_another_form_is_refused(out):
+    with pytest.raises(DataError, match=r"^Expected a C-contiguous output of uint8 of shape \(1, 5, 7, 3\), was "):
+        to_pixels(torch.zeros(1, 3, 5, 7), out)

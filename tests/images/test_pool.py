@@ -61,6 +61,12 @@ def test_an_output_that_is_not_contiguous_is_refused():
     )
 
 
+def test_an_output_that_is_no_tensor_is_refused():
+    assert refused(out="a text") == (
+        "Expected the output as a tensor, was str. Make it with torch.empty, or borrow it from a BufferPool."
+    )
+
+
 def test_a_window_of_another_shape_is_refused():
     with pytest.raises(DataError, match=r"^Expected windows of shape \(batch, 5, 5\), was \(2, 6, 5\)\."):
         encode_into(create_encoding("jkx", 5), torch.ones(2, 6, 5), torch.empty(2, 1, 32, 15))
@@ -75,6 +81,39 @@ def test_a_buffer_that_came_back_is_lent_again():
         with pool.borrow() as again:
             assert again.data_ptr() == first.data_ptr()
     assert pool.n_buffers == 1
+
+
+def test_what_a_borrower_does_to_the_shape_of_a_buffer_stays_with_the_borrower():
+    pool = BufferPool(2, 3)
+    for misuse in (
+        lambda buffer: buffer.resize_(4, 5),
+        lambda buffer: buffer.unsqueeze_(0),
+        lambda buffer: buffer.requires_grad_(),
+        lambda buffer: buffer.t_(),
+    ):
+        with pool.borrow() as buffer:
+            misuse(buffer)
+        with pool.borrow() as again:
+            assert again.shape == (2, 3)
+            assert again.is_contiguous()
+            assert not again.requires_grad
+    assert pool.n_buffers == 1
+
+
+@pytest.mark.parametrize("shape", [(-1, 3), (2.5,), ((2, 3),), ("2",)])
+def test_a_shape_that_is_none_is_refused(shape):
+    with pytest.raises(DataError) as caught:
+        BufferPool(*shape)
+    assert str(caught.value) == (
+        f"Expected the sides of a buffer as whole numbers of at least 0, was {shape}. "
+        "Give them one by one: BufferPool(batch, channels, height, width)."
+    )
+
+
+def test_a_dtype_that_is_none_is_refused():
+    with pytest.raises(DataError) as caught:
+        BufferPool(2, dtype="float32")
+    assert str(caught.value) == "Expected a dtype of torch, was 'float32'. Give torch.float32 or torch.float64."
 
 
 def test_buffers_lent_at_the_same_time_are_different():

@@ -101,22 +101,91 @@ def test_an_image_can_be_drawn_into_memory_of_the_callers(walk):
     assert torch.equal(out, stream.image())
 
 
-@pytest.mark.parametrize("name", ["candlestick", "jkx", "gasf", "gadf"])
+OTHER_PATHS = {
+    "a growing volume profile": ("volume_profile", {"style": "heat", "split": True}),
+    "bids and asks apart": ("depth_heatmap", {"style": "apart", "anchor": "each", "width": 100}),
+    "imbalance by distance": ("book_imbalance", {"unit": "bp", "reach": 100.0, "height": 64, "width": 100}),
+    "imbalance of another height": ("book_imbalance", {"height": 64}),
+    "nearest points": ("recurrence_plot", {"threshold": "point"}),
+    "points within a share": ("recurrence_plot", {"threshold": "distance", "dimension": 2}),
+    "normal bins": ("markov_transition_field", {"strategy": "normal"}),
+    "averaged bins": ("markov_transition_field", {"size": 96}),
+    "averaged field": ("gasf", {"size": 48}),
+    "shuffled factors": ("factor_grid", {"order": "shuffled", "layout": "factor_rows"}),
+    "single tops": ("scalogram", {"wavelet": "ricker", "intensity": "decibels", "width": 100}),
+    "decibels": ("spectrogram", {"intensity": "decibels", "height": 64, "width": 100}),
+    "candles beside books": (
+        "multi_channel",
+        {"channels": ({"name": "scalogram"}, {"name": "book_imbalance", "levels": 6}, {"name": "candlestick"})},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*available(), *OTHER_PATHS])
 def test_steady_streaming_allocates_no_image(name, walk):
-    stream, rows = filled(name, 64, walk)
-    first, second = stream.update(rows[0]), stream.update(rows[1])
-    image_bytes = first.nbytes
+    encoding, options = OTHER_PATHS.get(name, (name, {}))
+    if encoding in ("candlestick", "multi_channel"):
+        options = {**options, "width": 128}  # a column a candle
+    stream, rows = filled(encoding, 128, walk, **options)
+    image_bytes = stream.update(rows[0]).nbytes
+    images = {stream.update(row).data_ptr() for row in rows[1:4]}
     tracemalloc.start()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         tracemalloc.reset_peak()
         before = tracemalloc.get_traced_memory()[0]
-        for row in rows[2:22]:
-            assert stream.update(row).data_ptr() in (first.data_ptr(), second.data_ptr())
+        for row in rows[4:24]:
+            assert stream.update(row).data_ptr() in images
         peak = tracemalloc.get_traced_memory()[1] - before
     tracemalloc.stop()
-    assert peak < image_bytes / 2
-    by_torch = sum(max(event.self_cpu_memory_usage, 0) for event in profiler.events())
-    assert by_torch < image_bytes
+    assert peak < image_bytes / 2  # of Python and NumPy together
+    by_torch = [event.self_cpu_memory_usage for event in profiler.events() if event.self_cpu_memory_usage > 0]
+    assert max(by_torch, default=0) < image_bytes / 4
+    assert sum(by_torch) < 20 * image_bytes
+
+
+def kept_by(encoding) -> set[int]:
+    """The memory that kernels of an encoding and of its members hold ready."""
+    pools = [module.scratch for module in encoding.modules() if hasattr(module, "scratch")]
+    return {array.ctypes.data for pool in pools for free in pool._free.values() for lot in free for array in lot}
+
+
+@pytest.mark.parametrize("name", ["depth_heatmap", "scalogram", "multi_channel"])
+def test_memory_that_kernels_work_in_is_made_once(name, walk):
+    stream, rows = filled(name, 64, walk)
+    stream.update(rows[0])
+    kept = kept_by(stream.encoding)
+    assert kept
+    for row in rows[1:20]:
+        stream.update(row)
+    assert kept_by(stream.encoding) == kept
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int64, "float32"])
+def test_a_stream_of_another_dtype_is_refused(dtype):
+    with pytest.raises(DataError) as caught:
+        StreamingEncoder(create_encoding("jkx", 5), dtype=dtype)
+    assert str(caught.value) == (
+        f"A stream holds float32 or float64, asked for was {str(dtype).removeprefix('torch.')}. "
+        "Half precision cannot hold a price above 65,504, whole numbers no return: leave dtype out."
+    )
+
+
+@pytest.mark.parametrize("images", [0, -1, 1.5])
+def test_a_stream_without_an_image_to_draw_into_is_refused(images):
+    with pytest.raises(DataError) as caught:
+        StreamingEncoder(create_encoding("jkx", 5), images=images)
+    assert str(caught.value) == f"A stream draws into at least 1 image, asked for were {images}. Give 1 or more."
+
+
+@pytest.mark.parametrize("row", ["a text", ["1", "2", "3", "4", "many"], [1.0, 2.0, [3.0], 4.0, 5.0], [object()] * 5])
+def test_a_row_that_does_not_hold_numbers_is_refused(row):
+    stream = StreamingEncoder(create_encoding("jkx", 5))
+    with pytest.raises(DataError) as caught:
+        stream.append(row)
+    assert str(caught.value) == (
+        f"Row 0 is not a row of numbers: {row!r}. Its values are the columns of the encoding, in order."
+    )
+    assert stream.n_rows == 0
 
 
 def test_the_measure_of_torchs_memory_would_notice_an_image(walk):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from triptych.bootstrap.ablation_page import write_ablation_page
 from triptych.bootstrap.backtesting import PROBABILITIES, backtest
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import Tell, load_candles, silent
@@ -19,14 +21,15 @@ from triptych.bootstrap.learning import train
 from triptych.bootstrap.provenance import fingerprint
 from triptych.bootstrap.run_folder import RUNS, Run, recipe_hash
 from triptych.bootstrap.voting import recipe_of_labels
+from triptych.domain import utc
 from triptych.domain.errors import RecipeError, RunError
 from triptych.domain.files import write_json
 from triptych.settings import Recipe, variants_of
-from triptych.training.comparison import skill_difference
+from triptych.training.comparison import skill, skill_difference
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
 
-RESULT = "ablation.json"
+RESULT, PAGE = "ablation.json", "ablation.html"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +40,31 @@ class Ablation:
     rows: list[dict[str, Any]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Answers:
+    """Test samples of all folds, the symbol of each, and a run's probabilities for them, shape (n_samples, 3)."""
+
+    samples: Samples
+    symbols: NDArray[np.str_]
+    said: NDArray[np.float64]
+    learned: list[int]
+
+    def keys(self) -> list[tuple[str, int]]:
+        return list(zip(self.symbols.tolist(), self.samples.time_ms.tolist(), strict=True))
+
+    def at(self, keys: list[tuple[str, int]]) -> tuple[Samples, NDArray[np.float64]]:
+        """The samples with these keys, in their order."""
+        place = {key: i for i, key in enumerate(self.keys())}
+        rows = np.array([place[key] for key in keys], dtype=np.int64)
+        return self.samples.at(rows), self.said[rows]
+
+
 def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -> Ablation:
     """Train and backtest a recipe and each of its variants, and hold every variant against the recipe.
 
-    All variants are trained before the first backtest is judged, so that each is deflated by the number of all. What is
-    complete is not done twice: a stopped ablation goes on where it was.
+    All variants learn from windows that end when the latest of them has its first one or later, and their skill is that
+    on the test windows that all of them have. All are trained before the first backtest is judged, so that each is
+    deflated by the number of all. What is complete is not done twice: a stopped ablation goes on where it was.
 
     Args:
         recipe: with `ablation` naming at least one variant.
@@ -49,9 +72,12 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
         tell: told every stage in words.
 
     Returns:
-        Rows with `variant`, `changes`, `run`, `mcc` (value, low, high), `difference` (to the recipe, paired on the test
-        samples that both have, with its interval), `best_baseline`, `total_return`, `deflated_sharpe`, `trades`,
-        `verdict`. Also written to the folder as ablation.json.
+        Rows with `variant`, `changes`, `run`, `learned` (windows to learn from, by fold), `tested` (test windows that
+        all variants have), `own_tested` (those of the variant alone), `mcc` (value, low, high), `difference` (to the
+        recipe, paired on these windows, with its interval), `comparable`, `reason` (why not), `best_baseline`,
+        `total_return`, `deflated_sharpe`, `trades`, `verdict`. A variant that changes the labels, or shares no test
+        window with the recipe, is not comparable: it has no difference, its skill is that on its own windows, and what
+        the others share does not depend on it. Also written to the folder, as ablation.json and ablation.html.
 
     Raises RecipeError when there is nothing to compare, and whatever training raises.
     """
@@ -62,21 +88,26 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
             remedy="Add a table to the recipe: [[ablation]] with name and changes.",
         )
     home = folder or RUNS / f"{recipe.name}-ablation-{fingerprint(recipe_hash(recipe.to_toml()))[:8]}"
+    recipes = _from_one_time_on(recipes, tell)
     runs = {}
     for number, (name, variant) in enumerate(recipes.items()):
         tell(f"Variant {number + 1} of {len(recipes)}: {name}.")
         runs[name] = train(variant, folder=home / f"{number}-{_slug(name)}", tell=tell, progress_bar=False)
     judged = {name: backtest(run, tell=tell) for name, run in runs.items()}
-    first, *_ = runs
     asked = {name: _answers(run) for name, run in runs.items()}
-    rows = []
-    for name, run in runs.items():
-        changes = next((dict(v.changes) for v in recipe.ablation if v.name == name), {})
-        row = {"variant": name, "changes": changes, "run": run.folder.name, **_figures(run, judged[name])}
-        if name != first:
-            row["difference"] = _difference(recipes[name], asked[name], asked[first])
-        rows.append(row)
+    changes = {variant.name: dict(variant.changes) for variant in recipe.ablation}
+    rows = [
+        {
+            "variant": name,
+            "changes": changes.get(name, {}),
+            "run": runs[name].folder.name,
+            **compared,
+            **_figures(runs[name], judged[name]),
+        }
+        for name, compared in _compared(recipe, asked).items()
+    ]
     write_json(home / RESULT, {"recipe": recipe.name, "seed": recipe.seed, "rows": rows})
+    write_ablation_page(home / PAGE, recipe.name, recipe.seed, rows)
     return Ablation(folder=home, rows=rows)
 
 
@@ -84,13 +115,75 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "variant"
 
 
+def _from_one_time_on(recipes: Mapping[str, Recipe], tell: Tell) -> dict[str, Recipe]:
+    """The recipes, those whose windows are known earlier held back to the first window of the latest.
+
+    A companion that was listed late, a longer window or warm-up must not look better or worse by what it has to learn
+    from. A consensus is left as it is: its members have windows of their own.
+    """
+    if any(recipe.members for recipe in recipes.values()):
+        return dict(recipes)
+    firsts = {}
+    for name, recipe in recipes.items():
+        dataset = Dataset.of(recipe, load_candles(recipe))
+        firsts[name] = min(int(dataset.samples(fold.train).time_ms.min()) for fold in dataset.folds)
+    latest = max(firsts.values())
+    found = dict(recipes)
+    for name, recipe in recipes.items():
+        if firsts[name] < latest:
+            tell(f"{name} could learn from {utc(firsts[name])} on, and does from {utc(latest)}, as the others.")
+            split = recipe.split.model_copy(update={"samples_from": utc(latest)})
+            found[name] = recipe.model_copy(update={"split": split})
+    return found
+
+
+def _compared(recipe: Recipe, asked: Mapping[str, _Answers]) -> dict[str, dict[str, Any]]:
+    """What each variant is worth beside the recipe, by name; the recipe first."""
+    first, *_ = asked
+    reasons = {name: "" if name == first else _reason(asked[name], asked[first]) for name in asked}
+    common = set(asked[first].keys())
+    for name, answers in asked.items():
+        if not reasons[name]:
+            common &= set(answers.keys())
+    keys = [key for key in asked[first].keys() if key in common]  # noqa: SIM118 - a method of ours, no mapping
+    seed = derive_seed(recipe.seed, "ablation")
+    rows = {}
+    for name, answers in asked.items():
+        samples, said = answers.at(answers.keys() if reasons[name] else keys)
+        row: dict[str, Any] = {
+            "learned": answers.learned,
+            "tested": len(samples),
+            "own_tested": len(answers.samples),
+            "comparable": not reasons[name],
+            "reason": reasons[name],
+            "mcc": skill(said, samples, recipe.evaluation, seed),
+        }
+        if name != first and reasons[name]:
+            row["difference"] = {"value": None, "low": None, "high": None, "n": 0, "reason": reasons[name]}
+        elif name != first:
+            found = skill_difference(said, asked[first].at(keys)[1], samples, recipe.evaluation, seed)
+            row["difference"] = {**found, "n": len(keys)}
+        rows[name] = row
+    return rows
+
+
+def _reason(ours: _Answers, theirs: _Answers) -> str:
+    """Why a variant cannot be compared; empty when it can."""
+    mine = dict(zip(ours.keys(), ours.samples.label.tolist(), strict=True))
+    other = dict(zip(theirs.keys(), theirs.samples.label.tolist(), strict=True))
+    common = [key for key in mine if key in other]
+    if not common:
+        return "It shares no test window with the recipe."
+    differing = sum(mine[key] != other[key] for key in common)
+    if differing:
+        return f"Its labels are others: {differing:,} of {len(common):,} common test windows."
+    return ""
+
+
 def _figures(run: Run, judged: dict[str, Any]) -> dict[str, Any]:
     evaluation = read_json(run.folder / "evaluation.json", EVALUATION_KEYS)
     best = evaluation["comparison"]["best_baseline"]
     return {
-        "mcc": evaluation["metrics"]["mcc"],
-        "accuracy": evaluation["metrics"]["accuracy"],
-        "roc_auc": evaluation["metrics"]["roc_auc"],
         "best_baseline": {"name": best, "mcc": evaluation["baselines"][best]["mcc"]["value"]},
         "effective_n": evaluation["effective_n"],
         "total_return": judged["performance"]["strategy"]["total_return"],
@@ -102,47 +195,30 @@ def _figures(run: Run, judged: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _answers(run: Run) -> tuple[Samples, NDArray[np.str_], NDArray[np.float64]]:
-    """Test samples of all folds, their symbols, and the run's probabilities for them, shape (n_samples, 3)."""
+def _answers(run: Run) -> _Answers:
     dataset = Dataset.of(recipe_of_labels(run.recipe), load_candles(run.recipe))
     symbols = np.array([one.symbol for one in dataset.series])
     predictions = read_frame(run.folder / "predictions.parquet", ("time", "symbol", "fold", *PROBABILITIES))
     tests = [dataset.samples(fold.test) for fold in dataset.folds]
     samples = Samples.concatenate(tests)
+    folds = np.repeat([fold.number for fold in dataset.folds], [len(test) for test in tests])
     wanted = pl.DataFrame(
         {
             "symbol": symbols[samples.instrument],
             "time": pl.Series(samples.time_ms).cast(pl.Datetime("ms", "UTC")),
-            "fold": np.repeat([fold.number for fold in dataset.folds], [len(test) for test in tests]),
+            "fold": folds,
         }
     )
     found = wanted.join(predictions, on=["symbol", "time", "fold"], how="left", maintain_order="left")
     said = found.select(PROBABILITIES).to_numpy()
-    if run.recipe.members:  # judged where every member is, after what it was fitted on
-        there = np.flatnonzero(np.isfinite(said).all(axis=1))
-        samples = Samples(**{name: getattr(samples, name)[there] for name in Samples.__dataclass_fields__})
-        said = said[there]
-    return samples, symbols[samples.instrument], said
-
-
-def _difference(
-    recipe: Recipe,
-    ours: tuple[Samples, NDArray[np.str_], NDArray[np.float64]],
-    theirs: tuple[Samples, NDArray[np.str_], NDArray[np.float64]],
-) -> dict[str, Any]:
-    """Skill of a variant less that of the recipe on the decisions that both were judged on, with equal labels."""
-    places = [{key: i for i, key in enumerate(_keys(*side[:2]))} for side in (ours, theirs)]
-    common = [key for key in places[0] if key in places[1]]
-    if not common:
-        return {"value": None, "low": None, "high": None, "n": 0, "reason": "No test sample in common."}
-    mine, other = (np.array([place[key] for key in common]) for place in places)
-    samples = Samples(**{name: getattr(ours[0], name)[mine] for name in Samples.__dataclass_fields__})
-    if np.isnan(ours[2][mine]).any() or np.isnan(theirs[2][other]).any():
+    there = np.isfinite(said).all(axis=1)
+    if not run.recipe.members and not there.all():
         raise RunError("A run lacks predictions for its own test samples.", remedy="Train it again with --fresh.")
-    seed = derive_seed(recipe.seed, "ablation")
-    found = skill_difference(ours[2][mine], theirs[2][other], samples, recipe.evaluation, seed)
-    return {**found, "n": len(common)}
-
-
-def _keys(samples: Samples, symbols: NDArray[np.str_]) -> list[tuple[str, int, int]]:
-    return list(zip(symbols.tolist(), samples.time_ms.tolist(), samples.label.tolist(), strict=True))
+    kept = np.flatnonzero(there)  # a consensus is judged where every member is, after what it was fitted on
+    samples = samples.at(kept)
+    return _Answers(
+        samples=samples,
+        symbols=symbols[samples.instrument],
+        said=said[kept],
+        learned=[len(dataset.samples(fold.train)) for fold in dataset.folds],
+    )

@@ -11,17 +11,22 @@ from numpy.typing import NDArray
 from torch import nn
 
 from triptych.bootstrap.candles import Candles
-from triptych.domain import CANDLE_FIELDS, CandleSeries
-from triptych.domain.errors import NotEnoughData, RecipeError
+from triptych.domain import CANDLE_FIELDS, CandleSeries, utc
+from triptych.domain.errors import DataError, NotEnoughData, RecipeError
+from triptych.features import days
 from triptych.images import AbstractEncoding, load
-from triptych.inference import FactorRows, WindowClassifier, known_windows
+from triptych.images.factor_grid import correlation_order
+from triptych.inference import FactorRows, WindowClassifier, WindowRows
 from triptych.models import build_network, create_model, parameter_cap
+from triptych.models.multi_task import MultiTaskNetwork, body_of
 from triptych.models.sequence import PRESETS, SequenceNetwork
 from triptych.settings import Recipe
-from triptych.training.samples import Samples
+from triptych.training.samples import Samples, thinned
 from triptych.training.seeds import derive_seed
 from triptych.training.splits import Fold, Segment, split
 from triptych.training.targets import UNKNOWN, Targets, label
+from triptych.training.tasks.config import Task
+from triptych.training.tasks.figures import figure_of
 from triptych.training.windows import WindowSet
 
 CLASS_COUNT = 3
@@ -69,7 +74,10 @@ def build_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
     encoding = build_encoding(recipe)
     seed = derive_seed(recipe.seed, "network", fold)
     with torch.random.fork_rng(devices=[]):  # torch's own layers draw first weights of theirs before ours are drawn
-        network = build_network(recipe.model, encoding.channels, CLASS_COUNT, seed=seed)
+        tasks = recipe.training.tasks.names
+        network = build_network(recipe.model, encoding.channels, CLASS_COUNT + len(tasks), seed=seed)
+    if tasks:
+        network = MultiTaskNetwork(network, tasks, classes=CLASS_COUNT)
     return WindowClassifier(encoding, network)
 
 
@@ -78,7 +86,7 @@ def require_labels_for(recipe: Recipe, classifier: WindowClassifier, train: Samp
 
     The error names the largest factor of the width that fits.
     """
-    network, least = classifier.network, recipe.model.sequence.labels_per_parameter
+    network, least = body_of(classifier.network), recipe.model.sequence.labels_per_parameter
     if not isinstance(network, SequenceNetwork) or least == 0:
         return
     cap, count = parameter_cap(train.effective_n, least), _parameters(network)
@@ -117,12 +125,12 @@ def _parameters(network: nn.Module) -> int:
 class Dataset:
     """Candles with their labels and folds.
 
-    `rows` holds what the network reads of each series where that is not the candles themselves.
+    `tables` hold what the network reads of each series where that is not the candles themselves.
     """
 
     series: tuple[CandleSeries, ...]
     companions: Mapping[str, CandleSeries]
-    rows: tuple[NDArray[np.float32], ...] | None
+    tables: tuple[WindowRows, ...] | None
     targets: tuple[Targets, ...]
     folds: tuple[Fold, ...]
     recipe: Recipe
@@ -131,12 +139,12 @@ class Dataset:
     def of(cls, recipe: Recipe, candles: Candles) -> Dataset:
         """Compute factors, label and split. Raises NotEnoughData with what is missing."""
         series, length, companions = candles.series, recipe.window.length, candles.beside(recipe)
-        targets = tuple(label(one, recipe.target) for one in series)
-        rows = rows_of(recipe, series, companions)
-        if rows is not None:
-            targets = tuple(_only_where(known_windows(r, length), t) for r, t in zip(rows, targets, strict=True))
+        targets = tuple(labels_of(recipe, one) for one in series)
+        tables = tables_of(recipe, series, companions)
+        if tables is not None:
+            targets = tuple(_only_where(r.known(length), t) for r, t in zip(tables, targets, strict=True))
         folds = tuple(split(series, targets, recipe.split, length=length))
-        dataset = cls(series=series, companions=companions, rows=rows, targets=targets, folds=folds, recipe=recipe)
+        dataset = cls(series=series, companions=companions, tables=tables, targets=targets, folds=folds, recipe=recipe)
         dataset._require_strides()
         return dataset
 
@@ -145,7 +153,7 @@ class Dataset:
         stride = self.recipe.window.stride
         for fold in self.folds:
             for segment, least in ((fold.train, 2), (fold.validation, 1)):
-                left = sum(int((index % stride == 0).sum()) for index in segment.indices)
+                left = sum(len(index) for index in thinned(segment, stride, self._turns()))
                 if left < least:
                     raise NotEnoughData(
                         f"A stride of {stride} leaves {left} of the {len(segment)} samples of the {segment.name} "
@@ -154,9 +162,26 @@ class Dataset:
                     )
 
     def samples(self, segment: Segment) -> Samples:
-        """Samples of a segment: every `stride`-th candle where the network learns, every candle where it is judged."""
+        """Samples of a segment: every `stride`-th window where the network learns, every window where it is judged."""
         stride = 1 if segment.name == "test" else self.recipe.window.stride
-        return Samples.of(self.series, self.targets, segment, stride=stride)
+        return Samples.of(self.series, self.targets, segment, stride=stride, turns=self._turns())
+
+    def fitted(self, fold: Fold) -> Recipe:
+        """The recipe with what is learned from a fold's training segment before its network is: the factors' order."""
+        encoding = self.recipe.encoding
+        if self.tables is None or getattr(encoding, "order", "") != "correlation":
+            return self.recipe
+        rows = [t.values[t.ends[i], : encoding.factors] for t, i in zip(self.tables, fold.train.indices, strict=True)]
+        order = correlation_order(np.concatenate(rows).astype(np.float64))
+        return self.recipe.model_copy(update={"encoding": encoding.model_copy(update={"order": order})})
+
+    def windows_at(self, instrument: int, ends: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Windows of one instrument, float32 of shape (n, length, columns); NaN where no window ends."""
+        table = None if self.tables is None else self.tables[instrument]
+        return _cut(self.series[instrument], table, ends, self.recipe.window.length)
+
+    def _turns(self) -> list[NDArray[np.int64]] | None:
+        return None if self.tables is None else [one.turn() for one in self.tables]
 
     def windows(self, segment: Segment) -> WindowSet:
         """Windows of a segment, ready to be gathered in batches."""
@@ -166,12 +191,49 @@ class Dataset:
             every = np.concatenate([one.forward_return for one in self.targets])
             starts = np.concatenate(([0], np.cumsum([len(one) for one in self.targets])))
             returns = every[starts[samples.instrument] + samples.index]
-        return WindowSet.of(self.series, samples, length=self.recipe.window.length, rows=self.rows, returns=returns)
+        figures = None
+        if self.recipe.training.tasks.names:
+            figures = np.column_stack([self.figures(task, samples) for task in self.recipe.training.tasks.names])
+        return WindowSet.of(
+            self.series,
+            samples,
+            length=self.recipe.window.length,
+            rows=None if self.tables is None else [one.values for one in self.tables],
+            ends=None if self.tables is None else [one.ends for one in self.tables],
+            returns=returns,
+            figures=figures,
+        )
+
+    def figures(self, task: Task, samples: Samples) -> NDArray[np.float64]:
+        """What followed each sample in figures, shape (n_samples,); NaN where it is not known."""
+        found = [figure_of(task, one, target) for one, target in zip(self.series, self.targets, strict=True)]
+        starts = np.concatenate(([0], np.cumsum([len(one) for one in found])))
+        every: NDArray[np.float64] = np.concatenate(found)
+        return every[starts[samples.instrument] + samples.index]
 
 
-def rows_of(
+def labels_of(recipe: Recipe, series: CandleSeries) -> Targets:
+    """The labels of a history; with a trading day, the horizon counts places of it, so that short days are days too.
+
+    Raises DataError when candles stand outside the hours of the trading day.
+    """
+    day, timeframe_ms = recipe.features.day, series.timeframe.milliseconds
+    if not (recipe.features.names and day.hours):
+        return label(series, recipe.target)
+    found = days.places(series.open_time_ms, timeframe_ms, day)
+    if found.outside:
+        first = int(series.open_time_ms[np.flatnonzero(found.at < 0)[0]])
+        raise DataError(
+            f"{series.symbol}: {found.outside:,} of {len(series):,} candles open outside the trading hours "
+            f"{', '.join(day.hours)} ({day.timezone}), the first at {utc(first)} UTC.",
+            remedy="Set features.day.hours and features.day.timezone to those of the venue.",
+        )
+    return label(series, recipe.target, found.at)
+
+
+def tables_of(
     recipe: Recipe, series: tuple[CandleSeries, ...], companions: Mapping[str, CandleSeries]
-) -> tuple[NDArray[np.float32], ...] | None:
+) -> tuple[WindowRows, ...] | None:
     """What the network reads of each series; None when that is the candles themselves.
 
     Raises RecipeError when the encoding draws another number of columns, NotEnoughData when no window is known.
@@ -182,7 +244,8 @@ def rows_of(
     drawn = len(build_encoding(recipe).columns)
     found = []
     for one in series:
-        rows = maker.rows(one, companions)
+        table = maker.table(one, companions)
+        rows = table.values
         if rows.shape[1] != drawn:
             raise RecipeError(
                 f"{one.symbol}: {len(maker.columns)} factors of {1 + len(maker.beside(one.symbol))} instruments"
@@ -191,30 +254,82 @@ def rows_of(
                 remedy="Set encoding.factors and encoding.channels to these numbers"
                 f"{'' if len(maker.periods) == 1 else ', channels to instruments times timeframes'}.",
             )
-        if not known_windows(rows, recipe.window.length).any():
-            raise NotEnoughData(
-                f"{one.symbol}: {len(one)} candles hold no window of {recipe.window.length} in which every factor is "
-                f"known; the factors settle after {maker.warm_up}.",
-                remedy="Bring more candles, of every companion too, or shorten window.length or features.window.",
+        if recipe.window.length % table.step:
+            raise RecipeError(
+                f"A window of {recipe.window.length} candles does not hold whole days of {table.step}.",
+                remedy=f"Set window.length to {max(1, recipe.window.length // table.step) * table.step}, or empty "
+                "features.day.hours.",
             )
-        found.append(rows)
+        if not table.known(recipe.window.length).any():
+            raise _no_window(recipe, one, companions, maker)
+        found.append(table)
     return tuple(found)
+
+
+def _no_window(
+    recipe: Recipe, one: CandleSeries, companions: Mapping[str, CandleSeries], maker: FactorRows
+) -> NotEnoughData:
+    """Why no window of a history is known: too few candles of its own, or a companion that is not there beside it."""
+    length, needed = recipe.window.length, maker.warm_up + recipe.window.length
+    if len(one) < needed:
+        return NotEnoughData(
+            f"{one.symbol}: {len(one):,} candles hold no window of {length} in which every factor is known: the factors "
+            f"settle after {maker.warm_up:,}, so the first window ends with candle {needed:,}.",
+            remedy=f"Bring at least {needed:,} candles, or shorten window.length or features.window.",
+        )
+    beside = [companions[symbol] for symbol in maker.beside(one.symbol)]
+    held = [
+        f"{other.symbol} from {utc(int(other.open_time_ms[0]))[:10]} to {utc(int(other.open_time_ms[-1]))[:10]} "
+        f"({len(other):,} candles)"
+        for other in beside
+    ]
+    if held:
+        return NotEnoughData(
+            f"{one.symbol}: its own {len(one):,} candles would do, but there is no window of {length} in which the "
+            f"factors of its companions are known too; each companion's settle after {maker.warm_up:,} candles of its "
+            f"own. There are {'; '.join(held)}.",
+            remedy="Leave out the companion that starts late or ends early, bring more of its candles, or shorten "
+            "window.length or features.window.",
+        )
+    return NotEnoughData(
+        f"{one.symbol}: {len(one):,} candles hold no window of {length} that ends with a trading day.",
+        remedy="Set features.day.hours and features.day.timezone to those of the venue.",
+    )
 
 
 def windows_at(
     recipe: Recipe, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries]
 ) -> NDArray[np.float32]:
-    """What the network reads at the closes of candles `ends`: float32 of shape (n, window length, columns)."""
-    rows = rows_of(recipe, (series,), companions)
-    values = series.values if rows is None else rows[0]
-    windows: NDArray[np.float32] = values[ends[:, None] + np.arange(1 - recipe.window.length, 1)].astype(np.float32)
-    return windows
+    """What the network reads at the closes of candles `ends`: float32 of shape (n, window length, columns).
+
+    NaN where no window ends.
+    """
+    tables = tables_of(recipe, (series,), companions)
+    return _cut(series, None if tables is None else tables[0], ends, recipe.window.length)
+
+
+def _cut(series: CandleSeries, table: WindowRows | None, ends: NDArray[np.int64], length: int) -> NDArray[np.float32]:
+    if table is None:
+        return series.windows(ends, length).astype(np.float32)
+    last = table.ends[ends]
+    found: NDArray[np.float32] = table.windows(length)[np.maximum(last - (length - 1), 0)]
+    found[last < length - 1] = np.nan
+    return found
 
 
 def first_end(recipe: Recipe) -> int:
     """The first candle of a history at whose close a prediction can be made."""
     maker = factor_rows(recipe)
     return recipe.window.length - 1 + (0 if maker is None else maker.warm_up)
+
+
+def possible_ends(recipe: Recipe, series: CandleSeries) -> NDArray[np.int64]:
+    """Candles at whose close a window may end, by its length and by the clock."""
+    ends = np.arange(min(first_end(recipe), len(series)), len(series), dtype=np.int64)
+    day = recipe.features.day
+    if recipe.features.names and day.hours:
+        ends = ends[days.places(series.open_time_ms, series.timeframe.milliseconds, day).closes[ends]]
+    return ends
 
 
 def _only_where(known: NDArray[np.bool_], targets: Targets) -> Targets:

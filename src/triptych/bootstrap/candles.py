@@ -14,6 +14,7 @@ import numpy as np
 from triptych.bootstrap.provenance import data_hash, history_mark
 from triptych.domain import CandleSeries, Instrument, SystemClock, Timeframe, utc
 from triptych.domain.errors import DataError, NotEnoughData
+from triptych.features import days
 from triptych.market import CandleStore, check_quality, read_candles, resample, synthetic
 from triptych.market.store import to_ms
 from triptych.settings import Recipe, members_of
@@ -130,7 +131,8 @@ def _source(recipe: Recipe) -> tuple[list[CandleSeries], list[str]]:
     wanted = data.symbols + _only_seen(recipe)
     if data.source == "synthetic":
         market = synthetic.synthesise(data.synthetic)
-        return [_unlimited(one) for one in _chosen(list(market.series), wanted)], []
+        series, notes = _in_session(_chosen(list(market.series), wanted), recipe)
+        return [_unlimited(one) for one in series], notes
     path = Path(data.path or "").expanduser()
     if data.source == "store":
         store = CandleStore(path)
@@ -158,6 +160,16 @@ def _source(recipe: Recipe) -> tuple[list[CandleSeries], list[str]]:
     except DataError as error:
         raise type(error)(error.message, remedy=_in_a_recipe(error.remedy)) from error
     return [_unlimited(one) for one in _chosen(list(imported.series), wanted)], list(imported.notes)
+
+
+def _in_session(series: list[CandleSeries], recipe: Recipe) -> tuple[list[CandleSeries], list[str]]:
+    """The embedded market never closes: where the recipe's trading day does, its candles are dealt out to the hours."""
+    day = recipe.features.day
+    if not (recipe.features.names and day.hours) or sum(b - a for a, b in day.sessions_ms) == days.DAY_MS:
+        return series, []
+    opens = [days.weekday_opens(len(one), int(one.open_time_ms[0]), one.timeframe.milliseconds, day) for one in series]
+    note = f"the candles of the embedded market were dealt out to the trading hours {', '.join(day.hours)}"
+    return [replace(one, open_time_ms=times) for one, times in zip(series, opens, strict=True)], [note]
 
 
 _RECIPE_KEYS = {

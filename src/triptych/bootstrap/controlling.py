@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from triptych.bootstrap.candles import Tell
-from triptych.bootstrap.house import House
-from triptych.live.control import Access, ControlServer
+from triptych.live.control import Access, ControlServer, SessionView, Watched
 from triptych.live.journal import Journal
 
 
@@ -35,17 +35,25 @@ class Control:
 
 
 @asynccontextmanager
-async def under_control(house: House, control: Control | None, tell: Tell) -> AsyncIterator[None]:
-    """Serve the control server of a house while it runs; without `control` nothing is served.
+async def under_control(
+    view: SessionView, candles: Watched, journal_at: str | Path, control: Control | None, tell: Tell
+) -> AsyncIterator[None]:
+    """Serve the control server of a session while it runs; without `control` nothing is served.
+
+    Args:
+        view, candles: of the session.
+        journal_at: path or URL of its journal, which exists.
+        control: how it is opened.
+        tell: told the address in words.
 
     Raises StorageError when the address is taken, RecipeError for a token that does not do.
     """
     if control is None:
         yield
         return
-    reader = Journal.read(house.journal_at, house.journal.name)
+    reader = Journal.read(journal_at, view.name)
     access = Access(host=control.host, token=control.token)
-    server = ControlServer(house.view, house.candles, reader, access)
+    server = ControlServer(view, candles, reader, access)
     port = await server.start(control.port)
     host = f"[{control.host}]" if ":" in control.host else control.host
     tell(f"Session: http://{host}:{port}/api/session, with the token.")

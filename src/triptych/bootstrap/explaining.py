@@ -17,6 +17,7 @@ from triptych.domain.errors import DataError, NotEnoughData, RunError
 from triptych.inference import Artifact, load_artifact
 from triptych.inference.explain import METHODS, AxisImportance, Explanation, Method, cascade, deletion, explain
 from triptych.market.store import to_ms
+from triptych.models.multi_task import body_of
 from triptych.training.seeds import derive_seed
 
 LEADING = 10
@@ -99,7 +100,7 @@ def explain_decision(
         at: close of the candle after which the decision fell, UTC, such as 2023-11-05T12:00; between two closes the
             earlier one. Empty takes the last candle.
         symbol: instrument; None takes the first.
-        method: see `triptych.inference.explain`; None takes integrated gradients.
+        method: see `triptych.inference.explain`; None takes integrated gradients, of a model with trees occlusion.
         target: class to explain; empty takes the likeliest.
         candles: the run's candles, where they have been loaded already.
 
@@ -112,7 +113,7 @@ def explain_decision(
     fold, learned = _in_charge(run, int(series.close_time_ms[end]))
     artifact = load_artifact(run.fold(fold) / "artifact")
     window = _window(run, candles, series, end)
-    found = explain(artifact.classifier(), window, method=method or "integrated_gradients", target=target)
+    found = explain(artifact.classifier(), window, method=method or _usual(artifact), target=target)
     return ExplainedDecision(
         explanation=_named(found, run, series.symbol),
         symbol=series.symbol,
@@ -164,8 +165,14 @@ def check_explanations(
     return rows
 
 
+def _usual(artifact: Artifact) -> Method:
+    return "occlusion" if artifact.card.boosting else "integrated_gradients"
+
+
 def _usable(artifact: Artifact) -> tuple[Method, ...]:
-    is_sequence = not hasattr(artifact.classifier().network, "feature_info")
+    if artifact.card.boosting:
+        return ("occlusion",)
+    is_sequence = not hasattr(body_of(artifact.classifier().network), "feature_info")
     return tuple(method for method in METHODS if not (is_sequence and method.endswith("cam")))
 
 

@@ -17,6 +17,8 @@ from triptych.training.evaluation import evaluate
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
 from triptych.training.splits import Fold
+from triptych.training.tasks.figures import baselines_of, figure_of
+from triptych.training.tasks.judging import judge_figure
 
 
 def judge_predictions(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, Any]:
@@ -51,7 +53,35 @@ def judge_predictions(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, 
         recipe.evaluation,
         derive_seed(recipe.seed, "evaluation"),
     )
-    return evaluation | {"leak_meter": leak_meter_of(dataset)}
+    tasks = judge_tasks(dataset, predictions)
+    return evaluation | ({"tasks": tasks} if tasks else {}) | {"leak_meter": leak_meter_of(dataset)}
+
+
+def judge_tasks(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, Any]:
+    """Each figure foretold beside the direction, held against its own baselines; see `training.tasks.judging`."""
+    recipe = dataset.recipe
+    found: dict[str, Any] = {}
+    for task in recipe.training.tasks.names:
+        tests, ours, actual, rules = [], [], [], []
+        every = [figure_of(task, one, target) for one, target in zip(dataset.series, dataset.targets, strict=True)]
+        for fold in dataset.folds:
+            train, test = dataset.samples(fold.train), dataset.samples(fold.test)
+            said = _recorded(dataset, fold, test, predictions, [f"foretold_{task}"])[:, 0]
+            # Volatilities are compared by their logarithm.
+            ours.append(np.log(np.maximum(said, 1e-12)) if task == "volatility" else said)
+            actual.append(dataset.figures(task, test))
+            span = recipe.target.volatility_span
+            rules.append(baselines_of(task, dataset.series, every, train, test, span=span))
+            tests.append(test)
+        found[task] = judge_figure(
+            np.concatenate(ours),
+            np.concatenate(actual),
+            {name: np.concatenate([one[name] for one in rules]) for name in rules[0]},
+            Samples.concatenate(tests),
+            recipe.evaluation,
+            derive_seed(recipe.seed, "tasks", task),
+        )
+    return found
 
 
 def leak_meter_of(dataset: Dataset) -> dict[str, Any]:
@@ -64,11 +94,17 @@ def leak_meter_of(dataset: Dataset) -> dict[str, Any]:
 
 def _probabilities(dataset: Dataset, fold: Fold, test: Samples, predictions: pl.DataFrame) -> NDArray[np.float64]:
     """The recorded predictions in the order of the samples, shape (n_samples, 3)."""
+    return _recorded(dataset, fold, test, predictions, [f"probability_{name}" for name in CLASSES])
+
+
+def _recorded(
+    dataset: Dataset, fold: Fold, test: Samples, predictions: pl.DataFrame, columns: list[str]
+) -> NDArray[np.float64]:
+    """Columns of the recorded predictions in the order of the samples, shape (n_samples, columns)."""
     symbols = np.array([one.symbol for one in dataset.series])
     wanted = pl.DataFrame(
         {"symbol": symbols[test.instrument], "time": pl.Series(test.time_ms).cast(pl.Datetime("ms", "UTC"))}
     )
-    columns = [f"probability_{name}" for name in CLASSES]
     found = wanted.join(
         predictions.filter(fold=fold.number), on=["symbol", "time"], how="left", maintain_order="left"
     ).select(columns)

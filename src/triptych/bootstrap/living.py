@@ -33,6 +33,7 @@ from triptych.live.gate import Gate
 from triptych.live.journal import Journal, StepRecorded
 from triptych.live.monitoring import Alerts, Masker, Metrics, create_logger
 from triptych.live.monitoring.server import MetricsServer
+from triptych.live.monitoring.webhook import post_to
 from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler
 from triptych.live.reloading import Reloader
@@ -86,6 +87,7 @@ def build_house(
     alerts = Alerts(
         settings.alerts, instance=settings.name, clock=clock,
         log=lambda alert: logger.warning(alert.text, topic=alert.topic, symbol=alert.symbol, severity=alert.severity),
+        send=None if settings.alerts.webhook is None else post_to(settings.alerts.webhook),
     )  # fmt: skip
 
     def note(severity: str, topic: str, text: str, symbol: str) -> None:
@@ -247,7 +249,8 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
     house.alerts.start()
     try:
         await house.runner.start(house.engine.memory)
-        async with under_control(house, control, tell), watching(house.reloaders, house.settings.reload) as look:
+        view = house.view, house.candles, house.journal_at
+        async with under_control(*view, control, tell), watching(house.reloaders, house.settings.reload) as look:
             with contextlib.suppress(NotImplementedError, ValueError, AttributeError):
                 loop.add_signal_handler(signal.SIGHUP, look)
             await house.runner.run(stop)

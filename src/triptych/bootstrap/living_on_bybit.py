@@ -70,7 +70,7 @@ def trade_on_bybit(
     for run in opened:
         run.require_trained()
     key = credentials or read_credentials()
-    where = hosts or HostConfig(environment=ENVIRONMENTS[venue])
+    where = hosts or settings.hosts.model_copy(update={"environment": ENVIRONMENTS[venue]})
     return asyncio.run(
         _trade(opened, venue, where, key, tuple(symbols), settings, journal, log, metrics_at, control, tell)
     )

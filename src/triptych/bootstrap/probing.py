@@ -11,7 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from triptych.backtest import run_backtest
-from triptych.bootstrap.building import build_classifier, build_encoding, factor_rows, first_end, windows_at
+from triptych.bootstrap.building import (
+    build_classifier,
+    build_encoding,
+    factor_rows,
+    first_end,
+    labels_of,
+    possible_ends,
+    windows_at,
+)
 from triptych.bootstrap.candles import Tell, load_candles, silent
 from triptych.domain import CLASSES, CandleSeries
 from triptych.inference import NOBODY, AbstractPredictor, FactorPredictor, TorchPredictor, WindowClassifier
@@ -20,7 +28,7 @@ from triptych.settings import Recipe
 from triptych.strategies import create_strategy
 from triptych.training.leak_probe import Probe, choose_cuts, run_probes
 from triptych.training.seeds import derive_seed
-from triptych.training.targets import UNKNOWN, label, thresholds
+from triptych.training.targets import UNKNOWN, thresholds
 
 ROWS = 24
 """Candles compared before each cut."""
@@ -60,7 +68,8 @@ def opinionated(
     it. So its normalisations are set from real windows and its last layer is scaled until its scores spread.
     """
     classifier = build_classifier(recipe)
-    ends = np.linspace(first_end(recipe), len(series) - 1, AWAKENING).astype(np.int64)
+    possible = possible_ends(recipe, series)
+    ends = possible[np.linspace(0, len(possible) - 1, AWAKENING).astype(np.int64)]
     found = windows_at(recipe, series, ends, companions)
     windows = torch.from_numpy(found[np.isfinite(found).all(axis=(1, 2))])
     norms = [module for module in classifier.modules() if isinstance(module, torch.nn.BatchNorm2d)]
@@ -146,10 +155,12 @@ def probes_of(
 
     def images(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         encoding = build_encoding(recipe)  # a new one each time: it must not remember the uncut side
-        windows = torch.from_numpy(windows_at(recipe, series, onwards(series, at), beside(series)))
+        windows = windows_at(recipe, series, onwards(series, at), beside(series))
+        known = np.isfinite(windows).all(axis=(1, 2))
+        found = np.full((len(windows), encoding.channels, encoding.height, encoding.width), np.nan, dtype=np.float32)
         with torch.inference_mode():
-            found: NDArray[Any] = encoding(windows)[: len(at)].numpy()
-        return found
+            found[known] = encoding(torch.from_numpy(windows[known])).numpy()
+        return found[: len(at)]
 
     def ask(series: CandleSeries, ends: NDArray[np.int64]) -> NDArray[np.float32]:
         key = (len(series), int(ends[0]), int(ends[-1]))
@@ -184,11 +195,11 @@ def label_probes_of(recipe: Recipe) -> list[Probe]:
     """What is probed of a recipe's labels: the classes once they have settled, and the thresholds at once."""
 
     def labels(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
-        classes = label(series, recipe.target).classes[at].astype(np.float64)
+        classes = labels_of(recipe, series).classes[at].astype(np.float64)
         return np.where(classes == UNKNOWN, np.nan, classes)
 
     def settled(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
-        found = label(series, recipe.target)
+        found = labels_of(recipe, series)
         return np.where(found.classes[at] == UNKNOWN, np.iinfo(np.int64).max, found.latest_end[at])
 
     def limits(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:

@@ -12,23 +12,34 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
+from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for, windows_at
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with_absolute_path
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.judging import judge_predictions
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.run_folder import Run, at_work, discard, open_or_create, place_of, trial_mark
 from triptych.bootstrap.trials import record_trial
-from triptych.domain import CLASSES, utc
+from triptych.domain import CLASSES, CandleSeries, utc
 from triptych.domain.errors import ArtifactError, DataError, RecipeError, RunError
 from triptych.domain.files import write_json
-from triptych.inference import Artifact, Card, load_artifact, record_metrics, save_artifact
+from triptych.inference import (
+    AbstractPredictor,
+    Artifact,
+    Card,
+    WindowClassifier,
+    load_artifact,
+    record_metrics,
+    save_artifact,
+)
+from triptych.inference.base import CHUNK
 from triptych.settings import Recipe
 from triptych.training import trainer
+from triptych.training.boosting.stage import boost
 from triptych.training.fitted import read_result
 from triptych.training.history import EpochRecord
 from triptych.training.seeds import derive_seed
 from triptych.training.splits import Fold, Segment
+from triptych.training.windows import WindowSet
 
 PROBE_WINDOWS = 64
 """Real windows on which the exported graph is held against the network."""
@@ -118,7 +129,7 @@ def _train(run: Run, dataset: Dataset, candles: Candles, tell: Tell, progress_ba
 
 
 def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, progress_bar: bool | None) -> Artifact:
-    recipe, home = run.recipe, run.fold(fold.number)
+    recipe, home = dataset.fitted(fold), run.fold(fold.number)
     classifier = build_classifier(recipe, fold.number)
     require_labels_for(recipe, classifier, dataset.samples(fold.train))
     sets = dataset.windows(fold.train), dataset.windows(fold.validation)
@@ -145,11 +156,36 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
         f"Best epoch {result.best_epoch + 1} of {len(result.history)}: validation loss {best.validation_loss:.4f}, "
         f"training loss {best.train_loss:.4f}."
     )
+    sizes: dict[str, Any] = {}
+    if recipe.boosting.engine != "none":
+        classifier, sizes = _with_trees(recipe, classifier, sets, fold, tell)
     try:
         return load_artifact(home / "artifact")
     except ArtifactError:
         tell("Exporting the network with its encoding to ONNX.")
-    return save_artifact(home / "artifact", classifier, _card(run, candles, fold, parameters), _probe(dataset, fold))
+    return save_artifact(
+        home / "artifact", classifier, _card(recipe, candles, fold, parameters, sizes), _probe(dataset, fold)
+    )
+
+
+def _with_trees(
+    recipe: Recipe, classifier: WindowClassifier, sets: tuple[WindowSet, WindowSet], fold: Fold, tell: Tell
+) -> tuple[WindowClassifier, dict[str, Any]]:
+    """The classifier with trees behind its frozen network, and what the card says of them."""
+    made = boost(classifier, *sets, recipe.boosting, seed=derive_seed(recipe.seed, "boosting", fold.number))
+    tell(
+        f"The network is frozen: {made.shape.trees} trees by {made.engine}, {made.rounds} rounds, read "
+        f"{made.components} of its {made.features} features."
+    )
+    return made.classifier, {
+        "engine": made.engine,
+        "features": made.features,
+        "components": made.components,
+        "rounds": made.rounds,
+        "trees": made.shape.trees,
+        "nodes": made.shape.nodes,
+        "depth": made.shape.depth,
+    }
 
 
 def _probe(dataset: Dataset, fold: Fold) -> NDArray[np.float32]:
@@ -159,8 +195,7 @@ def _probe(dataset: Dataset, fold: Fold) -> NDArray[np.float32]:
     return probe
 
 
-def _card(run: Run, candles: Candles, fold: Fold, parameters: int) -> Card:
-    recipe = run.recipe
+def _card(recipe: Recipe, candles: Candles, fold: Fold, parameters: int, boosting: dict[str, Any]) -> Card:
     encoding = build_encoding(recipe)
     return Card(
         name=f"{recipe.name}-{fold.number}",
@@ -171,6 +206,8 @@ def _card(run: Run, candles: Candles, fold: Fold, parameters: int) -> Card:
         symbols=tuple(one.symbol for one in candles.series),
         encoding=recipe.encoding.model_dump(mode="json"),
         model=recipe.model.as_options(),
+        tasks=recipe.training.tasks.names,
+        boosting=boosting,
         parameters=parameters,
         target=recipe.target.model_dump(mode="json"),
         splits=[_boundaries(fold)],
@@ -188,6 +225,18 @@ def _boundaries(fold: Fold) -> dict[str, Any]:
 
 def _segment(segment: Segment) -> dict[str, Any]:
     return {"start": utc(segment.start_ms), "stop": utc(segment.stop_ms), "samples": len(segment)}
+
+
+def _foretold(
+    artifact: Artifact, predictor: AbstractPredictor, dataset: Dataset, series: CandleSeries, ends: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """Figures that the model foretells beside the class, one column a task."""
+    found: dict[str, list[NDArray[np.float32]]] = {task: [] for task in artifact.card.tasks}
+    for start in range(0, len(ends) if found else 0, CHUNK):
+        windows = windows_at(dataset.recipe, series, ends[start : start + CHUNK], dataset.companions)
+        for task, values in predictor.foretold(windows).items():
+            found[task].append(values)
+    return {f"foretold_{task}": np.concatenate(parts).astype(np.float64) for task, parts in found.items() if parts}
 
 
 def _ask(artifact: Artifact, dataset: Dataset, fold: Fold) -> pl.DataFrame:
@@ -214,6 +263,7 @@ def _ask(artifact: Artifact, dataset: Dataset, fold: Fold) -> pl.DataFrame:
                     "symbol": pl.Series([one.symbol] * len(ends), dtype=pl.String),
                     "fold": pl.Series([fold.number] * len(ends), dtype=pl.Int64),
                     **{f"probability_{name}": probabilities[:, i].astype(np.float64) for i, name in enumerate(CLASSES)},
+                    **_foretold(artifact, predictor, dataset, one, ends),
                 }
             )
         )

@@ -24,12 +24,13 @@ def ablate(
 ) -> None:
     """Train and backtest a recipe and its variants (`[[ablation]]`), and hold each variant against the recipe.
 
-    Every variant is trained on the same folds with the same seed, and each counts as a trial for all. The difference is
-    that of the Matthews correlation on the same test samples, with its 95 % interval. A stopped ablation goes on where
-    it was.
+    Every variant is trained on the same folds with the same seed, from the same time on, and each counts as a trial for
+    all. Skill is the Matthews correlation on the test windows that all have, the difference that to the recipe, with
+    95 % intervals. A variant that changes the labels is marked as not comparable. A stopped ablation goes on where it
+    was.
     """
     from triptych import bootstrap
-    from triptych.cli.summaries import ablation_table
+    from triptych.cli.summaries import ablation_tables
     from triptych.settings import load_recipe
 
     chosen = load_recipe(recipe, set_ or [], recipe_changes(data))
@@ -37,5 +38,6 @@ def ablate(
     if json:
         print_json({"folder": str(found.folder), "rows": found.rows})
         return
-    out.print(ablation_table(found.rows))
-    out.print(f"Runs: {found.folder}", soft_wrap=True, markup=False)
+    for table in ablation_tables(found.rows):
+        out.print(table)
+    out.print(f"Runs and ablation.html: {found.folder}", soft_wrap=True, markup=False)

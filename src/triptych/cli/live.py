@@ -118,7 +118,7 @@ def live(
     place: str | Path = journal if "://" in journal else Path(journal)
     live_settings = load_live_settings(settings, overrides or ())
     address = None if metrics is None else parse_address(metrics)
-    opened = control_of(control, dashboard)
+    opened = control_of(control, dashboard, runs=run.absolute().parent)
     runs, narrator = [run, *(fallback or ())], Narrator(quiet or json)
     with _opened(log) as stream:
         if tape is not None:

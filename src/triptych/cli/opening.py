@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from triptych.cli.console import progress
@@ -18,8 +19,8 @@ _PROGRAM = "from triptych.cli import main; main()"
 ENDS_WITHIN_S = 5.0
 
 
-def control_of(control: str | None, dashboard: str | None) -> Control | None:
-    """How a session is opened by these options; None when neither is given.
+def control_of(control: str | None, dashboard: str | None, *, runs: Path) -> Control | None:
+    """How a session is opened by these options; None when neither is given. `runs`: finished runs to show beside it.
 
     Raises RecipeError for an address that is none, for one that others can reach where no token is set, and for a
     dashboard without NiceGUI: before anything is traded.
@@ -42,11 +43,11 @@ def control_of(control: str | None, dashboard: str | None) -> Control | None:
         progress.print(f"Token of this session: {token}", soft_wrap=True, markup=False)
     return Control(
         host=host, port=port, token=token,
-        beside=nothing_beside if dashboard is None else lambda url: _start(dashboard, url, token),
+        beside=nothing_beside if dashboard is None else lambda url: _start(dashboard, url, token, runs),
     )  # fmt: skip
 
 
-def _start(listen: str, url: str, token: str) -> Callable[[], None]:
+def _start(listen: str, url: str, token: str, runs: Path) -> Callable[[], None]:
     """Start the dashboard as a process of its own: nothing that goes wrong there touches the one that trades.
 
     It ends with its standard input, so also when this process is killed. Returns what ends it.
@@ -56,7 +57,7 @@ def _start(listen: str, url: str, token: str) -> Callable[[], None]:
     for secret in ("BYBIT_API_KEY", "BYBIT_API_SECRET", "BYBIT_KEY_FILE"):
         environment.pop(secret, None)
     command = [sys.executable, "-c", _PROGRAM, "dashboard", "--session", url, "--listen", listen,
-               "--until-stdin-closes"]  # fmt: skip
+               "--runs", str(runs), "--until-stdin-closes"]  # fmt: skip
     child = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
 
     def end() -> None:

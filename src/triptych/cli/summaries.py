@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
-from rich.console import RenderableType
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
@@ -55,9 +56,23 @@ def evaluation_tables(evaluation: dict[str, Any]) -> list[RenderableType]:
     for name, row in zip(CLASSES, evaluation["confusion"], strict=True):
         confusion.add_row(name, *(str(count) for count in row))
     found: list[RenderableType] = [metrics, confusion, Text(evaluation["leak_meter"]["sentence"], style="dim")]
+    if "tasks" in evaluation:
+        found.append(tasks_table(evaluation["tasks"]))
     if "consensus" in evaluation:
         found += [consensus_table(evaluation["consensus"]), Text(evaluation["consensus"]["sentence"])]
     return found
+
+
+def tasks_table(tasks: dict[str, Any]) -> Table:
+    """Figures foretold beside the direction, each against its own baselines."""
+    table = Table(title="Foretold beside the direction", title_justify="left", title_style="bold")
+    for name in ("figure", "best rule", "saved of its squared error", "95 % interval", "verdict"):
+        table.add_column(name, justify="left" if name in ("figure", "best rule", "verdict") else "right")
+    for task, judged in tasks.items():
+        skill = judged["skill"][judged["best_baseline"]]
+        interval = f"{_percent(skill['low'])} .. {_percent(skill['high'])}"
+        table.add_row(task, judged["best_baseline"], _percent(skill["value"]), interval, judged["verdict"])
+    return table
 
 
 def consensus_table(report: dict[str, Any]) -> Table:
@@ -175,31 +190,44 @@ def leak_table(found: dict[str, Any]) -> Table:
     return table
 
 
-def ablation_table(rows: list[dict[str, Any]]) -> Table:
-    """One row a variant, the recipe itself first."""
-    table = Table(title="Out of sample, all folds", title_justify="left", title_style="bold")
-    table.add_column("variant")
-    for name in ("MCC", "95 % interval", "difference", "95 % interval", "best baseline", "return", "trades"):
-        table.add_column(name, justify="right", style="dim" if name.startswith("95") else None)
-    table.add_column("verdict")
+def ablation_tables(rows: list[dict[str, Any]]) -> list[RenderableType]:
+    """One row a variant, the recipe itself first; then the verdicts and what is not comparable. 80 columns hold it."""
+    tested = next(row["tested"] for row in rows if row["comparable"])
+    title = f"Out of sample: {tested:,} test windows that all have; skill is MCC"
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1), show_edge=False)
+    table.add_column("variant", overflow="fold", max_width=20)
+    for name in ("learned\nfrom", "skill\n95 %", "difference\n95 %", "return\ntrades"):
+        table.add_column(name, justify="right")
+    verdicts = Table(box=None, padding=(0, 1, 0, 0), show_header=False)
+    verdicts.add_column(max_width=24, overflow="fold")
+    verdicts.add_column()
     for row in rows:
-        mcc, difference = row["mcc"], row.get("difference")
         table.add_row(
-            escape(row["variant"]),
-            _number(mcc["value"]),
-            f"{_number(mcc['low'])} .. {_number(mcc['high'])}",
-            "" if difference is None else _number(difference["value"]),
-            "" if difference is None else f"{_number(difference['low'])} .. {_number(difference['high'])}",
-            f"{row['best_baseline']['name']} {_number(row['best_baseline']['mcc'])}",
-            _percent(row["total_return"]),
-            str(row["trades"]),
-            row["verdict"],
+            escape(row["variant"]) + ("" if row["comparable"] else "\n[yellow]not comparable[/]"),
+            "\n".join(f"{count:,}" for count in row["learned"]),
+            _with_range(row["mcc"]),
+            "" if not row["comparable"] or "difference" not in row else _with_range(row["difference"]),
+            f"{_percent(row['total_return'])}\n{row['trades']:,}",
         )
-    return table
+        verdicts.add_row(escape(row["variant"]), f"{row['verdict']} {row['reason']}".strip())
+    best = rows[0]["best_baseline"]
+    note = (
+        f"Learned from: windows, by fold. Best baseline of {rows[0]['variant']} on its own {rows[0]['own_tested']:,} "
+        f"test windows: {best['name']}, {_number(best['mcc'])}."
+    )
+    return [table, Text(note, style="dim"), Text("Verdicts of the backtests", style="bold"), verdicts]
 
 
-def leaderboard_table(results: dict[str, Any], most: int = 12) -> Table:
-    """Trials of a search: judged ones by falling skill, then the others with what ended them."""
+def _with_range(found: dict[str, Any]) -> str:
+    return f"{_number(found['value'])}\n[dim]{_number(found['low'], 2)} .. {_number(found['high'], 2)}[/]"
+
+
+def leaderboard_table(results: dict[str, Any], most: int = 12) -> Group:
+    """Trials of a search: judged ones by falling skill, then the others with what ended them.
+
+    Below them what the chosen one and those of the Pareto front are: in a column of its own that would be a tower of
+    words on a narrow terminal.
+    """
     quantile = results["budget"]["quantile"]
     limit = results["budget"]["latency_ms"]
     title = f"{len(results['leaderboard'])} trials, * chosen, + Pareto front"
@@ -208,21 +236,12 @@ def leaderboard_table(results: dict[str, Any], most: int = 12) -> Table:
     table.add_column("trial")
     for name in ("MCC", "\u00b1", "Sharpe", f"{quantile} ms", "parameters"):
         table.add_column(name, justify="right", style="dim" if name == "\u00b1" else None)
-    table.add_column("changes")
     table.add_column("outcome")
-    seen: dict[str, set[str]] = {}
-    for row in results["leaderboard"]:
-        for key, value in row["changes"].items():
-            seen.setdefault(key, set()).add(repr(value))
-    varied = {key for key, values in seen.items() if len(values) > 1}
+    varied = _varied(results)
+    lines: list[Text] = []
     for row in results["leaderboard"][:most]:
         measured = row["measured"] or {}
         mark = "*" if row["trial"] == results["chosen"] else "+" if row["trial"] in results["pareto"] else ""
-        changes = ", ".join(
-            f"{key.split('.')[-1]} {value:.3g}" if isinstance(value, float) else f"{key.split('.')[-1]} {value}"
-            for key, value in row["changes"].items()
-            if key in varied
-        )
         table.add_row(
             f"{row['trial']}{mark}",
             _number(row["mcc"], 4),
@@ -230,10 +249,28 @@ def leaderboard_table(results: dict[str, Any], most: int = 12) -> Table:
             _number(row["sharpe"], 4),
             f"{measured[f'{quantile}_ms']:.3g}" if measured else "-",
             f"{measured['parameters']:,}" if measured else "-",
-            escape(changes),
             escape(row["outcome"] + (f": {row['reason']}" if row["reason"] else "")),
         )
-    return table
+        if mark:
+            changes = ", ".join(
+                f"{key.split('.')[-1]} {value:.3g}" if isinstance(value, float) else f"{key.split('.')[-1]} {value}"
+                for key, value in row["changes"].items()
+                if key in varied
+            )
+            lines.append(Text.assemble((f"{row['trial']}{mark} ", "bold"), changes or "the recipe as it is"))
+    left = len(results["leaderboard"]) - most
+    if left > 0:
+        lines.append(Text(f"{left} more trials stand in report.html and, with --json, here.", style="dim"))
+    return Group(table, *lines)
+
+
+def _varied(results: dict[str, Any]) -> set[str]:
+    """Keys in which the trials differ."""
+    seen: dict[str, set[str]] = {}
+    for row in results["leaderboard"]:
+        for key, value in row["changes"].items():
+            seen.setdefault(key, set()).add(repr(value))
+    return {key for key, values in seen.items() if len(values) > 1}
 
 
 def winner_table(results: dict[str, Any]) -> Table:

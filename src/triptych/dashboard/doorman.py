@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triptych.dashboard.drawing import render
-from triptych.live.control import Access
+from triptych.live.control import Access, is_loopback
 from triptych.live.control.access import bearer
 
 COOKIE: Final = "triptych_session"
@@ -31,7 +31,7 @@ SIGNED_IN: Final = "triptych.signed_in"
 LIFETIME_S: Final = 12 * 3_600
 ATTEMPTS, WITHIN_S = 8, 60.0
 MOST_BODY: Final = 4_096
-OPEN: Final = ("/sign-in", "/static/")
+OPEN: Final = ("/static/",)
 HEADERS: Final = {
     b"x-frame-options": b"DENY", b"x-content-type-options": b"nosniff", b"referrer-policy": b"no-referrer",
     b"content-security-policy": b"frame-ancestors 'none'",
@@ -65,17 +65,13 @@ class Doorman:
         path = scope["path"]
         if path == "/sign-in" and scope["type"] == "http":
             await self._sign_in(scope, receive, _hardened(send))
-        elif signed_in or self._access.token is None or self._is_open_here() or path.startswith(OPEN):
+        elif signed_in or is_loopback(self._access.host) or path.startswith(OPEN):
             await self.app(scope, receive, _hardened(send))
         elif scope["type"] == "http" and scope["method"] == "GET" and not path.startswith("/api/"):
             response = RedirectResponse(f"/sign-in?to={quote(path)}", status_code=303)
             await response(scope, receive, _hardened(send))
         else:
             await self._refuse(scope, receive, send, 401, "Sign in, or send the token as Authorization: Bearer.")
-
-    def _is_open_here(self) -> bool:
-        """Whether looking takes no token: on the loopback address."""
-        return self._access.names_us("localhost")
 
     def _is_signed_in(self, headers: Headers) -> bool:
         if self._access.knows(bearer(headers.get("authorization", ""))):

@@ -57,7 +57,17 @@ def candle_figure(chart: Mapping[str, Any]) -> dict[str, Any]:
         end = rows[-1][0] + 3 * chart["step_ms"]
         start = min(rows[0][0] - chart["step_ms"], end - LEAST_SLOTS * chart["step_ms"])
         layout["xaxis"]["range"] = [stamp(start), stamp(end)]
+        layout["yaxis"]["range"] = _reach(rows, [level for level, *_ in lines if level is not None])
     return {"data": data, "layout": layout, "config": CONFIG}
+
+
+def _reach(rows: Sequence[Sequence[float]], levels: Sequence[float]) -> list[float]:
+    """All candles, and levels that are not too far away: one far off would press the candles flat."""
+    low, high = min(row[3] for row in rows), max(row[2] for row in rows)
+    span = (high - low) or abs(high) * 0.01
+    near = [level for level in levels if low - span <= level <= high + span]
+    low, high = min([low, *near]), max([high, *near])
+    return [low - 0.07 * (high - low or span), high + 0.07 * (high - low or span)]
 
 
 def equity_figure(points: Sequence[Sequence[float]]) -> dict[str, Any]:
@@ -84,10 +94,18 @@ def _is_wide(points: Sequence[Sequence[float]]) -> bool:
 
 def _stops(stops: Sequence[Sequence[Any]]) -> dict[str, Any]:
     """The stop as it should have lain, in steps; no line while there was none."""
+    times: list[str] = []
+    levels: list[float | None] = []
+    for time_ms, level in stops:
+        if levels and levels[-1] is not None and level != levels[-1]:
+            # To the end of the level, then a gap: a stop that moves is somewhere else, and nowhere in between.
+            times += [stamp(time_ms), stamp(time_ms)]
+            levels += [levels[-1], None]
+        times.append(stamp(time_ms))
+        levels.append(level)
     return {
-        "type": "scatter", "mode": "lines", "name": "stop", "x": [stamp(time_ms) for time_ms, _ in stops],
-        "y": [level for _, level in stops], "connectgaps": False,
-        "line": {"color": STOP, "width": 1.3, "shape": "hv"}, "opacity": 0.8, "hovertemplate": "stop %{y}",
+        "type": "scatter", "mode": "lines", "name": "stop", "x": times, "y": levels, "connectgaps": False,
+        "line": {"color": STOP, "width": 1.3, "shape": "linear"}, "opacity": 0.8, "hovertemplate": "stop %{y}",
         "showlegend": any(level is not None for _, level in stops),
     }  # fmt: skip
 
@@ -98,7 +116,7 @@ def _fills(fills: Sequence[Mapping[str, Any]], side: str, word: str, color: str,
     return {
         "type": "scatter", "mode": "markers", "name": word, "x": [stamp(fill["time_ms"]) for fill in mine],
         "y": [fill["price"] for fill in mine], "text": words, "hovertemplate": "%{text}<extra></extra>",
-        "marker": {"color": color, "size": 11, "symbol": symbol, "line": {"color": "#ffffff", "width": 1.2}},
+        "marker": {"color": color, "size": 12, "symbol": symbol, "line": {"color": "#ffffff", "width": 1}},
         "showlegend": bool(mine),
     }  # fmt: skip
 
@@ -113,7 +131,7 @@ def _layout(revision: str) -> dict[str, Any]:
         "ticks": "", "fixedrange": True,
     }  # fmt: skip
     return {
-        "autosize": True, "margin": {"l": 8, "r": 64, "t": 28, "b": 28, "pad": 0}, "uirevision": revision,
+        "autosize": True, "margin": {"l": 8, "r": 54, "t": 28, "b": 38, "pad": 0}, "uirevision": revision,
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "font": {"family": FONT, "size": 11.5},
         "dragmode": "pan", "hoverlabel": {"font": {"family": FONT, "size": 12}},
         "xaxis": {**axis, "type": "date", "rangeslider": {"visible": False}, "showgrid": False, "fixedrange": False,

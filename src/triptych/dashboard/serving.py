@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
@@ -68,7 +69,9 @@ def serve_dashboard(
     app = create_api(room, access, every_s=config.every_seconds)
     add_pages(app, room)
     server = uvicorn.Server(
-        uvicorn.Config(app, host=config.host, port=config.port, log_level="error", access_log=False, ws="websockets")
+        uvicorn.Config(
+            app, host=config.host, port=config.port, log_level="error", access_log=False, ws="websockets-sansio"
+        )
     )
     listening = _listen(config)
     port = int(listening.getsockname()[1])
@@ -76,7 +79,10 @@ def serve_dashboard(
     if until_closed is not None:
         threading.Thread(target=_end_with, args=(until_closed, server), daemon=True).start()
     on_ready(f"http://{host}:{port}")
-    server.run(sockets=[listening])
+    with warnings.catch_warnings():
+        # NiceGUI looks at every object there is for its server, PyTorch's deprecated ones among them.
+        warnings.filterwarnings("ignore", category=FutureWarning, module=r"nicegui\.")
+        server.run(sockets=[listening])
 
 
 def open_room(config: Config, *, token: str | None = None, heat: AbstractHeat | None = None) -> Room:

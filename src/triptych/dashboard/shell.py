@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+from markupsafe import escape
 from nicegui import ui
 
 from triptych.dashboard.drawing import render
@@ -37,10 +38,41 @@ class Region:
 
     def show(self, content: Mapping[str, Any]) -> None:
         """Draw `content`, the twin of the page or a part of it."""
-        text = render(self._template, content)
+        text = render(self._template, content).strip()  # nothing at all takes no room
         if text != self._text:
             self._text = text
             self._element.set_content(text)
+
+
+class Choice:
+    """One of a few, as buttons side by side.
+
+    Attributes:
+        value: what is chosen.
+    """
+
+    def __init__(self, options: Mapping[str, str], *, label: str) -> None:
+        """Offer values by their words; the first is chosen. `label` says what is chosen, to those who cannot see it."""
+        self.value = next(iter(options))
+        self.on_change: Callable[[], None] = lambda: None
+        self._buttons: dict[str, Any] = {}
+        with ui.element("div").classes("t-choice").props(f'role=group aria-label="{label}"'):
+            for value, words in options.items():
+                button = ui.element("button").props('type="button"')
+                with button:
+                    ui.html(str(escape(words)), sanitize=False, tag="span")
+                button.on("click", lambda _, value=value: self._choose(value))
+                self._buttons[value] = button
+        self._mark()
+
+    def _choose(self, value: str) -> None:
+        self.value = value
+        self._mark()
+        self.on_change()
+
+    def _mark(self) -> None:
+        for value, button in self._buttons.items():
+            button.props(f'aria-pressed="{str(value == self.value).lower()}"')
 
 
 class Chart:
@@ -70,12 +102,16 @@ def shell(room: Room, active: str, *, signed_in: bool) -> Iterator[list[Callable
     with ui.element("header").classes("t-top"):
         ui.html(render("nav", {"pages": PAGES, "active": active}), sanitize=False).style("display: contents")
         status = Region("status", "t-where")
-        with ui.button().props('flat aria-label="Light or dark"').classes("t-icon") as theme:
+        with ui.button(color=None).props('flat aria-label="Light or dark"').classes("t-icon") as theme:
             ui.html(MOON, sanitize=False).style("display: flex")
         theme.on("click", js_handler="() => window.triptychTheme()")
         if room.desk.is_live:
             dialog = SwitchDialog(room.desk, signed_in=signed_in)
-            stop = ui.button("Stop trading", on_click=dialog.open).classes("t-stop").props('flat data-testid="stop"')
+            stop = (
+                ui.button("Stop trading", on_click=dialog.open, color=None)
+                .classes("t-stop")
+                .props('flat data-testid="stop"')
+            )
     refreshers: list[Callable[[], None]] = []
     with ui.element("main").classes("t-main"):
         banner = Region("banner")
@@ -86,7 +122,9 @@ def shell(room: Room, active: str, *, signed_in: bool) -> Iterator[list[Callable
         status.show(top)
         banner.show(top)
         if room.desk.is_live:
-            stop.set_text("Stop trading" if top["instance"]["switch"] == "run" else "Trade again …")
+            runs = top["instance"]["switch"] == "run"
+            stop.set_text("Stop trading" if runs else "Trade again …")
+            stop.classes(remove="again") if runs else stop.classes(add="again")
         for one in refreshers:
             one()
 

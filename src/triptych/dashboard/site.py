@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -11,11 +12,12 @@ from triptych.dashboard.doorman import SIGNED_IN
 from triptych.dashboard.figures import candle_figure, equity_figure
 from triptych.dashboard.pages import decisions, health, journal, orders, overview, runs
 from triptych.dashboard.room import Room
-from triptych.dashboard.shell import Chart, Region, shell
+from triptych.dashboard.shell import Chart, Choice, Region, shell
 
 ICON: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 28 28" fill="#4f7fe8">'
-    '<rect x="1" y="8" width="7" height="14" rx="1.5" opacity=".6"/><rect x="10.5" y="5" width="7" height="18" rx="1.5"/>'
+    '<rect x="1" y="8" width="7" height="14" rx="1.5" opacity=".6"/>'
+    '<rect x="10.5" y="5" width="7" height="18" rx="1.5"/>'
     '<rect x="20" y="8" width="7" height="14" rx="1.5" opacity=".6"/></svg>'
 )
 NO_CHART: Final[dict[str, Any]] = {
@@ -65,7 +67,8 @@ def _is_signed_in(request: Request) -> bool:
 def _draw_overview(room: Room, signed_in: bool) -> None:
     with shell(room, "overview", signed_in=signed_in) as refreshers:
         cards = Region("cards")
-        choice = _choice({symbol: symbol for symbol in room.desk.symbols}, "") if len(room.desk.symbols) > 1 else None
+        symbols = room.desk.symbols
+        choice = Choice({one: one for one in symbols}, label="Instrument") if len(symbols) > 1 else None
         with ui.element("div").classes("t-split"):
             with ui.element("div").classes("t-stack"):
                 with ui.element("section").classes("t-panel"):
@@ -80,53 +83,65 @@ def _draw_overview(room: Room, signed_in: bool) -> None:
                 newest = Region("newest", "t-panel")
 
         def refresh() -> None:
-            content = overview.twin(room, str(choice.value or "") if choice is not None else "")
+            content = overview.twin(room, choice.value if choice is not None else "")
             for region in (cards, title, positions, newest, latest):
                 region.show(content)
             candles.show(content["chart"])
             equity.show(content["equity"])
 
+        _also_on(choice, refresh)
         refreshers.append(refresh)
 
 
 def _draw_decisions(room: Room, signed_in: bool) -> None:
     with shell(room, "decisions", signed_in=signed_in) as refreshers:
-        with ui.element("div").classes("t-choice"):
-            acted = _choice({"": "all", "acted": "with orders"}, "")
-            symbols = room.desk.symbols
-            symbol = _choice({"": "all instruments", **{one: one for one in symbols}}, "") if len(symbols) > 1 else None
+        symbols = room.desk.symbols
+        with ui.element("div").classes("t-choices"):
+            acted = Choice({"": "all", "acted": "with orders"}, label="Decisions")
+            names = {"": "all instruments", **{one: one for one in symbols}}
+            symbol = Choice(names, label="Instrument") if len(symbols) > 1 else None
         region = Region("decisions")
-        refreshers.append(
-            lambda: region.show(
-                decisions.twin(room, acted=acted.value == "acted", symbol=str(symbol.value or "") if symbol else "")
-            )
-        )
+
+        def refresh() -> None:
+            chosen = symbol.value if symbol is not None else ""
+            region.show(decisions.twin(room, acted=bool(acted.value), symbol=chosen))
+
+        _also_on(acted, refresh)
+        _also_on(symbol, refresh)
+        refreshers.append(refresh)
 
 
 def _draw_orders(room: Room, signed_in: bool) -> None:
     with shell(room, "orders", signed_in=signed_in) as refreshers:
-        phase = _choice(
+        phase = Choice(
             {"": "all", "unknown": "unknown now", "was unknown": "were unknown", "filled": "filled",
-             "rejected": "refused", "cancelled": "withdrawn"}, ""
+             "rejected": "refused", "cancelled": "withdrawn"}, label="Orders",
         )  # fmt: skip
         region = Region("orders", "t-stack")
-        refreshers.append(lambda: region.show(orders.twin(room, phase=str(phase.value or ""))))
+
+        def refresh() -> None:
+            region.show(orders.twin(room, phase=phase.value))
+
+        _also_on(phase, refresh)
+        refreshers.append(refresh)
 
 
 def _draw_journal(room: Room, signed_in: bool) -> None:
     with shell(room, "journal", signed_in=signed_in) as refreshers:
         top = Region("journal")
-        with ui.element("div").classes("t-choice"):
-            group = _choice({"": "all", **{name: name for name in journal.GROUPS}}, "")
+        group = Choice({"": "all", **{name: name for name in journal.GROUPS}}, label="Entries")
         entries = Region("entries", "t-panel")
 
         def refresh() -> None:
-            content = journal.twin(room, group=str(group.value or ""))
+            content = journal.twin(room, group=group.value)
             top.show(content)
             entries.show(content)
 
+        _also_on(group, refresh)
         refreshers.append(refresh)
 
 
-def _choice(options: dict[str, str], value: str) -> Any:
-    return ui.toggle(options, value=value).props("unelevated no-caps").classes("t-choice")
+def _also_on(choice: Choice | None, refresh: Callable[[], None]) -> None:
+    """Draw at once when something else is chosen."""
+    if choice is not None:
+        choice.on_change = refresh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from markupsafe import escape
 from nicegui import ui
 
 from triptych.dashboard.desk import Desk
@@ -35,7 +36,7 @@ class SwitchDialog:
             ui.label("Nothing can be switched from here. Stops lie at the venue; close positions there if need be.")
             return
         runs = state["switch"]["state"] == "run"
-        ui.label("Stop trading" if runs else "Trade again").props("role=heading").classes("text-h6")
+        ui.html("<h2>Stop trading</h2>" if runs else "<h2>Trade again</h2>", sanitize=False)
         if runs:
             ui.html(
                 "<p><b>Kill</b> closes every position at the market now and decides nothing more. <b>Close only</b> "
@@ -46,11 +47,9 @@ class SwitchDialog:
         else:
             ui.html("<p>From the next close on the models decide again, within all limits.</p>", sanitize=False)
         name = str(state["name"])
-        confirm = ui.input(f'Type "{name}" to confirm').props('outlined dense autocomplete=off data-testid="confirm"')
-        token = None
-        if not self._signed_in:
-            token = ui.input("Token", password=True).props('outlined dense autocomplete=off data-testid="token"')
-        reason = ui.input("Reason, for the journal").props('outlined dense autocomplete=off data-testid="reason"')
+        confirm = _field(f'Type "{name}" to confirm', "confirm")
+        token = None if self._signed_in else _field("Token", "token", password=True)
+        reason = _field("Reason, for the journal", "reason")
         trouble = ui.label("").classes("t-trouble").props('role=alert data-testid="trouble"')
 
         async def turn(switch: Turn) -> None:
@@ -70,10 +69,18 @@ class SwitchDialog:
             ui.notify(words.get(switch, "It only closes from now on."), type="warning" if runs else "positive")
 
         with ui.element("div").classes("t-actions"):
-            ui.button("Cancel", on_click=self._dialog.close).props("flat").classes("plain")
+            ui.button("Cancel", on_click=self._dialog.close, color=None).props("flat").classes("plain")
             if runs:
-                ui.button("Close only", on_click=lambda: turn("close_only")).props("flat").classes("soft")
-                hard = ui.button("Kill: close everything now", on_click=lambda: turn("killed"))
+                ui.button("Close only", on_click=lambda: turn("close_only"), color=None).props("flat").classes("soft")
+                hard = ui.button("Kill, close everything", on_click=lambda: turn("killed"), color=None)
                 hard.props('unelevated data-testid="kill"').classes("hard")
             else:
-                ui.button("Trade again", on_click=lambda: turn("run")).props("unelevated").classes("go")
+                ui.button("Trade again", on_click=lambda: turn("run"), color=None).props("unelevated").classes("go")
+
+
+def _field(label: str, name: str, *, password: bool = False) -> ui.input:
+    with ui.element("label").classes("t-field"):
+        ui.html(str(escape(label)), sanitize=False, tag="span")
+        field = ui.input(password=password)
+        field.props(f'outlined dense autocomplete=off data-testid="{name}"')
+    return field

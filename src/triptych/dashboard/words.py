@@ -30,9 +30,11 @@ def percent(value: float | None, *, sign: bool = False, digits: int = 1) -> str:
 
 
 def quantity(value: Any) -> str:
-    """Base units without trailing zeros."""
-    text = f"{float(value):,.8f}".rstrip("0").rstrip(".")
-    return text.replace("-", "−") if text not in ("-0", "") else "0"
+    """Base units, six figures that count, without trailing zeros; the twins have them exactly."""
+    number = float(value)
+    text = f"{number:,.{max(0, 6 - len(str(int(abs(number)))))}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace("-", "−") if text != "-0" else "0"
 
 
 def duration(milliseconds: float | None) -> str:

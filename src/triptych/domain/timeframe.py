@@ -8,7 +8,7 @@ from typing import Self
 
 from triptych.domain.errors import DataError
 
-_UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 # Weeks open on Monday; the epoch was a Thursday, hence the shift of the weekly grid.
 _WEEK_ORIGIN_MS = 4 * _UNIT_MS["d"]
 
@@ -25,10 +25,10 @@ class Timeframe:
 
     @classmethod
     def parse(cls, text: str | Timeframe) -> Self:
-        """Read `15m`, `1h`, `1d`, `1w`. Raises DataError for anything else."""
+        """Read `15m`, `1h`, `1d`, `1w`, of order books also `100ms`. Raises DataError for anything else."""
         if isinstance(text, Timeframe):
             return cls(text.milliseconds)
-        match = re.fullmatch(r"(\d+)([smhdw])", text.strip())
+        match = re.fullmatch(r"(\d+)(ms|[smhdw])", text.strip())
         if match is None or int(match[1]) == 0:
             raise DataError(f"Unknown timeframe {text!r}.", remedy="Write it like 1m, 5m, 15m, 1h, 4h, 1d or 1w.")
         return cls(int(match[1]) * _UNIT_MS[match[2]])

@@ -1,4 +1,7 @@
-"""Time of day and day of week at which the candle CLOSED (UTC): known then, and when a decision is taken."""
+"""Time of day, of week and of year at which the candle CLOSED (UTC): known then, and when a decision is taken.
+
+Of daily candles the time of day never changes; the set `grid56_daily` has the time of year in its place.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,13 @@ def _day(h: History) -> Array:
     return angle
 
 
+def _year(h: History) -> Array:
+    years = h.close_time_ms.astype("datetime64[ms]").astype("datetime64[Y]")
+    start, stop = (y.astype("datetime64[ms]").astype(np.int64) for y in (years, years + 1))
+    angle: Array = 2.0 * np.pi * (h.close_time_ms - start) / (stop - start)
+    return angle
+
+
 def _week(h: History) -> Array:
     into = (h.close_time_ms - MONDAY_MS) % (7 * DAY_MS)
     angle: Array = (2.0 * np.pi / (7 * DAY_MS)) * into.astype(np.float64)
@@ -35,6 +45,10 @@ FACTORS: Final[tuple[Factor, ...]] = (
     ),
     _factor(
         "week_cosine", 0, lambda h: np.cos(_week(h)), "cosine of the time since Monday 00:00 of the close, UTC", "sine"
+    ),
+    _factor("year_sine", 0, lambda h: np.sin(_year(h)), "sine of the part of the year gone by at the close", "sine"),
+    _factor(
+        "year_cosine", 0, lambda h: np.cos(_year(h)), "cosine of the part of the year gone by at the close", "sine"
     ),
 )
 """To add a factor, add a line."""

@@ -67,7 +67,7 @@ def market_channels(
     parts: list[NDArray[np.float64]] = []
     for one in series:
         rows = np.searchsorted(one.open_time_ms, common)
-        named = {**_of_candles(one.values[rows]), **_chosen(extras or {}, one.symbol, rows)}
+        named = {**channels_of(one.values[rows]), **_chosen(extras or {}, one.symbol, rows)}
         columns += [f"{one.symbol} {name}" for name in named]
         parts += list(named.values())
     return MarketChannels(
@@ -77,7 +77,8 @@ def market_channels(
     )
 
 
-def _of_candles(candles: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def channels_of(candles: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """The `CHANNELS` of one instrument, float64 (n_candles,), from candles (n_candles, 5); the first return is 0."""
     close, high, low, volume = (candles[:, i] for i in (CLOSE, _HIGH, _LOW, _VOLUME))
     width = np.log(high / low)
     relative = volume / np.maximum(_trailing_mean(volume), 1e-12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from triptych.domain import CANDLE_FIELDS
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.features._history import History
+from triptych.features.factor import Factor
 from triptych.features.normalisation import rolling_scores
 from triptych.features.registry import describe, resolve
 
@@ -45,10 +47,11 @@ class FeaturePipeline:
     Raises RecipeError for unknown factors.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, more: Sequence[Factor] = ()) -> None:
+        """Build it; the factors `more` are those that a fitted model makes, and come behind the named ones."""
         self.config = config
-        self.columns = resolve(config.names)
-        self._factors = tuple(describe(name) for name in self.columns)
+        self._factors = (*(describe(name) for name in resolve(config.names)), *more)
+        self.columns = tuple(factor.name for factor in self._factors)
         self._settled = max(factor.settle for factor in self._factors)
         self.warm_up = self._settled + (config.window - 1 if config.normalisation == "rolling" else 0)
 

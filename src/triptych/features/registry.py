@@ -31,6 +31,8 @@ _GRID: Final = (
 
 _SETS: Final[dict[str, tuple[str, ...]]] = {
     "grid56": _GRID,
+    # The time of day of daily candles never changes: two columns would be blank.
+    "grid56_daily": tuple(name.replace("day_", "year_") if name.startswith("day_") else name for name in _GRID),
     "patterns": (
         *("doji", "engulfing", "hammer", "shooting_star", "morning_star", "evening_star"),
         *("return_1", "gap", "body", "range", "upper_shadow", "lower_shadow", "close_location", "roc_5", "roc_20"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 from types import ModuleType
 
 from triptych.domain.errors import RecipeError
+from triptych.images._options import configured
 from triptych.images._pixel_map import AxisKind, PixelAxis, PixelMap
 from triptych.images._pixels import to_pixels
 from triptych.images._pool import BufferPool, encode_into
@@ -37,12 +39,17 @@ def available() -> tuple[str, ...]:
 def load(name: str) -> ModuleType:
     """The module of one encoding: it holds `Config` and `build(config, length)`. RecipeError for an unknown name."""
     if name not in available():
-        raise RecipeError(f"Unknown encoding {name!r}.", remedy=f"Known encodings: {', '.join(available())}.")
+        near = difflib.get_close_matches(str(name).lower(), available(), n=2, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(near)}? " if near else ""
+        raise RecipeError(f"Unknown encoding {name!r}.", remedy=f"{hint}Known encodings: {', '.join(available())}.")
     return importlib.import_module(f"{__name__}.{name}")
 
 
 def create_encoding(name: str, length: int, **options: object) -> AbstractEncoding:
-    """Build an encoding for windows of `length` candles; `options` are the fields of its `Config`."""
+    """Build an encoding for windows of `length` candles; `options` are the fields of its `Config`.
+
+    Raises RecipeError for an unknown name or option and a wrong value: it says what would be right.
+    """
     module = load(name)
-    encoding: AbstractEncoding = module.build(module.Config(**options), length)
+    encoding: AbstractEncoding = module.build(configured(name, module.Config, options), length)
     return encoding

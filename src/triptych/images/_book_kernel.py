@@ -1,7 +1,8 @@
-"""The depth heatmap drawn by a compiled loop: one pass over a window, level by level, nothing kept in between.
+"""The encodings of order books drawn by compiled loops: one pass over a window, level by level.
 
-The same arithmetic as the plain path in `depth_heatmap.py`, and where rows are found in the precision of the window
-too: a big order close to the middle of a row would show any difference. See there for what is drawn.
+The same arithmetic as the plain paths in `depth_heatmap.py` and `book_imbalance.py`, and where rows are found in the
+precision of the window too: a big order close to the middle of a row would show any difference. See there for what is
+drawn. Memory that a window needs on the way is given by the caller.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def constants_of(dtype: Any, *, tick_size: float, edge: float, height: int) -> t
 
 @kernel
 def draw_depth(  # type: ignore[no-untyped-def]
-    first, end, window, image, levels, in_ticks, constants, is_last, is_signed, beyond, averaging
+    first, end, window, image, levels, in_ticks, constants, is_last, is_signed, beyond, averaging, memory
 ) -> None:
     """Draw windows first .. end - 1.
 
@@ -36,12 +37,13 @@ def draw_depth(  # type: ignore[no-untyped-def]
         is_signed: one channel, else two.
         beyond: ten-thousandths of the levels that have full intensity.
         averaging: array of shape (time, width), or of no columns when a column is a book.
+        memory: arrays to work in: distances of the dtype of the window, sizes in float64, and whether there is a level,
+            bool, each of shape (time, 2 * levels); sizes once more, of shape (time * 2 * levels,); depth, float64 of
+            shape (2, height, time).
     """
     count, (height, width) = window.shape[1], image.shape[2:]
+    distance, sizes, present, there, depth = memory
     zero, half_one, two, per_bp, tick_size, edge, infinity, rows, middle_row = constants
-    distance, sizes = np.empty((count, 2 * levels), window.dtype), np.empty((count, 2 * levels))
-    there, present = np.empty(count * 2 * levels), np.zeros((count, 2 * levels), np.bool_)
-    depth = np.empty((2, height, count))
     for b in range(first, end):
         last = _last_priced(window[b], levels)  # type: ignore[no-untyped-call]
         low, high, found = infinity, -infinity, 0
@@ -133,10 +135,120 @@ def _anchor(row, levels, constants):  # type: ignore[no-untyped-def]
 
 @kernel
 def _scale(sizes, beyond):  # type: ignore[no-untyped-def]
-    """The median, and the size beyond which lie `beyond` ten-thousandths."""
+    """The median, and the size beyond which lie `beyond` ten-thousandths; reorders them."""
     if len(sizes) == 0:
         return 1.0, 1.0
     last = len(sizes) - 1
     middle, rank = last - last * 5_000 // 10_000, last - last * beyond // 10_000
-    high = np.partition(sizes, rank)
-    return np.partition(high[: rank + 1], middle)[middle] if middle < rank else high[rank], high[rank]
+    high = _select(sizes, rank)  # type: ignore[no-untyped-call]
+    # What lies before the rank is not above it now.
+    return _select(sizes[: rank + 1], middle), high  # type: ignore[no-untyped-call]
+
+
+@kernel
+def _select(values, order):  # type: ignore[no-untyped-def]
+    """The value of this order; reorders them (Hoare's selection)."""
+    left, right = 0, len(values) - 1
+    while left < right:
+        middle = (left + right) // 2
+        a, b, c = values[left], values[middle], values[right]
+        pivot = max(min(a, b), min(max(a, b), c))
+        i, j = left, right
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while pivot < values[j]:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if order <= j:
+            right = j
+        elif order >= i:
+            left = i
+        else:
+            break
+    return values[order]
+
+
+@kernel
+def draw_imbalance(  # type: ignore[no-untyped-def]
+    first, end, window, image, levels, per_row, level_averaging, time_averaging, memory
+) -> None:
+    """Draw windows first .. end - 1.
+
+    Args:
+        first, end: share of the batch.
+        window: array of shape (batch, time, 4 * levels).
+        image: array of shape (batch, 1, height, width) to fill.
+        levels: levels a side.
+        per_row: basis points in a row, of the dtype of the window; 0: rows are levels.
+        level_averaging: array of shape (levels, height), or of no columns when a row is what is counted in.
+        time_averaging: array of shape (time, width), or of no columns when a column is a book.
+        memory: float64 arrays to work in: bids and asks of shape (2, larger of levels and height), shares of shape
+            (time, larger of levels and height), and once more of shape (time, height).
+    """
+    count, (height, width) = window.shape[1], image.shape[2:]
+    sides, shares, rows = memory
+    depth = height if per_row > 0 else levels
+    for b in range(first, end):
+        for t in range(count):
+            sides[:, :depth] = 0.0
+            if per_row > 0:
+                _sizes_by_row(window[b, t], levels, per_row, depth, sides)  # type: ignore[no-untyped-call]
+            else:
+                for k in range(levels):
+                    for side in range(2):
+                        price, size = window[b, t, 2 * side * levels + k], window[b, t, (2 * side + 1) * levels + k]
+                        if not math.isnan(price + size):
+                            sides[side, k] = size
+            bids = asks = 0.0
+            for row in range(depth):
+                bids += sides[0, row]
+                asks += sides[1, row]
+                total = bids + asks
+                shares[t, row] = bids / total if total > 0.0 else 0.5
+        source = shares
+        if level_averaging.shape[1]:
+            source = rows
+            for t in range(count):
+                for row in range(height):
+                    mean = 0.0
+                    for k in range(levels):
+                        mean += shares[t, k] * level_averaging[k, row]
+                    rows[t, row] = mean
+        for row in range(height):
+            for column in range(width):
+                if time_averaging.shape[1]:
+                    mean = 0.0
+                    for t in range(count):
+                        mean += source[t, row] * time_averaging[t, column]
+                    image[b, 0, row, column] = min(max(mean, 0.0), 1.0)
+                else:
+                    image[b, 0, row, column] = min(max(source[column, row], 0.0), 1.0)
+
+
+@kernel
+def _sizes_by_row(row, levels, per_row, height, sides):  # type: ignore[no-untyped-def]
+    """Add the sizes of one book up by their distance from its mid; a level between two rows is shared."""
+    number = row.dtype.type
+    zero, two = number(0), number(2)
+    has_bid = not math.isnan(row[0] + row[levels])
+    has_ask = not math.isnan(row[2 * levels] + row[3 * levels])
+    base = row[0] if has_bid else row[2 * levels] if has_ask else number(1)
+    half = (row[2 * levels] - base) / two if has_bid and has_ask else zero
+    for k in range(levels):
+        for side in range(2):
+            price, size = row[2 * side * levels + k], row[(2 * side + 1) * levels + k]
+            if math.isnan(price + size):
+                continue
+            away = ((price - base) - half) / (base + half) * number(1e4)
+            place = (away if side else -away) / per_row
+            if -1.0 < place < height:
+                above = int(np.floor(place))
+                share = float(place) - above
+                if above >= 0:
+                    sides[side, above] += size * (1.0 - share)
+                if above + 1 < height:
+                    sides[side, above + 1] += size * share

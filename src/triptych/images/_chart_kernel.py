@@ -7,7 +7,7 @@ touch, on a background filled before, was measured too: not faster, and slower t
 
 An innermost loop writes one array and reads few: with more of them the compiler would have to rule out too many
 overlaps to use vector instructions. Nor are rows taken out as arrays of their own (`image[b, c, row]`): counting their
-references would cost as much as filling them. A window with a value that is not finite gives an image of NaN.
+references would cost as much as filling them.
 
 Letters: b window, t candle, x column, c colour, i moving average.
 """
@@ -39,9 +39,7 @@ def draw_candlesticks(first: int, end: int, window: Array, image: Array, plan: C
     points = np.empty(length, image.dtype)
     edges = np.empty(width + 1, image.dtype)
     for b in range(first, end):
-        if not _pixel_rows(window, b, y, real(plan.price_rows)):
-            image[b] = real(np.nan)
-            continue
+        _pixel_rows(window, b, y, real(plan.price_rows))
         _candle_strokes(window, b, y, candles, plan)
         _columns(candles, strokes, plan)
         _candle_rows(image, b, strokes, ink, plan)
@@ -62,9 +60,7 @@ def draw_jkx(first: int, end: int, window: Array, image: Array, plan: JkxPlan) -
     points = np.empty(length, image.dtype)
     edges = np.empty(width + 1, image.dtype)
     for b in range(first, end):
-        if not _pixel_rows(window, b, y, real(plan.price_rows - 1)):
-            image[b] = real(np.nan)
-            continue
+        _pixel_rows(window, b, y, real(plan.price_rows - 1))
         largest = _largest_volume(window, b)
         for t in range(length):
             _hold_pen(pen, 0, 3 * t, y[OPEN, t], y[OPEN, t], plan)
@@ -82,20 +78,17 @@ def draw_jkx(first: int, end: int, window: Array, image: Array, plan: JkxPlan) -
 
 
 @kernel
-def _pixel_rows(window: Array, b: int, y: Array, rows: Any) -> bool:
-    """Prices as pixels from the top of an area of `rows`, shape (4, time); whether every value of it is finite."""
+def _pixel_rows(window: Array, b: int, y: Array, rows: Any) -> None:
+    """Prices as pixels from the top of an area of `rows`, shape (4, time)."""
     real = y.dtype.type
-    low, high, zero = window[b, 0, LOW], window[b, 0, HIGH], real(0.0)
+    low, high = window[b, 0, LOW], window[b, 0, HIGH]
     for t in range(y.shape[1]):
         low, high = min(low, window[b, t, LOW]), max(high, window[b, t, HIGH])
-        for field in range(5):
-            zero += window[b, t, field] * real(0.0)
     span = high - low
     for t in range(y.shape[1]):
         for field in range(4):
             share = (window[b, t, field] - low) / span if span > 0 else real(0.5)
             y[field, t] = (real(1.0) - share) * rows
-    return bool(zero == real(0.0))
 
 
 @kernel

@@ -18,11 +18,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from triptych.images._cpu import as_array, kernel, run_shared
+from triptych.images._scratch import Scratch
 
 Resampling = Literal["nearest", "bilinear"]
 
 GRAIN_PIXELS = 200_000
 """Pixels in a share worth a thread."""
+
+_Taps = tuple[NDArray[np.uint64], NDArray[Any]]
 
 
 class CommonSize(nn.Module):
@@ -45,6 +48,8 @@ class CommonSize(nn.Module):
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("across", across, persistent=False)
         self._taps = _taps(rows, to[0]), _taps(across, to[1])
+        self._plans: dict[torch.dtype, tuple[NDArray[Any], _Taps, _Taps]] = {}
+        self._scratch = Scratch()
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Tensor of shape (batch, K, *to)."""
@@ -58,15 +63,27 @@ class CommonSize(nn.Module):
 
     def draw(self, image_BCHW: Tensor, out_BKRV: NDArray[Any], at: int) -> None:
         """The same, by a compiled loop, into the channels of `out_BKRV` from `at` on; both on the CPU, of one dtype."""
-        image = as_array(image_BCHW)
-        mixing = self._buffers["mixing"]
-        weights = np.empty((0, 0)) if mixing is None else mixing.numpy()
-        (row_starts, row_weights), (starts, column_weights) = self._taps
-        run_shared(
-            _fill, len(image), image, weights.astype(image.dtype), row_starts, row_weights.astype(image.dtype),
-            starts, column_weights.astype(image.dtype), out_BKRV, at,
-            grain=max(1, GRAIN_PIXELS // (image[0].size + out_BKRV[0, 0].size)),
-        )  # fmt: skip
+        image, dtype = as_array(image_BCHW), image_BCHW.dtype
+        height, width, new_width = *image.shape[2:], out_BKRV.shape[3]
+        weights, (row_starts, row_weights), (starts, column_weights) = self._plan(dtype)
+
+        def share(first: int, end: int) -> None:
+            with self._scratch.lend(((height, width), dtype), ((height, new_width), dtype)) as (mixed, narrow):
+                _fill(
+                    first, end, image, weights, row_starts, row_weights, starts, column_weights, out_BKRV, at, mixed,
+                    narrow,
+                )  # fmt: skip
+
+        run_shared(share, len(image), grain=max(1, GRAIN_PIXELS // (image[0].size + out_BKRV[0, 0].size)))
+
+    def _plan(self, dtype: torch.dtype) -> tuple[NDArray[Any], _Taps, _Taps]:
+        """Weights of the channels and of the pixels in the dtype of the images; made once for each."""
+        if dtype not in self._plans:
+            mixing, real = self._buffers["mixing"], np.dtype(str(dtype).removeprefix("torch."))
+            weights = np.empty((0, 0)) if mixing is None else mixing.numpy()
+            rows, columns = ((start, taps.astype(real)) for start, taps in self._taps)
+            self._plans[dtype] = weights.astype(real), rows, columns
+        return self._plans[dtype]
 
 
 def resizing(length: int, size: int, resampling: Resampling) -> Tensor:
@@ -81,7 +98,7 @@ def resizing(length: int, size: int, resampling: Resampling) -> Tensor:
     return weights / weights.sum(dim=0)
 
 
-def _taps(matrix: Tensor | None, size: int) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+def _taps(matrix: Tensor | None, size: int) -> _Taps:
     """First old pixel of every new one, shape (size,), and the weights from there on, shape (most weights, size).
 
     Without a matrix there are no weights. Positions have no sign: the compiler need not look for negative ones.
@@ -108,12 +125,12 @@ def _fill(
     weights: NDArray[Any],
     out: NDArray[Any],
     at: int,
+    mixed: NDArray[Any],
+    narrow: NDArray[Any],
 ) -> None:
     channels, height, width = image.shape[1:]
     new_height, new_width = out.shape[2:]
     kept = mixing.shape[0] if mixing.shape[1] else channels
-    mixed = np.empty((height, width), image.dtype)
-    narrow = np.empty((height, new_width), image.dtype)
     for b in range(first, end):
         for k in range(kept):
             plane = image[b, k % channels]

@@ -51,23 +51,27 @@ def kernel(function: Function) -> Function:
     return cast(Function, compiled)
 
 
-def takes_kernel(x: Tensor) -> bool:
-    """Whether a kernel may read this tensor: values on the CPU, and nobody who wants to see the operations.
+def has_values(x: Tensor) -> bool:
+    """Whether this tensor's numbers can be looked at here and now.
 
-    True for a float32 or float64 tensor on the CPU that needs no gradient, while nothing is exported, compiled or
-    traced (torch.export and torch.compile bring tensors without values, function transforms wrapped ones).
+    True for a float32 or float64 tensor on the CPU while nothing is exported, compiled or traced (torch.export and
+    torch.compile bring tensors without values, function transforms wrapped ones).
     """
     return (
         type(x) is Tensor
         and x.is_cpu
         and x.dtype in (torch.float32, torch.float64)
-        and not (x.requires_grad and torch.is_grad_enabled())
         and not torch.compiler.is_compiling()
         and not torch.compiler.is_exporting()
         and torch._C._get_tracing_state() is None
         and torch._C._len_torch_dispatch_stack() == 0
         and torch._C._functorch.peek_interpreter_stack() is None
     )
+
+
+def takes_kernel(x: Tensor) -> bool:
+    """Whether a kernel may read this tensor: `has_values`, and nobody who wants a gradient through the operations."""
+    return not (x.requires_grad and torch.is_grad_enabled()) and has_values(x)
 
 
 def as_array(x: Tensor) -> NDArray[Any]:

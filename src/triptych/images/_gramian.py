@@ -102,7 +102,8 @@ class GramianAngularField(AbstractEncoding):
                 left, right = [*left, one], [*right, one]
             # Stacked along the slow axis: rows are copied whole, and the product takes the transposed view as it is.
             signs = self.get_buffer("signs").to(window_BTF.dtype)
-            return torch.matmul((torch.stack(left, dim=-2) * signs).transpose(-1, -2), torch.stack(right, dim=-2))
+            field = torch.matmul((torch.stack(left, dim=-2) * signs).transpose(-1, -2), torch.stack(right, dim=-2))
+            return _cut(field, -1.0 if self.signed else 0.0, 1.0)
 
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
         """Encode into memory that is there; see `Draws`."""
@@ -145,6 +146,15 @@ def cosine_and_sine(x: Tensor) -> tuple[Tensor, Tensor]:
     # The slope of the root is infinite at 0, and 0 times infinity is NaN: with the smallest number the gradient is 0.
     sine = 2.0 * torch.sqrt((above * below).clamp(min=torch.finfo(x.dtype).tiny))
     return above - below, torch.where(high > low, sine, 1.0)
+
+
+def _cut(field: Tensor, low: float, high: float) -> Tensor:
+    """The field without what rounding adds beyond its range, a digit of its last place; gradients pass as they are."""
+    if not field.requires_grad:
+        return field.clamp(low, high)
+    # A cut would take the gradient from some of the brightest pixels and not from others, as rounding falls.
+    exact = field.detach()
+    return field - (exact - exact.clamp(low, high))
 
 
 def series_of(window_BTF: Tensor, name: Series) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from triptych.images._cpu import kernel
@@ -16,7 +15,7 @@ Array = NDArray[Any]
 @kernel
 def draw_profiles(
     first: int, end: int, window: Array, image: Array, heat: bool, full_color_px: float, column_start: Array,
-    column_end: Array, sharing: Array,
+    column_end: Array, sharing: Array, profile: Array, grown: Array, column: Array,
 ) -> None:  # fmt: skip
     """Fill `image[first:end]`, an array of shape (batch, 1 or 2, height, width).
 
@@ -28,12 +27,10 @@ def draw_profiles(
         full_color_px: body in rows at which all volume of a candle counts for its direction.
         column_start, column_end: candles that column c averages, int64 of shape (width,).
         sharing: their weights, float32 of shape (time, width).
+        profile, grown, column: memory to work in, float64: of shape (sides, height) and, for a growing profile,
+            (sides, time, height) and (width, height); else without elements.
     """
     sides, height, width = image.shape[1:]
-    time = window.shape[1]
-    profile = np.empty((sides, height))
-    grown = np.empty((sides, time, height) if heat else (0, 0, 0))
-    column = np.empty((width if heat else 0, height))
     for b in range(first, end):
         profile[:] = 0
         _grow(window[b], profile, grown, full_color_px)

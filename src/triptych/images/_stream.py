@@ -14,28 +14,40 @@ import itertools
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from triptych.domain.book import BOOK_FIELDS
 from triptych.domain.errors import DataError, NotEnoughData
-from triptych.images._pool import encode_into
+from triptych.images._finite import may_miss
+from triptych.images._pool import draw_into, encode_into
 from triptych.images.base import AbstractEncoding
 
 
 class StreamingEncoder:
     """Holds the last `length` rows of one instrument and draws them. Not for use by several threads at once.
 
-    With an encoding that has a CPU kernel, steady streaming allocates nothing of the size of an image.
+    From the second image on nothing of the size of an image is allocated, whatever the encoding of this package: a
+    kernel keeps the memory it works in, and draws into buffers that are there. (An encoding of one's own without a
+    kernel makes its image anew each time; it is then copied.)
 
     Args:
         encoding: any encoding, on the CPU; it is shared, not changed.
         dtype: of rows and images: float32 or float64. Rows are rounded to it as they come.
         images: buffers that are drawn into in turn: an image stays as it is during the `images` - 1 updates after its
             own. At least 1.
+
+    Raises:
+        DataError: another dtype, or less than one image.
     """
 
     def __init__(self, encoding: AbstractEncoding, *, dtype: torch.dtype = torch.float32, images: int = 2) -> None:
+        if dtype not in (torch.float32, torch.float64):
+            raise DataError(
+                f"A stream holds float32 or float64, asked for was {str(dtype).removeprefix('torch.')}.",
+                remedy="Half precision cannot hold a price above 65,504, whole numbers no return: leave dtype out.",
+            )
+        if not isinstance(images, int) or images < 1:
+            raise DataError(f"A stream draws into at least 1 image, asked for were {images}.", remedy="Give 1 or more.")
         self.encoding = encoding
         self.n_rows = 0
         shape = (1, encoding.channels, encoding.height, encoding.width)
@@ -43,8 +55,7 @@ class StreamingEncoder:
         # Every row stands at two places, `length` apart, so that the last rows always lie in one piece somewhere.
         self._rows = torch.zeros(1, 2 * encoding.length, len(encoding.columns), dtype=dtype)
         self._places = self._rows[0].numpy()
-        # A thin book has fewer levels than columns.
-        self._may_miss = np.array([name.rpartition("_")[0] in BOOK_FIELDS for name in encoding.columns])
+        self._may_miss = may_miss(encoding.columns)
 
     @property
     def ready(self) -> bool:
@@ -71,7 +82,7 @@ class StreamingEncoder:
         A level that an order book does not have is NaN. Raises DataError when the row has another shape or any other
         value that is not finite; the window is then as it was.
         """
-        values = np.asarray(row, dtype=self._places.dtype)
+        values = self._numbers(row)
         if values.shape != self._places.shape[1:]:
             raise DataError(
                 f"Expected a row of shape {self._places.shape[1:]}, was {values.shape}.",
@@ -104,4 +115,15 @@ class StreamingEncoder:
             NotEnoughData: until the window is full.
         """
         window = self.window
-        return encode_into(self.encoding, window, next(self._images) if out is None else out)
+        if out is not None:
+            return encode_into(self.encoding, window, out)
+        return draw_into(self.encoding, window, next(self._images))  # rows were judged as they came
+
+    def _numbers(self, row: ArrayLike) -> NDArray[np.floating]:
+        try:
+            return np.asarray(row, dtype=self._places.dtype)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"Row {self.n_rows} is not a row of numbers: {row!r}.",
+                remedy="Its values are the columns of the encoding, in order.",
+            ) from error

@@ -6,17 +6,20 @@ Letters: B batch, T time (candles), F the five candle fields, C channels.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
 from triptych.domain import CANDLE_FIELDS
 from triptych.domain.errors import DataError, RecipeError
+from triptych.images._cpu import has_values
+from triptych.images._finite import refuse_unless_finite
 
 
 def check_length(name: str, length: int) -> None:
     """Raise RecipeError unless an encoding can be built for windows of `length` candles."""
-    if length < 2:
+    if not isinstance(length, Integral) or length < 2:
         raise RecipeError(
             f"{name}: a window needs at least 2 candles, was {length}.",
             remedy="Lengthen the window.",
@@ -24,7 +27,16 @@ def check_length(name: str, length: int) -> None:
 
 
 def check_window(window_BTF: Tensor, length: int, columns: tuple[str, ...] = CANDLE_FIELDS) -> None:
-    """Raise DataError when the tensor is not of shape (batch, length, number of columns), or not float32 or float64."""
+    """Raise DataError unless this is a tensor of shape (batch, length, number of columns), float32 or float64, finite.
+
+    NaN in the columns of an order book stands for a level that is not there. Values are looked at on the CPU only, and
+    not while a graph is made of the encoding: a GPU would have to be waited for.
+    """
+    if not isinstance(window_BTF, Tensor):
+        raise DataError(
+            f"Expected windows as a tensor, was {type(window_BTF).__name__}.",
+            remedy="Make one with torch.tensor(windows, dtype=torch.float32).",
+        )
     if window_BTF.dtype not in (torch.float32, torch.float64):
         raise DataError(
             f"Expected windows of float32 or float64, was {str(window_BTF.dtype).removeprefix('torch.')}.",
@@ -36,6 +48,8 @@ def check_window(window_BTF: Tensor, length: int, columns: tuple[str, ...] = CAN
             f"Expected windows of shape (batch, {length}, {len(columns)}), was {tuple(window_BTF.shape)}.",
             remedy=f"Cut windows of the length the encoding was built for: {named}.",
         )
+    if has_values(window_BTF):
+        refuse_unless_finite(window_BTF, columns)
 
 
 def full_precision(window_BTF: Tensor) -> AbstractContextManager[object]:

@@ -15,10 +15,16 @@ from torch import Tensor
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain import book_columns
+from triptych.images._book_kernel import draw_imbalance
 from triptych.images._book_rows import anchor_each, averaging, basis_points, into_rows, sides_of
+from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
+from triptych.images._scratch import Scratch
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
+
+GRAIN_LEVELS = 40_000
+"""Levels in a share worth a thread."""
 
 
 class Config(BaseConfig):
@@ -63,12 +69,15 @@ class BookImbalance(AbstractEncoding):
         self.width = length if config.width is None else config.width
         self.differentiable = config.unit == "bp"
         self.unit, self.reach, self.levels = config.unit, config.reach, config.levels
+        self.scratch = Scratch()
         self.register_buffer("time_averaging", averaging(length, self.width), persistent=False)
         self.register_buffer("level_averaging", averaging(config.levels, self.height), persistent=False)
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length, self.columns)
+        if takes_kernel(window_BTF):
+            return drawn(self, window_BTF)
         with full_precision(window_BTF):
             sides = sides_of(window_BTF)
             bids, asks = sides.bid_size, sides.ask_size
@@ -85,7 +94,31 @@ class BookImbalance(AbstractEncoding):
             share_BHT = share_BTH.transpose(-1, -2)
             if self.width != self.length:
                 share_BHT = torch.matmul(share_BHT, self.get_buffer("time_averaging").to(window_BTF.dtype))
-            return share_BHT[:, None]
+            return share_BHT[:, None].clamp(0.0, 1.0)  # weights of a mean may sum to a little more than 1
+
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into memory that is there; see `Draws`."""
+        window, image = as_array(window_BTF), as_array(image_BCHW)
+        by_level = self.unit == "level"
+        per_row = window.dtype.type(0.0 if by_level else self.reach / self.height)
+        by_levels, by_time = (
+            as_array(self.get_buffer(name)[:, : None if resizes else 0])
+            for name, resizes in (
+                ("level_averaging", by_level and self.height != self.levels),
+                ("time_averaging", self.width != self.length),
+            )
+        )
+        deepest = max(self.levels, self.height)
+        wanted = (
+            ((2, deepest), torch.float64), ((self.length, deepest), torch.float64),
+            ((self.length, self.height), torch.float64),
+        )  # fmt: skip
+
+        def share(first: int, end: int) -> None:
+            with self.scratch.lend(*wanted) as memory:
+                draw_imbalance(first, end, window, image, self.levels, per_row, by_levels, by_time, tuple(memory))
+
+        run_shared(share, len(window), grain=max(1, GRAIN_LEVELS // (2 * self.levels * self.length)))
 
     def blank(self) -> Tensor:
         """Balanced books."""

@@ -4,6 +4,11 @@ Rows are prices, the highest on top; columns are times, the latest on the right;
 that rests there, relative to the median of the window; so neither the price level nor the unit of size is in it.
 With `anchor = "last"` the rows stand still, so that the price path, walls and their retreat are seen; with "each" the
 market stays in the middle and only the shape of the book moves.
+
+Prices of a window in float32 have seven digits: 64,020.4 is known to 0.004, or 0.0006 basis points. With `unit = "bp"`
+a level then moves by so little between its two rows. With `unit = "ticks"` distances are rounded to whole ticks, and
+the image is that of float64 as long as the price step is above a quarter of a millionth of the price (a step of 0.1: up
+to a price of half a million).
 """
 
 from __future__ import annotations
@@ -32,6 +37,7 @@ from triptych.images._book_rows import (
 )
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
+from triptych.images._scratch import Scratch
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
 
@@ -105,6 +111,7 @@ class DepthHeatmap(AbstractEncoding):
         self.width = length if config.width is None else config.width
         self.differentiable = config.unit == "bp"
         self.config = config
+        self.scratch = Scratch()
         self.register_buffer("averaging", averaging(length, self.width), persistent=False)
 
     def forward(self, window_BTF: Tensor) -> Tensor:
@@ -138,11 +145,21 @@ class DepthHeatmap(AbstractEncoding):
         constants = constants_of(
             window.dtype, tick_size=config.tick_size or 1.0, edge=self._edge or 0.0, height=self.height
         )
-        run_shared(
-            draw_depth, len(window), window, as_array(image_BCHW), config.levels, config.unit == "ticks", constants,
-            config.anchor == "last", config.style == "signed", _beyond(config.ceiling), as_array(matrix),
-            grain=max(1, GRAIN_LEVELS // (2 * config.levels * self.length)),
+        levels, columns = 2 * config.levels, (self.length, 2 * config.levels)
+        wanted = (
+            (columns, window_BTF.dtype), (columns, torch.float64), (columns, torch.bool),
+            ((self.length * levels,), torch.float64), ((2, self.height, self.length), torch.float64),
         )  # fmt: skip
+        image, averages = as_array(image_BCHW), as_array(matrix)
+
+        def share(first: int, end: int) -> None:
+            with self.scratch.lend(*wanted) as memory:
+                draw_depth(
+                    first, end, window, image, config.levels, config.unit == "ticks", constants,
+                    config.anchor == "last", config.style == "signed", _beyond(config.ceiling), averages, tuple(memory),
+                )  # fmt: skip
+
+        run_shared(share, len(window), grain=max(1, GRAIN_LEVELS // (levels * self.length)))
 
     def blank(self) -> Tensor:
         return torch.full((self.channels, self.height, self.width), 0.5 if self.config.style == "signed" else 0.0)

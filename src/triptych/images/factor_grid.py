@@ -8,7 +8,8 @@ Factors are z-scores cut to -clip .. clip; a pixel is (z + clip) / (2 clip). Wit
 experiment this follows, divided by 208.
 
 The order of the factors is arbitrary, and a convolution sees neighbours: `order` shuffles them by a seed, or takes an
-order of one's own, such as `correlation_order` finds. `layout` says what stands beside what.
+order of one's own. With `correlation` training puts factors that move together side by side: `correlation_order` of the
+training segment of each fold, which the saved model carries as a list. `layout` says what stands beside what.
 """
 
 from __future__ import annotations
@@ -25,9 +26,14 @@ from torch import Tensor
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import DataError, RecipeError
+from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
+from triptych.images._grid_kernel import draw_grids, run_of
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_place
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
+
+GRAIN_PIXELS = 500_000
+"""Pixels in a share of a batch that is worth a thread."""
 
 
 class Config(BaseConfig):
@@ -50,9 +56,11 @@ class Config(BaseConfig):
         "holds factor after factor, each with the candles of the row. `factor_rows`: every factor has rows of its own, "
         "the history from left to right, `bars_per_row` of them.",
     )
-    order: Literal["", "shuffled"] | tuple[Annotated[int, Field(ge=0)], ...] = Field(
+    order: Literal["", "shuffled", "correlation"] | tuple[Annotated[int, Field(ge=0)], ...] = Field(
         default="",
-        description="Order of the factors: empty as they come, `shuffled` by `order_seed`, or a list of positions.",
+        description="Order of the factors: empty as they come, `shuffled` by `order_seed`, `correlation`: those that "
+        "move together in the training segment side by side (as they come where nothing was trained), or a list of "
+        "positions.",
     )
     order_seed: int = Field(default=1, ge=0, description="Seed of a shuffled order.")
     upscale: int = Field(default=1, ge=1, le=32, description="Each pixel is repeated so often in both directions.")
@@ -82,10 +90,13 @@ class FactorGrid(AbstractEncoding):
         order = _order(config)
         self.reorders = order != tuple(range(config.factors))
         self.register_buffer("order", torch.tensor(order), persistent=False)
+        self._places = _places(config, length, order)
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`. The columns are the factors of the first instrument, then the second's ..."""
         check_window(window_BTF, self.length, self.columns)
+        if takes_kernel(window_BTF):
+            return drawn(self, window_BTF)
         with full_precision(window_BTF):
             values = window_BTF.reshape(-1, self.length, self.channels, self.factors)
             if self.reorders:
@@ -119,6 +130,15 @@ class FactorGrid(AbstractEncoding):
         factors = PixelAxis(kind="factor", weights=by_place(found % columns, columns), names=self.columns)
         shape = self.channels, self.height, self.width
         return PixelMap(shape=shape, candles=by_place(found // columns, self.length), axes=(factors,))
+
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into memory that is there; see `Draws`."""
+        of_row, of_column = self._places
+        grain = -(-GRAIN_PIXELS // (self.channels * self.height * self.width))
+        run_shared(
+            draw_grids, len(window_BTF), as_array(window_BTF.flatten(1)), as_array(image_BCHW), of_row, of_column,
+            run_of(of_column), self.factors, self.clip, grain=grain,
+        )  # fmt: skip
 
 
 def build(config: Config, length: int) -> AbstractEncoding:
@@ -157,10 +177,27 @@ def correlation_order(rows: NDArray[np.floating]) -> tuple[int, ...]:
     return tuple(int(i) for i in leaves_list(tree))
 
 
+def _places(config: Config, length: int, order: tuple[int, ...]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Where in a flat window the pixels of every row and of every column of the first channel lie; both add up."""
+    candle, bars = config.channels * config.factors, config.bars_per_row
+    rows, factor = np.arange(length // bars, dtype=np.int64), np.array(order, dtype=np.int64)
+    bar = np.arange(bars, dtype=np.int64) * candle
+    if config.layout == "bar_major":
+        of_row, of_column = rows * bars * candle, (bar[:, None] + factor).ravel()
+    elif config.layout == "factor_major":
+        of_row, of_column = rows * bars * candle, (factor[:, None] + bar).ravel()
+    else:
+        of_row, of_column = (factor[:, None] + bar * len(rows)).ravel(), rows * candle
+    return (
+        np.repeat(of_row, config.upscale).astype(np.uint64),
+        np.repeat(of_column, config.upscale).astype(np.uint64),
+    )
+
+
 def _order(config: Config) -> tuple[int, ...]:
     if config.order == "shuffled":
         return shuffled_order(config.factors, config.order_seed)
-    if config.order == "":
+    if isinstance(config.order, str):
         return tuple(range(config.factors))
     if sorted(config.order) != list(range(config.factors)):
         raise RecipeError(

@@ -10,9 +10,14 @@ value of the window is in has no next value: its row of P is 0.
 Source: Wang and Oates, "Encoding Time Series as Images for Visual Inspection and Classification Using Tiled
 Convolutional Neural Networks", AAAI workshop 2015. The images equal those of pyts, except that pyts merges quantiles
 closer than 1e-8, a number that means something else for every instrument, and lets rounding decide where a quantile
-falls on a value (never with 2, 4, 8, .. bins). Equal quantiles leave a bin empty, which does not change the field.
+falls on a value (never with 2, 4, 8, .. bins). Equal quantiles leave a bin empty, which does not change the field. With
+`strategy = "normal"` pyts compares the values themselves with the quantiles of the standard normal distribution, which
+suits standardised series only; here every window is standardised first, and the images are those of pyts of the window
+less its mean, divided by its standard deviation.
 
 A bin is found by comparing values only, or by steps that round alike everywhere, so every backend draws the same image.
+Of one dtype: prices rounded to float32 may be equal that were not, and one that lies on an edge of `uniform` or
+`normal` bins to the last digit may fall into the next bin.
 
 Letters: T time, N windows times channels (series), K bins, S side of the image.
 """
@@ -53,8 +58,8 @@ class Config(BaseConfig):
     strategy: Literal["quantile", "uniform", "normal"] = Field(
         default="quantile",
         description="Where bins end. `quantile`: each holds the same number of values. `uniform`: each spans the same "
-        "share of the window's range. `normal`: at the quantiles of a normal distribution with the window's mean and "
-        "standard deviation.",
+        "share of the window's range. `normal`: at the quantiles of a normal distribution with the window's own mean "
+        "and standard deviation.",
     )
     size: int | None = Field(
         default=None,

@@ -13,7 +13,7 @@ Letters: B batch, T time, F columns of the window, C channels, H rows, W columns
 
 from __future__ import annotations
 
-import difflib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -28,7 +28,9 @@ from triptych.domain.errors import RecipeError
 from triptych.images import available, load
 from triptych.images._common_size import CommonSize, Resampling
 from triptych.images._cpu import Draws, as_array, drawn, takes_kernel
+from triptych.images._options import in_words
 from triptych.images._pixel_map import PixelMap, joined, resized
+from triptych.images._scratch import Scratch
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
 
@@ -151,7 +153,7 @@ class MultiChannel(AbstractEncoding):
         return torch.cat([part(window_BTF) for part in self.parts], dim=1)
 
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
-        """Encode into memory that is there; see `Draws`. Members get memory of their own, for some images at a time."""
+        """Encode into memory that is there; see `Draws`. Members draw some images at a time, into memory of theirs."""
         image, at = as_array(image_BCHW), 0
         with torch.no_grad(), full_precision(window_BTF):
             for part in self.parts:
@@ -174,6 +176,7 @@ class _Part(nn.Module):
     def __init__(self, member: AbstractEncoding, channel: Channel, columns: Sequence[str], config: Config) -> None:
         super().__init__()
         self.member = member
+        self.scratch = Scratch()
         self.has_kernel = isinstance(member, Draws)  # asked once: it takes longer than a small image
         places = [columns.index(column) for column in member.columns]
         self.first, self.count = places[0], len(places)
@@ -199,18 +202,22 @@ class _Part(nn.Module):
 
     def draw(self, window_BTF: Tensor, image: NDArray[Any], at: int) -> None:
         """The same into the channels of `image` from `at` on, a few images at a time: they stay in the cache."""
-        mine, member = self._mine(window_BTF), self.member
-        count = max(1, CHUNK_PIXELS // (member.channels * member.height * member.width))
-        shape = (min(count, len(mine)), member.channels, member.height, member.width)
-        memory = torch.empty(shape, dtype=mine.dtype) if self.has_kernel else None
-        for start in range(0, len(mine), count):
-            some = mine[start : start + count]
-            if memory is None:
-                drawing = member(some)
-            else:
-                drawing = memory[: len(some)]
-                cast(Draws, member).draw(some, drawing)
-            self.common.draw(drawing, image[start : start + count], at)
+        member, dtype = self.member, window_BTF.dtype
+        one = (member.channels, member.height, member.width)
+        most = max(1, CHUNK_PIXELS // math.prod(one))
+        # A power of two, so that batches of many sizes share a few pieces of memory.
+        count = min(most, 1 << (max(len(window_BTF), 1) - 1).bit_length())
+        with self.scratch.lend(((count, *one), dtype), ((count, member.length, self.count), dtype)) as memory:
+            drawing_BCHW, mine_BTF = (torch.from_numpy(array) for array in memory)
+            for start in range(0, len(window_BTF), count):
+                some = window_BTF[start : start + count]
+                drawing = drawing_BCHW[: len(some)]
+                mine = self._mine(some, mine_BTF[: len(some)])
+                if self.has_kernel:
+                    cast(Draws, member).draw(mine, drawing)
+                else:
+                    drawing.copy_(member(mine))
+                self.common.draw(drawing, image[start : start + count], at)
 
     def blank(self) -> Tensor:
         """The member's image that says nothing, as `forward` brings it to the common size."""
@@ -225,10 +232,12 @@ class _Part(nn.Module):
         mixing = None if self.mixing is None else self.mixing[0].numpy()
         return resized(own, *self.size, mixing)
 
-    def _mine(self, window_BTF: Tensor) -> Tensor:
-        if self.is_block:
-            return window_BTF.narrow(-1, self.first, self.count)
-        return window_BTF.index_select(-1, self.get_buffer("places"))
+    def _mine(self, window_BTF: Tensor, out: Tensor | None = None) -> Tensor:
+        """The member's columns; with `out`, in one piece: where they are not, they are copied there."""
+        if not self.is_block:
+            return torch.index_select(window_BTF, -1, self.get_buffer("places"), out=out)
+        mine = window_BTF.narrow(-1, self.first, self.count)
+        return mine if out is None or mine.is_contiguous() else out.copy_(mine)
 
 
 def build(config: Config, length: int) -> AbstractEncoding:
@@ -260,19 +269,7 @@ def _written_out(name: Any, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_words(name: str, error: ValidationError) -> str:
-    known = [option for option in load(name).Config.model_fields if option not in SIZES]
-    words: dict[str, str] = {}  # of each option the first that is wrong: others follow from it
-    for problem in error.errors():
-        option = str(problem["loc"][0]) if problem["loc"] else ""
-        if problem["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(option, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}"
-            words.setdefault(option, f"{name} has no option {option!r}, {hint}")
-        else:
-            said = problem["msg"].removeprefix("Value error, ").removesuffix(".")
-            place = f"{name}.{option}" if option else name
-            words.setdefault(option, f"{place}: {said} (was {problem['input']!r})")
-    return "; ".join(words.values())
+    return in_words(name, [option for option in load(name).Config.model_fields if option not in SIZES], error)
 
 
 def _member_config(channel: Channel, config: Config) -> BaseConfig:

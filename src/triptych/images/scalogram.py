@@ -31,7 +31,7 @@ number.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -40,15 +40,19 @@ from torch import Tensor
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
-from triptych.images._cpu import takes_kernel
+from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._gramian import Series
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
+from triptych.images._scratch import Scratch
 from triptych.images._spectra import Intensity, Resampling, Resize, centred, intensities
+from triptych.images._spectra_kernels import KINDS, Taps, draw_scalograms
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
 
 REACH = 7.0
 """Scales from its middle at which a wavelet is cut off: the bell is 2e-11 there."""
+GRAIN_PRODUCTS = 500_000
+"""Products in a share of a batch that is worth a thread."""
 GROUPS = 6
 """Scales are transformed in so many groups, each by the frequencies that its wavelets hold, not by all."""
 FAINT = 1e-7
@@ -144,20 +148,48 @@ class Scalogram(AbstractEncoding):
         self.groups = [(int(rows[0]), int(rows[-1]) + 1) for rows in torch.arange(config.height).chunk(GROUPS)]
         self.bands = [_band(response_PSK[:, first:end]) for first, end in self.groups]
         self.resize = Resize((self.height, length), (self.height, self.width), config.resampling)
+        self.plan, self.scratch = self._plan(), Scratch()
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length)
+        if takes_kernel(window_BTF):
+            return drawn(self, window_BTF)
         with full_precision(window_BTF):
-            # Sums and products of matrices round differently for every size of a batch: on the CPU not visibly so.
-            exact_BTF = window_BTF.double() if takes_kernel(window_BTF) else window_BTF
-            x_N1T = centred(exact_BTF, self.config.series).flatten(0, 1)[:, None]
+            x_N1T = centred(window_BTF, self.config.series).flatten(0, 1)[:, None]
             analysis = self.get_buffer("analysis").to(x_N1T.dtype)
             x_N1K = torch.matmul(x_N1T, analysis)
             power_NST = torch.cat([self._power(x_N1K, i) for i in range(len(self.groups))], dim=1)
             power_BCST = power_NST.reshape(-1, self.channels, self.height, self.length)
             image: Tensor = self.resize(intensities(power_BCST, self.config.intensity, self.config.range_db))
-            return image.to(window_BTF.dtype)
+            return image
+
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into memory that is there; see `Draws`."""
+        with torch.no_grad(), full_precision(window_BTF):
+            series = as_array(centred(window_BTF.double(), self.config.series).flatten(0, 1))
+        image, plan = as_array(image_BCHW.flatten(0, 1)), self.plan
+        scales, length = self.height, self.length
+        wanted = tuple(
+            (shape, torch.float64) for shape in ((length,), (2, length), (scales, length), (scales, self.width))
+        )
+
+        def share(first: int, end: int) -> None:
+            with self.scratch.lend(*wanted) as memory:
+                draw_scalograms(first, end, series, image, tuple(memory), *plan)
+
+        run_shared(share, len(series), grain=-(-GRAIN_PRODUCTS // (scales * length * length)))
+
+    def _plan(self) -> tuple[Any, ...]:
+        """What the kernel wants to know besides the series."""
+        responses = as_array(self.get_buffer("responses").double())
+        bands = [_band(self.get_buffer("responses")[:, s : s + 1].double()) for s in range(self.height)]
+        return (
+            as_array(self.get_buffer("analysis").double()), responses, as_array(self.get_buffer("waves").double()),
+            np.array(bands, dtype=np.int64), KINDS[self.config.intensity], 10.0 ** (-self.config.range_db / 10.0),
+            Taps.of(self.resize.get_buffer("rows"), self.resize.changes[0]),
+            Taps.of(self.resize.get_buffer("columns"), self.resize.changes[1]),
+        )  # fmt: skip
 
     def pixel_map(self) -> PixelMap:
         shape = self.channels, self.height, self.width

@@ -7,15 +7,22 @@ Columns are z-scores cut to -clip .. clip; a pixel is (z + clip) / (2 clip), as 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
 from triptych.domain import Config as BaseConfig
+from triptych.images._cpu import as_array, drawn, kernel, run_shared, takes_kernel
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_place
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
+
+GRAIN_VALUES = 500_000
+"""Values in a share of a batch that is worth a thread."""
 
 
 class Config(BaseConfig):
@@ -44,8 +51,17 @@ class Sequence(AbstractEncoding):
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`. The columns are the factors of the first instrument, then the second's ..."""
         check_window(window_BTF, self.length, self.columns)
+        if takes_kernel(window_BTF):
+            return drawn(self, window_BTF)
         with full_precision(window_BTF):
             return self.pixels(window_BTF).transpose(1, 2)[:, :, None]
+
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into memory that is there; see `Draws`."""
+        grain = -(-GRAIN_VALUES // (self.channels * self.width))
+        run_shared(
+            _turn_round, len(window_BTF), as_array(window_BTF), as_array(image_BCHW[:, :, 0]), self.clip, grain=grain
+        )
 
     def pixels(self, rows: Tensor) -> Tensor:
         """Values of columns as pixels in [0, 1], of any shape: what a network reads of a single candle too."""
@@ -60,6 +76,19 @@ class Sequence(AbstractEncoding):
         place = np.repeat(np.arange(self.channels), self.width)
         factors = PixelAxis(kind="factor", weights=by_place(place, self.channels), names=self.columns)
         return PixelMap(shape=shape, candles=by_column(np.eye(self.length), shape), axes=(factors,))
+
+
+@kernel
+def _turn_round(first: int, end: int, window: NDArray[Any], image: NDArray[Any], clip: float) -> None:
+    """Fill `image[first:end]`, of shape (batch, columns, time), from windows of shape (batch, time, columns)."""
+    real = image.dtype.type
+    shift, width, zero, one = real(clip), real(2.0 * clip), real(0.0), real(1.0)
+    for b in range(first, end):
+        values = window[b]
+        for c in range(image.shape[1]):
+            row = image[b, c]
+            for t in range(len(row)):
+                row[t] = min(max((values[t, c] + shift) / width, zero), one)
 
 
 def build(config: Config, length: int) -> AbstractEncoding:

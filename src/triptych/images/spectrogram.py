@@ -27,7 +27,7 @@ Letters: B batch, C channels (series), T time, M segments, S candles of a segmen
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -35,12 +35,17 @@ from torch import Tensor
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
+from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._gramian import Series
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
+from triptych.images._scratch import Scratch
 from triptych.images._spectra import Intensity, Resampling, Resize, centred, intensities, mirrored
+from triptych.images._spectra_kernels import KINDS, Taps, draw_spectrograms
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
 
+GRAIN_PRODUCTS = 500_000
+"""Products in a share of a batch that is worth a thread."""
 TAPERS = {
     "hann": torch.hann_window,
     "hamming": torch.hamming_window,
@@ -126,12 +131,15 @@ class Spectrogram(AbstractEncoding):
         self.register_buffer("basis", _basis(config), persistent=False)
         self.height = self.n_frequencies if config.height is None else config.height
         self.width = self.n_segments if config.width is None else config.width
-        drawn, wanted = (self.n_frequencies, self.n_segments), (self.height, self.width)
-        self.resize = Resize(drawn, wanted, config.resampling)
+        before, wanted = (self.n_frequencies, self.n_segments), (self.height, self.width)
+        self.resize = Resize(before, wanted, config.resampling)
+        self.plan, self.scratch = self._plan(), Scratch()
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length)
+        if takes_kernel(window_BTF):
+            return drawn(self, window_BTF)
         with full_precision(window_BTF):
             x_BCT = centred(window_BTF, self.config.series, less_mean=self.config.detrend == "mean")
             segment_BCMS = x_BCT.index_select(2, self.get_buffer("places")).reshape(
@@ -157,6 +165,33 @@ class Spectrogram(AbstractEncoding):
         candles = by_column((self.resize.shares("columns") @ shares).T.cpu().numpy(), shape)
         axis = PixelAxis(kind="frequency", weights=bands, names=names)
         return PixelMap(shape=shape, candles=candles, axes=(axis,))
+
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into memory that is there; see `Draws`."""
+        config, segments, frequencies = self.config, self.n_segments, self.n_frequencies
+        with torch.no_grad(), full_precision(window_BTF):
+            x_BCT = centred(window_BTF.double(), config.series, less_mean=config.detrend == "mean")
+            series = as_array(x_BCT.flatten(0, 1))
+        image, plan = as_array(image_BCHW.flatten(0, 1)), self.plan
+        shapes = (config.segment, segments), (2, segments), (frequencies, segments), (frequencies, self.width)
+        wanted = tuple((shape, torch.float64) for shape in shapes)
+
+        def share(first: int, end: int) -> None:
+            with self.scratch.lend(*wanted) as memory:
+                draw_spectrograms(first, end, series, image, tuple(memory), *plan)
+
+        grain = -(-GRAIN_PRODUCTS // (2 * frequencies * segments * config.segment))
+        run_shared(share, len(series), grain=grain)
+
+    def _plan(self) -> tuple[Any, ...]:
+        """What the kernel wants to know besides the series."""
+        return (
+            as_array(self.get_buffer("places").reshape(self.n_segments, self.config.segment)),
+            as_array(self.get_buffer("basis").double()), KINDS[self.config.intensity],
+            10.0 ** (-self.config.range_db / 10.0),
+            Taps.of(self.resize.get_buffer("rows"), self.resize.changes[0]),
+            Taps.of(self.resize.get_buffer("columns"), self.resize.changes[1]),
+        )  # fmt: skip
 
 
 def build(config: Config, length: int) -> AbstractEncoding:

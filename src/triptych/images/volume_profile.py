@@ -30,6 +30,7 @@ from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._geometry import coverage, positions, row_centres, stroke, volumes
 from triptych.images._pixel_map import PixelMap, by_column, prices
 from triptych.images._profile_kernel import draw_profiles
+from triptych.images._scratch import Scratch
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
 
@@ -71,6 +72,7 @@ class VolumeProfile(AbstractEncoding):
         self.length = length
         self.channels = 2 if config.split else 1
         self.height, self.width = config.height, config.width
+        self.scratch = Scratch()
         sharing = _sharing(length, config.width)
         is_shared = (sharing > 0).long()
         start = is_shared.argmax(dim=0)
@@ -102,7 +104,16 @@ class VolumeProfile(AbstractEncoding):
         arrays = as_array(window_BTF), as_array(image_BCHW)
         heat = self.config.style == "heat"
         grain = -(-GRAIN_PIXELS // (self.channels * self.height * self.width))
-        run_shared(draw_profiles, len(window_BTF), *arrays, heat, FULL_COLOR_PX, *buffers, grain=grain)
+        shapes = (
+            (self.channels, self.height), (self.channels, self.length, self.height) if heat else (0, 0, 0),
+            (self.width if heat else 0, self.height),
+        )  # fmt: skip
+
+        def share(first: int, end: int) -> None:
+            with self.scratch.lend(*((shape, torch.float64) for shape in shapes)) as memory:
+                draw_profiles(first, end, *arrays, heat, FULL_COLOR_PX, *buffers, *memory)
+
+        run_shared(share, len(window_BTF), grain=grain)
 
     def pixel_map(self) -> PixelMap:
         """Of `bars` no pixel stands for a candle: a bar is what all candles traded at a price."""

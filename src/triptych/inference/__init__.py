@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         save_consensus,
     )
     from triptych.inference.factors import FactorPredictor
-    from triptych.inference.inputs import FactorRows, known_windows
+    from triptych.inference.inputs import FactorRows, WindowRows, known_windows
     from triptych.inference.predictor import OnnxPredictor, TorchPredictor
     from triptych.inference.step import OnnxStep, TorchStep
     from triptych.inference.streaming import StreamingPredictor
@@ -47,6 +47,7 @@ __all__ = [
     "TorchPredictor",
     "TorchStep",
     "WindowClassifier",
+    "WindowRows",
     "fingerprint",
     "known_windows",
     "load_artifact",
@@ -74,7 +75,7 @@ _HOMES: Final = {
         "save_consensus",
     ),
     "factors": ("FactorPredictor",),
-    "inputs": ("FactorRows", "known_windows"),
+    "inputs": ("FactorRows", "WindowRows", "known_windows"),
     "predictor": ("OnnxPredictor", "TorchPredictor"),
     "step": ("OnnxStep", "TorchStep"),
     "streaming": ("StreamingPredictor",),

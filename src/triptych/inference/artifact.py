@@ -18,6 +18,7 @@ from triptych.domain.errors import ArtifactError, RecipeError, StorageError
 from triptych.domain.files import replace_folder, temporary_name, write_text
 from triptych.images import create_encoding
 from triptych.inference.base import AbstractPredictor
+from triptych.inference.boosted import empty_boosted
 from triptych.inference.card import Card
 from triptych.inference.classifier import WindowClassifier
 from triptych.inference.export import TOLERANCE, export_onnx, largest_difference
@@ -28,6 +29,7 @@ from triptych.inference.predictor import OnnxPredictor, TorchPredictor
 from triptych.inference.step import AbstractStep, OnnxStep, TorchStep, export_step, streams
 from triptych.inference.streaming import StreamingPredictor
 from triptych.models import create_model
+from triptych.models.multi_task import MultiTaskNetwork
 
 WEIGHTS, GRAPH, STEP, CARD = "weights.safetensors", "model.onnx", "step.onnx", "card.json"
 AGAIN = "Train or export the model again, or copy the folder anew."
@@ -59,7 +61,7 @@ class Artifact:
             encoding = create_encoding(length=self.card.length, **self.card.encoding)
             network = create_model(
                 in_chans=encoding.channels,
-                num_classes=len(self.card.classes),
+                num_classes=len(self.card.classes) + len(self.card.tasks),
                 pretrained=False,  # whatever the card says: loading fetches nothing
                 checkpoint_path="",
                 **self.card.model,
@@ -69,6 +71,10 @@ class Artifact:
                 f"{self.folder / CARD} describes a network that cannot be built: {_in_words(error)}",
                 remedy="Load it with the versions its card names, or train the model again.",
             ) from error
+        if self.card.tasks:
+            network = MultiTaskNetwork(network, self.card.tasks, classes=len(self.card.classes))
+        if self.card.boosting:
+            network = empty_boosted(network, self.card.boosting)
         classifier = WindowClassifier(encoding, network)
         try:
             classifier.load_state_dict(load_file(str(self.folder / WEIGHTS)))

@@ -59,6 +59,16 @@ class AbstractPredictor(ABC):
         """
         return None
 
+    def foretold(self, windows: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
+        """Figures foretold beside the class, by task, each of shape (batch,); empty of a model that has none.
+
+        `size`: return over the horizon as a fraction. `volatility`: root of the sum of squared log returns over it.
+
+        Args:
+            windows: as for `probabilities`.
+        """
+        return {}
+
     def predict(self, symbol: str, window: NDArray[np.floating], close_time_ms: int) -> Prediction:
         """The prediction from one window as `probabilities` takes it, at the close of its last candle."""
         return self.signed(symbol, close_time_ms, self.probabilities(window[None])[0])

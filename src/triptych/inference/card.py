@@ -27,6 +27,10 @@ class Card(BaseModel):
     )
     encoding: dict[str, Any] = Field(description="Encoding: its name and its options.")
     model: dict[str, Any] = Field(description="Network: its name and its options.")
+    tasks: tuple[str, ...] = Field((), description="Figures foretold beside the class: size, volatility.")
+    boosting: dict[str, Any] = Field(
+        default_factory=dict, description="Trees that read the network's features: their sizes; empty: none."
+    )
     parameters: int = Field(ge=0, description="Number of trained parameters of the network.")
     target: dict[str, Any] = Field(description="What was to be predicted.")
     splits: list[dict[str, Any]] = Field(description="Boundaries of training, validation and test, UTC.")

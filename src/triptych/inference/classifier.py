@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -32,6 +34,11 @@ class WindowClassifier(nn.Module):
         return (scores,) if isinstance(scores, Tensor) else tuple(scores)
 
     @property
+    def is_stepwise(self) -> bool:
+        """Whether the answer is one of trees, which has no gradient."""
+        return bool(getattr(self.network, "is_stepwise", False))
+
+    @property
     def foretells_return(self) -> bool:
         """Whether the network has a head for the return beside that for the classes."""
         return getattr(self.network, "return_head", None) is not None
@@ -43,6 +50,16 @@ class WindowClassifier(nn.Module):
         """
         scores, foretold = self.network.scores_and_return(2.0 * self.images(window_BTF) - 1.0)  # type: ignore[operator]
         return scores, foretold
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Figures that the network foretells beside the classes."""
+        return tuple(getattr(self.network, "tasks", ()))
+
+    def scores_and_outputs(self, window_BTF: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores as in `forward`, and figures in standard deviations, (batch, tasks); of networks with `tasks` only."""
+        scores, figures = self.network.outputs(2.0 * self.images(window_BTF) - 1.0)  # type: ignore[operator]
+        return scores, figures
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Class scores (logits) of shape (batch, n_classes) for windows of shape (batch, length, 5), float32."""
@@ -59,6 +76,39 @@ class ProbabilityHead(nn.Module):
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Probabilities of shape (batch, n_classes); rows sum to 1."""
         return torch.softmax(self.classifier(window_BTF), dim=-1)
+
+
+class StepwiseHead(nn.Module):
+    """A classifier of trees whose outputs are probabilities and what the trees read: the graph that is exported.
+
+    The second output lets graph and network be compared before the steps, behind which a rounding can be a leap.
+    """
+
+    def __init__(self, classifier: WindowClassifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, window_BTF: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities of shape (batch, n_classes), and what the trees read, (batch, components)."""
+        network: Any = self.classifier.network
+        inputs = network.tree_inputs(2.0 * self.classifier.images(window_BTF) - 1.0)
+        return torch.softmax(network.trees(inputs), dim=-1), inputs
+
+
+class TaskHead(nn.Module):
+    """A classifier whose outputs are probabilities and one figure a task: the graph of networks with several tasks."""
+
+    def __init__(self, classifier: WindowClassifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, window_BTF: Tensor) -> tuple[Tensor, ...]:
+        """Probabilities of shape (batch, n_classes), and figures of shape (batch,): returns, volatilities."""
+        network: Any = self.classifier.network
+        scores, figures = network.scores_and_figures(2.0 * self.classifier.images(window_BTF) - 1.0)
+        named = zip(self.classifier.tasks, figures.unbind(dim=1), strict=True)
+        found = [torch.exp(one) if name == "volatility" else one for name, one in named]
+        return torch.softmax(scores, dim=-1), *found
 
 
 class ForecastHead(nn.Module):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
-from triptych.inference.inputs import FactorRows, known_windows
+from triptych.inference.inputs import FactorRows
 
 CHUNK_BYTES = 64 * 2**20
 """Memory of the windows that are cut at a time."""
@@ -20,7 +19,8 @@ class FactorPredictor(AbstractPredictor):
     """Asks the network inside about windows of factors.
 
     It takes as many candles as the factors need to settle before the window, so the last candles alone give what the
-    whole history gives.
+    whole history gives. Of rows laid out by trading days there is an answer at a day's close only: NaN, or none,
+    elsewhere.
     """
 
     def __init__(self, network: AbstractPredictor, rows: FactorRows) -> None:
@@ -37,25 +37,30 @@ class FactorPredictor(AbstractPredictor):
     def returns(self, windows: NDArray[np.floating]) -> NDArray[np.float32] | None:
         return self._network.returns(windows)
 
+    def foretold(self, windows: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
+        return self._network.foretold(windows)
+
     def over(
         self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
     ) -> NDArray[np.float32]:
-        rows = self._rows.rows(series, companions)
-        length = self._network.length
+        table, length = self._rows.table(series, companions), self._network.length
         found = np.full((len(ends), 3), np.nan, dtype=np.float32)
-        known = np.flatnonzero(known_windows(rows, length)[ends])
-        windows = sliding_window_view(rows, length, axis=0).transpose(0, 2, 1) if len(rows) >= length else rows
-        step = max(1, CHUNK_BYTES // (4 * length * rows.shape[1]))
+        known = np.flatnonzero(table.known(length)[ends])
+        windows = table.windows(length)
+        step = max(1, CHUNK_BYTES // (4 * length * table.values.shape[1]))
         for start in range(0, len(known), step):
             chosen = known[start : start + step]
-            found[chosen] = self._network.probabilities(windows[ends[chosen] - (length - 1)])
+            found[chosen] = self._network.probabilities(windows[table.ends[ends[chosen]] - (length - 1)])
         return found
 
     def window_now(self, view: AbstractView, symbol: str) -> NDArray[np.floating] | None:
+        last = view.history(symbol, 1)
+        if last is None or not self._rows.ends_window(last):
+            return None
         own = view.history(symbol, self.length)
         others = {other: view.history(other, self.length) for other in self._rows.beside(symbol)}
         there = {other: history for other, history in others.items() if history is not None}
         if own is None or len(there) < len(others):
             return None
-        rows = self._rows.rows(own, there)
-        return rows[-self._network.length :] if known_windows(rows, self._network.length)[-1] else None
+        table, length = self._rows.table(own, there), self._network.length
+        return table.values[table.ends[-1] - (length - 1) : table.ends[-1] + 1] if table.known(length)[-1] else None

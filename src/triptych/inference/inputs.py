@@ -7,14 +7,18 @@ history that is given; `warm_up` says how much of it they need, so that a longer
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from triptych import features
 from triptych.domain import CandleSeries, Timeframe
 from triptych.domain.errors import DataError
+from triptych.features import days
 from triptych.inference.base import NOBODY
 from triptych.market.resampling import resample
 
@@ -40,6 +44,12 @@ class Config(features.Config):
         description="Timeframes of the factors, in candles, the shortest first: with candles of 15m, [1, 4, 16] puts "
         "those of 1h and 4h beside, at each candle those of the last one that had closed.",
     )
+    day: days.Config = Field(days.Config(), description="The venue's trading day, of pictures that show whole days.")
+    detector: str | None = Field(
+        None,
+        description="Folder of an anomaly detector that was fitted on the channels of one instrument: its score and "
+        "its latent state stand behind the factors of every instrument. Empty: none.",
+    )
 
     @field_validator("periods")
     @classmethod
@@ -49,23 +59,61 @@ class Config(features.Config):
         return value
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WindowRows:
+    """Rows as windows are cut from them.
+
+    Attributes:
+        values: float32 of shape (n_rows, columns): a row a candle, or a row a place on days of equal length.
+        ends: int64 of shape (n_candles,): last row of the window that ends at the close of each candle; -1 where none
+            does.
+        step: rows from the end of a window to that of the next.
+    """
+
+    values: NDArray[np.float32]
+    ends: NDArray[np.int64]
+    step: int
+
+    def known(self, length: int) -> NDArray[np.bool_]:
+        """At which candles a window of `length` rows without an unknown value ends, shape (n_candles,)."""
+        return (self.ends >= 0) & known_windows(self.values, length)[self.ends]
+
+    def windows(self, length: int) -> NDArray[np.float32]:
+        """All windows of `length` rows as a view on `values`, nothing is copied: (n_rows - length + 1, length, columns).
+
+        The window that ends at candle i is number `ends[i] - (length - 1)`.
+        """
+        if len(self.values) < length:
+            return np.empty((0, length, self.values.shape[1]), dtype=np.float32)
+        found: NDArray[np.float32] = sliding_window_view(self.values, length, axis=0).transpose(0, 2, 1)
+        return found
+
+    def turn(self) -> NDArray[np.int64]:
+        """Number of each candle's window among those that may be cut, shape (n_candles,)."""
+        return self.ends // self.step
+
+
 class FactorRows:
     """Makes the rows, one a candle.
 
     The columns of the instrument come first, then those of each companion; then the same for each longer timeframe.
+
+    Raises RecipeError for unknown factors, ArtifactError for a detector that is missing or of other channels.
 
     Attributes:
         columns: names of an instrument's own columns, of one timeframe.
         warm_up: candles before the first row that is known.
         companions: symbols of the companions.
         periods: candles in one of each timeframe.
+        day: the venue's trading day; without hours, windows end at every candle.
     """
 
     def __init__(self, config: Config) -> None:
-        self._pipeline = features.FeaturePipeline(config)
+        self._pipeline = features.FeaturePipeline(config, _of_detector(config.detector))
         self.columns = self._pipeline.columns
         self.companions = config.companions
         self.periods = config.periods
+        self.day = config.day
         # A longer candle at the start of the history may lack members, and one at its end may not have closed.
         longest = max(config.periods)
         self.warm_up = self._pipeline.warm_up if longest == 1 else longest * (self._pipeline.warm_up + 2)
@@ -109,9 +157,39 @@ class FactorRows:
             parts += [_as_of(self._own(one), one, series) for one in longer]
         return np.concatenate(parts, axis=1)
 
+    def table(self, series: CandleSeries, companions: Mapping[str, CandleSeries] = NOBODY) -> WindowRows:
+        """The rows as windows are cut from them; arguments and errors as for `rows`.
+
+        With a trading day they are laid out by the clock: windows hold whole days, short ones with places left empty,
+        and end where a day closes. What a window holds depends on the candles up to its end, and on no more of them
+        than fill its days.
+        """
+        rows = self.rows(series, companions)
+        if not self.day.hours:
+            return WindowRows(values=rows, ends=np.arange(len(rows)), step=1)
+        found = days.places(series.open_time_ms, series.timeframe.milliseconds, self.day)
+        return WindowRows(values=found.lay(rows), ends=np.where(found.closes, found.at, -1), step=found.per_day)
+
+    def ends_window(self, series: CandleSeries) -> bool:
+        """Whether a window ends with the last candle, by the clock alone."""
+        if not self.day.hours:
+            return True
+        last = series.open_time_ms[-1:]
+        return bool(days.places(last, series.timeframe.milliseconds, self.day).closes[0])
+
     def _own(self, series: CandleSeries) -> NDArray[np.float32]:
         rows = self._pipeline.rows(series.values, series.open_time_ms, series.timeframe.milliseconds)
         return rows.astype(np.float32)
+
+
+def _of_detector(folder: str | None) -> tuple[features.Factor, ...]:
+    """The factors of a saved detector. Raises ArtifactError where it is missing or of other channels."""
+    if folder is None:
+        return ()
+    from triptych.inference.anomaly.factors import detector_factors  # takes a while to load
+    from triptych.inference.anomaly.saving import load_detector
+
+    return detector_factors(load_detector(Path(folder)))
 
 
 def known_windows(rows: NDArray[np.floating], length: int) -> NDArray[np.bool_]:

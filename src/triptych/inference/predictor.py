@@ -15,10 +15,12 @@ from torch import Tensor
 from triptych.domain import CANDLE_FIELDS
 from triptych.domain.errors import ArtifactError, NotEnoughData
 from triptych.inference.base import AbstractPredictor
-from triptych.inference.classifier import ForecastHead, ProbabilityHead, WindowClassifier
+from triptych.inference.classifier import ForecastHead, ProbabilityHead, TaskHead, WindowClassifier
 
 RETURN = "foretold_return"
 """Name of the output of a graph that foretells the return."""
+FIGURES = {"size": RETURN, "volatility": "foretold_volatility"}
+"""Names of the outputs of a graph for the tasks beside the direction."""
 BATCH = 256
 """Windows per call: large enough to keep the cores busy, small enough for a small PC's memory."""
 
@@ -86,6 +88,15 @@ class OnnxPredictor(AbstractPredictor):
         parts = self._run(RETURN, windows)
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
+    def foretold(self, windows: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
+        there = {output.name for output in self._session.get_outputs()}
+        names = {task: name for task, name in FIGURES.items() if name in there}
+        return dict(zip(names, self.outputs(windows, tuple(names.values())), strict=True))
+
+    def outputs(self, windows: NDArray[np.floating], names: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Some outputs of the graph for windows as `probabilities` takes them, each of shape (batch, ..)."""
+        return [np.concatenate(self._run(name, windows)) for name in names]
+
     def _run(self, output: str, windows: NDArray[np.floating]) -> list[NDArray[np.float32]]:
         batch = _checked(windows, self.length, self._width)
         return [
@@ -120,9 +131,18 @@ class TorchPredictor(AbstractPredictor):
     def returns(self, windows: NDArray[np.floating]) -> NDArray[np.float32] | None:
         forecast = self._forecast
         if forecast is None:
-            return None
+            return self.foretold(windows).get("size")
         parts = self._run(lambda batch: forecast(batch)[1], windows)
         return torch.cat(parts).numpy() if parts else np.zeros(0, dtype=np.float32)
+
+    def foretold(self, windows: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
+        tasks = self._head.classifier.tasks
+        if not tasks:
+            return {}
+        head = TaskHead(self._head.classifier).eval()
+        parts = self._run(lambda batch: torch.stack(head(batch)[1:], dim=1), windows)
+        figures = torch.cat(parts).numpy() if parts else np.zeros((0, len(tasks)), dtype=np.float32)
+        return {task: figures[:, i] for i, task in enumerate(tasks)}
 
     def _run(self, head: Callable[[Tensor], Tensor], windows: NDArray[np.floating]) -> list[Tensor]:
         batch = torch.from_numpy(_checked(windows, self.length, self._width))

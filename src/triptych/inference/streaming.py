@@ -43,12 +43,17 @@ class StreamingPredictor(AbstractPredictor):
         renewal: candles after which it begins anew; 0 for `length`.
         name: what predictions are signed with.
 
-    Raises RecipeError for a negative renewal.
+    Raises RecipeError for a negative renewal, and for windows of whole days.
     """
 
     def __init__(self, step: AbstractStep, rows: FactorRows, *, length: int, renewal: int = 0, name: str = "") -> None:
         if renewal < 0:
             raise RecipeError(f"A memory is renewed after 1 candle or more, was {renewal}.", remedy="Leave it out.")
+        if rows.day.hours:
+            raise RecipeError(
+                "A memory is carried from candle to candle, and windows of whole days have places without one.",
+                remedy="Empty features.day.hours, or ask window by window.",
+            )
         self.name, self.companions, self.renewal = name, rows.companions, renewal or length
         self.length = rows.warm_up + length + self.renewal - 1
         self._step, self._rows, self._window = step, rows, length

@@ -146,6 +146,8 @@ class Reconciler:
                 continue
             if ids.is_ours(report.order_id):
                 self._tell("critical", f"open order {report.order_id} of ours is not in the journal: withdrawn", symbol)
+                if not self.books.has_journal:
+                    continue  # it may be the order of a process that has taken over from this one
                 now = self.clock.now_ms()
                 await self.gateway.cancel(
                     CancelOrder(order_id=report.order_id, symbol=symbol, time_ms=now), signed_ms=now

@@ -15,8 +15,9 @@ from pydantic import Field
 
 from triptych import domain
 from triptych.domain import AbstractClock, Candle, StreamState, Timeframe
-from triptych.domain.errors import DataError, ExchangeError
+from triptych.domain.errors import DataError, ExchangeError, JournalError, LeaseError
 from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
+from triptych.live.journal import Lease
 from triptych.live.monitoring import Metrics
 from triptych.live.trader import Trader
 from triptych.market.feed import Batch, CandleFeed, Gap
@@ -166,13 +167,22 @@ class Runner:
                 age.set(self.data_age_s(symbol))
             if lease is not None and since_lease >= self._config.lease_seconds / 4:
                 since_lease = 0.0
-                await asyncio.to_thread(lease.renew)
+                await self._renew(lease)
             config = self._config
             if waited >= (config.doubt_seconds if self._trader.is_in_doubt else config.reconcile_seconds):
                 waited = 0.0
                 await self._trader.reconcile()
             await self._repair(self.feed.silent(self._clock.now_ms()))
             await self._pump()
+
+    async def _renew(self, lease: Lease) -> None:
+        """A lease that cannot be written just now may still be ours; one that another has taken ends the runner."""
+        try:
+            await asyncio.to_thread(lease.renew)
+        except LeaseError:
+            raise
+        except JournalError as error:
+            self._note("critical", "journal", f"the lease cannot be renewed: {error.message}", "")
 
     async def _pump(self, *, is_end: bool = False) -> None:
         """Close gaps, then hand on what is due. At the end of a tape nobody is waited for."""

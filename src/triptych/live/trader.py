@@ -284,9 +284,17 @@ class Trader:
             )
 
     def _without_journal(self, step: StepRecorded, decided_ms: int, error: JournalError) -> tuple[Command, ...]:
-        """Nothing is opened that is not written down; what closes or withdraws is sent all the same."""
+        """Nothing is opened that is not written down; what closes or withdraws is sent all the same.
+
+        Unless another process may have taken over: then nothing is sent, and the stops at the venue protect what is
+        held.
+        """
         self._note("critical", "journal", error.message, "")
-        kept = tuple(c for c in step.commands if not isinstance(c, SubmitOrder) or c.reduce_only)
+        lease, kept = self.books.journal.lease, tuple[Command, ...]()
+        if lease is not None and lease.is_surely_ours():
+            kept = tuple(c for c in step.commands if not isinstance(c, SubmitOrder) or c.reduce_only)
+        else:
+            self._note("critical", "journal", "nobody can tell who holds the lease: nothing is sent", "")
         for command in step.commands:
             if command not in kept:
                 self._drop(command, "the journal cannot be written")

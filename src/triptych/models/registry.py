@@ -130,9 +130,11 @@ def create_model(
     accepts_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
     unknown = [option for option in options if option not in known]
     if unknown and not accepts_all:
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
         raise RecipeError(
             f"{model.name} has no option {unknown[0]!r}.",
-            remedy=f"Its options: {', '.join(sorted(known))}.",
+            remedy=f"{hint}Its options: {', '.join(sorted(known))}.",
         )
     if pretrained and checkpoint_path:
         raise RecipeError(

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from triptych import domain
 from triptych.domain.errors import RecipeError
+from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.exchanges.bybit.rest import Config as RestConfig
 from triptych.exchanges.bybit.stream import Config as StreamConfig
 from triptych.live.failover import Config as FailoverConfig
@@ -57,6 +58,11 @@ class LiveSettings(domain.Config):
     rest: RestConfig = Field(default=RestConfig(), description="Patience with the venue's answers.")
     stream: StreamConfig = Field(default=StreamConfig(), description="Patience with the venue's streams.")
     runner: RunnerConfig = Field(default=RunnerConfig(), description="How long is waited for what.")
+    hosts: HostConfig = Field(
+        default=HostConfig(),
+        description="Addresses of the venue instead of its own, such as a regional house or another port; which venue "
+        "it is, `--venue` says.",
+    )
     drift: DriftConfig = Field(default=DriftConfig(), description="When predictions are no longer what they were.")
     alerts: AlertsConfig = Field(default=AlertsConfig(), description="Who is told.")
 

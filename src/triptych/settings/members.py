@@ -6,7 +6,7 @@ from triptych.domain.errors import RecipeError
 from triptych.settings.reading import load_recipe, with_overrides
 from triptych.settings.recipe import Recipe
 
-_OF_A_MODEL = ("window", "features", "encoding", "model", "training")
+_OF_A_MODEL = ("window", "features", "encoding", "model", "training", "boosting")
 """Sections that make a model; all others belong to the experiment, and are the same for every member."""
 
 

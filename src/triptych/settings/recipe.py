@@ -28,6 +28,7 @@ from triptych.trading.execution import Config as ExecutionConfig
 from triptych.trading.guard import Config as GuardConfig
 from triptych.trading.risk import Config as RiskConfig
 from triptych.trading.sizing import Config as SizingConfig
+from triptych.training.boosting.config import Config as BoostingConfig
 from triptych.training.config import Config as TrainingConfig
 from triptych.training.evaluation import Config as EvaluationConfig
 from triptych.training.splits import Config as SplitConfig
@@ -119,7 +120,10 @@ class WindowConfig(Config):
 
     length: int = Field(48, ge=4, le=4096, description="Candles in a window.")
     stride: int = Field(
-        1, ge=1, description="Windows to learn and to stop by end at every n-th candle; the test uses every candle."
+        1,
+        ge=1,
+        description="Windows to learn and to stop by end at every n-th candle, or day where features.day has hours; the "
+        "test uses every one.",
     )
 
 
@@ -136,6 +140,7 @@ class Recipe(Config):
     target: TargetConfig = Field(TargetConfig(), description="What is to be predicted.")
     split: SplitConfig = Field(SplitConfig(), description="Which candles train, validate and test.")
     training: TrainingConfig = Field(TrainingConfig(), description="How the network is trained.")
+    boosting: BoostingConfig = Field(BoostingConfig(), description="Trees on the trained network's features.")
     evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How predictions are judged.")
     strategy: StrategyConfig = Field(StrategyConfig(), description="From probabilities to the wanted exposure.")
     sizing: SizingConfig = Field(SizingConfig(), description="How much capital an exposure of 1 is.")
@@ -154,6 +159,15 @@ class Recipe(Config):
     ablation: tuple[Variant, ...] = Field((), description="Variants that `triptych ablate` holds against the recipe.")
 
     @model_validator(mode="after")
+    def _one_head_for_each_question(self) -> Recipe:
+        tasks = self.training.tasks.names
+        if tasks and self.boosting.engine != "none":
+            raise ValueError("training.tasks and boosting do not go together: trees answer the direction only")
+        if tasks and self.model.sequence.return_head:
+            raise ValueError("training.tasks and model.sequence.return_head do not go together: name the task 'size'")
+        return self
+
+    @model_validator(mode="after")
     def _members_fit_the_consensus(self) -> Recipe:
         names = [member.name for member in self.members]
         if not names:
@@ -168,6 +182,16 @@ class Recipe(Config):
             raise ValueError(
                 f"consensus.method = '{self.consensus.method}' learns from out-of-fold predictions: it needs "
                 "split.kind = 'walk_forward' with two folds or more"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _positions_outlive_a_candle(self) -> Recipe:
+        daily = bool(self.features.names and self.features.day.hours)
+        if daily and self.execution.without_prediction != "hold":
+            raise ValueError(
+                "features.day gives a prediction at a day's close only, and execution.without_prediction = "
+                "'flat' would close every position one candle later; set it to 'hold'"
             )
         return self
 

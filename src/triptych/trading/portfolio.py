@@ -8,6 +8,8 @@ from decimal import Decimal
 from triptych.domain import ExchangeEvent, FundingPaid, OrderFilled, Position
 
 ZERO = Decimal(0)
+REMEMBERED = 20_000
+"""Newest fills that are recognised when they come again; a house that never ends must not grow for ever."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +58,8 @@ class Portfolio:
             if event.fill_id in self._fill_ids:
                 return False
             self._fill_ids[event.fill_id] = None
+            if len(self._fill_ids) > REMEMBERED:
+                del self._fill_ids[next(iter(self._fill_ids))]
             self._enter(event)
         elif isinstance(event, FundingPaid):
             self.funding += event.amount

@@ -1,4 +1,4 @@
-"""Two models on the same samples: the difference of their skill with its interval."""
+"""Models on the same samples: the skill of one, and the difference between two, with its interval."""
 
 from __future__ import annotations
 
@@ -30,15 +30,24 @@ def skill_difference(
     scorers = {"ours": Scorer(ours, test.label), "theirs": Scorer(theirs, test.label)}
     values = {name: scorer.values()[COMPARED_BY] for name, scorer in scorers.items()}
     draws = resampled(scorers, test, config, seed)
+    return _judged(
+        values["ours"] - values["theirs"],
+        draws["ours"][COMPARED_BY] - draws["theirs"][COMPARED_BY],
+        test,
+        config,
+        2.0,
+    )
+
+
+def skill(ours: NDArray[np.floating], test: Samples, config: Config, seed: int) -> dict[str, Any]:
+    """Matthews correlation of one model with its interval; arguments and result as for `skill_difference`."""
+    scorer = Scorer(ours, test.label)
+    draws = resampled({"": scorer}, test, config, seed)[""][COMPARED_BY]
+    return _judged(scorer.values()[COMPARED_BY], draws, test, config, 1.0)
+
+
+def _judged(value: float, draws: NDArray[np.float64], test: Samples, config: Config, bound: float) -> dict[str, Any]:
     stretch = widening(
         len(np.unique(test.time_ms)), block_length(test, config), label_span(test.time_ms, test.end_ms), config.level
     )
-    return as_json(
-        interval(
-            values["ours"] - values["theirs"],
-            draws["ours"][COMPARED_BY] - draws["theirs"][COMPARED_BY],
-            config.level,
-            (-2.0, 2.0),
-            stretch,
-        )
-    )
+    return as_json(interval(value, draws, config.level, (-bound, bound), stretch))

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from triptych.domain import Config as BaseConfig
+from triptych.training.tasks.config import Config as TasksConfig
 
 
 class Config(BaseConfig):
@@ -47,6 +48,7 @@ class Config(BaseConfig):
         ge=0,
         le=100,
     )
+    tasks: TasksConfig = Field(TasksConfig(), description="Questions to the network beside the direction.")
     sampling: Literal["shuffled", "balanced"] = Field(
         "shuffled",
         description="`shuffled`: every training window once an epoch in random order. `balanced`: as many draws, with "

@@ -18,6 +18,7 @@ from triptych.training.config import Config
 from triptych.training.history import EpochRecord
 from triptych.training.optimizer import adamw, warmup_cosine
 from triptych.training.seeds import derive_seed
+from triptych.training.tasks.loss import TaskLoss
 from triptych.training.windows import Batch, WindowSet
 
 
@@ -48,6 +49,16 @@ def _auxiliary_of(network: nn.Module, weight: float, seed: int) -> nn.Module | N
     return auxiliary
 
 
+def _standardise(network: nn.Module, train: WindowSet) -> None:
+    """Tell a network mean and deviation of its figures in the training windows."""
+    assert train.figures is not None
+    figures = train.figures.double().cpu()
+    for column in range(figures.shape[1]):
+        known = figures[:, column][torch.isfinite(figures[:, column])]
+        network.get_buffer("task_mean")[column] = float(known.mean())
+        network.get_buffer("task_scale")[column] = float(known.std().clamp(min=1e-12))
+
+
 class TrainingModule(LightningModule):
     """What is random in an epoch is seeded at its start, so an epoch cannot tell whether the process is a new one."""
 
@@ -68,6 +79,9 @@ class TrainingModule(LightningModule):
             assert train.returns is not None
             self._return_scale = float(train.returns.double().std().clamp(min=1e-12))
             self.classifier.network.get_buffer("return_scale").fill_(self._return_scale)
+        self.tasks = TaskLoss(config.tasks) if config.tasks.names and train.figures is not None else None
+        if self.tasks is not None:
+            _standardise(classifier.network, train)
         average: Any = get_ema_multi_avg_fn(config.ema) if config.ema else None  # type: ignore[no-untyped-call]
         # Batch norm's statistics belong to the averaged weights, so they are averaged with them.
         self.average = AveragedModel(self.classifier, multi_avg_fn=average, use_buffers=True) if average else None
@@ -96,7 +110,7 @@ class TrainingModule(LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW with its schedule."""
         config = self._config
-        parts = [part for part in (self.classifier.network, self.auxiliary) if part is not None]
+        parts = [part for part in (self.classifier.network, self.auxiliary, self.tasks) if part is not None]
         optimizer = adamw(nn.ModuleList(parts), config.learning_rate, config.weight_decay)
         if config.schedule == "plateau":
             # Kept by us: Lightning steps such schedulers after the hook in which the checkpoint is written.
@@ -131,13 +145,19 @@ class TrainingModule(LightningModule):
         """
         self._learning_rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         foretold: Tensor | None = None
-        if self._foretells:
-            first, foretold = self.classifier.scores_and_return(batch.windows)
+        figures: Tensor | None = None
+        if self.tasks is not None:
+            first, figures = self.classifier.scores_and_outputs(batch.windows)
             scores: tuple[Tensor, ...] = (first,)
+        elif self._foretells:
+            first, foretold = self.classifier.scores_and_return(batch.windows)
+            scores = (first,)
         else:
             scores = self.classifier.all_scores(batch.windows, self.auxiliary)
         loss = self._train_loss(scores[0], batch)
         self._train_sum += loss.detach()
+        if self.tasks is not None and figures is not None:
+            loss = self._with_tasks(loss, figures, batch)
         if foretold is not None:
             loss = loss + self._config.return_weight * self._return_loss(foretold, batch)
         if self._config.auxiliary_weight:
@@ -206,6 +226,18 @@ class TrainingModule(LightningModule):
         if self._config.uniqueness_weights:
             losses = losses * (batch.uniqueness / self._mean_uniqueness)
         return losses.mean()
+
+    def _with_tasks(self, loss: Tensor, figures: Tensor, batch: Batch) -> Tensor:
+        """The loss of all questions together."""
+        assert self.tasks is not None
+        assert batch.figures is not None
+        network = self.classifier.network
+        targets = (batch.figures - network.get_buffer("task_mean")) / network.get_buffer("task_scale")
+        weights = torch.ones_like(batch.uniqueness)
+        if self._config.uniqueness_weights:
+            weights = batch.uniqueness / self._mean_uniqueness
+        found: Tensor = self.tasks(loss, figures, targets, weights)
+        return found
 
     def _return_loss(self, foretold: Tensor, batch: Batch) -> Tensor:
         """Mean squared error in standard deviations, weighted as the classes' loss is."""

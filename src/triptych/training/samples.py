@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,6 +13,15 @@ from triptych.domain import CLASSES, CandleSeries
 from triptych.training.overlap import average_uniqueness
 from triptych.training.splits import Segment
 from triptych.training.targets import Targets
+
+
+def thinned(
+    segment: Segment, stride: int, turns: Sequence[NDArray[np.int64]] | None = None
+) -> Iterator[NDArray[np.int64]]:
+    """Decision candles of each series whose window's number is a multiple of `stride`; see `Samples.of`."""
+    for i, index in enumerate(segment.indices):
+        number = index if turns is None else turns[i][index]
+        yield index[number % stride == 0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,10 +49,19 @@ class Samples:
 
     @classmethod
     def of(
-        cls, series: Sequence[CandleSeries], targets: Sequence[Targets], segment: Segment, *, stride: int = 1
+        cls,
+        series: Sequence[CandleSeries],
+        targets: Sequence[Targets],
+        segment: Segment,
+        *,
+        stride: int = 1,
+        turns: Sequence[NDArray[np.int64]] | None = None,
     ) -> Self:
-        """The samples of one segment of a fold; of those only candles whose position is a multiple of `stride`."""
-        indices = [index[index % stride == 0] for index in segment.indices]
+        """The samples of one segment of a fold; of those only every `stride`-th window.
+
+        `turns` numbers the windows of each series, int64 of shape (n_candles,); None counts candles.
+        """
+        indices = list(thinned(segment, stride, turns))
         parts = list(zip(series, targets, indices, strict=True))
         return cls(
             instrument=np.repeat(np.arange(len(parts)), [len(i) for *_, i in parts]),
@@ -60,6 +78,10 @@ class Samples:
         return cls(
             **{name: np.concatenate([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__}
         )
+
+    def at(self, rows: NDArray[np.int64]) -> Self:
+        """Some of the samples, by position."""
+        return type(self)(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
 
     @property
     def class_counts(self) -> tuple[int, ...]:

@@ -20,11 +20,12 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from triptych.domain import CandleSeries, utc
 from triptych.domain import Config as BaseConfig
-from triptych.domain.errors import NotEnoughData
+from triptych.domain.errors import DataError, NotEnoughData
+from triptych.market.store import to_ms
 from triptych.training.targets import UNKNOWN, Targets
 
 
@@ -66,7 +67,22 @@ class Config(BaseConfig):
         "that never close. Empty keeps all windows, as markets with sessions need.",
         ge=0,
     )
+    samples_from: str | None = Field(
+        None,
+        description="No sample decides before this time, UTC; where history is cut does not depend on it. "
+        "`triptych ablate` sets it, so that variants whose windows are known earlier learn from no more than the others.",
+    )
     minimum_samples: int = Field(20, description="Fewest samples a segment may hold, over all instruments.", ge=1)
+
+    @field_validator("samples_from")
+    @classmethod
+    def _must_be_a_time(cls, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                to_ms(value)
+        except DataError as error:
+            raise ValueError(str(error).removesuffix(".")) from error
+        return value
 
     @model_validator(mode="after")
     def _shares_sum_to_one(self) -> Self:
@@ -146,13 +162,21 @@ def split(
         for name, start, stop in zip(("train", "validation", "test"), bounds[:-1], bounds[1:], strict=True):
             embargo = 0 if name == "train" else config.embargo
             indices = tuple(
-                _samples(s, t, start, stop, length, embargo, windows_without_gaps(s, length, config.exclude_gaps))
+                _samples(s, t, start, stop, length, embargo, _usable(s, length, config))
                 for s, t in zip(series, targets, strict=True)
             )
             parts.append(Segment(name=name, start_ms=start, stop_ms=stop, indices=indices))
             _require_enough(parts[-1], number, series, targets, config, length)
         folds.append(Fold(number=number, train=parts[0], validation=parts[1], test=parts[2]))
     return tuple(folds)
+
+
+def _usable(series: CandleSeries, length: int, config: Config) -> NDArray[np.bool_]:
+    """Candles that may carry a sample, by the config's wishes; bool of shape (n_candles,)."""
+    usable = windows_without_gaps(series, length, config.exclude_gaps)
+    if config.samples_from is not None:
+        usable &= series.close_time_ms >= to_ms(config.samples_from)
+    return usable
 
 
 def windows_without_gaps(series: CandleSeries, length: int, maximum_gap: int | None) -> NDArray[np.bool_]:

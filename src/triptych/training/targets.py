@@ -96,7 +96,7 @@ def thresholds(series: CandleSeries, config: Config) -> tuple[NDArray[np.float64
     return upper, lower
 
 
-def label(series: CandleSeries, config: Config) -> Targets:
+def label(series: CandleSeries, config: Config, places: NDArray[np.int64] | None = None) -> Targets:
     """Label every candle from what followed it.
 
     A label is known where the thresholds are known and the whole horizon lies in the history: whether a sample exists
@@ -108,13 +108,25 @@ def label(series: CandleSeries, config: Config) -> Targets:
     the highs and lows of candles t + 1 .. t + horizon. A candle that opens at or beyond a barrier touched that one
     first. When a candle touches both and its open says nothing, the order inside it is unknown, and either position
     may have been stopped out: the label is hold.
+
+    `places`, rising int64 of shape (n_candles,), number the candles by a calendar on which short days are as long as
+    others. The horizon of a direction is then so many places, and the close there is the last one up to it: 14 days
+    stay 14 days. A triple barrier counts candles.
     """
     n = len(series)
     upper, lower = thresholds(series, config)
     known = np.isfinite(upper) & np.isfinite(lower)
-    known[max(n - config.horizon, 0) :] = False
+    by_places = places is not None and config.kind == "direction"
+    ahead = np.arange(n) + config.horizon
+    if places is not None and by_places:
+        ahead = np.searchsorted(places, places + config.horizon)  # where the label is known for certain
+    known &= ahead < n
     start = np.flatnonzero(known)
-    if config.kind == "direction":
+    if places is not None and by_places:
+        last = np.searchsorted(places, places[start] + config.horizon, side="right") - 1
+        returns = series.close[last] / series.close[start] - 1.0
+        found = _by_threshold(returns, upper[start], lower[start])
+    elif config.kind == "direction":
         found, last = _direction(series, start, upper, lower, config.horizon)
     else:
         found, last = _triple_barrier(series, start, upper, lower, config)
@@ -124,7 +136,7 @@ def label(series: CandleSeries, config: Config) -> Targets:
     forward_return = np.full(n, np.nan)
     classes[start] = found
     end[start] = last
-    latest_end[start] = start + config.horizon
+    latest_end[start] = ahead[start]
     forward_return[start] = series.close[last] / series.close[start] - 1.0
     return Targets(
         classes=classes, end=end, latest_end=latest_end, forward_return=forward_return, horizon=config.horizon

@@ -27,13 +27,15 @@ from triptych.training.samples import Samples
 class Batch:
     """`windows` float32 (batch, length, columns), `labels` int64 (batch,), `uniqueness` float32 (batch,).
 
-    `returns` float32 (batch,): what followed, as a fraction; None where nothing learns from it.
+    `returns` float32 (batch,): what followed, as a fraction; `figures` float32 (batch, tasks): what followed, as
+    `training.tasks` has it; None where nothing learns from them.
     """
 
     windows: Tensor
     labels: Tensor
     uniqueness: Tensor
     returns: Tensor | None = None
+    figures: Tensor | None = None
 
     def to(self, device: torch.device) -> Self:
         """The same batch on another device; from pinned memory the copy overlaps with computing."""
@@ -44,7 +46,7 @@ class Batch:
         return replace(self, **{name: one.pin_memory() for name, one in self._tensors().items()})
 
     def _tensors(self) -> dict[str, Tensor]:
-        found = {name: getattr(self, name) for name in ("windows", "labels", "uniqueness", "returns")}
+        found = {name: getattr(self, name) for name in ("windows", "labels", "uniqueness", "returns", "figures")}
         return {name: one for name, one in found.items() if one is not None}
 
 
@@ -61,6 +63,7 @@ class WindowSet:
         length: candles in a window.
         returns: float32 tensor of shape (n_samples,): the return that each label is about, as a fraction; None where
             nothing learns from it.
+        figures: float32 tensor of shape (n_samples, tasks): what is foretold beside the class, NaN where not known.
     """
 
     values: Tensor
@@ -69,6 +72,7 @@ class WindowSet:
     uniqueness: Tensor
     length: int
     returns: Tensor | None = None
+    figures: Tensor | None = None
 
     @classmethod
     def of(
@@ -78,30 +82,36 @@ class WindowSet:
         *,
         length: int,
         rows: Sequence[NDArray[np.float32]] | None = None,
+        ends: Sequence[NDArray[np.int64]] | None = None,
         returns: NDArray[np.float64] | None = None,
+        figures: NDArray[np.float64] | None = None,
     ) -> Self:
-        """Cut the windows of `samples` from `series`, or from `rows`, one array of shape (n_candles, columns) a series.
+        """Cut the windows of `samples` from `series`, or from `rows`, one array of shape (n_rows, columns) a series.
 
-        `returns` are those of the samples, shape (n_samples,), for networks that learn to foretell them.
+        `ends` are the last rows of the windows of each series, int64 of shape (n_candles,); None: a row is a candle.
+        `returns` are those of the samples, shape (n_samples,), for networks that learn to foretell them;
+        `figures`, shape (n_samples, tasks), likewise.
 
         Raises NotEnoughData when a window would start before its history.
         """
-        early = np.flatnonzero(samples.index < length - 1)
+        last = samples.index if ends is None else _chosen(samples, ends)
+        early = np.flatnonzero(last < length - 1)
         if early.size:
             symbol = series[int(samples.instrument[early[0]])].symbol
             raise NotEnoughData(
                 f"{symbol}: a window of {length} candles cannot end at candle {int(samples.index[early[0]])}.",
                 remedy=f"Bring at least {length} candles or shorten the window.",
             )
-        offsets = np.concatenate(([0], np.cumsum([len(s) for s in series])))
         columns = [one.values for one in series] if rows is None else rows
+        offsets = np.concatenate(([0], np.cumsum([len(one) for one in columns])))
         return cls(
             values=torch.from_numpy(np.concatenate(columns).astype(np.float32, copy=False)),
-            starts=torch.from_numpy(offsets[samples.instrument] + samples.index - (length - 1)),
+            starts=torch.from_numpy(offsets[samples.instrument] + last - (length - 1)),
             labels=torch.from_numpy(samples.label.astype(np.int64)),
             uniqueness=torch.from_numpy(samples.uniqueness.astype(np.float32)),
             length=length,
             returns=None if returns is None else torch.from_numpy(returns.astype(np.float32)),
+            figures=None if figures is None else torch.from_numpy(figures.astype(np.float32)),
         )
 
     def __len__(self) -> int:
@@ -138,6 +148,7 @@ class WindowSet:
             labels=self.labels.index_select(0, positions),
             uniqueness=self.uniqueness.index_select(0, positions),
             returns=None if self.returns is None else self.returns.index_select(0, positions),
+            figures=None if self.figures is None else self.figures.index_select(0, positions),
         )
 
     def to(self, device: torch.device) -> Self:
@@ -153,5 +164,14 @@ class WindowSet:
         return digest.hexdigest()
 
     def _tensors(self) -> dict[str, Tensor]:
-        found = {name: getattr(self, name) for name in ("values", "starts", "labels", "uniqueness", "returns")}
+        found = {
+            name: getattr(self, name) for name in ("values", "starts", "labels", "uniqueness", "returns", "figures")
+        }
         return {name: one for name, one in found.items() if one is not None}
+
+
+def _chosen(samples: Samples, by_series: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Of each sample the value at its decision candle, shape (n_samples,)."""
+    starts = np.concatenate(([0], np.cumsum([len(one) for one in by_series])))
+    found: NDArray[np.int64] = np.concatenate(by_series)[starts[samples.instrument] + samples.index]
+    return found

@@ -136,7 +136,9 @@ def test_a_bybit_v2_capture_of_two_instruments(tmp_path):
     path = capture(tmp_path / "v2.txt.gz", messages, prefix="161867778{}.5", separator=": ")
     with pytest.raises(DataError) as caught:
         read_books(path)
-    assert str(caught.value) == f'{path} holds several instruments: AUSD, BUSD. Name one, such as symbol="AUSD".'
+    assert str(caught.value) == (
+        f'{path} holds several instruments: AUSD, BUSD. Name one: symbol="AUSD", on the command line --symbol AUSD.'
+    )
     for symbol in ("AUSD", "BUSD"):
         tape = read_books(path, symbol=symbol, levels=1)
         assert tape.time_ms.tolist() == [1_000, 1_020]

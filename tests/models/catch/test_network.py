@@ -147,3 +147,19 @@ def test_sizes_that_do_not_fit_are_refused(changes, sentence):
     with pytest.raises(ValueError, match="Value error") as error:
         Config(**changes)
     assert sentence in str(error.value)
+
+
+def test_masks_are_decided_alike_in_a_batch_and_alone():
+    network = build_catch(3, KINDS["real"], seed=0).eval()
+    windows = torch.randn(64, 32, 3, generator=torch.Generator().manual_seed(0))
+    seen = {}
+    network.mask_generator.register_forward_hook(lambda module, given, out: seen.update(logits=module.logits(given[0])))
+    with torch.no_grad():
+        network.mask_generator.weight.normal_(generator=torch.Generator().manual_seed(1))
+        together = network.reconstruct(windows).mask
+        logits = seen["logits"].unflatten(0, (64, -1))
+        for i in range(64):
+            assert torch.equal(network.reconstruct(windows[i : i + 1]).mask[0], together[i])
+            torch.testing.assert_close(seen["logits"], logits[i], rtol=0, atol=1e-12)
+    assert logits.dtype == torch.float64
+    assert 0.2 < float(together.mean()) < 0.9

@@ -135,6 +135,9 @@ def _model(name: str, title: str, report: ReportData) -> Section | None:
     extra = {key: evaluation[key] for key in ("class_counts", "comparison") if evaluation.get(key)}
     for key, value in extra.items():
         found.append(_any_table(value, label(key)))
+    for task, judged in (evaluation.get("tasks") or {}).items():
+        rows = [{"rule": rule, "squared error saved": _with_interval(s)} for rule, s in judged["skill"].items()]
+        found.append(_any_table(rows, f"Foretold beside the direction: {task}. {judged['sentence']}"))
     lead = ""
     if evaluation.get("n"):
         lead = f"Measured on {evaluation['n']:,} windows the model never saw in training"

@@ -17,7 +17,7 @@ from triptych.backtest import BacktestResult, run_backtest
 from triptych.backtest.bootstrap import effective_observations, optimal_block_length
 from triptych.backtest.paths import strategy_path
 from triptych.backtest.sharpe import sharpe_moments
-from triptych.bootstrap.building import Dataset, build_classifier, require_labels_for
+from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
 from triptych.bootstrap.files import read_frame, read_json, write_frame
 from triptych.bootstrap.tuning.past import Past
 from triptych.domain import CandleSeries, Prediction
@@ -96,7 +96,7 @@ def _fold(dataset: Dataset, fold: Fold, home: Path, answers: list[NDArray[np.flo
             known = np.isfinite(before[f"{i}"]).all(axis=1)
             earlier[known] = before[f"{i}"][known]
         return int(before["epochs"])
-    classifier = build_classifier(recipe, fold.number)
+    classifier = build_classifier(dataset.fitted(fold), fold.number)
     require_labels_for(recipe, classifier, dataset.samples(fold.train))
     result = trainer.fit(
         classifier,
@@ -107,16 +107,15 @@ def _fold(dataset: Dataset, fold: Fold, home: Path, answers: list[NDArray[np.flo
         derive_seed(recipe.seed, "fit", fold.number),
         progress=False,
     )
-    values: list[NDArray[Any]] = [one.values for one in dataset.series] if dataset.rows is None else list(dataset.rows)
     length = recipe.window.length
-    predictor = TorchPredictor(classifier, length=length, width=values[0].shape[1])
+    predictor = TorchPredictor(classifier, length=length, width=len(build_encoding(recipe).columns))
     kept: dict[str, Any] = {}
-    for i, (one, rows) in enumerate(zip(dataset.series, values, strict=True)):
+    for i, one in enumerate(dataset.series):
         found = np.full((len(one), 3), np.nan)
         ends = _ends(dataset, fold, one)
         for start in range(0, len(ends), _CHUNK):
             part = ends[start : start + _CHUNK]
-            windows = rows[part[:, None] + np.arange(1 - length, 1)].astype(np.float32)
+            windows = dataset.windows_at(i, part)
             known = np.isfinite(windows).all(axis=(1, 2))
             found[part[known]] = predictor.probabilities(windows[known])
         told = np.isfinite(found).all(axis=1)

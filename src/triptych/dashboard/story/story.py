@@ -44,7 +44,10 @@ class Decided:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Moment:
-    """The account after one decision, quote currency; `stops` by symbol as they should lie at the venue."""
+    """The account after one decision, quote currency; `stops` by symbol as they should lie at the venue.
+
+    `time_ms` is the close decided on, the market's clock; what was switched between two closes has that of the first.
+    """
 
     time_ms: int
     equity: float
@@ -142,7 +145,7 @@ class Story:
         equity = float(portfolio.cash) + notional
         self.moments.append(
             Moment(
-                time_ms=step.close_ms if step.cause == "candles" else entry.time_ms, equity=equity,
+                time_ms=step.close_ms, equity=equity,
                 exposure=notional / equity if equity > 0 else 0.0,
                 stops=tuple((symbol, float(stop)) for symbol, (stop, _) in step.stops.items() if stop is not None),
             )

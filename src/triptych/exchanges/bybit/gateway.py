@@ -119,7 +119,8 @@ class BybitGateway(AbstractGateway):
     async def executions(self, symbol: str, since_ms: int) -> Sequence[OrderFilled | FundingPaid]:
         found: list[tuple[int, int, OrderFilled | FundingPaid]] = []
         seen: set[str] = set()
-        start, now = since_ms, self._rest.clock.now_ms() + 1000
+        # The caller's clock is ours; what is asked for is a span of the venue's.
+        start, now = min(since_ms, self._rest.clock.at_venue(since_ms)), self._rest.clock.now_ms() + 1000
         while start <= now:
             end = min(start + _WINDOW_MS - 1, now)
             asked = {"symbol": symbol, "startTime": start, "endTime": end, "limit": 100}

@@ -36,6 +36,7 @@ class BlendDetector(AbstractDetector):
 
     def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
         for member in self.members:
+            member.columns_ = self.columns_
             member._learn(learn, held_out)
         windows = [chunk for part in held_out for _, chunk in sliding(part, self.memory)]
         scores = np.concatenate([self._member_scores(chunk) for chunk in windows])

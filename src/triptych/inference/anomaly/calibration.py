@@ -21,22 +21,28 @@ class Calibration:
     above: NDArray[np.float64]
 
     @classmethod
-    def of(cls, evidence: NDArray[np.float64]) -> Self:
+    def of(cls, evidence: NDArray[np.float64], *, together: NDArray[np.bool_] | None = None) -> Self:
         """Learn from evidence of normal rows, (n_rows, channels, kinds).
 
-        A tail is measured by its outermost percent, in the deviations a normal law would have there.
+        A tail is measured by its outermost percent, in the deviations a normal law would have there. Kinds of which
+        `together` (kinds,) is true have a natural scale and end at 0: their channels share one measure, that of the
+        greatest of them, so that a channel about which they never say much cannot cry wolf.
         """
         low, centre, high = np.quantile(evidence, (_TAIL, 0.5, 1.0 - _TAIL), axis=0)
         spread = (high - low) / (2 * _DEVIATIONS)
         least = np.maximum(0.25 * spread, 1e-6)
-        return cls(
-            centre=centre,
-            below=np.maximum((centre - low) / _DEVIATIONS, least),
-            above=np.maximum((high - centre) / _DEVIATIONS, least),
-        )
+        below = np.maximum((centre - low) / _DEVIATIONS, least)
+        above = np.maximum((high - centre) / _DEVIATIONS, least)
+        for kind in np.flatnonzero(together) if together is not None else ():
+            centre[:, kind] = 0.0
+            above[:, kind] = max(float(np.quantile(evidence[:, :, kind].max(axis=1), 1 - _TAIL)) / _DEVIATIONS, 1e-6)
+        return cls(centre=centre, below=below, above=above)
 
-    def deviations(self, evidence: NDArray[np.float64], *, bound: float) -> NDArray[np.float64]:
-        """How far out, 0 at the median, in deviations of the tail on that side; at most `bound`. Same shape."""
+    def deviations(self, evidence: NDArray[np.float64], *, bound: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        """How far out, 0 at the median, in deviations of the tail on that side; at most `bound`. Same shape.
+
+        `bound` is one number or one for each kind.
+        """
         away = evidence - self.centre
         out = np.where(away > 0, away / self.above, -away / self.below)
         return np.minimum(out, bound)

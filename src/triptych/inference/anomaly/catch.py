@@ -9,15 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from torch import Tensor
 
 from triptych.inference.anomaly import evidence as kinds_of
 from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
 from triptych.inference.anomaly.calibration import Calibration
-from triptych.inference.anomaly.conditional import CrossChannelFilter
+from triptych.inference.anomaly.cross_channel import KINDS, CrossChannel
 from triptych.models.catch import Catch, build_catch
 from triptych.models.catch import Config as NetworkConfig
-from triptych.models.catch.normalisation import normalise
 
 Learner = Callable[[Catch, Sequence[NDArray[np.float32]], Sequence[NDArray[np.float32]], int], None]
 """Trains a network in place: network, stretches to learn from, stretches to validate on, seed."""
@@ -40,7 +38,14 @@ class Config(CommonConfig):
         description="`causal`: the score of a row looks back only. `centred`: it is the mean over the scores of the "
         "rows from it to `focus` rows later, for histories that have ended.",
     )
-    most_deviations: float = Field(8.0, description="Deviations at which one kind of evidence is capped.", gt=0)
+    momentary: float = Field(
+        2.0,
+        description="Deviations that evidence of few rows must exceed to count; what has lasted counts from 0 on.",
+        ge=0,
+    )
+    most_deviations: float = Field(
+        8.0, description="Deviations beyond that at which one kind of evidence is capped.", gt=0
+    )
     device: str = Field("cpu", description="Where the network runs: cpu, cuda, cuda:1, mps.")
 
 
@@ -48,9 +53,9 @@ class CatchDetector(AbstractDetector):
     """CATCH behind PyOD's conventions.
 
     For each channel it weighs: the energy of the reconstruction error in groups of frequencies; the value, the level
-    and the restlessness of the channel, outside the window's normalisation; how much of it is one rhythm; and the part
-    that the other channels do not foretell. Each is measured in deviations among held-out normal rows, on both sides:
-    an error that is too small is as telling as one that is too large, because a frozen feed is easy to reconstruct.
+    and the restlessness of the channel, outside the window's normalisation; and what the other channels say of it (see
+    `CrossChannel`). Each is measured in deviations among held-out normal rows, on both sides: an error that is too
+    small is as telling as one that is too large, because a frozen feed is easy to reconstruct.
     """
 
     name = "catch"
@@ -69,46 +74,47 @@ class CatchDetector(AbstractDetector):
         self.network = build_catch(channels, self.config.network, seed=self.config.seed)
         self._learner(self.network, learn, held_out, self.config.seed)
         self.network.eval().to(self.config.device)
+        self.cross_ = CrossChannel.learn(learn, self.memory, self.columns_)
         self.prepare(channels)
-        self.filter_: CrossChannelFilter | None = None
-        if channels > 1:
-            batches = [windows for part in learn for _, windows in sliding(part, self.memory)]
-            self.filter_ = CrossChannelFilter.learn(batches, self.memory, 2 * self.config.groups)
         seen = [self._raw(windows) for part in held_out for _, windows in sliding(part, self.memory)]
-        self.calibration_ = Calibration.of(np.concatenate(seen))
+        self.calibration_ = Calibration.of(np.concatenate(seen), together=self._together)
 
     def prepare(self, channels: int) -> None:
         """Name the kinds of evidence for so many channels."""
         bands = kinds_of.band_names(self.config.focus, self.config.groups)
-        self.kinds = (*bands, "value", "level", "activity", "rhythm", *(("decoupling",) if channels > 1 else ()))
+        self.kinds = (*bands, "value", "level", "activity", *(KINDS if channels > 1 else KINDS[:-2]))
+        lasting = np.array([kind in ("decoupling", "parting") for kind in self.kinds])
+        self._together = np.array([kind == "parting" for kind in self.kinds])
+        self._momentary = np.where(lasting, 0.0, self.config.momentary)
 
     def assess(self, windows: NDArray[np.float32]) -> Assessment:
-        deviations = self.calibration_.deviations(self._raw(windows), bound=self.config.most_deviations)
-        return Assessment(scores=combine(deviations), evidence=deviations)
+        bound = self.config.most_deviations + self._momentary
+        deviations = self.calibration_.deviations(self._raw(windows), bound=bound)
+        return Assessment(scores=combine(deviations, self._momentary), evidence=deviations)
+
+    def latent(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The state of the network at the last row of scaled windows, (n_windows, width): its mean token."""
+        with torch.inference_mode():
+            x_BTC = torch.from_numpy(np.ascontiguousarray(windows)).to(self.config.device)
+            tokens = self.network.tokens(x_BTC).float().cpu()
+        return tokens.mean(dim=(1, 2)).numpy().astype(np.float64)
 
     def _raw(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Uncalibrated evidence, (n_windows, channels, kinds)."""
+        focus = self.config.focus
+        edges = kinds_of.group_edges(focus, self.config.groups)
         with torch.inference_mode():
             x_BTC = torch.from_numpy(np.ascontiguousarray(windows))
             made = self.network(x_BTC.to(self.config.device)).float().cpu()
-            return self._kinds(x_BTC, x_BTC - made).numpy().astype(np.float64)
-
-    def _kinds(self, x_BTC: Tensor, error_BTC: Tensor) -> Tensor:
-        focus = self.config.focus
-        edges = kinds_of.group_edges(focus, self.config.groups)
-        # What shows at once is looked for in few rows, what shows only in a pattern in many.
-        parts = [
-            kinds_of.band_energies(error_BTC[:, -focus:], edges),
-            x_BTC[:, -1, :, None],
-            kinds_of.level(x_BTC[:, -max(focus // 2, 2) :])[..., None],
-            kinds_of.activity(x_BTC[:, -max(focus // 4, 3) :])[..., None],
-            kinds_of.rhythm(x_BTC[:, -2 * focus :])[..., None],
-        ]
-        if self.filter_ is not None:
-            z_BTC, _ = normalise(x_BTC)
-            residual = self.filter_.residual(x_BTC)
-            parts.append(kinds_of.unexplained(residual[:, -3 * focus :], z_BTC[:, -3 * focus :])[..., None])
-        return torch.cat(parts, dim=-1)
+            # What shows at once is looked for in few rows.
+            own = [
+                kinds_of.band_energies((x_BTC - made)[:, -focus:], edges),
+                x_BTC[:, -1, :, None],
+                kinds_of.level(x_BTC[:, -max(focus // 2, 2) :])[..., None],
+                kinds_of.activity(x_BTC[:, -max(focus // 4, 3) :])[..., None],
+            ]
+            alone = torch.cat(own, dim=-1).numpy().astype(np.float64)
+        return np.concatenate([alone, self.cross_.evidence(windows, focus)], axis=-1)
 
     def _stretch_scores(self, stretch: NDArray[np.float32]) -> NDArray[np.float64]:
         scores = super()._stretch_scores(stretch)
@@ -117,12 +123,10 @@ class CatchDetector(AbstractDetector):
         return scores
 
 
-def combine(deviations: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One number of (n, channels, kinds): the third root of the mean third power.
-
-    Between the mean, which sees what many channels show a little, and the greatest, which one channel shows alone.
-    """
-    return np.asarray(np.cbrt((deviations**3).mean(axis=(1, 2))))
+def combine(deviations: NDArray[np.float64], momentary: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One number of (n, channels, kinds): root mean square of what exceeds `momentary`, (kinds,)."""
+    beyond = np.maximum(deviations - momentary, 0.0)
+    return np.asarray(np.sqrt((beyond**2).mean(axis=(1, 2))))
 
 
 def ahead_mean(scores: NDArray[np.float64], rows: int) -> NDArray[np.float64]:

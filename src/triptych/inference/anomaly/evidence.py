@@ -40,16 +40,16 @@ def band_energies(error_BQC: Tensor, edges: tuple[int, ...]) -> Tensor:
     reconstruction; and by Parseval's theorem the energies of all bins sum to the squared error.
     """
     rows = error_BQC.shape[1]
-    spectrum = torch.fft.rfft(error_BQC, dim=1, norm="ortho")
+    # Double precision and a sum for each group: differences of running sums would leave quiet groups to rounding.
+    spectrum = torch.fft.rfft(error_BQC.double(), dim=1, norm="ortho")
     power = spectrum.real.square() + spectrum.imag.square()
     weight = torch.full((power.shape[1],), 2.0, dtype=power.dtype, device=power.device)  # mirrored bins count too
     weight[0] = 1.0
     if rows % 2 == 0:
         weight[-1] = 1.0
-    cumulative = torch.cumsum(power * weight[:, None], dim=1)
-    cumulative = torch.cat([torch.zeros_like(cumulative[:, :1]), cumulative], dim=1)
-    sums = torch.stack([cumulative[:, b] - cumulative[:, a] for a, b in pairwise(edges)], -1)
-    return torch.log(sums.clamp_min(0.0) / rows + _FLOOR)
+    power = power * weight[:, None]
+    sums = torch.stack([power[:, a:b].sum(dim=1) for a, b in pairwise(edges)], -1)
+    return torch.log(sums / rows + _FLOOR)
 
 
 def level(x_BQC: Tensor) -> Tensor:
@@ -60,18 +60,3 @@ def level(x_BQC: Tensor) -> Tensor:
 def activity(x_BQC: Tensor) -> Tensor:
     """Log of the mean squared step from row to row, (B, C): low where a feed is frozen, high where it is restless."""
     return torch.log(torch.diff(x_BQC, dim=1).square().mean(dim=1) + _FLOOR)
-
-
-def unexplained(residual_BQC: Tensor, z_BQC: Tensor) -> Tensor:
-    """Log share of a channel's energy that the other channels do not foretell, (B, C).
-
-    A share, not an energy: a wild hour makes residuals large without parting the channels.
-    """
-    return torch.log(residual_BQC.square().mean(dim=1) + _FLOOR) - torch.log(z_BQC.square().mean(dim=1) + _FLOOR)
-
-
-def rhythm(x_BQC: Tensor) -> Tensor:
-    """Log share of the strongest frequency in the energy around the mean (Fisher's g), (B, C)."""
-    spectrum = torch.fft.rfft(x_BQC - x_BQC.mean(dim=1, keepdim=True), dim=1)[:, 1:]
-    power = spectrum.real.square() + spectrum.imag.square()
-    return torch.log(power.amax(dim=1) / (power.sum(dim=1) + _FLOOR) + _FLOOR)

@@ -25,7 +25,7 @@ from triptych.domain.errors import ArtifactError, StorageError
 from triptych.domain.files import replace_folder, temporary_name
 from triptych.inference.anomaly.calibration import Calibration
 from triptych.inference.anomaly.catch import CatchDetector, Config
-from triptych.inference.anomaly.conditional import CrossChannelFilter
+from triptych.inference.anomaly.cross_channel import CrossChannel
 from triptych.inference.anomaly.scaling import Scaling
 from triptych.models.catch import build_catch
 
@@ -39,7 +39,7 @@ class DetectorCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     name: Literal["catch"] = "catch"
     columns: tuple[str, ...] = Field(description="Channels, in order.")
     config: Config = Field(description="Settings it was fitted with.")
@@ -178,9 +178,7 @@ def _tensors(detector: CatchDetector) -> dict[str, Tensor]:
         "calibration.above": detector.calibration_.above,
         "held_out": detector.held_out_in_order_,
     }
-    if detector.filter_ is not None:
-        arrays["filter.real"] = detector.filter_.filters.real
-        arrays["filter.imaginary"] = detector.filter_.filters.imag
+    arrays |= {f"cross.{name}": value for name, value in detector.cross_.arrays().items()}
     state = {f"network.{name}": value for name, value in detector.network.state_dict().items()}
     return {name: value.contiguous() for name, value in state.items()} | {
         name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()
@@ -207,10 +205,8 @@ def _restore(card: DetectorCard, tensors: dict[str, Tensor], device: str) -> Cat
         {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
     )
     detector.network.eval().to(device)
-    detector.filter_ = None
-    if channels > 1:
-        complex_filter = tensors["filter.real"].numpy() + 1j * tensors["filter.imaginary"].numpy()
-        detector.filter_ = CrossChannelFilter(complex_filter.astype(np.complex64))
+    learnt = {name.removeprefix("cross."): value.numpy() for name, value in tensors.items() if name[:6] == "cross."}
+    detector.cross_ = CrossChannel.of_arrays(learnt, config.network.length)
     detector.prepare(channels)
     return detector
 

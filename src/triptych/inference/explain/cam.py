@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from triptych.domain.errors import RecipeError
 from triptych.inference.explain.margin import Margin
 from triptych.models.feature_info import FeatureInfo
+from triptych.models.multi_task import body_of
 
 SMALLEST = {"grad_cam": 4, "layer_cam": 8}
 """Least side of the map that is looked at unless a layer is named: below it, heat is one blot."""
@@ -57,7 +58,7 @@ def layers_of(network: nn.Module) -> list[str]:
 
     Raises RecipeError for a network without feature maps.
     """
-    info = getattr(network, "feature_info", None)
+    info = getattr(body_of(network), "feature_info", None)
     if not isinstance(info, FeatureInfo):
         raise RecipeError(
             "The network has no feature maps, so there is no class activation to draw.",
@@ -74,7 +75,7 @@ def _maps_and_gradients(margin: Margin, image: Tensor, names: list[str]) -> tupl
         return output.clone()  # what comes after may work in place
 
     def hook(name: str) -> torch.utils.hooks.RemovableHandle:
-        module = margin.network.get_submodule(name)
+        module = body_of(margin.network).get_submodule(name)
         return module.register_forward_hook(lambda _module, _inputs, output: keep(name, output))
 
     handles = [hook(name) for name in names]

@@ -142,6 +142,11 @@ def blank_of(encoding: torch.nn.Module, image_1CHW: torch.Tensor) -> torch.Tenso
 def _attribution(
     classifier: WindowClassifier, image: torch.Tensor, chosen: int, method: Method, layer: str
 ) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    if classifier.is_stepwise and method != "occlusion":
+        raise RecipeError(
+            f"The model's answer is one of trees, which has no gradient that {method} could follow.",
+            remedy="Choose occlusion, which asks the model itself.",
+        )
     margin, blank = Margin(classifier, chosen), blank_of(classifier.encoding, image)
     if method == "integrated_gradients":
         found = integrated_gradients(margin, image, blank)

@@ -1,7 +1,8 @@
 """Occlusion: what a network's certainty loses when a patch of the image is painted over.
 
 Source: Zeiler, Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, section 4.2. Patches are
-filled with the image that says nothing, overlap by half, and a pixel's heat is the mean over the patches that cover it.
+filled with the image that says nothing and overlap by half. A patch shares what it takes among its pixels, and a
+pixel's heat is the mean over the patches that cover it: heat added up over an area is what the area takes.
 """
 
 from __future__ import annotations
@@ -42,10 +43,9 @@ def occlusion(margin: Margin, image_1CHW: Tensor, blank_CHW: Tensor, patch: tupl
             painted[i][place] = blank[place]
         losses = (before - margin.of(painted)).double().tolist()
         for place, loss in zip(some, losses, strict=True):
-            lost[place] += loss
+            lost[place] += loss / lost[place].numel()
             covered[place] += 1.0
-    heat = lost / covered
-    return heat if height == 1 else heat / channels  # painted over together, the channels share the loss
+    return lost / covered
 
 
 def _places(shape: tuple[int, int, int], size: tuple[int, int]) -> Iterator[Patch]:

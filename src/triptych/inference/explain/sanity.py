@@ -34,8 +34,8 @@ class CascadeStage:
     Attributes:
         shuffled: share of the network's tensors of weights, counted from the output, that are shuffled.
         correlation: rank correlation of the heat, with its sign, with the original's, over the pixels where either is
-            not 0; 0 where one of the two is flat. Without signs the heat of integrated gradients would resemble itself for
-            ever, being a product with the image; over empty background everything resembles everything.
+            not 0; 0 where one of the two is flat. Without signs the heat of integrated gradients would resemble itself
+            for ever, being a product with the image; over empty background everything resembles everything.
     """
 
     shuffled: float

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -75,6 +76,7 @@ class Lease:
         self.name = name
         self._database, self._owner, self._duration_ms = database, owner, duration_ms
         self._clock, self._is_alive = clock or SystemClock(), is_alive
+        self._renewed_s = float("-inf")
         self._host, self._pid = socket.gethostname(), os.getpid()
 
     def acquire(self) -> int:
@@ -100,16 +102,29 @@ class Lease:
                 connection.execute(leases.insert().values(name=self.name, **values))
             else:
                 connection.execute(leases.update().where(leases.c.name == self.name).values(**values))
-        self.token = token
+        self.token, self._renewed_s = token, time.monotonic()
         return token
 
     def renew(self) -> int:
         """Hold it for `duration_ms` more. Returns until when. Raises LeaseError when another has taken it."""
+        asked_s = time.monotonic()
         with self._transaction() as connection:
             self.check(connection)
             expires_ms = self._now_ms(connection) + self._duration_ms
             connection.execute(leases.update().where(leases.c.name == self.name).values(expires_ms=expires_ms))
+        self._renewed_s = asked_s
         return expires_ms
+
+    def is_surely_ours(self) -> bool:
+        """Whether no other can hold it, as far as can be known without writing.
+
+        A full disk can still be read. A database that cannot be asked leaves only the time for which it was given.
+        """
+        try:
+            held = self.view()
+        except JournalError:
+            return bool(self.token) and time.monotonic() - self._renewed_s < self._duration_ms / 1000
+        return held is not None and bool(self.token) and held.token == self.token
 
     def release(self) -> None:
         """Give it back, if it is still ours."""

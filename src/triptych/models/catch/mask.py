@@ -45,7 +45,7 @@ class ChannelMaskGenerator(nn.Module):
         """Log odds of each pair of channels, (N, H, C, C)."""
         strength = bands_NCS.square().mean(dim=(1, 2), keepdim=True).sqrt()
         relative = bands_NCS / (strength + 1e-6)
-        return torch.einsum("ncs,hks->nhck", relative, self.weight) + self.bias
+        return torch.einsum("ncs,hks->nhck", relative, self.weight.to(relative.dtype)) + self.bias
 
     def forward(self, bands_NCS: Tensor) -> Tensor:
         """The masks, (N, H, C, C), 0 or 1: drawn in training, the likelier value in evaluation."""

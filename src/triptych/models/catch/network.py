@@ -80,6 +80,15 @@ class Catch(nn.Module):
         """The reconstructed windows, (B, T, C)."""
         return self.reconstruct(x_BTC).windows
 
+    def tokens(self, x_BTC: Tensor) -> Tensor:
+        """The tokens of all bands before the reconstruction heads, (B, P, C, width): what it sees in windows."""
+        z_BTC, _ = normalise(x_BTC.double())
+        exact_BPCS = self.spectrum.split(*self.spectrum.transform(z_BTC))
+        exact_NCS = exact_BPCS.flatten(0, 1)
+        mask_NHCC = self.mask_generator(exact_NCS).to(x_BTC.dtype)
+        tokens, _ = self.transformer(exact_NCS.to(x_BTC.dtype), mask_NHCC, with_loss=False)
+        return torch.unflatten(tokens, 0, (-1, exact_BPCS.shape[1]))
+
     def reconstruct(self, x_BTC: Tensor, *, with_loss: bool = False, fixed_mask: bool = False) -> Reconstruction:
         """The reconstruction with all that losses and reports need.
 
@@ -95,11 +104,15 @@ class Catch(nn.Module):
                 f"Expected windows of shape (batch, {self.length}, {self.channels}), was {tuple(x_BTC.shape)}.",
                 remedy="Cut windows of the length and with the channels the network was made for.",
             )
-        z_BTC, moments = normalise(x_BTC)
+        # Masks are decided in double precision: rounding differs from batch to batch, and must not open a pair in one
+        # that it closes in another.
+        exact = x_BTC if self.training else x_BTC.double()
+        z_BTC, moments = normalise(exact)
         target = self.spectrum.transform(z_BTC)
-        bands_BPCS = self.spectrum.split(*target)
+        exact_BPCS = self.spectrum.split(*target)
+        mask_NHCC = self.mask_generator(exact_BPCS.flatten(0, 1)).to(x_BTC.dtype)
+        bands_BPCS = exact_BPCS.to(x_BTC.dtype)
         bands_NCS = bands_BPCS.flatten(0, 1)
-        mask_NHCC = self.mask_generator(bands_NCS)
         if fixed_mask:
             mask_NHCC = mask_NHCC.detach()
         tokens, clustering = self.transformer(bands_NCS, mask_NHCC, with_loss=with_loss)
@@ -108,9 +121,9 @@ class Catch(nn.Module):
             loss = clustering + self._regular * regular_loss(mask_NHCC.flatten(0, 1))
         real, imaginary = self.heads(tokens.unflatten(0, (-1, bands_BPCS.shape[1])))
         return Reconstruction(
-            windows=restore(self.inverse(real, imaginary), moments),
+            windows=restore(self.inverse(real, imaginary), moments).to(x_BTC.dtype),
             spectrum=(real, imaginary),
-            target=target,
+            target=(target[0].to(x_BTC.dtype), target[1].to(x_BTC.dtype)),
             mask=mask_NHCC.unflatten(0, (-1, bands_BPCS.shape[1])),
             channel_loss=loss,
         )

@@ -45,7 +45,7 @@ class NoisyMaskGenerator(nn.Module):
 
     def forward(self, bands_NCS: Tensor) -> Tensor:
         """Masks, (N, 1, C, C); NaN where a probability rounds to 0 or 1, as the reference's."""
-        probability = torch.sigmoid(self.linear(bands_NCS))
+        probability = torch.sigmoid(self.linear(bands_NCS.to(self.linear.weight.dtype)))
         odds = torch.stack([probability / (1 - probability), (1 - probability) / probability], dim=-1)
         drawn = F.gumbel_softmax(odds.log(), hard=True)[..., 0]
         diagonal = torch.eye(drawn.shape[-1], dtype=drawn.dtype, device=drawn.device)

@@ -44,8 +44,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from triptych.models.xlstm import _kernels
+from triptych.models.xlstm import _mlstm_kernels as _kernels
 from triptych.models.xlstm._dispatch import full_precision, takes_kernel
+from triptych.models.xlstm._tiles import LANES
 
 FRESH = -1e30
 """Stabiliser of a row that has seen nothing."""
@@ -88,12 +89,25 @@ def sequence(
 
 def _sequence(tensors: tuple[Tensor, ...], state: State, chunk: int) -> tuple[Tensor, State]:
     if takes_kernel(*tensors, *state):
-        gates = (one.transpose(1, 2) for one in tensors[3:])
-        h_BSNV, memory, mass, m = _CompiledSequence.apply(*tensors[:3], *gates, *state)  # type: ignore[no-untyped-call]
-        return h_BSNV, (memory, mass, m)
+        return _compiled(tensors, state)
     q, k, v, i, f = (one.transpose(1, 2) for one in tensors)
     h, after = chunkwise(q, k, v, i, f, state, chunk)
     return h.transpose(1, 2), after
+
+
+def _compiled(tensors: tuple[Tensor, ...], state: State) -> tuple[Tensor, State]:
+    """Through the compiled loop, heads filled up to the width of its tiles."""
+    width, values = state[0].shape[2:]
+    more_k, more_v = -width % LANES, -values % LANES
+    memory, mass, m = state
+    vectors, gates = list(tensors[:3]), [one.transpose(1, 2) for one in tensors[3:]]
+    if more_k or more_v:
+        vectors = [F.pad(one, (0, more)) for one, more in zip(vectors, (more_k, more_k, more_v), strict=True)]
+        memory, mass = F.pad(memory, (0, more_v, 0, more_k)), F.pad(mass, (0, more_k))
+    h, memory, mass, m = _CompiledSequence.apply(width**-0.5, *vectors, *gates, memory, mass, m)  # type: ignore[no-untyped-call]
+    if more_k or more_v:
+        h, memory, mass = h[..., :values], memory[:, :, :width, :values], mass[..., :width]
+    return h, (memory, mass, m)
 
 
 def step(q_BNK: Tensor, k_BNK: Tensor, v_BNK: Tensor, i_BN: Tensor, f_BN: Tensor, state: State) -> tuple[Tensor, State]:
@@ -195,30 +209,37 @@ def _above(chunk: int, device: torch.device) -> Tensor:
 
 
 class _CompiledSequence(torch.autograd.Function):
-    """Both passes as loops over rows, heads and time. The gates come as (B, N, S)."""
+    """Both passes as loops over rows, heads and chunks. The gates come as (B, N, S), widths are multiples of sixteen."""
 
     @staticmethod
-    def forward(ctx: Any, *tensors: Tensor) -> tuple[Tensor, ...]:
-        given = [one.detach().contiguous() for one in tensors]
-        q, v, i = given[0], given[2], given[3]
+    def forward(ctx: Any, scale: float, *tensors: Tensor) -> tuple[Tensor, ...]:
+        q, k, v, i, f, *state = (one.detach().contiguous() for one in tensors)
         h, signs, divisors = torch.empty_like(v), torch.empty_like(i), torch.empty_like(i)
-        memory, mass, m = (one.clone() for one in given[5:])
-        arrays = (*given[:5], memory, mass, m, h, signs, divisors)
-        one = [array.numpy() for array in arrays]
-        run: Any = _kernels.mlstm_forward
-        run(0, len(q), *one[:8], *_LIMITS, *one[8:])
-        ctx.save_for_backward(*given, h, signs, divisors, memory, mass)
+        memory, mass, m = (one.clone() for one in state)
+        flat = (q.view(-1), k.view(-1), v.view(-1), i, f, memory.flatten(2), mass, m)
+        _kernels.mlstm_forward(
+            *(one.numpy() for one in flat), np.float32(scale), *_LIMITS, h.view(-1).numpy(), signs.numpy(),
+            divisors.numpy(),
+        )  # fmt: skip
+        ctx.scale = scale
+        ctx.save_for_backward(q, k, v, i, f, *state, h, signs, divisors, memory, mass)
         ctx.mark_non_differentiable(m)
         return h, memory, mass, m
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_h: Tensor, d_memory: Tensor, d_mass: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        *saved, memory, mass = ctx.saved_tensors
+        q, k, v, i, f, first, first_mass, m, h, signs, divisors, memory, mass = ctx.saved_tensors
         d_flow = (d_memory * memory).sum(dim=(2, 3)) + (d_mass * mass).sum(dim=2)
         d_first = [one.clone(memory_format=torch.contiguous_format) for one in (d_memory, d_mass)]
-        d_inputs = [torch.empty_like(one) for one in saved[:5]]
-        arrays = [one.numpy() for one in (*saved, d_h.contiguous(), d_flow, *d_first, *d_inputs)]
-        run: Any = _kernels.mlstm_backward
-        run(0, len(d_h), *arrays[:8], _LIMITS[1], *arrays[8:])
-        return *d_inputs, *d_first, None
+        d_inputs = [torch.empty_like(one) for one in (q, k, v, i, f)]
+        given = (q.view(-1), k.view(-1), v.view(-1), i, f, first.flatten(2), first_mass, m)
+        d_q, d_k, d_v, *d_gates = d_inputs
+        rest = (
+            h.view(-1), signs, divisors, d_h.contiguous().view(-1), d_flow, d_first[0].flatten(2), d_first[1],
+            d_q.view(-1), d_k.view(-1), d_v.view(-1), *d_gates,
+        )  # fmt: skip
+        _kernels.mlstm_backward(
+            *(one.numpy() for one in given), np.float32(ctx.scale), _LIMITS[1], *(one.numpy() for one in rest)
+        )
+        return None, *d_inputs, *d_first, None

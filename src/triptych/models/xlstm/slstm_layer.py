@@ -9,6 +9,7 @@ from triptych.models.xlstm import slstm_cell
 from triptych.models.xlstm.convolution import CausalConvolution
 from triptych.models.xlstm.headwise import HeadwiseLinear
 from triptych.models.xlstm.norms import HeadNorm
+from triptych.models.xlstm.slstm_mapped import mapped_sequence
 
 State = tuple[Tensor, ...]
 """y, c, n, m of the cell, each (B, N, K), and the state of the convolution where there is one."""
@@ -42,7 +43,7 @@ class SLSTMLayer(nn.Module):
         if self.convolution is not None:
             convolved, after = self.convolution(x_BSD, state[4])
             tail = (after,)
-        y_BSNK, cell = slstm_cell.sequence(self._gates(convolved, x_BSD), self.recurrent, _cell(state))
+        y_BSNK, cell = self._remembered(convolved, x_BSD, _cell(state))
         return self.norm(self.dropout(y_BSNK)), (*cell, *tail)
 
     def step(self, x_BD: Tensor, state: State) -> tuple[Tensor, State]:
@@ -53,6 +54,17 @@ class SLSTMLayer(nn.Module):
             tail = (after,)
         y_BNK, cell = slstm_cell.step(self._gates(convolved, x_BD), self.recurrent, _cell(state))
         return self.norm(self.dropout(y_BNK)), (*cell, *tail)
+
+    def _remembered(self, convolved: Tensor, direct: Tensor, state: slstm_cell.State) -> tuple[Tensor, slstm_cell.State]:
+        """Outputs of the cell, (B, S, heads, head width), and its state after them."""
+        heads = (self.heads, self.head_width)
+        found = mapped_sequence(
+            torch.unflatten(convolved, -1, heads), torch.unflatten(direct, -1, heads), self.input_and_forget.weight,
+            self.proposal_and_output.weight, self.bias, self.recurrent, state,
+        )  # fmt: skip
+        if found is not None:
+            return found
+        return slstm_cell.sequence(self._gates(convolved, direct), self.recurrent, state)
 
     def _gates(self, convolved: Tensor, direct: Tensor) -> Tensor:
         """Gate pre-activations of shape (..., heads, 4 * head width)."""

@@ -65,6 +65,8 @@ class Desk:
         self.now_ms = 0
         self.reject_later = 0
         """How many of the next accepted orders are rejected on the stream instead of living."""
+        self.reject_rest: set[str] = set()
+        """Orders, by their names in the venue, whose unfilled rest makes them rejected instead of cancelled."""
         self._leverage = decimal(costs.leverage)
         self._wire_ms = wire_ms
         self._linked: dict[str, str] = {}
@@ -210,7 +212,9 @@ class Desk:
             elif isinstance(event, OrderCancelled):
                 record = self.orders[self._linked.get(event.order_id, event.order_id)]
                 record.status, record.updated_ms = "Cancelled", event.time_ms
-                if record.cancel_type == "UNKNOWN":
+                if event.order_id in self.reject_rest:
+                    record.status, record.reject_reason = "Rejected", "EC_NoImmediateQtyToFill"
+                elif record.cancel_type == "UNKNOWN":
                     record.cancel_type = "CancelByCrossOrder" if "price" in event.reason else "CancelByAdmin"
                 told.append(("order", record.row()))
         for symbol in moved:

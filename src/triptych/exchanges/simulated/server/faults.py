@@ -9,7 +9,15 @@ from pydantic import Field
 from triptych import domain
 
 FaultKind = Literal[
-    "lose_request", "lose_reply", "delay", "refuse", "http_status", "rate_limit", "maintenance", "reject_later"
+    "lose_request",
+    "lose_reply",
+    "delay",
+    "refuse",
+    "http_status",
+    "rate_limit",
+    "maintenance",
+    "reject_later",
+    "reject_rest",
 ]
 RATE_LIMIT: Final = 10006
 MAINTENANCE: Final = 10016
@@ -20,7 +28,8 @@ class RestFault(domain.Config):
 
     lose_request: the connection is cut before anything is done; lose_reply: after it was done; delay: it is answered
     late; refuse: with a return code; http_status: with a bare status; rate_limit and maintenance: with 10006 and 10016;
-    reject_later: an order is accepted and then rejected on the stream.
+    reject_later: an order is accepted and then rejected on the stream; reject_rest: what the book does not give of an order
+    makes it `Rejected`, although a part of it was filled.
     """
 
     kind: FaultKind = Field(description="What goes wrong.")

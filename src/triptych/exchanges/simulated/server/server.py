@@ -227,6 +227,8 @@ class BybitServer:
         if fault is not None and fault.kind == "reject_later":
             self.desk.reject_later += 1
         result, told = self._answers.command(path, asked)
+        if fault is not None and fault.kind == "reject_rest":
+            self.desk.reject_rest.add(str(asked.get("orderLinkId")))
         self._tell_soon(told)
         return result
 

@@ -110,7 +110,8 @@ def _one_symbol(table: pl.DataFrame, symbol: str | None, path: Path) -> tuple[pl
 def several_symbols(path: Path, found: list[str]) -> DataError:
     """The error of a file about many instruments when none was named."""
     return DataError(
-        f"{path} holds several instruments: {', '.join(found)}.", remedy=f'Name one, such as symbol="{found[0]}".'
+        f"{path} holds several instruments: {', '.join(found)}.",
+        remedy=f'Name one: symbol="{found[0]}", on the command line --symbol {found[0]}.',
     )
 
 

@@ -1,0 +1,138 @@
+"""Anomaly detectors on labelled rows: the embedded market by type of event, and labelled sets of real machines.
+
+Each detector has one configuration for all data. Thresholds come from the rows it was fitted on; nothing is adjusted to
+the truth.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from triptych.bootstrap import create_detector
+from triptych.features.channels import market_channels
+from triptych.inference.anomaly.base import AbstractDetector
+from triptych.inference.anomaly.catch import SMALL, CatchDetector
+from triptych.inference.anomaly.reference_score import reference_score
+from triptych.market.synthetic import Config as SyntheticConfig
+from triptych.market.synthetic import synthesise
+from triptych.market.synthetic.anomalies import KINDS, NEWS, LabelledMarket, plant_anomalies
+from triptych.market.synthetic.anomalies import Config as AnomalyConfig
+from triptych.training.anomaly.metrics import judge
+
+FRESH_SEEDS = (7, 8, 9)
+"""Markets on which nothing was ever chosen."""
+DETECTORS = ("catch", "blend", "zscore", "pca", "isolation_forest", "kmeans", "reference")
+Scores = NDArray[np.float64]
+
+
+def labelled_market(seed: int, n_candles: int = 20_000) -> tuple[LabelledMarket, pl.DataFrame]:
+    """A market with planted events in its second half, and its channels; row i is that of candle i + 1."""
+    planted = plant_anomalies(synthesise(SyntheticConfig(seed=seed, n_candles=n_candles)), AnomalyConfig(seed=seed))
+    made = market_channels(planted.series)
+    return planted, pl.DataFrame(made.values, schema=list(made.columns))
+
+
+def scored(
+    name: str,
+    train: pl.DataFrame,
+    test: pl.DataFrame,
+    *,
+    seed: int = 0,
+    epochs: int = 6,
+    entity: NDArray[np.int64] | None = None,
+) -> tuple[Scores, float]:
+    """Scores of the test rows and the threshold; without `entity` the train rows before them warm the detector up."""
+    training = {"num_threads": 1, "epochs": epochs}
+    if name == "reference":
+        return _reference(train, test, training, seed, np.zeros(test.height, dtype=int) if entity is None else entity)
+    settings = {"seed": seed} | ({"training": training} if name in ("catch", "blend") else {})
+    detector = create_detector(name, **settings).fit(train)
+    if entity is not None:
+        return detector.decision_function(test, entity=entity), detector.threshold_
+    return _over(detector, train, test), detector.threshold_
+
+
+def _over(detector: AbstractDetector, train: pl.DataFrame, test: pl.DataFrame) -> Scores:
+    before = train.tail(detector.memory - 1) if detector.memory > 1 else train.head(0)
+    return detector.decision_function(pl.concat([before, test]))[before.height :]
+
+
+def _reference(
+    train: pl.DataFrame, test: pl.DataFrame, training: dict[str, Any], seed: int, entity: NDArray[np.int64]
+) -> tuple[Scores, float]:
+    """The authors' choices: their network and score, windows that do not overlap, the rest scored 0."""
+    network = SMALL.model_copy(update={"compat": "reference"})
+    detector = create_detector("catch", network=network, training=training, seed=seed).fit(train)
+    assert isinstance(detector, CatchDetector)
+    torch.manual_seed(seed)
+    length = network.length
+
+    def scores(rows: NDArray[np.float32]) -> Scores:
+        found = np.zeros(len(rows))
+        whole = len(rows) // length * length
+        if whole:
+            windows = torch.from_numpy(rows[:whole].reshape(-1, length, rows.shape[1]))
+            with torch.inference_mode():
+                found[:whole] = reference_score(windows - detector.network(windows)).numpy().ravel()
+        return found
+
+    rows = detector.scaling_(test.to_numpy())
+    judged = np.concatenate([scores(rows[entity == one]) for one in np.unique(entity)])
+    threshold = np.quantile(scores(detector.scaling_(train.to_numpy())), 1.0 - detector.contamination)
+    return judged, float(threshold)
+
+
+def by_type(market: LabelledMarket, scores: Scores) -> dict[str, float]:
+    """AUC-ROC of the rows behind `market.first`, overall and of each kind of event against all normal rows."""
+    code = np.full(len(market.labels), -1)
+    for event in market.events:
+        code[event.start : event.stop] = KINDS.index(event.kind)
+    code = code[market.first :]
+    normal = (code == -1) | (code == KINDS.index(NEWS))
+    found = {"overall": float(roc_auc_score(~normal, scores))}
+    for i, kind in enumerate(KINDS):
+        if kind != NEWS:
+            chosen = normal | (code == i)
+            found[kind] = float(roc_auc_score(code[chosen] == i, scores[chosen]))
+    return found
+
+
+def on_market(name: str, seed: int, *, n_candles: int = 20_000, epochs: int = 6) -> dict[str, float]:
+    """All figures of one detector on one market: fitted on its clean half, judged on the other."""
+    market, frame = labelled_market(seed, n_candles)
+    train, test = frame.head(market.first - 1), frame.slice(market.first - 1)
+    scores, threshold = scored(name, train, test, epochs=epochs)
+    metrics = judge(market.labels[market.first :], scores, scores > threshold, slack=8)
+    return asdict(metrics) | {f"auc {kind}": value for kind, value in by_type(market, scores).items()}
+
+
+def on_machines(name: str, path: Path, *, seed: int = 0, rows_per_day: float = 86_400.0) -> dict[str, float]:
+    """Figures on labelled recordings of machines: arrays `x_train`, `x_test`, `y_test`, and `test_len` of entities."""
+    with np.load(path, allow_pickle=False) as arrays:
+        columns = [str(one) for one in arrays["columns"]]
+        train, test = (pl.DataFrame(arrays[part].astype(np.float64), schema=columns) for part in ("x_train", "x_test"))
+        labels = arrays["y_test"].astype(np.int8)
+        lengths = arrays["test_len"] if "test_len" in arrays else np.array([len(labels)])
+    entity = np.repeat(np.arange(len(lengths)), lengths)
+    scores, threshold = scored(name, train, test, seed=seed, entity=entity)
+    return asdict(judge(labels, scores, scores > threshold, rows_per_day=rows_per_day))
+
+
+def mean_of(found: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Means of figures that are numbers."""
+    return {key: float(np.nanmean([one[key] for one in found])) for key in found[0]}
+
+
+def write(path: Path, found: dict[str, Any]) -> None:
+    """Keep figures as JSON."""
+    path.write_text(json.dumps(found, indent=1), encoding="utf-8")

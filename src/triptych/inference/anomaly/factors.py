@@ -1,0 +1,74 @@
+"""A fitted CATCH detector as factors: its score and its latent state beside indicators, for other networks to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.domain.errors import ArtifactError
+from triptych.features.channels import CHANNELS, SETTLE, channels_of
+from triptych.features.factor import Factor
+from triptych.inference.anomaly.base import sliding
+from triptych.inference.anomaly.catch import CatchDetector
+
+FAMILY = "catch"
+
+
+class _Columns:
+    """Computes all columns of a history at once and hands them out; a history that is gone is forgotten."""
+
+    def __init__(self, detector: CatchDetector) -> None:
+        self._detector = detector
+        self._kept: WeakKeyDictionary[object, NDArray[np.float64]] = WeakKeyDictionary()
+
+    def column(self, index: int) -> Callable[[object], NDArray[np.float64]]:
+        def compute(history: object) -> NDArray[np.float64]:
+            if history not in self._kept:
+                self._kept[history] = self._of(history)
+            return self._kept[history][:, index]
+
+        return compute
+
+    def _of(self, history: object) -> NDArray[np.float64]:
+        detector = self._detector
+        candles = np.column_stack([getattr(history, name) for name in ("open", "high", "low", "close", "volume")])
+        found = np.full((len(candles), 1 + detector.config.network.width), np.nan)
+        rows = detector.scaling_(np.column_stack(list(channels_of(candles).values()))[1:])
+        for first, windows in sliding(rows, detector.memory):
+            at = slice(first + 1, first + 1 + len(windows))
+            found[at, 0] = detector.assess(windows).scores
+            found[at, 1:] = detector.latent(windows)
+        return found
+
+
+def detector_factors(detector: CatchDetector) -> tuple[Factor, ...]:
+    """`catch_score` and `catch_state_1`, `catch_state_2`, ... of a detector fitted on `market_channels` of one
+    instrument; they may be computed of any instrument. Scores look back only.
+
+    Raises ArtifactError for a detector of other channels, or one that looks ahead.
+    """
+    names = tuple(name.split(" ", 1)[-1] for name in detector.columns_)
+    if names != CHANNELS or detector.config.placement != "causal":
+        raise ArtifactError(
+            f"A detector whose score becomes a factor is causal and reads {', '.join(CHANNELS)} of one instrument; "
+            f"this one reads {', '.join(detector.columns_)}.",
+            remedy="Fit one on what `triptych.features.channels.market_channels` makes of one instrument.",
+        )
+    columns = _Columns(detector)
+    lookback, settle = detector.memory, detector.memory + SETTLE
+    width = detector.config.network.width
+    names = ("catch_score", *(f"catch_state_{i + 1}" for i in range(width)))
+    meanings = (
+        f"score of the anomaly detector over {lookback} candles",
+        *(f"number {i + 1} of {width} of the detector's mean token" for i in range(width)),
+    )
+    return tuple(
+        Factor(
+            name=name, family=FAMILY, description=meaning, lookback=lookback, settle=settle, unit="score",
+            compute=columns.column(i),
+        )
+        for i, (name, meaning) in enumerate(zip(names, meanings, strict=True))
+    )  # fmt: skip

@@ -1,0 +1,96 @@
+"""What followed each candle in figures, and what simple rules would have foretold of it.
+
+Volatilities are compared by their logarithm, which is nearly normal and makes a calm market count like a wild one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.domain import CandleSeries
+from triptych.training.samples import Samples
+from triptych.training.targets import Targets
+from triptych.training.tasks.config import Task
+from triptych.training.volatility import ewma_volatility, log_returns
+
+HAR = (1, 5, 22)
+"""Horizons behind which the heterogeneous autoregression looks back (Corsi 2009, equation 8), in horizons ahead."""
+Array = NDArray[np.float64]
+
+
+def figure_of(task: Task, series: CandleSeries, targets: Targets) -> Array:
+    """What followed each candle, shape (n_candles,); NaN where it is not known or has no logarithm."""
+    if task == "size":
+        return targets.forward_return
+    return np.where(targets.classes >= 0, log_volatility_ahead(series, targets.horizon), np.nan)
+
+
+def log_volatility_ahead(series: CandleSeries, horizon: int) -> Array:
+    """Logarithm of the root of the sum of the next `horizon` squared log returns; NaN where a candle is missing."""
+    behind = _log_volatility_behind(series, horizon)
+    ahead = np.full(len(series), np.nan)
+    ahead[:-horizon] = behind[horizon:]
+    return ahead
+
+
+def baselines_of(
+    task: Task, series: Sequence[CandleSeries], figures: Sequence[Array], train: Samples, test: Samples, *, span: int
+) -> dict[str, Array]:
+    """What rules that know no network would have foretold of the test, each of shape (n_test,).
+
+    Size: `zero`, and the `mean` of the training windows. Volatility: `ewma`, the exponentially weighted mean of `span`
+    candles scaled by the mean of the training windows, and `har`, the heterogeneous autoregression of Corsi (Journal of
+    Financial Econometrics 7(2), 2009) on logarithms, fitted on the training windows.
+    """
+    known = _at(figures, train)
+    if task == "size":
+        return {"zero": np.zeros(len(test)), "mean": np.full(len(test), float(np.nanmean(known)))}
+    horizon = _horizon(series, train)
+    with np.errstate(divide="ignore"):
+        ewma = [np.log(ewma_volatility(one, span)) for one in series]
+    columns = [np.column_stack([_log_volatility_behind(one, k * horizon) for k in HAR]) for one in series]
+    return {
+        "ewma": _fitted(_at(ewma, train)[:, None], known, _at(ewma, test)[:, None], slope=False),
+        "har": _fitted(_at(columns, train), known, _at(columns, test), slope=True),
+    }
+
+
+def _fitted(inputs: Array, known: Array, wanted: Array, *, slope: bool) -> Array:
+    """Least squares with intercept, or the intercept alone; the mean of `known` where an input is missing."""
+    usable = np.isfinite(inputs).all(axis=1) & np.isfinite(known)
+    mean = float(np.nanmean(known))
+    found = np.full(len(wanted), mean)
+    there = np.isfinite(wanted).all(axis=1)
+    if not slope:
+        found[there] = wanted[there, 0] + float((known[usable] - inputs[usable, 0]).mean())
+        return found
+    design = np.column_stack([np.ones(int(usable.sum())), inputs[usable]])
+    weights = np.linalg.lstsq(design, known[usable], rcond=None)[0]
+    found[there] = weights[0] + wanted[there] @ weights[1:]
+    return found
+
+
+def _log_volatility_behind(series: CandleSeries, length: int) -> Array:
+    """Logarithm of the root of the sum of the last `length` squared log returns; NaN where there are fewer, or none."""
+    total = np.concatenate(([0.0], np.cumsum(np.nan_to_num(log_returns(series)) ** 2)))
+    found = np.full(len(series), np.nan)
+    summed = total[length + 1 :] - total[1:-length] if len(series) > length else np.zeros(0)
+    with np.errstate(divide="ignore"):
+        logs = 0.5 * np.log(np.maximum(summed, 0.0))
+    found[length:] = np.where(summed > 1e-16, logs, np.nan)  # what rounding leaves of a price that stood still
+    return found
+
+
+def _at(values: Sequence[Array], samples: Samples) -> Array:
+    """Values of series at the samples, in their order."""
+    starts = np.concatenate(([0], np.cumsum([len(one) for one in values])))
+    found: Array = np.concatenate(list(values))[starts[samples.instrument] + samples.index]
+    return found
+
+
+def _horizon(series: Sequence[CandleSeries], samples: Samples) -> int:
+    step = series[0].timeframe.milliseconds
+    return max(1, int(np.median(samples.end_ms - samples.time_ms) // step))

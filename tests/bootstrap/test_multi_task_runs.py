@@ -1,0 +1,56 @@
+"""A network of several questions goes the whole way, and each answer is held against its own rule."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from tests.fakes.micro import micro_recipe
+
+from triptych import bootstrap
+from triptych.bootstrap.building import Dataset
+from triptych.bootstrap.explaining import explain_decision
+from triptych.domain.errors import RecipeError
+from triptych.inference import load_artifact
+
+TASKS = 'training.tasks.names=["size", "volatility"]'
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    home = tmp_path_factory.mktemp("tasks")
+    return bootstrap.train(micro_recipe(home, TASKS, "training.epochs=2"), folder=home / "run", progress_bar=False)
+
+
+def test_every_figure_is_judged_against_its_own_rules(run):
+    tasks = bootstrap.evaluate(run)["tasks"]
+    assert set(tasks["size"]["skill"]) == {"zero", "mean"}
+    assert set(tasks["volatility"]["skill"]) == {"ewma", "har"}
+    for judged in tasks.values():
+        assert judged["verdict"] in ("better", "no better", "worse")
+        skill = judged["skill"][judged["best_baseline"]]
+        assert skill["low"] <= skill["value"] <= skill["high"] <= 1.0
+
+
+def test_backends_foretell_alike_and_as_was_recorded(run):
+    artifact = load_artifact(run.artifact)
+    assert artifact.card.tasks == ("size", "volatility")
+    dataset = Dataset.of(run.recipe, bootstrap.load_candles(run.recipe))
+    windows = dataset.windows(dataset.folds[0].test).gather(torch.arange(20)).windows.numpy()
+    ours, theirs = (artifact.predictor(backend).foretold(windows) for backend in ("torch", "onnx"))
+    for task in artifact.card.tasks:
+        assert np.allclose(ours[task], theirs[task], rtol=1e-3, atol=1e-6)
+    assert (ours["volatility"] > 0).all()
+    assert np.allclose(artifact.predictor("onnx").returns(windows), ours["size"], rtol=1e-3, atol=1e-6)
+    recorded = pl.read_parquet(run.folder / "predictions.parquet")["foretold_volatility"].to_numpy()
+    assert np.allclose(recorded[:20], theirs["volatility"], rtol=1e-4)
+
+
+def test_what_was_trained_can_be_traded_and_explained(run):
+    assert "verdict" in bootstrap.backtest(run)
+    assert explain_decision(run, method="grad_cam").explanation.facts["layer"].startswith("blocks")
+
+
+def test_two_second_stages_are_refused(tmp_path):
+    with pytest.raises(RecipeError) as caught:
+        micro_recipe(tmp_path, TASKS, "boosting.engine=auto")
+    assert "training.tasks and boosting do not go together: trees answer the direction only" in str(caught.value)

@@ -1,0 +1,292 @@
+"""The rows of the fault table that are about orders and positions: a whole house over real sockets."""
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from tests.fakes.served import COSTS, gateway_on, tape
+from tests.live.wired import BTC, PATIENCE, play
+
+from triptych.domain import FillReason, OrderFilled
+from triptych.exchanges.bybit.rest import Config as RestConfig
+from triptych.exchanges.simulated.server import RestFault
+
+CREATE = "/v5/order/create"
+
+
+def fills(scene):
+    return [entry.record for entry in scene.house.journal.entries(kinds=(OrderFilled,))]
+
+
+@pytest.mark.parametrize("end", ["cancel", "reject"])
+def test_partial_fill_then_cancel_or_reject(tmp_path, end):
+    """`Rejected` with cumExecQty > 0 is a partial fill: fills are kept, the stop holds what was filled, the rest is
+    asked for anew.
+    """
+
+    async def act(scene):
+        if end == "reject":
+            scene.server.faults.add(RestFault(kind="reject_rest", path=CREATE))
+        scene.wish.says = 1
+        await scene.close(1)
+        (first,) = scene.sent()
+        asked = scene.server.desk.find({"orderLinkId": first})
+        await scene.close(1)
+        filled = asked.filled
+        assert 0 < filled < asked.order.quantity
+        assert asked.status == ("Rejected" if end == "reject" else "Cancelled")
+        assert scene.held() == (filled, filled)
+        assert scene.server.desk.venue.protection(BTC)[0] is not None
+        # The rest is wanted still, under another id, and adds to the same stop.
+        assert len(scene.sent()) == 2
+        assert len(set(scene.sent())) == 2
+        await scene.close(3)
+        ours, theirs = scene.held()
+        assert ours == theirs > filled
+        assert scene.server.desk.venue.protection(BTC)[0] is not None
+        assert scene.trader.reasons() == {}
+
+    play(tmp_path, act, costs=COSTS.model_copy(update={"fill_share": 0.001}))
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["its reply is lost", "it arrives after we gave up waiting"])
+def test_create_timed_out_order_alive(tmp_path, late):
+    """Asked for by its own id at once; nothing is sent twice."""
+    patience = replace(PATIENCE, rest=RestConfig(timeout_s=0.15, receive_window_ms=2000, back_off_s=0.02))
+
+    async def act(scene):
+        fault = {"kind": "delay", "seconds": 0.6} if late else {"kind": "lose_reply"}
+        scene.server.faults.add(RestFault(path=CREATE, **fault))
+        scene.wish.says = 1
+        await scene.close()
+        assert scene.answers() == ["unknown"]
+        if late:
+            (order,) = scene.trader.books.under_way
+            assert scene.trader.standings[BTC].reason.startswith(
+                f"order {order.order_id} is unknown to the venue, and may arrive for "
+            )
+        await scene.until(lambda: not scene.trader.reasons())  # without another candle
+        await scene.close()
+        ours, theirs = scene.held()
+        assert ours == theirs > 0
+        assert len(scene.sent()) == 1
+
+    play(tmp_path, act, patience=patience if late else PATIENCE)
+
+
+def test_create_timed_out_order_never_arrived(tmp_path):
+    """Unknown until no request signed for it can be accepted any more; then asked for anew, under another id."""
+
+    async def act(scene):
+        scene.server.faults.add(RestFault(kind="lose_request", path=CREATE))
+        scene.wish.says = 1
+        await scene.close()
+        (order,) = scene.trader.books.under_way
+        await scene.close()
+        assert scene.sent() == []  # nothing is sent in an instrument that is in doubt
+        took_s = await scene.until(lambda: not scene.trader.books.under_way)
+        assert took_s < 0.3 + 0.7 + 1.0 + 1.0
+        await scene.until(lambda: not scene.trader.reasons())
+        await scene.close(2)
+        (again,) = scene.sent()
+        assert again != order.order_id
+        ours, theirs = scene.held()
+        assert ours == theirs > 0
+
+    play(tmp_path, act)
+
+
+def test_create_accepted_later_rejected(tmp_path):
+    """An acknowledgement is not acceptance: the stream's word counts, and the next close asks anew."""
+
+    async def act(scene):
+        scene.server.faults.add(RestFault(kind="reject_later", path=CREATE))
+        scene.wish.says = 1
+        await scene.close()
+        assert scene.answers() == ["accepted"]
+        await scene.until(lambda: not scene.trader.books.under_way)
+        assert scene.held() == (0, 0)
+        await scene.close(2)
+        assert len(set(scene.sent())) == 2
+        ours, theirs = scene.held()
+        assert ours == theirs > 0
+
+    play(tmp_path, act)
+
+
+@pytest.mark.parametrize("code", [10000, 10016, 10019])
+def test_exchange_maintenance(tmp_path, code):
+    """Unknown, not failed: the order may live."""
+
+    async def act(scene):
+        scene.server.faults.add(RestFault(kind="refuse", code=code, path=CREATE))
+        scene.server.faults.add(RestFault(kind="refuse", code=code, path="/v5/order/realtime", times=2))
+        scene.wish.says = 1
+        await scene.close()
+        assert scene.answers() == ["unknown"]
+        assert len(scene.trader.books.under_way) == 1
+        await scene.until(lambda: not scene.trader.books.under_way)
+        await scene.until(lambda: not scene.trader.reasons())
+        await scene.close(2)
+        assert len(scene.sent()) == 1
+        ours, theirs = scene.held()
+        assert ours == theirs > 0
+
+    play(tmp_path, act)
+
+
+def test_exchange_maintenance_of_everything(tmp_path):
+    """REST answers 10016, streams are thrown out and not let in: nothing is decided; afterwards new connections."""
+
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(2)
+        scene.server.faults.maintenance = True
+        await scene.server.cut()
+        await scene.until(lambda: not scene.trader.is_ready and "messages" in scene.trader.reasons())
+        scene.wish.says = -1
+        before, connections = len(scene.sent()), scene.server._sessions._count
+        await scene.server.step(2)
+        await asyncio.sleep(0.5)
+        assert len(scene.sent()) == before
+        scene.server.faults.clear()
+        await scene.until(lambda: not scene.trader.reasons())
+        await scene.until(lambda: all(one.topics for one in scene.server._sessions.open))
+        assert scene.server._sessions._count >= connections + 2
+        await scene.close(2)
+        ours, theirs = scene.held()
+        assert ours == theirs < 0
+
+    play(tmp_path, act)
+
+
+@pytest.mark.parametrize("code", [10006, 10018, 10429])
+def test_rate_limit(tmp_path, code):
+    """Waited out, and sent again under the same id."""
+
+    async def act(scene):
+        scene.server.faults.add(RestFault(kind="refuse", code=code, path=CREATE, times=2))
+        scene.wish.says = 1
+        await scene.close(2)
+        assert scene.answers() == ["accepted"]
+        ours, theirs = scene.held()
+        assert ours == theirs > 0
+
+    play(tmp_path, act)
+
+
+def test_rate_limit_http_403(tmp_path):
+    """Nothing at all is asked or sent for ten minutes; the position keeps its stop at the venue."""
+
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(2)
+        scene.server.faults.add(RestFault(kind="http_status", code=403))
+        scene.wish.says = -1
+        before = len(scene.sent())
+        await scene.server.step()
+        await scene.until(lambda: not scene.trader.is_ready)
+        scene.server.faults.clear()
+        armed = RestFault(kind="http_status", code=403)
+        scene.server.faults.add(armed)  # used up by the next request, if there is one
+        await scene.server.step(3)
+        await asyncio.sleep(0.5)
+        assert scene.server.faults.next_for("/v5/anything") == armed
+        assert len(scene.sent()) == before
+        assert scene.server.desk.venue.protection(BTC)[0] is not None
+        assert "nothing is sent for another" in scene.trader.standings[BTC].reason
+
+    play(tmp_path, act)
+
+
+@pytest.mark.parametrize("skew_ms", [-5_000, 5_000])
+def test_clock_skew(tmp_path, skew_ms):
+    """The venue's clock jumps while the house trades: the offset is learned anew, nothing is refused for good."""
+
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(2)
+        scene.server.faults.clock_skew_ms = skew_ms
+        for _ in range(2):
+            scene.wish.says = -scene.wish.says
+            await scene.close(3)
+            ours, theirs = scene.held()
+            assert ours == theirs != 0
+            assert ours * scene.wish.says > 0
+        assert scene.trader.reasons() == {}
+
+    play(tmp_path, act)
+
+
+def test_funding(tmp_path):
+    """Money, never a quantity."""
+
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(2)
+        held = scene.held()
+        await scene.close(9)  # past a full hour
+        assert scene.held() == held
+        paid = [row for row in scene.server.desk.executions if row["execType"] == "Funding"]
+        assert len(paid) == 1
+        assert scene.house.engine.portfolio.funding == Decimal(paid[0]["execFee"])
+
+    play(tmp_path, act, costs=COSTS.model_copy(update={"funding_rate": 0.001, "funding_interval_hours": 1}))
+
+
+@pytest.mark.parametrize("kind", ["BustTrade", "AdlTrade"])
+def test_liquidation_and_auto_deleveraging(tmp_path, kind):
+    """Forced fills change the quantity: the books follow, and nothing is frozen."""
+    series = tape()
+    values = series.values.copy()
+    values[55:, :4] *= 0.7  # the stop lies farther away than that
+    costs = COSTS.model_copy(update={"leverage": 20.0})
+
+    async def act(scene):
+        executions = scene.server.desk.executions
+        tell = scene.server._envelope
+
+        def envelope(topic, row):
+            if topic == "execution" and row["execType"] == "BustTrade":
+                row["execType"] = kind
+            return tell(topic, row)
+
+        scene.server._envelope = envelope
+        scene.wish.says = 1
+        await scene.close(2)
+        held, _ = scene.held()
+        await scene.close(3)
+        assert executions[-1]["execType"] == kind
+        assert fills(scene)[-1].reason is FillReason.LIQUIDATION
+        assert fills(scene)[-1].quantity == held > 0
+        assert scene.held() == (0, 0)
+        assert scene.trader.reasons() == {}
+
+    play(tmp_path, act, series=replace(series, values=values), costs=costs, stop_loss_percent=60.0)
+
+
+@pytest.mark.parametrize("policy", ["freeze", "adopt"])
+@pytest.mark.parametrize("name", ["", "by-hand-1"], ids=["without an id", "with a strange id"])
+def test_manual_trade_in_the_same_account(tmp_path, policy, name):
+    """Its executions come on our stream: they are told apart from ours, and not entered as if they were."""
+
+    async def act(scene):
+        async with gateway_on(scene.server) as human:
+            body = {"category": "linear", "symbol": BTC, "side": "Buy", "orderType": "Market", "qty": "0.02"}
+            await human._rest.post("/v5/order/create", body | ({"orderLinkId": name} if name else {}))
+        await scene.close()
+        assert any("by an order without an id" in text or "by order by-hand-1" in text for text in scene.notes())
+        assert any("the venue holds 0.02, our fills make 0" in text for text in scene.notes())
+        scene.wish.says = 1
+        await scene.close(3)
+        ours, theirs = scene.held()
+        if policy == "freeze":
+            assert (ours, theirs) == (0, Decimal("0.02"))
+            assert scene.sent() == ([name] if name else [])
+            assert scene.trader.standings[BTC].reason == "the venue holds 0.02, our fills make 0"
+            return
+        assert ours == theirs > Decimal("0.02")
+        assert scene.trader.reasons() == {}
+
+    play(tmp_path, act, policy=policy)
