@@ -93,14 +93,26 @@ def test_a_lost_stop_is_named_and_set_again(traded):
 
 
 def test_fills_that_nobody_heard_of_explain_the_position_and_are_entered(traded):
-    _, run, _ = traded
-    command(traded, order("by-hand"))
-    run(traded[0].step())
+    server, run, _ = traded
+    ours = OrderIds("demo", "BTCUSDT", 1).make(1_700_000_000_000, "open")
+    command(traded, order(ours))
+    run(server.step())
     found = look(traded)
     assert [one.kind for one in found.differences] == ["fill", "position"]
-    assert found.differences[0].explanation == "It belongs to no order of ours: somebody else trades in this account."
-    assert found.differences[1].explanation == "The 1 fills that the journal lacks make the difference."
+    assert found.differences[0].journal == "nothing"
+    assert found.differences[1].explanation == "1 fills of ours that the journal lacks make the difference."
     assert look(traded, repair=True).left == ()
+    assert look(traded).differences == ()
+
+
+def test_a_trade_by_hand_is_named_and_only_adopted_when_told_so(traded):
+    server, run, _ = traded
+    command(traded, order("by-hand"))
+    run(server.step())
+    (one,) = look(traded).differences
+    assert one.explanation == "1 fills of orders that are not ours make the difference: somebody trades by hand."
+    assert len(look(traded, repair=True).left) == 1
+    assert look(traded, repair=True, adopt=True).left == ()
     assert look(traded).differences == ()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from triptych.domain import OrderFilled, OrderReport, PositionReport, utc
+from triptych.domain import FillReason, OrderFilled, OrderReport, PositionReport, utc
 from triptych.exchanges.gateway import AbstractGateway
 from triptych.live.books import Books
 from triptych.trading.order_id import OrderIds
@@ -59,23 +59,26 @@ class Auditor:
         told = [one for one in executions if isinstance(one, OrderFilled)]
         known = {one.fill_id for one in self.fills if one.symbol == symbol}
         missing = [one for one in told if one.fill_id not in known]
-        found = [self._unknown_to_us(one) for one in missing]
+        ours = [one for one in missing if self._is_our_fill(one)]
+        found = [self._unknown_to_us(one) for one in ours]
         found += self._unknown_to_venue(symbol, {one.fill_id for one in told})
         found += await self._orders(symbol)
         report = await self.gateway.position(symbol)
-        found += self._position(report, missing)
+        found += self._position(report, ours, [one for one in missing if one not in ours])
         found += self._stop(report)
         return found
 
     def _is_ours(self, order_id: str, symbol: str) -> bool:
         return OrderIds(self.strategy, symbol).is_ours(order_id)
 
+    def _is_our_fill(self, fill: OrderFilled) -> bool:
+        """Stops, targets and liquidations are orders of the venue's own, which need not carry an id of ours."""
+        return fill.reason is not FillReason.ORDER or self._is_ours(fill.order_id, fill.symbol)
+
     def _unknown_to_us(self, fill: OrderFilled) -> Difference:
-        is_ours = self._is_ours(fill.order_id, fill.symbol) or (not fill.order_id and fill.reason != "order")
         return Difference(
             kind="fill", symbol=fill.symbol, journal="nothing", venue=_fill(fill),
-            explanation="An order of ours, or the stop that travelled with it, was filled while nobody listened."
-            if is_ours else "It belongs to no order of ours: somebody else trades in this account.",
+            explanation="An order of ours, or the stop that travelled with it, was filled while nobody listened.",
             repair="The fill is entered.",
         )  # fmt: skip
 
@@ -114,20 +117,31 @@ class Auditor:
             ))  # fmt: skip
         return found
 
-    def _position(self, report: PositionReport, missing: Sequence[OrderFilled]) -> list[Difference]:
+    def _position(
+        self, report: PositionReport, ours: Sequence[OrderFilled], theirs: Sequence[OrderFilled]
+    ) -> list[Difference]:
         held = self.books.engine.portfolio.position(report.symbol).quantity
         if held == report.quantity:
             return []
-        traded = sum((one.side.sign * one.quantity for one in missing), Decimal(0))
-        is_explained = held + traded == report.quantity
-        return [Difference(
-            kind="position", symbol=report.symbol, journal=f"holds {held}", venue=f"holds {report.quantity}",
-            explanation=f"The {len(missing)} fills that the journal lacks make the difference." if is_explained
-            else f"{report.quantity - held - traded:+} cannot be explained by fills since {utc(self.since_ms)} UTC: "
-            "somebody else trades in this account, or the journal is not of this account.",
-            repair="It follows from the fills." if is_explained
-            else "Left as it is; --adopt takes the venue's quantity over.",
-        )]  # fmt: skip
+        rest = report.quantity - held - _traded(ours)
+        if not rest:
+            explanation = f"{len(ours)} fills of ours that the journal lacks make the difference."
+        elif rest == _traded(theirs):
+            explanation = (
+                f"{len(theirs)} fills of orders that are not ours make the difference: somebody trades by hand."
+            )
+        else:
+            explanation = (
+                f"{rest:+} cannot be explained by fills since {utc(self.since_ms)} UTC: somebody else trades in this "
+                "account, or the journal is not of this account."
+            )
+        repair = "Left as it is; --adopt takes the venue's quantity over." if rest else "It follows from the fills."
+        return [
+            Difference(
+                kind="position", symbol=report.symbol, journal=f"holds {held}", venue=f"holds {report.quantity}",
+                explanation=explanation, repair=repair,
+            )
+        ]  # fmt: skip
 
     def _stop(self, report: PositionReport) -> list[Difference]:
         wanted = self.books.stops.get(report.symbol, (None, None))
@@ -143,6 +157,10 @@ class Auditor:
             else "It was moved by hand, or the venue never got a move of ours.",
             repair="Stop and target are set as the journal says.",
         )]  # fmt: skip
+
+
+def _traded(fills: Iterable[OrderFilled]) -> Decimal:
+    return sum((one.side.sign * one.quantity for one in fills), Decimal(0))
 
 
 def _fill(fill: OrderFilled) -> str:
