@@ -3,6 +3,9 @@
 Two processes of one house on one journal, over sockets on the simulated exchange. The leader is killed (the standby
 need not wait for the lease to run out: it sees that the process is gone), or stopped by SIGSTOP at a random moment (the
 standby waits for the lease of 3 s) and continued once the standby trades: from then on it must not place an order.
+
+Stopped in the middle of a write it would keep SQLite locked for as long as it sleeps, so that nobody could take over;
+then it is continued and stopped once more, a moment later.
 """
 
 from __future__ import annotations
@@ -11,9 +14,11 @@ import asyncio
 import os
 import random
 import signal
+import sqlite3
 import statistics
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -81,6 +86,11 @@ async def take_over(folder: Path, how: Literal["kill", "stop"], seed: int) -> Ta
             await asyncio.sleep(chance.uniform(0, 5 * PACE_S))
             ended = time.monotonic()
             os.kill(leader.process.pid, signal.SIGKILL if how == "kill" else signal.SIGSTOP)
+            while how == "stop" and is_locked(folder / "journal.db"):
+                os.kill(leader.process.pid, signal.SIGCONT)
+                await asyncio.sleep(chance.uniform(0.005, 0.05))
+                os.kill(leader.process.pid, signal.SIGSTOP)
+                ended = time.monotonic()
             await standby.hear("leads")
             leads_s, before = time.monotonic() - ended, placed(1)
             await standby.hear("ready")
@@ -105,6 +115,17 @@ async def take_over(folder: Path, how: Literal["kill", "stop"], seed: int) -> Ta
             leads_s=leads_s, trades_s=trades_s, late_orders=tuple(placed(1) - before), last_words=last_words,
             orders=len(placed(2)), unprotected_s=unprotected_s, agrees=agrees,
         )  # fmt: skip
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody is in the middle of a write."""
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        connection.execute("ROLLBACK")
+        return False
 
 
 def rows(quick: bool) -> list[Row]:

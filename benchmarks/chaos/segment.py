@@ -33,7 +33,7 @@ from triptych.live.journal import Journal, StepRecorded
 START_MS = 1_700_006_400_000
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 KNOWN, CANDLES = 60, 20_000
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 ROOT = Path(__file__).parents[2]
 """Where `benchmarks` can be imported from."""
 How = Literal["moment", "early", "turn", "point"]
@@ -115,7 +115,7 @@ class Child:
         return cls(process, started_s)
 
     async def hear(self, word: str) -> dict[str, Any] | None:
-        """The next line that has this key; None when the process ends before. Raises TimeoutError after a minute."""
+        """The next line that has this key; None when the process ends before. Raises TimeoutError after `PATIENCE_S`."""
         assert self.process.stdout is not None
         async with asyncio.timeout(PATIENCE_S):
             while line := await self.process.stdout.readline():
