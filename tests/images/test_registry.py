@@ -11,7 +11,10 @@ from triptych.images import AbstractEncoding, available, create_encoding, load
 def test_public_names():
     assert images.__all__ == [
         "AbstractEncoding",
+        "AxisKind",
         "BufferPool",
+        "PixelAxis",
+        "PixelMap",
         "StreamingEncoder",
         "available",
         "create_encoding",
