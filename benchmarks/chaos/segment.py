@@ -115,7 +115,7 @@ class Child:
         return cls(process, started_s)
 
     async def hear(self, word: str) -> dict[str, Any] | None:
-        """The next line that has this key; None when the process ends before. Raises TimeoutError after `PATIENCE_S`."""
+        """The next line that has this key; None when the process ends before. Raises TimeoutError in the end."""
         assert self.process.stdout is not None
         async with asyncio.timeout(PATIENCE_S):
             while line := await self.process.stdout.readline():
