@@ -15,7 +15,7 @@ ONES = torch.ones(2)
 def test_fixed_weights_add_up_and_unknown_figures_are_left_out():
     loss = TaskLoss(Config(names=("size", "volatility"), balance="fixed", size_weight=0.1, volatility_weight=0.5))
     # size: mean of 1 and 0; volatility: 4 of the one that is known
-    assert float(loss(CLASSES, FIGURES, TRUE, ONES)) == pytest.approx(0.9 + 0.1 * 0.5 + 0.5 * 4.0)
+    assert loss(CLASSES, FIGURES, TRUE, ONES).item() == pytest.approx(0.9 + 0.1 * 0.5 + 0.5 * 4.0)
 
 
 def test_learned_variances_weigh_by_the_formula():
@@ -34,7 +34,7 @@ def test_the_variance_of_a_figure_settles_at_its_error():
         optimizer.zero_grad()
         loss(CLASSES, torch.full((4, 1), 3.0), torch.zeros(4, 1), torch.ones(4)).backward()
         optimizer.step()
-    assert float(loss.log_variance[1]) == pytest.approx(math.log(9.0), abs=0.02)
+    assert loss.log_variance[1].item() == pytest.approx(math.log(9.0), abs=0.02)
 
 
 def test_a_batch_without_any_known_figure_has_a_finite_loss_and_gradient():
@@ -42,7 +42,7 @@ def test_a_batch_without_any_known_figure_has_a_finite_loss_and_gradient():
     figures = torch.zeros(3, 1, requires_grad=True)
     found = loss(CLASSES, figures, torch.full((3, 1), math.nan), torch.ones(3))
     found.backward()
-    assert math.isfinite(float(found))
+    assert math.isfinite(found.item())
     assert torch.equal(figures.grad, torch.zeros(3, 1))
 
 
