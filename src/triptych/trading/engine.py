@@ -30,9 +30,10 @@ from triptych.trading import risk as risk_
 from triptych.trading import sizing as sizing_
 from triptych.trading.decision import Decision, EngineState, Observer
 from triptych.trading.desk import Desk
+from triptych.trading.desk_sizer import DeskSizer
 from triptych.trading.order_id import OrderIds
 from triptych.trading.portfolio import Portfolio
-from triptych.trading.volatility import ReturnVolatility, average_true_range
+from triptych.trading.volatility import average_true_range
 from triptych.trading.window import CandleWindow
 
 
@@ -98,11 +99,10 @@ class Engine(AbstractView):
         self._predictor = predictor
         self._strategy = strategy
         self._observer = observer
-        self._sizer = sizing_.Sizer(sizing or sizing_.Config(), len(instruments))
+        self._sizer = DeskSizer(sizing or sizing_.Config(), len(instruments))
         self._risk = risk_.RiskManager(risk or risk_.Config(), float(initial_capital))
         self._guard = guard_.Guard(guard, watch)
         self._execution = execution or execution_.Config()
-        self._volatility = ReturnVolatility((sizing or sizing_.Config()).half_life)
         self.portfolio = Portfolio(initial_capital)
         self._desks: dict[str, Desk] = {}
         for instrument in instruments:
@@ -121,9 +121,7 @@ class Engine(AbstractView):
     @property
     def memory(self) -> int:
         """Candles of the past that a decision may look at: observe at least as many before the first decision."""
-        needs = [self._predictor.length, self._guard.length]
-        if self._sizer.needs_volatility:
-            needs.append(self._volatility.n_returns + 1)
+        needs = [self._predictor.length, self._guard.length, self._sizer.length]
         if self._execution.protection_unit == "atr":
             needs.append(self._execution.atr_length + 1)
         return max(needs)
@@ -228,7 +226,7 @@ class Engine(AbstractView):
         desk.target = target
         symbol = desk.instrument.symbol
         current = self.portfolio.quantity(symbol) * price / equity if equity > 0 else 0.0
-        exposure = self._risk.within(symbol, self._exposure(desk, target, prediction, current), current)
+        exposure = self._risk.within(symbol, self._sizer.exposure_at(desk, target, prediction, current), current)
         exposure, guarded = self._guard.allowed(symbol, exposure, current)
         reason += guarded
         if desk.orders:
@@ -266,21 +264,6 @@ class Engine(AbstractView):
                 return 0.0, f"flat: waits for a new signal after a protective exit ({reason})"
             desk.barred = 0
         return target, reason
-
-    def _exposure(self, desk: Desk, target: float, prediction: Prediction | None, current: float) -> float:
-        """What sizing makes of a target; `current` where it needs a prediction and there is none to size by."""
-        unit = self._sizer.needs_volatility
-        if target == 0.0 or not unit:
-            return self._sizer.exposure(target)
-        if self._sizer.needs_prediction and (prediction is None or not prediction.is_usable):
-            return current if current * target > 0 else 0.0
-        n = self._volatility.n_returns + 1
-        values = desk.window.last(n)
-        if values is None:
-            return 0.0
-        if unit == "candle":
-            return self._sizer.exposure(target, self._volatility.per_candle(values), prediction)
-        return self._sizer.exposure(target, self._volatility(values, desk.window.last_times(n)))
 
     def _attend_orders(self, desk: Desk, commands: list[Command]) -> str:
         """Cancel entry limit orders that have waited a candle; wait for everything else."""
