@@ -5,13 +5,13 @@ It ends after so many CLOSES, or with Ctrl-C. Orders, with journal, limits and r
 """
 
 import sys
+from contextlib import closing
 from itertools import islice
 
 import triptych
 
 run, address, closes = [*sys.argv[1:], "", ""][:3]
-predictions = triptych.predict_live(run, ["BTCUSDT"], where=triptych.bybit_at(address))
-try:
+with closing(triptych.predict_live(run, ["BTCUSDT"], where=triptych.bybit_at(address))) as predictions:
     for number, at_close in enumerate(islice(predictions, int(closes) if closes else None), start=1):
         for symbol, said in at_close.items():
             if said is None:
@@ -21,5 +21,3 @@ try:
                 f"sell {said.probability_sell:.2f} hold {said.probability_hold:.2f} buy {said.probability_buy:.2f}"
             )
             print(f"{number} {symbol}, closed at {said.time_ms} ms UTC: {chances}")
-except KeyboardInterrupt:
-    print("stopped")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+import sys
+from collections.abc import AsyncGenerator, Generator, Sequence
 from pathlib import Path
 
 from triptych.bootstrap.predicting import open_artifact
@@ -32,8 +33,8 @@ def bybit_at(address: str = "") -> HostConfig:
 
 def predict_live(
     model: Path, symbols: Sequence[str] = (), *, where: HostConfig | None = None
-) -> Iterator[dict[str, Prediction | None]]:
-    """Predictions of all instruments at every close, as it happens, for ever.
+) -> Generator[dict[str, Prediction | None], None, None]:
+    """Predictions of all instruments at every close, as it happens, for ever; close it when enough was heard.
 
     Gaps of the stream are filled from history before a prediction is made; a close that was left behind meanwhile is
     passed over.
@@ -52,12 +53,18 @@ def predict_live(
         predictor, tuple(symbols or artifact.card.symbols), Timeframe.parse(artifact.card.timeframe),
         where or bybit_at(),
     )  # fmt: skip
-    with asyncio.Runner() as runner:
-        try:
-            while True:
-                yield runner.run(anext(said))  # type: ignore[arg-type]
-        finally:
-            runner.run(said.aclose())  # type: ignore[attr-defined]
+
+    async def following() -> dict[str, Prediction | None]:
+        return await anext(said)
+
+    runner = asyncio.Runner()
+    try:
+        while True:
+            yield runner.run(following())
+    finally:
+        if not sys.is_finalizing():  # a program that ends without closing takes its sockets with it
+            runner.run(said.aclose())
+            runner.close()
 
 
 class _Windows(AbstractView):
@@ -75,7 +82,7 @@ class _Windows(AbstractView):
 
 async def _said(
     predictor: AbstractPredictor, symbols: tuple[str, ...], timeframe: Timeframe, where: HostConfig
-) -> AsyncIterator[dict[str, Prediction | None]]:
+) -> AsyncGenerator[dict[str, Prediction | None], None]:
     known = tuple(dict.fromkeys((*symbols, *predictor.companions)))
     view, feed = _Windows(known, predictor.length), CandleFeed(known, timeframe, patience_ms=PATIENCE_MS)
     async with BybitConnection(where) as connection:
