@@ -1,4 +1,4 @@
-"""The sLSTM layer's gates and recurrence as compiled loops on the CPU: sixteen rows of a batch walk through time together.
+"""The sLSTM layer's gates and recurrence as compiled loops on the CPU: sixteen rows of a batch walk through time.
 
 Formulas and letters stand in `slstm_cell.py`. Rows of the batch lie beside one another in vectors (K, 16), so whatever
 the width of a head, gates are long loops and maps are products of small matrices. The maps of the inputs are part of
@@ -192,9 +192,7 @@ def slstm_backward(
                 before, there, before_step = (
                     (ys, here - step, row_step) if t > 0 else (y0, (first * heads + head) * width, step)
                 )
-                multiply(
-                    part_first, 0, 2 * wide, d, 0, LANES, 1, u, here, row_step, 2 * width, width, rows, True
-                )
+                multiply(part_first, 0, 2 * wide, d, 0, LANES, 1, u, here, row_step, 2 * width, width, rows, True)
                 multiply(
                     part_first, wide, 2 * wide, d, 0, LANES, 1, before, there, before_step, 2 * width, width, rows, True
                 )

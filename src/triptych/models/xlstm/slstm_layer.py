@@ -55,7 +55,9 @@ class SLSTMLayer(nn.Module):
         y_BNK, cell = slstm_cell.step(self._gates(convolved, x_BD), self.recurrent, _cell(state))
         return self.norm(self.dropout(y_BNK)), (*cell, *tail)
 
-    def _remembered(self, convolved: Tensor, direct: Tensor, state: slstm_cell.State) -> tuple[Tensor, slstm_cell.State]:
+    def _remembered(
+        self, convolved: Tensor, direct: Tensor, state: slstm_cell.State
+    ) -> tuple[Tensor, slstm_cell.State]:
         """Outputs of the cell, (B, S, heads, head width), and its state after them."""
         heads = (self.heads, self.head_width)
         found = mapped_sequence(
