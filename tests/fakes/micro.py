@@ -10,7 +10,7 @@ from triptych.settings import Recipe, load_recipe
 
 MICRO = """
 name = "micro"
-seed = 3
+seed = 1
 [data.synthetic]
 seed = 11
 n_candles = 1000

@@ -46,7 +46,7 @@ def tangent(x: Any) -> Any:
 
 @inline
 def one_plus_logarithm(u: Any) -> Any:
-    """ln(1 + u) for u in [0, 1] by the area tangent: s = u / (2 + u) is at most 1/3, and 2 artanh(s) converges quickly."""
+    """ln(1 + u), u in [0, 1], by the area tangent: s = u / (2 + u) is at most 1/3, 2 artanh(s) converges quickly."""
     s = u / (_F(2.0) + u)
     q = s * s
     p = _F(1.0 / 13.0)

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from triptych.models.xlstm._kernels import _F, _kernel, _logistic
+from triptych.models.xlstm._functions import logistic
+from triptych.models.xlstm._tiles import _F, kernel
 
 
-@_kernel
+@kernel
 def quads_forward(x: Any, transposed: Any, y: Any) -> None:
     """Fill `y` (T, G, 4) from `x` (T, G, 4) and matrices (G, inputs 4, outputs 4)."""
     steps, groups, _ = x.shape
@@ -29,7 +30,7 @@ def quads_forward(x: Any, transposed: Any, y: Any) -> None:
                 )
 
 
-@_kernel
+@kernel
 def quads_backward(x: Any, weight: Any, d_y: Any, d_x: Any, d_weight: Any) -> None:
     """Fill `d_x` (T, G, 4), and add to `d_weight` (G, outputs 4, inputs 4)."""
     steps, groups, _ = x.shape
@@ -49,30 +50,30 @@ def quads_backward(x: Any, weight: Any, d_y: Any, d_x: Any, d_weight: Any) -> No
             part[:] = _F(0.0)
 
 
-@_kernel
+@kernel
 def convolution_forward(seen: Any, weight: Any, bias: Any, filtered: Any, opened: Any) -> None:
     """Fill `filtered` and its SiLU `opened` (B, S, D) from `seen` (B, S + kernel - 1, D), `weight` (kernel, D)."""
     batch, length, width = filtered.shape
-    kernel = len(weight)
+    lags = len(weight)
     for row in range(batch):
         for t in range(length):
             out, active = filtered[row, t], opened[row, t]
             out[:] = bias
-            for lag in range(kernel):
+            for lag in range(lags):
                 line, factor = seen[row, t + lag], weight[lag]
                 for d in range(width):
                     out[d] += line[d] * factor[d]
             for d in range(width):
-                active[d] = out[d] * _logistic(out[d])
+                active[d] = out[d] * logistic(out[d])
 
 
-@_kernel
+@kernel
 def convolution_backward(
     seen: Any, weight: Any, filtered: Any, d_opened: Any, d_seen: Any, d_weight: Any, d_bias: Any
 ) -> None:
     """Add to `d_seen`, `d_weight` and `d_bias`, which come in as zeros."""
     batch, length, width = filtered.shape
-    kernel = len(weight)
+    lags = len(weight)
     slope = np.empty(width, _F)
     part, part_bias = np.zeros_like(d_weight), np.zeros_like(d_bias)
     for row in range(batch):
@@ -81,10 +82,10 @@ def convolution_backward(
         for t in range(length):
             out, given = filtered[row, t], d_opened[row, t]
             for d in range(width):
-                share = _logistic(out[d])
+                share = logistic(out[d])
                 slope[d] = given[d] * share * (_F(1.0) + out[d] * (_F(1.0) - share))
                 part_bias[d] += slope[d]
-            for lag in range(kernel):
+            for lag in range(lags):
                 line, factor, into, sums = seen[row, t + lag], weight[lag], d_seen[row, t + lag], part[lag]
                 for d in range(width):
                     into[d] += slope[d] * factor[d]
@@ -93,7 +94,7 @@ def convolution_backward(
         d_bias += part_bias
 
 
-@_kernel
+@kernel
 def output_forward(
     h: Any, scale: Any, skip: Any, u: Any, gate: Any, epsilon: Any, out: Any, means: Any, roots: Any
 ) -> None:
@@ -114,10 +115,10 @@ def output_forward(
             g, passed, found, factor, past = gate[t, n], u[t, n], out[t, n], scale[n], skip[n]
             for k in range(width):
                 mixed = (x[k] - mean) * root * factor[k] + past[k] * passed[k]
-                found[k] = mixed * g[k] * _logistic(g[k])
+                found[k] = mixed * g[k] * logistic(g[k])
 
 
-@_kernel
+@kernel
 def output_backward(
     h: Any, scale: Any, skip: Any, u: Any, gate: Any, means: Any, roots: Any, d_out: Any, d_h: Any, d_scale: Any,
     d_skip: Any, d_u: Any, d_gate: Any,
@@ -134,7 +135,7 @@ def output_backward(
             mean, root = means[t, n], roots[t, n]
             total, product = _F(0.0), _F(0.0)
             for k in range(width):
-                share = _logistic(g[k])
+                share = logistic(g[k])
                 normal[k] = (x[k] - mean) * root
                 mixed = normal[k] * factor[k] + past[k] * passed[k]
                 by_gate[k] = given[k] * mixed * share * (_F(1.0) + g[k] * (_F(1.0) - share))

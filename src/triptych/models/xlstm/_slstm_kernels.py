@@ -1,4 +1,4 @@
-"""The sLSTM layer's gates and recurrence as compiled loops on the CPU: sixteen rows of a batch walk through time together.
+"""The sLSTM layer's gates and recurrence as compiled loops on the CPU: sixteen rows of a batch walk through time.
 
 Formulas and letters stand in `slstm_cell.py`. Rows of the batch lie beside one another in vectors (K, 16), so whatever
 the width of a head, gates are long loops and maps are products of small matrices. The maps of the inputs are part of

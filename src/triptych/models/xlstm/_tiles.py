@@ -8,6 +8,7 @@ padded to a multiple of that, see `padded`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import numba
@@ -24,6 +25,10 @@ _F = np.float32
 # No assumption that infinities and NaN do not occur: a diverged training must show.
 MATH: Final = {"contract", "reassoc", "nsz", "arcp"}
 
+_STAMPS: Final = tuple(
+    (path.stat().st_mtime, path.stat().st_size) for path in sorted(Path(__file__).parent.glob("_*.py"))
+)
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -32,6 +37,9 @@ def kernel(function: Function) -> Function:
     options: dict[str, Any] = {"nogil": True, "fastmath": MATH, "error_model": "numpy"}
     try:
         compiled = numba.njit(cache=True, **options)(function)
+        # The store looks at a kernel's own file only; what it is made of stands in several.
+        place = compiled._cache._cache_file
+        place._source_stamp = (place._source_stamp, *_STAMPS)
     except RuntimeError:  # nowhere to keep it: no folder that can be written to, no file that it came from
         compiled = numba.njit(**options)(function)
     return cast(Function, compiled)
@@ -39,7 +47,17 @@ def kernel(function: Function) -> Function:
 
 def inline(function: Function) -> Function:
     """A piece of a compiled function."""
-    return cast(Function, numba.njit(fastmath=MATH, inline="always", error_model="numpy")(function))
+    return cast(Function, numba.njit(nogil=True, fastmath=MATH, error_model="numpy")(function))
+
+
+def operation(emitter: Callable[..., Any]) -> Callable[..., Any]:
+    """What stands in a kernel as a call and is written out there by the emitter that its signature comes with."""
+    return cast(Callable[..., Any], intrinsic(emitter))
+
+
+def kept_value(builder: Any, first: Any) -> Any:
+    """A variable of the compiled function."""
+    return cgutils.alloca_once_value(builder, first)  # type: ignore[no-untyped-call]
 
 
 def _tile_of(rows: int) -> Any:
@@ -55,7 +73,7 @@ def _tile_of(rows: int) -> Any:
         )
         return sign, _emitter(rows)
 
-    return intrinsic(tile)
+    return operation(tile)
 
 
 def _emitter(rows: int) -> Callable[..., Any]:
@@ -77,7 +95,7 @@ def _emitter(rows: int) -> Callable[..., Any]:
             places.append(vector_at(out, place))
             place = builder.add(place, step)
         zero = ir.Constant(vector, [0.0] * LANES)
-        sums = [cgutils.alloca_once_value(builder, zero) for _ in range(rows)]
+        sums = [kept_value(builder, zero) for _ in range(rows)]
         with builder.if_then(adds):
             for one, target in zip(sums, places, strict=True):
                 builder.store(builder.load(target, align=4), one)
@@ -104,7 +122,7 @@ def _emitter(rows: int) -> Callable[..., Any]:
 _tall, _flat = _tile_of(ROWS), _tile_of(1)
 
 
-@intrinsic
+@operation
 def _turn_square(typing: Any, source: Any, at: Any, step: Any, out: Any, out_at: Any, out_step: Any) -> Any:
     """A square of sixteen by sixteen, turned in registers: four times, neighbours 1, 2, 4, 8 apart change halves."""
 
@@ -138,7 +156,18 @@ def _turn_square(typing: Any, source: Any, at: Any, step: Any, out: Any, out_at:
     return types.void(source, numbers, numbers, out, numbers, numbers), emit
 
 
-@intrinsic
+@operation
+def separate(typing: Any) -> Any:
+    """To be called in a kernel that others call often: it is compiled once, and not again wherever it is called."""
+
+    def emit(context: Any, builder: Any, sign: Any, values: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), emit
+
+
+@operation
 def widest(typing: Any) -> Any:
     """To be called in a kernel of long loops: its vectors may be as wide as the processor's.
 
@@ -169,6 +198,7 @@ def multiply(
     Each matrix is an array, the place of its first element, and the distance between its rows (for `a`, also between
     its columns). Columns are filled up to a multiple of sixteen.
     """
+    separate()
     whole = rows // ROWS * ROWS
     for column in range(0, columns, LANES):
         for row in range(0, whole, ROWS):
@@ -187,7 +217,8 @@ def multiply(
 def turn(
     source: Any, at: int, step: int, rows: int, columns: int, out: Any, out_at: int, out_step: int
 ) -> None:  # fmt: skip
-    """`out` (columns, rows) = `source` (rows, columns) transposed; each an array, its first place, its rows' distance."""
+    """`out` (columns, rows) = `source` (rows, columns) transposed; each an array, a first place, its rows' distance."""
+    separate()
     whole_rows, whole_columns = rows // LANES * LANES, columns // LANES * LANES
     for row in range(0, whole_rows, LANES):
         for column in range(0, whole_columns, LANES):

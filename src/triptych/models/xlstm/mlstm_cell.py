@@ -13,13 +13,12 @@ M[t] = max over s <= t of b[s], the same output is a product of matrices (`paral
 
 and `chunkwise` joins the two: products inside chunks, the memory handed from chunk to chunk, so that time and memory
 grow with the length and not with its square. Written with b and M no matrix of gate sums is ever formed, and the
-exponent is never above 0. On the CPU in single precision `sequence` takes a compiled loop (`_kernels.py`) instead,
-which walks through the steps with the memory in the processor's cache: for heads of up to about a hundred places that
-needs no more multiplications than chunks do, and nothing but q, k, v and h ever goes to the main memory.
+exponent is never above 0. On the CPU in single precision `sequence` takes a compiled loop (`_mlstm_kernels.py`), which
+goes by chunks too, each row and head by itself with its memory in the processor's cache; `mlstm_mapped.py` takes the
+maps of queries, keys and values along, so that these never go to main memory.
 
-The loop's backward pass keeps no memory either. It walks forwards once more for the gradients of the queries (they need
-C[t]), then backwards with the gradient G of the memory for those of keys and values. The gates need no C: with dh the
-gradient of h, those of i and of lf are
+The loop's backward pass keeps no memory either. It makes those before each chunk once more, then goes backwards with
+the gradient G of the memory. The gates need no C: with dh the gradient of h, those of i and of lf are
 
     di[t] = k[t] dk[t],    dlf[t] = dlf[t+1] + q[t] dq[t] - k[t] dk[t],    dlf[S+1] = <G[S], C[S]> + <dn[S], n[S]>,
 
@@ -44,7 +43,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from triptych.models.xlstm import _mlstm_kernels as _kernels
+from triptych.models.xlstm import _mlstm_rows as kernels
 from triptych.models.xlstm._dispatch import full_precision, takes_kernel
 from triptych.models.xlstm._tiles import LANES
 
@@ -52,7 +51,7 @@ FRESH = -1e30
 """Stabiliser of a row that has seen nothing."""
 LOWEST = -80.0
 EPSILON = 1e-6
-_LIMITS = np.float32(LOWEST), np.float32(EPSILON)
+LIMITS = np.float32(LOWEST), np.float32(EPSILON)
 CHUNK = 64
 
 State = tuple[Tensor, Tensor, Tensor]
@@ -209,7 +208,7 @@ def _above(chunk: int, device: torch.device) -> Tensor:
 
 
 class _CompiledSequence(torch.autograd.Function):
-    """Both passes as loops over rows, heads and chunks. The gates come as (B, N, S), widths are multiples of sixteen."""
+    """Both passes as loops over rows, heads and chunks. Gates come as (B, N, S), widths are multiples of sixteen."""
 
     @staticmethod
     def forward(ctx: Any, scale: float, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -217,8 +216,9 @@ class _CompiledSequence(torch.autograd.Function):
         h, signs, divisors = torch.empty_like(v), torch.empty_like(i), torch.empty_like(i)
         memory, mass, m = (one.clone() for one in state)
         flat = (q.view(-1), k.view(-1), v.view(-1), i, f, memory.flatten(2), mass, m)
-        _kernels.mlstm_forward(
-            *(one.numpy() for one in flat), np.float32(scale), *_LIMITS, h.view(-1).numpy(), signs.numpy(),
+        run: Any = kernels.cells_forward
+        run(
+            *(one.numpy() for one in flat), np.float32(scale), *LIMITS, h.view(-1).numpy(), signs.numpy(),
             divisors.numpy(),
         )  # fmt: skip
         ctx.scale = scale
@@ -239,7 +239,6 @@ class _CompiledSequence(torch.autograd.Function):
             h.view(-1), signs, divisors, d_h.contiguous().view(-1), d_flow, d_first[0].flatten(2), d_first[1],
             d_q.view(-1), d_k.view(-1), d_v.view(-1), *d_gates,
         )  # fmt: skip
-        _kernels.mlstm_backward(
-            *(one.numpy() for one in given), np.float32(ctx.scale), _LIMITS[1], *(one.numpy() for one in rest)
-        )
+        run: Any = kernels.cells_backward
+        run(*(one.numpy() for one in given), np.float32(ctx.scale), LIMITS[1], *(one.numpy() for one in rest))
         return None, *d_inputs, *d_first, None

@@ -10,6 +10,7 @@ from triptych.models.xlstm import mlstm_cell
 from triptych.models.xlstm.convolution import CausalConvolution
 from triptych.models.xlstm.fused import gated
 from triptych.models.xlstm.headwise import HeadwiseLinear
+from triptych.models.xlstm.mlstm_mapped import mapped_sequence
 from triptych.models.xlstm.norms import HeadNorm
 
 State = tuple[Tensor, ...]
@@ -57,10 +58,7 @@ class MLSTMLayer(nn.Module):
         if self.convolution is not None:
             convolved, after = self.convolution(a, state[3])
             tail = (after,)
-        q, k, v = self.query(convolved), self.key(convolved), self.value(a)
-        i, f = self._gates_of(convolved, a)
-        q, k, v = (torch.unflatten(one, -1, (self.heads, self.head_width)) for one in (q, k, v))
-        h_BSNK, cell = mlstm_cell.sequence(q, k, v, i, f, _cell(state), self.chunk)
+        h_BSNK, cell = self._remembered(convolved, a, _cell(state))
         out = gated(h_BSNK, 1.0 + self.norm.weight, self.skip, convolved, gate, self.norm.epsilon)
         return self.dropout(self.down(out)), (*cell, *tail)
 
@@ -77,6 +75,17 @@ class MLSTMLayer(nn.Module):
         h_BNK, cell = mlstm_cell.step(q, k, v, i, f, _cell(state))
         h = self.norm(h_BNK) + self.skip * convolved
         return self.dropout(self.down(h * F.silu(gate))), (*cell, *tail)
+
+    def _remembered(self, convolved: Tensor, a: Tensor, state: mlstm_cell.State) -> tuple[Tensor, mlstm_cell.State]:
+        """Outputs of the cell, (B, S, heads, head width), and its state after them."""
+        i, f = self._gates_of(convolved, a)
+        maps = self.query.weight, self.key.weight, self.value.weight
+        found = mapped_sequence(convolved, a, maps, i, f, state)
+        if found is not None:
+            return found
+        q, k, v = self.query(convolved), self.key(convolved), self.value(a)
+        q, k, v = (torch.unflatten(one, -1, (self.heads, self.head_width)) for one in (q, k, v))
+        return mlstm_cell.sequence(q, k, v, i, f, state, self.chunk)
 
     def _gates(self, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Pre-activations of input and forget gate, shape (..., heads)."""

@@ -10,8 +10,8 @@ A fresh row has m = -1e30: the first m is then i and the first n is 1, without a
 reset one by one. Wherever m rises n becomes at least 1, so the quotient needs no guard.
 
 c and n carry the common factor exp(-m), which the quotient cancels. So m needs no gradient, and the backward pass is
-written out by hand. On the CPU in single precision both passes are compiled loops (`_kernels.py`); elsewhere all
-that does not depend on the step after is computed for the whole sequence at once, and a dozen operations a step remain.
+written out by hand: all that does not depend on the step after is computed for the whole sequence at once, and a dozen
+operations a step remain. On the CPU in single precision a compiled loop takes the maps along: `slstm_mapped.py`.
 
 Source: Beck et al. 2024, "xLSTM: Extended Long Short-Term Memory", arXiv 2405.04517, section 2.2 and appendix A.
 Letters: B batch, S length, N heads, K width of a head, H = 4 K the gates of a head in the order i, f, z, o.
@@ -27,8 +27,7 @@ from torch._higher_order_ops.scan import scan
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from triptych.models.xlstm import _kernels
-from triptych.models.xlstm._dispatch import full_precision, is_eager, takes_kernel
+from triptych.models.xlstm._dispatch import full_precision, is_eager
 
 FRESH = -1e30
 """Stabiliser of a row that has seen nothing; finite, so that no difference of infinities can arise."""
@@ -105,36 +104,8 @@ def sequence(x_BSNH: Tensor, recurrent_NKH: Tensor, state: State) -> tuple[Tenso
             return scanned(x_BSNH, recurrent_NKH, state)
         if not is_eager(x_BSNH):
             return unrolled(x_BSNH, recurrent_NKH, state)
-        tensors = (x_BSNH, recurrent_NKH, *state)
-        run = _CompiledSequence if takes_kernel(*tensors) else _TensorSequence
-        y_BSNK, y, c, n, m = run.apply(*tensors)  # type: ignore[no-untyped-call]
+        y_BSNK, y, c, n, m = _TensorSequence.apply(x_BSNH, recurrent_NKH, *state)  # type: ignore[no-untyped-call]
     return y_BSNK, (y, c, n, m)
-
-
-class _CompiledSequence(torch.autograd.Function):
-    """Both passes as loops over rows, heads and time."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, recurrent: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        batch, length, heads, gates = x.shape
-        raw = torch.empty((batch, length, heads, gates))
-        ys, cs, ns, ms = (torch.empty((batch, length, heads, gates // 4)) for _ in range(4))
-        given = [one.detach().contiguous() for one in (x, recurrent, *state)]
-        _kernels.slstm_forward(0, batch, *(one.numpy() for one in (*given, raw, ys, cs, ns, ms)))
-        ctx.save_for_backward(raw, given[1], *given[2:], ys, cs, ns, ms)
-        last = [one[:, -1].clone() for one in (ys, cs, ns, ms)]
-        ctx.mark_non_differentiable(last[3])
-        return ys, *last
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, d_out: Tensor, d_y: Tensor, d_c: Tensor, d_n: Tensor, _: Tensor) -> tuple[Any, ...]:
-        raw, recurrent, y, c, n, m, ys, cs, ns, ms = ctx.saved_tensors
-        d_raw = torch.empty_like(raw)
-        d_first = [one.clone(memory_format=torch.contiguous_format) for one in (d_y, d_c, d_n)]
-        arrays = (raw, recurrent.transpose(1, 2).contiguous(), c, n, m, cs, ns, ms, d_out.contiguous(), *d_first, d_raw)
-        _kernels.slstm_backward(0, len(raw), *(one.numpy() for one in arrays))
-        return d_raw, _for_recurrent(y, ys, d_raw), *d_first, None
 
 
 class _TensorSequence(torch.autograd.Function):

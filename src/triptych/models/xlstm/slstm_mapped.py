@@ -2,9 +2,9 @@
 
     raw[t] = W u[t] | V x[t] + R y[t-1] + b,    then the cell of `slstm_cell.py`
 
-where the input and forget gate see u and the proposal and the output gate see x. Each head is a recurrence by itself, so
-its maps are small enough to be multiplied again at every step together with R, and gates need no place in main memory.
-For single precision on the CPU; elsewhere the layer maps first and lets `slstm_cell.sequence` walk.
+where the input and forget gate see u and the proposal and the output gate see x. Each head is a recurrence by itself,
+so its maps are small enough to be multiplied again at every step together with R, and gates need no place in main
+memory. For single precision on the CPU; elsewhere the layer maps first and lets `slstm_cell.sequence` walk.
 Letters: B batch, S length, N heads, K width of a head.
 """
 
@@ -67,7 +67,8 @@ class _Mapped(torch.autograd.Function):
         kept = torch.empty((groups, heads, length if is_kept else 1, kernels.KEPT, LANES * width))
         flat = (one.view(-1) for one in (u, x, *maps))
         before, behind = (*flat, bias, *state), (ys.view(-1), kept, *after)
-        kernels.slstm_forward(*(one.numpy() for one in before), np.float32(FRESH), *(one.numpy() for one in behind))
+        run: Any = kernels.slstm_forward
+        run(*(one.numpy() for one in before), np.float32(FRESH), *(one.numpy() for one in behind))
         ctx.save_for_backward(u, x, *maps, *state[:3], ys, kept)
         ctx.mark_non_differentiable(after[3])
         return ys, *after
@@ -86,7 +87,8 @@ class _Mapped(torch.autograd.Function):
         u_, x_, y_, ys_ = (F.pad(one.view(-1), (0, -width % LANES)) for one in (u, x, y, ys))
         maps_ = (one.transpose(1, 2).contiguous().view(-1) for one in maps)
         flat = (kept, d_out.contiguous().view(-1), *d_state, d_u.view(-1), d_x.view(-1), *d_maps, d_bias)
-        kernels.slstm_backward(*(one.numpy() for one in (u_, x_, *maps_, y_, c, n, ys_, *flat)))
+        run: Any = kernels.slstm_backward
+        run(*(one.numpy() for one in (u_, x_, *maps_, y_, c, n, ys_, *flat)))
         by_u, by_y_first, by_y_second, by_x = (one[..., start : start + width] for one in d_maps for start in (0, wide))
         d_recurrent = torch.cat([by_y_first, by_y_second], dim=1).transpose(1, 2)
         return d_u, d_x, by_u, by_x, d_bias, d_recurrent, *d_state, None, None
