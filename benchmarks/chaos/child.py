@@ -120,7 +120,13 @@ async def _answer(house: House) -> None:
             positions={symbol: str(portfolio.position(symbol).quantity) for symbol in house.engine.symbols},
             under_way=[one.order_id for one in house.trader.books.under_way], reasons=house.trader.reasons(),
             decisions=house.runner.decisions,
+            observed_ms=min(_newest_close(house, symbol) for symbol in house.engine.symbols),
         )  # fmt: skip
+
+
+def _newest_close(house: House, symbol: str) -> int:
+    newest = house.engine.history(symbol, 1)
+    return -1 if newest is None else int(newest.close_time_ms[-1])
 
 
 def main(arguments: str) -> None:
