@@ -77,6 +77,8 @@ def test_one_strategy_or_a_handful_of_returns_says_nothing():
     assert probability_of_overfitting(np.ones((7, 3))) is None
 
 
-def test_strategies_that_never_trade_are_equals():
-    found = probability_of_overfitting(np.zeros((32, 3)))
-    assert found.probability == 1.0  # the choice among them says nothing: its rank is the middle one
+def test_strategies_of_which_fewer_than_two_ever_traded_have_no_probability():
+    idle = np.zeros((2000, 4))
+    assert probability_of_overfitting(idle) is None
+    idle[:, 2] = np.random.default_rng(0).normal(size=2000)
+    assert probability_of_overfitting(idle) is None

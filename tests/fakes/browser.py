@@ -76,12 +76,21 @@ class Page:
         raise AssertionError(f"never true: {expression}\n{await self.value('document.body.innerText.slice(0, 2000)')}")
 
     async def click(self, selector):
-        """A real click in the middle of what is found first."""
+        """A real click in the middle of what is found first, once it has stopped moving and nothing lies over it."""
         await self.until(f"document.querySelector({json.dumps(selector)})")
-        box = await self.value(
-            f"(() => {{ const r = document.querySelector({json.dumps(selector)}).getBoundingClientRect();"
-            " return [r.x + r.width / 2, r.y + r.height / 2]; })()"
-        )
+        before = None
+        async with asyncio.timeout(120):
+            while True:
+                box = await self.value(
+                    f"(() => {{ const one = document.querySelector({json.dumps(selector)}); if (!one) return null;"
+                    " const r = one.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;"
+                    " const top = document.elementFromPoint(x, y);"
+                    " return top && (one.contains(top) || top.contains(one)) ? [x, y] : null; })()"
+                )
+                if box is not None and box == before:
+                    break
+                before = box
+                await asyncio.sleep(0.1)
         for kind in ("mousePressed", "mouseReleased"):
             await self.send(
                 "Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1

@@ -96,3 +96,11 @@ def test_the_grid_is_named_factor_by_factor():
     """What joins the registry must not widen the grid of a recipe or of a saved model."""
     assert len(features.resolve(["grid56"])) == 56
     assert registry._SETS["grid56"] is registry._GRID
+
+
+def test_sets_that_share_a_factor_are_written_out_once_each():
+    assert registry.without_repeats(("grid56",)) == ("grid56",)
+    both = registry.without_repeats(("indicators", "rsi_14", "body"))
+    assert len(both) == len(set(both))
+    assert set(both) == {*registry.resolve(("indicators",)), "body"}
+    assert registry.resolve(both) == both

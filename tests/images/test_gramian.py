@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from triptych.domain.errors import RecipeError
+from triptych.domain.errors import DataError, RecipeError
 from triptych.images import create_encoding
 
 # Closes 10, 11, 14 scale to -1, -1/2, 1; their sines are 0, sqrt(3)/2, 0.
@@ -154,3 +154,21 @@ def test_the_kernel_draws_what_the_matrix_product_draws(walk, name, options):
         x = windows.to(dtype)
         plain = field(x.clone().requires_grad_()).detach()
         assert (field(x) - plain).abs().max() <= tolerance
+
+
+@pytest.mark.parametrize("name", ["gasf", "recurrence_plot", "markov_transition_field", "spectrogram", "scalogram"])
+@pytest.mark.parametrize("price", [0.0, -37.0])
+def test_logarithms_of_prices_that_are_not_above_zero_are_refused_by_place(walk, name, price):
+    windows = walk(3, 64)
+    windows[1, 30, 3] = price
+    with pytest.raises(DataError) as refused:
+        create_encoding(name, 64, series=("log_return",))(windows)
+    assert str(refused.value) == (
+        f"Window 1 of the batch, row 30 of 64: close is {price:g}, and the series is of logarithms of prices. "
+        "Leave out candles whose prices are not above zero, or choose the series close."
+    )
+
+
+def test_a_batch_without_windows_is_refused(walk):
+    with pytest.raises(DataError, match=r"^The batch holds no window\."):
+        create_encoding("gasf", 64)(walk(3, 64)[:0])

@@ -54,12 +54,14 @@ def probability_of_overfitting(returns: NDArray[np.float64], blocks: int = MOST_
         blocks: even number of blocks, at most 16; fewer where the history is short.
 
     Returns:
-        None with fewer than two strategies or too few times. A strategy that never trades has a ratio of 0; among
-        equals the chosen one takes the mean rank.
+        None with fewer than two strategies that ever earned or lost something, or too few times. A strategy that never
+        trades has a ratio of 0; among equals the chosen one takes the mean rank.
     """
     n, count = returns.shape
+    if np.count_nonzero(returns.any(axis=0)) < 2:
+        return None
     blocks = min(blocks, MOST_BLOCKS, n // LEAST_ROWS) // 2 * 2
-    if count < 2 or blocks < 2:
+    if blocks < 2:
         return None
     rows = n // blocks * blocks
     parts = returns[:rows].reshape(blocks, rows // blocks, count)

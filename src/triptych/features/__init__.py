@@ -2,6 +2,6 @@
 
 from triptych.features.factor import Factor
 from triptych.features.pipeline import Config, FeaturePipeline
-from triptych.features.registry import available, describe, resolve, sets
+from triptych.features.registry import available, describe, resolve, sets, without_repeats
 
-__all__ = ["Config", "Factor", "FeaturePipeline", "available", "describe", "resolve", "sets"]
+__all__ = ["Config", "Factor", "FeaturePipeline", "available", "describe", "resolve", "sets", "without_repeats"]

@@ -75,6 +75,15 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(resolved)
 
 
+def without_repeats(names: Sequence[str]) -> tuple[str, ...]:
+    """The names with every factor once: as they are where they do not overlap, else the factors that they stand for."""
+    if len(names) == len(set(names)):
+        members = [member for name in names for member in _SETS.get(name, (name,))]
+        if len(members) == len(set(members)):
+            return tuple(names)
+    return tuple(dict.fromkeys(member for name in names for member in _SETS.get(name, (name,))))
+
+
 def describe(name: str) -> Factor:
     """What is known of one factor. Raises RecipeError for an unknown name."""
     if name not in _FACTORS:

@@ -23,8 +23,8 @@ from pydantic import Field
 from torch import Tensor
 
 from triptych.domain import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN, Config
-from triptych.domain.errors import RecipeError
-from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
+from triptych.domain.errors import DataError, RecipeError
+from triptych.images._cpu import as_array, drawn, has_values, run_shared, takes_kernel
 from triptych.images._gramian_kernel import draw_fields
 from triptych.images._pixel_map import PixelMap, by_pair
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
@@ -160,13 +160,30 @@ def _inside(dtype: torch.dtype) -> float:
 
 
 def series_of(window_BTF: Tensor, name: Series) -> Tensor:
-    """A series of candles by its name, shape (batch, time)."""
+    """A series of candles by its name, shape (batch, time).
+
+    Raises DataError for a logarithm of prices that are not above zero.
+    """
+    if name in ("log_return", "log_range"):
+        _refuse_unless_positive(window_BTF)
     if name == "log_return":
         before = torch.cat([window_BTF[:, :1, OPEN], window_BTF[:, :-1, CLOSE]], dim=1)
         return _log_ratio(window_BTF[..., CLOSE], before)
     if name == "log_range":
         return _log_ratio(window_BTF[..., HIGH], window_BTF[..., LOW])
     return window_BTF[..., CANDLE_FIELDS.index(name)]
+
+
+def _refuse_unless_positive(window_BTF: Tensor) -> None:
+    prices = window_BTF[..., : CLOSE + 1]
+    if not has_values(window_BTF) or bool((prices > 0).all()):
+        return
+    window, row, column = (int(i) for i in torch.nonzero(~(prices > 0))[0])
+    raise DataError(
+        f"Window {window} of the batch, row {row} of {window_BTF.shape[1]}: {CANDLE_FIELDS[column]} is "
+        f"{float(prices[window, row, column]):g}, and the series is of logarithms of prices.",
+        remedy="Leave out candles whose prices are not above zero, or choose the series close.",
+    )
 
 
 def _log_ratio(a: Tensor, b: Tensor) -> Tensor:

@@ -82,6 +82,8 @@ def candidate(recipe: Recipe, changes: Mapping[str, Any], *, name: str = "") -> 
         content.pop(section)
     if name:
         content["name"] = name
+    if "features.names" in changes:  # sets of factors may share some
+        changes = {**changes, "features.names": list(features.without_repeats(tuple(changes["features.names"])))}
     found = with_overrides(content, (), dict(changes), where="candidate")
     named = found.features.names
     if (

@@ -130,3 +130,17 @@ def test_impossible_shapes_are_given_up_with_their_reason(tmp_path):
     assert {row["changes"]["window.length"] for row in impossible} <= {8}
     for row in impossible:
         assert row["reason"].startswith("lenet5 reads images of at least")
+
+
+def test_what_seems_too_slow_is_measured_again_before_it_is_rejected(tmp_path, monkeypatch):
+    busy = iter([50.0, 40.0])
+
+    def measure_candidate(recipe, config):
+        p50_ms = next(busy, 5.0)
+        return Measured(p50_ms=p50_ms, p99_ms=2 * p50_ms, memory_mb=1.0, parameters=1)
+
+    for module in (measuring, winner):
+        monkeypatch.setattr(module, "measure_candidate", measure_candidate)
+    recipe = search_recipe(tmp_path, **{"budget.latency_ms": 8.0, "stages": 1, "trials": 1})
+    (row,) = searched(recipe, tmp_path / "search").results["leaderboard"]
+    assert (row["outcome"], row["measured"]["p50_ms"]) == ("judged", 5.0)
