@@ -64,7 +64,7 @@ def test_leak_probe_ends_with_status_1_when_something_peeks(run_command, recipe,
     honest = run_command("leak-probe", recipe, "--cuts", 2, "-q")
     assert (honest.status, honest.err) == (0, "")
     assert honest.out.endswith("No peeking found: 5 probes agree at 2 cuts of each history.\n")
-    monkeypatch.setattr(probing, "thresholds", lambda series, _: (series.close * series.close.max(),) * 2)
+    monkeypatch.setattr(probing, "thresholds", lambda series, _: (series.close * len(series),) * 2)
     peeking = run_command("leak-probe", recipe, "--cuts", 2, "-q")
     assert peeking.status == 1
     assert "PEEKS" in peeking.out
