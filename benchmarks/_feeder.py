@@ -19,9 +19,8 @@ LEVELS = 5
 
 
 def _side(chance: random.Random, sign: int) -> str:
-    levels = (
-        f'["{10_000 - sign * (1 + chance.randrange(40)) * 0.1:.1f}","{chance.randrange(50)}.5"]' for _ in range(LEVELS)
-    )
+    steps = chance.sample(range(1, 40), LEVELS)
+    levels = (f'["{10_000 - sign * step * 0.1:.1f}","{chance.randrange(50)}.5"]' for step in steps)
     return ",".join(levels)
 
 

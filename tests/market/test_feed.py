@@ -93,6 +93,21 @@ def test_a_stream_that_lost_its_newest_candle_is_found_silent():
     assert feed.silent(20 * MINUTE + 30_000) == []
 
 
+def test_a_stream_that_is_faster_than_history_s_answer_lets_no_candle_leave_twice():
+    """An instrument was silent, history was asked, and while it answered the stream brought the same candles."""
+    feed = CandleFeed(["A"], TIMEFRAME, patience_ms=5_000)
+    feed.begin_after("A", 4 * MINUTE)
+    (gap,) = feed.silent(8 * MINUTE)
+    for minute in (5, 6, 7):
+        feed.on_candle(candle("A", minute))
+    assert left(feed.due(8 * MINUTE)) == [(6, "A", False), (7, "A", False), (8, "A", False)]
+    feed.fill(gap, [candle("A", 5), candle("A", 6), candle("A", 7, price=101.0)])
+    assert feed.due(8 * MINUTE) == []
+    assert (feed.repetitions, feed.conflicts, feed.repaired) == (3, 1, 0)
+    feed.on_candle(candle("A", 8))
+    assert left(feed.due(9 * MINUTE)) == [(9, "A", False)]
+
+
 @pytest.mark.parametrize(
     "stranger", [candle("C", 5), candle("A", 5, timeframe=Timeframe(5 * MINUTE)), candle("A", 5.5)]
 )

@@ -110,7 +110,10 @@ class CandleFeed:
                     f"{candle.symbol} of {utc(candle.open_time_ms)}.",
                     remedy="This is a fault of the source: report it.",
                 )
-            if queue.waiting.setdefault(candle.open_time_ms, candle) is candle:
+            if queue.next_ms is not None and candle.open_time_ms < queue.next_ms:
+                self.repetitions += 1  # the stream was faster than the answer, and the candle has left
+                self.conflicts += self._differs(candle)
+            elif queue.waiting.setdefault(candle.open_time_ms, candle) is candle:
                 self.repaired += 1
         queue.answered_ms = max(queue.answered_ms, gap.end_ms)
 
