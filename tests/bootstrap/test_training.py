@@ -39,7 +39,7 @@ def files(folder: Path) -> list[str]:
 def test_a_run_holds_what_its_docstring_says_and_nothing_else(trained):
     assert files(trained) == [
         "backtest/backtest.json", "backtest/decisions.parquet", "backtest/equity.parquet", "backtest/fills.parquet",
-        "backtest/trades.parquet", "evaluation.json",
+        "backtest/guard.parquet", "backtest/trades.parquet", "evaluation.json",
         "folds/0/artifact/card.json", "folds/0/artifact/model.onnx", "folds/0/artifact/weights.safetensors",
         "folds/0/training/fingerprint.json", "folds/0/training/fit.json", "folds/0/training/history.csv",
         "folds/0/training/weights.safetensors",
@@ -63,7 +63,7 @@ def test_the_same_recipe_run_twice_gives_the_same_result_byte_for_byte(trained, 
 def test_the_run_records_its_provenance(trained):
     run = open_run(trained)
     record, card = run.record, load_artifact(run.artifact).card
-    assert (record["status"], record["seed"], record["folds"]) == ("trained", 3, 1)
+    assert (record["status"], record["seed"], record["folds"]) == ("trained", 1, 1)
     assert record["data_hash"] == card.data_hash == bootstrap.load_candles(run.recipe).hash
     assert record["versions"] == card.versions
     (split,) = record["splits"]
