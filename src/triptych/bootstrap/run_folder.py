@@ -10,7 +10,7 @@ members/NAME/        of a consensus: the run of each member
 votes.parquet        of a consensus: what every member said out of sample, and the regime
 consensus_report.json  of a consensus: coverage, precision, error correlation, lift
 evaluation.json      metrics, intervals, baselines
-backtest/            equity, trades, fills and decisions (Parquet) and backtest.json
+backtest/            equity, trades, fills, decisions and what the guard did (Parquet), and backtest.json
 leak_probe.json      what the leak probe found
 report.html, report.json
 
