@@ -162,7 +162,7 @@ def test_a_card_that_describes_another_network(refused, run_folder, tmp_path, li
             {"model": {**card["model"], "checkpoint_path": "x"}},
             "multiple values for keyword argument 'checkpoint_path'",
         ),
-        ({"encoding": {"name": "gasf", "sise": 3}}, "sise: Extra inputs are not permitted."),
+        ({"encoding": {"name": "gasf", "sise": 3}}, "gasf has no option 'sise', perhaps 'size' is meant. "),
         ({"encoding": {}}, "missing 1 required positional argument: 'name'"),
     ):
         (artifact / "card.json").write_text(json.dumps(card | change))

@@ -155,7 +155,7 @@ WRONG = {
         "unknown encoding 'gaf'; known encodings: ",
     ),
     "itself": ({"name": "multi_channel"}, "a multi_channel cannot be a channel: list its channels here."),
-    "an unknown option": ({"name": "gasf", "seize": 3}, "gasf has no option 'seize', did you mean 'size'?"),
+    "an unknown option": ({"name": "gasf", "seize": 3}, "gasf has no option 'seize', perhaps 'size' is meant"),
     "a wrong value": (
         {"name": "gasf", "series": ["middle"]},
         "gasf.series: Input should be 'open', 'high', 'low', 'close', 'volume', 'log_return' or 'log_range' "

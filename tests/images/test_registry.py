@@ -60,7 +60,7 @@ def test_every_option_that_is_unknown_or_wrong_is_named():
         create_encoding("jkx", 20, hight=32, antialias="perhaps", colour="red")
     assert str(caught.value) == (
         "jkx.antialias: Input should be a valid boolean, unable to interpret input (was 'perhaps'); "
-        "jkx has no option 'hight', did you mean 'height'?; "
+        "jkx has no option 'hight', perhaps 'height' is meant; "
         "jkx has no option 'colour', it has: height, moving_average, volume, antialias. "
         "`triptych encodings jkx` lists the options with their limits."
     )

@@ -30,7 +30,7 @@ def in_words(name: str, known: Collection[str], error: ValidationError) -> str:
         option = str(problem["loc"][0]) if problem["loc"] else ""
         if problem["type"] == "extra_forbidden":
             near = difflib.get_close_matches(option, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}"
+            hint = f"perhaps {near[0]!r} is meant" if near else f"it has: {', '.join(known)}"
             words.setdefault(option, f"{name} has no option {option!r}, {hint}")
         else:
             said = problem["msg"].removeprefix("Value error, ").removesuffix(".")

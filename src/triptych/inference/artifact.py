@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from triptych.domain.errors import ArtifactError, RecipeError, StorageError
+from triptych.domain.errors import ArtifactError, RecipeError, StorageError, TriptychError
 from triptych.domain.files import replace_folder, temporary_name, write_text
 from triptych.images import create_encoding
 from triptych.inference.base import AbstractPredictor
@@ -226,7 +226,8 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return ": ".join([".".join(str(part) for part in first["loc"]), first["msg"]]).removeprefix(": ") + "."
-    return f"{str(error).removesuffix('.')}."
+    words = error.message if isinstance(error, TriptychError) else str(error)  # the remedy is the caller's
+    return f"{words.removesuffix('.')}."
 
 
 def record_metrics(folder: Path, metrics: dict[str, Any]) -> Artifact:
