@@ -167,8 +167,3 @@ def test_logarithms_of_prices_that_are_not_above_zero_are_refused_by_place(walk,
         f"Window 1 of the batch, row 30 of 64: close is {price:g}, and the series is of logarithms of prices. "
         "Leave out candles whose prices are not above zero, or choose the series close."
     )
-
-
-def test_a_batch_without_windows_is_refused(walk):
-    with pytest.raises(DataError, match=r"^The batch holds no window\."):
-        create_encoding("gasf", 64)(walk(3, 64)[:0])

@@ -48,8 +48,6 @@ def check_window(window_BTF: Tensor, length: int, columns: tuple[str, ...] = CAN
             f"Expected windows of shape (batch, {length}, {len(columns)}), was {tuple(window_BTF.shape)}.",
             remedy=f"Cut windows of the length the encoding was built for: {named}.",
         )
-    if window_BTF.shape[0] == 0:
-        raise DataError("The batch holds no window.", remedy="Ask for images of one window at least.")
     if has_values(window_BTF):
         refuse_unless_finite(window_BTF, columns)
 
