@@ -226,7 +226,12 @@ class Segment:
         """Wait until the house is reconciled, and compare. Returns whether it lives on."""
         leads = await child.hear("leads")
         started = leads and await child.hear("started")
-        ready = started and await child.hear("ready")
+        try:
+            ready = started and await child.hear("ready")
+        except TimeoutError:
+            self.findings.unknown_positions.append(f"never reconciled: {child.said[-1]}")
+            await child.kill()
+            return False
         if not leads or not started or not ready:
             return False
         self.findings.reconciled_s.append(ready["after_s"] - leads["after_s"])
