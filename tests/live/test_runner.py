@@ -132,6 +132,8 @@ def test_it_stops_when_it_is_told_to(tmp_path):
             stop = asyncio.Event()
             asyncio.get_running_loop().call_later(0.1, stop.set)
             await asyncio.wait_for(runner.run(stop), 5)
+            assert stop.is_set()
+            assert runner.decisions == 0
 
     asyncio.run(run())
 

@@ -41,6 +41,7 @@ def test_a_lease_that_was_given_back_is_free_at_once(tmp_path):
         await asyncio.sleep(0.05)
         leader.lease.release()
         await asyncio.wait_for(waiting, 5)
+        assert standby.lease.acquire() == 2
         leader.close()
         standby.close()
 

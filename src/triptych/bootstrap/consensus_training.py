@@ -18,13 +18,11 @@ from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.run_folder import (
     RECORD,
     Run,
-    at_work,
-    discard,
-    open_or_create,
     place_of,
     run_fingerprint,
     trial_mark,
 )
+from triptych.bootstrap.taking_up import taken_up
 from triptych.bootstrap.training import train
 from triptych.bootstrap.trials import record_trial
 from triptych.bootstrap.voting import (
@@ -37,7 +35,7 @@ from triptych.bootstrap.voting import (
     votes_on_samples,
 )
 from triptych.domain import CLASSES, utc
-from triptych.domain.errors import ArtifactError, DataError, RecipeError, RunError
+from triptych.domain.errors import ArtifactError, RunError
 from triptych.domain.files import temporary_name, write_json
 from triptych.inference import load_artifact, load_consensus, record_consensus_metrics, save_consensus
 from triptych.inference.combiner import Combiner
@@ -69,25 +67,13 @@ def train_consensus(
     for member in members.values():
         build_classifier(member)  # before anything is written: parts that do not fit one another
     home = folder or place_of(recipe, candles.hash)
-    with at_work(home):
-        run = open_or_create(recipe, candles.hash, home, fresh=fresh)
-        status = run.record["status"]
-        damage = _damage(run, len(folds)) if status == "trained" else ""
-        if status == "trained" and not damage:
-            tell(f"{home} is complete already: same recipe, data, versions and seed. --fresh trains it again.")
-            return run
-        if damage:
-            tell(f"{damage} Mending the run.")
-        if status == "training":
-            tell(f"{home} was stopped before its end: going on.")
-        try:
+
+    def damage_of(run: Run) -> str:
+        return _damage(run, len(folds))
+
+    with taken_up(recipe, candles.hash, home, fresh=fresh, damage_of=damage_of, tell=tell) as (run, is_complete):
+        if not is_complete:
             _train(run, members, datasets, folds, candles, tell, progress_bar)
-        except (DataError, RecipeError):
-            if status == "new":
-                discard(home)
-                with contextlib.suppress(OSError):
-                    home.rmdir()
-            raise
     return run
 
 

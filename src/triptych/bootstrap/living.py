@@ -44,6 +44,7 @@ from triptych.live.trader import Records, Trader
 from triptych.live.watching import Watcher
 from triptych.market import read_candles, resample
 from triptych.market.tapes import is_tape
+from triptych.settings import Recipe
 from triptych.settings.live import LiveSettings
 from triptych.strategies import create_strategy
 from triptych.trading.engine import Engine
@@ -100,19 +101,13 @@ def build_house(
     )  # fmt: skip
     assert book.lease is not None
     token = book.lease.acquire()
-    recipe, records = runs[0].recipe, Records()
+    records = Records()
     traded = [one.symbol for one in instruments]
     beside = dict.fromkeys((*artifacts[0].companions, *(watch.symbols if watch is not None else ())))
     watched = [Instrument(symbol=symbol) for symbol in beside if symbol not in traded]
     known = [*traded, *(one.symbol for one in watched)]
-    predictors = [predictor_of(artifact, settings) for artifact in artifacts]
-    engine = Engine(
-        name=settings.name, instruments=instruments, predictor=predictors[0],
-        strategy=create_strategy(recipe.strategy, recipe.consensus if recipe.members else None),
-        initial_capital=Decimal(repr(settings.capital)),
-        sizing=recipe.sizing, execution=recipe.execution, risk=recipe.risk, observer=records.append,
-        companions=watched, token=token, guard=recipe.guard, watch=watch,
-    )  # fmt: skip
+    levels = _levels(runs, artifacts, settings)
+    engine = _engine(runs[0].recipe, settings, levels[0].predictor, instruments, watched, watch, token, records)
     books = Books(engine, book, note=lambda text: note("critical", "journal", text, ""))
     sender = Sender(
         gateway=gateway, books=books, clock=clock, metrics=metrics, note=note, config=settings.sending
@@ -121,11 +116,6 @@ def build_house(
         config=settings.reconciliation, strategy=settings.name, gateway=gateway, books=books, sender=sender,
         clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
     )  # fmt: skip
-    names = [f"{run.recipe.name}" if i == 0 else f"{run.recipe.name} (stand-in {i})" for i, run in enumerate(runs)]
-    levels = [
-        Level(name, predictor, deadline_s=settings.model_deadline_seconds, identity=fingerprint(artifact))
-        for name, predictor, artifact in zip(names, predictors, artifacts, strict=True)
-    ]
     ladder = Ladder(levels, settings.failover, lambda text: note("warning", "fallback", text, ""))
     ages: dict[str, Callable[[str], float]] = {}
     trader = Trader(
@@ -150,13 +140,47 @@ def build_house(
     ]  # fmt: skip
     view = SessionView(
         name=settings.name, venue=gateway.venue, timeframe=str(timeframe), symbols=traded,
-        models=[(name, str(run.folder.absolute())) for name, run in zip(names, runs, strict=True)],
+        models=[(level.name, str(run.folder.absolute())) for level, run in zip(levels, runs, strict=True)],
         trader=trader, ladder=ladder, metrics=metrics, reports=reconciler.reports, gate=settings.gate,
         data_age_s=runner.data_age_s, market_clock=market_clock or clock, clock=clock, journal=book.place,
     )  # fmt: skip
     return House(
         runner=runner, trader=trader, engine=engine, ladder=ladder, journal=book, metrics=metrics, alerts=alerts,
         view=view, candles=watched_candles, journal_at=journal, reloaders=reloaders, settings=settings,
+    )  # fmt: skip
+
+
+def _levels(
+    runs: Sequence[Run], artifacts: Sequence[Artifact | ConsensusArtifact], settings: LiveSettings
+) -> list[Level]:
+    """The models, best first, each under its name and with its deadline."""
+    names = [f"{run.recipe.name}" if i == 0 else f"{run.recipe.name} (stand-in {i})" for i, run in enumerate(runs)]
+    return [
+        Level(
+            name, predictor_of(artifact, settings), deadline_s=settings.model_deadline_seconds,
+            identity=fingerprint(artifact),
+        )
+        for name, artifact in zip(names, artifacts, strict=True)
+    ]  # fmt: skip
+
+
+def _engine(
+    recipe: Recipe,
+    settings: LiveSettings,
+    predictor: AbstractPredictor,
+    instruments: Sequence[Instrument],
+    watched: Sequence[Instrument],
+    watch: AbstractWatch | None,
+    token: int,
+    records: Records,
+) -> Engine:
+    """The engine that decides by a recipe, under the lease of `token`."""
+    return Engine(
+        name=settings.name, instruments=instruments, predictor=predictor,
+        strategy=create_strategy(recipe.strategy, recipe.consensus if recipe.members else None),
+        initial_capital=Decimal(repr(settings.capital)),
+        sizing=recipe.sizing, execution=recipe.execution, risk=recipe.risk, observer=records.append,
+        companions=watched, token=token, guard=recipe.guard, watch=watch,
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,12 @@ from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.judging import judge_predictions
 from triptych.bootstrap.provenance import versions
-from triptych.bootstrap.run_folder import Run, at_work, discard, open_or_create, place_of, trial_mark
+from triptych.bootstrap.run_folder import Run, place_of, trial_mark
+from triptych.bootstrap.taking_up import taken_up
 from triptych.bootstrap.trials import record_trial
 from triptych.bootstrap.windowing import windows_at
 from triptych.domain import CLASSES, CandleSeries, utc
-from triptych.domain.errors import ArtifactError, DataError, RecipeError, RunError
+from triptych.domain.errors import ArtifactError, RunError
 from triptych.domain.files import write_json
 from triptych.inference import (
     AbstractPredictor,
@@ -78,25 +78,13 @@ def train(
         tell(f"Left out of training and test: {dataset.across_holes:,} windows across holes in the history.")
     build_classifier(recipe)  # before anything is written: parts that do not fit one another
     home = folder or place_of(recipe, candles.hash)
-    with at_work(home):
-        run = open_or_create(recipe, candles.hash, home, fresh=fresh)
-        status = run.record["status"]
-        damage = _damage(run, len(dataset.folds)) if status == "trained" else ""
-        if status == "trained" and not damage:
-            tell(f"{home} is complete already: same recipe, data, versions and seed. --fresh trains it again.")
-            return run
-        if damage:
-            tell(f"{damage} Mending the run.")
-        if status == "training":
-            tell(f"{home} was stopped before its end: going on.")
-        try:
+
+    def damage_of(run: Run) -> str:
+        return _damage(run, len(dataset.folds))
+
+    with taken_up(recipe, candles.hash, home, fresh=fresh, damage_of=damage_of, tell=tell) as (run, is_complete):
+        if not is_complete:
             _train(run, dataset, candles, tell, progress_bar)
-        except (DataError, RecipeError):
-            if status == "new":  # nothing was learned, and repeating the command would change nothing
-                discard(home)
-                with contextlib.suppress(OSError):
-                    home.rmdir()
-            raise
     return run
 
 

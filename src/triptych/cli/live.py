@@ -119,7 +119,7 @@ def live(
             if tape is None
             else "Leave --tape or --venue out.",
         )
-    if standby and venue == "paper":
+    if standby and (paper or venue == "paper"):
         raise RecipeError("A standby is for a venue; on paper there is nothing to take over.", remedy="Leave it out.")
     place: str | Path = journal if "://" in journal else Path(journal)
     live_settings = load_live_settings(settings, overrides or ())

@@ -77,11 +77,9 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
 
 def without_repeats(names: Sequence[str]) -> tuple[str, ...]:
     """The names with every factor once: as they are where they do not overlap, else the factors that they stand for."""
-    if len(names) == len(set(names)):
-        members = [member for name in names for member in _SETS.get(name, (name,))]
-        if len(members) == len(set(members)):
-            return tuple(names)
-    return tuple(dict.fromkeys(member for name in names for member in _SETS.get(name, (name,))))
+    members = [member for name in names for member in _SETS.get(name, (name,))]
+    once = tuple(dict.fromkeys(members))
+    return tuple(names) if len(once) == len(members) else once
 
 
 def describe(name: str) -> Factor:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from triptych.images._cpu import kernel
+from triptych.images._selection import select
 
 
 def constants_of(dtype: Any, *, tick_size: float, edge: float, height: int) -> tuple[Any, ...]:
@@ -140,36 +141,9 @@ def _scale(sizes, beyond):  # type: ignore[no-untyped-def]
         return 1.0, 1.0
     last = len(sizes) - 1
     middle, rank = last - last * 5_000 // 10_000, last - last * beyond // 10_000
-    high = _select(sizes, rank)  # type: ignore[no-untyped-call]
+    high = select(sizes, rank)
     # What lies before the rank is not above it now.
-    return _select(sizes[: rank + 1], middle), high  # type: ignore[no-untyped-call]
-
-
-@kernel
-def _select(values, order):  # type: ignore[no-untyped-def]
-    """The value of this order; reorders them (Hoare's selection)."""
-    left, right = 0, len(values) - 1
-    while left < right:
-        middle = (left + right) // 2
-        a, b, c = values[left], values[middle], values[right]
-        pivot = max(min(a, b), min(max(a, b), c))
-        i, j = left, right
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while pivot < values[j]:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if order <= j:
-            right = j
-        elif order >= i:
-            left = i
-        else:
-            break
-    return values[order]
+    return select(sizes[: rank + 1], middle), high
 
 
 @kernel

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.images._cpu import kernel
+from triptych.images._selection import select
 
 Array = NDArray[Any]
 
@@ -182,7 +183,7 @@ def _ordered(values: Array, candidates: Array, order: int, high: Any, squares: b
             for k in range(len(block)):
                 candidates[filled] = block[k]
                 filled += (low < block[k]) & (block[k] <= high)
-    return _select(candidates[:filled], order - within_low)
+    return select(candidates[:filled], order - within_low)
 
 
 @kernel
@@ -192,30 +193,3 @@ def _count(values: Array, high: Any) -> Any:
     for k in range(len(values)):
         count = np.uint32(count + np.uint32(values[k] <= high))
     return np.int64(count)
-
-
-@kernel
-def _select(values: Array, order: int) -> Any:
-    """The value of this order; reorders them (Hoare's selection)."""
-    left, right = 0, len(values) - 1
-    while left < right:
-        middle = (left + right) // 2
-        a, b, c = values[left], values[middle], values[right]
-        pivot = max(min(a, b), min(max(a, b), c))
-        i, j = left, right
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while pivot < values[j]:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if order <= j:
-            right = j
-        elif order >= i:
-            left = i
-        else:
-            break
-    return values[order]

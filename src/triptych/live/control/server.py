@@ -23,6 +23,7 @@ from triptych.live.control.access import Access, bearer
 from triptych.live.control.view import SessionView
 from triptych.live.control.watched import Watched
 from triptych.live.journal import Journal, Switch
+from triptych.live.listening import listen
 
 MOST_ENTRIES: Final = 2_000
 MOST_BODY: Final = 4_096
@@ -48,17 +49,12 @@ class ControlServer:
         app.router.add_get("/api/candles", self._candle_rows)
         app.router.add_get("/api/journal", self._entries)
         app.router.add_post("/api/switch", self._turn)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._access.host, port).start()
-        except OSError as error:
-            await self.stop()
-            raise StorageError(
-                f"The session cannot be served on {self._access.host}:{port}: {error.strerror or error}.",
-                remedy="Choose another port, or stop the process that listens there.",
-            ) from error
-        return int(self._runner.addresses[0][1])
+            self._runner, taken = await listen(app, self._access.host, port, what="The session")
+        except StorageError:
+            self._journal.close()
+            raise
+        return taken
 
     async def stop(self) -> None:
         """Stop listening."""

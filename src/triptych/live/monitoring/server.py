@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
-from triptych.domain.errors import RecipeError, StorageError
+from triptych.domain.errors import RecipeError
+from triptych.live.listening import listen
 from triptych.live.monitoring.metrics import Metrics
 
 Reasons = Callable[[], Mapping[str, str]]
@@ -34,17 +35,8 @@ class MetricsServer:
         app.router.add_get("/metrics", self._show_metrics)
         app.router.add_get("/healthz", self._is_alive)
         app.router.add_get("/readyz", self._is_ready)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, host, port).start()
-        except OSError as error:
-            await self.stop()
-            raise StorageError(
-                f"Metrics cannot be served on {host}:{port}: {error.strerror or error}.",
-                remedy="Choose another port, or stop the process that listens there.",
-            ) from error
-        return int(self._runner.addresses[0][1])
+        self._runner, taken = await listen(app, host, port, what="Metrics")
+        return taken
 
     async def stop(self) -> None:
         """Stop listening."""
