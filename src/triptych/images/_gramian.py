@@ -18,22 +18,22 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from triptych.domain import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN, Config
-from triptych.domain.errors import DataError, RecipeError
-from triptych.images._cpu import as_array, drawn, has_values, run_shared, takes_kernel
+from triptych.domain import Config
+from triptych.domain.errors import RecipeError
+from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._gramian_kernel import draw_fields
 from triptych.images._pixel_map import PixelMap, by_pair
+from triptych.images._series import Series, rows_and_columns, series_of
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
 
 GRAIN_PIXELS = 500_000
 """Pixels in a share of a batch that is worth a thread."""
-
-Series = Literal["open", "high", "low", "close", "volume", "log_return", "log_range"]
 
 
 class AbstractGramianConfig(Config):
@@ -106,13 +106,19 @@ class GramianAngularField(AbstractEncoding):
 
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
         """Encode into memory that is there; see `Draws`."""
-        with torch.no_grad(), full_precision(window_BTF):
-            x = self._points(window_BTF).flatten(0, 1)
+        if self.width < self.length:
+            with torch.no_grad(), full_precision(window_BTF):
+                rows = as_array(self._points(window_BTF).transpose(1, 2))
+            columns = np.arange(self.channels)
+        else:
+            rows, columns = rows_and_columns(window_BTF, self.series)
         grain = -(-GRAIN_PIXELS // (self.height * self.width))
-        fields = as_array(image_BCHW.flatten(0, 1))
-        inside = fields.dtype.type(_inside(x.dtype))
+        image = as_array(image_BCHW)
+        fields = image.reshape(-1, self.height, self.width)
+        inside = image.dtype.type(_inside(window_BTF.dtype))
+        difference = self.kind == "difference"
         run_shared(
-            draw_fields, len(x), as_array(x), fields, self.kind == "difference", self.signed, inside, grain=grain
+            draw_fields, len(fields), rows, columns, fields, difference, self.signed, inside, grain=grain
         )
 
     def blank(self) -> Tensor:
@@ -157,38 +163,6 @@ def cosine_and_sine(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def _inside(dtype: torch.dtype) -> float:
     return 1.0 - 2.0 * torch.finfo(dtype).eps
-
-
-def series_of(window_BTF: Tensor, name: Series) -> Tensor:
-    """A series of candles by its name, shape (batch, time).
-
-    Raises DataError for a logarithm of prices that are not above zero.
-    """
-    if name in ("log_return", "log_range"):
-        _refuse_unless_positive(window_BTF)
-    if name == "log_return":
-        before = torch.cat([window_BTF[:, :1, OPEN], window_BTF[:, :-1, CLOSE]], dim=1)
-        return _log_ratio(window_BTF[..., CLOSE], before)
-    if name == "log_range":
-        return _log_ratio(window_BTF[..., HIGH], window_BTF[..., LOW])
-    return window_BTF[..., CANDLE_FIELDS.index(name)]
-
-
-def _refuse_unless_positive(window_BTF: Tensor) -> None:
-    prices = window_BTF[..., : CLOSE + 1]
-    if not has_values(window_BTF) or bool((prices > 0).all()):
-        return
-    window, row, column = (int(i) for i in torch.nonzero(~(prices > 0))[0])
-    raise DataError(
-        f"Window {window} of the batch, row {row} of {window_BTF.shape[1]}: {CANDLE_FIELDS[column]} is "
-        f"{float(prices[window, row, column]):g}, and the series is of logarithms of prices.",
-        remedy="Leave out candles whose prices are not above zero, or choose the series close.",
-    )
-
-
-def _log_ratio(a: Tensor, b: Tensor) -> Tensor:
-    # log(a / b) without the rounding of a / b near 1, where candles live.
-    return 2.0 * torch.atanh((a - b) / (a + b))
 
 
 def _segments(length: int, size: int) -> tuple[Tensor, Tensor]:

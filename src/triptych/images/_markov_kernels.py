@@ -8,70 +8,104 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.images._cpu import kernel
+from triptych.images._series_kernel import take_series
 
 Array = NDArray[Any]
 
 
 @kernel
-def rank_bins(first: int, end: int, x: Array, bin_of_rank: Array, bins: Array) -> None:
-    """Fill `bins[first:end]`, of shape (windows, time): a value's rank, the count of smaller values, decides its bin.
+def draw_quantiles(
+    first: int, end: int, rows: Array, columns: Array, bin_of_rank: Array, bounds: Array, image: Array, n_bins: int
+) -> None:
+    """Fill `image[first:end]` from series: a value's rank, the count of smaller values, decides its bin.
 
     Every value is compared with every other: whole vectors at a time, which beats sorting up to about a thousand.
     """
-    length = x.shape[1]
-    rank = np.empty(length, np.int32)
+    length = rows.shape[1]
+    series, bins = np.empty(length, image.dtype), np.empty(length, np.uint8)
+    probability, onward, share = _work(n_bins, image)
     for n in range(first, end):
-        row = x[n]
-        rank[:] = 0
-        for j in range(length):
-            value = row[j]
+        take_series(rows, columns, n, series)
+        for t in range(length):
+            value, rank = series[t], np.uint32(0)
             for i in range(length):
-                rank[i] += np.int32(value < row[i])
-        for i in range(length):
-            bins[n, i] = bin_of_rank[rank[i]]
+                rank = np.uint32(rank + np.uint32(series[i] < value))
+            bins[t] = bin_of_rank[rank]
+        _draw(bins, bounds, image, n, probability, onward, share)
 
 
 @kernel
-def draw_field(first: int, end: int, bins: Array, bounds: Array, image: Array, n_bins: int) -> None:
-    """Fill `image[first:end]` with the transition probabilities between the bins of every two segments' values.
+def draw_bins(first: int, end: int, bins: Array, bounds: Array, image: Array, n_bins: int) -> None:
+    """Fill `image[first:end]` from the bins of all values, shape (windows, time)."""
+    probability, onward, share = _work(n_bins, image)
+    for n in range(first, end):
+        _draw(bins[n], bounds, image, n, probability, onward, share)
+
+
+@kernel
+def _work(n_bins: int, image: Array) -> tuple[Array, Array, Array]:
+    """Memory for the probabilities, the rows of each bin, and the shares of the bins in the segments."""
+    side = image.shape[1]
+    probability = np.empty((n_bins, n_bins), image.dtype)
+    return probability, np.empty((n_bins, side), image.dtype), np.empty((n_bins, side), image.dtype)
+
+
+@kernel
+def _draw(bins: Array, bounds: Array, image: Array, n: int, probability: Array, onward: Array, share: Array) -> None:
+    """Fill image n with the transition probabilities between the bins of every two segments' values.
 
     Segment s of a window holds its values bounds[s] .. bounds[s + 1] - 1.
     """
-    length, side = bins.shape[1], image.shape[1]
-    probability = np.empty((n_bins, n_bins), image.dtype)
-    onward = np.empty((n_bins, side), image.dtype)
-    share = np.empty((n_bins, side), image.dtype)
-    for n in range(first, end):
-        probability[:] = 0
-        for t in range(length - 1):
-            probability[bins[n, t], bins[n, t + 1]] += 1
+    _count_transitions(bins, probability)
+    if image.shape[1] == len(bins):
+        _draw_candles(bins, image, n, probability, onward)
+    else:
+        _draw_segments(bins, bounds, image, n, probability, onward, share)
+
+
+@kernel
+def _count_transitions(bins: Array, probability: Array) -> None:
+    probability[:] = 0
+    for t in range(len(bins) - 1):
+        probability[bins[t], bins[t + 1]] += 1
+    for b in range(len(probability)):
+        probability[b] /= max(probability[b].sum(), probability.dtype.type(1))
+
+
+@kernel
+def _draw_candles(bins: Array, image: Array, n: int, probability: Array, onward: Array) -> None:
+    """A segment a candle: rows of the same bin are the same, so each is made once and copied."""
+    side = len(bins)
+    for b in range(len(probability)):
+        for j in range(side):
+            onward[b, j] = probability[b, bins[j]]
+    for i in range(side):
+        b = bins[i]
+        for j in range(side):
+            image[n, i, j] = onward[b, j]
+
+
+@kernel
+def _draw_segments(
+    bins: Array, bounds: Array, image: Array, n: int, probability: Array, onward: Array, share: Array
+) -> None:
+    """The mean of a block is a product of the shares that the bins have in its two segments."""
+    n_bins, side = onward.shape
+    share[:] = 0
+    for s in range(side):
+        size = image.dtype.type(bounds[s + 1] - bounds[s])
+        for t in range(bounds[s], bounds[s + 1]):
+            share[bins[t], s] += 1
         for b in range(n_bins):
-            probability[b] /= max(probability[b].sum(), image.dtype.type(1))
-        if side == length:
-            # Rows of the same bin are the same: each is made once and copied.
-            for b in range(n_bins):
-                for j in range(side):
-                    onward[b, j] = probability[b, bins[n, j]]
-            for i in range(side):
-                row, same = image[n, i], onward[bins[n, i]]
-                for j in range(side):
-                    row[j] = same[j]
-            continue
-        share[:] = 0
-        for s in range(side):
-            size = image.dtype.type(bounds[s + 1] - bounds[s])
-            for t in range(bounds[s], bounds[s + 1]):
-                share[bins[n, t], s] += 1
-            for b in range(n_bins):
-                share[b, s] /= size
-        onward[:] = 0
+            share[b, s] /= size
+    onward[:] = 0
+    for b in range(n_bins):
+        for c in range(n_bins):
+            for s in range(side):
+                onward[b, s] += probability[b, c] * share[c, s]
+    image[n] = 0
+    for i in range(side):
         for b in range(n_bins):
-            for c in range(n_bins):
-                for s in range(side):
-                    onward[b, s] += probability[b, c] * share[c, s]
-        image[n] = 0
-        for i in range(side):
-            for b in range(n_bins):
-                if share[b, i] > 0:
-                    for j in range(side):
-                        image[n, i, j] += share[b, i] * onward[b, j]
+            if share[b, i] > 0:
+                for j in range(side):
+                    image[n, i, j] += share[b, i] * onward[b, j]

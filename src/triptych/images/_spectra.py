@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from triptych.images._gramian import Series, series_of
+from triptych.images._series import Series, series_of
 from triptych.images._window import positive_or_one
 
 Intensity = Literal["magnitude", "power", "decibels"]

@@ -36,8 +36,8 @@ from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.images import _markov_kernels as kernels
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
-from triptych.images._gramian import Series, series_of
 from triptych.images._pixel_map import PixelMap, by_pair
+from triptych.images._series import Series, rows_and_columns, series_of
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
 
@@ -98,8 +98,8 @@ class MarkovTransitionField(AbstractEncoding):
         candles = torch.arange(length)
         is_member = (candles >= bounds[:-1, None]) & (candles < bounds[1:, None])
         self.register_buffer("below", below, persistent=False)
-        self.register_buffer("bin_of_rank", bin_of_rank, persistent=False)
-        self.register_buffer("bounds", bounds, persistent=False)
+        # For the kernels, which run on the CPU wherever the buffers are.
+        self._bin_of_rank, self._bounds = as_array(bin_of_rank), as_array(bounds)
         self.register_buffer("is_member", is_member, persistent=False)
 
     def forward(self, window_BTF: Tensor) -> Tensor:
@@ -125,16 +125,15 @@ class MarkovTransitionField(AbstractEncoding):
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
         """Encode into memory that is there; see `Draws`."""
         grain = -(-GRAIN_PIXELS // self.length**2)
+        fields = as_array(image_BCHW).reshape(-1, self.height, self.width)
+        if self.config.strategy == "quantile":
+            series = rows_and_columns(window_BTF, self.config.series)
+            plan = self._bin_of_rank, self._bounds
+            run_shared(kernels.draw_quantiles, len(fields), *series, *plan, fields, self.config.n_bins, grain=grain)
+            return
         with torch.no_grad(), full_precision(window_BTF):
-            x_NT = self._values(window_BTF)
-            if self.config.strategy == "quantile":
-                bin_NT = torch.empty(x_NT.shape, dtype=torch.uint8)
-                ranks = as_array(self.get_buffer("bin_of_rank"))
-                run_shared(kernels.rank_bins, len(x_NT), as_array(x_NT), ranks, as_array(bin_NT), grain=grain)
-            else:
-                bin_NT = self._bins(x_NT).to(torch.uint8)
-        arrays = as_array(bin_NT), as_array(self.get_buffer("bounds")), as_array(image_BCHW.flatten(0, 1))
-        run_shared(kernels.draw_field, len(x_NT), *arrays, self.config.n_bins, grain=grain)
+            bins = as_array(self._bins(self._values(window_BTF)).to(torch.uint8))
+        run_shared(kernels.draw_bins, len(fields), bins, self._bounds, fields, self.config.n_bins, grain=grain)
 
     def pixel_map(self) -> PixelMap:
         shape = self.channels, self.height, self.width

@@ -23,10 +23,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
@@ -34,8 +35,8 @@ from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.images import _recurrence_kernels as kernels
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
-from triptych.images._gramian import Series, series_of
 from triptych.images._pixel_map import PixelMap, by_pair
+from triptych.images._series import Series, rows_and_columns, series_of
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
 
@@ -133,18 +134,17 @@ class RecurrencePlot(AbstractEncoding):
 
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
         """Encode into memory that is there; see `Draws`."""
-        with torch.no_grad(), full_precision(window_BTF):
-            x_NT = self._values(window_BTF)
-            least = torch.finfo(x_NT.dtype).tiny
-            image_NSS = image_BCHW.flatten(0, 1)
-            if self.config.threshold == "none":
-                self._run(kernels.draw_distances, x_NT, image_NSS, self.scales, self.most)
-            elif self.config.threshold == "point" and self.order >= 0:
-                range_N = _range(x_NT)
-                most_N = range_N if self.config.dimension == 1 else range_N * range_N * (1.01 * self.config.dimension)
-                self._run(kernels.draw_nearest, x_NT, most_N, image_NSS, self.order, least)
-            else:
-                self._run(kernels.draw_recurrences, x_NT, self._limit(x_NT).clamp(min=least), image_NSS)
+        series = rows_and_columns(window_BTF, self.config.series)
+        image = as_array(image_BCHW).reshape(-1, self.height, self.width)
+        least = float(torch.finfo(window_BTF.dtype).tiny)
+        if self.config.threshold == "none":
+            self._run(kernels.draw_distances, *series, image, self.scales, self.most)
+        elif self.config.threshold == "point" and self.order >= 0:
+            self._run(kernels.draw_nearest, *series, image, self.order, least)
+        else:
+            with torch.no_grad(), full_precision(window_BTF):
+                limit_N = self._limit(self._values(window_BTF)).clamp(min=least)
+            self._run(kernels.draw_recurrences, *series, image, as_array(limit_N))
 
     def pixel_map(self) -> PixelMap:
         shape = self.channels, self.height, self.width
@@ -179,7 +179,7 @@ class RecurrencePlot(AbstractEncoding):
         if not takes_kernel(x_NT):
             return self._measure_pairs(x_NT).amax(dim=1)
         largest_N = torch.empty_like(x_NT[:, 0])
-        self._run(kernels.largest_squares, x_NT, largest_N)
+        self._run(kernels.largest_squares, as_array(x_NT), as_array(largest_N))
         return largest_N
 
     def _measure(self, x_NT: Tensor) -> Tensor:
@@ -192,10 +192,10 @@ class RecurrencePlot(AbstractEncoding):
         i, j = self.get_buffer("pairs")
         return _measure([x_NT.index_select(1, i + k) - x_NT.index_select(1, j + k) for k in self.offsets])
 
-    def _run(self, kernel: Callable[..., None], x_NT: Tensor, *arguments: Tensor | float) -> None:
+    def _run(self, kernel: Callable[..., None], rows: NDArray[Any], *arguments: object) -> None:
         grain = -(-GRAIN_PIXELS // (self.height * self.width * self.config.dimension))
-        arrays = [as_array(a) if isinstance(a, Tensor) else a for a in arguments]
-        run_shared(kernel, len(x_NT), as_array(x_NT), *arrays, self.config.dimension, self.config.delay, grain=grain)
+        count = len(rows) * (self.channels if rows.ndim == 3 else 1)
+        run_shared(kernel, count, rows, *arguments, self.config.dimension, self.config.delay, grain=grain)
 
 
 def build(config: Config, length: int) -> AbstractEncoding:

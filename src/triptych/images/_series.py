@@ -1,0 +1,61 @@
+"""The series that an encoding draws: a field of the candles, or logarithms of their prices."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from triptych.domain import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN
+from triptych.domain.errors import DataError
+from triptych.images._cpu import as_array, has_values
+from triptych.images._window import full_precision
+
+Series = Literal["open", "high", "low", "close", "volume", "log_return", "log_range"]
+
+
+def series_of(window_BTF: Tensor, name: Series) -> Tensor:
+    """A series of candles by its name, shape (batch, time).
+
+    Raises DataError for a logarithm of prices that are not above zero.
+    """
+    if name in ("log_return", "log_range"):
+        _refuse_unless_positive(window_BTF)
+    if name == "log_return":
+        before = torch.cat([window_BTF[:, :1, OPEN], window_BTF[:, :-1, CLOSE]], dim=1)
+        return _log_ratio(window_BTF[..., CLOSE], before)
+    if name == "log_range":
+        return _log_ratio(window_BTF[..., HIGH], window_BTF[..., LOW])
+    return window_BTF[..., CANDLE_FIELDS.index(name)]
+
+
+def _refuse_unless_positive(window_BTF: Tensor) -> None:
+    prices = window_BTF[..., : CLOSE + 1]
+    if not has_values(window_BTF) or bool((prices > 0).all()):
+        return
+    window, row, column = (int(i) for i in torch.nonzero(~(prices > 0))[0])
+    raise DataError(
+        f"Window {window} of the batch, row {row} of {window_BTF.shape[1]}: {CANDLE_FIELDS[column]} is "
+        f"{float(prices[window, row, column]):g}, and the series is of logarithms of prices.",
+        remedy="Leave out candles whose prices are not above zero, or choose the series close.",
+    )
+
+
+def _log_ratio(a: Tensor, b: Tensor) -> Tensor:
+    # log(a / b) without the rounding of a / b near 1, where candles live.
+    return 2.0 * torch.atanh((a - b) / (a + b))
+
+
+def rows_and_columns(window_BTF: Tensor, names: tuple[Series, ...]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """What a kernel reads series from: rows of shape (batch, time, any), and the column of each series in them.
+
+    Fields of candles are read where they are; a tensor operation on the way would cost more than a small image.
+    """
+    if all(name in CANDLE_FIELDS for name in names):
+        return as_array(window_BTF), np.array([CANDLE_FIELDS.index(name) for name in names])
+    with torch.no_grad(), full_precision(window_BTF):
+        rows = as_array(torch.stack([series_of(window_BTF, name) for name in names], dim=2))
+    return rows, np.arange(len(names))
