@@ -1,9 +1,10 @@
 """Images per second of every encoding, beside pyts and mplfinance, and beside what memory can take.
 
 Everything is measured on one thread, then on two; pyts and mplfinance use one whatever they are given. The floor is the
-rate at which as many threads can fill an output-sized buffer, already mapped. So that drawing is timed and not the
-kernel's page faults, freed memory is kept by the process for all sides alike (glibc only; elsewhere the figures include
-the faults). pyts compiles its loops on import; that takes half a minute, is not timed, and is kept on disk.
+rate at which as many threads can fill an output-sized buffer, already mapped. The first rows ("as it comes") are measured
+as any program has it. Before the others the C library is told to keep freed memory, for all sides alike (glibc only),
+so that drawing is timed and not the page faults of peers. pyts compiles its loops on import; that takes half a minute,
+is not timed, and is kept on disk.
 
 Names: encoding, height x width, candles (or rows of the book) in a window where the width is not their number, images
 in a batch, threads. Squares and charts come in two batches: large ones, whose images do not fit into the caches,
@@ -79,22 +80,31 @@ def subjects() -> Iterator[Subject]:
             yield Subject(name=name, length=length, batch=64)
 
 
+def large() -> Iterator[Subject]:
+    """Large images without a peer, for the rows that are measured first."""
+    for subject in subjects():
+        if subject.options.get("height", subject.length) == 224 and subject.peer is not None:
+            yield replace(subject, peer=None)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """How long to measure: rounds, calls before them, part of the full batch; and on what."""
+    """How long to measure: rounds, calls before them, part of the full batch; on what, and what is special about it."""
 
     repeats: int
     warm_ups: int
     share: float
     threads: int = 1
     device: str = "cpu"
+    memory: str = ""
 
     @property
     def label(self) -> str:
         """For the names of rows."""
         if self.device != "cpu":
             return self.device
-        return "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"{threads}, {self.memory}" if self.memory else threads
 
 
 QUICK = Plan(repeats=3, warm_ups=1, share=0.25)
@@ -103,10 +113,11 @@ FULL = Plan(repeats=11, warm_ups=3, share=1.0)
 
 def rows(quick: bool) -> list[Row]:
     """Measure on one thread, on two if there are two cores, and on the GPU if there is one."""
-    keep_freed_memory()
     plan = QUICK if quick else FULL
+    torch.set_num_threads(1)
+    table = [measure(subject, replace(plan, memory="as it comes")) for subject in large()]
+    keep_freed_memory()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    table = []
     for threads in (1, 2):
         if threads <= cores:
             torch.set_num_threads(threads)

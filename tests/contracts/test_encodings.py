@@ -193,6 +193,17 @@ def test_every_image_of_a_batch_equals_the_image_of_its_window_alone(name):
         assert torch.allclose(encoding_of(name)(batch[i : i + 1])[0], images[i], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("how", ["alone", "with gradient", "double", "into memory"])
+def test_no_windows_give_no_images_of_the_right_shape(name, how):
+    encoding = encoding_of(name)
+    dtype = torch.float64 if how == "double" else torch.float32
+    x = windows(name, 1, dtype=dtype)[:0].requires_grad_(how == "with gradient")
+    memory = torch.empty(0, encoding.channels, encoding.height, encoding.width)
+    image = encode_into(encoding, x, memory) if how == "into memory" else encoding(x)
+    assert image.shape == memory.shape
+    assert image.dtype == dtype
+
+
 def test_onnx_runtime_draws_the_same_image_for_every_batch_size(name):
     session = onnxruntime.InferenceSession(
         exported(encoding_of(name), windows(name, 2)), providers=["CPUExecutionProvider"]

@@ -36,8 +36,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from triptych.images._kept_memory import KeptMemory
+
 CORES = os.cpu_count() or 1
 """Asked once: the answer takes longer than a small image."""
+KEPT_BYTES = 256 * 2**20
+"""Memory of images that is kept for the next ones."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -92,9 +96,9 @@ class Draws(Protocol):
 
 
 def drawn(encoding: Draws, window_BTF: Tensor) -> Tensor:
-    """A new image, drawn by the encoding's kernel."""
+    """A new image, drawn by the encoding's kernel; where an image has just been let go, its memory is taken."""
     shape = (len(window_BTF), encoding.channels, encoding.height, encoding.width)
-    image_BCHW = torch.empty(shape, dtype=window_BTF.dtype)
+    image_BCHW = _MEMORY.empty(shape, window_BTF.dtype)
     encoding.draw(window_BTF, image_BCHW)
     return image_BCHW
 
@@ -156,3 +160,4 @@ class _Threads:
 
 
 _THREADS = _Threads()
+_MEMORY = KeptMemory(KEPT_BYTES)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.images._cpu import kernel
+from triptych.images._ranks import rank_values
 from triptych.images._selection import select
 
 Array = NDArray[Any]
@@ -54,14 +55,11 @@ def ordered_square(states: Array, memory: Array, order: int) -> Any:
 
 @kernel
 def _sort(values: Array, rising: Array) -> None:
-    """Every value is compared with every other, whole vectors at a time: up to about a thousand that beats sorting."""
-    taken = np.zeros(len(values), np.int64)
+    ranks, taken = np.empty(len(values), np.uint32), np.zeros(len(values), np.uint32)
+    rank_values(values, ranks)
     for t in range(len(values)):
-        value, rank = values[t], np.uint32(0)
-        for i in range(len(values)):
-            rank = np.uint32(rank + np.uint32(values[i] < value))
-        rising[rank + taken[rank]] = value  # equal values share a rank
-        taken[rank] += 1
+        rising[ranks[t] + taken[ranks[t]]] = values[t]  # equal values share a rank
+        taken[ranks[t]] += 1
 
 
 @kernel
