@@ -8,7 +8,7 @@ was killed by hand and everything is closed already; it is still held against th
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from pydantic import Field
@@ -82,7 +82,7 @@ class Circumstances:
     has_journal: bool
     is_settled: bool
     is_heard: bool = True
-    others: OthersHeld = OthersHeld()
+    others: OthersHeld = field(default_factory=OthersHeld)
 
 
 class Gate:

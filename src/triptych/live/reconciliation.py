@@ -1,8 +1,8 @@
 """Reconciliation: do the venue and our books say the same? Before any decision, at the start and ever after.
 
-In this order: fetch what was filled or paid since the newest known, fetch the open orders, ask for every order under way
-that is not among them, look for open orders that nobody here has sent, compare the positions, and see that the stop lies
-where it should. Each list is that of the whole account, so the questions do not grow with the instruments. What
+In this order: fetch what was filled or paid since the newest known, fetch the open orders, ask for every order under
+way that is not among them, look for open orders that nobody here has sent, compare the positions, and see that the stop
+lies where it should. Each list is that of the whole account, so the questions do not grow with the instruments. What
 the venue has done is taken in; what it cannot have done is closed; what remains is a difference that only somebody
 else's trading can explain: the instrument is frozen (nothing is opened) or the foreign quantity is adopted, by policy.
 """
