@@ -2,8 +2,9 @@
 
 Close to order is measured by the server, on one clock: from the moment before the closed candle is sent to the arrival
 of the order it leads to, over loopback sockets. In between lie the stream, the reconciliation with the venue (three
-questions for all instruments together), the prediction in its thread, the decision, the journal's flush to the disk, the
-signature and the request. With a model, an EfficientNet with its encoding (GASF, 64 candles) runs in ONNX before the rule decides.
+questions for all instruments together), the prediction in its thread, the decision, the journal's flush to the disk,
+the signature and the request. With a model, an EfficientNet with its encoding (GASF, 64 candles) runs in ONNX before
+the rule decides.
 
 The streams come from a process that paces itself; the lag is the time from its sending of a message to the end of our
 handling of it: parsing, checks of continuity and crossing, the book.
