@@ -11,6 +11,7 @@ from pydantic import Field
 
 from triptych import domain
 from triptych.domain import OrderDenied, SubmitOrder
+from triptych.trading.money import MoneyLimits, OthersHeld
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -43,6 +44,25 @@ class Config(domain.Config):
         description="Largest notional of longs less shorts, either way, of all instruments together, as a multiple of "
         "the equity: instruments move together. Leaving a position is always allowed, even where it leaves more of the "
         "other side. None = no limit.",
+    )
+    max_order_quote: float | None = Field(
+        default=None, gt=0, description="Largest notional of one opening order, in quote currency. None = no limit."
+    )
+    max_position_quote: float | None = Field(
+        default=None,
+        gt=0,
+        description="Largest absolute notional of one instrument's position, in quote currency. None = no limit.",
+    )
+    max_gross_quote: float | None = Field(
+        default=None,
+        gt=0,
+        description="Largest sum of the absolute notionals of all instruments, in quote currency. None = no limit.",
+    )
+    max_net_quote: float | None = Field(
+        default=None,
+        gt=0,
+        description="Largest notional of longs less shorts, either way, of all instruments together, in quote "
+        "currency. None = no limit.",
     )
     max_daily_loss: float | None = Field(
         default=None,
@@ -96,6 +116,10 @@ class RiskManager:
         self._order_times: deque[int] = deque()
         self._watches = config.max_daily_loss is not None or config.max_drawdown is not None
         self._halt_reason = ""
+        self._money = MoneyLimits(
+            order=config.max_order_quote, position=config.max_position_quote, gross=config.max_gross_quote,
+            net=config.max_net_quote,
+        )  # fmt: skip
 
     def on_equity(self, time_ms: int, equity: float) -> str:
         """Take note of the equity at the close of a candle.
@@ -142,7 +166,13 @@ class RiskManager:
         return ""
 
     def review(
-        self, order: SubmitOrder, *, exposure_after: float, gross_after: float, net_after: float = 0.0
+        self,
+        order: SubmitOrder,
+        *,
+        exposure_after: float,
+        gross_after: float,
+        net_after: float = 0.0,
+        money: str = "",
     ) -> OrderDenied | None:
         """None to accept the order, else the denial.
 
@@ -151,12 +181,14 @@ class RiskManager:
             exposure_after: absolute notional of the instrument / equity once the order is filled at the mark.
             gross_after: the same, summed over all instruments.
             net_after: the sum over all instruments with longs above zero and shorts below it.
+            money: what `review_money` said.
         """
         if order.reduce_only:
             return None
         reason = (
             self._halt_reason
             or self._over_limit(order.symbol, exposure_after, gross_after, net_after * order.side.sign)
+            or money
             or self._too_many(order.time_ms)
         )
         if reason:
@@ -164,6 +196,20 @@ class RiskManager:
         if self._config.max_orders_per_hour is not None:
             self._order_times.append(order.time_ms)
         return None
+
+    def review_money(self, order: SubmitOrder, *, price: float, position: float, others: OthersHeld) -> str:
+        """The limit in quote currency that an order breaks, in words; empty when it breaks none.
+
+        Args:
+            order: what is proposed.
+            price: at which it is valued.
+            position: signed notional of the instrument once it is filled.
+            others: what the other instruments hold.
+        """
+        if order.reduce_only:
+            return ""
+        notional = float(order.quantity) * price
+        return self._money.broken_by(order=notional, position=position, others=others, sign=order.side.sign)
 
     def within(self, symbol: str, exposure: float, current: float) -> float:
         """The wanted exposure, cut to the instrument's limit where the market has carried the position beyond it.
