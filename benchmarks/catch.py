@@ -6,6 +6,7 @@ where their files are given, on labelled recordings of machines.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks._detection import DETECTORS, FRESH_SEEDS, mean_of, on_machines, on_market
+from benchmarks._detection import DETECTORS, FRESH_SEEDS, mean_of, on_machines, on_market, write
 from benchmarks._table import Row, alternate, main
 from triptych.bootstrap import create_detector
 from triptych.inference.anomaly.reference_score import reference_score
@@ -79,19 +80,40 @@ def rows(quick: bool) -> list[Row]:
     ]  # fmt: skip
 
 
-def detection(files: list[Path]) -> None:
-    """Print means over three seeds of every detector, on the embedded market and on each file."""
-    for name in DETECTORS:
-        found = mean_of([on_market(name, seed) for seed in FRESH_SEEDS])
-        print("market", name, {key: round(value, 3) for key, value in found.items()}, flush=True)
-    for path in files:
+def detection(files: list[Path], *, market: bool, out: Path | None) -> None:
+    """Print the figures of every detector and seed on each file and on the embedded market, then their means."""
+    found: dict[str, dict[str, float]] = {}
+    subjects = [*files, None] if market else list(files)
+    for path in subjects:
         for name in DETECTORS:
-            found = mean_of([on_machines(name, path, seed=seed) for seed in FRESH_SEEDS])
-            print(path.stem, name, {key: round(value, 3) for key, value in found.items()}, flush=True)
+            made = []
+            for seed in FRESH_SEEDS:
+                made.append(on_market(name, seed) if path is None else on_machines(name, path, seed=seed))
+                print("#", "market" if path is None else path.stem, name, seed, _rounded(made[-1]), flush=True)
+            key = f"{'market' if path is None else path.stem} {name}"
+            found[key] = mean_of(made) | {"deviation of auc_roc": float(np.std([one["auc_roc"] for one in made]))}
+            print(key, _rounded(found[key]), flush=True)
+            if out is not None:
+                write(out, found)
+
+
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    return {key: round(value, 3) for key, value in figures.items()}
+
+
+def main_detection(arguments: list[str]) -> None:
+    """`--detection [--json FILE] [--no-market] [RECORDING.npz ...]`."""
+    parser = argparse.ArgumentParser(description="Detection beside the baselines and the reference's choices.")
+    parser.add_argument("files", nargs="*", type=Path, help="labelled recordings (.npz)")
+    parser.add_argument("--no-market", action="store_true", help="leave the embedded market out")
+    parser.add_argument("--json", type=Path, help="keep the means as JSON")
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    detection(given.files, market=not given.no_market, out=given.json)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--detection"]:
-        detection([Path(name) for name in sys.argv[2:]])
+        main_detection(sys.argv[2:])
     else:
         main(rows, (__doc__ or "").splitlines()[0])

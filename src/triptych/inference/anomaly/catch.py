@@ -17,6 +17,9 @@ from triptych.inference.anomaly.cross_channel import KINDS, CrossChannel
 from triptych.models.catch import Catch, build_catch
 from triptych.models.catch import Config as NetworkConfig
 
+_PIECE = 128
+"""Windows that go through the network at a time: what lies between its layers stays in the processor's cache."""
+
 Learner = Callable[[Catch, Sequence[NDArray[np.float32]], Sequence[NDArray[np.float32]], int], None]
 """Trains a network in place: network, stretches to learn from, stretches to validate on, seed."""
 
@@ -105,10 +108,11 @@ class CatchDetector(AbstractDetector):
         edges = kinds_of.group_edges(focus, self.config.groups)
         with torch.inference_mode():
             x_BTC = torch.from_numpy(np.array(windows))
-            made = self.network(x_BTC.to(self.config.device)).float().cpu()
+            pieces = x_BTC.to(self.config.device).split(_PIECE)
+            made = torch.cat([self.network(piece)[:, -focus:].float().cpu() for piece in pieces])
             # What shows at once is looked for in few rows.
             own = [
-                kinds_of.band_energies((x_BTC - made)[:, -focus:], edges),
+                kinds_of.band_energies(x_BTC[:, -focus:] - made, edges),
                 x_BTC[:, -1, :, None],
                 kinds_of.level(x_BTC[:, -max(focus // 2, 2) :])[..., None],
                 kinds_of.activity(x_BTC[:, -max(focus // 4, 3) :])[..., None],

@@ -178,3 +178,12 @@ def create_threshold(config: Config, fixed: float, first: NDArray[np.float64]) -
         return SpotThreshold(config.rate, config.window, config.spot_level, first)
     kind = RollingThreshold if config.method == "rolling" else ConformalThreshold
     return kind(config.rate, config.window, first)
+
+
+def followed(threshold: AbstractThreshold, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each score of a history had to exceed, told to `threshold` in order as a stream does. Same shape."""
+    limits = np.empty(len(scores))
+    for i, score in enumerate(scores.tolist()):
+        limits[i] = threshold.value()
+        threshold.learn(score)
+    return limits

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+_FEW = 32  # channels up to which a softmax written out is faster than the fused kernel, which is made for long rows
 _LARGEST_EXPONENT = 20.0  # of closed pairs: their weight is 0 all the same, only their gradient would overflow
 
 
@@ -22,11 +23,20 @@ def masked_attention(q_NHCD: Tensor, k_NHCD: Tensor, v_NHCD: Tensor, mask_NHCC: 
         q_NHCD, k_NHCD, v_NHCD: queries, keys and values.
         mask_NHCC: 0 or 1, every row with at least one 1; H may be 1.
     """
+    if not torch.is_grad_enabled() and q_NHCD.shape[2] <= _FEW:
+        return _written_out(q_NHCD, k_NHCD, v_NHCD, mask_NHCC)
     if not mask_NHCC.requires_grad:
         return F.scaled_dot_product_attention(q_NHCD, k_NHCD, v_NHCD, attn_mask=mask_NHCC > 0.5)
     scores = q_NHCD @ k_NHCD.transpose(-1, -2) / q_NHCD.shape[-1] ** 0.5
     weights = masked_softmax(scores, mask_NHCC)
     return weights @ v_NHCD
+
+
+def _written_out(q_NHCD: Tensor, k_NHCD: Tensor, v_NHCD: Tensor, mask_NHCC: Tensor) -> Tensor:
+    """The masked average of few channels: the sums of a row's weights are divided out last."""
+    scores = (q_NHCD @ k_NHCD.transpose(-1, -2) * q_NHCD.shape[-1] ** -0.5).masked_fill(mask_NHCC < 0.5, -torch.inf)
+    weights = torch.exp(scores - scores.amax(dim=-1, keepdim=True))
+    return weights @ v_NHCD / weights.sum(dim=-1, keepdim=True)
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:

@@ -1,0 +1,106 @@
+"""Recipes of `triptych anomaly run`: what a detector reads, until when it learns, and how it watches what follows."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from triptych.domain import Config as BaseConfig
+from triptych.domain.errors import RecipeError
+from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
+from triptych.settings.reading import put_overrides, validated
+
+
+class Channels(BaseConfig):
+    """What is read of the files."""
+
+    read: Literal["candles", "closes"] = Field(
+        "candles",
+        description="`candles`: log return, range, volume and signed volume of each instrument. `closes`: log returns "
+        "of each numeric column of one table.",
+    )
+    columns: tuple[str, ...] = Field(
+        (), description="Columns of a table of closes, or symbols of candles, in order; empty reads all there are."
+    )
+    breaks: bool = Field(
+        True,
+        description="Whether a gap in time starts the warm-up anew. Off for markets that close at night: every session "
+        "would begin with one.",
+    )
+
+
+class Period(BaseConfig):
+    """Days in UTC: rows are learnt from `start` on and watched from `fit_until` on."""
+
+    start: date | None = Field(None, description="First day; empty takes all there is.")
+    fit_until: date = Field(description="First day that is watched; everything before is learnt from.")
+    end: date | None = Field(None, description="First day that is left out at the end; empty takes all there is.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if (self.start and self.start >= self.fit_until) or (self.end and self.end <= self.fit_until):
+            raise ValueError("start, fit_until and end must follow one another")
+        return self
+
+
+class Learning(BaseConfig):
+    """How the detector is fitted."""
+
+    contamination: float = Field(
+        0.01, description="Share of normal rows that the fixed threshold takes for anomalies.", gt=0, le=0.5
+    )
+    epochs: int = Field(6, description="Passes over the training windows at most.", ge=1, le=100_000)
+    seed: int = Field(0, description="Seed of everything random.", ge=0)
+
+
+class Study(BaseConfig):
+    """A detector is fitted on the past and watches what came after."""
+
+    title: str = Field("Anomalies", description="Title of the picture.")
+    channels: Channels = Channels()
+    period: Period
+    detector: Learning = Learning()
+    threshold: ThresholdConfig = ThresholdConfig()
+    marks: dict[date, str] = Field(
+        {}, description="Days of known events, for looking at: nothing is learnt or chosen from them."
+    )
+
+
+def shipped_studies() -> tuple[str, ...]:
+    """Names of the studies that come with the package."""
+    folder = resources.files("triptych") / "recipes" / "anomaly"
+    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+
+
+def load_study(source: str, overrides: Sequence[str] = ()) -> Study:
+    """Read a study.
+
+    Args:
+        source: path of a TOML file, or the name of a shipped study.
+        overrides: `key=value` pairs such as `threshold.method="spot"`.
+
+    Raises RecipeError when there is none, or for what is wrong in it.
+    """
+    known = f"Shipped recipes: {', '.join(shipped_studies())}."
+    path = Path(source)
+    if path.is_file():
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise RecipeError(f"{path} is not a text file in UTF-8.", remedy="A recipe is a TOML file.") from error
+    elif source in shipped_studies():
+        text = (resources.files("triptych") / "recipes" / "anomaly" / f"{source}.toml").read_text(encoding="utf-8")
+    else:
+        raise RecipeError(f"There is no recipe {source!r}: neither a file nor a shipped recipe.", remedy=known)
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{source} is not TOML: {error}.", remedy=known) from error
+    put_overrides(content, overrides)
+    return validated(Study, content, source, remedy="`docs/how-to/find-anomalies.md` explains every key.")
