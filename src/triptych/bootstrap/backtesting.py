@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from triptych.backtest import BacktestResult, run_backtest
+from triptych.backtest.held_back import held_back
 from triptych.backtest.luck import Interval, assess
 from triptych.backtest.statistics import performance
 from triptych.backtest.verdict import judge
@@ -44,7 +45,7 @@ def backtest(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) ->
 
     Returns:
         JSON-ready: `performance`, `luck`, `verdict`, `trials` (declared or counted, whichever is more), `counted`,
-        `overrides`. Also written to the run's folder.
+        `overrides`, `held_back` (why every order that was wanted came to nothing, empty where one was filled). Also written to the run's folder.
 
     Raises RunError when the run is not trained or its data has changed.
     """
@@ -191,8 +192,9 @@ def _judge(run: Run, recipe: Recipe, result: BacktestResult, trials: int) -> dic
     mcc = read_json(run.folder / "evaluation.json", EVALUATION_KEYS)["metrics"]["mcc"]
     known = mcc["value"] is not None and mcc["low"] is not None
     skill = Interval(value=mcc["value"], low=mcc["low"], high=mcc["high"]) if known else None
-    verdict = judge(figures, luck, skill=skill, silence=_silence(recipe, result.decisions))
-    return {"performance": figures.to_dict(), "luck": luck.to_dict(), "verdict": verdict.to_dict()}
+    silence, stopped = _silence(recipe, result.decisions), held_back(result.decisions, result.fills)
+    verdict = judge(figures, luck, skill=skill, silence=silence, held_back=stopped)
+    return {"performance": figures.to_dict(), "luck": luck.to_dict(), "verdict": verdict.to_dict(), "held_back": stopped}
 
 
 def _silence(recipe: Recipe, decisions: pl.DataFrame) -> str:

@@ -154,7 +154,7 @@ def backtest_table(result: dict[str, Any]) -> Table:
 def verdict_panel(verdict: dict[str, Any]) -> Panel:
     """The verdict in words, with its caveats."""
     text = "\n".join(f"- {escape(reason)}" for reason in (*verdict["reasons"], *verdict["caveats"]))
-    colour = "green" if verdict["claims_edge"] else "yellow"
+    colour = "green" if verdict["claims_edge"] else "red" if "held back" in verdict["sentence"] else "yellow"
     return Panel(text, title=f"[bold]{escape(verdict['sentence'])}[/]", title_align="left", border_style=colour)
 
 

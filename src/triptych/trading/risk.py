@@ -1,4 +1,8 @@
-"""Risk stands before execution: it accepts an order, or answers `OrderDenied` with a reason."""
+"""Risk stands before execution: it cuts what is wanted to what the limits leave, and accepts or denies the order.
+
+Cutting comes first, so that a size above a limit trades at the limit instead of not at all. The review of the order that
+results holds the same limits once more: it is what stands when anything before it was wrong.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ _TOLERANCE = 1e-9
 
 
 class Config(domain.Config):
-    """Limits that every opening order is held against. Orders that reduce a position are always allowed."""
+    """Limits that openings are cut to. Halts and the rate deny them. What reduces a position is always allowed."""
 
     max_leverage: float = Field(
         default=1.0,
@@ -165,23 +169,48 @@ class RiskManager:
             self._order_times.append(order.time_ms)
         return None
 
-    def within(self, symbol: str, exposure: float, current: float) -> float:
-        """The wanted exposure, cut to the instrument's limit where the market has carried the position beyond it.
+    def within(self, symbol: str, exposure: float) -> tuple[float, str]:
+        """The wanted exposure cut to the instrument's own limit, and what the decision's reason has to add."""
+        limit, name = self._own_limit(symbol)
+        if abs(exposure) <= limit * (1 + _TOLERANCE):
+            return exposure, ""
+        return math.copysign(limit, exposure), f"; cut from {abs(exposure):.4g} to {limit:.4g} by {name}"
 
-        Only what is held is cut: an order that would open too much is denied, not made smaller.
+    def cut_to_room(
+        self, exposure: float, *, current: float, gross_others: float, net_others: float
+    ) -> tuple[float, str]:
+        """The wanted exposure cut to what the limits over all instruments leave, and words for the decision's reason.
+
+        What is held already on the wanted side is never given up for lack of room.
+
+        Args:
+            exposure: wanted, signed notional / equity.
+            current: held, signed notional / equity.
+            gross_others: sum of the other instruments' absolute notionals / equity.
+            net_others: the same with longs above zero and shorts below it.
         """
-        limit = self._config.exposure_limits.get(symbol, self._config.max_exposure)
-        if exposure * current > 0 and min(abs(exposure), abs(current)) > limit:
-            return math.copysign(limit, exposure)
-        return exposure
+        config = self._config
+        room, name = config.max_leverage - gross_others, f"max_leverage {config.max_leverage:g}"
+        if config.max_net_exposure is not None:
+            net_room = config.max_net_exposure - net_others * math.copysign(1.0, exposure)
+            if net_room < room:
+                room, name = net_room, f"max_net_exposure {config.max_net_exposure:g}"
+        room = max(room, abs(current) if exposure * current > 0 else 0.0)
+        if abs(exposure) <= room * (1 + _TOLERANCE):
+            return exposure, ""
+        return math.copysign(room, exposure), f"; cut from {abs(exposure):.4g} to {room:.4g} by {name}"
+
+    def _own_limit(self, symbol: str) -> tuple[float, str]:
+        own = self._config.exposure_limits.get(symbol)
+        if own is None:
+            return self._config.max_exposure, f"max_exposure {self._config.max_exposure:g}"
+        return own, f"the limit of {symbol}, which is {own:g}"
 
     def _over_limit(self, symbol: str, exposure: float, gross: float, net: float) -> str:
         """What limit an order breaks; `net` counts in the direction of the order, which may always lessen it."""
-        own = self._config.exposure_limits.get(symbol)
-        limit = self._config.max_exposure if own is None else own
+        limit, name = self._own_limit(symbol)
         if exposure > limit * (1 + _TOLERANCE):
-            name = "max_exposure" if own is None else f"the limit of {symbol}, which is"
-            return f"exposure {exposure:.2f} is above {name} {limit:g}"
+            return f"exposure {exposure:.2f} is above {name}"
         most = self._config.max_net_exposure
         if most is not None and net > most * (1 + _TOLERANCE):
             return f"net exposure {net:.2f} is above max_net_exposure {most:g}"
