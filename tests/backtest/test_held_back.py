@@ -11,7 +11,7 @@ def decisions(*rows):
 
 def test_the_commonest_reason_is_told_whatever_its_numbers():
     told = decisions(
-        (1, "long: buy 0.6; votes: a buy 0.6; cut from 0.5 to 0.001 by max_exposure 0.001; no order: quantity 0 is small"),
+        (1, "long; votes: a buy 0.6; cut from 0.5 to 0.001 by max_exposure 0.001; no order: quantity 0 is small"),
         (1, "long: buy 0.7; cut from 0.4 to 0.001 by max_exposure 0.001; no order: quantity 0 is small"),
         (-1, "short: sell 0.7; order denied: 1 opening orders in the last hour"),
         (0, "flat: edge too small"),

@@ -45,7 +45,8 @@ def backtest(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) ->
 
     Returns:
         JSON-ready: `performance`, `luck`, `verdict`, `trials` (declared or counted, whichever is more), `counted`,
-        `overrides`, `held_back` (why every order that was wanted came to nothing, empty where one was filled). Also written to the run's folder.
+        `overrides`, `held_back` (why every order that was wanted came to nothing, empty where one was filled).
+        Also written to the run's folder.
 
     Raises RunError when the run is not trained or its data has changed.
     """
@@ -194,7 +195,12 @@ def _judge(run: Run, recipe: Recipe, result: BacktestResult, trials: int) -> dic
     skill = Interval(value=mcc["value"], low=mcc["low"], high=mcc["high"]) if known else None
     silence, stopped = _silence(recipe, result.decisions), held_back(result.decisions, result.fills)
     verdict = judge(figures, luck, skill=skill, silence=silence, held_back=stopped)
-    return {"performance": figures.to_dict(), "luck": luck.to_dict(), "verdict": verdict.to_dict(), "held_back": stopped}
+    return {
+        "performance": figures.to_dict(),
+        "luck": luck.to_dict(),
+        "verdict": verdict.to_dict(),
+        "held_back": stopped,
+    }
 
 
 def _silence(recipe: Recipe, decisions: pl.DataFrame) -> str:

@@ -1,7 +1,7 @@
 """Risk stands before execution: it cuts what is wanted to what the limits leave, and accepts or denies the order.
 
-Cutting comes first, so that a size above a limit trades at the limit instead of not at all. The review of the order that
-results holds the same limits once more: it is what stands when anything before it was wrong.
+Cutting comes first, so that a size above a limit trades at the limit instead of not at all. The review of the order
+that results holds the same limits once more: it is what stands when anything before it was wrong.
 """
 
 from __future__ import annotations
