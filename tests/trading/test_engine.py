@@ -484,7 +484,7 @@ def test_a_trailing_stop_outlives_a_restart():
 
 def test_kelly_sizing_stakes_by_the_prediction_and_keeps_what_it_holds_without_one():
     records = []
-    kelly = kelly_.Config(fraction=1.0, shrinkage=0.0, horizon=1, cost=0.0, cap=0.5)
+    kelly = kelly_.Config(fraction=1.0, shrinkage=0.0, horizon=1, cost=0.0, cap=0.5, base_rates=(0.3, 0.4, 0.3))
     execution = execution_.Config(without_prediction="hold")
     sizing = sizing_.Config(method="kelly", half_life=2, kelly=kelly)
     engine = build(records.append, sizing=sizing, execution=execution)

@@ -18,6 +18,7 @@ from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
 from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.guarding import recorded_watch
 from triptych.bootstrap.run_folder import Run, at_work, trial_mark
+from triptych.bootstrap.staking import first_base_rates, with_known_stakes
 from triptych.bootstrap.trials import record_trial
 from triptych.bootstrap.voting import KEYS, columns_of, predictions_from
 from triptych.domain import CLASSES
@@ -57,13 +58,13 @@ def backtest(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) ->
 
 def trade(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) -> dict[str, Any]:
     """`backtest` for those who are at work on the run already."""
-    recipe = with_trading(run, overrides)
+    recipe = with_known_stakes(with_trading(run, overrides), first_base_rates(run))
     candles = candles_of(run)
     predictions = read_frame(run.folder / "predictions.parquet", ("time", "symbol", "fold", *PROBABILITIES))
     tell(f"Replaying {len(predictions)} predictions with costs.")
     consensus = recipe.consensus if recipe.members else None
     result = _replay(recipe, candles, predictions, _recorded(run, predictions), consensus)
-    tried = record_trial(run.folder.absolute().parent, candles.history, trial_mark(recipe))
+    tried = record_trial(run.folder.absolute().parent, candles.history, trial_mark(with_trading(run, overrides)))
     counted = max(tried, _counted_before(run))
     trials = max(recipe.backtest.luck.trials, counted)
     judged = _judge(run, recipe, result, trials) | {

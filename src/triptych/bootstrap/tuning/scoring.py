@@ -19,6 +19,7 @@ from triptych.backtest.paths import strategy_path
 from triptych.backtest.sharpe import sharpe_moments
 from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
 from triptych.bootstrap.files import read_frame, read_json, write_frame
+from triptych.bootstrap.staking import base_rates, with_known_stakes
 from triptych.bootstrap.tuning.past import Past
 from triptych.domain import CandleSeries, Prediction
 from triptych.domain.files import write_bytes, write_json
@@ -212,7 +213,7 @@ class _Unasked(AbstractPredictor):
 
 
 def _backtest(dataset: Dataset, past: Past, answers: Sequence[NDArray[np.float64]]) -> BacktestResult:
-    recipe = dataset.recipe
+    recipe = with_known_stakes(dataset.recipe, base_rates(dataset.samples(dataset.folds[0].train)))
     predictor = RecordedPredictor(_Unasked(recipe))
     times = []
     for one, rows in zip(dataset.series, answers, strict=True):
