@@ -4,7 +4,7 @@ from statistics import fmean, pstdev
 import numpy as np
 import pytest
 
-from triptych.backtest.overfitting import probability_of_overfitting
+from triptych.backtest.overfitting import probability_of_overfitting, probability_of_overfitting_by_score
 
 GOOD, BAD = [0.03, 0.01, 0.02, 0.02], [-0.03, -0.01, -0.02, -0.02]
 """Sharpe ratios of 2.83 and -2.83 (mean 0.02, standard deviation 0.00707)."""
@@ -82,3 +82,37 @@ def test_strategies_of_which_fewer_than_two_ever_traded_have_no_probability():
     assert probability_of_overfitting(idle) is None
     idle[:, 2] = np.random.default_rng(0).normal(size=2000)
     assert probability_of_overfitting(idle) is None
+
+
+def test_a_choice_by_score_is_ranked_by_the_weighted_mean_of_each_half():
+    # Four parts; the first strategy has skill in the heavy first part only, the second a little everywhere.
+    scores = np.array([[0.9, 0.1], [-0.1, 0.1], [-0.1, 0.1], [-0.1, 0.1]])
+    found = probability_of_overfitting_by_score(scores, np.array([3.0, 1.0, 1.0, 1.0]))
+    # Halves with part 0 (3 of 6) choose the first, which is the worse of two on the rest; the others choose the second,
+    # which has 0.1 there against at least (2.7 - 0.1) / 4: worse as well.
+    assert (found.probability, found.halves, found.blocks, found.rows, found.strategies) == (1.0, 6, 4, 4, 2)
+    assert found.probability_of_loss == 0.5  # the first has -0.1 on the rest, the second 0.1
+
+
+def test_a_skill_that_lasts_is_not_overfitted():
+    scores = np.array([[0.2, 0.1, 0.0]] * 6)
+    found = probability_of_overfitting_by_score(scores, np.ones(6))
+    assert (found.probability, found.probability_of_loss, found.slope) == (0.0, 0.0, None)
+
+
+def test_many_parts_are_joined_and_an_odd_one_is_left_out():
+    rng = np.random.default_rng(1)
+    many = probability_of_overfitting_by_score(rng.normal(size=(41, 3)), np.ones(41))
+    assert (many.blocks, many.halves, many.rows) == (16, 12_870, 41)
+    odd = probability_of_overfitting_by_score(rng.normal(size=(5, 3)), np.ones(5))
+    assert (odd.blocks, odd.rows) == (4, 4)
+    assert probability_of_overfitting_by_score(np.ones((1, 3)), np.ones(1)) is None
+    assert probability_of_overfitting_by_score(np.ones((8, 1)), np.ones(8)) is None
+
+
+def test_among_scores_without_skill_the_choice_says_nothing():
+    found = [
+        probability_of_overfitting_by_score(np.random.default_rng(seed).normal(size=(16, 20)), np.ones(16)).probability
+        for seed in range(8)
+    ]
+    assert 0.3 < np.mean(found) < 0.75

@@ -24,6 +24,8 @@ RULES = {"maximum_leverage": Decimal(10), "price_step": Decimal("0.01"), "quanti
 WALKS = [walk(400, seed=number, symbol=symbol, momentum=0.2) for number, symbol in enumerate(SYMBOLS)]
 SERIES = [replace(one, instrument=Instrument(symbol=one.symbol, **RULES)) for one in WALKS]
 
+ALIKE = (1 / 3, 1 / 3, 1 / 3)
+
 
 class Follower(AbstractPredictor):
     """Believes that the last candle goes on, the more the larger it was."""
@@ -70,7 +72,7 @@ def exposures_when_orders_were_sent(result):
         (Sizing(capital_fraction=1.0), {"max_net_exposure": 0.5}),
         (Sizing(capital_fraction=2.0, max_leverage=2.0), {"exposure_limits": {"BBB": 0.0}, "max_leverage": 1.5}),
         (Sizing(method="volatility", volatility_target=1.0, max_leverage=3.0), {"max_leverage": 2.0}),
-        (Sizing(method="kelly", kelly=Kelly(shrinkage=0.2, cost=0.0, cap=4.0), max_leverage=3.0),
+        (Sizing(method="kelly", kelly=Kelly(shrinkage=0.2, horizon=8, cost=0.0, cap=4.0, base_rates=ALIKE), max_leverage=3.0),
          {"max_exposure": 0.55, "max_net_exposure": 0.9, "max_leverage": 1.5}),
     ],
 )  # fmt: skip

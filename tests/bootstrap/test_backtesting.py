@@ -14,7 +14,7 @@ from triptych.domain.files import write_text
 
 def test_the_backtest_is_written_beside_the_run(trained):
     judged = json.loads((trained / "backtest" / "backtest.json").read_text())
-    assert set(judged) == {"performance", "luck", "verdict", "overrides", "trials", "counted"}
+    assert set(judged) == {"performance", "luck", "verdict", "overrides", "trials", "counted", "held_back"}
     assert judged["performance"]["trades"]["count"] == len(pl.read_parquet(trained / "backtest" / "trades.parquet"))
     equity = pl.read_parquet(trained / "backtest" / "equity.parquet")
     predictions = pl.read_parquet(trained / "predictions.parquet")
@@ -74,6 +74,17 @@ def test_a_backtest_without_trades_says_how_far_away_they_were(run_folder):
         f"It made no trade. The largest probability of a direction was {largest:.3f}, to enter it takes 1; "
         f"hold was the likeliest class in {holds:.0%} of {len(buy):,} decisions."
     )
+
+
+def test_a_backtest_whose_every_order_was_held_back_says_so_first(run_folder):
+    judged = bootstrap.backtest(open_run(run_folder), overrides=["risk.max_exposure=1e-13"])
+    verdict = judged["verdict"]
+    assert verdict["sentence"] == "Nothing was traded: every order was held back."
+    assert judged["held_back"] == (
+        "It wanted a position at 134 of 134 closes, and not one order was filled. Most often (134 times): cut from "
+        "0.99 to 1e-13 by max_exposure 1e-13; no order: quantity 0.00 is below the minimum 0.01."
+    )
+    assert verdict["reasons"][0] == f"It made no trade. {judged['held_back']}"
 
 
 def test_costs_of_an_override_are_paid(run_folder):

@@ -165,7 +165,7 @@ def test_a_network_that_its_labels_cannot_feed_is_refused_before_anything_is_lea
     text = str(caught.value)
     assert text == (
         "xlstm_small has 70,920 parameters. Its 440 windows to learn from are worth 220 independent labels, which feed "
-        "2,205. Lower model.depth; bring more candles or instruments, or shorten target.horizon. "
+        "2,205. XX bring more candles or instruments, or shorten target.horizon. "
         "model.sequence.labels_per_parameter sets the limit, 0 lifts it."
     )
     assert not (tmp_path / "run").exists()

@@ -136,13 +136,12 @@ def test_the_life_of_a_candle(tmp_path, series, chart, predictor):
     assert (command.stop_loss, command.take_profit) == (Decimal("100.88"), Decimal("114.4"))
     assert command.time_ms == START_MS + 4 * HOUR_MS
 
-    # 8. It was reviewed: the same order under a tighter limit is denied, with a reason.
-    denied: list[Decision | OrderDenied] = []
-    cautious = engine_of(series, predictor, denied, risk=risk_.Config(max_exposure=0.25))
-    assert [cautious.on_candles([candle]) for candle in candles[:4]] == [[], [], [], []]
-    (denial,) = (record for record in denied if isinstance(record, OrderDenied))
-    assert denial.order_id == command.order_id
-    assert "0.25" in denial.reason
+    # 8. It was held against the limits: a tighter one cuts it, and the decision says so.
+    told: list[Decision | OrderDenied] = []
+    cautious = engine_of(series, predictor, told, risk=risk_.Config(max_exposure=0.25))
+    ((smaller,),) = (made for candle in candles[:4] if (made := cautious.on_candles([candle])))
+    assert (smaller.order_id, smaller.quantity) == (command.order_id, Decimal("2.40384615"))
+    assert told[-1].reason.endswith("; cut from 0.5 to 0.25 by max_exposure 0.25")
 
     # 9. It waits for the next candle, whose open is dearer, and is filled there: 105 and half a spread of 0.1 %, on
     # the grid of the file's prices, never to our favour.

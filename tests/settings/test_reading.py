@@ -169,12 +169,23 @@ def test_later_settings_win_and_changes_come_last():
     assert load_recipe("demo", ["seed=1"], {"seed": 5, "data.synthetic.seed": 6}).seed == 5
 
 
-@pytest.mark.parametrize("override", ["training.epochs", "=3", "training..epochs=3", ".seed=3", "seed.=3", ""])
+@pytest.mark.parametrize(
+    "override", ["training.epochs", "=3", "training..epochs=3", ".seed=3", "seed.=3", "", 'tune."x=1', 'a."b"c=1']
+)
 def test_a_malformed_set_says_how_to_write_it(override):
     with pytest.raises(RecipeError) as caught:
         load_recipe("demo", [override])
     assert caught.value.message == f"Cannot read --set {override!r}."
     assert caught.value.remedy == "Write it as key=value: training.epochs=3."
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_a_part_of_a_key_in_quotes_may_hold_dots_blanks_and_equal_signs(quote):
+    recipe = load_recipe(
+        "demo", [f"tune.space.{quote}model.width{quote}=[0.5, 1]", f" data.columns . {quote}a b=c.d{quote} = close"]
+    )
+    assert recipe.tune.space["model.width"].choices == (0.5, 1)
+    assert recipe.data.columns == {"a b=c.d": "close"}
 
 
 def test_a_value_is_no_section():

@@ -216,14 +216,67 @@ def test_an_entry_limit_that_did_not_fill_is_cancelled_and_tried_anew():
     assert isinstance(again, SubmitOrder)
 
 
-def test_a_denied_order_is_not_sent_and_is_told():
+def test_a_size_above_a_limit_trades_at_the_limit():
     records = []
     engine = ready(build(records.append, risk=risk_.Config(max_exposure=0.2)))
+    (order,) = engine.on_candle(candle(2, 3))
+    assert order.quantity == 2  # 20 % of 1,000 at 100, not the 50 % that sizing asks for
+    assert records[-1].exposure == 0.2
+    assert records[-1].reason.endswith("; cut from 0.5 to 0.2 by max_exposure 0.2")
+    engine.on_event(filled(order))
+    assert engine.on_candle(candle(3, 3)) == []  # what it holds is what the limit leaves
+
+
+def test_what_is_left_below_the_minimum_of_the_venue_is_not_sent_and_says_why():
+    records = []
+    engine = ready(build(records.append, risk=risk_.Config(max_exposure=0.00005)))
     assert engine.on_candle(candle(2, 3)) == []
+    (decision,) = records
+    assert decision.reason.endswith(
+        "; cut from 0.5 to 5e-05 by max_exposure 5e-05; no order: quantity 0.000 is below the minimum 0.001"
+    )
+
+
+@pytest.mark.parametrize(
+    ("risk", "quantity", "words"),
+    [
+        ({"max_leverage": 0.4}, "1.5", "; cut from 0.25 to 0.15 by max_leverage 0.4"),
+        ({"max_net_exposure": 0.375}, "1.25", "; cut from 0.25 to 0.125 by max_net_exposure 0.375"),
+    ],
+)
+def test_limits_over_all_instruments_cut_the_later_order(risk, quantity, words):
+    records = []
+    engine = build(records.append, symbols=("ABC", "XYZ"), risk=risk_.Config(**risk))
+    ready(engine)
+    ready(engine, "XYZ")
+    first, second = engine.on_candles([candle(2, 3), candle(2, 3, symbol="XYZ")])
+    assert (first.quantity, second.quantity) == (Decimal("2.5"), Decimal(quantity))
+    assert records[-1].reason.endswith(words)
+
+
+def test_without_room_nothing_is_sent_and_the_decision_says_so():
+    records = []
+    engine = build(records.append, symbols=("ABC", "XYZ"), risk=risk_.Config(max_leverage=0.25))
+    ready(engine)
+    ready(engine, "XYZ")
+    (first,) = engine.on_candles([candle(2, 3), candle(2, 3, symbol="XYZ")])
+    assert first.symbol == "ABC"
+    assert records[-1].reason.endswith("; cut from 0.25 to 0 by max_leverage 0.25; no order: there is no room for more")
+
+
+def test_a_denied_order_is_not_sent_and_is_told():
+    records = []
+    engine = ready(build(records.append, risk=risk_.Config(max_orders_per_hour=1)))
+    (order,) = engine.on_candle(candle(2, 3))
+    engine.on_event(filled(order))
+    (close,) = engine.on_candle(candle(3, 2))
+    engine.on_event(filled(close, number=2))
+    records.clear()
+    assert engine.on_candle(candle(4, 3)) == []
     denial, decision = records
     assert isinstance(denial, OrderDenied)
     assert isinstance(decision, Decision)
-    assert decision.reason.endswith("; order denied: exposure 0.50 is above max_exposure 0.2")
+    assert decision.reason.endswith("; order denied: 1 opening orders in the last hour")
     assert engine.orders_under_way() == ()
 
 
@@ -431,7 +484,7 @@ def test_a_trailing_stop_outlives_a_restart():
 
 def test_kelly_sizing_stakes_by_the_prediction_and_keeps_what_it_holds_without_one():
     records = []
-    kelly = kelly_.Config(fraction=1.0, shrinkage=0.0, horizon=1, cost=0.0, cap=0.5)
+    kelly = kelly_.Config(fraction=1.0, shrinkage=0.0, horizon=1, cost=0.0, cap=0.5, base_rates=(0.3, 0.4, 0.3))
     execution = execution_.Config(without_prediction="hold")
     sizing = sizing_.Config(method="kelly", half_life=2, kelly=kelly)
     engine = build(records.append, sizing=sizing, execution=execution)

@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from triptych.domain import Prediction
+from triptych.domain.errors import OrderError
 from triptych.trading.kelly import Config, kelly_share, stake
 from triptych.trading.sizing import Config as SizingConfig
 from triptych.trading.sizing import Sizer
+
+ALIKE = (1 / 3, 1 / 3, 1 / 3)
 
 
 def said(sell, hold, buy):
@@ -59,7 +62,7 @@ def test_no_other_share_lets_the_equity_grow_faster(right, rest, gain, loss, cos
 def test_the_stake_is_a_fraction_of_the_share_of_probabilities_drawn_to_the_base_rates():
     # Half-way to 1/3: buy 0.46667, sell 0.26667. The move is 0.1 * sqrt(4) = 0.2. Of share f, x = 0.2 f solves
     # 0.46667 (1 - x) = 0.26667 (1 + x): x = 0.2 / 0.73333, f = 1.3636364, a quarter of it 0.3409091.
-    config = Config(fraction=0.25, shrinkage=0.5, horizon=4, cost=0.0)
+    config = Config(fraction=0.25, shrinkage=0.5, horizon=4, cost=0.0, base_rates=ALIKE)
     assert stake(config, said(0.2, 0.2, 0.6), 1, 0.1) == pytest.approx(0.3409090909)
     assert stake(config, said(0.6, 0.2, 0.2), -1, 0.1) == pytest.approx(0.3409090909)
     assert stake(config, said(0.2, 0.2, 0.6), -1, 0.1) == 0.0
@@ -67,7 +70,7 @@ def test_the_stake_is_a_fraction_of_the_share_of_probabilities_drawn_to_the_base
 
 
 def test_who_is_not_believed_stakes_nothing():
-    assert stake(Config(shrinkage=1.0, cost=0.0), said(0.0, 0.0, 1.0), 1, 0.1) == 0.0
+    assert stake(Config(shrinkage=1.0, horizon=8, cost=0.0, base_rates=ALIKE), said(0.0, 0.0, 1.0), 1, 0.1) == 0.0
 
 
 def test_base_rates_must_be_probabilities():
@@ -76,7 +79,7 @@ def test_base_rates_must_be_probabilities():
 
 
 def test_the_sizer_shares_the_stake_among_the_instruments_and_needs_prediction_and_volatility():
-    kelly = Config(fraction=0.25, shrinkage=0.5, horizon=4, cost=0.0)
+    kelly = Config(fraction=0.25, shrinkage=0.5, horizon=4, cost=0.0, base_rates=ALIKE)
     sizer = Sizer(SizingConfig(method="kelly", kelly=kelly), 2)
     assert (sizer.needs_volatility, sizer.needs_prediction) == ("candle", True)
     assert sizer.exposure(1.0, 0.1, said(0.2, 0.2, 0.6)) == pytest.approx(0.3409090909 / 2)
@@ -85,3 +88,19 @@ def test_the_sizer_shares_the_stake_among_the_instruments_and_needs_prediction_a
     assert sizer.exposure(1.0, 0.1, None) == 0.0
     assert sizer.exposure(1.0, None, said(0.2, 0.2, 0.6)) == 0.0
     assert sizer.exposure(1.0, 0.0, said(0.2, 0.2, 0.6)) == 0.0
+
+
+def test_what_the_config_does_not_say_is_asked_for_and_never_guessed():
+    config = Config(horizon=8)
+    assert config.missing == ("base_rates", "cost")
+    for ask in (
+        lambda: stake(config, said(0.2, 0.2, 0.6), 1, 0.1),
+        lambda: Sizer(SizingConfig(method="kelly", kelly=config), 1),
+    ):
+        with pytest.raises(OrderError) as caught:
+            ask()
+        assert str(caught.value) == (
+            "Sizing by Kelly does not know its base_rates, cost. "
+            "Set them in sizing.kelly; runs fill them in from their recipe and training."
+        )
+    assert Sizer(SizingConfig(kelly=config), 1).exposure(1.0) == 0.99  # another method does not care

@@ -1,6 +1,7 @@
 from decimal import Decimal
 
 from triptych.domain import Side, SubmitOrder
+from triptych.trading.money import OthersHeld
 from triptych.trading.risk import DAY_MS, HOUR_MS, Config, RiskManager
 
 
@@ -95,11 +96,41 @@ def test_the_net_exposure_is_limited_in_either_direction_and_may_always_be_lesse
     ).reason == "net exposure 0.40 is above max_net_exposure 0.3"  # fmt: skip
 
 
-def test_a_position_that_the_market_carried_beyond_its_limit_is_cut_back_to_it():
-    manager = RiskManager(Config(max_exposure=0.6, exposure_limits={"ABC": 0.4}), 1000.0)
-    assert manager.within("ABC", 0.8, 0.5) == 0.4
-    assert manager.within("ABC", -0.8, -0.5) == -0.4
-    assert manager.within("ABC", 0.8, 0.3) == 0.8  # to open more is denied, not made smaller
-    assert manager.within("ABC", 0.2, 0.5) == 0.2
-    assert manager.within("ABC", -0.8, 0.5) == -0.8
-    assert manager.within("XYZ", 0.9, 0.7) == 0.6
+def test_a_wish_beyond_the_limit_of_its_instrument_is_cut_to_it():
+    manager = RiskManager(Config(max_exposure=0.6, exposure_limits={"ABC": 0.4, "NO": 0.0}), 1000.0)
+    assert manager.within("ABC", 0.8) == (0.4, "; cut from 0.8 to 0.4 by the limit of ABC, which is 0.4")
+    assert manager.within("ABC", -0.8)[0] == -0.4
+    assert manager.within("ABC", 0.2) == (0.2, "")
+    assert manager.within("XYZ", 0.9) == (0.6, "; cut from 0.9 to 0.6 by max_exposure 0.6")
+    assert manager.within("NO", 0.9) == (0.0, "; cut from 0.9 to 0 by the limit of NO, which is 0")
+
+
+def cut(manager, exposure, current=0.0, gross=0.0, net=0.0):
+    others = OthersHeld(gross=1000 * gross, net=1000 * net)
+    return manager.cut_to_room(exposure, current=current, others=others, equity=1000.0)
+
+
+def test_a_wish_is_cut_to_what_the_other_instruments_leave():
+    manager = RiskManager(Config(max_leverage=1.0, max_net_exposure=0.5), 1000.0)
+    assert cut(manager, 0.4, gross=0.6) == (0.4, "")
+    gross, words = cut(manager, -0.6, gross=0.7, net=0.3)
+    assert (round(gross, 12), words) == (-0.3, "; cut from 0.6 to 0.3 by max_leverage 1")
+    assert cut(manager, 0.6, gross=0.3, net=0.3) == (0.2, "; cut from 0.6 to 0.2 by max_net_exposure 0.5")
+    assert cut(manager, -0.6, gross=0.3, net=0.3) == (-0.6, "")  # it lessens the net
+    assert cut(manager, 0.6, gross=1.2)[0] == 0.0
+
+
+def test_a_wish_is_cut_to_what_the_limits_in_money_leave():
+    config = Config(max_leverage=3.0, max_exposure=3.0, max_position_quote=700, max_gross_quote=1000, max_net_quote=600)
+    manager = RiskManager(config, 1000.0)
+    assert cut(manager, 0.9) == (0.6, "; cut from 0.9 to 0.6 by max_net_quote 600")
+    assert cut(manager, 0.9, gross=0.2, net=-0.2) == (0.7, "; cut from 0.9 to 0.7 by max_position_quote 700")
+    assert cut(manager, -0.9, gross=0.5, net=0.4) == (-0.5, "; cut from 0.9 to 0.5 by max_gross_quote 1,000")
+    assert cut(manager, 0.5) == (0.5, "")
+
+
+def test_what_is_held_is_not_given_up_for_lack_of_room():
+    manager = RiskManager(Config(max_leverage=1.0, max_net_exposure=0.5), 1000.0)
+    assert cut(manager, 0.5, current=0.4, gross=0.8, net=0.8)[0] == 0.4
+    assert cut(manager, 0.3, current=0.4, gross=1.2, net=1.2) == (0.3, "")
+    assert cut(manager, -0.5, current=0.4, gross=1.2)[0] == 0.0  # the other side is another matter

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triptych.domain.errors import DataError
-from triptych.training.metrics import BINS, RANGES, Scorer, calibration_bins
+from triptych.training.metrics import BINS, RANGES, Scorer, calibration_bins, matthews_correlation
 
 NAMES = [
     "accuracy", "macro_precision", "macro_recall", "macro_f1", "mcc", "roc_auc", "brier", "calibration_error",
@@ -17,6 +17,13 @@ def draw(n: int, seed: int, decimals: int = 6) -> tuple[np.ndarray, np.ndarray]:
     probabilities = np.round(random.dirichlet([1, 1, 1], n), decimals) + 1e-9
     probabilities /= probabilities.sum(1, keepdims=True)
     return probabilities, random.integers(0, 3, n)
+
+
+def test_the_correlation_of_classes_is_that_of_scikit_learn():
+    random = np.random.default_rng(3)
+    labels, said = random.integers(0, 3, 90), random.integers(0, 3, 90)
+    assert matthews_correlation(labels, said) == pytest.approx(reference.matthews_corrcoef(labels, said))
+    assert matthews_correlation(labels, np.ones(90, dtype=np.int8)) == 0.0
 
 
 @settings(max_examples=30, deadline=None)

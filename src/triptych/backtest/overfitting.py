@@ -27,10 +27,11 @@ class Overfitting:
     Attributes:
         probability: share of the halves in which the chosen strategy is not in the better half of all on the other
             half: 0 is a choice that holds, 0.5 one that says nothing.
-        probability_of_loss: share in which the chosen strategy loses money on the other half.
-        slope: of the chosen strategy's Sharpe ratio on the other half over that on the half it was chosen on; below
-            zero, what looked better was worse. None where all are equal.
-        strategies, blocks, halves, rows: what it was computed from; `rows` returns a strategy.
+        probability_of_loss: share in which the chosen strategy loses money, or has a score below zero, on the
+            other half.
+        slope: of the chosen strategy's Sharpe ratio or score on the other half over that on the half it was chosen on;
+            below zero, what looked better was worse. None where all are equal.
+        strategies, blocks, halves, rows: what it was computed from; `rows` returns or scored parts a strategy.
     """
 
     probability: float
@@ -66,13 +67,53 @@ def probability_of_overfitting(returns: NDArray[np.float64], blocks: int = MOST_
     rows = n // blocks * blocks
     parts = returns[:rows].reshape(blocks, rows // blocks, count)
     sums, squares = parts.sum(axis=1), (parts**2).sum(axis=1)
+    halves = _halves(blocks)
+    inside = _sharpe(halves @ sums, halves @ squares, rows // 2)
+    outside = _sharpe((1 - halves) @ sums, (1 - halves) @ squares, rows // 2)
+    return _judged(inside, outside, blocks=blocks, rows=rows)
+
+
+def probability_of_overfitting_by_score(
+    scores: NDArray[np.float64], weights: NDArray[np.float64], blocks: int = MOST_BLOCKS
+) -> Overfitting | None:
+    """The same for a choice by any score that is a weighted mean over parts of the history, such as a correlation.
+
+    Args:
+        scores: array of shape (n_parts, n_strategies), parts in order of time; higher is better.
+        weights: array of shape (n_parts,), above zero: samples in each part.
+        blocks: even number of blocks, at most 16. Where there are more parts, neighbours are joined; the oldest part is
+            left out where their number is odd and all of them are blocks.
+
+    Returns:
+        None with fewer than two strategies or two parts. `rows` counts the parts; a `loss` is a score below zero.
+    """
+    n, count = scores.shape
+    blocks = min(blocks, MOST_BLOCKS, n) // 2 * 2
+    if count < 2 or blocks < 2:
+        return None
+    first = n - blocks if n < MOST_BLOCKS else 0
+    starts = first + np.arange(blocks) * (n - first) // blocks
+    masses = np.add.reduceat(weights, starts)
+    sums = np.add.reduceat(scores * weights[:, None], starts, axis=0)
+    halves = _halves(blocks)
+    inside = (halves @ sums) / (halves @ masses)[:, None]
+    outside = ((1 - halves) @ sums) / ((1 - halves) @ masses)[:, None]
+    return _judged(inside, outside, blocks=blocks, rows=n - first)
+
+
+def _halves(blocks: int) -> NDArray[np.float64]:
+    """Every half of the blocks, shape (n_halves, blocks): 1 where a block is in it."""
     chosen = list(combinations(range(blocks), blocks // 2))
     halves = np.zeros((len(chosen), blocks))
     for row, half in enumerate(chosen):
         halves[row, list(half)] = 1.0
-    inside = _sharpe(halves @ sums, halves @ squares, rows // 2)
-    outside = _sharpe((1 - halves) @ sums, (1 - halves) @ squares, rows // 2)
-    each = np.arange(len(chosen))
+    return halves
+
+
+def _judged(inside: NDArray[np.float64], outside: NDArray[np.float64], *, blocks: int, rows: int) -> Overfitting:
+    """What the choice on each half is worth on the other; both of shape (n_halves, n_strategies)."""
+    halves, count = inside.shape
+    each = np.arange(halves)
     best = inside.argmax(axis=1)
     found = outside[each, best]
     below = (outside < found[:, None]).sum(axis=1)
@@ -89,7 +130,7 @@ def probability_of_overfitting(returns: NDArray[np.float64], blocks: int = MOST_
         slope=slope,
         strategies=count,
         blocks=blocks,
-        halves=len(chosen),
+        halves=halves,
         rows=rows,
     )
 

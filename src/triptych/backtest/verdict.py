@@ -26,6 +26,9 @@ SENTENCES: dict[Outcome, str] = {
     "no_edge": "No evidence of an edge.",
     "too_few": "Too few trades to say.",
 }
+HELD_BACK = "Nothing was traded: every order was held back."
+"""In place of the sentence of `too_few` where the strategy wanted to trade and limits, sizing or the venue let nothing
+through: a setting to mend, not a finding about the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,9 @@ class Verdict:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
 
-def judge(performance: Performance, luck: Luck, *, skill: Interval | None = None, silence: str = "") -> Verdict:
+def judge(
+    performance: Performance, luck: Luck, *, skill: Interval | None = None, silence: str = "", held_back: str = ""
+) -> Verdict:
     """Judge a backtest.
 
     Args:
@@ -71,11 +76,12 @@ def judge(performance: Performance, luck: Luck, *, skill: Interval | None = None
         luck: what luck could have done, with the declared number of trials.
         skill: Matthews correlation of the classifier out of sample with its interval; None for a strategy without one.
         silence: why there may be no trade at all, a sentence; told when there is none.
+        held_back: what kept every order that was wanted from being filled, a sentence; it then is the verdict.
 
     Returns:
         The verdict. Too few trades or observations outweigh everything else: then nothing can be said either way.
     """
-    sample = (_trades(performance, silence), _observations(luck))
+    sample = (_trades(performance, held_back or silence), _observations(luck))
     rest = [_profit(performance), _luck(luck), _timing(performance, luck)]
     if skill is not None:
         rest.append(_skill(skill))
@@ -88,7 +94,7 @@ def judge(performance: Performance, luck: Luck, *, skill: Interval | None = None
     return Verdict(
         claims_edge=claims,
         outcome=outcome,
-        sentence=SENTENCES[outcome],
+        sentence=HELD_BACK if held_back and not performance.trades.count else SENTENCES[outcome],
         reasons=tuple(check.finding for check in checks) if claims else failed,
         caveats=_caveats(performance, luck, skill) if claims else (),
         checks=checks,

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from triptych.backtest import BacktestResult, run_backtest
+from triptych.backtest.held_back import held_back
 from triptych.backtest.luck import Interval, assess
 from triptych.backtest.statistics import performance
 from triptych.backtest.verdict import judge
@@ -17,6 +18,7 @@ from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
 from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.guarding import recorded_watch
 from triptych.bootstrap.run_folder import Run, at_work, trial_mark
+from triptych.bootstrap.staking import first_base_rates, with_known_stakes
 from triptych.bootstrap.trials import record_trial
 from triptych.bootstrap.voting import KEYS, columns_of, predictions_from
 from triptych.domain import CLASSES
@@ -44,7 +46,8 @@ def backtest(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) ->
 
     Returns:
         JSON-ready: `performance`, `luck`, `verdict`, `trials` (declared or counted, whichever is more), `counted`,
-        `overrides`. Also written to the run's folder.
+        `overrides`, `held_back` (why every order that was wanted came to nothing, empty where one was filled).
+        Also written to the run's folder.
 
     Raises RunError when the run is not trained or its data has changed.
     """
@@ -55,13 +58,13 @@ def backtest(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) ->
 
 def trade(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) -> dict[str, Any]:
     """`backtest` for those who are at work on the run already."""
-    recipe = with_trading(run, overrides)
+    recipe = with_known_stakes(with_trading(run, overrides), first_base_rates(run))
     candles = candles_of(run)
     predictions = read_frame(run.folder / "predictions.parquet", ("time", "symbol", "fold", *PROBABILITIES))
     tell(f"Replaying {len(predictions)} predictions with costs.")
     consensus = recipe.consensus if recipe.members else None
     result = _replay(recipe, candles, predictions, _recorded(run, predictions), consensus)
-    tried = record_trial(run.folder.absolute().parent, candles.history, trial_mark(recipe))
+    tried = record_trial(run.folder.absolute().parent, candles.history, trial_mark(with_trading(run, overrides)))
     counted = max(tried, _counted_before(run))
     trials = max(recipe.backtest.luck.trials, counted)
     judged = _judge(run, recipe, result, trials) | {
@@ -191,8 +194,14 @@ def _judge(run: Run, recipe: Recipe, result: BacktestResult, trials: int) -> dic
     mcc = read_json(run.folder / "evaluation.json", EVALUATION_KEYS)["metrics"]["mcc"]
     known = mcc["value"] is not None and mcc["low"] is not None
     skill = Interval(value=mcc["value"], low=mcc["low"], high=mcc["high"]) if known else None
-    verdict = judge(figures, luck, skill=skill, silence=_silence(recipe, result.decisions))
-    return {"performance": figures.to_dict(), "luck": luck.to_dict(), "verdict": verdict.to_dict()}
+    silence, stopped = _silence(recipe, result.decisions), held_back(result.decisions, result.fills)
+    verdict = judge(figures, luck, skill=skill, silence=silence, held_back=stopped)
+    return {
+        "performance": figures.to_dict(),
+        "luck": luck.to_dict(),
+        "verdict": verdict.to_dict(),
+        "held_back": stopped,
+    }
 
 
 def _silence(recipe: Recipe, decisions: pl.DataFrame) -> str:

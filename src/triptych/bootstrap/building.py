@@ -83,7 +83,7 @@ def build_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
 def require_labels_for(recipe: Recipe, classifier: WindowClassifier, train: Samples) -> None:
     """Raise RecipeError when a network of sequences has more parameters than the independent labels can feed.
 
-    The error names the largest factor of the width that fits.
+    The error names the largest factor of the width, and of the depth, that fits.
     """
     network, least = body_of(classifier.network), recipe.model.sequence.labels_per_parameter
     if not isinstance(network, SequenceNetwork) or least == 0:
@@ -91,29 +91,37 @@ def require_labels_for(recipe: Recipe, classifier: WindowClassifier, train: Samp
     cap, count = parameter_cap(train.effective_n, least), _parameters(network)
     if count <= cap:
         return
-    width = _width_within(recipe, network.in_chans, cap)
-    smaller = "Lower model.depth" if width is None else f"Set model.width to {width}, or lower model.depth"
+    advice = f"{_smaller(recipe, network.in_chans, cap)}bring more candles or instruments, or shorten target.horizon."
     raise RecipeError(
         f"{recipe.model.name} has {count:,} parameters. Its {len(train):,} windows to learn from are worth "
         f"{train.effective_n:,.0f} independent labels, which feed {cap:,}.",
-        remedy=f"{smaller}; bring more candles or instruments, or shorten target.horizon. "
-        "model.sequence.labels_per_parameter sets the limit, 0 lifts it.",
+        remedy=f"{advice[0].upper()}{advice[1:]} model.sequence.labels_per_parameter sets the limit, 0 lifts it.",
     )
 
 
-def _width_within(recipe: Recipe, columns: int, cap: int) -> float | None:
-    """The largest of some factors of the width with which the network keeps within the cap; None for none of them."""
-    for share in (0.75, 0.5, 0.35, 0.25, 0.18, 0.125, 0.09, 0.06):
-        width = round(share * recipe.model.width, 3)
-        narrower = recipe.model.model_copy(update={"width": width})
+_FACTORS = (0.75, 0.5, 0.35, 0.25, 0.18, 0.125, 0.09, 0.06)
+
+
+def _smaller(recipe: Recipe, columns: int, cap: int) -> str:
+    """Which factors of width and depth, the largest of each kind, keep the network within the cap, as advice."""
+
+    def fits(**sizes: float) -> bool:
+        changed = recipe.model.model_copy(update=sizes)
         try:
             with torch.device("meta"):
-                network = create_model(in_chans=columns, num_classes=CLASS_COUNT, **narrower.as_options())
+                network = create_model(in_chans=columns, num_classes=CLASS_COUNT, **changed.as_options())
         except RecipeError:
-            continue
-        if _parameters(network) <= cap:
-            return width
-    return None
+            return False
+        return _parameters(network) <= cap
+
+    widths, depths = ([round(f * size, 3) for f in _FACTORS] for size in (recipe.model.width, recipe.model.depth))
+    width = next((one for one in widths if fits(width=one)), None)
+    depth = next((one for one in depths if fits(depth=one)), None)
+    advice = [f"{key} to {value}" for key, value in (("model.width", width), ("model.depth", depth)) if value]
+    if advice:
+        return f"Set {' or '.join(advice)}; "
+    both = next((one for one in widths if fits(width=one, depth=depths[-1])), None)
+    return f"Set model.width to {both} and model.depth to {depths[-1]}; " if both else ""
 
 
 def _parameters(network: nn.Module) -> int:

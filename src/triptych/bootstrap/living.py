@@ -17,6 +17,7 @@ from triptych.bootstrap.controlling import Control, under_control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import House, Outcome
 from triptych.bootstrap.run_folder import Run, open_run
+from triptych.bootstrap.staking import base_rates_of, with_known_stakes
 from triptych.bootstrap.taping import tape_series
 from triptych.domain import AbstractClock, CandleSeries, Instrument, OrderFilled, Timeframe, utc
 from triptych.domain.errors import ArtifactError, DataError
@@ -107,7 +108,8 @@ def build_house(
     watched = [Instrument(symbol=symbol) for symbol in beside if symbol not in traded]
     known = [*traded, *(one.symbol for one in watched)]
     levels = _levels(runs, artifacts, settings)
-    engine = _engine(runs[0].recipe, settings, levels[0].predictor, instruments, watched, watch, token, records)
+    recipe = with_known_stakes(runs[0].recipe, base_rates_of(artifacts[0]))
+    engine = _engine(recipe, settings, levels[0].predictor, instruments, watched, watch, token, records)
     books = Books(engine, book, note=lambda text: note("critical", "journal", text, ""))
     sender = Sender(
         gateway=gateway, books=books, clock=clock, metrics=metrics, note=note, config=settings.sending

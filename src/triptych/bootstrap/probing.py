@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from triptych.backtest import run_backtest
 from triptych.bootstrap.building import build_classifier, build_encoding
 from triptych.bootstrap.candles import Tell, load_candles, silent
+from triptych.bootstrap.staking import ALIKE, with_known_stakes
 from triptych.bootstrap.windowing import factor_rows, first_end, labels_of, possible_ends, windows_at
 from triptych.domain import CLASSES, CandleSeries
 from triptych.inference import NOBODY, AbstractPredictor, FactorPredictor, TorchPredictor, WindowClassifier
@@ -222,6 +223,7 @@ def decisions_at(
     companions: Mapping[str, CandleSeries],
 ) -> NDArray[np.float64]:
     """Target and equity at the closes `at` of a replay that begins with the first of them: shape (len(at), 2)."""
+    recipe = with_known_stakes(recipe, ALIKE)
     closes = series.close_time_ms
     last = min(len(series) - 1, int(at[-1]) + BEYOND)
     result = run_backtest(

@@ -17,6 +17,7 @@ from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, wri
 from triptych.bootstrap.judging import judge_predictions
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.run_folder import Run, place_of, trial_mark
+from triptych.bootstrap.staking import Rates, base_rates
 from triptych.bootstrap.taking_up import taken_up
 from triptych.bootstrap.trials import record_trial
 from triptych.bootstrap.windowing import windows_at
@@ -162,7 +163,8 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
         return load_artifact(home / "artifact")
     except ArtifactError:
         tell("Exporting the network with its encoding to ONNX.")
-    card = _card(recipe, candles, fold, parameters, boosting=sizes, siamese=_library(classifier))
+    rates = base_rates(dataset.samples(fold.train))
+    card = _card(recipe, candles, fold, parameters, rates, boosting=sizes, siamese=_library(classifier))
     return save_artifact(home / "artifact", classifier, card, _probe(dataset, fold))
 
 
@@ -202,7 +204,14 @@ def _library(classifier: WindowClassifier) -> dict[str, int]:
 
 
 def _card(
-    recipe: Recipe, candles: Candles, fold: Fold, parameters: int, *, boosting: dict[str, Any], siamese: dict[str, int]
+    recipe: Recipe,
+    candles: Candles,
+    fold: Fold,
+    parameters: int,
+    rates: Rates,
+    *,
+    boosting: dict[str, Any],
+    siamese: dict[str, int],
 ) -> Card:
     encoding = build_encoding(recipe)
     return Card(
@@ -217,6 +226,7 @@ def _card(
         tasks=recipe.training.tasks.names,
         siamese=siamese,
         boosting=boosting,
+        base_rates=rates,
         parameters=parameters,
         target=recipe.target.model_dump(mode="json"),
         splits=[_boundaries(fold)],

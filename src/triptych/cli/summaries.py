@@ -154,7 +154,7 @@ def backtest_table(result: dict[str, Any]) -> Table:
 def verdict_panel(verdict: dict[str, Any]) -> Panel:
     """The verdict in words, with its caveats."""
     text = "\n".join(f"- {escape(reason)}" for reason in (*verdict["reasons"], *verdict["caveats"]))
-    colour = "green" if verdict["claims_edge"] else "yellow"
+    colour = "green" if verdict["claims_edge"] else "red" if "held back" in verdict["sentence"] else "yellow"
     return Panel(text, title=f"[bold]{escape(verdict['sentence'])}[/]", title_align="left", border_style=colour)
 
 
@@ -282,12 +282,17 @@ def winner_table(results: dict[str, Any]) -> Table:
     table.add_column(style="dim")
     table.add_column(justify="right")
     overfitting, deflated, mcc = results["overfitting"], results["deflated"], winner["test"]["mcc"]
+    by_sharpe = results.get("overfitting_by_sharpe")
     for label, value in (
         (f"Skill over {len(seeds['skills'])} seeds ({results['skill']})", _number(seeds["mean"], 4)),
         (f"Latency as served, {quantile}", f"{winner['measured'][f'{quantile}_ms']:.3g}{limit} ms"),
         ("Parameters", f"{winner['measured']['parameters']:,}"),
         ("Within the budget", "yes" if winner["within_budget"] else "no: " + "; ".join(winner["overruns"])),
-        ("Probability of overfitting (PBO)", "-" if overfitting is None else _number(overfitting["probability"])),
+        (
+            f"Probability of overfitting (PBO) by {results['skill']}",
+            "-" if overfitting is None else _number(overfitting["probability"]),
+        ),
+        ("PBO by Sharpe", "-" if by_sharpe is None else _number(by_sharpe["probability"])),
         ("Deflated Sharpe in the search", "-" if deflated is None else _number(deflated["deflated_sharpe"])),
         ("Test MCC", f"{_number(mcc['value'])} ({_number(mcc['low'])} .. {_number(mcc['high'])})"),
         ("Test return after costs", _percent(winner["total_return"])),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +19,7 @@ from triptych.inference.classifier import (
     WindowClassifier,
 )
 from triptych.inference.predictor import FIGURES, RETURN, OnnxPredictor, TorchPredictor
+from triptych.inference.quiet_export import quiet_export
 
 INPUT, OUTPUT = "window", "probabilities"
 TREE_INPUTS = "tree_inputs"
@@ -42,9 +41,7 @@ def export_onnx(classifier: WindowClassifier, length: int, path: Path, *, width:
         head, outputs = ForecastHead(classifier), [OUTPUT, RETURN]
     head = head.eval().cpu()
     window = torch.linspace(1.0, 2.0, 2 * length * width).reshape(2, length, width)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the exporter warns about its own internals
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with quiet_export(), torch.no_grad():
         program = torch.onnx.export(
             head,
             (window,),

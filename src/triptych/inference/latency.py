@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import logging
 import tempfile
 import time
-import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from triptych.domain.errors import RecipeError
 from triptych.inference.classifier import ProbabilityHead, WindowClassifier
 from triptych.inference.export import INPUT, OPSET, OUTPUT, export_onnx
+from triptych.inference.quiet_export import quiet_export
 
 Runtime = Literal["onnx", "torch"]
 ROUND_S, ROUNDS, FEWEST = 0.05, 3, 20
@@ -104,9 +103,7 @@ def _threads(threads: int) -> Iterator[None]:
 def _graph(head: ProbabilityHead, window: Tensor) -> bytes:
     """The graph of one window. Raises RecipeError when the network cannot be exported at all."""
     file: Any = io.BytesIO()  # annotated as a path only, and takes files
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the tracer is old and says so; artifacts are exported by the new one
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with quiet_export(), torch.no_grad():  # the tracer is old and says so; artifacts are exported by the new one
         try:
             torch.onnx.export(
                 head, (window[:1],), file, dynamo=False, opset_version=OPSET, input_names=[INPUT],

@@ -7,8 +7,6 @@ out.
 from __future__ import annotations
 
 import json
-import logging
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +23,7 @@ from triptych.images.sequence import Sequence as SequenceEncoding
 from triptych.inference.classifier import WindowClassifier
 from triptych.models.sequence import SequenceNetwork
 from triptych.models.xlstm import StackState
+from triptych.inference.quiet_export import quiet_export
 
 OPSET = 18
 FORMAT = "1"
@@ -148,9 +147,7 @@ def export_step(classifier: WindowClassifier, path: Path) -> None:
     state = _flat(network.fresh_state(2))
     names = [f"state_{i}" for i in range(len(state))]
     batch = torch.export.Dim("batch", min=1)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the exporter warns about its own internals
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with quiet_export(), torch.no_grad():
         program = torch.onnx.export(
             head,
             (torch.zeros(2, network.in_chans), *state),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -103,12 +104,17 @@ def put_overrides(content: dict[str, Any], overrides: Sequence[str]) -> None:
         _put(content, key, _toml_value(value))
 
 
+_PART = r"""\s*"[^"]*"\s*|\s*'[^']*'\s*|[^."'=]+"""
+"""Of a dotted key: a word, or anything in quotes."""
+_ASSIGNMENT = re.compile(rf"(?P<key>(?:{_PART})(?:\.(?:{_PART}))*)=(?P<value>.*)", re.DOTALL)
+
+
 def _key_and_value(override: str) -> tuple[list[str], str]:
-    key, separator, value = override.partition("=")
-    parts = [part.strip() for part in key.split(".")]
-    if not separator or not all(parts):
+    found = _ASSIGNMENT.fullmatch(override)
+    parts = [part.strip() for part in re.findall(_PART, found["key"])] if found else []
+    if found is None or not all(parts):
         raise RecipeError(f"Cannot read --set {override!r}.", remedy="Write it as key=value: training.epochs=3.")
-    return parts, value.strip()
+    return [part[1:-1] if part[0] in "\"'" else part for part in parts], found["value"].strip()
 
 
 def _toml_value(text: str) -> Any:

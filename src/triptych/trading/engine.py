@@ -227,7 +227,11 @@ class Engine(AbstractView):
         desk.target = target
         symbol = desk.instrument.symbol
         current = self.portfolio.quantity(symbol) * price / equity if equity > 0 else 0.0
-        exposure = self._risk.within(symbol, self._sizer.exposure_at(desk, target, prediction, current), current)
+        exposure = self._sizer.exposure_at(desk, target, prediction, current)
+        if target and not exposure:
+            reason += "; sizing stakes nothing on it"
+        exposure, limited = self._risk.within(symbol, exposure)
+        reason += limited
         exposure, guarded = self._guard.allowed(symbol, exposure, current)
         reason += guarded
         if desk.orders:
@@ -285,6 +289,7 @@ class Engine(AbstractView):
     ) -> str:
         """Plan, review and send the orders of one decision. Returns what the decision's reason has to add."""
         symbol = desk.instrument.symbol
+        notes: list[str] = []
         beside, others, net = OthersHeld(), 0.0, 0.0
         if exposure and equity > 0:
             beside = self._others(symbol)
@@ -292,7 +297,10 @@ class Engine(AbstractView):
             cut = self._sizer.cut_to_room(exposure, current, others)
             if cut != exposure and desk.executor.is_settled(cut, current):
                 return "; no order: the other instruments leave no room within the leverage"
-            exposure = cut
+            exposure, limited = self._risk.cut_to_room(cut, current=current, others=beside, equity=equity)
+            if limited and desk.executor.is_settled(exposure, current):
+                return f"{limited}; no order: there is no room for more"
+            notes.append(limited)
         true_range = 0.0
         if desk.executor.needs_average_true_range and exposure:
             values = desk.window.last(self._execution.atr_length + 1)
@@ -309,7 +317,7 @@ class Engine(AbstractView):
             time_ms=desk.last_close_ms,
             reason=reason,
         )
-        notes = [f"; {note}"] if note else []
+        notes.append(f"; {note}" if note else "")
         for order in orders:
             held += order.side.sign * order.quantity
             notional = float(held) * price

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from triptych import domain
 from triptych.domain import Prediction
+from triptych.domain.errors import OrderError
 
 
 class Config(domain.Config):
@@ -28,11 +29,16 @@ class Config(domain.Config):
         description="How far probabilities are drawn to the base rates before they count: 0 believes the model, 1 "
         "ignores it.",
     )
-    base_rates: tuple[float, float, float] = Field(
-        default=(1 / 3, 1 / 3, 1 / 3), description="Probabilities of sell, hold and buy of one who knows nothing."
+    base_rates: tuple[float, float, float] | None = Field(
+        default=None,
+        description="Probabilities of sell, hold and buy of one who knows nothing. Empty: the shares of the classes "
+        "among the labels the model was trained on.",
     )
-    horizon: int = Field(
-        default=8, ge=1, le=100_000, description="Candles in which a decision turns out right or wrong: target.horizon."
+    horizon: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="Candles in which a decision turns out right or wrong. Empty: target.horizon.",
     )
     gain: float = Field(
         default=1.0,
@@ -46,11 +52,12 @@ class Config(domain.Config):
         le=100,
         description="Loss of a decision that was wrong, in volatilities of the instrument over the horizon.",
     )
-    cost: float = Field(
-        default=0.0015,
+    cost: float | None = Field(
+        default=None,
         ge=0,
         lt=1,
-        description="Fees, spread and slippage of entering and leaving, a fraction of the notional; paid each time.",
+        description="Fees, spread and slippage of entering and leaving, a fraction of the notional; paid each time. "
+        "Empty: by [costs] and execution.entry.",
     )
     cap: float = Field(
         default=1.0,
@@ -61,9 +68,24 @@ class Config(domain.Config):
 
     @model_validator(mode="after")
     def _base_rates_are_probabilities(self) -> Self:
+        if self.base_rates is None:
+            return self
         if min(self.base_rates) < 0 or abs(sum(self.base_rates) - 1) > 1e-6:
             raise ValueError(f"base_rates must be three probabilities with sum 1, were {list(self.base_rates)}")
         return self
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of what must be filled in before anything can be staked."""
+        return tuple(name for name in ("base_rates", "horizon", "cost") if getattr(self, name) is None)
+
+
+def unknown(names: tuple[str, ...]) -> OrderError:
+    """What is wrong with staking by a config in which something is missing."""
+    return OrderError(
+        f"Sizing by Kelly does not know its {', '.join(names)}.",
+        remedy="Set them in sizing.kelly; runs fill them in from their recipe and training.",
+    )
 
 
 def kelly_share(*, right: float, wrong: float, gain: float, loss: float, cost: float) -> float:
@@ -97,11 +119,15 @@ def stake(config: Config, prediction: Prediction, sign: int, volatility: float) 
     """What to stake on one side of a prediction, a multiple of the equity from 0 to `config.cap`.
 
     Args:
-        config: see there.
+        config: see there; nothing may be missing.
         prediction: usable probabilities.
         sign: 1 to buy, -1 to sell.
         volatility: standard deviation of a candle's log return.
+
+    Raises OrderError where something is missing.
     """
+    if config.base_rates is None or config.horizon is None or config.cost is None:
+        raise unknown(config.missing)
     sell, _, buy = (
         base + (1 - config.shrinkage) * (said - base)
         for base, said in zip(

@@ -45,6 +45,17 @@ class MoneyLimits:
             return f"longs less shorts of {net * sign:+,.2f} would be beyond max_net_quote {self.net:,g}"
         return ""
 
+    def rooms(self, others: OthersHeld, sign: float) -> list[tuple[float, str]]:
+        """How large a position on the side of `sign` each limit but that of one order leaves, with its name."""
+        found = []
+        if self.position is not None:
+            found.append((self.position, f"max_position_quote {self.position:,g}"))
+        if self.gross is not None:
+            found.append((self.gross - others.gross, f"max_gross_quote {self.gross:,g}"))
+        if self.net is not None:
+            found.append((self.net - others.net * sign, f"max_net_quote {self.net:,g}"))
+        return found
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OthersHeld:

@@ -1,4 +1,8 @@
-"""Risk stands before execution: it accepts an order, or answers `OrderDenied` with a reason."""
+"""Risk stands before execution: it cuts what is wanted to what the limits leave, and accepts or denies the order.
+
+Cutting comes first, so that a size above a limit trades at the limit instead of not at all. The review of the order
+that results holds the same limits once more: it is what stands when anything before it was wrong.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ _TOLERANCE = 1e-9
 
 
 class Config(domain.Config):
-    """Limits that every opening order is held against. Orders that reduce a position are always allowed."""
+    """Limits that openings are cut to. Halts and the rate deny them. What reduces a position is always allowed."""
 
     max_leverage: float = Field(
         default=1.0,
@@ -211,23 +215,48 @@ class RiskManager:
         notional = float(order.quantity) * price
         return self._money.broken_by(order=notional, position=position, others=others, sign=order.side.sign)
 
-    def within(self, symbol: str, exposure: float, current: float) -> float:
-        """The wanted exposure, cut to the instrument's limit where the market has carried the position beyond it.
+    def within(self, symbol: str, exposure: float) -> tuple[float, str]:
+        """The wanted exposure cut to the instrument's own limit, and what the decision's reason has to add."""
+        limit, name = self._own_limit(symbol)
+        if abs(exposure) <= limit * (1 + _TOLERANCE):
+            return exposure, ""
+        return math.copysign(limit, exposure), f"; cut from {abs(exposure):.4g} to {limit:.4g} by {name}"
 
-        Only what is held is cut: an order that would open too much is denied, not made smaller.
+    def cut_to_room(self, exposure: float, *, current: float, others: OthersHeld, equity: float) -> tuple[float, str]:
+        """The wanted exposure cut to what the limits leave beside the other instruments, and words for the reason.
+
+        What is held already on the wanted side is never given up for lack of room.
+
+        Args:
+            exposure: wanted, signed notional / equity.
+            current: held, signed notional / equity.
+            others: what the other instruments hold.
+            equity: in quote currency, above zero.
         """
-        limit = self._config.exposure_limits.get(symbol, self._config.max_exposure)
-        if exposure * current > 0 and min(abs(exposure), abs(current)) > limit:
-            return math.copysign(limit, exposure)
-        return exposure
+        config, sign = self._config, math.copysign(1.0, exposure)
+        rooms = [(config.max_leverage - others.gross / equity, f"max_leverage {config.max_leverage:g}")]
+        if config.max_net_exposure is not None:
+            rooms.append(
+                (config.max_net_exposure - others.net * sign / equity, f"max_net_exposure {config.max_net_exposure:g}")
+            )
+        rooms += [(room / equity, name) for room, name in self._money.rooms(others, sign)]
+        room, name = min(rooms)
+        room = max(room, abs(current) if exposure * current > 0 else 0.0)
+        if abs(exposure) <= room * (1 + _TOLERANCE):
+            return exposure, ""
+        return math.copysign(room, exposure), f"; cut from {abs(exposure):.4g} to {room:.4g} by {name}"
+
+    def _own_limit(self, symbol: str) -> tuple[float, str]:
+        own = self._config.exposure_limits.get(symbol)
+        if own is None:
+            return self._config.max_exposure, f"max_exposure {self._config.max_exposure:g}"
+        return own, f"the limit of {symbol}, which is {own:g}"
 
     def _over_limit(self, symbol: str, exposure: float, gross: float, net: float) -> str:
         """What limit an order breaks; `net` counts in the direction of the order, which may always lessen it."""
-        own = self._config.exposure_limits.get(symbol)
-        limit = self._config.max_exposure if own is None else own
+        limit, name = self._own_limit(symbol)
         if exposure > limit * (1 + _TOLERANCE):
-            name = "max_exposure" if own is None else f"the limit of {symbol}, which is"
-            return f"exposure {exposure:.2f} is above {name} {limit:g}"
+            return f"exposure {exposure:.2f} is above {name}"
         most = self._config.max_net_exposure
         if most is not None and net > most * (1 + _TOLERANCE):
             return f"net exposure {net:.2f} is above max_net_exposure {most:g}"

@@ -55,9 +55,13 @@ class Sizer:
     Attributes:
         needs_volatility: unit of the volatility that `exposure` must be given: per year, per candle, or none at all.
         needs_prediction: whether `exposure` must be given the prediction.
+
+    Raises OrderError for method kelly with something missing in its config.
     """
 
     def __init__(self, config: Config, n_instruments: int) -> None:
+        if config.method == "kelly" and config.kelly.missing:
+            raise kelly_.unknown(config.kelly.missing)
         units: dict[str, Literal["", "year", "candle"]] = {"fixed": "", "volatility": "year", "kelly": "candle"}
         self.needs_volatility = units[config.method]
         self.needs_prediction = config.method == "kelly"

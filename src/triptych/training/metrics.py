@@ -162,6 +162,16 @@ def calibration_bins(
     return rows
 
 
+def matthews_correlation(labels: NDArray[np.integer], said: NDArray[np.integer]) -> float:
+    """The Matthews correlation of said classes with true ones, 0 where either is always the same.
+
+    Args:
+        labels, said: classes 0 to 2, shape (n_samples,).
+    """
+    counts = np.bincount(3 * labels.astype(np.int64) + said.astype(np.int64), minlength=9).reshape(3, 3, 1)
+    return float(_from_confusion(counts.astype(np.float64))["mcc"][0])
+
+
 def _from_confusion(confusion: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Metrics of the likeliest class from weighted counts of shape (3, 3, n_weightings)."""
     hits = np.einsum("iij->ij", confusion)

@@ -3,13 +3,15 @@ import json
 import numpy as np
 import optuna
 import pytest
+from sklearn.metrics import matthews_corrcoef
 from tests.fakes.tuning import search_recipe
 
 from triptych import bootstrap
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import load_candles
+from triptych.bootstrap.tuning.luck import return_matrix
 from triptych.bootstrap.tuning.past import Past
-from triptych.bootstrap.tuning.results import return_matrix
+from triptych.bootstrap.tuning.scoring import judged_of
 from triptych.bootstrap.tuning.study import Place, create_study
 from triptych.domain.errors import RecipeError, RunError
 
@@ -145,6 +147,25 @@ def test_the_returns_of_all_candidates_stand_side_by_side(recipe, tuned):
     assert matrix.shape[1] == len(judged)
     assert np.isfinite(matrix).all()
     assert tuned.results["overfitting"]["strategies"] == len(judged)
+    assert tuned.results["overfitting_by_sharpe"]["strategies"] == len(judged)
+
+
+def test_overfitting_is_reckoned_by_what_the_search_chooses_by(recipe, tuned):
+    found = tuned.results["overfitting"]
+    assert (found["blocks"], found["rows"]) == (16, 16)  # two folds of eight parts each
+    homes = [tuned.folder / "candidates" / row["candidate"] for row in tuned.results["leaderboard"]
+             if row["outcome"] == "judged"]  # fmt: skip
+    for home in homes:
+        kept, said = json.loads((home / "result.json").read_text()), judged_of(home)
+        assert len(said) == kept["n"]
+        folds = [matthews_corrcoef(one["label"], one["said"]) for _, one in said.group_by("fold", maintain_order=True)]
+        assert folds == pytest.approx(kept["folds"])
+    among = tuned.results["overfitting_among"]
+    assert sorted(among["ranked"]) == sorted(
+        row["trial"] for row in tuned.results["leaderboard"] if row["outcome"] == "judged"
+    )
+    page = (tuned.folder / "report.html").read_text()
+    assert f"candidates of trials {', '.join(str(number) for number in among['ranked'])}." in page
 
 
 def test_the_search_never_sees_the_test_part(recipe):

@@ -104,16 +104,27 @@ def _luck_words(results: dict[str, Any]) -> str:
     found = results["overfitting"]
     if found is None:
         return "Too few judged candidates or too short a history to say how much the choice among them is worth."
+    by, among = results["skill"], results["overfitting_among"]
+    given_up = len(among["given_up"])
+    left_out = f" {given_up} given up after some folds have no whole history and are not in." if given_up else ""
     return (
         f"In {100 * found['probability']:.0f} % of {found['halves']:,} ways to cut the folds' history in halves, the "
-        "candidate that was best on one half was not in the better half on the other. 50 % is a choice that says "
-        "nothing."
+        f"candidate that was best by {by} on one half was not in the better half on the other. 50 % is a choice that "
+        f"says nothing. Ranked are the {found['strategies']} candidates of trials "
+        f"{', '.join(str(number) for number in among['ranked'])}.{left_out}"
     )
 
 
 def _luck_tables(results: dict[str, Any]) -> list[Table]:
     found = []
-    for key, caption in (("overfitting", "Probability of backtest overfitting"), ("deflated", "Deflated Sharpe ratio")):
+    captions = {
+        "overfitting": f"Probability of backtest overfitting, of a choice by {results['skill']}",
+        "overfitting_by_sharpe": "Probability of backtest overfitting, of a choice by Sharpe ratio",
+        "deflated": "Deflated Sharpe ratio",
+    }
+    if results["skill"] == "sharpe":
+        del captions["overfitting_by_sharpe"]
+    for key, caption in captions.items():
         if results[key]:
             table = facts_table({name.replace("_", " "): value for name, value in results[key].items()})
             found.append(Table(heads=table.heads, rows=table.rows, caption=caption))

@@ -19,6 +19,7 @@ from triptych.backtest.paths import strategy_path
 from triptych.backtest.sharpe import sharpe_moments
 from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
 from triptych.bootstrap.files import read_frame, read_json, write_frame
+from triptych.bootstrap.staking import base_rates, with_known_stakes
 from triptych.bootstrap.tuning.past import Past
 from triptych.domain import CandleSeries, Prediction
 from triptych.domain.files import write_bytes, write_json
@@ -34,7 +35,7 @@ from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
 from triptych.training.splits import Fold
 
-RESULT, RETURNS = "result.json", "returns.parquet"
+RESULT, RETURNS, JUDGED = "result.json", "returns.parquet", "judged.parquet"
 _CHUNK = 2048
 
 
@@ -60,7 +61,7 @@ def score(
     Returns:
         JSON-ready: `folds` (Matthews correlation of each), `mcc` and `sharpe` with their standard errors `mcc_error`
         and `sharpe_error`, `n`, `effective_n`, `epochs`, `trades`, `total_return`. RETURNS in `home` holds the returns
-        a candle of its backtest.
+        a candle of its backtest, JUDGED every sample with its class and the one that was said.
 
     Raises GivenUpError, RecipeError for a network that the labels cannot feed, and whatever training raises.
     """
@@ -79,6 +80,7 @@ def score(
             raise GivenUpError(folds)
     result = _backtest(dataset, past, answers)
     found = {"folds": folds, "epochs": epochs, **_skill(dataset, answers), **_earned(result, home)}
+    write_frame(home / JUDGED, _said(dataset, answers))
     write_json(home / RESULT, found)
     shutil.rmtree(home / "folds", ignore_errors=True)
     return found
@@ -175,6 +177,25 @@ def _skill(dataset: Dataset, answers: Sequence[NDArray[np.float64]]) -> dict[str
     }
 
 
+def _said(dataset: Dataset, answers: Sequence[NDArray[np.float64]]) -> pl.DataFrame:
+    """Every judged sample in the order of folds: what came of it and what was said."""
+    parts = []
+    for fold in dataset.folds:
+        test = dataset.samples(fold.test)
+        parts.append(
+            pl.DataFrame(
+                {
+                    "time": test.time_ms,
+                    "instrument": test.instrument.astype(np.int32),
+                    "fold": np.full(len(test), fold.number, dtype=np.int32),
+                    "label": test.label.astype(np.int8),
+                    "said": _of(answers, test).argmax(axis=1).astype(np.int8),
+                }
+            )
+        )
+    return pl.concat(parts)
+
+
 class _Unasked(AbstractPredictor):
     """Stands where a record has an answer or nobody has one."""
 
@@ -192,7 +213,7 @@ class _Unasked(AbstractPredictor):
 
 
 def _backtest(dataset: Dataset, past: Past, answers: Sequence[NDArray[np.float64]]) -> BacktestResult:
-    recipe = dataset.recipe
+    recipe = with_known_stakes(dataset.recipe, base_rates(dataset.samples(dataset.folds[0].train)))
     predictor = RecordedPredictor(_Unasked(recipe))
     times = []
     for one, rows in zip(dataset.series, answers, strict=True):
@@ -236,3 +257,8 @@ def _earned(result: BacktestResult, home: Path) -> dict[str, Any]:
 def returns_of(home: Path) -> pl.DataFrame:
     """Times and returns a candle of a candidate's backtest."""
     return read_frame(home / RETURNS, ("time", "return"))
+
+
+def judged_of(home: Path) -> pl.DataFrame:
+    """Every judged sample of a candidate: time, instrument, fold, label, said."""
+    return read_frame(home / JUDGED, ("time", "instrument", "fold", "label", "said"))

@@ -6,9 +6,7 @@ Loading one never runs code. What is saved is the CATCH detector; baselines are 
 from __future__ import annotations
 
 import hashlib
-import logging
 import shutil
-import warnings
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -28,6 +26,7 @@ from triptych.inference.anomaly.catch import CatchDetector, Config
 from triptych.inference.anomaly.cross_channel import CrossChannel
 from triptych.inference.anomaly.scaling import Scaling
 from triptych.models.catch import build_catch
+from triptych.inference.quiet_export import quiet_export
 
 WEIGHTS, GRAPH, CARD = "weights.safetensors", "model.onnx", "card.json"
 _TOLERANCE: Final = 1e-4
@@ -127,9 +126,7 @@ def export_onnx(detector: CatchDetector, path: Path) -> None:
         )
     windows = torch.zeros(2, config.length, len(detector.columns_))
     windows[:, ::2] = 1.0
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the exporter warns about its own internals
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with quiet_export(), torch.no_grad():
         program = torch.onnx.export(
             _Graph(detector.network), (windows,), dynamo=True, opset_version=18, verbose=False,
             input_names=["windows"], output_names=["reconstruction"],
