@@ -209,7 +209,7 @@ def _card(
         name=f"{recipe.name}-{fold.number}",
         length=recipe.window.length,
         columns=len(encoding.columns),
-        features=recipe.features.model_dump(mode="json") if recipe.features.names else {},
+        features=recipe.features.model_dump(mode="json") if recipe.features.makes_rows else {},
         timeframe=str(candles.timeframe),
         symbols=tuple(one.symbol for one in candles.series),
         encoding=recipe.encoding.model_dump(mode="json"),

@@ -124,7 +124,7 @@ class Artifact:
     @property
     def streams(self) -> bool:
         """Whether it can answer candle by candle."""
-        return STEP in self.card.files
+        return STEP in self.card.files and self.card.features.get("period", 1) == 1
 
     def _rows(self) -> FactorRows:
         try:

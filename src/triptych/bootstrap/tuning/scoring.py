@@ -20,6 +20,7 @@ from triptych.backtest.sharpe import sharpe_moments
 from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
 from triptych.bootstrap.files import read_frame, read_json, write_frame
 from triptych.bootstrap.tuning.past import Past
+from triptych.bootstrap.windowing import reach
 from triptych.domain import CandleSeries, Prediction
 from triptych.domain.files import write_bytes, write_json
 from triptych.inference.base import AbstractPredictor, AbstractView
@@ -136,7 +137,7 @@ def _ends(dataset: Dataset, fold: Fold, one: CandleSeries) -> NDArray[np.int64]:
     start = min(firsts) if fold.number == 0 else fold.test.start_ms + one.timeframe.milliseconds
     closes = one.close_time_ms
     ends = np.flatnonzero((closes >= start) & (closes <= fold.test.stop_ms))
-    chosen: NDArray[np.int64] = ends[ends >= dataset.recipe.window.length - 1]
+    chosen: NDArray[np.int64] = ends[ends >= reach(dataset.recipe) - 1]
     return chosen
 
 
