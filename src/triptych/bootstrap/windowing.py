@@ -95,10 +95,10 @@ def _no_window(
     length, needed = recipe.window.length, maker.candles(recipe.window.length)
     if len(one) < needed:
         return NotEnoughData(
-            f"{one.symbol}: {len(one):,} candles hold no window of {length} in which every factor is known: the first "
-            f"one ends with candle {needed:,}.",
-            remedy=f"Bring at least {needed:,} candles, or shorten window.length"
-            f"{' or features.window' if recipe.features.names else ' or features.period'}.",
+            f"{one.symbol}: {len(one):,} candles hold no window of {length} in which every factor is known: they "
+            f"settle after {needed - length:,}, so the first window ends with candle {needed:,}.",
+            remedy=f"Bring at least {needed:,} candles, or shorten window.length or "
+            f"features.{'window' if maker.period == 1 else 'period'}.",
         )
     beside = [companions[symbol] for symbol in maker.beside(one.symbol)]
     held = [
