@@ -16,6 +16,7 @@ from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.judging import judge_predictions
 from triptych.bootstrap.provenance import versions
+from triptych.bootstrap.regime_filters import fitted_regimes, regime_columns
 from triptych.bootstrap.run_folder import Run, place_of, trial_mark
 from triptych.bootstrap.taking_up import taken_up
 from triptych.bootstrap.trials import record_trial
@@ -162,7 +163,8 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
         return load_artifact(home / "artifact")
     except ArtifactError:
         tell("Exporting the network with its encoding to ONNX.")
-    card = _card(recipe, candles, fold, parameters, boosting=sizes, siamese=_library(classifier))
+    regimes = fitted_regimes(recipe, dataset, fold)
+    card = _card(recipe, candles, fold, parameters, boosting=sizes, siamese=_library(classifier), regimes=regimes)
     return save_artifact(home / "artifact", classifier, card, _probe(dataset, fold))
 
 
@@ -202,7 +204,14 @@ def _library(classifier: WindowClassifier) -> dict[str, int]:
 
 
 def _card(
-    recipe: Recipe, candles: Candles, fold: Fold, parameters: int, *, boosting: dict[str, Any], siamese: dict[str, int]
+    recipe: Recipe,
+    candles: Candles,
+    fold: Fold,
+    parameters: int,
+    *,
+    boosting: dict[str, Any],
+    siamese: dict[str, int],
+    regimes: dict[str, Any],
 ) -> Card:
     encoding = build_encoding(recipe)
     return Card(
@@ -217,6 +226,7 @@ def _card(
         tasks=recipe.training.tasks.names,
         siamese=siamese,
         boosting=boosting,
+        regimes=regimes,
         parameters=parameters,
         target=recipe.target.model_dump(mode="json"),
         splits=[_boundaries(fold)],
@@ -273,6 +283,7 @@ def _ask(artifact: Artifact, dataset: Dataset, fold: Fold) -> pl.DataFrame:
                     "fold": pl.Series([fold.number] * len(ends), dtype=pl.Int64),
                     **{f"probability_{name}": probabilities[:, i].astype(np.float64) for i, name in enumerate(CLASSES)},
                     **_foretold(artifact, predictor, dataset, one, ends),
+                    **regime_columns(predictor, one, ends),
                 }
             )
         )

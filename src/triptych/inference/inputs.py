@@ -155,7 +155,7 @@ class FactorRows:
         return rows if self.period == 1 else self.period * (rows + 2) - 1
 
     def reach(self, length: int) -> int:
-        """Candles from the first that a window of `length` rows holds to the one at whose close it may still be read."""
+        """Candles from the first in a window of `length` rows to the last at whose close it may be read."""
         return self.period * (length + 1) - 1
 
     def rows(self, series: CandleSeries, companions: Mapping[str, CandleSeries] = NOBODY) -> NDArray[np.float32]:
