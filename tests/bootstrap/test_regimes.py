@@ -3,8 +3,6 @@ import pytest
 from tests.inference.test_regimes import series
 
 from triptych.bootstrap.regimes import RegimeRecipe, rule_labels, train_regimes
-from triptych.domain.errors import DataError
-from triptych.inference.recorded_regimes import RecordedRegimes
 from triptych.training.multi_label import Config as TrainingConfig
 
 TINY = RegimeRecipe(
@@ -40,23 +38,3 @@ def test_soft_labels_sum_to_one_where_they_are_known(trained):
 def test_one_trend_holds_at_a_time_by_the_rules():
     found = rule_labels(series(900))[240:]
     np.testing.assert_array_equal(found[:, :3].sum(axis=1), 1.0)
-
-
-def test_recorded_regimes_are_known_at_the_close_and_not_before():
-    one = series(250)
-    rows = np.full((250, 5), np.nan)
-    rows[245:] = [1.0, 0.0, 0.0, 0.0, 0.0]
-    recorded = RecordedRegimes([one], [rows])
-    close = int(one.close_time_ms[245])
-    assert recorded.at("MADE", close - 1) is None
-    assert recorded.at("MADE", close)["bull"] == 1.0
-    assert recorded.at("OTHER", close) is None
-    assert recorded.at("MADE", 0) is None
-
-
-def test_probabilities_of_another_history_are_refused():
-    with pytest.raises(DataError) as refused:
-        RecordedRegimes([series(300)], [np.zeros((5, 5))])
-    assert str(refused.value) == (
-        "MADE: expected probabilities of shape (300, 5), was (5, 5). Give one row a candle and one column a regime."
-    )

@@ -67,6 +67,12 @@ def test_no_encoding_peeks(tmp_path, name):
     assert probed(tmp_path, *overrides, f"encoding.name={name}")["passed"]
 
 
+@pytest.mark.parametrize("kind", ["candles", "factors"])
+def test_no_window_of_longer_candles_peeks(tmp_path, kind):
+    overrides = () if kind == "candles" else (*beside_a_companion(), "data.synthetic.n_candles=1500")
+    assert probed(tmp_path, *overrides, "features.period=2")["passed"]
+
+
 def beside_a_companion() -> tuple[str, ...]:
     """Overrides for a recipe on factors: the first instrument is traded, the second stands beside it."""
     own, other = SyntheticConfig(instruments=2).symbols

@@ -54,6 +54,17 @@ def test_the_last_candles_alone_say_what_the_whole_history_says(series, predicto
         np.testing.assert_allclose(found, answer, rtol=0, atol=1e-6)
 
 
+def test_between_two_closes_of_longer_candles_the_last_answer_stands():
+    a, b = walk(2400, seed=1), walk(2400, seed=2, symbol="BBB")
+    predictor = FactorPredictor(MeanOfLast(), FactorRows(CONFIG.model_copy(update={"period": 4})))
+    ends = np.arange(2389, 2396)  # candle 2391 and 2395 close longer ones
+    whole = predictor.over(a, ends, {"BBB": b})
+    assert np.flatnonzero(np.abs(np.diff(whole[:, 0])) > 0).tolist() == [1, 5]
+    for end, answer in zip(ends.tolist(), whole, strict=True):
+        now = predictor.predict_now(View(a.head(end + 1), b.head(end + 1)), "AAA", 7)
+        np.testing.assert_allclose(now.probability_sell, answer[0], rtol=0, atol=1e-6)
+
+
 def test_large_batches_are_cut_to_what_memory_holds(series, predictor, monkeypatch):
     a, b = series
     ends = np.arange(predictor.length - 1, 600)

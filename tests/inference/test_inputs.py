@@ -106,3 +106,56 @@ def test_companions_come_in_every_timeframe():
 def test_periods_rise_from_the_candles_own(periods):
     with pytest.raises(ValueError, match=r"periods must rise from 1, such as \[1, 4, 16\]"):
         Config(names=FACTORS, periods=periods)
+
+
+def test_longer_candles_are_read_as_of_the_last_that_had_closed():
+    series = walk(100)
+    table = FactorRows(Config(period=4)).table(series)
+    longer = resample(series, "4h")
+    np.testing.assert_array_equal(table.values, longer.values.astype(np.float32))
+    # Candles 0 to 2 know no longer one; candle 3 closes the first, candles 4 to 6 still read it.
+    assert table.ends[:9].tolist() == [-1, -1, -1, 0, 0, 0, 0, 1, 1]
+    assert table.turn().tolist() == list(range(100))
+    np.testing.assert_array_equal(FactorRows(Config(period=4)).rows(series)[6], table.values[0])
+
+
+def test_a_window_of_longer_candles_holds_none_that_the_history_cut_off():
+    series = walk(100)
+    late = series.between(2, 100)  # begins within the first candle of 4h
+    rows = FactorRows(Config(period=4))
+    assert np.isnan(rows.table(late).values[0]).all()
+    np.testing.assert_array_equal(rows.table(late).values[1:], rows.table(series).values[1:])
+    assert rows.candles(10) == 4 * 12 - 1
+    for length in range(rows.candles(10), rows.candles(10) + 4):  # wherever the history ends between two closes
+        assert rows.table(series.between(51 - length, 51)).known(10)[-1]
+
+
+def test_factors_of_longer_candles_are_those_of_the_resampled_history():
+    series, other = walk(1600, seed=1), walk(1600, seed=2, symbol="BBB")
+    config = Config(names=FACTORS, window=20, companions=("BBB",))
+    made = FactorRows(config.model_copy(update={"period": 4})).table(series, {"BBB": other})
+    same = FactorRows(config).table(resample(series, "4h"), {"BBB": resample(other, "4h")})
+    np.testing.assert_array_equal(made.values, same.values)
+
+
+def test_an_answer_between_two_closes_of_longer_candles_uses_those_that_closed():
+    series = walk(300)
+    rows = FactorRows(Config(period=4))
+    cut = series.between(0, 202)
+    np.testing.assert_array_equal(rows.rows(series)[:202], rows.rows(cut))
+    assert rows.table(cut).ends[-1] == 202 // 4 - 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (
+            {"period": 2, "names": ("rsi_14",), "day": {"hours": ("00:00-24:00",)}},
+            "period and day.hours do not go together: windows of whole days end with a day",
+        ),
+        ({"period": 2, "companions": ("BBB",)}, "companions, periods and detector stand beside factors"),
+    ],
+)
+def test_what_does_not_go_with_longer_candles(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Config(**wrong)

@@ -116,3 +116,24 @@ def test_alarms_never_look_ahead():
     x = np.random.default_rng(0).normal(size=400).cumsum() / 5
     whole = cusum_alarms(x, 3.0)
     assert cusum_alarms(x[:200], 3.0).tolist() == [t for t in whole if t < 200]
+
+
+def test_the_recent_filter_says_the_same_however_much_history_there_is(fitted):
+    one = series(900)
+    whole = fitted.recent(one, 100)
+    assert np.isnan(whole[: 240 + 99]).all()
+    assert np.isfinite(whole[240 + 99 :]).all()
+    for end in (339, 500, 899):
+        np.testing.assert_array_equal(fitted.recent(one.head(end + 1), 100)[end], whole[end])  # no peeking
+        last = fitted.recent(one.between(end + 1 - 340, end + 1), 100)[-1]
+        np.testing.assert_allclose(last, whole[end], rtol=0, atol=1e-9)
+
+
+def test_a_long_memory_forgets_where_it_began(fitted):
+    one = series(2400)
+    np.testing.assert_allclose(fitted.recent(one, 1500)[2000:], fitted.probabilities(one)[2000:], atol=1e-6)
+
+
+def test_a_history_shorter_than_the_memory_tells_no_regime(fitted):
+    for n in (100, 240, 300):
+        assert np.isnan(fitted.recent(series(n), 100)).all()

@@ -17,6 +17,7 @@ from triptych.backtest.verdict import judge
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
 from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.guarding import recorded_watch
+from triptych.bootstrap.regime_filters import recorded_regimes, require_regimes
 from triptych.bootstrap.run_folder import Run, at_work, trial_mark
 from triptych.bootstrap.staking import first_base_rates, with_known_stakes
 from triptych.bootstrap.trials import record_trial
@@ -33,7 +34,7 @@ from triptych.training.seeds import derive_seed
 
 FRAMES = ("equity", "trades", "fills", "decisions", "guard")
 PROBABILITIES = tuple(f"probability_{name}" for name in CLASSES)
-TRADING_SECTIONS = ("strategy", "sizing", "execution", "risk", "guard", "costs", "backtest")
+TRADING_SECTIONS = ("strategy", "regimes", "sizing", "execution", "risk", "guard", "costs", "backtest")
 
 
 def backtest(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) -> dict[str, Any]:
@@ -61,6 +62,7 @@ def trade(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) -> di
     recipe = with_known_stakes(with_trading(run, overrides), first_base_rates(run))
     candles = candles_of(run)
     predictions = read_frame(run.folder / "predictions.parquet", ("time", "symbol", "fold", *PROBABILITIES))
+    require_regimes(recipe, run.recipe, predictions)
     tell(f"Replaying {len(predictions)} predictions with costs.")
     consensus = recipe.consensus if recipe.members else None
     result = _replay(recipe, candles, predictions, _recorded(run, predictions), consensus)
@@ -130,7 +132,7 @@ def _replay(
     return run_backtest(
         candles.series,
         predictor,
-        strategy=create_strategy(recipe.strategy, consensus),
+        strategy=create_strategy(recipe.strategy, consensus, recipe.regimes),
         sizing=recipe.sizing,
         execution=recipe.execution,
         risk=recipe.risk,
@@ -153,7 +155,7 @@ def _recorded(run: Run, predictions: pl.DataFrame) -> RecordedPredictor:
         return recorded
     for (symbol,), part in predictions.group_by("symbol", maintain_order=True):
         times = part["time"].cast(pl.Int64).to_numpy()
-        recorded.add(str(symbol), times, part.select(PROBABILITIES).to_numpy())
+        recorded.add(str(symbol), times, part.select(PROBABILITIES).to_numpy(), recorded_regimes(part))
     return recorded
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from triptych.bootstrap.candles import Candles
-from triptych.bootstrap.windowing import cut_windows, factor_rows, labels_of, split_of, tables_of
+from triptych.bootstrap.windowing import cut_windows, labels_of, reach, split_of, tables_of
 from triptych.domain import CANDLE_FIELDS, CandleSeries
 from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.images import AbstractEncoding, load
@@ -36,16 +36,15 @@ CLASS_COUNT = 3
 def build_encoding(recipe: Recipe) -> AbstractEncoding:
     """The encoding of a recipe. Raises RecipeError when it does not draw what the recipe's windows hold."""
     encoding: AbstractEncoding = load(recipe.encoding.name).build(recipe.encoding, recipe.window.length)
-    rows = factor_rows(recipe)
     _require_same_timeframes(recipe)
     reads_candles = encoding.columns == CANDLE_FIELDS
-    if rows is None and not reads_candles:
+    if not recipe.features.names and not reads_candles:
         raise RecipeError(
             f"The encoding {recipe.encoding.name} draws {len(encoding.columns)} columns, and a window of candles has "
             f"{len(CANDLE_FIELDS)}.",
             remedy="Name the factors it shall draw under features.names, or choose an encoding of candles.",
         )
-    if rows is not None and reads_candles:
+    if recipe.features.names and reads_candles:
         raise RecipeError(
             f"The encoding {recipe.encoding.name} draws candles, and the windows hold factors.",
             remedy="Choose encoding.name = 'sequence' or 'factor_grid', or empty features.names.",
@@ -151,7 +150,7 @@ class Dataset:
         tables = tables_of(recipe, series, companions)
         if tables is not None:
             targets = tuple(_only_where(r.known(length), t) for r, t in zip(tables, targets, strict=True))
-        folds = tuple(split(series, targets, split_of(recipe), length=length))
+        folds = tuple(split(series, targets, split_of(recipe), length=reach(recipe)))
         dataset = cls(series=series, companions=companions, tables=tables, targets=targets, folds=folds, recipe=recipe)
         dataset._require_strides()
         return dataset
@@ -177,7 +176,7 @@ class Dataset:
     @property
     def across_holes(self) -> int:
         """Windows with a label that are left out because they cross a hole in the history."""
-        length, rule = self.recipe.window.length, split_of(self.recipe).exclude_gaps
+        length, rule = reach(self.recipe), split_of(self.recipe).exclude_gaps
         count = 0
         for one, target in zip(self.series, self.targets, strict=True):
             out = ~windows_without_gaps(one, length, rule)

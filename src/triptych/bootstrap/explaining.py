@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from triptych.bootstrap.backtesting import candles_of
 from triptych.bootstrap.candles import Candles
 from triptych.bootstrap.run_folder import Run
-from triptych.bootstrap.windowing import factor_rows, windows_at
-from triptych.domain import CLASSES, CandleSeries, utc
+from triptych.bootstrap.windowing import factor_rows, reach, windows_at
+from triptych.domain import CLASSES, CandleSeries, Timeframe, utc
 from triptych.domain.errors import DataError, NotEnoughData, RunError
 from triptych.inference import Artifact, load_artifact
 from triptych.inference.explain import METHODS, AxisImportance, Explanation, Method, cascade, deletion, explain
+from triptych.market import resample
 from triptych.market.store import to_ms
 from triptych.models.multi_task import body_of
 from triptych.training.seeds import derive_seed
@@ -120,7 +121,7 @@ def explain_decision(
         time_ms=int(series.close_time_ms[end]),
         fold=fold,
         learned_from_it=learned,
-        window=series.between(end + 1 - artifact.card.length, end + 1),
+        window=_shown(run, series, end, artifact.card.length),
     )
 
 
@@ -227,7 +228,7 @@ def _period(run: Run, fold: int, segment: str) -> tuple[int, int]:
 
 def _window(run: Run, candles: Candles, series: CandleSeries, end: int) -> NDArray[np.float32]:
     """What the network read at the close of a candle, made from candles up to it."""
-    length = run.recipe.window.length
+    length = reach(run.recipe)
     if end + 1 < length:
         raise NotEnoughData(
             f"{series.symbol}: {end + 1} candles by {utc(int(series.close_time_ms[end]))} do not fill a window of "
@@ -238,6 +239,13 @@ def _window(run: Run, candles: Candles, series: CandleSeries, end: int) -> NDArr
     beside = {name: _until(one, int(known.close_time_ms[-1])) for name, one in candles.beside(run.recipe).items()}
     window: NDArray[np.float32] = windows_at(run.recipe, known, np.array([end]), beside)[0]
     return window
+
+
+def _shown(run: Run, series: CandleSeries, end: int, length: int) -> CandleSeries:
+    """The candles of the window: the last ones, or the last longer ones that had closed."""
+    known, period = series.between(0, end + 1), run.recipe.features.period
+    shown = known if period == 1 else resample(known, Timeframe(period * series.timeframe.milliseconds))
+    return shown.between(len(shown) - length, len(shown))
 
 
 def _until(series: CandleSeries, time_ms: int) -> CandleSeries:

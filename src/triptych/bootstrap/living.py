@@ -179,7 +179,7 @@ def _engine(
     """The engine that decides by a recipe, under the lease of `token`."""
     return Engine(
         name=settings.name, instruments=instruments, predictor=predictor,
-        strategy=create_strategy(recipe.strategy, recipe.consensus if recipe.members else None),
+        strategy=create_strategy(recipe.strategy, recipe.consensus if recipe.members else None, recipe.regimes),
         initial_capital=Decimal(repr(settings.capital)),
         sizing=recipe.sizing, execution=recipe.execution, risk=recipe.risk, observer=records.append,
         companions=watched, token=token, guard=recipe.guard, watch=watch,

@@ -16,8 +16,9 @@ from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.judging import judge_predictions
 from triptych.bootstrap.provenance import versions
+from triptych.bootstrap.regime_filters import fitted_regimes, regime_columns
 from triptych.bootstrap.run_folder import Run, place_of, trial_mark
-from triptych.bootstrap.staking import Rates, base_rates
+from triptych.bootstrap.staking import base_rates
 from triptych.bootstrap.taking_up import taken_up
 from triptych.bootstrap.trials import record_trial
 from triptych.bootstrap.windowing import windows_at
@@ -163,8 +164,16 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
         return load_artifact(home / "artifact")
     except ArtifactError:
         tell("Exporting the network with its encoding to ONNX.")
-    rates = base_rates(dataset.samples(fold.train))
-    card = _card(recipe, candles, fold, parameters, rates, boosting=sizes, siamese=_library(classifier))
+    card = _card(
+        recipe,
+        candles,
+        fold,
+        parameters,
+        boosting=sizes,
+        siamese=_library(classifier),
+        base_rates=base_rates(dataset.samples(fold.train)),
+        regimes=fitted_regimes(recipe, dataset, fold),
+    )
     return save_artifact(home / "artifact", classifier, card, _probe(dataset, fold))
 
 
@@ -208,25 +217,19 @@ def _card(
     candles: Candles,
     fold: Fold,
     parameters: int,
-    rates: Rates,
-    *,
-    boosting: dict[str, Any],
-    siamese: dict[str, int],
+    **learned: Any,
 ) -> Card:
     encoding = build_encoding(recipe)
     return Card(
         name=f"{recipe.name}-{fold.number}",
         length=recipe.window.length,
         columns=len(encoding.columns),
-        features=recipe.features.model_dump(mode="json") if recipe.features.names else {},
+        features=recipe.features.model_dump(mode="json") if recipe.features.makes_rows else {},
         timeframe=str(candles.timeframe),
         symbols=tuple(one.symbol for one in candles.series),
         encoding=recipe.encoding.model_dump(mode="json"),
         model=recipe.model.as_options(),
         tasks=recipe.training.tasks.names,
-        siamese=siamese,
-        boosting=boosting,
-        base_rates=rates,
         parameters=parameters,
         target=recipe.target.model_dump(mode="json"),
         splits=[_boundaries(fold)],
@@ -235,6 +238,7 @@ def _card(
         metrics={},
         seed=recipe.seed,
         versions=versions(),
+        **learned,
     )
 
 
@@ -283,6 +287,7 @@ def _ask(artifact: Artifact, dataset: Dataset, fold: Fold) -> pl.DataFrame:
                     "fold": pl.Series([fold.number] * len(ends), dtype=pl.Int64),
                     **{f"probability_{name}": probabilities[:, i].astype(np.float64) for i, name in enumerate(CLASSES)},
                     **_foretold(artifact, predictor, dataset, one, ends),
+                    **regime_columns(predictor, one, ends),
                 }
             )
         )

@@ -19,7 +19,7 @@ from triptych.training.targets import Targets, label
 
 def factor_rows(recipe: Recipe) -> FactorRows | None:
     """What makes the rows that a recipe's network reads; None when it reads raw candles."""
-    return FactorRows(recipe.features) if recipe.features.names else None
+    return FactorRows(recipe.features) if recipe.features.makes_rows else None
 
 
 def split_of(recipe: Recipe) -> SplitConfig:
@@ -76,7 +76,7 @@ def tables_of(
                 remedy="Set encoding.factors and encoding.channels to these numbers"
                 f"{'' if len(maker.periods) == 1 else ', channels to instruments times timeframes'}.",
             )
-        if recipe.window.length % table.step:
+        if table.step > 1 and recipe.window.length % table.step:
             raise RecipeError(
                 f"A window of {recipe.window.length} candles does not hold whole days of {table.step}.",
                 remedy=f"Set window.length to {max(1, recipe.window.length // table.step) * table.step}, or empty "
@@ -92,12 +92,13 @@ def _no_window(
     recipe: Recipe, one: CandleSeries, companions: Mapping[str, CandleSeries], maker: FactorRows
 ) -> NotEnoughData:
     """Why no window of a history is known: too few candles of its own, or a companion that is not there beside it."""
-    length, needed = recipe.window.length, maker.warm_up + recipe.window.length
+    length, needed = recipe.window.length, maker.candles(recipe.window.length)
     if len(one) < needed:
         return NotEnoughData(
             f"{one.symbol}: {len(one):,} candles hold no window of {length} in which every factor is known: they "
-            f"settle after {maker.warm_up:,}, so the first window ends with candle {needed:,}.",
-            remedy=f"Bring at least {needed:,} candles, or shorten window.length or features.window.",
+            f"settle after {needed - length:,}, so the first window ends with candle {needed:,}.",
+            remedy=f"Bring at least {needed:,} candles, or shorten window.length or "
+            f"features.{'window' if maker.period == 1 else 'period'}.",
         )
     beside = [companions[symbol] for symbol in maker.beside(one.symbol)]
     held = [
@@ -148,7 +149,13 @@ def cut_windows(
 def first_end(recipe: Recipe) -> int:
     """The first candle of a history at whose close a prediction can be made."""
     maker = factor_rows(recipe)
-    return recipe.window.length - 1 + (0 if maker is None else maker.warm_up)
+    return (recipe.window.length if maker is None else maker.candles(recipe.window.length)) - 1
+
+
+def reach(recipe: Recipe) -> int:
+    """Candles from the first that a window holds to the one at whose close it is read: what segments keep apart by."""
+    maker = factor_rows(recipe)
+    return recipe.window.length if maker is None else maker.reach(recipe.window.length)
 
 
 def possible_ends(recipe: Recipe, series: CandleSeries) -> NDArray[np.int64]:

@@ -33,7 +33,8 @@ class Prediction:
     """Class probabilities of one model at the close of one candle. `time_ms` is that close (UTC).
 
     A prediction that several models made together carries the vote of each. `allowed` is the only direction that it
-    lets one enter, 1 to buy, -1 to sell, 0 for neither; None for both.
+    lets one enter, 1 to buy, -1 to sell, 0 for neither; None for both. `regimes` are the probabilities of the market's
+    regimes at that close, in the order of `inference.regimes.REGIMES`; empty where nobody told them.
     """
 
     symbol: str
@@ -44,6 +45,7 @@ class Prediction:
     model: str = ""
     votes: tuple[Vote, ...] = ()
     allowed: int | None = None
+    regimes: tuple[float, ...] = ()
 
     @property
     def is_usable(self) -> bool:

@@ -26,6 +26,7 @@ from triptych.inference.factors import FactorPredictor
 from triptych.inference.inputs import Config as FeaturesConfig
 from triptych.inference.inputs import FactorRows
 from triptych.inference.predictor import OnnxPredictor, TorchPredictor
+from triptych.inference.regime_predictor import RegimePredictor
 from triptych.inference.step import AbstractStep, OnnxStep, TorchStep, export_step, streams
 from triptych.inference.streaming import StreamingPredictor
 from triptych.models import create_model
@@ -98,7 +99,10 @@ class Artifact:
             network = OnnxPredictor(self.folder / GRAPH, threads=threads, **shape)
         else:
             network = TorchPredictor(self.classifier(), device=device, **shape)
-        return FactorPredictor(network, self._rows()) if self.card.features else network
+        return self._with_regimes(FactorPredictor(network, self._rows()) if self.card.features else network)
+
+    def _with_regimes(self, predictor: AbstractPredictor) -> AbstractPredictor:
+        return RegimePredictor.of_card(predictor, self.card.regimes) if self.card.regimes else predictor
 
     def streaming_predictor(
         self, backend: Literal["onnx", "torch"] = "onnx", *, renewal: int = 0
@@ -124,7 +128,7 @@ class Artifact:
     @property
     def streams(self) -> bool:
         """Whether it can answer candle by candle."""
-        return STEP in self.card.files
+        return STEP in self.card.files and self.card.features.get("period", 1) == 1
 
     def _rows(self) -> FactorRows:
         try:

@@ -37,6 +37,9 @@ class Card(BaseModel):
     base_rates: tuple[float, float, float] | None = Field(
         None, description="Shares of the classes among the labels of training, by their uniqueness."
     )
+    regimes: dict[str, Any] = Field(
+        default_factory=dict, description="Filter of the market's regimes beside the network; empty: none."
+    )
     parameters: int = Field(ge=0, description="Number of trained parameters of the network.")
     target: dict[str, Any] = Field(description="What was to be predicted.")
     splits: list[dict[str, Any]] = Field(description="Boundaries of training, validation and test, UTC.")

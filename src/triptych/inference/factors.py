@@ -27,7 +27,7 @@ class FactorPredictor(AbstractPredictor):
         """Join a predictor whose windows are rows of factors with what makes these rows."""
         self.name = network.name
         self.companions = rows.companions
-        self.length = rows.warm_up + network.length
+        self.length = rows.candles(network.length)
         self._network = network
         self._rows = rows
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from triptych import features
-from triptych.domain import CandleSeries, Timeframe
+from triptych.domain import CANDLE_FIELDS, CandleSeries, Timeframe
 from triptych.domain.errors import DataError
 from triptych.features import days
 from triptych.inference.base import NOBODY
@@ -44,6 +44,14 @@ class Config(features.Config):
         description="Timeframes of the factors, in candles, the shortest first: with candles of 15m, [1, 4, 16] puts "
         "those of 1h and 4h beside, at each candle those of the last one that had closed.",
     )
+    period: int = Field(
+        1,
+        ge=1,
+        le=10_000,
+        description="The network reads candles, or their factors, of a timeframe so many times longer: with candles of "
+        "5m, 12 reads those of 1h. At every candle the window ends with the last longer one that had closed. For the "
+        "members of a consensus, which share the candles they decide on.",
+    )
     day: days.Config = Field(days.Config(), description="The venue's trading day, of pictures that show whole days.")
     detector: str | None = Field(
         None,
@@ -58,16 +66,30 @@ class Config(features.Config):
             raise ValueError("periods must rise from 1, such as [1, 4, 16]")
         return value
 
+    @model_validator(mode="after")
+    def _longer_candles_are_no_days(self) -> Config:
+        if self.period > 1 and self.day.hours:
+            raise ValueError("period and day.hours do not go together: windows of whole days end with a day")
+        if self.period > 1 and not self.names and (self.companions or len(self.periods) > 1 or self.detector):
+            raise ValueError("companions, periods and detector stand beside factors: name some under names")
+        return self
+
+    @property
+    def makes_rows(self) -> bool:
+        """Whether the network reads anything but the candles themselves."""
+        return bool(self.names) or self.period > 1
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WindowRows:
     """Rows as windows are cut from them.
 
     Attributes:
-        values: float32 of shape (n_rows, columns): a row a candle, or a row a place on days of equal length.
+        values: float32 of shape (n_rows, columns): a row a candle, a row a longer candle, or a row a place on days of
+            equal length.
         ends: int64 of shape (n_candles,): last row of the window that ends at the close of each candle; -1 where none
             does.
-        step: rows from the end of a window to that of the next.
+        step: rows from the end of a window to that of the next; 0 where several candles share a window.
     """
 
     values: NDArray[np.float32]
@@ -90,7 +112,7 @@ class WindowRows:
 
     def turn(self) -> NDArray[np.int64]:
         """Number of each candle's window among those that may be cut, shape (n_candles,)."""
-        return self.ends // self.step
+        return self.ends // self.step if self.step else np.arange(len(self.ends))
 
 
 class FactorRows:
@@ -102,28 +124,42 @@ class FactorRows:
 
     Attributes:
         columns: names of an instrument's own columns, of one timeframe.
-        warm_up: candles before the first row that is known.
+        warm_up: rows before the first one that is known.
         companions: symbols of the companions.
         periods: candles in one of each timeframe.
+        period: candles in a row.
         day: the venue's trading day; without hours, windows end at every candle.
     """
 
     def __init__(self, config: Config) -> None:
-        self._pipeline = features.FeaturePipeline(config, _of_detector(config.detector))
-        self.columns = self._pipeline.columns
+        self._pipeline = features.FeaturePipeline(config, _of_detector(config.detector)) if config.names else None
+        self.columns = CANDLE_FIELDS if self._pipeline is None else self._pipeline.columns
         self.companions = config.companions
         self.periods = config.periods
+        self.period = config.period
         self.day = config.day
         # A longer candle at the start of the history may lack members, and one at its end may not have closed.
         longest = max(config.periods)
-        self.warm_up = self._pipeline.warm_up if longest == 1 else longest * (self._pipeline.warm_up + 2)
+        settled = 0 if self._pipeline is None else self._pipeline.warm_up
+        self.warm_up = settled if longest == 1 else longest * (settled + 2)
 
     def beside(self, symbol: str) -> tuple[str, ...]:
         """The companions of an instrument: all but itself."""
         return tuple(other for other in self.companions if other != symbol)
 
+    def candles(self, length: int) -> int:
+        """Candles that a window of `length` rows needs: those that settle its factors, itself, and with longer candles
+        one that lacks members at the start of the history and one that has not closed at its end.
+        """
+        rows = self.warm_up + length
+        return rows if self.period == 1 else self.period * (rows + 2) - 1
+
+    def reach(self, length: int) -> int:
+        """Candles from the first in a window of `length` rows to the last at whose close it may be read."""
+        return self.period * (length + 1) - 1
+
     def rows(self, series: CandleSeries, companions: Mapping[str, CandleSeries] = NOBODY) -> NDArray[np.float32]:
-        """Rows of a history.
+        """Rows as they are known at the close of every candle of a history.
 
         Args:
             series: candles of the instrument.
@@ -136,6 +172,14 @@ class FactorRows:
 
         Raises DataError when a companion is missing or of another timeframe, NotEnoughData when no row would be known.
         """
+        table = self.table(series, companions) if self.period > 1 else None
+        if table is None:
+            return self._rows(series, companions)
+        found = table.values[np.maximum(table.ends, 0)]
+        found[table.ends < 0] = np.nan
+        return found
+
+    def _rows(self, series: CandleSeries, companions: Mapping[str, CandleSeries]) -> NDArray[np.float32]:
         all_series = [series]
         for symbol in self.beside(series.symbol):
             other = companions.get(symbol)
@@ -164,11 +208,23 @@ class FactorRows:
         and end where a day closes. What a window holds depends on the candles up to its end, and on no more of them
         than fill its days.
         """
-        rows = self.rows(series, companions)
+        if self.period > 1:
+            return self._of_longer(series, companions)
+        rows = self._rows(series, companions)
         if not self.day.hours:
             return WindowRows(values=rows, ends=np.arange(len(rows)), step=1)
         found = days.places(series.open_time_ms, series.timeframe.milliseconds, self.day)
         return WindowRows(values=found.lay(rows), ends=np.where(found.closes, found.at, -1), step=found.per_day)
+
+    def _of_longer(self, series: CandleSeries, companions: Mapping[str, CandleSeries]) -> WindowRows:
+        """Rows of the longer candles, and at each candle the last of them that had closed, if it is not too old."""
+        timeframe = Timeframe(self.period * series.timeframe.milliseconds)
+        longer = resample(series, timeframe)
+        others = {name: resample(one, timeframe) for name, one in companions.items() if name in self.companions}
+        rows = self._rows(longer, others)
+        if len(longer) and series.open_time_ms[0] > longer.open_time_ms[0]:
+            rows[0] = np.nan  # the history begins within this candle
+        return WindowRows(values=rows, ends=_last_closed(longer, series), step=0)
 
     def ends_window(self, series: CandleSeries) -> bool:
         """Whether a window ends with the last candle, by the clock alone."""
@@ -178,6 +234,8 @@ class FactorRows:
         return bool(days.places(last, series.timeframe.milliseconds, self.day).closes[0])
 
     def _own(self, series: CandleSeries) -> NDArray[np.float32]:
+        if self._pipeline is None:
+            return series.values.astype(np.float32)
         rows = self._pipeline.rows(series.values, series.open_time_ms, series.timeframe.milliseconds)
         return rows.astype(np.float32)
 
@@ -202,8 +260,17 @@ def known_windows(rows: NDArray[np.floating], length: int) -> NDArray[np.bool_]:
 
 def _as_of(rows: NDArray[np.float32], other: CandleSeries, series: CandleSeries) -> NDArray[np.float32]:
     """Rows of another instrument, or of a longer timeframe, as they were known at each close of `series`."""
-    last = np.searchsorted(other.close_time_ms, series.close_time_ms, side="right") - 1
+    last = _last_closed(other, series)
     found = rows[np.maximum(last, 0)]
-    age_ms = series.close_time_ms - other.close_time_ms[np.maximum(last, 0)]
-    found[(last < 0) | (age_ms > OLDEST * other.timeframe.milliseconds)] = np.nan
+    found[last < 0] = np.nan
     return found
+
+
+def _last_closed(other: CandleSeries, series: CandleSeries) -> NDArray[np.int64]:
+    """The last candle of `other` that had closed at each close of `series`; -1 where it is more than OLDEST old."""
+    if len(other) == 0:
+        return np.full(len(series), -1)
+    last = np.searchsorted(other.close_time_ms, series.close_time_ms, side="right") - 1
+    age_ms = series.close_time_ms - other.close_time_ms[np.maximum(last, 0)]
+    last[age_ms > OLDEST * other.timeframe.milliseconds] = -1
+    return last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,9 +46,23 @@ class RecordedPredictor(AbstractPredictor):
             recorded.remember(predictor.predictions_over(one, ends, companions))
         return recorded
 
-    def add(self, symbol: str, close_times_ms: NDArray[np.int64], probabilities: NDArray[np.floating]) -> None:
-        """Record predictions: close times of shape (n,), probabilities of shape (n, 3): sell, hold, buy."""
-        self._record.setdefault(symbol, {}).update(zip(close_times_ms.tolist(), probabilities.tolist(), strict=True))
+    def add(
+        self,
+        symbol: str,
+        close_times_ms: NDArray[np.int64],
+        probabilities: NDArray[np.floating],
+        regimes: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Record predictions: close times of shape (n,), probabilities of shape (n, 3): sell, hold, buy.
+
+        `regimes`, of shape (n, 5), are those of the market at these closes, where they are known.
+        """
+        times, rows = close_times_ms.tolist(), probabilities.tolist()
+        if regimes is None:
+            self._record.setdefault(symbol, {}).update(zip(times, rows, strict=True))
+            return
+        told = zip(times, rows, regimes.tolist(), strict=True)
+        self.remember(replace(self.signed(symbol, at, row), regimes=tuple(known)) for at, row, known in told)
 
     def remember(self, predictions: Iterable[Prediction]) -> None:
         """Record whole predictions, with the votes they carry."""

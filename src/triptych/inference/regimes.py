@@ -31,6 +31,8 @@ GUESS: Final = (
 )
 """Where fitting begins: each regime's measure, its direction, and the share of the candles with the most of it."""
 LEAST_PROBABILITY = 1e-6
+WARM_UP: Final = 240
+"""Candles before the first measure."""
 
 
 def measures(series: CandleSeries) -> NDArray[np.float64]:
@@ -86,6 +88,19 @@ class RegimeFilter:
         """
         x, first = self.observations(series)
         return _after(first, self.model.filter(x))
+
+    def recent(self, series: CandleSeries, memory: int) -> NDArray[np.float64]:
+        """`probabilities` from the last `memory` measures alone, shape (n_candles, 5).
+
+        Those of a candle are the same whether a year or the last `memory` + 240 candles are given: what a backtest and
+        live trading share. NaN before.
+        """
+        rows = measures(series) if len(series) > WARM_UP else np.full((len(series), len(MEASURES)), np.nan)
+        known = np.isfinite(rows).all(axis=1)
+        if not known.any():
+            return np.full((len(series), len(REGIMES)), np.nan)
+        first = int(known.argmax())
+        return _after(first, self.model.filter_windows((rows[first:] - self.centre) / self.scale, memory))
 
     def fused(
         self, series: CandleSeries, posterior: NDArray[np.float64], prior: NDArray[np.float64]

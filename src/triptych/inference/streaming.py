@@ -43,12 +43,17 @@ class StreamingPredictor(AbstractPredictor):
         renewal: candles after which it begins anew; 0 for `length`.
         name: what predictions are signed with.
 
-    Raises RecipeError for a negative renewal, and for windows of whole days.
+    Raises RecipeError for a negative renewal, and for windows of longer candles or of whole days.
     """
 
     def __init__(self, step: AbstractStep, rows: FactorRows, *, length: int, renewal: int = 0, name: str = "") -> None:
         if renewal < 0:
             raise RecipeError(f"A memory is renewed after 1 candle or more, was {renewal}.", remedy="Leave it out.")
+        if rows.period > 1:
+            raise RecipeError(
+                "A memory is carried from candle to candle, and windows of longer candles stand still between them.",
+                remedy="Set features.period to 1, or ask window by window.",
+            )
         if rows.day.hours:
             raise RecipeError(
                 "A memory is carried from candle to candle, and windows of whole days have places without one.",

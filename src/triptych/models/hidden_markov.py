@@ -113,6 +113,26 @@ class GaussianHmm:
         """The filter with likelihoods from elsewhere, such as a network's, shape (n, states); a row may be scaled."""
         return self._forward(np.asarray(log_likelihood, dtype=np.float64))[0]
 
+    def filter_windows(self, x: Array, memory: int) -> Array:
+        """The filter of the last `memory` observations alone, at every row, shape (n, states).
+
+        What it says does not depend on when the history begins: before a window's first observation stands the
+        stationary distribution. Rows before the first full window are NaN.
+        """
+        density = self.log_density(x)
+        density = np.exp(density - density.max(axis=1)[:, None])
+        found: Array = np.full_like(density, np.nan)
+        if len(x) >= memory:
+            _run_windows(density, self.stationary, self.transition, memory, found)
+        return found
+
+    @property
+    def stationary(self) -> Array:
+        """Share of the time that is spent in each state in the long run, shape (states,)."""
+        values, vectors = np.linalg.eig(self.transition.T)
+        long_run: Array = np.abs(np.real(vectors[:, int(np.argmax(np.real(values)))]))
+        return long_run / float(long_run.sum())
+
     def predict_next(self, filtered: Array) -> Array:
         """Probability of each state one candle on, from filtered ones: shape as given."""
         found: Array = filtered @ self.transition
@@ -198,6 +218,14 @@ def _run_forward(density: Array, start: Array, transition: Array, filtered: Arra
             expected[k] = 0.0
             for j in range(states):
                 expected[k] += filtered[t, j] * transition[j, k]
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def _run_windows(density: Array, start: Array, transition: Array, memory: int, found: Array) -> None:
+    filtered, scale = np.empty((memory, len(start))), np.empty(memory)
+    for end in range(memory - 1, len(density)):
+        _run_forward(density[end - memory + 1 : end + 1], start, transition, filtered, scale)
+        found[end] = filtered[-1]
 
 
 @numba.njit(nogil=True, error_model="numpy")

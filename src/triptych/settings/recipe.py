@@ -24,6 +24,7 @@ from triptych.settings.member import Member
 from triptych.settings.variant import Variant
 from triptych.strategies import Config as StrategyConfig
 from triptych.strategies.consensus import Config as ConsensusConfig
+from triptych.strategies.regime import Config as RegimeConfig
 from triptych.trading.execution import Config as ExecutionConfig
 from triptych.trading.guard import Config as GuardConfig
 from triptych.trading.risk import Config as RiskConfig
@@ -145,6 +146,7 @@ class Recipe(Config):
     boosting: BoostingConfig = Field(BoostingConfig(), description="Trees on the trained network's features.")
     evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How predictions are judged.")
     strategy: StrategyConfig = Field(StrategyConfig(), description="From probabilities to the wanted exposure.")
+    regimes: RegimeConfig = Field(RegimeConfig(), description="How much of a wish is kept in each regime.")
     sizing: SizingConfig = Field(SizingConfig(), description="How much capital an exposure of 1 is.")
     execution: ExecutionConfig = Field(
         ExecutionConfig(), description="From wanted exposure to orders with their stops."
@@ -176,6 +178,8 @@ class Recipe(Config):
         names = [member.name for member in self.members]
         if not names:
             return self
+        if self.regimes.use:
+            raise ValueError("regimes.use and [[members]] do not go together: stacking reads the regime already")
         if len(names) < 2 or len(set(names)) < len(names):
             raise ValueError(f"a consensus takes two or more members with different names, was {names}")
         unknown = sorted({*self.consensus.weights, self.consensus.side or names[0]} - set(names))

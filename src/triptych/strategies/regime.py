@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from triptych import domain
 from triptych.domain import Prediction, Signal
@@ -14,62 +13,58 @@ from triptych.inference.regimes import REGIMES
 from triptych.strategies.base import AbstractStrategy
 
 
-class KnowsRegimes(Protocol):
-    """Probabilities of regimes as they were known at a time, such as `RecordedRegimes`."""
+class Shares(domain.Config):
+    """Shares of a wish, from 0 to 1."""
 
-    def at(self, symbol: str, time_ms: int) -> Mapping[str, float] | None:
-        """Probability of each regime of `REGIMES` at a close (UTC); None while they are not known."""
+    bull: float = Field(1.0, ge=0, le=1, description="Kept while prices rise.")
+    bear: float = Field(1.0, ge=0, le=1, description="Kept while they fall.")
+    sideways: float = Field(0.5, ge=0, le=1, description="Kept without a trend.")
+    high_volatility: float = Field(0.5, ge=0, le=1, description="Kept while moves are far larger than they were.")
+    low_liquidity: float = Field(0.0, ge=0, le=1, description="Kept while far less is traded than before.")
 
 
 class Config(domain.Config):
-    """How much of a wish is kept in each regime."""
+    """How much of a wish is kept in each regime.
 
-    keep: dict[str, float] = Field(
-        {"bull": 1.0, "bear": 1.0, "sideways": 0.5, "high_volatility": 0.5, "low_liquidity": 0.0},
-        description="Share of the wanted exposure that is kept in each regime, from 0 to 1; 1 for those left out.",
+    A hidden Markov model of five regimes is fitted on the training segment of each fold, and stands in the artifact.
+    """
+
+    use: bool = Field(False, description="Whether regimes are told at all. A search for a network leaves them out.")
+    memory: int = Field(
+        480, ge=16, le=100_000, description="Candles that the regime at a close is told from, after the first 240."
     )
+    keep: Shares = Field(Shares(), description="Share of the wanted exposure that is kept in each regime.")
     against: Literal["allow", "forbid"] = Field(
         "allow", description="`forbid`: no long position while bear is the likeliest regime, no short one in a bull."
     )
     unknown: float = Field(0.0, ge=0, le=1, description="Share that is kept while the regime is not known.")
 
-    @field_validator("keep")
-    @classmethod
-    def _names_and_shares(cls, keep: dict[str, float]) -> dict[str, float]:
-        for name, share in keep.items():
-            if name not in REGIMES:
-                raise ValueError(f"unknown regime {name!r}; known: {', '.join(REGIMES)}")
-            if not 0 <= share <= 1:
-                raise ValueError(f"the share of {name} must lie from 0 to 1, was {share}")
-        return keep
-
 
 class RegimeStrategy(AbstractStrategy):
     """Asks the strategy inside and keeps the share of its target that the regimes allow on average.
 
-    The probabilities come in through the constructor; they are filtered ones, so that nothing later is known.
+    The probabilities come with the prediction; they are filtered ones, so that nothing later is known.
     """
 
-    def __init__(self, inside: AbstractStrategy, regimes: KnowsRegimes, config: Config) -> None:
+    def __init__(self, inside: AbstractStrategy, config: Config) -> None:
         self.config = config
         self._inside = inside
-        self._regimes = regimes
 
     def decide(self, prediction: Prediction, current_target: float) -> Signal:
         wish = self._inside.decide(prediction, current_target)
-        share, why = self._share(wish)
+        share, why = self._share(wish, prediction.regimes)
         if wish.target == 0 or share == 1:
             return wish
         return Signal(
             symbol=wish.symbol, time_ms=wish.time_ms, target=wish.target * share, reason=f"{wish.reason}; {why}"
         )
 
-    def _share(self, wish: Signal) -> tuple[float, str]:
-        found = self._regimes.at(wish.symbol, wish.time_ms)
-        if found is None or not math.isfinite(sum(found.values())):
+    def _share(self, wish: Signal, regimes: tuple[float, ...]) -> tuple[float, str]:
+        if not regimes or not math.isfinite(sum(regimes)):
             return self.config.unknown, f"the regime is not known: {self.config.unknown:g} of it"
+        found = dict(zip(REGIMES, regimes, strict=True))
         likeliest = max(found, key=lambda name: found[name])
         if self.config.against == "forbid" and likeliest == ("bear" if wish.target > 0 else "bull"):
             return 0.0, f"{likeliest} is the likeliest regime: nothing of it"
-        share = sum(p * self.config.keep.get(name, 1.0) for name, p in found.items())
+        share = sum(p * getattr(self.config.keep, name) for name, p in found.items())
         return min(share, 1.0), f"{likeliest} is the likeliest regime: {share:.2f} of it"

@@ -21,6 +21,7 @@ from triptych.bootstrap.building import Dataset, build_classifier, build_encodin
 from triptych.bootstrap.files import read_frame, read_json, write_frame
 from triptych.bootstrap.staking import base_rates, with_known_stakes
 from triptych.bootstrap.tuning.past import Past
+from triptych.bootstrap.windowing import reach
 from triptych.domain import CandleSeries, Prediction
 from triptych.domain.files import write_bytes, write_json
 from triptych.inference.base import AbstractPredictor, AbstractView
@@ -138,7 +139,7 @@ def _ends(dataset: Dataset, fold: Fold, one: CandleSeries) -> NDArray[np.int64]:
     start = min(firsts) if fold.number == 0 else fold.test.start_ms + one.timeframe.milliseconds
     closes = one.close_time_ms
     ends = np.flatnonzero((closes >= start) & (closes <= fold.test.stop_ms))
-    chosen: NDArray[np.int64] = ends[ends >= dataset.recipe.window.length - 1]
+    chosen: NDArray[np.int64] = ends[ends >= reach(dataset.recipe) - 1]
     return chosen
 
 
