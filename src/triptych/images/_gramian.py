@@ -117,9 +117,7 @@ class GramianAngularField(AbstractEncoding):
         fields = image.reshape(-1, self.height, self.width)
         inside = image.dtype.type(_inside(window_BTF.dtype))
         difference = self.kind == "difference"
-        run_shared(
-            draw_fields, len(fields), rows, columns, fields, difference, self.signed, inside, grain=grain
-        )
+        run_shared(draw_fields, len(fields), rows, columns, fields, difference, self.signed, inside, grain=grain)
 
     def blank(self) -> Tensor:
         return torch.full((self.channels, self.height, self.width), 0.0 if self.signed else 0.5)
