@@ -1,10 +1,10 @@
 """Images per second of every encoding, beside pyts and mplfinance, and beside what memory can take.
 
 Everything is measured on one thread, then on two; pyts and mplfinance use one whatever they are given. The floor is the
-rate at which as many threads can fill an output-sized buffer, already mapped. The first rows ("as it comes") are measured
-as any program has it. Before the others the C library is told to keep freed memory, for all sides alike (glibc only),
-so that drawing is timed and not the page faults of peers. pyts compiles its loops on import; that takes half a minute,
-is not timed, and is kept on disk.
+rate at which as many threads can fill an output-sized buffer, already mapped. The first rows ("as it comes") are
+measured as any program has it. Before the others the C library is told to keep freed memory, for all sides alike (glibc
+only), so that drawing is timed and not the page faults of peers. pyts compiles its loops on import; that takes half a
+minute, is not timed, and is kept on disk.
 
 Names: encoding, height x width, candles (or rows of the book) in a window where the width is not their number, images
 in a batch, threads. Squares and charts come in two batches: large ones, whose images do not fit into the caches,
@@ -18,6 +18,7 @@ import copy
 import ctypes
 import functools
 import importlib
+import itertools
 import logging
 import os
 import sys
@@ -32,7 +33,7 @@ from numpy.typing import NDArray
 
 from benchmarks._table import Row, alternate, main
 from triptych.domain import CANDLE_FIELDS, CLOSE
-from triptych.images import AbstractEncoding, available, create_encoding
+from triptych.images import AbstractEncoding, StreamingEncoder, available, create_encoding
 from triptych.inference import WindowRows
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -57,6 +58,8 @@ class Subject:
 
 
 POINTS = {"threshold": "point", "share": 0.1}
+UPDATES = 32
+"""Candles of a stream that are timed together."""
 LENGTHS = {"factor_grid": (896,), "jkx": (20, 60)}
 """Rows in a window of the encodings without a peer, where 64 will not do."""
 
@@ -123,6 +126,8 @@ def rows(quick: bool) -> list[Row]:
             torch.set_num_threads(threads)
             table += on_one_device(replace(plan, threads=threads))
             table += factor_grids(replace(plan, threads=threads))
+            if threads == 1:
+                table += streams(plan)
     torch.set_num_threads(1)
     if torch.cuda.is_available():
         table += on_one_device(replace(plan, device="cuda"))
@@ -247,6 +252,41 @@ def factor_grids(plan: Plan) -> list[Row]:
                 peer_name="windows stacked (NumPy)",
                 floor=images / seconds[2],
                 unit="images/s",
+            )
+        )
+    return table
+
+
+def streams(plan: Plan) -> list[Row]:
+    """The image of one instrument after every candle, as a live session draws it."""
+    table = []
+    for subject in large():
+        if subject.batch > UPDATES:
+            continue
+        encoding = create_encoding(subject.name, subject.length, **subject.options)
+        stream = StreamingEncoder(encoding)
+        candles = windows(2, encoding).flatten(0, 1).numpy()
+        for candle in candles:
+            stream.append(candle)
+        coming = itertools.cycle(candles)
+
+        def follow(stream: StreamingEncoder = stream, coming: Iterator[Any] = coming) -> None:
+            for _ in range(UPDATES):
+                stream.update(next(coming))
+
+        def fill(one: Callable[[], object] = filler(1, tuple(stream.image().shape[1:]), plan)) -> None:  # noqa: B008
+            for _ in range(UPDATES):
+                one()
+
+        seconds = alternate(follow, fill, repeats=plan.repeats)
+        points = " points" if subject.options == POINTS else ""
+        table.append(
+            Row(
+                name=f"{subject.name}{points} {encoding.height}x{encoding.width}, candle by candle, {plan.label}",
+                ours=seconds[0] / UPDATES * 1e6,
+                floor=seconds[1] / UPDATES * 1e6,
+                unit="us an update",
+                lower_is_better=True,
             )
         )
     return table

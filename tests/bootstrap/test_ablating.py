@@ -8,6 +8,7 @@ from tests.fakes.micro import micro_recipe
 
 from triptych import bootstrap
 from triptych.bootstrap.ablating import _Answers, _compared, _from_one_time_on
+from triptych.bootstrap.ablation_page import write_ablation_page
 from triptych.bootstrap.building import Dataset
 from triptych.cli.summaries import ablation_tables
 from triptych.domain.errors import RecipeError
@@ -157,3 +158,31 @@ def test_the_page_holds_a_narrow_table_for_each_variant(ablation):
         assert row["verdict"] in page
     assert page.count("Windows to learn from, by fold") == 3
     assert "<script src" not in page
+
+
+def test_a_variant_that_says_one_class_only_is_told_in_words(recipe, ablation, tmp_path):
+    labels = np.random.default_rng(9).integers(0, 3, 60).tolist()
+    silent, other = answers(labels, range(60)), answers(labels, range(60), seed=1)
+    silent.said[:] = [0.2, 0.5, 0.3]
+    found = _compared(recipe, {"base": other, "silent": silent})
+    assert [row["only_class"] for row in found.values()] == [None, "hold"]
+    assert found["silent"]["mcc"]["value"] == 0
+
+    rows = [dict(row) for row in ablation.rows]
+    rows[0] |= {"only_class": "hold", "mcc": {"value": 0.0, "low": 0.0, "high": 0.0}}
+    rows[1] |= {"only_class": "hold", "mcc": {"value": 0.0, "low": 0.0, "high": 0.0}}
+    console = Console(width=80, record=True, file=io.StringIO())
+    for part in ablation_tables(rows):
+        console.print(part)
+    text = console.export_text()
+    assert "hold only" in text
+    assert "0.00 .. 0.00" not in text
+    assert "both one class" in text
+    assert (
+        "Only: said that class for every window, which is no skill whatever comes, so there is no interval."
+        in " ".join(text.split())
+    )
+    page = write_ablation_page(tmp_path / "page.html", "micro", 1, rows).read_text()
+    assert "0: hold only" in page
+    assert "0: both say one class only" in page
+    assert "0: it said hold for every window" in page

@@ -711,3 +711,11 @@ def test_an_option_without_its_encoding_is_refused():
     with pytest.raises(RecipeError) as caught:
         read_option("size=3")
     assert str(caught.value) == "Cannot read --set 'size=3'. Write it as NAME.OPTION=VALUE: gasf.size=32."
+
+
+def test_layers_are_a_white_drawing_over_dim_green_and_blue():
+    pixels = np.array([[[[255, 255, 0], [0, 255, 0], [0, 0, 255], [0, 0, 0]]]], np.uint8)
+    assert paint(pixels, colors="layers").rgb()[0, 0].tolist() == [
+        [255, 255, 255], [0, 105, 60], [40, 30, 110], [0, 0, 0],
+    ]  # fmt: skip
+    assert paint(pixels, colors="gray").rgb()[0, 0].tolist() == pixels[0, 0].tolist()

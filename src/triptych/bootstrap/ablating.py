@@ -21,7 +21,7 @@ from triptych.bootstrap.learning import train
 from triptych.bootstrap.provenance import fingerprint
 from triptych.bootstrap.run_folder import RUNS, Run, recipe_hash
 from triptych.bootstrap.voting import recipe_of_labels
-from triptych.domain import utc
+from triptych.domain import CLASSES, utc
 from triptych.domain.errors import RecipeError, RunError
 from triptych.domain.files import write_json
 from triptych.settings import Recipe, variants_of
@@ -73,11 +73,12 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
 
     Returns:
         Rows with `variant`, `changes`, `run`, `learned` (windows to learn from, by fold), `tested` (test windows that
-        all variants have), `own_tested` (those of the variant alone), `mcc` (value, low, high), `difference` (to the
-        recipe, paired on these windows, with its interval), `comparable`, `reason` (why not), `best_baseline`,
-        `total_return`, `deflated_sharpe`, `trades`, `verdict`. A variant that changes the labels, or shares no test
-        window with the recipe, is not comparable: it has no difference, its skill is that on its own windows, and what
-        the others share does not depend on it. Also written to the folder, as ablation.json and ablation.html.
+        all variants have), `own_tested` (those of the variant alone), `mcc` (value, low, high), `only_class` (the class
+        that it said for every window, which has no skill whatever comes; else null), `difference` (to the recipe,
+        paired on these windows, with its interval), `comparable`, `reason` (why not), `best_baseline`, `total_return`,
+        `deflated_sharpe`, `trades`, `verdict`. A variant that changes the labels, or shares no test window with the
+        recipe, is not comparable: it has no difference, its skill is that on its own windows, and what the others share
+        does not depend on it. Also written to the folder, as ablation.json and ablation.html.
 
     Raises RecipeError when there is nothing to compare, and whatever training raises.
     """
@@ -157,6 +158,7 @@ def _compared(recipe: Recipe, asked: Mapping[str, _Answers]) -> dict[str, dict[s
             "comparable": not reasons[name],
             "reason": reasons[name],
             "mcc": skill(said, samples, recipe.evaluation, seed),
+            "only_class": _only_class(said),
         }
         if name != first and reasons[name]:
             row["difference"] = {"value": None, "low": None, "high": None, "n": 0, "reason": reasons[name]}
@@ -165,6 +167,12 @@ def _compared(recipe: Recipe, asked: Mapping[str, _Answers]) -> dict[str, dict[s
             row["difference"] = {**found, "n": len(keys)}
         rows[name] = row
     return rows
+
+
+def _only_class(said: NDArray[np.float64]) -> str | None:
+    """The class that was said for every sample; None when there were several."""
+    classes = np.unique(said.argmax(axis=1))
+    return CLASSES[classes[0]] if len(classes) == 1 else None
 
 
 def _reason(ours: _Answers, theirs: _Answers) -> str:

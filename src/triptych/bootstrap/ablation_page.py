@@ -30,26 +30,25 @@ def write_ablation_page(path: Path, name: str, seed: int, rows: list[dict[str, A
     comparable = Table(
         heads=["", "Skill", "Difference"],
         rows=[
-            [Cell(text=row["variant"]), Cell(text=number(row["mcc"]["value"], 3)), Cell(text=_difference(row))]
-            for row in rows
+            [Cell(text=row["variant"]), Cell(text=_skill(row)), Cell(text=_difference(row, rows[0]))] for row in rows
         ],
     )
     lead = "An interval of a difference that holds 0 says that the part cannot be told from chance on this much data."
     sections = [
         Section(name="overview", title="Overview", lead=lead, tables=[comparable]),
-        Section(name="variants", title="Variants", tables=[_facts(row) for row in rows]),
+        Section(name="variants", title="Variants", tables=[_facts(row, rows[0]) for row in rows]),
     ]
     return write_text(path, render_page(head, sections))
 
 
-def _facts(row: dict[str, Any]) -> Table:
+def _facts(row: dict[str, Any], recipe: dict[str, Any]) -> Table:
     best = row["best_baseline"]
     facts = {
         "Changes": ", ".join(f"{key} = {plain(value)}" for key, value in row["changes"].items()) or "the recipe itself",
         "Windows to learn from, by fold": ", ".join(f"{count:,}" for count in row["learned"]),
         "Test windows": f"{row['tested']:,} of its own {row['own_tested']:,}",
-        "Skill": _estimate(row["mcc"], 3),
-        **({"Difference to the recipe": _estimate(row["difference"], 3)} if "difference" in row else {}),
+        "Skill": f"0: it said {row['only_class']} for every window" if row["only_class"] else _estimate(row["mcc"], 3),
+        **({"Difference to the recipe": _paired(row, recipe, 3)} if "difference" in row else {}),
         **({} if row["comparable"] else {"Not comparable": row["reason"]}),
         "Best baseline, own windows": f"{best['name']} {number(best['mcc'], 3)}",
         "Return after costs": f"{signed_share(row['total_return'])}, {row['trades']:,} trades",
@@ -61,10 +60,20 @@ def _facts(row: dict[str, Any]) -> Table:
     return Table(heads=["", ""], rows=rows, caption=row["variant"])
 
 
-def _difference(row: dict[str, Any]) -> str:
+def _skill(row: dict[str, Any]) -> str:
+    return f"0: {row['only_class']} only" if row["only_class"] else number(row["mcc"]["value"], 3)
+
+
+def _difference(row: dict[str, Any], recipe: dict[str, Any]) -> str:
     if "difference" not in row:
         return ""
-    return _estimate(row["difference"], 2) if row["comparable"] else "not comparable"
+    return _paired(row, recipe, 2) if row["comparable"] else "not comparable"
+
+
+def _paired(row: dict[str, Any], recipe: dict[str, Any], digits: int) -> str:
+    if row["comparable"] and row["only_class"] and recipe["only_class"]:
+        return "0: both say one class only"
+    return _estimate(row["difference"], digits)
 
 
 def _estimate(found: dict[str, Any], digits: int) -> str:

@@ -205,8 +205,8 @@ def ablation_tables(rows: list[dict[str, Any]]) -> list[RenderableType]:
         table.add_row(
             escape(row["variant"]) + ("" if row["comparable"] else "\n[yellow]not comparable[/]"),
             "\n".join(f"{count:,}" for count in row["learned"]),
-            _with_range(row["mcc"]),
-            "" if not row["comparable"] or "difference" not in row else _with_range(row["difference"]),
+            _one_class(row) or _with_range(row["mcc"]),
+            _ablation_difference(row, rows[0]),
             f"{_percent(row['total_return'])}\n{row['trades']:,}",
         )
         verdicts.add_row(escape(row["variant"]), f"{row['verdict']} {row['reason']}".strip())
@@ -215,7 +215,21 @@ def ablation_tables(rows: list[dict[str, Any]]) -> list[RenderableType]:
         f"Learned from: windows, by fold. Best baseline of {rows[0]['variant']} on its own {rows[0]['own_tested']:,} "
         f"test windows: {best['name']}, {_number(best['mcc'])}."
     )
+    if any(row["only_class"] for row in rows):
+        note += " Only: said that class for every window, which is no skill whatever comes, so there is no interval."
     return [table, Text(note, style="dim"), Text("Verdicts of the backtests", style="bold"), verdicts]
+
+
+def _one_class(row: dict[str, Any]) -> str:
+    return f"0\n[dim]{row['only_class']} only[/]" if row["only_class"] else ""
+
+
+def _ablation_difference(row: dict[str, Any], recipe: dict[str, Any]) -> str:
+    if not row["comparable"] or "difference" not in row:
+        return ""
+    if row["only_class"] and recipe["only_class"]:
+        return "0\n[dim]both one class[/]"
+    return _with_range(row["difference"])
 
 
 def _with_range(found: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 ALIGNMENT = 64
-"""Bytes: a line of the cache, and a whole vector. NumPy aligns to 16, and asks the system for large pages where it may."""
+"""Bytes: a line of the cache, and a whole vector. NumPy aligns to 16, but asks for large pages where it may."""
 LEAST_BYTES = 128 * 1024
 """What the C library keeps by itself."""
 

@@ -1,8 +1,8 @@
-"""The measure of a given order among those of all pairs of states of a window: the limit of a recurrence plot by points.
+"""The measure of a given order among all pairs of states of a window: the limit of a recurrence plot by points.
 
 Order: the place of a measure in rising order, counted from 0. It is found by guessing: how many pairs are not above a
-guess is counted by whole vectors, and the next guess interpolates. States of one value are sorted first: the pairs
-that are so many places apart then grow with that number, so that distant ones need not be looked at, and none is stored.
+guess is counted by whole vectors, and the next guess interpolates. States of one value are sorted first: the more
+places two of them are apart, the larger their distance, so distant pairs need not be looked at, and none is stored.
 """
 
 from __future__ import annotations
@@ -121,10 +121,7 @@ def _ordered(values: Array, pairs: int, candidates: Array, order: int, high: Any
             low, within_low = guess, count
         # Interpolation is slow where values crowd together: after a poor guess the interval is halved.
         halve = not halve and 2 * (within_high - within_low) > left
-    if are_states:
-        filled = _gather_pairs(values, low, high, candidates)
-    else:
-        filled = _gather(values, low, high, candidates)
+    filled = _gather_pairs(values, low, high, candidates) if are_states else _gather(values, low, high, candidates)
     return select(candidates[:filled], order - within_low)
 
 

@@ -36,9 +36,9 @@ from torch import Tensor
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
-from triptych.images._series import Series
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
 from triptych.images._scratch import Scratch
+from triptych.images._series import Series
 from triptych.images._spectra import Intensity, Resampling, Resize, centred, intensities, mirrored
 from triptych.images._spectra_kernels import KINDS, Taps, draw_spectrograms
 from triptych.images._window import check_length, check_window, full_precision

@@ -1,7 +1,7 @@
 """From the values of an image to the colours of a picture.
 
-One channel goes through a colour map and stays one byte a pixel with a palette; three channels are red, green and blue;
-two of them, where they are two sides, are green and red; any other number stands side by side.
+One channel goes through a colour map and stays one byte a pixel with a palette; three channels are red, green and blue,
+or layers; two of them, where they are two sides, are green and red; any other number stands side by side.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ Channels = Literal["auto", "tiles"]
 """How several channels become one picture: by their number, or always side by side."""
 TWO_SIDES: Final = "sides"
 """Name of the colouring that draws two channels as green and red."""
+LAYERS: Final = "layers"
+"""Name of the colouring that draws three channels as a drawing over two grounds, which must not hide it."""
 _GREEN, _RED = np.array([38.0, 214.0, 130.0]), np.array([255.0, 72.0, 84.0])
+_LAYERS = np.array([[255.0, 255.0, 255.0], [0.0, 105.0, 60.0], [40.0, 30.0, 110.0]])
 _GAP_GREY = 40
-
 
 BOOK: Final = "book"
 """Name of a colour map of ours: asks red below the middle, bids green above it, black where they are even."""
@@ -55,7 +57,8 @@ def paint(
 
     Args:
         pixels: uint8 of shape (batch, height, width, channels), 0 and 255 being the ends of the encoding's range.
-        colors: a colour map of matplotlib, `gray`, or `sides` for two channels that are green and red.
+        colors: a colour map of matplotlib, `gray`, `sides` for two channels that are green and red, or `layers` for three: the first
+            in white over dim green and dim blue.
         channels: `auto`, or `tiles` to show every channel by itself, side by side. Of an image one row high with
             more than three channels, each is a row: a sequence is seen as factors by time.
         gap: columns of grey between tiles.
@@ -66,9 +69,14 @@ def paint(
     if pixels.shape[1] == 1 and pixels.shape[-1] > 3 and channels == "auto":
         pixels = pixels.transpose(0, 3, 2, 1)
     count = pixels.shape[-1]
-    palette = palette_of("viridis" if colors == TWO_SIDES else colors)
+    palette = palette_of("viridis" if colors in (TWO_SIDES, LAYERS) else colors)
     if count == 1:
         return Painted(pixels=_enlarge(pixels[..., 0], scale), palette=palette)
+    if channels == "auto" and count == 3 and colors == LAYERS:
+        drawing = pixels[..., :1] / 255.0
+        ground = pixels[..., 1:2] * (_LAYERS[1] / 255) + pixels[..., 2:] * (_LAYERS[2] / 255)
+        mixed = drawing * _LAYERS[0] + (1.0 - drawing) * ground + 0.5
+        return Painted(pixels=_enlarge(mixed.astype(np.uint8), scale), palette=None)
     if channels == "auto" and count == 3:
         return Painted(pixels=_enlarge(pixels, scale), palette=None)
     if channels == "auto" and count == 2 and colors == TWO_SIDES:

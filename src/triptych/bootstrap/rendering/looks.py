@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from triptych.bootstrap.rendering.colouring import BOOK, TWO_SIDES
+from triptych.bootstrap.rendering.colouring import BOOK, LAYERS, TWO_SIDES
 
 View = Literal["people", "network"]
 """For eyes (large charts, colour maps, enlarged), or as a network gets it (own defaults, grey, pixel by pixel)."""
@@ -27,7 +27,7 @@ class Look:
 
     Attributes:
         length: rows of a window where nobody says how many; None leaves it to the kind of history.
-        colors: colour map of a single channel, or `sides`.
+        colors: colour map of a single channel, or `sides`, or `layers`.
         smooth: whether neighbouring pixels differ little: a field, not a drawing with sharp edges.
         options: options for people's eyes, by the length of the window.
         axes: what columns, rows and values of the image are, for landscapes.
@@ -51,7 +51,12 @@ def _profile(_: int) -> Mapping[str, Any]:
 
 
 def _book(_: int) -> Mapping[str, Any]:
-    return {"height": 160}
+    return {"height": 120}
+
+
+def _imbalance(length: int) -> Mapping[str, Any]:
+    # From one book to the next the best levels flicker: the mean of a few shows who leans on the market.
+    return {"height": 40, "width": max(2, length // 4)}
 
 
 CHART: Final = ("time", "price, from the top", "ink")
@@ -65,12 +70,12 @@ LOOKS: Final[Mapping[str, Look]] = {
     "jkx": Look(colors="gray", smooth=False, axes=CHART),
     "gadf": Look(colors="RdBu_r"),
     "volume_profile": Look(colors=TWO_SIDES, smooth=False, options=_profile, axes=PROFILE),
-    "multi_channel": Look(options=_chart, axes=CHART),
+    "multi_channel": Look(colors=LAYERS, options=_chart, axes=CHART),
     "spectrogram": Look(length=120, colors="magma", axes=BANDS),
     "scalogram": Look(length=120, colors="magma", axes=BANDS),
     "factor_grid": Look(length=896, colors="RdBu_r", axes=GRID),
-    "depth_heatmap": Look(length=240, colors=BOOK, options=_book, axes=SIDES),
-    "book_imbalance": Look(length=240, colors=BOOK, options=_book, axes=SIDES),
+    "depth_heatmap": Look(length=120, colors=BOOK, options=_book, axes=SIDES),
+    "book_imbalance": Look(length=240, colors="RdYlGn", options=_imbalance, axes=SIDES),
 }
 
 
