@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -101,6 +102,29 @@ class Desk:
         if link_id:
             self._linked[link_id] = record.venue_id
         return {"orderId": record.venue_id, "orderLinkId": link_id}, [("order", record.row())]
+
+    def amend(self, body: Mapping[str, Any]) -> tuple[dict[str, str], Told]:
+        """POST /v5/order/amend: quantity, price, stop or target of an open order. Raises Refusal."""
+        record = self.find(body)
+        if record is None or not record.is_open:
+            raise Refusal(110001, "order not exists or too late to replace")
+        order = record.order
+        quantity, price = _number(body, "qty") or order.quantity, _number(body, "price") or order.limit_price
+        protection = {
+            field: known if body.get(name) in (None, "") else (_number(body, name) or None)
+            for field, name, known in (
+                ("stop_loss", "stopLoss", order.stop_loss), ("take_profit", "takeProfit", order.take_profit),
+            )
+        }  # fmt: skip
+        amended = replace(
+            order, quantity=quantity, limit_price=price if order.type is OrderType.LIMIT else None, **protection
+        )
+        if amended == order:
+            raise Refusal(10001, "The order remains unchanged as the parameters entered match the existing ones.")
+        if reason := self.venue.amend(amended):
+            raise _refusal(reason)
+        record.order, record.updated_ms = amended, self.now_ms
+        return {"orderId": record.venue_id, "orderLinkId": record.link_id}, [("order", record.row())]
 
     def cancel(self, body: Mapping[str, Any]) -> tuple[dict[str, str], Told]:
         """POST /v5/order/cancel. Raises Refusal."""
