@@ -25,7 +25,7 @@ def test_a_market_order_fills_at_the_next_open_with_its_costs(venue, candle, ord
 def test_an_amended_order_fills_as_it_stands_now_and_a_refused_change_leaves_it_as_it_was(venue, candle, order):
     exchange = venue()
     exchange.on_candle(candle(0, 100, 101, 99, 100))
-    resting = order("buy", "1", limit_price="95")
+    resting = order("buy", "1", limit="95")
     assert exchange.submit(resting) == []
     assert exchange.amend(replace(resting, quantity=Decimal(10_000))).startswith("insufficient margin")
     assert exchange.open_orders("ABC") == (resting,)

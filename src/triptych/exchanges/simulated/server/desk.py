@@ -109,16 +109,11 @@ class Desk:
         if record is None or not record.is_open:
             raise Refusal(110001, "order not exists or too late to replace")
         order = record.order
-        quantity, price = _number(body, "qty") or order.quantity, _number(body, "price") or order.limit_price
-        protection = {
-            field: known if body.get(name) in (None, "") else (_number(body, name) or None)
-            for field, name, known in (
-                ("stop_loss", "stopLoss", order.stop_loss), ("take_profit", "takeProfit", order.take_profit),
-            )
-        }  # fmt: skip
+        stop, target = _protection(body, order.stop_loss, order.take_profit)
         amended = replace(
-            order, quantity=quantity, limit_price=price if order.type is OrderType.LIMIT else None, **protection
-        )
+            order, quantity=_number(body, "qty") or order.quantity, stop_loss=stop, take_profit=target,
+            limit_price=_number(body, "price") or order.limit_price if order.type is OrderType.LIMIT else None,
+        )  # fmt: skip
         if amended == order:
             raise Refusal(10001, "The order remains unchanged as the parameters entered match the existing ones.")
         if reason := self.venue.amend(amended):
@@ -144,11 +139,8 @@ class Desk:
         """POST /v5/position/trading-stop: what is not named stays, 0 takes away. Raises Refusal."""
         symbol = self._symbol(body)
         stop, target = self.venue.protection(symbol)
-        wished = [
-            known if body.get(name) in (None, "") else (_number(body, name) or None)
-            for name, known in (("stopLoss", stop), ("takeProfit", target))
-        ]
-        if wished == [stop, target]:
+        wished = _protection(body, stop, target)
+        if wished == (stop, target):
             raise Refusal(34040, "not modified")
         self._check_protection(symbol, *wished)
         self.venue.protect(symbol, stop_loss=wished[0], take_profit=wished[1])
@@ -291,6 +283,17 @@ def _number(body: Mapping[str, Any], name: str) -> Decimal | None:
     if not number.is_finite() or number < 0:
         raise Refusal(10001, f"{name} invalid")
     return number
+
+
+def _protection(
+    body: Mapping[str, Any], stop: Decimal | None, target: Decimal | None
+) -> tuple[Decimal | None, Decimal | None]:
+    """Stop and target that are asked for: what is not named stays, 0 takes away."""
+    if body.get("stopLoss") not in (None, ""):
+        stop = _number(body, "stopLoss") or None
+    if body.get("takeProfit") not in (None, ""):
+        target = _number(body, "takeProfit") or None
+    return stop, target
 
 
 def _refusal(reason: str) -> Refusal:
