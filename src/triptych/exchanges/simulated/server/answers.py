@@ -52,6 +52,7 @@ class Answers:
         }  # fmt: skip
         self._commands: dict[str, Callable[[Asked], tuple[dict[str, Any], Told]]] = {
             "/v5/order/create": desk.create,
+            "/v5/order/amend": desk.amend,
             "/v5/order/cancel": desk.cancel,
             "/v5/order/cancel-all": lambda body: desk.cancel_all(body.get("symbol")),
             "/v5/position/trading-stop": lambda body: ({}, desk.protect(body)),
