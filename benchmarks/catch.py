@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -80,14 +81,14 @@ def rows(quick: bool) -> list[Row]:
     ]  # fmt: skip
 
 
-def detection(files: list[Path], *, market: bool, out: Path | None) -> None:
+def detection(files: list[Path], *, market: bool, out: Path | None, names: Sequence[str], seeds: Sequence[int]) -> None:
     """Print the figures of every detector and seed on each file and on the embedded market, then their means."""
     found: dict[str, dict[str, float]] = {}
     subjects = [*files, None] if market else list(files)
     for path in subjects:
-        for name in DETECTORS:
+        for name in names:
             made = []
-            for seed in FRESH_SEEDS:
+            for seed in seeds:
                 made.append(on_market(name, seed) if path is None else on_machines(name, path, seed=seed))
                 print("#", "market" if path is None else path.stem, name, seed, _rounded(made[-1]), flush=True)
             key = f"{'market' if path is None else path.stem} {name}"
@@ -102,14 +103,19 @@ def _rounded(figures: dict[str, float]) -> dict[str, float]:
 
 
 def main_detection(arguments: list[str]) -> None:
-    """`--detection [--json FILE] [--no-market] [RECORDING.npz ...]`."""
+    """`--detection [--json FILE] [--no-market] [--detector NAME] [--seed N] [RECORDING.npz ...]`."""
     parser = argparse.ArgumentParser(description="Detection beside the baselines and the reference's choices.")
     parser.add_argument("files", nargs="*", type=Path, help="labelled recordings (.npz)")
     parser.add_argument("--no-market", action="store_true", help="leave the embedded market out")
     parser.add_argument("--json", type=Path, help="keep the means as JSON")
+    parser.add_argument("--detector", action="append", choices=DETECTORS, help="only this one; may be repeated")
+    parser.add_argument("--seed", action="append", type=int, help="only this one; may be repeated")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    detection(given.files, market=not given.no_market, out=given.json)
+    detection(
+        given.files, market=not given.no_market, out=given.json, names=given.detector or DETECTORS,
+        seeds=given.seed or FRESH_SEEDS,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ def draw_watch(watch: Watch, path: Path) -> Path:
     thin = slice(None, None, max(1, len(time) // 3000))
     market.plot(time[thin], np.exp(watch.strength[thin]), color="#333333", linewidth=0.8)
     market.set_yscale("log")
+    market.yaxis.set_major_formatter("{x:g}")
+    market.yaxis.set_minor_formatter("{x:g}")
+    market.tick_params(axis="y", which="both", labelsize=7)
     market.set_ylabel("mean of the market, log")
     market.set_title(watch.summary["title"], loc="left", fontsize=11)
     day = watch.days["day"].to_numpy()
@@ -35,14 +38,18 @@ def draw_watch(watch: Watch, path: Path) -> Path:
     scores.plot(time[thin], limits[thin], color="#2166ac", linewidth=0.9, label="threshold")
     scores.set_ylim(0, 1.18 * float(np.nanmax(highest)))
     scores.set_ylabel("score")
-    scores.legend(loc="upper left", fontsize=7, ncols=3, frameon=False)
-    for one in watch.marks:
+    scores.legend(loc="lower right", bbox_to_anchor=(1.0, 0.99), fontsize=7, ncols=3, frameon=False)
+    market.set_xlim(time[0], time[-1])
+    side, before = "right", None
+    for one in sorted(watch.marks, key=lambda mark: mark.day):
         when = np.datetime64(one.day)
+        close = before is not None and (when - before) < 0.02 * (time[-1] - time[0])
+        side, before = ("left" if close and side == "right" else "right"), when
         for axes in (market, scores):
             axes.axvline(when, color="#e67e22", linewidth=0.8, linestyle=":")
         scores.annotate(
-            f"{one.day[2:]} #{one.rank}", (when, 1.17 * float(np.nanmax(highest))), fontsize=6.5, rotation=90,
-            va="top", ha="right", color="#a04000",
+            f"{one.day[2:]}, rank {one.rank}", (when, 1.17 * float(np.nanmax(highest))), fontsize=6.5, rotation=90,
+            va="top", ha=side, color="#a04000",
         )  # fmt: skip
     edges = np.unique(np.linspace(0, len(time), min(_BUCKETS, len(time)) + 1).astype(int))
     most = np.maximum.reduceat(watch.evidence.max(axis=1), edges[:-1], axis=0)

@@ -34,6 +34,8 @@ from triptych.models.multi_task import MultiTaskNetwork
 from triptych.models.siamese import SiameseNetwork
 
 WEIGHTS, GRAPH, STEP, CARD = "weights.safetensors", "model.onnx", "step.onnx", "card.json"
+DETECTOR = "detector"
+"""Folder inside an artifact that carries the anomaly detector whose score the network reads."""
 AGAIN = "Train or export the model again, or copy the folder anew."
 
 
@@ -131,8 +133,11 @@ class Artifact:
         return STEP in self.card.files and self.card.features.get("period", 1) == 1
 
     def _rows(self) -> FactorRows:
+        features = dict(self.card.features)
+        if f"{DETECTOR}/{CARD}" in self.card.files:
+            features["detector"] = str(self.folder / DETECTOR)
         try:
-            return FactorRows(FeaturesConfig(**self.card.features))
+            return FactorRows(FeaturesConfig(**features))
         except (RecipeError, ValidationError) as error:
             raise ArtifactError(
                 f"{self.folder / CARD} describes factors that cannot be computed: {_in_words(error)}",
@@ -151,7 +156,9 @@ def save_artifact(
         card: its card; file hashes and the measured ONNX difference are filled in here.
         probe_windows: float32 (batch, length, columns), real windows on which graph and network must agree to 1e-4.
 
-    Raises ArtifactError when they do not, StorageError when the disk refuses.
+    A detector that the card's features name is copied into the artifact, so that it can be moved to another machine.
+
+    Raises ArtifactError when they do not, or the detector is missing or damaged, StorageError when the disk refuses.
     """
     temporary = temporary_name(folder)
     classifier = classifier.cpu().eval()
@@ -169,6 +176,9 @@ def save_artifact(
             export_step(classifier, temporary / STEP)
             difference = max(difference, _difference_of_steps(temporary, card, probe_windows))
             files.append(STEP)
+        if card.features.get("detector"):
+            files += _carry_detector(Path(card.features["detector"]), temporary / DETECTOR)
+            card = card.model_copy(update={"features": card.features | {"detector": DETECTOR}})
         card = card.model_copy(
             update={
                 "files": {name: _sha256(temporary / name) for name in files},
@@ -186,6 +196,16 @@ def save_artifact(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Artifact(folder=folder, card=card)
+
+
+def _carry_detector(source: Path, folder: Path) -> list[str]:
+    """Copy a saved detector, checked before and after. Returns its files as the artifact's card names them."""
+    from triptych.inference.anomaly.saving import load_detector  # takes a while to load
+
+    load_detector(source)
+    shutil.copytree(source, folder)
+    load_detector(folder)
+    return sorted(f"{DETECTOR}/{file.name}" for file in folder.iterdir())
 
 
 def _difference_of_steps(folder: Path, card: Card, windows: NDArray[np.float32]) -> float:
@@ -215,7 +235,7 @@ def load_artifact(folder: Path) -> Artifact:
         raise ArtifactError(f"{folder} is no artifact: {CARD} is missing.", remedy=AGAIN) from error
     except ValidationError as error:
         raise ArtifactError(f"{path} cannot be read: {_in_words(error)}", remedy=AGAIN) from error
-    for name in (WEIGHTS, GRAPH, *({STEP} & card.files.keys())):
+    for name in (WEIGHTS, GRAPH, *sorted(card.files.keys() - {WEIGHTS, GRAPH})):
         if not (folder / name).exists():
             raise ArtifactError(f"{folder} is damaged: {name} is missing.", remedy=AGAIN)
         if _sha256(folder / name) != card.files.get(name):

@@ -56,7 +56,8 @@ class Config(features.Config):
     detector: str | None = Field(
         None,
         description="Folder of an anomaly detector that was fitted on the channels of one instrument: its score and "
-        "its latent state stand behind the factors of every instrument. Empty: none.",
+        "its latent state stand behind the factors of every instrument; the trained artifact carries a copy. Empty: "
+        "none.",
     )
 
     @field_validator("periods")

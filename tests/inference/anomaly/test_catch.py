@@ -9,6 +9,16 @@ def test_equal_rows_get_equal_scores_call_after_call(catch, rows):
     np.testing.assert_array_equal(catch.decision_function(rows), catch.decision_function(rows))
 
 
+def test_a_batch_gives_what_each_window_alone_gives(catch, rows):
+    scaled = catch.scaling_(rows)
+    windows = np.stack([scaled[i : i + catch.memory] for i in range(300)])
+    together = catch.assess(windows)  # goes through the network in pieces
+    alone = [catch.assess(windows[i : i + 1]) for i in (0, 127, 128, 299)]
+    np.testing.assert_allclose(
+        together.evidence[[0, 127, 128, 299]], np.concatenate([one.evidence for one in alone]), rtol=1e-4, atol=1e-5
+    )
+
+
 def test_scores_look_back_only(catch, rows):
     whole, cut = catch.decision_function(rows), catch.decision_function(rows[:250])
     np.testing.assert_allclose(whole[:250], cut, rtol=1e-5)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from triptych.domain.errors import RecipeError
-from triptych.inference.anomaly.thresholds import Config, create_threshold
+from triptych.inference.anomaly.thresholds import Config, create_threshold, followed
 
 
 def run(config, scores, first):
@@ -63,3 +63,14 @@ def test_too_few_first_scores_are_refused():
         "A threshold that adapts needs at least 20 held-out scores to start from, there are 5. Fit on a longer "
         'history, or set method = "fixed".'
     )
+
+
+def test_a_history_is_judged_as_a_stream_is():
+    scores = np.random.default_rng(3).exponential(size=400)
+    config = Config(method="rolling", alarms_per_day=2, rows_per_day=24, window=100)
+    limits = followed(create_threshold(config, 1.0, scores[:100]), scores[100:])
+    one = create_threshold(config, 1.0, scores[:100])
+    for score, limit in zip(scores[100:], limits, strict=True):
+        assert limit == one.value()
+        one.learn(score)
+    assert limits[0] == np.quantile(scores[:100], 1 - 2 / 24)

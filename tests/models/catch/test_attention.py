@@ -34,6 +34,27 @@ def test_the_fused_path_and_the_one_with_a_gradient_give_the_same_numbers():
     torch.testing.assert_close(masked_attention(q, k, v, mask), masked_attention(q, k, v, mask.requires_grad_()))
 
 
+def test_few_and_many_channels_get_the_same_numbers_with_and_without_a_gradient():
+    for channels in (1, 5, 32, 33):
+        q, k, v = _qkv(7, channels)
+        mask = _mask(8, channels)
+        with torch.inference_mode():
+            found = masked_attention(q, k, v, mask)
+        torch.testing.assert_close(found, masked_softmax(q @ k.mT / 8**0.5, mask) @ v, rtol=1e-5, atol=1e-6)
+
+
+def test_without_a_gradient_a_masked_channel_has_weight_exactly_zero_too():
+    q, k, v = _qkv(1)
+    mask = _mask(2)
+    mask[:, :, 0, 3] = 0.0
+    with torch.inference_mode():
+        before = masked_attention(q, k, v, mask)
+        v[:, :, 3] = 1e30
+        k[:, :, 3] = 1e4
+        after = masked_attention(q, k, v, mask)
+    assert torch.equal(before[:, :, 0], after[:, :, 0])
+
+
 def test_a_closed_pair_learns_what_opening_it_would_bring():
     q, k, v = _qkv(1, dtype=torch.float64)
     mask = _mask(2).double().requires_grad_()
