@@ -169,7 +169,9 @@ def test_later_settings_win_and_changes_come_last():
     assert load_recipe("demo", ["seed=1"], {"seed": 5, "data.synthetic.seed": 6}).seed == 5
 
 
-@pytest.mark.parametrize("override", ["training.epochs", "=3", "training..epochs=3", ".seed=3", "seed.=3", "", 'tune."x=1', 'a."b"c=1'])
+@pytest.mark.parametrize(
+    "override", ["training.epochs", "=3", "training..epochs=3", ".seed=3", "seed.=3", "", 'tune."x=1', 'a."b"c=1']
+)
 def test_a_malformed_set_says_how_to_write_it(override):
     with pytest.raises(RecipeError) as caught:
         load_recipe("demo", [override])
