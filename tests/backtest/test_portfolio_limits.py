@@ -24,7 +24,7 @@ RULES = {"maximum_leverage": Decimal(10), "price_step": Decimal("0.01"), "quanti
 WALKS = [walk(400, seed=number, symbol=symbol, momentum=0.2) for number, symbol in enumerate(SYMBOLS)]
 SERIES = [replace(one, instrument=Instrument(symbol=one.symbol, **RULES)) for one in WALKS]
 
-ALIKE = (1 / 3, 1 / 3, 1 / 3)
+KELLY = Kelly(shrinkage=0.2, horizon=8, cost=0.0, cap=4.0, base_rates=(1 / 3, 1 / 3, 1 / 3))
 
 
 class Follower(AbstractPredictor):
@@ -72,7 +72,7 @@ def exposures_when_orders_were_sent(result):
         (Sizing(capital_fraction=1.0), {"max_net_exposure": 0.5}),
         (Sizing(capital_fraction=2.0, max_leverage=2.0), {"exposure_limits": {"BBB": 0.0}, "max_leverage": 1.5}),
         (Sizing(method="volatility", volatility_target=1.0, max_leverage=3.0), {"max_leverage": 2.0}),
-        (Sizing(method="kelly", kelly=Kelly(shrinkage=0.2, horizon=8, cost=0.0, cap=4.0, base_rates=ALIKE), max_leverage=3.0),
+        (Sizing(method="kelly", kelly=KELLY, max_leverage=3.0),
          {"max_exposure": 0.55, "max_net_exposure": 0.9, "max_leverage": 1.5}),
     ],
 )  # fmt: skip
@@ -121,7 +121,7 @@ def test_all_instruments_are_held_at_the_same_time_and_the_one_that_is_forbidden
     result = traded(Sizing(capital_fraction=1.0), Risk(exposure_limits={"BBB": 0.0}))
     assert sorted(result.fills["symbol"].unique()) == ["AAA", "CCC", "DDD", "EEE"]
     reasons = result.decisions.filter(symbol="BBB")["reason"]
-    assert reasons.str.contains("order denied: exposure 0.20 is above the limit of BBB, which is 0").any()
+    assert reasons.str.contains("cut from 0.2 to 0 by the limit of BBB, which is 0").any()
 
 
 def test_a_drawdown_halts_all_instruments_and_they_stay_flat():

@@ -58,6 +58,33 @@ def test_a_run_is_judged_backtested_and_reported_like_any_other_and_nothing_peek
     assert {"factors", "image (sequence)", "prediction"} <= {row["name"] for row in probe["results"]}
 
 
+def test_the_stream_is_judged_beside_the_windows(run):
+    evaluation = json.loads((run.folder / "evaluation.json").read_text())
+    stream, frame = evaluation["stream"], pl.read_parquet(run.folder / "predictions.parquet")
+    streamed = frame.select("stream_sell", "stream_hold", "stream_buy").to_numpy()
+    windows = frame.select("probability_sell", "probability_hold", "probability_buy").to_numpy()
+    assert np.isfinite(streamed).all()
+    assert stream["n"] == evaluation["n"]
+    assert stream["window"]["value"] == pytest.approx(evaluation["metrics"]["mcc"]["value"])
+    assert stream["difference"]["value"] == pytest.approx(stream["stream"]["value"] - stream["window"]["value"])
+    assert 0.5 < stream["agreement"] <= 1.0
+    assert 0.0 < stream["mean_distance"] <= np.abs(streamed - windows).max()
+    assert stream["sentence"].startswith("Asked candle by candle it says the same class on ")
+    # A candle at which the memory begins anew is answered from its window alone.
+    closes = frame["time"].cast(pl.Int64).to_numpy()
+    step = int(np.diff(np.unique(closes)).min())
+    renewed = (closes - step) // step % run.recipe.window.length == 0
+    assert renewed.any()
+    np.testing.assert_allclose(streamed[renewed], windows[renewed], atol=1e-5)
+
+
+def test_the_foretold_return_is_judged_against_rules(run):
+    size = json.loads((run.folder / "evaluation.json").read_text())["tasks"]["size"]
+    assert set(size["skill"]) == {"zero", "mean", "persistence"}
+    assert -1.0 <= size["rank_correlation"]["low"] <= size["rank_correlation"]["value"] <= 1.0
+    assert {"correlation", "sentence", "verdict"} <= set(size)
+
+
 def test_both_ends_of_the_artifact_and_the_stream_say_what_the_run_recorded(run):
     recipe = run.recipe
     candles = bootstrap.load_candles(recipe)
@@ -165,12 +192,12 @@ def test_a_network_that_its_labels_cannot_feed_is_refused_before_anything_is_lea
     text = str(caught.value)
     assert text == (
         "xlstm_small has 70,920 parameters. Its 440 windows to learn from are worth 220 independent labels, which feed "
-        "2,205. XX bring more candles or instruments, or shorten target.horizon. "
+        "2,205. Bring more candles or instruments, or shorten target.horizon. "
         "model.sequence.labels_per_parameter sets the limit, 0 lifts it."
     )
     assert not (tmp_path / "run").exists()
     with pytest.raises(
-        RecipeError, match=r"independent labels, which feed 44,.*\. Set model\.width to 0\.75, or lower "
+        RecipeError, match=r"independent labels, which feed 44,.*\. Set model\.width to 0\.75 or model\.depth to "
     ):
         bootstrap.train(
             recipe_in(tmp_path, "model.sequence.labels_per_parameter=0.005", "model.sequence.width=64"),

@@ -17,6 +17,7 @@ from triptych.domain.errors import NotEnoughData, RecipeError, RunError, Storage
 from triptych.inference.classifier import WindowClassifier
 from triptych.training import trainer
 from triptych.training.progress import RichProgress
+from triptych.training.stopping import StoppedError
 from triptych.training.trainer import Config, fit
 
 QUICK = Config(epochs=2, batch_size=64, early_stopping=0)
@@ -166,6 +167,19 @@ def test_an_interruption_by_hand_comes_out_and_can_be_resumed(sets, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         quick_fit(sets, tmp_path / "a", on_epoch=interrupt)
     assert signal.getsignal(signal.SIGINT) is handler
+    resumed, whole = quick_fit(sets, tmp_path / "a"), quick_fit(sets, tmp_path / "b")
+    assert resumed.history == whole.history
+    assert all(torch.equal(resumed.state[name], whole.state[name]) for name in whole.state)
+
+
+def test_a_training_that_is_stopped_between_epochs_keeps_them_and_goes_on(sets, tmp_path):
+    asked = iter([False, True])
+    with pytest.raises(StoppedError) as caught:
+        quick_fit(sets, tmp_path / "a", is_over=lambda: next(asked))
+    assert caught.value.epochs == 1
+    with pytest.raises(StoppedError) as caught:
+        quick_fit(sets, tmp_path / "a", is_over=lambda: True)  # the first epoch is not done again
+    assert caught.value.epochs == 1
     resumed, whole = quick_fit(sets, tmp_path / "a"), quick_fit(sets, tmp_path / "b")
     assert resumed.history == whole.history
     assert all(torch.equal(resumed.state[name], whole.state[name]) for name in whole.state)

@@ -9,14 +9,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from triptych.bootstrap.building import Dataset
+from triptych.bootstrap.judging_streams import judge_stream, stream_columns
 from triptych.domain import CLASSES
 from triptych.domain.errors import RunError
+from triptych.settings import Recipe
 from triptych.training import leak_meter
 from triptych.training.baselines import baseline_probabilities
 from triptych.training.evaluation import evaluate
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
 from triptych.training.splits import Fold
+from triptych.training.tasks.config import Task
 from triptych.training.tasks.figures import baselines_of, figure_of
 from triptych.training.tasks.judging import judge_figure
 
@@ -24,7 +27,8 @@ from triptych.training.tasks.judging import judge_figure
 def judge_predictions(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, Any]:
     """Metrics, intervals and baselines over the test samples of all folds; see `training.evaluation.evaluate`.
 
-    `leak_meter` says what a careless split would have claimed; see `training.leak_meter`.
+    `leak_meter` says what a careless split would have claimed; see `training.leak_meter`. `tasks` judges figures that
+    are foretold beside the class, `stream` the same model asked candle by candle; each where there is any.
     """
     recipe = dataset.recipe
     tests, ours, baselines = [], [], []
@@ -53,15 +57,28 @@ def judge_predictions(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, 
         recipe.evaluation,
         derive_seed(recipe.seed, "evaluation"),
     )
-    tasks = judge_tasks(dataset, predictions)
-    return evaluation | ({"tasks": tasks} if tasks else {}) | {"leak_meter": leak_meter_of(dataset)}
+    more: dict[str, Any] = {"tasks": judge_tasks(dataset, predictions)}
+    if stream_columns(predictions):
+        streams = [_recorded(dataset, fold, test, predictions, stream_columns(predictions))
+                   for fold, test in zip(dataset.folds, tests, strict=True)]  # fmt: skip
+        more["stream"] = judge_stream(
+            dataset, Samples.concatenate(tests), np.concatenate(ours), np.concatenate(streams)
+        )
+    return evaluation | {name: found for name, found in more.items() if found} | {"leak_meter": leak_meter_of(dataset)}
+
+
+def figures_foretold(recipe: Recipe) -> tuple[Task, ...]:
+    """Figures that the recipe's network learns to foretell beside the direction."""
+    if recipe.model.sequence.return_head and recipe.training.return_weight:
+        return ("size",)
+    return recipe.training.tasks.names
 
 
 def judge_tasks(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, Any]:
     """Each figure foretold beside the direction, held against its own baselines; see `training.tasks.judging`."""
     recipe = dataset.recipe
     found: dict[str, Any] = {}
-    for task in recipe.training.tasks.names:
+    for task in figures_foretold(recipe):
         tests, ours, actual, rules = [], [], [], []
         every = [figure_of(task, one, target) for one, target in zip(dataset.series, dataset.targets, strict=True)]
         for fold in dataset.folds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with_absolute_path
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
-from triptych.bootstrap.judging import judge_predictions
+from triptych.bootstrap.judging import figures_foretold, judge_predictions
+from triptych.bootstrap.judging_streams import streamed
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.regime_filters import fitted_regimes, regime_columns
 from triptych.bootstrap.run_folder import Run, place_of, trial_mark
@@ -254,9 +255,12 @@ def _foretold(
     artifact: Artifact, predictor: AbstractPredictor, dataset: Dataset, series: CandleSeries, ends: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float64]]:
     """Figures that the model foretells beside the class, one column a task."""
-    found: dict[str, list[NDArray[np.float32]]] = {task: [] for task in artifact.card.tasks}
+    found: dict[str, list[NDArray[np.float32]]] = {task: [] for task in figures_foretold(dataset.recipe)}
     for start in range(0, len(ends) if found else 0, CHUNK):
         windows = windows_at(dataset.recipe, series, ends[start : start + CHUNK], dataset.companions)
+        if not artifact.card.tasks:
+            found["size"].append(cast("NDArray[np.float32]", predictor.returns(windows)))
+            continue
         for task, values in predictor.foretold(windows).items():
             found[task].append(values)
     return {f"foretold_{task}": np.concatenate(parts).astype(np.float64) for task, parts in found.items() if parts}
@@ -288,6 +292,7 @@ def _ask(artifact: Artifact, dataset: Dataset, fold: Fold) -> pl.DataFrame:
                     **{f"probability_{name}": probabilities[:, i].astype(np.float64) for i, name in enumerate(CLASSES)},
                     **_foretold(artifact, predictor, dataset, one, ends),
                     **regime_columns(predictor, one, ends),
+                    **streamed(artifact, dataset, one, ends),
                 }
             )
         )

@@ -58,6 +58,8 @@ def evaluation_tables(evaluation: dict[str, Any]) -> list[RenderableType]:
     found: list[RenderableType] = [metrics, confusion, Text(evaluation["leak_meter"]["sentence"], style="dim")]
     if "tasks" in evaluation:
         found.append(tasks_table(evaluation["tasks"]))
+    if "stream" in evaluation:
+        found.append(Text(evaluation["stream"]["sentence"]))
     if "consensus" in evaluation:
         found += [consensus_table(evaluation["consensus"]), Text(evaluation["consensus"]["sentence"])]
     return found
@@ -66,12 +68,13 @@ def evaluation_tables(evaluation: dict[str, Any]) -> list[RenderableType]:
 def tasks_table(tasks: dict[str, Any]) -> Table:
     """Figures foretold beside the direction, each against its own baselines."""
     table = Table(title="Foretold beside the direction", title_justify="left", title_style="bold")
-    for name in ("figure", "best rule", "saved of its squared error", "95 % interval", "verdict"):
+    for name in ("figure", "best rule", "saved of its squared error", "95 % interval", "rank correlation", "verdict"):
         table.add_column(name, justify="left" if name in ("figure", "best rule", "verdict") else "right")
     for task, judged in tasks.items():
         skill = judged["skill"][judged["best_baseline"]]
         interval = f"{_percent(skill['low'])} .. {_percent(skill['high'])}"
-        table.add_row(task, judged["best_baseline"], _percent(skill["value"]), interval, judged["verdict"])
+        ranks = _number(judged.get("rank_correlation", {}).get("value"))
+        table.add_row(task, judged["best_baseline"], _percent(skill["value"]), interval, ranks, judged["verdict"])
     return table
 
 

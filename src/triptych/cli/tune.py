@@ -24,7 +24,12 @@ def tune(
     ] = None,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", help="Begin no candidate after so many seconds.", metavar="SECONDS", min=0),
+        typer.Option(
+            "--timeout",
+            help="Stop the candidates after so many seconds, each at the end of its epoch.",
+            metavar="SECONDS",
+            min=0,
+        ),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", help="Processes that search together.", min=1, max=256)] = 1,
     storage: Annotated[

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from triptych.domain.errors import ArtifactError
 from triptych.images.sequence import Sequence as SequenceEncoding
 from triptych.inference.classifier import WindowClassifier
+from triptych.inference.quiet_export import quiet_export
 from triptych.models.sequence import SequenceNetwork
 from triptych.models.xlstm import StackState
-from triptych.inference.quiet_export import quiet_export
 
 OPSET = 18
 FORMAT = "1"

@@ -25,6 +25,7 @@ from triptych.training.loader import WindowLoader, fits_on
 from triptych.training.module import TrainingModule
 from triptych.training.progress import RichProgress
 from triptych.training.seeds import derive_seed
+from triptych.training.stopping import StopBetweenEpochs
 from triptych.training.surroundings import device_of, precision_of, run_loop, surroundings
 from triptych.training.windows import WindowSet
 
@@ -41,6 +42,7 @@ def fit(
     *,
     on_epoch: Callable[[EpochRecord], None] | None = None,
     progress: bool | None = None,
+    is_over: Callable[[], bool] | None = None,
 ) -> FitResult:
     """Train `classifier`, or go on with a training that was interrupted, or return one that has ended.
 
@@ -57,8 +59,10 @@ def fit(
         seed: of order, dropout and stochastic depth.
         on_epoch: told every record; not for epochs done before a resumption.
         progress: show a progress bar on the error stream; None shows it on terminals.
+        is_over: asked before every epoch; true ends the training there, to go on another time.
 
     Raises:
+        StoppedError: `is_over` said so.
         NotEnoughData: a set is empty, or training has fewer than two windows.
         RecipeError: a GPU is asked for and there is none.
         RunError: the folder belongs to another training or is damaged, or the loss diverged.
@@ -74,7 +78,9 @@ def fit(
     claim(directory, _fingerprint(classifier, train, validation, config, seed))
     done = read_result(directory)
     if done is None:
-        history, network, stopped = _run(classifier, train, validation, config, directory, seed, on_epoch, progress)
+        history, network, stopped = _run(
+            classifier, train, validation, config, directory, seed, on_epoch, progress, is_over
+        )
         classifier.cpu().network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         classifier.network.load_state_dict(network)
         state = {
@@ -96,10 +102,13 @@ def _run(
     seed: int,
     on_epoch: Callable[[EpochRecord], None] | None,
     progress: bool | None,
+    is_over: Callable[[], bool] | None,
 ) -> tuple[tuple[EpochRecord, ...], dict[str, Tensor], bool]:
     """History, best weights of the network, and whether training stopped early."""
     recorder = Recorder(on_epoch)
     callbacks: list[Callback] = [recorder, EpochCheckpoint(directory / CHECKPOINT)]
+    if is_over is not None:
+        callbacks.append(StopBetweenEpochs(is_over))
     stopping = None
     if config.early_stopping:
         stopping = EarlyStopping("validation_loss", patience=config.early_stopping, check_on_train_epoch_end=True)

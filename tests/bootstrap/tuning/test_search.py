@@ -1,3 +1,4 @@
+import itertools
 import json
 
 import numpy as np
@@ -11,9 +12,12 @@ from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.tuning.luck import return_matrix
 from triptych.bootstrap.tuning.past import Past
+from triptych.bootstrap.tuning.results import gather_results
 from triptych.bootstrap.tuning.scoring import judged_of
 from triptych.bootstrap.tuning.study import Place, create_study
+from triptych.bootstrap.tuning.worker import Search
 from triptych.domain.errors import RecipeError, RunError
+from triptych.settings.searching import candidate
 
 
 def searched(recipe, folder, **options):
@@ -228,3 +232,21 @@ def test_a_trial_that_a_dead_worker_left_begins_again(recipe, tuned, tmp_path):
     states = [trial.state for trial in study.get_trials(deepcopy=False)]
     assert states.count(optuna.trial.TrialState.FAIL) == 1
     assert len(states) == 6  # five that ended and the one that died
+
+
+def test_when_the_time_is_up_a_candidate_stops_between_epochs_and_is_taken_up_again(recipe, tuned, tmp_path):
+    candles = load_candles(recipe)
+    place = Place(folder=tmp_path / "search", recipe=recipe, data_hash=candles.hash)
+    ticks = itertools.count(1)  # asked before the trial, and before the only epoch of each of its two folds
+    search = Search(place, candles, lambda _: None, clock=lambda: float(next(ticks)))
+    search.run(deadline=2.5, after_trial=lambda _: None)
+    (row,) = gather_results(search.study, place)["leaderboard"]
+    assert (row["outcome"], row["reason"]) == ("stopped", "the time was up in fold 2, after 0 epochs")
+    assert (search.home(candidate(recipe, row["changes"])) / "folds" / "0" / "answers.npz").exists()
+    assert search.progress().done == 0
+    search.run(deadline=None, after_trial=lambda _: None)
+    rows = gather_results(search.study, place)["leaderboard"]
+    assert len(rows) == 1 + recipe.tune.trials
+    again = next(one for one in rows if one["trial"] == 1)
+    undisturbed = next(one for one in tuned.results["leaderboard"] if one["trial"] == 0)
+    assert (again["changes"], again["mcc"]) == (undisturbed["changes"], undisturbed["mcc"])

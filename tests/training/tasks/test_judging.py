@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from triptych.training.evaluation import Config
 from triptych.training.samples import Samples
@@ -43,3 +44,19 @@ def test_what_is_not_known_is_left_out():
     found = judged(foretold)
     assert found["n"] == N - 100
     assert found["mse"]["model"] == 0.0
+
+
+def test_correlations_are_those_of_scipy_and_hold_their_values():
+    foretold = np.round(0.3 * ACTUAL + RANDOM.normal(size=N), 1)  # with ties
+    foretold[:50] = np.nan
+    found, known = judged(foretold), np.isfinite(foretold)
+    assert found["correlation"]["value"] == pytest.approx(stats.pearsonr(foretold[known], ACTUAL[known])[0])
+    assert found["rank_correlation"]["value"] == pytest.approx(stats.spearmanr(foretold[known], ACTUAL[known])[0])
+    for name in ("correlation", "rank_correlation"):
+        assert 0.0 < found[name]["low"] < found[name]["value"] < found[name]["high"] < 1.0
+
+
+def test_who_always_says_the_same_correlates_with_nothing():
+    assert judged(np.full(N, 0.25))["correlation"] == {
+        "value": None, "low": None, "high": None, "reason": "Not defined: one side never moves.",
+    }  # fmt: skip

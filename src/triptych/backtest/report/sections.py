@@ -136,8 +136,17 @@ def _model(name: str, title: str, report: ReportData) -> Section | None:
     for key, value in extra.items():
         found.append(_any_table(value, label(key)))
     for task, judged in (evaluation.get("tasks") or {}).items():
-        rows = [{"rule": rule, "squared error saved": _with_interval(s)} for rule, s in judged["skill"].items()]
+        rows = [
+            {"measure": f"squared error saved, of {r}", "value": _with_interval(s)} for r, s in judged["skill"].items()
+        ]
+        for name in ("correlation", "rank_correlation"):
+            if name in judged:
+                rows.append({"measure": f"{label(name)} with what followed", "value": _with_interval(judged[name])})
         found.append(_any_table(rows, f"Foretold beside the direction: {task}. {judged['sentence']}"))
+    stream = evaluation.get("stream")
+    if stream:
+        ways = [{"asked": name, "MCC": _with_interval(stream[name])} for name in ("window", "stream", "difference")]
+        found.append(_any_table(ways, f"Candle by candle, with memory. {stream['sentence']}"))
     lead = ""
     if evaluation.get("n"):
         lead = f"Measured on {evaluation['n']:,} windows the model never saw in training"

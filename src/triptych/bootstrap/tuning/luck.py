@@ -38,7 +38,7 @@ def among(study: optuna.Study) -> dict[str, list[int]]:
     trials = study.get_trials(deepcopy=False)
     return {
         "ranked": [t.number for t in trials if t.state == TrialState.COMPLETE],
-        "given_up": [t.number for t in trials if t.state != TrialState.COMPLETE and t.user_attrs.get("folds")],
+        "given_up": [t.number for t in trials if t.user_attrs.get("kind") == "given up"],
     }
 
 

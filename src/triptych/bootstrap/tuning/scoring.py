@@ -49,7 +49,11 @@ class GivenUpError(Exception):
 
 
 def score(
-    dataset: Dataset, past: Past, home: Path, after_fold: Callable[[list[float]], bool] = lambda _: False
+    dataset: Dataset,
+    past: Past,
+    home: Path,
+    after_fold: Callable[[list[float]], bool] = lambda _: False,
+    is_over: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
     """Train a candidate on every fold, and judge what it says of the candles after each.
 
@@ -58,13 +62,15 @@ def score(
         past: the candles it was made from.
         home: folder of the candidate; it keeps the result, and until then the training.
         after_fold: told the Matthews correlation of every fold until now; true gives the candidate up.
+        is_over: asked before every epoch; true stops the candidate there. Called again, it goes on.
 
     Returns:
         JSON-ready: `folds` (Matthews correlation of each), `mcc` and `sharpe` with their standard errors `mcc_error`
         and `sharpe_error`, `n`, `effective_n`, `epochs`, `trades`, `total_return`. RETURNS in `home` holds the returns
         a candle of its backtest, JUDGED every sample with its class and the one that was said.
 
-    Raises GivenUpError, RecipeError for a network that the labels cannot feed, and whatever training raises.
+    Raises GivenUpError, StoppedError, RecipeError for a network that the labels cannot feed, and whatever training
+    raises.
     """
     if (home / RESULT).exists():
         found: dict[str, Any] = read_json(home / RESULT)
@@ -73,7 +79,7 @@ def score(
     folds: list[float] = []
     epochs = 0
     for fold in dataset.folds:
-        epochs += _fold(dataset, fold, home, answers)
+        epochs += _fold(dataset, fold, home, answers, is_over)
         test = dataset.samples(fold.test)
         folds.append(float(Scorer(_of(answers, test), test.label).values()["mcc"]))
         if fold is not dataset.folds[-1] and after_fold(folds):
@@ -87,7 +93,13 @@ def score(
     return found
 
 
-def _fold(dataset: Dataset, fold: Fold, home: Path, answers: list[NDArray[np.float64]]) -> int:
+def _fold(
+    dataset: Dataset,
+    fold: Fold,
+    home: Path,
+    answers: list[NDArray[np.float64]],
+    is_over: Callable[[], bool] | None,
+) -> int:
     """Train one fold and write its answers to the candles of its test segment. Returns the epochs it took."""
     recipe = dataset.recipe
     place = home / "folds" / str(fold.number)
@@ -109,6 +121,7 @@ def _fold(dataset: Dataset, fold: Fold, home: Path, answers: list[NDArray[np.flo
         place / "training",
         derive_seed(recipe.seed, "fit", fold.number),
         progress=False,
+        is_over=is_over,
     )
     length = recipe.window.length
     predictor = TorchPredictor(classifier, length=length, width=len(build_encoding(recipe).columns))

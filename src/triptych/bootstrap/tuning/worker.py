@@ -25,6 +25,7 @@ from triptych.domain.errors import NotEnoughData, RecipeError, RunError
 from triptych.inference.profile import Profile
 from triptych.settings.searching import candidate, longest_window, search_plan, starting_points
 from triptych.training.seeds import derive_seed
+from triptych.training.stopping import StoppedError
 from triptych.training.tuning.limits import Measured, least, overruns
 from triptych.training.tuning.pruning import should_prune
 from triptych.training.tuning.space import ImpossibleError
@@ -38,6 +39,8 @@ STARTUP = 8
 """Judged candidates before the sampler learns from them."""
 DOUBTS = 2
 """Times that a candidate beyond the budget is measured again before it is rejected."""
+STOPPED = "stopped"
+"""The kind of a trial that the end of the time interrupted."""
 _PATIENCE_S = 300.0
 
 
@@ -62,8 +65,16 @@ class Search:
     """What a worker needs of a study, prepared once."""
 
     def __init__(
-        self, place: Place, candles: Candles, tell: Tell, *, here: Profile | None = None, there: Profile | None = None
+        self,
+        place: Place,
+        candles: Candles,
+        tell: Tell,
+        *,
+        here: Profile | None = None,
+        there: Profile | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self.place, self.recipe, self.config, self.tell = place, place.recipe, place.recipe.tune, tell
         self.plan = search_plan(self.recipe)
         self.past = Past.of(self.recipe, candles, longest_window(self.recipe, self.plan))
@@ -81,7 +92,7 @@ class Search:
                 if trial is None:
                     return
                 with worker.beating(trial):
-                    self._try(trial)
+                    self._try(trial, deadline)
                 after_trial(self.progress())
 
     def progress(self) -> Progress:
@@ -124,7 +135,7 @@ class Search:
             if (
                 len(_trained(ended)) + len(running) >= self.config.trials
                 or number >= self.config.trials * (1 + REJECTED)
-                or (deadline is not None and time.monotonic() >= deadline)
+                or (deadline is not None and self._clock() >= deadline)
             ):
                 return None
             stage = self._stage(ended)
@@ -151,7 +162,7 @@ class Search:
                 at_edge=bool(t.user_attrs.get("at_edge")),
             )
             for t in ended
-            if t.user_attrs.get("folds")
+            if t.user_attrs.get("folds") and t.user_attrs.get("kind") != STOPPED
         ]
         return open_stage(tried, stages=self.config.stages, stage_trials=self.config.stage_trials)
 
@@ -167,16 +178,21 @@ class Search:
                 known.add(point.name)
         self.study.set_user_attr("begun from", sorted(known))
 
-    def _try(self, trial: optuna.Trial) -> None:
-        """Bring a trial to its end."""
+    def _try(self, trial: optuna.Trial, deadline: float | None) -> None:
+        """Bring a trial to its end, or to the epoch during which the time ran out."""
         try:
-            values = self._judge(trial)
+            values = self._judge(trial, deadline)
         except RejectedError as error:
             trial.set_user_attr("excess", [error.excess])
             self._prune(trial, error.kind, error.reason)
         except GivenUpError as error:
             reason = f"behind the others after fold {len(error.folds)}: mean MCC {_mean(error.folds):.3f}"
             self._prune(trial, "given up", reason)
+        except StoppedError as error:
+            # Queued again: the next search on this folder begins with it, from the checkpoint of its last epoch.
+            self.study.enqueue_trial(trial.params, user_attrs={"goes_on_from": trial.number})
+            fold = len(trial.user_attrs.get("folds", [])) + 1
+            self._prune(trial, STOPPED, f"the time was up in fold {fold}, after {error.epochs} epochs")
         except BaseException:
             # Left running, it would be buried by the next worker; this one knows already.
             self.study.tell(trial, state=TrialState.FAIL)
@@ -191,7 +207,7 @@ class Search:
         self.study.tell(trial, state=TrialState.PRUNED)
         self.tell(f"Trial {trial.number}: {kind}: {reason}.")
 
-    def _judge(self, trial: optuna.Trial) -> list[float]:
+    def _judge(self, trial: optuna.Trial, deadline: float | None) -> list[float]:
         recipe, measured = self._affordable(trial)
         home = self.home(recipe)
         trial.set_user_attr("candidate", home.name)
@@ -204,12 +220,15 @@ class Search:
             trial.set_user_attr("folds", folds)
             return self._is_behind(trial.number, folds)
 
+        def is_over() -> bool:
+            return deadline is not None and self._clock() >= deadline
+
         try:
             with exclusive(home.with_name(f".{home.name}.lock"), what=str(home), timeout_s=0.0):
                 dataset = self._datasets.of(self.past.recipe(recipe))
                 # Counted before the result is known: a look at it that is regretted was a look.
                 record_trial(self.place.folder.absolute().parent, self._history, trial_mark(recipe))
-                found = score(dataset, self.past, home, after_fold)
+                found = score(dataset, self.past, home, after_fold, is_over)
         except (RecipeError, NotEnoughData) as error:
             raise RejectedError("impossible", error.message.removesuffix(".")) from error
         except RunError as error:
@@ -243,12 +262,13 @@ class Search:
         others = [
             t.user_attrs["folds"]
             for t in self.study.get_trials(deepcopy=False)
-            if t.number != number and t.user_attrs.get("folds")
+            if t.number != number and t.user_attrs.get("folds") and t.user_attrs.get("kind") != STOPPED
         ]
         return should_prune(folds, others, below=self.config.prune_below, after=self.config.prune_after)
 
     def _require_hope(self, ended: list[FrozenTrial]) -> None:
         """Raise RecipeError when the budget has let nothing through."""
+        ended = [t for t in ended if t.user_attrs.get("kind") != STOPPED]
         if len(ended) < HOPELESS or _trained(ended):
             return
         impossible = [str(t.user_attrs["reason"]) for t in ended if t.user_attrs["kind"] == "impossible"]
@@ -266,8 +286,8 @@ class Search:
 
 
 def _trained(ended: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Those that were not rejected before."""
-    return [t for t in ended if t.user_attrs.get("kind") not in ("budget", "impossible")]
+    """Those that were neither rejected before nor stopped, to be taken up again."""
+    return [t for t in ended if t.user_attrs.get("kind") not in ("budget", "impossible", STOPPED)]
 
 
 def _mean(values: list[float]) -> float:

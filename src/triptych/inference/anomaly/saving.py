@@ -25,8 +25,8 @@ from triptych.inference.anomaly.calibration import Calibration
 from triptych.inference.anomaly.catch import CatchDetector, Config
 from triptych.inference.anomaly.cross_channel import CrossChannel
 from triptych.inference.anomaly.scaling import Scaling
-from triptych.models.catch import build_catch
 from triptych.inference.quiet_export import quiet_export
+from triptych.models.catch import build_catch
 
 WEIGHTS, GRAPH, CARD = "weights.safetensors", "model.onnx", "card.json"
 _TOLERANCE: Final = 1e-4

@@ -41,13 +41,19 @@ def baselines_of(
 ) -> dict[str, Array]:
     """What rules that know no network would have foretold of the test, each of shape (n_test,).
 
-    Size: `zero`, and the `mean` of the training windows. Volatility: `ewma`, the exponentially weighted mean of `span`
+    Size: `zero`, the `mean` of the training windows, and `persistence`, which foretells the return of the last horizon
+    once more (0 where it is not known). Volatility: `ewma`, the exponentially weighted mean of `span`
     candles scaled by the mean of the training windows, and `har`, the heterogeneous autoregression of Corsi (Journal of
     Financial Econometrics 7(2), 2009) on logarithms, fitted on the training windows.
     """
     known = _at(figures, train)
     if task == "size":
-        return {"zero": np.zeros(len(test)), "mean": np.full(len(test), float(np.nanmean(known)))}
+        again = np.nan_to_num(_at([_return_behind(one, _horizon(series, train)) for one in series], test))
+        return {
+            "zero": np.zeros(len(test)),
+            "mean": np.full(len(test), float(np.nanmean(known))),
+            "persistence": again,
+        }
     horizon = _horizon(series, train)
     with np.errstate(divide="ignore"):
         ewma = [np.log(ewma_volatility(one, span)) for one in series]
@@ -70,6 +76,14 @@ def _fitted(inputs: Array, known: Array, wanted: Array, *, slope: bool) -> Array
     design = np.column_stack([np.ones(int(usable.sum())), inputs[usable]])
     weights = np.linalg.lstsq(design, known[usable], rcond=None)[0]
     found[there] = weights[0] + wanted[there] @ weights[1:]
+    return found
+
+
+def _return_behind(series: CandleSeries, length: int) -> Array:
+    """The return over the last `length` candles, a fraction; NaN where there are fewer."""
+    close = series.values[:, 3]
+    found = np.full(len(series), np.nan)
+    found[length:] = close[length:] / close[:-length] - 1.0
     return found
 
 

@@ -41,7 +41,10 @@ class Config(BaseConfig):
         description="Candidates to train at most, all workers together; rejected ones do not count.",
     )
     timeout_s: float | None = Field(
-        None, gt=0, description="Begin no candidate later than this many seconds after the start; empty: any time."
+        None,
+        gt=0,
+        description="Seconds after the start at which candidates stop, each at the end of its epoch; the same search "
+        "goes on with them another time. The chosen one is trained all the same. Empty: any time.",
     )
     skill: Literal["mcc", "sharpe"] = Field(
         "mcc",
