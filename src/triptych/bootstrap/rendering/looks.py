@@ -58,6 +58,7 @@ CHART: Final = ("time", "price, from the top", "ink")
 PROFILE: Final = ("volume", "price, from the top", "ink")
 BANDS: Final = ("time", "frequency", "power")
 GRID: Final = ("factors of a row's candles", "time", "score, 0 to 1")
+LEVELS: Final = ("price and size of each level", "time", "value, 0 to 1")
 SIDES: Final = ("time", "price level", "size")
 
 LOOKS: Final[Mapping[str, Look]] = {
@@ -71,6 +72,7 @@ LOOKS: Final[Mapping[str, Look]] = {
     "factor_grid": Look(length=896, colors="RdBu_r", axes=GRID),
     "depth_heatmap": Look(length=240, colors=BOOK, options=_book, axes=SIDES),
     "book_imbalance": Look(length=240, colors=BOOK, options=_book, axes=SIDES),
+    "book_levels": Look(length=120, smooth=False, axes=LEVELS),
 }
 
 
