@@ -87,5 +87,7 @@ for _sequence in _SEQUENCES.values():
         space=_space_of(_sequence),
     )
 
-_BOOKS = PretrainedWeights(size=100, in_chans=1, num_classes=3, first_conv="fields.0.0", classifier="fc", mean=(), std=())
+_BOOKS = PretrainedWeights(
+    size=100, in_chans=1, num_classes=3, first_conv="fields.0.0", classifier="fc", mean=(), std=()
+)
 register_model(build_deeplob, name="deeplob", published=(_BOOKS,), space=_DEEPLOB_SPACE)
