@@ -73,6 +73,7 @@ VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
     ),
     "book imbalance by distance": ("book_imbalance", {"unit": "bp", "reach": 40.0, "height": 16, "levels": 10}),
     "book imbalance of another size": ("book_imbalance", {"levels": 6, "height": 4, "width": 40}),
+    "book levels within a reach": ("book_levels", {"levels": 4, "reach": 60.0, "ceiling": 8.0}),
     "factor grid, factor by factor": ("factor_grid", {"layout": "factor_major", "factors": 7, "bars_per_row": 6}),
     "factor grid, a row for each factor": (
         "factor_grid",

@@ -26,7 +26,7 @@ def test_public_names():
 
 def test_the_shipped_encodings_are_available():
     shipped = {
-        "book_imbalance", "candlestick", "depth_heatmap", "factor_grid", "gadf", "gasf", "jkx",
+        "book_imbalance", "book_levels", "candlestick", "depth_heatmap", "factor_grid", "gadf", "gasf", "jkx",
         "markov_transition_field", "multi_channel", "recurrence_plot", "scalogram", "spectrogram", "volume_profile",
     }  # fmt: skip
     assert shipped <= set(available())

@@ -4,6 +4,8 @@ from functools import partial
 
 from triptych.models.adaptation import adapt_input_conv
 from triptych.models.config import Config, build_network
+from triptych.models.deeplob import build_deeplob
+from triptych.models.deeplob.space import SPACE as _DEEPLOB_SPACE
 from triptych.models.efficientnet import VARIANTS, build_efficientnet, to_timm_names, to_torchvision_names
 from triptych.models.efficientnet.published import PUBLISHED
 from triptych.models.efficientnet.space import SPACE as _EFFICIENTNET_SPACE
@@ -84,3 +86,8 @@ for _sequence in _SEQUENCES.values():
         published=(_COLUMNS,),
         space=_space_of(_sequence),
     )
+
+_BOOKS = PretrainedWeights(
+    size=100, in_chans=1, num_classes=3, first_conv="fields.0.0", classifier="fc", mean=(), std=()
+)
+register_model(build_deeplob, name="deeplob", published=(_BOOKS,), space=_DEEPLOB_SPACE)

@@ -63,6 +63,7 @@ CHART: Final = ("time", "price, from the top", "ink")
 PROFILE: Final = ("volume", "price, from the top", "ink")
 BANDS: Final = ("time", "frequency", "power")
 GRID: Final = ("factors of a row's candles", "time", "score, 0 to 1")
+LEVELS: Final = ("price and size of each level", "time", "value, 0 to 1")
 SIDES: Final = ("time", "price level", "size")
 
 LOOKS: Final[Mapping[str, Look]] = {
@@ -74,8 +75,14 @@ LOOKS: Final[Mapping[str, Look]] = {
     "spectrogram": Look(length=120, colors="magma", axes=BANDS),
     "scalogram": Look(length=120, colors="magma", axes=BANDS),
     "factor_grid": Look(length=896, colors="RdBu_r", axes=GRID),
+<<<<<<< HEAD
     "depth_heatmap": Look(length=120, colors=BOOK, options=_book, axes=SIDES),
     "book_imbalance": Look(length=240, colors="RdYlGn", options=_imbalance, axes=SIDES),
+=======
+    "depth_heatmap": Look(length=240, colors=BOOK, options=_book, axes=SIDES),
+    "book_imbalance": Look(length=240, colors=BOOK, options=_book, axes=SIDES),
+    "book_levels": Look(length=120, smooth=False, axes=LEVELS),
+>>>>>>> ob
 }
 
 

@@ -1,0 +1,267 @@
+"""From recordings of order books to a network that is judged beside queue imbalance and the majority class."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from triptych.bootstrap.books.opening import hash_of, open_histories
+from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.provenance import fingerprint, versions
+from triptych.domain import CLASSES, utc
+from triptych.domain.errors import RunError
+from triptych.domain.files import write_json
+from triptych.images import create_encoding
+from triptych.inference import Artifact, Card, WindowClassifier, load_artifact, record_metrics, save_artifact
+from triptych.models import create_model
+from triptych.settings.books import BookRecipe
+from triptych.training import trainer
+from triptych.training.books import (
+    BookFold,
+    BookHistory,
+    BookScores,
+    book_folds,
+    fit_queue_rule,
+    fit_threshold,
+    score_books,
+)
+from triptych.training.fitted import read_result as read_training
+from triptych.training.history import EpochRecord
+from triptych.training.overlap import average_uniqueness
+from triptych.training.seeds import derive_seed
+from triptych.training.windows import WindowSet
+
+RESULT = "books.json"
+PROBE_WINDOWS = 32
+CHUNK = 512
+NETWORK, QUEUE, MAJORITY = "network", "queue imbalance", "majority"
+
+
+def train_books(
+    files: Sequence[Path], recipe: BookRecipe, folder: Path, *, fresh: bool = False, tell: Tell = silent
+) -> dict[str, Any]:
+    """Train, save the artifact of the last fold, judge all folds on the rows behind their training.
+
+    Args:
+        files: recordings of any format that `read_books` knows, or files of FI-2010.
+        recipe: what to do.
+        folder: of the run: `artifact/`, `training-N/`, `books.json`. A training that was stopped goes on from its
+            last checkpoint when the same call is made again.
+        fresh: remove a run that is there.
+        tell: told every stage in words.
+
+    Returns:
+        The content of `books.json`: metrics with intervals, verdict, splits, recipe.
+
+    Raises DataError, NotEnoughData, RecipeError, RunError, StorageError and their kinds.
+    """
+    histories = open_histories(files, recipe)
+    data_hash = hash_of(histories)
+    mark = fingerprint(recipe.model_dump(mode="json"), data_hash)
+    if fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    elif (folder / RESULT).exists():
+        found = read_result(folder)
+        if found["fingerprint"] == mark:
+            tell(f"{folder} holds this run already.")
+            return found
+        raise RunError(f"{folder} holds another run.", remedy="Choose another folder, or replace it with --fresh.")
+    folds = book_folds(histories, recipe.split, length=recipe.length, horizon=recipe.target.horizon)
+    parts = [_run_fold(histories, fold, recipe, folder, tell) for fold in folds]
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    scores = score_books(
+        {name: joined[name] for name in (NETWORK, QUEUE, MAJORITY)}, joined["label"], joined["time"], joined["end"],
+        level=recipe.scoring.level, resamples=recipe.scoring.resamples, seed=derive_seed(recipe.seed, "bootstrap"),
+    )  # fmt: skip
+    result = {
+        "fingerprint": mark,
+        "recipe": recipe.model_dump(mode="json"),
+        "data": [{"symbol": one.symbol, "rows": len(one)} for one in histories],
+        "data_hash": data_hash,
+        "splits": [_split_words(fold, histories) for fold in folds],
+        "scores": as_json(scores),
+        "verdict": verdict_of(scores),
+        "versions": versions(),
+    }
+    classifier = _untrained(recipe, folds[-1].number)
+    trained = read_training(folder / f"training-{folds[-1].number}")
+    assert trained is not None
+    classifier.load_state_dict(trained.state)
+    _save(folder, classifier, recipe, histories, folds[-1], result)
+    write_json(folder / RESULT, result)
+    return result
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """What a finished run says. Raises RunError where there is none."""
+    from triptych.bootstrap.files import read_json
+
+    return read_json(folder / RESULT, ("fingerprint", "scores", "verdict"))
+
+
+def window_set(
+    histories: Sequence[BookHistory], rows: Sequence[NDArray[np.int64]], threshold_bp: float, length: int, horizon: int
+) -> WindowSet:
+    """The windows that end at these rows of each history, with their classes."""
+    offsets = np.concatenate(([0], np.cumsum([len(one) for one in histories])))
+    starts = [offset + row - (length - 1) for offset, row in zip(offsets, rows, strict=False)]
+    labels = [one.classes(threshold_bp)[row] for one, row in zip(histories, rows, strict=True)]
+    unique = [average_uniqueness(row, row + horizon) for row in rows]
+    return WindowSet(
+        values=torch.from_numpy(np.concatenate([one.rows for one in histories])),
+        starts=torch.from_numpy(np.concatenate(starts)),
+        labels=torch.from_numpy(np.concatenate(labels)),
+        uniqueness=torch.from_numpy(np.concatenate(unique).astype(np.float32)),
+        length=length,
+    )
+
+
+def probabilities(classifier: WindowClassifier, windows: WindowSet) -> NDArray[np.float32]:
+    """Class probabilities of every window of a set, float32 of shape (n, 3)."""
+    parts = []
+    with torch.inference_mode():
+        for positions in torch.arange(len(windows)).split(CHUNK):
+            parts.append(torch.softmax(classifier.eval()(windows.gather(positions).windows), dim=-1).numpy())
+    return np.concatenate(parts)
+
+
+def verdict_of(scores: BookScores) -> str:
+    """One sentence: whether the network adds anything to queue imbalance."""
+    mcc = scores.lift[QUEUE]["mcc"]
+    figures = (
+        f"MCC {scores.metrics[NETWORK]['mcc'].value:.3f} against {scores.metrics[QUEUE]['mcc'].value:.3f}, difference "
+        f"{mcc.value:+.3f} [{mcc.low:+.3f}, {mcc.high:+.3f}]"
+    )
+    if mcc.low > 0:
+        return f"The network foretells more than queue imbalance: {figures}."
+    if mcc.high < 0:
+        return f"The network loses to queue imbalance, so it has learned nothing: {figures}."
+    return f"No evidence that the network foretells more than queue imbalance: {figures}."
+
+
+def as_json(scores: BookScores) -> dict[str, Any]:
+    """Scores as plain numbers; what is not defined is null."""
+
+    def plain(table: Any) -> Any:
+        return {
+            name: {
+                metric: {k: v if np.isfinite(v) else None for k, v in asdict(one).items()}
+                for metric, one in row.items()
+            }
+            for name, row in table.items()
+        }
+
+    return {
+        "samples": scores.samples, "independent": round(scores.independent, 1),
+        "classes": dict(zip(CLASSES, scores.counts, strict=True)),
+        "metrics": plain(scores.metrics), "lift": plain(scores.lift),
+    }  # fmt: skip
+
+
+def _run_fold(
+    histories: Sequence[BookHistory], fold: BookFold, recipe: BookRecipe, folder: Path, tell: Tell
+) -> dict[str, NDArray[np.int64]]:
+    """Classes of every predictor on the test rows of a fold, with labels, times and the times they were known."""
+    threshold = fold_threshold(histories, fold, recipe)
+    length, horizon = recipe.length, recipe.target.horizon
+    thinned = [rows[rows % recipe.data.stride == 0] for rows in fold.train]
+    train = window_set(histories, thinned, threshold, length, horizon)
+    validation, test = (
+        window_set(histories, part, threshold, length, horizon) for part in (fold.validation, fold.test)
+    )
+    classifier = _untrained(recipe, fold.number)
+    tell(
+        f"Fold {fold.number + 1}: {recipe.model['name']} with "
+        f"{sum(p.numel() for p in classifier.network.parameters()):,} parameters learns from {len(train)} windows, stops "
+        f"by {len(validation)}, is tested on {len(test)}; threshold {threshold:.4f} bp."
+    )
+
+    def tell_epoch(record: EpochRecord) -> None:
+        tell(
+            f"Epoch {record.epoch + 1} of {recipe.training.epochs}: training loss {record.train_loss:.4f}, validation "
+            f"loss {record.validation_loss:.4f}."
+        )
+
+    trainer.fit(
+        classifier, train, validation, recipe.training, folder / f"training-{fold.number}",
+        derive_seed(recipe.seed, "fit", fold.number), on_epoch=tell_epoch, progress=False,
+    )  # fmt: skip
+    queue = [
+        np.concatenate([one.queue[rows] for one, rows in zip(histories, part, strict=True)])
+        for part in (fold.train, fold.test)
+    ]
+    all_train = np.concatenate([one.classes(threshold)[rows] for one, rows in zip(histories, fold.train, strict=True)])
+    label = test.labels.numpy()
+    return {
+        NETWORK: probabilities(classifier, test).argmax(axis=1).astype(np.int64),
+        QUEUE: fit_queue_rule(queue[0], all_train).classes(queue[1]),
+        MAJORITY: np.full(len(label), np.bincount(all_train, minlength=len(CLASSES)).argmax()),
+        "label": label,
+        "time": np.concatenate([one.time_ms[rows] for one, rows in zip(histories, fold.test, strict=True)]),
+        "end": np.concatenate([one.time_ms[rows + horizon] for one, rows in zip(histories, fold.test, strict=True)]),
+    }
+
+
+def fold_threshold(histories: Sequence[BookHistory], fold: BookFold, recipe: BookRecipe) -> float:
+    """The threshold of a fold in basis points, from its training rows alone; 0 where labels came with the files."""
+    if histories[0].has_labels:
+        return 0.0
+    moves = [one.moves_bp[rows] for one, rows in zip(histories, fold.train, strict=True)]
+    return fit_threshold(np.concatenate(moves), recipe.target)
+
+
+def _untrained(recipe: BookRecipe, fold: int) -> WindowClassifier:
+    encoding = create_encoding(length=recipe.length, **recipe.encoding)
+    network = create_model(
+        in_chans=encoding.channels, num_classes=len(CLASSES), seed=derive_seed(recipe.seed, "network", fold) % 2**31,
+        **recipe.model,
+    )  # fmt: skip
+    return WindowClassifier(encoding, network)
+
+
+def _split_words(fold: BookFold, histories: Sequence[BookHistory]) -> dict[str, Any]:
+    moments = [str(one) if histories[0].has_labels else utc(one) for one in fold.boundaries]
+    counts = {name: sum(map(len, getattr(fold, name))) for name in ("train", "validation", "test")}
+    return {"fold": fold.number + 1, "boundaries": moments, "samples": counts}
+
+
+def _save(
+    folder: Path,
+    classifier: WindowClassifier,
+    recipe: BookRecipe,
+    histories: Sequence[BookHistory],
+    fold: BookFold,
+    result: dict[str, Any],
+) -> Artifact:
+    threshold = fold_threshold(histories, fold, recipe)
+    test = window_set(histories, fold.test, threshold, recipe.length, recipe.target.horizon)
+    chosen = torch.linspace(0, len(test) - 1, min(PROBE_WINDOWS, len(test))).long()
+    given = histories[0].has_labels
+    first, last = min(one.time_ms[0] for one in histories), max(one.time_ms[-1] for one in histories)
+    card = Card(
+        name=f"books-{recipe.model['name']}",
+        length=recipe.length,
+        timeframe="books",
+        symbols=tuple(dict.fromkeys(one.symbol for one in histories)),
+        columns=4 * recipe.data.levels,
+        encoding=recipe.encoding,
+        model=recipe.model,
+        parameters=sum(p.numel() for p in classifier.network.parameters()),
+        target={**recipe.target.model_dump(mode="json"), "kind": "book_mid", "found_threshold_bp": threshold},
+        splits=result["splits"],
+        period=(str(first), str(last)) if given else (utc(int(first)), utc(int(last))),
+        data_hash=result["data_hash"],
+        metrics={},
+        seed=recipe.seed,
+        versions=result["versions"],
+    )
+    save_artifact(folder / "artifact", classifier, card, test.gather(chosen).windows.numpy())
+    record_metrics(folder / "artifact", result["scores"])
+    return load_artifact(folder / "artifact")

@@ -1,0 +1,97 @@
+"""Recipes of order books: which recordings, what to foretell, which encoding and network."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from triptych.domain import Config
+from triptych.domain.errors import RecipeError
+from triptych.settings.reading import put_overrides, validated
+from triptych.training.books.labels import Config as TargetConfig
+from triptych.training.books.splits import Config as SplitConfig
+from triptych.training.config import Config as TrainingConfig
+
+
+class BookDataConfig(Config):
+    """How recordings become rows."""
+
+    levels: int = Field(10, ge=1, le=1000, description="Levels a side in a row.")
+    every_ms: int | None = Field(
+        None,
+        ge=1,
+        description="Of a stream, one row at every multiple of so many milliseconds; empty: one row a message. A file "
+        "that is sampled already stays as it is.",
+    )
+    across_days: bool = Field(
+        False, description="Let windows and labels contain 00:00 UTC; for markets that never close."
+    )
+    stride: int = Field(1, ge=1, le=1_000_000, description="Of the training rows, every so manieth is learned from.")
+
+
+class BookScoringConfig(Config):
+    """How the intervals of the metrics are made."""
+
+    level: float = Field(0.95, gt=0.5, lt=1, description="Confidence of the intervals.")
+    resamples: int = Field(1000, ge=100, le=100_000, description="Resamples of the block bootstrap.")
+
+
+class BookRecipe(Config):
+    """How a network of order books is made and judged."""
+
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of first weights, order and bootstrap.")
+    length: int = Field(100, ge=2, le=10_000, description="Books in a window.")
+    data: BookDataConfig = Field(BookDataConfig(), description="How recordings become rows.")
+    target: TargetConfig = Field(TargetConfig(), description="What is to be foretold.")
+    split: SplitConfig = Field(SplitConfig(), description="How recordings are cut.")
+    encoding: dict[str, Any] = Field({"name": "book_levels"}, description="Encoding of books: its name and options.")
+    model: dict[str, Any] = Field({"name": "deeplob"}, description="Network: its name and options.")
+    training: TrainingConfig = Field(TrainingConfig(), description="How it is trained.")
+    scoring: BookScoringConfig = Field(BookScoringConfig(), description="How its metrics are made.")
+
+    @model_validator(mode="after")
+    def _must_name_both(self) -> Self:
+        for part in ("encoding", "model"):
+            if not isinstance(getattr(self, part).get("name"), str):
+                raise ValueError(f"{part}.name must say which one")
+        return self
+
+
+def shipped_book_recipes() -> tuple[str, ...]:
+    """Names of the recipes of order books that come with the package."""
+    folder = resources.files("triptych") / "recipes" / "books"
+    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+
+
+def load_book_recipe(source: str, overrides: Sequence[str] = ()) -> BookRecipe:
+    """Read a recipe of order books.
+
+    Args:
+        source: path of a TOML file, or the name of a shipped recipe.
+        overrides: `key=value` pairs such as `training.epochs=3`.
+
+    Raises RecipeError that names every unknown key and wrong value.
+    """
+    path, where = Path(source), source
+    if path.is_file():
+        text = path.read_bytes()
+    elif source in shipped_book_recipes():
+        text = (resources.files("triptych") / "recipes" / "books" / f"{source}.toml").read_bytes()
+    else:
+        raise RecipeError(
+            f"There is no recipe of order books {source!r}: neither a file nor a shipped recipe.",
+            remedy=f"Shipped recipes: {', '.join(shipped_book_recipes())}.",
+        )
+    try:
+        content = tomllib.loads(text.decode("utf-8-sig"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(
+            f"{where} is not TOML: {error}.", remedy="`triptych books recipe` prints a recipe to begin from."
+        ) from error
+    put_overrides(content, overrides)
+    return validated(BookRecipe, content, where, remedy="`triptych books recipe` prints a recipe to begin from.")

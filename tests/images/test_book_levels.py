@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from triptych.images import create_encoding
+
+# bid prices, bid sizes, ask prices, ask sizes of two levels; mid of the last book 100, price steps of 0.1 (10 bp)
+WINDOW = torch.tensor(
+    [[[99.8, 99.7, 4.0, 2.0, 99.9, 100.1, 1.0, 2.0], [99.9, 99.8, 2.0, 0.0, 100.1, 100.2, 62.0, 2.0]]],
+    dtype=torch.float64,
+)
+
+
+def test_columns_are_ask_price_ask_size_bid_price_bid_size_level_by_level() -> None:
+    image = create_encoding("book_levels", 2, levels=2, reach=40.0)(WINDOW)
+    assert image.shape == (1, 1, 2, 8)
+    prices = image[0, 0, :, [0, 2, 4, 6]]  # best ask, best bid, second ask, second bid
+    expected = 0.5 + torch.tensor([[-10.0, -20.0, 10.0, -30.0], [10.0, -10.0, 20.0, -20.0]]).double() / 80
+    assert torch.allclose(prices, expected, atol=1e-9)
+
+
+def test_sizes_are_logarithms_relative_to_the_median_level_and_end_at_the_ceiling() -> None:
+    image = create_encoding("book_levels", 2, levels=2, ceiling=32.0)(WINDOW)
+    median = 2.0  # of 1, 2, 2, 2, 2, 4, 62
+    sizes = image[0, 0, 1, [1, 3, 5, 7]].tolist()
+    full = math.log1p(32)
+    assert sizes == pytest.approx([math.log1p(31) / full, math.log1p(2 / median) / full, math.log1p(1) / full, 0.0])
+
+
+def test_without_a_reach_the_farthest_price_of_the_window_is_at_the_end() -> None:
+    image = create_encoding("book_levels", 2, levels=2)(WINDOW)
+    assert image[0, 0, 0, 6] == 0.0
+    assert image[0, 0, 1, 4] == pytest.approx(0.5 + 20 / 60)
+
+
+def test_a_missing_level_is_at_the_end_of_its_side_with_nothing_in_it() -> None:
+    window = WINDOW.clone()
+    window[0, 0, [1, 3, 5, 7]] = torch.nan
+    image = create_encoding("book_levels", 2, levels=2)(window)
+    assert image[0, 0, 0, 4:].tolist() == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_rows_that_are_scores_already_are_only_cut_and_moved() -> None:
+    scores = torch.tensor([[[0.0, -4.0, 9.0, 2.0], [-9.0, 1.0, 4.0, torch.nan]]])
+    image = create_encoding("book_levels", 2, levels=1, scale="given")(scores)
+    assert image[0, 0].tolist() == [[1.0, 0.75, 0.5, 0.0], [0.5, 0.5, 0.0, 0.625]]
