@@ -75,14 +75,9 @@ LOOKS: Final[Mapping[str, Look]] = {
     "spectrogram": Look(length=120, colors="magma", axes=BANDS),
     "scalogram": Look(length=120, colors="magma", axes=BANDS),
     "factor_grid": Look(length=896, colors="RdBu_r", axes=GRID),
-<<<<<<< HEAD
     "depth_heatmap": Look(length=120, colors=BOOK, options=_book, axes=SIDES),
     "book_imbalance": Look(length=240, colors="RdYlGn", options=_imbalance, axes=SIDES),
-=======
-    "depth_heatmap": Look(length=240, colors=BOOK, options=_book, axes=SIDES),
-    "book_imbalance": Look(length=240, colors=BOOK, options=_book, axes=SIDES),
     "book_levels": Look(length=120, smooth=False, axes=LEVELS),
->>>>>>> ob
 }
 
 
