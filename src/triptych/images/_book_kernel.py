@@ -60,9 +60,9 @@ def draw_depth(  # type: ignore[no-untyped-def]
         span = high - low
         rows_per_unit = rows * (two * half_one / span) if span > zero else rows
         top = zero if span > zero else middle_row
-        _spread(levels, high, rows_per_unit, top, distance, sizes, present, depth)  # type: ignore[no-untyped-call]
+        _spread(levels, high, rows_per_unit, top, distance, sizes, present, depth)
         median, largest = _scale(there[:found], beyond)  # type: ignore[no-untyped-call]
-        _paint(image, b, depth, median, largest, averaging, is_signed)  # type: ignore[no-untyped-call]
+        _paint(image, b, depth, median, largest, averaging, is_signed)
 
 
 @kernel
