@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 POLARS_MAX_THREADS=1 MPLBACKEND=Agg
 PIP := $(BIN)/pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: help demo test lint check chaos bench docs clean
+.PHONY: help install demo test lint check chaos bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list.
@@ -30,6 +30,8 @@ $(VENV)/.bench: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.docs: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e '.[docs]'
 	@touch $@
+
+install: $(VENV)/.core ## Make the environment only; then: source .venv/bin/activate
 
 demo: $(VENV)/.core ## Train and backtest on the embedded market, then print where the report is (under five minutes).
 	$(BIN)/triptych demo

@@ -83,6 +83,16 @@ def test_uniform_bins_equal_pyts(walk, pyts_image):
         assert np.abs(ours[:, 0].numpy() - theirs).max() <= 1e-9
 
 
+@pytest.mark.parametrize(("tick", "n_bins"), [(0.1, 6), (0.1, 10), (0.01, 7), (0.25, 5), (1.0, 12)])
+def test_uniform_bins_equal_pyts_where_prices_on_whole_ticks_fall_on_edges(pyts_image, tick, n_bins):
+    steps = np.random.default_rng(0).integers(-3, 4, (300, 40))
+    close = np.cumsum(steps, axis=1) * tick + 20_000
+    theirs = pyts_image.MarkovTransitionField(n_bins=n_bins, strategy="uniform").transform(close)
+    windows = torch.tensor(close)[..., None].expand(-1, -1, 5).contiguous()
+    for ours in both_paths(windows, n_bins=n_bins, strategy="uniform"):
+        assert np.abs(ours[:, 0].numpy() - theirs).max() <= 1e-9
+
+
 def test_normal_bins_equal_pyts_on_the_standardised_window(walk, pyts_image):
     x = walk(8, 60)
     close = x[..., 3].numpy()

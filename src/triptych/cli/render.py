@@ -4,155 +4,75 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from triptych.cli.console import out, print_json, progress
 from triptych.cli.data.options import ColumnOption, TimestampUnitOption, TimezoneOption, roles
 from triptych.cli.options import JsonOption, QuietOption
+from triptych.cli.render_options import (
+    AnimateOption,
+    AtOption,
+    BookOption,
+    ColorsOption,
+    CompanionOption,
+    CompressionOption,
+    EncodingOption,
+    EncodingSetOption,
+    EveryOption,
+    FactorsOption,
+    FormatOption,
+    FpsOption,
+    FromOption,
+    LastOption,
+    LengthOption,
+    OutOption,
+    OverwriteOption,
+    ScaleOption,
+    SheetOption,
+    SourceArgument,
+    SurfaceOption,
+    SymbolOption,
+    TilesOption,
+    TimeframeOption,
+    ToOption,
+    ViewOption,
+    WorkersOption,
+)
 
 FEW = 50
 """So many pictures need no progress bar, and are named one by one."""
 
 
 def render(
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="Candles (CSV, Parquet, Arrow), order books (Parquet, CSV), or a recipe (.toml or shipped name): "
-            "what its network sees.",
-            metavar="SOURCE",
-        ),
-    ],
-    folder: Annotated[
-        Path,
-        typer.Option(
-            "--out", help="A folder, or a file ending in .png, .gif or .webp for a single picture.", metavar="DIR|FILE"
-        ),
-    ],
-    encoding: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--encoding",
-            "-e",
-            help="What to draw; may be repeated; `all` draws all that the source can feed. `triptych encodings` lists "
-            "them [default: that of the recipe].",
-            metavar="NAME",
-        ),
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", help="Option of an encoding: candlestick.height=224; may be repeated.", metavar="NAME.OPTION=VALUE"
-        ),
-    ] = None,
-    length: Annotated[
-        int | None,
-        typer.Option(min=2, help="Rows of a window: candles, or books [default: the recipe's, else the encoding's]."),
-    ] = None,
-    at: Annotated[
-        list[str] | None,
-        typer.Option("--at", help="The window that closes at this time, UTC; may be repeated.", metavar="TIME"),
-    ] = None,
-    last: Annotated[
-        int | None, typer.Option("--last", min=1, help="The last N windows [default: the last one].", metavar="N")
-    ] = None,
-    every: Annotated[
-        int | None,
-        typer.Option("--every", min=1, help="Only every n-th window, counted back from the last.", metavar="N"),
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", help="Windows that close at this time or later, UTC.", metavar="TIME")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", help="Windows that close at this time or before, UTC.", metavar="TIME")
-    ] = None,
-    symbol: Annotated[
-        list[str] | None, typer.Option("--symbol", help="Only this instrument; may be repeated [default: all].")
-    ] = None,
-    timeframe: Annotated[
-        str | None,
-        typer.Option("--timeframe", help="Resample candles, or sample books, to this: 1h, 1s.", metavar="TIMEFRAME"),
-    ] = None,
-    book: Annotated[
-        Path | None,
-        typer.Option("--book", help="Order books beside the candles: as they stood at each close.", metavar="FILE"),
-    ] = None,
-    factors: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--factors",
-            help="Factors or sets of factors, for encodings that read them; may be repeated [default: the recipe's, "
-            "else grid56].",
-            metavar="NAME",
-        ),
-    ] = None,
-    companion: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--companion",
-            help="Another instrument of the source whose factors stand beside, as a channel; may be repeated.",
-            metavar="SYMBOL",
-        ),
-    ] = None,
-    view: Annotated[
-        Literal["people", "network"],
-        typer.Option(
-            help="For people: charts large, fields in colours, all enlarged. As a network gets it: default sizes, "
-            "greys, pixel by pixel."
-        ),
-    ] = "people",
-    sheet: Annotated[
-        bool, typer.Option("--sheet", help="One contact sheet: a row a time, a column an encoding.")
-    ] = False,
-    animate: Annotated[
-        bool,
-        typer.Option("--animate", help="Animations over the windows; with --sheet all encodings side by side."),
-    ] = False,
-    fps: Annotated[float, typer.Option(min=0.1, max=50, help="Windows a second of an animation.")] = 8.0,
-    surface: Annotated[
-        Literal["wireframe", "shaded"] | None,
-        typer.Option(
-            "--surface", help="Draw each image as a landscape, its values as heights (of a large one, means of blocks)."
-        ),
-    ] = None,
-    colors: Annotated[
-        str | None,
-        typer.Option(
-            "--colors",
-            help="Colour map of one-channel images: gray, viridis, magma or another of matplotlib's [default: the "
-            "encoding's].",
-            metavar="MAP",
-        ),
-    ] = None,
-    tiles: Annotated[
-        bool, typer.Option("--tiles", help="Every channel by itself, side by side; else three are red, green, blue.")
-    ] = False,
-    scale: Annotated[
-        int | None,
-        typer.Option("--scale", min=1, max=32, help="Side of the square that a pixel becomes [default: by --view]."),
-    ] = None,
-    format: Annotated[
-        Literal["png", "gif", "webp"] | None,
-        typer.Option(help="Of the files [default: ending of --out, else png, and gif for animations]."),
-    ] = None,
-    compression: Annotated[
-        int,
-        typer.Option(
-            min=0, max=9, help="PNG: 0 none, 9 smallest. 2 costs the time of 1; 6 saves a tenth for twice the time."
-        ),
-    ] = 2,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Threads that compress and write [default: one a core].")
-    ] = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite", help="Replace any file; without it only pictures that this command drew are replaced."
-        ),
-    ] = False,
+    source: SourceArgument,
+    folder: OutOption,
+    encoding: EncodingOption = None,
+    set_: EncodingSetOption = None,
+    length: LengthOption = None,
+    at: AtOption = None,
+    last: LastOption = None,
+    every: EveryOption = None,
+    start: FromOption = None,
+    end: ToOption = None,
+    symbol: SymbolOption = None,
+    timeframe: TimeframeOption = None,
+    book: BookOption = None,
+    factors: FactorsOption = None,
+    companion: CompanionOption = None,
+    view: ViewOption = "people",
+    sheet: SheetOption = False,
+    animate: AnimateOption = False,
+    fps: FpsOption = 8.0,
+    surface: SurfaceOption = None,
+    colors: ColorsOption = None,
+    tiles: TilesOption = False,
+    scale: ScaleOption = None,
+    format: FormatOption = None,
+    compression: CompressionOption = 2,
+    workers: WorkersOption = None,
+    overwrite: OverwriteOption = False,
     column: ColumnOption = None,
     timezone: TimezoneOption = "UTC",
     timestamp_unit: TimestampUnitOption = None,

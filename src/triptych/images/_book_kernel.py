@@ -42,32 +42,14 @@ def draw_depth(  # type: ignore[no-untyped-def]
             bool, each of shape (time, 2 * levels); sizes once more, of shape (time * 2 * levels,); depth, float64 of
             shape (2, height, time).
     """
-    count, (height, width) = window.shape[1], image.shape[2:]
     distance, sizes, present, there, depth = memory
-    zero, half_one, two, per_bp, tick_size, edge, infinity, rows, middle_row = constants
+    zero, half_one, two, edge, rows, middle_row = (
+        constants[0], constants[1], constants[2], constants[5], constants[7], constants[8],
+    )  # fmt: skip
     for b in range(first, end):
-        last = _last_priced(window[b], levels)  # type: ignore[no-untyped-call]
-        low, high, found = infinity, -infinity, 0
-        for t in range(count):
-            base, half, is_bid = _anchor(  # type: ignore[no-untyped-call]
-                window[b, last if is_last else t], levels, constants
-            )
-            middle = np.floor(np.rint(two * half / tick_size) / two) if is_bid else zero - (two * half_one)
-            for k in range(2 * levels):
-                column = k if k < levels else k + levels
-                price, size = window[b, t, column], window[b, t, column + levels]
-                present[t, k] = not math.isnan(price + size)
-                if not present[t, k]:
-                    continue
-                if in_ticks:
-                    away = np.rint((price - base) / tick_size) - middle - half_one
-                else:
-                    away = ((price - base) - half) / (base + half) * per_bp
-                distance[t, k], sizes[t, k] = away, size
-                low, high = min(low, away), max(high, away)
-                if size > zero:
-                    there[found] = size
-                    found += 1
+        low, high, found = _take_levels(  # type: ignore[no-untyped-call]
+            window[b], levels, in_ticks, constants, is_last, distance, sizes, present, there
+        )
         if edge > zero:
             low, high = -edge, edge
         elif low > high:
@@ -78,39 +60,87 @@ def draw_depth(  # type: ignore[no-untyped-def]
         span = high - low
         rows_per_unit = rows * (two * half_one / span) if span > zero else rows
         top = zero if span > zero else middle_row
-        depth[:] = 0.0
-        for t in range(count):
-            for k in range(2 * levels):
-                if present[t, k]:
-                    row = (high - distance[t, k]) * rows_per_unit + top
-                    if -1.0 < row < height:
-                        above = int(np.floor(row))
-                        share, side = float(row) - above, 0 if k < levels else 1
-                        if above >= 0:
-                            depth[side, above, t] += sizes[t, k] * (1.0 - share)
-                        if above + 1 < height:
-                            depth[side, above + 1, t] += sizes[t, k] * share
+        _spread(levels, high, rows_per_unit, top, distance, sizes, present, depth)
         median, largest = _scale(there[:found], beyond)  # type: ignore[no-untyped-call]
-        full = math.log1p(largest / median)
-        for row in range(height):
-            for t in range(count):
-                for side in range(2):
-                    value = depth[side, row, t]
-                    if value > 0.0:
-                        depth[side, row, t] = min(1.0, math.log1p(value / median) / full)
-            for column in range(width):
-                bid = ask = 0.0
-                if averaging.shape[1] == 0:
-                    bid, ask = depth[0, row, column], depth[1, row, column]
-                else:
-                    for t in range(count):
-                        bid += depth[0, row, t] * averaging[t, column]
-                        ask += depth[1, row, t] * averaging[t, column]
-                if is_signed:
-                    image[b, 0, row, column] = 0.5 + (bid - ask) / 2.0
-                else:
-                    image[b, 0, row, column] = bid
-                    image[b, 1, row, column] = ask
+        _paint(image, b, depth, median, largest, averaging, is_signed)
+
+
+@kernel
+def _take_levels(  # type: ignore[no-untyped-def]
+    rows, levels, in_ticks, constants, is_last, distance, sizes, present, there
+):
+    """Fill distances, sizes and presence of a window's levels, and `there` with sizes above 0.
+
+    Returns the lowest and the highest distance (infinity and minus infinity without any level), and how many sizes.
+    """
+    zero, half_one, two, per_bp, tick_size, infinity = (
+        constants[0], constants[1], constants[2], constants[3], constants[4], constants[6],
+    )  # fmt: skip
+    last = _last_priced(rows, levels)  # type: ignore[no-untyped-call]
+    low, high, found = infinity, -infinity, 0
+    for t in range(len(rows)):
+        base, half, is_bid = _anchor(rows[last if is_last else t], levels, constants)  # type: ignore[no-untyped-call]
+        middle = np.floor(np.rint(two * half / tick_size) / two) if is_bid else zero - (two * half_one)
+        for k in range(2 * levels):
+            column = k if k < levels else k + levels
+            price, size = rows[t, column], rows[t, column + levels]
+            present[t, k] = not math.isnan(price + size)
+            if not present[t, k]:
+                continue
+            if in_ticks:
+                away = np.rint((price - base) / tick_size) - middle - half_one
+            else:
+                away = ((price - base) - half) / (base + half) * per_bp
+            distance[t, k], sizes[t, k] = away, size
+            low, high = min(low, away), max(high, away)
+            if size > zero:
+                there[found] = size
+                found += 1
+    return low, high, found
+
+
+@kernel
+def _spread(levels, high, rows_per_unit, top, distance, sizes, present, depth) -> None:  # type: ignore[no-untyped-def]
+    """Fill `depth`: every level is shared between the two nearest rows."""
+    height = depth.shape[1]
+    depth[:] = 0.0
+    for t in range(len(distance)):
+        for k in range(2 * levels):
+            if present[t, k]:
+                row = (high - distance[t, k]) * rows_per_unit + top
+                if -1.0 < row < height:
+                    above = int(np.floor(row))
+                    share, side = float(row) - above, 0 if k < levels else 1
+                    if above >= 0:
+                        depth[side, above, t] += sizes[t, k] * (1.0 - share)
+                    if above + 1 < height:
+                        depth[side, above + 1, t] += sizes[t, k] * share
+
+
+@kernel
+def _paint(image, b, depth, median, largest, averaging, is_signed) -> None:  # type: ignore[no-untyped-def]
+    """Fill image b with the logarithms of `depth`, brought to the width of the image."""
+    full = math.log1p(largest / median)
+    _, height, count = depth.shape
+    for row in range(height):
+        for t in range(count):
+            for side in range(2):
+                value = depth[side, row, t]
+                if value > 0.0:
+                    depth[side, row, t] = min(1.0, math.log1p(value / median) / full)
+        for column in range(image.shape[3]):
+            bid = ask = 0.0
+            if averaging.shape[1] == 0:
+                bid, ask = depth[0, row, column], depth[1, row, column]
+            else:
+                for t in range(count):
+                    bid += depth[0, row, t] * averaging[t, column]
+                    ask += depth[1, row, t] * averaging[t, column]
+            if is_signed:
+                image[b, 0, row, column] = 0.5 + (bid - ask) / 2.0
+            else:
+                image[b, 0, row, column] = bid
+                image[b, 1, row, column] = ask
 
 
 @kernel

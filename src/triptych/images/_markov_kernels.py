@@ -61,11 +61,20 @@ def _draw(bins: Array, bounds: Array, image: Array, n: int, probability: Array, 
 
 @kernel
 def _count_transitions(bins: Array, probability: Array) -> None:
-    probability[:] = 0
+    # Loops written out: array expressions on rows this short would cost more than the rest.
+    real, n_bins = probability.dtype.type, len(probability)
+    for b in range(n_bins):
+        for c in range(n_bins):
+            probability[b, c] = real(0)
     for t in range(len(bins) - 1):
-        probability[bins[t], bins[t + 1]] += 1
-    for b in range(len(probability)):
-        probability[b] /= max(probability[b].sum(), probability.dtype.type(1))
+        probability[bins[t], bins[t + 1]] += real(1)
+    for b in range(n_bins):
+        total = real(0)
+        for c in range(n_bins):
+            total += probability[b, c]
+        if total > real(0):
+            for c in range(n_bins):
+                probability[b, c] /= total
 
 
 @kernel

@@ -149,11 +149,14 @@ class MarkovTransitionField(AbstractEncoding):
         if self.config.strategy == "quantile":
             edge_NK = x_NT.sort(dim=1).values.index_select(1, self.get_buffer("below"))
             return (x_NT[:, :, None] > edge_NK[:, None, :]).sum(dim=2)
-        low_N1 = x_NT.amin(dim=1, keepdim=True)
-        level_NT = (x_NT - low_N1) / positive_or_one(x_NT.amax(dim=1, keepdim=True) - low_N1)
-        shares = [k / self.config.n_bins for k in range(1, self.config.n_bins)]
+        low_N1, high_N1 = x_NT.amin(dim=1, keepdim=True), x_NT.amax(dim=1, keepdim=True)
         if self.config.strategy == "uniform":
-            return (level_NT[:, :, None] > level_NT.new_tensor(shares)).sum(dim=2)
+            # In this order, as pyts rounds: prices lie on whole ticks, and so may fall on an edge to the last digit.
+            step_N1 = (high_N1 - low_N1) / self.config.n_bins
+            edge_NK = low_N1 + step_N1 * torch.arange(1, self.config.n_bins, device=x_NT.device, dtype=x_NT.dtype)
+            return (x_NT[:, :, None] > edge_NK[:, None, :]).sum(dim=2)
+        level_NT = (x_NT - low_N1) / positive_or_one(high_N1 - low_N1)
+        shares = [k / self.config.n_bins for k in range(1, self.config.n_bins)]
         # A deviation exceeds e standard deviations when its square, with its sign, exceeds that of e times the
         # variance: no root, which libraries round differently.
         deviation_NT = level_NT - _sum(level_NT) / self.length

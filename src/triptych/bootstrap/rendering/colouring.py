@@ -57,8 +57,8 @@ def paint(
 
     Args:
         pixels: uint8 of shape (batch, height, width, channels), 0 and 255 being the ends of the encoding's range.
-        colors: a colour map of matplotlib, `gray`, `sides` for two channels that are green and red, or `layers` for three: the first
-            in white over dim green and dim blue.
+        colors: a colour map of matplotlib, `gray`, `sides` for two channels that are green and red, or `layers` for
+            three: the first in white over dim green and dim blue.
         channels: `auto`, or `tiles` to show every channel by itself, side by side. Of an image one row high with
             more than three channels, each is a row: a sequence is seen as factors by time.
         gap: columns of grey between tiles.
