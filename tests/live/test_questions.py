@@ -5,12 +5,18 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from benchmarks._trading_house import house_on, open_journal
+from benchmarks._trading_house import Patience, house_on, open_journal
 from tests.fakes.served import COSTS, tape
-from tests.live.wired import PATIENCE, Wish
+from tests.live.wired import Wish
 
+from triptych.exchanges.bybit.rest import Config as RestConfig
 from triptych.exchanges.simulated.server import BybitServer
+from triptych.live.sender import Config as SenderConfig
 
+PATIENT = replace(
+    Patience(), rest=RestConfig(timeout_s=60, receive_window_ms=60_000), sending=SenderConfig(within_seconds=60)
+)
+"""Sixty orders at once take their time on a machine that is busy."""
 MANY = tuple(f"S{number:03d}USDT" for number in range(60))
 
 
@@ -39,7 +45,7 @@ def test_a_reconciliation_asks_three_questions_however_many_instruments_there_ar
             journal = open_journal(tmp_path / "j.db")
             journal.lease.acquire()
             wish = Wish(1)
-            async with house_on(server.hosts, symbols, journal, patience=PATIENCE, predictor=wish) as house:
+            async with house_on(server.hosts, symbols, journal, patience=PATIENT, predictor=wish) as house:
                 await house.runner.start(house.engine.memory)
                 quiet = counted(server)
                 assert await house.trader.reconcile()

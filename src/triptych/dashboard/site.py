@@ -20,6 +20,9 @@ ICON: Final = (
     '<rect x="10.5" y="5" width="7" height="18" rx="1.5"/>'
     '<rect x="20" y="8" width="7" height="14" rx="1.5" opacity=".6"/></svg>'
 )
+PATIENCE_S: Final = 15.0
+"""Seconds of silence after which a page is told that its connection is lost: loading a model for its first picture can
+keep the process busy for longer than the library's own three."""
 FEW: Final = 8
 """Instruments up to which each has a button; of more, one is found by its name."""
 NO_CHART: Final[dict[str, Any]] = {
@@ -59,7 +62,10 @@ def add_pages(app: FastAPI, room: Room) -> None:
             region = Region("runs")
             refreshers.append(lambda: region.show(runs.twin(room)))
 
-    ui.run_with(app, title="Triptych", favicon=ICON, dark=None, tailwind=False, show_welcome_message=False)
+    ui.run_with(
+        app, title="Triptych", favicon=ICON, dark=None, tailwind=False, show_welcome_message=False,
+        reconnect_timeout=PATIENCE_S,
+    )  # fmt: skip
 
 
 def _is_signed_in(request: Request) -> bool:
