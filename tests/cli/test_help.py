@@ -30,7 +30,7 @@ def test_the_commands_are_those_of_the_documentation():
         "exchange", "exchange serve", "recipe", "recipe list", "recipe show",
         "patterns", "patterns find", "patterns train",
         "journal", "journal show", "journal export",
-        "anomaly", "anomaly fit", "anomaly score", "anomaly watch", "anomaly report",
+        "anomaly", "anomaly fit", "anomaly score", "anomaly watch", "anomaly report", "anomaly run",
     ]  # fmt: skip
 
 

@@ -114,3 +114,13 @@ def test_fewer_rows_than_windows_are_refused(catch, rows):
         "40 rows, 40 of them without a break, are too few for a detector that looks back on 24. Bring at least 180 "
         "unbroken rows, or choose a shorter window."
     )
+
+
+def test_fewer_rows_than_a_window_are_not_scored_in_silence(catch, rows):
+    with pytest.raises(NotEnoughData) as error:
+        catch.decision_function(rows[:23])
+    assert str(error.value) == (
+        "23 rows, 23 of them without a break, cannot be scored by a detector that looks back on 24. Bring at least 24 "
+        "unbroken rows: those before the first that shall be scored too."
+    )
+    assert catch.decision_function(rows[:24])[:23].max() == 0

@@ -46,7 +46,7 @@ def test_rows_that_are_not_numbers_are_refused():
         as_table(frame)
     assert str(error.value) == (
         "Row 1 holds inf in column 'b'; 2 of 3 rows hold values that are not numbers. Fill or remove them, or choose "
-        'bad_rows = "mask".'
+        'bad_rows = "mask" (`triptych anomaly fit --mask`).'
     )
 
 

@@ -194,7 +194,10 @@ class AbstractDetector(ABC):
         return "; ".join(f"{self.columns_[c]}: {self.kinds[k]} {evidence[c, k]:.1f}" for c, k in places)
 
     def checked(self, X: Any, *, entity: Any = None, time: Any = None) -> Table:
-        """The rows as a table with the columns of `fit`. Raises ColumnError for others, DataError before `fit`."""
+        """The rows as a table with the columns of `fit`.
+
+        Raises ColumnError for other columns, DataError before `fit`, NotEnoughData where no row has enough before it.
+        """
         if not hasattr(self, "columns_"):
             raise DataError(f"The detector {self.name!r} has not been fitted.", remedy="Call fit(X) first.")
         table = self._table(X, entity, time)
@@ -203,6 +206,13 @@ class AbstractDetector(ABC):
                 f"The detector was fitted on the columns {', '.join(self.columns_)}; these rows have "
                 f"{', '.join(table.columns)}.",
                 remedy="Bring the same columns in the same order.",
+            )
+        longest = max((stop - start for start, stop in table.stretches), default=0)
+        if longest < self.memory:
+            raise NotEnoughData(
+                f"{len(table)} rows, {longest} of them without a break, cannot be scored by a detector that looks back "
+                f"on {self.memory}.",
+                remedy=f"Bring at least {self.memory} unbroken rows: those before the first that shall be scored too.",
             )
         return table
 

@@ -75,7 +75,7 @@ def as_table(
         raise DataError(
             f"Row {row} holds {values[row][columns.index(column)]} in column {column!r}; {int(bad.sum())} of {n} rows "
             "hold values that are not numbers.",
-            remedy='Fill or remove them, or choose bad_rows = "mask".',
+            remedy='Fill or remove them, or choose bad_rows = "mask" (`triptych anomaly fit --mask`).',
         )
     breaks = np.zeros(n, dtype=bool)  # a new stretch begins at the row
     breaks[:1] = True
