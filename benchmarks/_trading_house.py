@@ -139,7 +139,7 @@ async def house_on(
         hosts, rest=patience.rest, limits=patience.limits, stream=patience.stream, seed=seed
     ) as connection:
         gateway = connection.gateway(credentials or Credentials(key="key", secret="secret"))
-        instruments = [(await connection.market.listing(symbol)).instrument for symbol in symbols]
+        instruments = [one.instrument for one in (await connection.market.listed(symbols)).values()]
         now = connection.clock.now_ms()
         (newest,) = await connection.market.candles(symbols[0], MINUTE, start_ms=0, end_ms=now, limit=1)
         candles = Following(connection.candles(symbols, MINUTE), newest.close_time_ms)

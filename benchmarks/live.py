@@ -1,9 +1,10 @@
 """What live trading costs: from a candle's close to the order on the wire, and streams of 200 instruments.
 
 Close to order is measured by the server, on one clock: from the moment before the closed candle is sent to the arrival
-of the order it leads to, over loopback sockets. In between lie the stream, the reconciliation with the venue (four
-questions an instrument), the prediction in its thread, the decision, the journal's flush to the disk, the signature and
-the request. With a model, an EfficientNet with its encoding (GASF, 64 candles) runs in ONNX before the rule decides.
+of the order it leads to, over loopback sockets. In between lie the stream, the reconciliation with the venue (three
+questions for all instruments together), the prediction in its thread, the decision, the journal's flush to the disk,
+the signature and the request. With a model, an EfficientNet with its encoding (GASF, 64 candles) runs in ONNX before
+the rule decides.
 
 The streams come from a process that paces itself; the lag is the time from its sending of a message to the end of our
 handling of it: parsing, checks of continuity and crossing, the book.
@@ -29,7 +30,7 @@ from benchmarks._trading_house import CAPITAL
 from benchmarks.chaos.segment import KNOWN, ROOT, SYMBOLS, Child, tape
 from triptych.domain import BookUpdate, CandleSeries, StreamState, SystemClock, Trade
 from triptych.exchanges.bybit import hosts as hosts_
-from triptych.exchanges.bybit.public_stream import book_topic, public_stream, trade_topic
+from triptych.exchanges.bybit.public_stream import Wiring, book_topic, public_stream, trade_topic
 from triptych.exchanges.bybit.socket import WebSocketConnector
 from triptych.exchanges.bybit.venue_clock import VenueClock
 from triptych.exchanges.simulated import Config as Costs
@@ -146,9 +147,10 @@ async def streams(rate: int, seconds: float) -> dict[str, float]:
     names = [f"S{n:03d}USDT" for n in range(INSTRUMENTS)]
     topics = [topic for name in names for topic in (book_topic(name, 50), trade_topic(name))]
     connector, books = WebSocketConnector(), {name: OrderBook(name) for name in names}
-    stream = public_stream(
-        places, "linear", topics, connector=connector, timer=SystemTimer(), clock=VenueClock(SystemClock())
+    wiring = Wiring(
+        hosts=places, category="linear", connector=connector, timer=SystemTimer(), clock=VenueClock(SystemClock())
     )
+    stream = public_stream(wiring, topics)
     lags: list[float] = []
     begun = used = 0.0
     messages = stream.messages()

@@ -91,6 +91,32 @@ def test_no_order_ever_leads_beyond_a_limit(sizing, risk):
     assert max(sum(abs(value) for value in exposure.values()) for *_, exposure in rows) > 0.3
 
 
+def test_limits_in_money_hold_in_a_backtest_as_at_the_last_gate():
+    limits = {"max_order_quote": 2050, "max_position_quote": 2500, "max_gross_quote": 5000, "max_net_quote": 3000}
+    sizing = Sizing(capital_fraction=1.0)
+    free, bound = traded(sizing, Risk()), traded(sizing, Risk(**limits))
+    assert abs(free.equity["equity"][0] - 10_000) < 100
+
+    beyond = 0
+    for result, is_bound in ((free, False), (bound, True)):
+        rows = list(exposures_when_orders_were_sent(result))
+        assert len(rows) > 20
+        for opened, left, exposure in rows:
+            money = {symbol: 10_000 * share for symbol, share in exposure.items()}
+            gross = sum(map(abs, money.values()))
+            if is_bound:  # equity moves by a few percent
+                assert gross <= 5000 * 1.1
+                assert all(abs(money[symbol]) <= 2500 * 1.1 for symbol in opened)
+                net = sum(money.values())
+                assert left or abs(net) <= 3000 * 1.1 or any(money[s] * net < 0 for s in opened)
+            else:
+                beyond += gross > 5500
+    assert beyond > 5
+    reasons = bound.decisions["reason"]
+    for said in ("by max_order_quote 2,050", "by max_gross_quote 5,000"):
+        assert reasons.str.contains(said).any(), said
+
+
 def test_all_instruments_are_held_at_the_same_time_and_the_one_that_is_forbidden_never():
     result = traded(Sizing(capital_fraction=1.0), Risk(exposure_limits={"BBB": 0.0}))
     assert sorted(result.fills["symbol"].unique()) == ["AAA", "CCC", "DDD", "EEE"]

@@ -5,6 +5,7 @@ import sys
 import textwrap
 import threading
 import time
+import urllib.request
 
 import pytest
 from tests.fakes.served import COSTS, MINUTE, START, in_thread, tape
@@ -13,7 +14,7 @@ from triptych import bootstrap
 from triptych.bootstrap.serving import recording_for_serving, tape_for_serving
 from triptych.domain import BookUpdate, CandleUpdate, StreamState, Ticker, Timeframe, Trade
 from triptych.domain.errors import DataError
-from triptych.exchanges.simulated.server import BybitServer
+from triptych.exchanges.simulated.server import BybitServer, StreamFaults
 from triptych.market.tapes import STREAM, read_tape
 
 KNOWN = 60
@@ -122,6 +123,28 @@ def test_candles_of_a_tape_are_those_of_the_venue_also_after_an_outage(tmp_path)
     assert int(five.open_time_ms[0]) >= START
     with pytest.raises(DataError, match="holds candles of 1m, 5m, and 30s are wanted"):
         bootstrap.tape_series(tmp_path, Timeframe.parse("30s"))
+
+
+def test_a_book_that_is_asked_for_anew_is_counted_where_prometheus_looks(tmp_path):
+    server = BybitServer(two_coins(), known=KNOWN, costs=COSTS)
+    told, seen = [], []
+
+    def lose_one(step):
+        server.faults.stream = StreamFaults(lose=1.0, topics=("orderbook.50.BTC",)) if step == 3 else StreamFaults()
+        if step == 9:
+            url = told[0].partition("Metrics: ")[2].partition(",")[0]
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline and not (seen and "resyncs_total{" in seen[-1]):
+                seen.append(urllib.request.urlopen(url, timeout=5).read().decode())
+                time.sleep(0.05)
+
+    with in_thread(server) as run:
+        recorded = record(server, run, tmp_path, 10, lose_one, metrics_at=("127.0.0.1", 0), tell=told.append)
+    assert recorded.book_resyncs == 1
+    assert 'triptych_book_resyncs_total{symbol="BTCUSDT"} 1.0' in seen[-1]
+    assert 'triptych_book_resyncs_total{symbol="ETHUSDT"}' not in seen[-1]
+    assert 'triptych_candles_total{symbol="BTCUSDT",timeframe="1m"}' in seen[-1]
+    assert "triptych_ready 1.0" in seen[-1]
 
 
 def test_a_recording_that_is_killed_goes_on_and_lacks_no_candle(tmp_path):

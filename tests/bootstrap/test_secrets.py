@@ -11,11 +11,13 @@ import urllib.error
 import urllib.request
 from decimal import Decimal
 
+from tests.fakes.command import Command
 from tests.fakes.served import in_thread
 
 from triptych import bootstrap
 from triptych.bootstrap import open_run
 from triptych.bootstrap.candles import load_candles
+from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.serving import tape_for_serving
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.simulated.server import BybitServer, RestFault
@@ -24,15 +26,32 @@ from triptych.market.frames import to_panel
 from triptych.settings.live import load_live_settings
 
 KEY, SECRET, HOOK = "planted-key-4711", "planted-secret-0815", "http://127.0.0.1:9/planted-hook-1234"
-PLANTED = (KEY, SECRET, "planted-hook")
+TOKEN = "planted-token-2342-for-the-session"
+PLANTED = (KEY, SECRET, "planted-hook", TOKEN)
+PAGES = ("overview", "decisions", "orders", "health", "journal", "runs")
 
 
 def fetched(port, path):
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as reply:
             return reply.read().decode()
     except urllib.error.HTTPError as error:
         return error.read().decode()
+
+
+def every_page(session_url, runs):
+    """The dashboard over a session, as it is sent to a browser: pages, their twins, and what is refused."""
+    dashboard = Command("dashboard", "--session", session_url, "--listen", 0, "--runs", runs, TRIPTYCH_TOKEN=TOKEN)
+    try:
+        port = dashboard.after("Dashboard:").rpartition(":")[2].strip("/")
+        while not json.loads(fetched(port, "/api/decisions"))["decisions"]:
+            time.sleep(0.2)
+        texts = {path: fetched(port, path) for name in PAGES for path in (f"/{name}", f"/api/{name}")}
+        texts["/"] = fetched(port, "/")  # the overview has no name
+        texts["refused"] = fetched(port, f"/api/switch?token={TOKEN[:8]}")
+    finally:
+        dashboard.end()
+    return texts | {"terminal": "".join(dashboard.said)}
 
 
 def test_a_planted_key_is_found_nowhere_after_a_session(run_folder, tmp_path, caplog, capsys):
@@ -47,6 +66,13 @@ def test_a_planted_key_is_found_nowhere_after_a_session(run_folder, tmp_path, ca
                    "rest.back_off_s=0.01", "stream.back_off_s=0.01", "alerts.attempts=1"],
     )  # fmt: skip
     credentials, log, told, pages = Credentials(key=KEY, secret=SECRET), io.StringIO(), [], []
+    sessions, looked_at = [], {}
+
+    def beside(url):
+        sessions.append(url)
+        return lambda: None
+
+    control = Control(host="127.0.0.1", port=0, token=TOKEN, beside=beside)
 
     with in_thread(server) as run:
 
@@ -72,6 +98,7 @@ def test_a_planted_key_is_found_nowhere_after_a_session(run_folder, tmp_path, ca
                 run(server.step())
                 time.sleep(0.05)
             time.sleep(0.5)
+            looked_at.update(every_page(sessions[0], run_folder.parent))
             pages.extend(fetched(port, path) for path in ("/metrics", "/healthz", "/readyz", "/nowhere"))
 
         stepping = threading.Thread(target=step_and_stop)
@@ -79,12 +106,14 @@ def test_a_planted_key_is_found_nowhere_after_a_session(run_folder, tmp_path, ca
         outcome = bootstrap.trade_on_bybit(
             [run_folder], venue="local", symbols=[tape[0].symbol], journal=tmp_path / "j.db", log=log,
             settings=settings, hosts=server.hosts, credentials=credentials, metrics_at=("127.0.0.1", 0),
-            tell=told.append,
+            control=control, tell=told.append,
         )  # fmt: skip
         stepping.join()
 
     assert outcome.decisions > 10
     assert "triptych_candles" in pages[0]
+    assert '"decisions"' in looked_at["/api/decisions"]
+    assert "Triptych" in looked_at["/"]
     reader = Journal.read(tmp_path / "j.db", "micro")
     assert list(reader.entries(kinds=(OrderAnswered,)))
     shown = {
@@ -93,6 +122,7 @@ def test_a_planted_key_is_found_nowhere_after_a_session(run_folder, tmp_path, ca
         "output": "".join(capsys.readouterr()),
         "stages": "".join(told),
         "pages": "".join(pages),
+        **{f"dashboard {name}": text for name, text in looked_at.items()},
         "outcome": json.dumps(outcome.to_dict()),
         "reprs": repr([credentials, settings, settings.alerts, outcome]) + str(settings),
         "settings as JSON": settings.model_dump_json(),

@@ -5,7 +5,7 @@ import pytest
 
 from triptych.bootstrap import open_run
 from triptych.bootstrap.candles import load_candles
-from triptych.dashboard.heat import ExplainedHeat
+from triptych.dashboard.heat import explained_heat
 from triptych.inference import open_any_artifact
 from triptych.inference.explain import explain
 
@@ -19,7 +19,7 @@ def asked(trained):
 
 def test_the_pixels_that_speak_for_the_class_are_hot_and_the_others_cold(asked):
     classifier, window = asked
-    heat = ExplainedHeat().heat(classifier, window, 2)
+    heat = explained_heat(classifier, window, 2)
     expected = explain(classifier, window, method="integrated_gradients", target="buy").heat
     assert heat.shape == expected.shape
     assert (heat.min(), heat.max()) == (0.0, 1.0)
@@ -30,4 +30,4 @@ def test_the_pixels_that_speak_for_the_class_are_hot_and_the_others_cold(asked):
 
 def test_a_window_that_cannot_be_explained_has_no_heat(asked):
     classifier, window = asked
-    assert ExplainedHeat().heat(classifier, np.full_like(window, np.nan), 0) is None
+    assert explained_heat(classifier, np.full_like(window, np.nan), 0) is None

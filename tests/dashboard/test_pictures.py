@@ -9,7 +9,7 @@ import torch
 
 from triptych.bootstrap import open_run
 from triptych.bootstrap.candles import load_candles
-from triptych.dashboard.pictures import AbstractHeat, Pictures
+from triptych.dashboard.pictures import Pictures
 from triptych.images import to_pixels
 from triptych.inference import open_any_artifact
 
@@ -78,18 +78,16 @@ def test_without_the_candle_that_was_decided_on_there_is_no_picture(trained, ser
     assert pictures.picture(rows, series.symbol, 0, model="another", member=name) is None
 
 
-class Middle(AbstractHeat):
+def middle(classifier, window, class_index):
     """Says that the middle of every picture made the decision."""
-
-    def heat(self, classifier, window, class_index):
-        found = np.zeros((classifier.encoding.height, classifier.encoding.width), dtype=np.float32)
-        found[4:8, 4:8] = 1.0
-        return found if class_index == 2 else None
+    found = np.zeros((classifier.encoding.height, classifier.encoding.width), dtype=np.float32)
+    found[4:8, 4:8] = 1.0
+    return found if class_index == 2 else None
 
 
 def test_heat_is_laid_over_the_picture_where_there_is_one(trained, series):
     name = open_any_artifact(open_run(trained).artifact).card.name
-    pictures, plain = Pictures([trained], Middle()), Pictures([trained])
+    pictures, plain = Pictures([trained], middle), Pictures([trained])
     asked = {"model": name, "member": name}
     close_ms = int(series.close_time_ms[500])
     rows = rows_of(series)

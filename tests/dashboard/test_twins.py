@@ -38,6 +38,19 @@ def test_decisions_tell_probabilities_votes_agreement_and_orders(room):
     assert decisions.twin(room, symbol="ETHUSDT")["decisions"] == []
 
 
+def test_decisions_are_found_by_words(room):
+    def found(search):
+        return [one["seq"] for one in decisions.twin(room, search=search)["decisions"]]
+
+    everything = found("")
+    assert len(everything) == 2
+    assert found(f"  {SYMBOL.lower()} EYE ") == everything
+    assert found("o1") == [1]
+    assert found(f"{SYMBOL} o1") == [1]
+    assert found("nothing-of-the-kind") == []
+    assert found("<script>") == []
+
+
 def test_orders_tell_how_long_nobody_knew(room):
     twin = orders.twin(room)
     assert (twin["unknown_now"], twin["ever_unknown"], twin["unknown_ms"]) == (0, 1, 2_000)

@@ -2,18 +2,14 @@
 
 import asyncio
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 from tests.fakes.browser import chromium, find_chromium
+from tests.fakes.command import Command
 
 from triptych.bootstrap import open_run
 from triptych.bootstrap.candles import load_candles
@@ -21,54 +17,10 @@ from triptych.market.frames import to_panel
 
 TOKEN = "a-token-for-the-browser-4711"
 SECRET = "open-sesame-98765"
-PROGRAM = "from triptych.cli import main; main()"
 SCREENS = {
     "dark": {"dark": True}, "light": {"dark": False},
     "phone": {"width": 390, "height": 844, "dark": True, "is_phone": True},
 }  # fmt: skip
-
-
-class Command:
-    """A `triptych` command in a process of its own; everything it says is kept."""
-
-    def __init__(self, *arguments, **environment):
-        self.said = []
-        self._changed = threading.Condition()
-        mine = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-u", "-c", PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, env={**mine, **environment},
-        )  # fmt: skip
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._thread.start()
-
-    def _listen(self):
-        with self.process.stdout as lines:
-            for line in lines:
-                with self._changed:
-                    self.said.append(line)
-                    self._changed.notify_all()
-
-    def after(self, word, within_s=200):
-        """The rest of the first line that begins with `word`."""
-
-        def found():
-            return next((line for line in self.said if line.startswith(word)), None)
-
-        with self._changed:
-            assert self._changed.wait_for(found, within_s), "".join(self.said)
-        return found().removeprefix(word).strip()
-
-    def end(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-        try:
-            return self.process.wait(90)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
-        finally:
-            self._thread.join(10)
 
 
 def ask(url, data=None):
@@ -142,6 +94,7 @@ async def look_and_kill(session, tmp_path):
             assert await page.value("document.documentElement.scrollWidth <= innerWidth"), name
             shot = await page.picture(tmp_path / f"overview-{name}.png")
             assert shot.stat().st_size > 20_000
+        await look_for_decisions(page, url, tmp_path)
         await visit_all(page, url)
         await page.look(dark=True)
         await page.open(url)
@@ -159,18 +112,43 @@ async def look_and_kill(session, tmp_path):
     assert secrets_in(tmp_path, live) == []
 
 
+HEATED = "[...document.querySelectorAll('.t-decision')][0].querySelectorAll('img')"
+SHOWN = "[...document.querySelectorAll('.t-decision .t-row')].map(row => row.innerText)"
+
+
+async def look_for_decisions(page, url, folder):
+    """What the model saw lies beside the same with its heat, and the field finds decisions by their words."""
+    for name, screen in SCREENS.items():
+        await page.look(**screen)
+        await page.open(f"{url}/decisions")
+        await page.until("document.querySelectorAll('.t-decision').length > 3")
+        # Pictures below the fold wait until somebody scrolls to them.
+        await page.until(f"{HEATED}.length === 2 && [...{HEATED}].every(i => i.complete && i.naturalWidth > 50)")
+        assert await page.value("document.documentElement.scrollWidth <= innerWidth"), name
+        await asyncio.sleep(1.0)  # those beside it are drawn, too
+        await page.picture(folder / f"decisions-{name}.png")
+    plain, hot = await page.value(f"[...{HEATED}].map(i => i.src)")
+    assert (urllib.request.urlopen(plain).read() == urllib.request.urlopen(hot).read()) is False
+    everything = ask(f"{url}/api/decisions?limit=1000")["decisions"]
+    buys = [one for one in everything if one["says"] == "buy"][:40]
+    await page.type("[data-testid=search]", "buy")
+    await page.until(f"{SHOWN}.length && {SHOWN}.length === {len(buys)} && {SHOWN}.every(row => /buy/i.test(row))")
+    await page.type("[data-testid=search]", "no such words", replaces=True)
+    await page.until("!document.querySelector('.t-decision')")
+
+
 async def visit_all(page, url):
     """Every page is drawn, on a phone without running over its side, and none shows a secret."""
     await page.look(**SCREENS["phone"])
     for path, drawn in {
-        "decisions": ".t-decision img", "orders": ".t-step.filled", "health": ".t-table", "journal": ".StepRecorded",
-        "runs": ".t-run .curve",
+        "": ".t-position", "decisions": ".t-decision img", "orders": ".t-step.filled", "health": ".t-table",
+        "journal": ".StepRecorded", "runs": ".t-run .curve",
     }.items():  # fmt: skip
         await page.open(f"{url}/{path}")
         await page.until(f"document.querySelector({drawn!r})")
         assert await page.value("document.documentElement.scrollWidth <= innerWidth"), path
         shown = await page.value("document.documentElement.outerHTML")
-        twin = json.dumps(ask(f"{url}/api/{path}"))
+        twin = json.dumps(ask(f"{url}/api/{path or 'overview'}"))
         assert [word for word in (TOKEN, SECRET, "served-key") if word in shown + twin] == []
 
 

@@ -59,14 +59,14 @@ class Wire(AbstractGateway):
     async def find_order(self, order_id, symbol):
         return await self._question(self.inner.find_order, order_id, symbol)
 
-    async def open_orders(self, symbol):
-        return await self._question(self.inner.open_orders, symbol)
+    async def open_orders(self, symbols):
+        return await self._question(self.inner.open_orders, symbols)
 
-    async def executions(self, symbol, since_ms):
-        return await self._question(self.inner.executions, symbol, since_ms)
+    async def executions(self, symbols, since_ms):
+        return await self._question(self.inner.executions, symbols, since_ms)
 
-    async def position(self, symbol):
-        return await self._question(self.inner.position, symbol)
+    async def positions(self, symbols):
+        return await self._question(self.inner.positions, symbols)
 
     async def wallet(self):
         return await self._question(self.inner.wallet)

@@ -6,6 +6,7 @@ import pytest
 from triptych.domain import Side, SubmitOrder
 from triptych.live.gate import Circumstances, Config, Gate
 from triptych.live.journal import Switch
+from triptych.trading.money import OthersHeld
 
 NOW = Circumstances(
     now_ms=1_000_000, last_price=Decimal(100), data_age_s=1.0, position=Decimal(0), switch=Switch.RUN,
@@ -72,6 +73,26 @@ def test_a_loop_gone_wild_is_stopped():
     ]  # fmt: skip
     assert review(order(reduce_only=True), gate) == ""
     assert review(order(), gate, now_ms=1_060_000) == ""
+
+
+@pytest.mark.parametrize(
+    ("limit", "side", "others", "reason"),
+    [
+        ("max_gross_quote", Side.BUY, OthersHeld.of([-300, 300.01]),
+         "all positions of 1,000.01 together would be above max_gross_quote 1,000"),
+        ("max_gross_quote", Side.BUY, OthersHeld.of([-300, 300]), ""),
+        ("max_net_quote", Side.BUY, OthersHeld.of([700, -99]),
+         "longs less shorts of +1,001.00 would be beyond max_net_quote 1,000"),
+        ("max_net_quote", Side.SELL, OthersHeld.of([-700, 99]),
+         "longs less shorts of -1,001.00 would be beyond max_net_quote 1,000"),
+        ("max_net_quote", Side.BUY, OthersHeld.of([5000, -4400]), ""),
+        ("max_net_quote", Side.SELL, OthersHeld.of([5000]), ""),  # less than there was
+    ],
+)  # fmt: skip
+def test_all_instruments_together_have_limits_in_money(limit, side, others, reason):
+    gate = Gate(Config(**{limit: 1000}))
+    assert review(order("4", side), gate, others=others) == reason
+    assert review(order("4", side, reduce_only=True), gate, others=others) == ""
 
 
 def test_an_order_that_was_held_back_does_not_count():

@@ -431,3 +431,25 @@ def test_a_second_trader_takes_over_and_the_first_stops(tmp_path):
                 assert len(venue._orders) == before
 
     asyncio.run(trade())
+
+
+def test_orders_of_one_decision_count_together_against_the_limits_in_money(tmp_path):
+    clock, venue = paper(SERIES)
+    gate = GateConfig(max_gross_quote=7_500, max_orders_per_minute=10_000)
+
+    async def trade():
+        with open_house(tmp_path, venue, clock, gate=gate) as house:
+            await house.trader.start()
+            both = 0
+            for candles in list(closes(SERIES))[:60]:
+                await let_happen(candles, venue, venue, house, clock)
+                engine = house.engine
+                held = [abs(engine.portfolio.quantity(s)) * engine.portfolio.last_mark(s) for s in engine.symbols]
+                both += all(held)
+                assert sum(held) < 7_500 * 1.05  # what is held moves with the market
+            steps = [entry.record for entry in house.journal.entries(kinds=(StepRecorded,))]
+            return both, [denial.reason for step in steps for denial in step.denials]
+
+    both, reasons = asyncio.run(trade())
+    assert both == 0  # each takes half of 10 000, and neither is made smaller
+    assert sum("together would be above max_gross_quote 7,500" in reason for reason in reasons) > 5

@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 Scheme = Literal["circular", "stationary"]
 
@@ -136,6 +135,8 @@ def percentile_bounds(
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(replicates, [tail, 1.0 - tail])
     k = max(blocks, 2.0)
+    from scipy import stats  # takes a second to load, which trading need not wait for
+
     stretch = float(stats.t.ppf(1.0 - tail, k - 1.0) / stats.norm.ppf(1.0 - tail) * math.sqrt(k / (k - 1.0)))
     return value - (value - float(low)) * stretch, value + (float(high) - value) * stretch
 

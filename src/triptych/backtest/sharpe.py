@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from triptych.backtest.statistics import standard_deviation
 
@@ -38,8 +38,8 @@ def sharpe_moments(returns: NDArray[np.float64]) -> SharpeMoments | None:
         return None
     return SharpeMoments(
         sharpe=float(returns.mean()) / deviation,
-        skewness=float(stats.skew(returns)),
-        kurtosis=float(stats.kurtosis(returns, fisher=False)),
+        skewness=float(_stats().skew(returns)),
+        kurtosis=float(_stats().kurtosis(returns, fisher=False)),
     )
 
 
@@ -51,7 +51,7 @@ def probabilistic_sharpe(moments: SharpeMoments, observations: float, benchmark:
     if observations <= 1:
         return 0.5
     score = (moments.sharpe - benchmark) * math.sqrt((observations - 1.0) / moments.spread)
-    return float(stats.norm.cdf(score))
+    return float(_stats().norm.cdf(score))
 
 
 def expected_best_sharpe(trials: int, variance: float) -> float:
@@ -63,8 +63,8 @@ def expected_best_sharpe(trials: int, variance: float) -> float:
     """
     if trials <= 1:
         return 0.0
-    first = stats.norm.ppf(1.0 - 1.0 / trials)
-    second = stats.norm.ppf(1.0 - 1.0 / (trials * math.e))
+    first = _stats().norm.ppf(1.0 - 1.0 / trials)
+    second = _stats().norm.ppf(1.0 - 1.0 / (trials * math.e))
     return float(math.sqrt(variance) * ((1.0 - np.euler_gamma) * first + np.euler_gamma * second))
 
 
@@ -86,5 +86,12 @@ def minimum_track_record(moments: SharpeMoments, probability: float = 0.95, benc
     """Observations after which the ratio would exceed `benchmark` with `probability`; None if it does not exceed it."""
     if moments.sharpe <= benchmark:
         return None
-    score = float(stats.norm.ppf(probability)) / (moments.sharpe - benchmark)
+    score = float(_stats().norm.ppf(probability)) / (moments.sharpe - benchmark)
     return 1.0 + moments.spread * score**2
+
+
+def _stats() -> Any:
+    """scipy's; it takes a second to load, which trading need not wait for."""
+    from scipy import stats
+
+    return stats

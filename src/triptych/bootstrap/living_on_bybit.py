@@ -125,7 +125,7 @@ async def _trade(
     beside = [symbol for symbol in dict.fromkeys(looked_at) if symbol not in wanted]
     async with BybitConnection(hosts, rest=settings.rest, stream=settings.stream) as connection:
         gateway = connection.gateway(key)
-        instruments = [(await connection.market.listing(symbol)).instrument for symbol in wanted]
+        instruments = [one.instrument for one in (await connection.market.listed(wanted)).values()]
         source: AbstractCandleSource = connection.candles([*wanted, *beside], timeframe)
         market_clock: AbstractClock = connection.clock
         if venue == "local":  # its market lives in the time of its tape

@@ -151,7 +151,7 @@ async def _repaired(
             sender=sender, clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
         )  # fmt: skip
         for symbol in symbols:
-            settled = await reconciler.settle(symbol)
+            settled = (await reconciler.settle([symbol]))[symbol]
             note("info", "reconcile", "settled" if settled.is_settled else f"not settled: {settled.reason}", symbol)
             await _set_stops(books, gateway, symbol, note)
         books.write(NoteWritten(topic="reconcile", text="; ".join(done)))
@@ -163,7 +163,8 @@ async def _repaired(
 
 async def _set_stops(books: Books, gateway: AbstractGateway, symbol: str, note: Any) -> None:
     """Stop and target as the journal says, where the venue's are others."""
-    wanted, report = books.stops.get(symbol, (None, None)), await gateway.position(symbol)
+    wanted = books.stops.get(symbol, (None, None))
+    report = (await gateway.positions([symbol]))[symbol]
     is_moving = any(one.symbol == symbol for one in books.under_way)
     if is_moving or not report.quantity or wanted in ((None, None), (report.stop_loss, report.take_profit)):
         return

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.taping import candles_of
 from triptych.domain import Candle, StreamState, Timeframe, utc
 from triptych.domain.errors import DataError, ExchangeError, ProtocolError
@@ -27,6 +28,8 @@ from triptych.exchanges.bybit.public_stream import (
 )
 from triptych.exchanges.bybit.stream import Stream
 from triptych.exchanges.bybit.words import VENUE, Category, interval
+from triptych.live.monitoring import Metrics
+from triptych.live.monitoring.server import MetricsServer
 from triptych.market.books import LiveBook
 from triptych.market.tapes import STREAM, About, Config, TapeEntry, TapeWriter, is_tape, read_tape_backwards
 
@@ -75,6 +78,8 @@ def record_tape(
     config: Config | None = None,
     stop: asyncio.Event | None = None,
     on_progress: Callable[[Recorded], None] = lambda recorded: None,
+    metrics_at: tuple[str, int] | None = None,
+    tell: Tell = silent,
 ) -> Recorded:
     """Record until `seconds` are over, `stop` is set or Ctrl-C comes. The same call goes on after a kill.
 
@@ -90,6 +95,8 @@ def record_tape(
         config: how the tape is cut.
         stop: ends the recording when it is set from another task.
         on_progress: told after every message.
+        metrics_at: host and port where candles, book resyncs and readiness are served; None: nowhere.
+        tell: told where they are.
 
     Raises DataError for an unknown symbol, timeframe or another tape in the folder; ExchangeError when the venue cannot
     be reached at the start or refuses a topic; StorageError when the disk refuses.
@@ -112,7 +119,12 @@ def record_tape(
             )  # fmt: skip
             known = _known(folder, keys) if is_tape(folder) else {}
             with TapeWriter(folder, about, config) as writer:
-                recorder = _Recorder(connection, writer, topics, keys, known, history, on_progress)
+                metrics = Metrics()
+                recorder = _Recorder(connection, writer, topics, keys, known, history, on_progress, metrics)
+                server = MetricsServer(metrics, lambda: {} if recorder.is_up else {"messages": "the stream is down"})
+                if metrics_at is not None:
+                    port = await server.start(*metrics_at)
+                    tell(f"Metrics: http://{metrics_at[0]}:{port}/metrics, readiness: /readyz.")
                 recording = asyncio.create_task(recorder.run())
                 flushing = asyncio.create_task(_flush(writer, (config or Config()).flush_seconds))
                 stopping = asyncio.create_task(_stopped_by(stop or asyncio.Event()).wait())
@@ -127,6 +139,7 @@ def record_tape(
                         task.cancel()
                         with contextlib.suppress(asyncio.CancelledError):
                             await task
+                    await server.stop()
                 return recorder.view()
 
     return asyncio.run(run())
@@ -196,7 +209,9 @@ class _Recorder:
         known: dict[Key, int],
         history: int,
         on_progress: Callable[[Recorded], None],
+        metrics: Metrics,
     ) -> None:
+        self._metrics, self.is_up = metrics, False
         self._keys, self._known, self._history = keys, known, history
         self._connection, self._writer, self._on_progress = connection, writer, on_progress
         self._stream: Stream[RawMessage] = connection.raw(topics)
@@ -210,6 +225,7 @@ class _Recorder:
 
     def _asker(self, topic: str) -> Any:
         async def ask() -> None:
+            self._metrics.book_resyncs.labels(symbol=topic.rpartition(".")[2]).inc()
             await self._stream.resubscribe(topic)
 
         return ask
@@ -231,6 +247,8 @@ class _Recorder:
 
     async def _on_state(self, state: StreamState) -> None:
         self._write(TapeEntry(time.time_ns(), STREAM, {"is_up": state.is_up, "reason": state.reason}))
+        self.is_up = state.is_up
+        self._metrics.ready.set(state.is_up)
         if state.is_up:
             await self._fetch_missing()
             return
@@ -243,6 +261,7 @@ class _Recorder:
         entry = TapeEntry(message.time_ns, topic, content)
         self._write(entry)
         for candle in candles_of(entry):
+            self._metrics.candles.labels(symbol=candle.symbol, timeframe=str(candle.timeframe)).inc()
             self._learn(candle)
         book = self._books.get(topic)
         if book is not None:

@@ -51,7 +51,7 @@ def dashboard(
     under /api.
     """
     require_nicegui()
-    from triptych.dashboard import Config, ExplainedHeat, serve_dashboard
+    from triptych.dashboard import Config, explained_heat, serve_dashboard
     from triptych.domain.errors import RecipeError
     from triptych.live.control import read_token
     from triptych.live.monitoring.server import parse_address
@@ -64,7 +64,7 @@ def dashboard(
         models=tuple(model or ()), runs=runs,
     )  # fmt: skip
     serve_dashboard(
-        config, token=read_token(), heat=ExplainedHeat(), on_ready=_say,
+        config, token=read_token(), heat=explained_heat, on_ready=_say,
         until_closed=sys.stdin if until_stdin_closes else None,
     )  # fmt: skip
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO, cast
 
@@ -13,7 +14,10 @@ from triptych.cli.console import Narrator, figures, out, print_json
 from triptych.cli.options import JsonOption, QuietOption, RunArgument
 
 if TYPE_CHECKING:
+    from triptych.bootstrap.controlling import Control
+    from triptych.bootstrap.house import Outcome
     from triptych.bootstrap.living_on_bybit import Venue
+    from triptych.settings.live import LiveSettings
 
 
 def live(
@@ -105,12 +109,73 @@ def live(
     The same command on the same journal goes on where the last one stopped, or was killed. Keys of a venue come from
     BYBIT_API_KEY and BYBIT_API_SECRET, or from the file that BYBIT_KEY_FILE names.
     """
-    from triptych import bootstrap
     from triptych.cli.opening import control_of
-    from triptych.domain.errors import RecipeError
     from triptych.live.monitoring.server import parse_address
     from triptych.market.store import to_ms
     from triptych.settings.live import load_live_settings
+
+    _require_sense(venue, tape, is_paper=paper, is_standby=standby)
+    is_paper = paper or venue == "paper"
+    with _opened(log) as stream:
+        session = Session(
+            settings=load_live_settings(settings, overrides or ()),
+            journal=journal if "://" in journal else Path(journal),
+            log=stream,
+            metrics_at=None if metrics is None else parse_address(metrics),
+            control=control_of(control, dashboard, runs=run.absolute().parent),
+            tell=Narrator(quiet or json),
+        )
+        outcome = session.trade(
+            [run, *(fallback or ())], venue=venue, tape=tape, symbols=symbol or (), is_paper=is_paper,
+            real_money=real_money, standby=standby, start_ms=None if start is None else to_ms(start), speed=speed,
+        )  # fmt: skip
+    if json:
+        print_json(outcome.to_dict())
+    else:
+        _print(outcome, "Paper trading" if is_paper else f"Trading on {venue}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What every way of trading is given alike; see `bootstrap.trade_on_bybit`."""
+
+    settings: LiveSettings
+    journal: str | Path
+    log: TextIO | None
+    metrics_at: tuple[str, int] | None
+    control: Control | None
+    tell: Narrator
+
+    def trade(
+        self,
+        runs: Sequence[Path],
+        *,
+        venue: str,
+        tape: Path | None,
+        symbols: Sequence[str],
+        is_paper: bool,
+        real_money: bool,
+        standby: bool,
+        start_ms: int | None,
+        speed: float,
+    ) -> Outcome:
+        """Trade on a tape, on the candles of a venue as they close, or on the venue."""
+        from triptych import bootstrap
+
+        common = {field.name: getattr(self, field.name) for field in fields(self)}
+        if tape is not None:
+            return bootstrap.trade_on_paper(runs, tape, start_ms=start_ms, speed=speed, **common)
+        at: Venue = "local" if venue == "simulated" else cast("Venue", venue)  # the simulated exchange has two names
+        if is_paper:
+            return bootstrap.trade_on_paper_at(runs, venue=at, symbols=symbols, **common)
+        return bootstrap.trade_on_bybit(
+            runs, venue=at, symbols=symbols, real_money=real_money, standby=standby, **common
+        )
+
+
+def _require_sense(venue: str, tape: Path | None, *, is_paper: bool, is_standby: bool) -> None:
+    """Raise RecipeError for options that contradict each other."""
+    from triptych.domain.errors import RecipeError
 
     if (venue == "paper") != (tape is not None):
         raise RecipeError(
@@ -119,48 +184,21 @@ def live(
             if tape is None
             else "Leave --tape or --venue out.",
         )
-    if standby and (paper or venue == "paper"):
+    if is_standby and (is_paper or venue == "paper"):
         raise RecipeError("A standby is for a venue; on paper there is nothing to take over.", remedy="Leave it out.")
-    place: str | Path = journal if "://" in journal else Path(journal)
-    live_settings = load_live_settings(settings, overrides or ())
-    address = None if metrics is None else parse_address(metrics)
-    opened = control_of(control, dashboard, runs=run.absolute().parent)
-    runs, narrator = [run, *(fallback or ())], Narrator(quiet or json)
-    with _opened(log) as stream:
-        if tape is not None:
-            outcome = bootstrap.trade_on_paper(
-                runs, tape, settings=live_settings, journal=place, start_ms=None if start is None else to_ms(start),
-                speed=speed, log=stream, metrics_at=address, control=opened, tell=narrator,
-            )  # fmt: skip
-        elif paper:
-            outcome = bootstrap.trade_on_paper_at(
-                runs, venue=_venue(venue), symbols=symbol or (), settings=live_settings, journal=place, log=stream,
-                metrics_at=address, control=opened, tell=narrator,
-            )  # fmt: skip
-        else:
-            outcome = bootstrap.trade_on_bybit(
-                runs, venue=_venue(venue), symbols=symbol or (), settings=live_settings, journal=place,
-                real_money=real_money, standby=standby, log=stream, metrics_at=address, control=opened, tell=narrator,
-            )  # fmt: skip
-    if json:
-        print_json(outcome.to_dict())
-        return
-    held = ", ".join(f"{quantity} {symbol}" for symbol, quantity in outcome.positions.items())
+
+
+def _print(outcome: Outcome, title: str) -> None:
     rows = {
         "decisions": f"{outcome.decisions:,}",
         "orders held back at the gate": f"{outcome.held_back:,}",
         "fills in the journal": f"{outcome.fills:,}",
         "equity": f"{outcome.equity:,.2f}",
-        "positions": held,
+        "positions": ", ".join(f"{quantity} {symbol}" for symbol, quantity in outcome.positions.items()),
         "last close decided on": f"{outcome.last_close} UTC",
         "journal": outcome.journal,
     }
-    out.print(figures("Paper trading" if paper or venue == "paper" else f"Trading on {venue}", rows))
-
-
-def _venue(name: str) -> Venue:
-    """The venue of a name: the simulated exchange has two."""
-    return "local" if name == "simulated" else cast("Venue", name)
+    out.print(figures(title, rows))
 
 
 @contextmanager

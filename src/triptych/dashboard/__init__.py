@@ -3,8 +3,8 @@
 Importing this package takes the extra `dashboard`.
 """
 
-from triptych.dashboard.heat import ExplainedHeat
-from triptych.dashboard.pictures import AbstractHeat
+from triptych.dashboard.heat import explained_heat
+from triptych.dashboard.pictures import Heat
 from triptych.dashboard.serving import Config, serve_dashboard
 
-__all__ = ["AbstractHeat", "Config", "ExplainedHeat", "serve_dashboard"]
+__all__ = ["Config", "Heat", "explained_heat", "serve_dashboard"]

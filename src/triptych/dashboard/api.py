@@ -61,8 +61,8 @@ def _add_twins(app: FastAPI, room: Room) -> None:
         return as_json(overview.twin(room, symbol))
 
     @app.get("/api/decisions")
-    def _decisions(symbol: str = "", acted: bool = False, limit: Limit = decisions.SHOWN) -> Response:
-        return as_json(decisions.twin(room, symbol=symbol, acted=acted, limit=limit))
+    def _decisions(symbol: str = "", acted: bool = False, search: str = "", limit: Limit = decisions.SHOWN) -> Response:
+        return as_json(decisions.twin(room, symbol=symbol, acted=acted, search=search, limit=limit))
 
     @app.get("/api/orders")
     def _orders(phase: str = "", limit: Limit = orders.SHOWN) -> Response:

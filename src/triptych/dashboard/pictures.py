@@ -8,9 +8,8 @@ has a picture for each member; a sequence model's picture is its channels, one a
 from __future__ import annotations
 
 import threading
-from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,24 +35,8 @@ SMALLEST: Final = 180
 """Pictures are enlarged, pixel by pixel, to at least so many pixels."""
 
 
-class AbstractHeat(ABC):
-    """Says what in a picture made a network decide."""
-
-    @abstractmethod
-    def heat(
-        self, classifier: WindowClassifier, window: NDArray[np.float32], class_index: int
-    ) -> NDArray[np.float32] | None:
-        """How much each pixel speaks for a class.
-
-        Args:
-            classifier: network with its encoding, on the CPU.
-            window: what it reads, float32 of shape (rows, columns).
-            class_index: 0 sell, 1 hold, 2 buy.
-
-        Returns:
-            float32 array of shape (height, width) from 0 to 1, of the picture's own size; None where this network
-            cannot be explained.
-        """
+Heat = Callable[[WindowClassifier, NDArray[np.float32], int], NDArray[np.float32] | None]
+"""Says what in a picture made a network decide; `dashboard.heat.explained_heat` is one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +70,7 @@ class _Past(AbstractView):
 class Pictures:
     """Draws pictures of decisions, and keeps the newest of them."""
 
-    def __init__(self, runs: Sequence[Path], heat: AbstractHeat | None = None) -> None:
+    def __init__(self, runs: Sequence[Path], heat: Heat | None = None) -> None:
         """Draw for the models of these runs, loaded when the first picture is asked for; `heat` None: no heat."""
         self._runs, self._heat = list(runs), heat
         self._painters: dict[str, dict[str, _Painter]] | None = None
@@ -171,7 +154,7 @@ class Pictures:
         scale = max(1, -(-SMALLEST // max(pixels.shape[1:3])))
         painted = paint(pixels, colors=look_of(painter.artifact.card.encoding["name"]).colors, scale=scale).rgb()[0]
         if class_index is not None:
-            heat = None if self._heat is None else self._heat.heat(painter.classifier, window, class_index)
+            heat = None if self._heat is None else self._heat(painter.classifier, window, class_index)
             if heat is None:
                 return None
             painted = _laid_over(painted, heat)

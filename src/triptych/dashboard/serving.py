@@ -17,7 +17,7 @@ from triptych.bootstrap.journals import open_journal
 from triptych.dashboard.api import create_api
 from triptych.dashboard.desk import Desk
 from triptych.dashboard.library import Library
-from triptych.dashboard.pictures import AbstractHeat, Pictures
+from triptych.dashboard.pictures import Heat, Pictures
 from triptych.dashboard.room import Room
 from triptych.dashboard.session_client import SessionClient, require_safe
 from triptych.dashboard.site import add_pages
@@ -48,7 +48,7 @@ def serve_dashboard(
     config: Config,
     *,
     token: str | None = None,
-    heat: AbstractHeat | None = None,
+    heat: Heat | None = None,
     on_ready: Callable[[str], None] = lambda url: None,
     until_closed: TextIO | None = None,
 ) -> None:
@@ -85,7 +85,7 @@ def serve_dashboard(
         server.run(sockets=[listening])
 
 
-def open_room(config: Config, *, token: str | None = None, heat: AbstractHeat | None = None) -> Room:
+def open_room(config: Config, *, token: str | None = None, heat: Heat | None = None) -> Room:
     """Join what a dashboard looks at. Raises as `serve_dashboard`."""
     session = None
     if config.session is not None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from markupsafe import escape
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
 from triptych.dashboard.drawing import render
 from triptych.dashboard.room import Room, instance
@@ -73,6 +74,26 @@ class Choice:
     def _mark(self) -> None:
         for value, button in self._buttons.items():
             button.props(f'aria-pressed="{str(value == self.value).lower()}"')
+
+
+class Search:
+    """A field for words to look for.
+
+    Attributes:
+        value: what stands in it.
+    """
+
+    def __init__(self, *, label: str) -> None:
+        """An empty field; `label` says what is looked for."""
+        self.value = ""
+        self.on_change: Callable[[], None] = lambda: None
+        field = ui.element("input").classes("t-search")
+        field.props(f'type="search" placeholder="{label}" aria-label="{label}" data-testid="search" maxlength="80"')
+        field.on("input", self._typed, js_handler="(event) => emit(event.target.value)", throttle=0.2)
+
+    def _typed(self, event: GenericEventArguments) -> None:
+        self.value = str(event.args).strip()
+        self.on_change()
 
 
 class Chart:

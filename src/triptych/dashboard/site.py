@@ -12,7 +12,7 @@ from triptych.dashboard.doorman import SIGNED_IN
 from triptych.dashboard.figures import candle_figure, equity_figure
 from triptych.dashboard.pages import decisions, health, journal, orders, overview, runs
 from triptych.dashboard.room import Room
-from triptych.dashboard.shell import Chart, Choice, Region, shell
+from triptych.dashboard.shell import Chart, Choice, Region, Search, shell
 
 ICON: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 28 28" fill="#4f7fe8">'
@@ -20,6 +20,8 @@ ICON: Final = (
     '<rect x="10.5" y="5" width="7" height="18" rx="1.5"/>'
     '<rect x="20" y="8" width="7" height="14" rx="1.5" opacity=".6"/></svg>'
 )
+FEW: Final = 8
+"""Instruments up to which each has a button; of more, one is found by its name."""
 NO_CHART: Final[dict[str, Any]] = {
     "symbol": "", "candles": [], "step_ms": 0, "fills": [], "stops": [], "entry": None, "venue_stop": None,
     "venue_target": None,
@@ -99,14 +101,16 @@ def _draw_decisions(room: Room, signed_in: bool) -> None:
         with ui.element("div").classes("t-choices"):
             acted = Choice({"": "all", "acted": "with orders"}, label="Decisions")
             names = {"": "all instruments", **{one: one for one in symbols}}
-            symbol = Choice(names, label="Instrument") if len(symbols) > 1 else None
+            symbol = Choice(names, label="Instrument") if 1 < len(symbols) <= FEW else None
+            search = Search(label="Instrument, reason, model, time")
         region = Region("decisions")
 
         def refresh() -> None:
             chosen = symbol.value if symbol is not None else ""
-            region.show(decisions.twin(room, acted=bool(acted.value), symbol=chosen))
+            region.show(decisions.twin(room, acted=bool(acted.value), symbol=chosen, search=search.value))
 
         _also_on(acted, refresh)
+        _also_on(search, refresh)
         _also_on(symbol, refresh)
         refreshers.append(refresh)
 
@@ -129,19 +133,22 @@ def _draw_orders(room: Room, signed_in: bool) -> None:
 def _draw_journal(room: Room, signed_in: bool) -> None:
     with shell(room, "journal", signed_in=signed_in) as refreshers:
         top = Region("journal")
-        group = Choice({"": "all", **{name: name for name in journal.GROUPS}}, label="Entries")
+        with ui.element("div").classes("t-choices"):
+            group = Choice({"": "all", **{name: name for name in journal.GROUPS}}, label="Entries")
+            search = Search(label="Words of an entry")
         entries = Region("entries", "t-panel")
 
         def refresh() -> None:
-            content = journal.twin(room, group=group.value)
+            content = journal.twin(room, group=group.value, search=search.value)
             top.show(content)
             entries.show(content)
 
         _also_on(group, refresh)
+        _also_on(search, refresh)
         refreshers.append(refresh)
 
 
-def _also_on(choice: Choice | None, refresh: Callable[[], None]) -> None:
+def _also_on(choice: Choice | Search | None, refresh: Callable[[], None]) -> None:
     """Draw at once when something else is chosen."""
     if choice is not None:
         choice.on_change = refresh

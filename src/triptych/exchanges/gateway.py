@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -90,16 +90,16 @@ class AbstractGateway(ABC):
         """The order, open or closed; None when the venue has never seen it."""
 
     @abstractmethod
-    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
-        """All open orders of an instrument, those of other programs and people too."""
+    async def open_orders(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
+        """All open orders of these instruments, those of other programs and people too."""
 
     @abstractmethod
-    async def executions(self, symbol: str, since_ms: int) -> Sequence[OrderFilled | FundingPaid]:
-        """Everything that was filled or paid since then, oldest first."""
+    async def executions(self, symbols: Sequence[str], since_ms: int) -> Sequence[OrderFilled | FundingPaid]:
+        """Everything that was filled or paid in these instruments since then, oldest first."""
 
     @abstractmethod
-    async def position(self, symbol: str) -> PositionReport:
-        """The position in an instrument; flat when there is none."""
+    async def positions(self, symbols: Sequence[str]) -> Mapping[str, PositionReport]:
+        """The position in each of these instruments; flat where there is none."""
 
     @abstractmethod
     async def wallet(self) -> WalletReport:

@@ -20,8 +20,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from triptych.domain import Config as BaseConfig
@@ -173,6 +171,9 @@ def correlation_order(rows: NDArray[np.floating]) -> tuple[int, ...]:
     np.fill_diagonal(distance, 0.0)
     if len(distance) < 3:
         return tuple(range(len(distance)))
+    from scipy.cluster.hierarchy import leaves_list, linkage  # a third of a second, for a choice made once in training
+    from scipy.spatial.distance import squareform
+
     tree = linkage(squareform(distance, checks=False), method="average", optimal_ordering=True)
     return tuple(int(i) for i in leaves_list(tree))
 

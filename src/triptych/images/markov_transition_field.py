@@ -28,7 +28,6 @@ from typing import Literal
 
 import torch
 from pydantic import Field
-from scipy.special import ndtri
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -160,6 +159,8 @@ class MarkovTransitionField(AbstractEncoding):
         # variance: no root, which libraries round differently.
         deviation_NT = level_NT - _sum(level_NT) / self.length
         variance_N1 = _sum(deviation_NT * deviation_NT) / self.length
+        from scipy.special import ndtri  # takes its time to load, which trading need not wait for
+
         edges = [float(ndtri(share)) for share in shares]
         edge_NK = variance_N1 * level_NT.new_tensor([edge * abs(edge) for edge in edges])
         return ((deviation_NT * deviation_NT.abs())[:, :, None] > edge_NK[:, None, :]).sum(dim=2)

@@ -55,7 +55,7 @@ class Auditor:
 
     async def look(self, symbol: str) -> list[Difference]:
         """All differences in one instrument. Raises ExchangeError when the venue cannot be asked."""
-        executions = await self.gateway.executions(symbol, self.since_ms)
+        executions = await self.gateway.executions([symbol], self.since_ms)
         told = [one for one in executions if isinstance(one, OrderFilled)]
         known = {one.fill_id for one in self.fills if one.symbol == symbol}
         missing = [one for one in told if one.fill_id not in known]
@@ -63,7 +63,7 @@ class Auditor:
         found = [self._unknown_to_us(one) for one in ours]
         found += self._unknown_to_venue(symbol, {one.fill_id for one in told})
         found += await self._orders(symbol)
-        report = await self.gateway.position(symbol)
+        report = (await self.gateway.positions([symbol]))[symbol]
         found += self._position(report, ours, [one for one in missing if one not in ours])
         found += self._stop(report)
         return found
@@ -106,7 +106,7 @@ class Auditor:
                     kind="order", symbol=symbol, journal=f"{order_id} is under way", venue=_order(report),
                     explanation="It came to its end while nobody listened.", repair="Its end is entered.",
                 ))  # fmt: skip
-        for report in await self.gateway.open_orders(symbol):
+        for report in await self.gateway.open_orders([symbol]):
             if report.order_id in under_way:
                 continue
             is_ours = self._is_ours(report.order_id, symbol)

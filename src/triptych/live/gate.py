@@ -8,7 +8,7 @@ was killed by hand and everything is closed already; it is still held against th
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from pydantic import Field
@@ -16,6 +16,7 @@ from pydantic import Field
 from triptych import domain
 from triptych.domain import SubmitOrder
 from triptych.live.journal import Switch
+from triptych.trading.money import MoneyLimits, OthersHeld
 
 
 class Config(domain.Config):
@@ -28,6 +29,17 @@ class Config(domain.Config):
         default=None,
         gt=0,
         description="Largest absolute notional of one instrument's position, in quote currency. Empty: no limit.",
+    )
+    max_gross_quote: float | None = Field(
+        default=None,
+        gt=0,
+        description="Largest sum of the absolute notionals of all instruments, in quote currency. Empty: no limit.",
+    )
+    max_net_quote: float | None = Field(
+        default=None,
+        gt=0,
+        description="Largest notional of longs less shorts, either way, of all instruments together, in quote "
+        "currency. Empty: no limit.",
     )
     price_band: float = Field(
         default=0.05,
@@ -53,7 +65,9 @@ class Circumstances:
         now_ms: UTC milliseconds.
         last_price: newest price of the instrument, quote currency; None when there is none.
         data_age_s: since the last message about the instrument.
-        position: signed quantity that the venue's fills make, orders under way included.
+        position: signed quantity that the venue's fills make, orders under way included, as well as those of this
+            decision that have passed.
+        others: what the other instruments hold, counted in the same way.
         switch: what the house allows itself.
         has_journal: whether the last append succeeded.
         is_settled: whether venue and journal agree about this instrument.
@@ -68,6 +82,7 @@ class Circumstances:
     has_journal: bool
     is_settled: bool
     is_heard: bool = True
+    others: OthersHeld = field(default_factory=OthersHeld)
 
 
 class Gate:
@@ -75,6 +90,10 @@ class Gate:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._money = MoneyLimits(
+            order=config.max_order_quote, position=config.max_position_quote, gross=config.max_gross_quote,
+            net=config.max_net_quote,
+        )  # fmt: skip
         self._passed: deque[int] = deque()
 
     def review(self, order: SubmitOrder, now: Circumstances) -> str:
@@ -105,15 +124,10 @@ class Gate:
         price = order.limit_price or now.last_price
         if price is None:
             return "there is no price to tell the order's size by"
-        notional = float(order.quantity * price)
-        most = self._config.max_order_quote
-        if most is not None and notional > most:
-            return f"order of {notional:,.2f} is above max_order_quote {most:,g}"
-        after = abs(float((now.position + order.side.sign * order.quantity) * price))
-        most = self._config.max_position_quote
-        if most is not None and after > most:
-            return f"position of {after:,.2f} would be above max_position_quote {most:,g}"
-        return ""
+        after = float((now.position + order.side.sign * order.quantity) * price)
+        return self._money.broken_by(
+            order=float(order.quantity * price), position=after, others=now.others, sign=order.side.sign
+        )
 
     def _price(self, order: SubmitOrder, now: Circumstances) -> str:
         """A buy must not bid far above the market, a sale not offer far below; protection must lie on its own side."""

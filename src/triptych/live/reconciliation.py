@@ -1,14 +1,16 @@
 """Reconciliation: do the venue and our books say the same? Before any decision, at the start and ever after.
 
-For one instrument, in this order: fetch what was filled or paid since the newest known, ask for every order under way,
-look for open orders that nobody here has sent, compare the positions, and see that the stop lies where it should. What
+In this order: fetch what was filled or paid since the newest known, fetch the open orders, ask for every order under
+way that is not among them, look for open orders that nobody here has sent, compare the positions, and see that the stop
+lies where it should. Each list is that of the whole account, so the questions do not grow with the instruments. What
 the venue has done is taken in; what it cannot have done is closed; what remains is a difference that only somebody
 else's trading can explain: the instrument is frozen (nothing is opened) or the foreign quantity is adopted, by policy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -20,6 +22,7 @@ from triptych.domain import (
     AbstractClock,
     CancelOrder,
     OrderFilled,
+    OrderReport,
     PositionReport,
     Side,
     SubmitOrder,
@@ -90,19 +93,50 @@ class Reconciler:
     protected_ms: dict[str, int] = field(default_factory=dict)
     reports: dict[str, PositionReport] = field(default_factory=dict)
 
-    async def settle(self, symbol: str) -> Settled:
-        """Bring one instrument up to date. Raises ExchangeError when the venue cannot be asked."""
+    async def settle(self, symbols: Sequence[str]) -> dict[str, Settled]:
+        """Bring instruments up to date. Raises ExchangeError when the venue cannot be asked.
+
+        The questions are asked for all instruments at once, whatever their number: three, and those for orders under
+        way that are not among the open ones.
+        """
         now = self.clock.now_ms()
-        self.books.take_executions(await self.gateway.executions(symbol, self._since(symbol)))
-        self.asked_ms[symbol] = now
-        unknown = [order for order in self.books.under_way if order.symbol == symbol]
-        waiting = [one for order in unknown if (one := await self._ask(order))]
-        await self._strangers(symbol)
-        if waiting:
-            return Settled(is_settled=False, reason="; ".join(waiting), is_passing=True)
-        if self.books.lacks_fills(symbol):
-            return Settled(is_settled=False, reason="fills are missing that the venue speaks of", is_passing=True)
-        report = self.reports[symbol] = await self.gateway.position(symbol)
+        known = {order.order_id for order in self.books.under_way}
+        self.books.take_executions(await self.gateway.executions(symbols, min(map(self._since, symbols))))
+        self.asked_ms.update(dict.fromkeys(symbols, now))
+        opened = await self.gateway.open_orders(symbols)
+        doubts = await asyncio.gather(*(self._orders(one, opened, known) for one in symbols))
+        found = {
+            symbol: Settled(is_settled=False, reason=reason, is_passing=True)
+            for symbol, reason in zip(symbols, doubts, strict=True)
+            if reason
+        }
+        certain = [symbol for symbol in symbols if symbol not in found]
+        reports = await self.gateway.positions(certain) if certain else {}
+        for symbol in certain:
+            found[symbol] = await self._position(reports[symbol])
+        return found
+
+    async def _orders(self, symbol: str, opened: Sequence[OrderReport], known: set[str]) -> str:
+        """Take in what the venue knows of the orders; returns why something is still open to doubt, or nothing."""
+        mine = {report.order_id: report for report in opened if report.symbol == symbol and report.order_id}
+        waiting = []
+        for order in [one for one in self.books.under_way if one.symbol == symbol]:
+            if order.order_id in mine:
+                self._found(order, mine[order.order_id])
+            elif doubt := await self._ask(order):
+                waiting.append(doubt)
+        await self._strangers(symbol, [one for one in opened if one.symbol == symbol], known)
+        if not waiting and self.books.lacks_fills(symbol):
+            waiting.append("fills are missing that the venue speaks of")
+        return "; ".join(waiting)
+
+    async def _position(self, report: PositionReport) -> Settled:
+        symbol = report.symbol
+        if report.quantity != self.books.engine.portfolio.position(symbol).quantity:
+            # Something may have been filled between the two questions, or have moved from one page to another.
+            self.books.take_executions(await self.gateway.executions([symbol], self._since(symbol)))
+            report = (await self.gateway.positions([symbol]))[symbol]
+        self.reports[symbol] = report
         settled = self._compare(report)
         await self._protect(report)
         return settled
@@ -117,15 +151,7 @@ class Reconciler:
         """What became of an order under way; returns why it is still open to doubt, or nothing."""
         report = await self.gateway.find_order(order.order_id, order.symbol)
         if report is not None:
-            if order.order_id in self.books.unsure:  # the end of not knowing is as much of the story as its beginning
-                self.books.unsure.discard(order.order_id)
-                self.books.write(
-                    OrderAnswered(
-                        order_id=order.order_id, symbol=order.symbol, command="submit", outcome="accepted",
-                        venue_id=report.venue_id, text="found at the venue by its id",
-                    )
-                )  # fmt: skip
-            self.books.take_report(report)
+            self._found(order, report)
             return ""
         now = self.clock.now_ms()
         certain = self.sender.certain_after_ms(self.books.sent_ms(order))
@@ -137,11 +163,21 @@ class Reconciler:
         self._tell("warning", f"order {order.order_id} never reached the venue", order.symbol)
         return ""
 
-    async def _strangers(self, symbol: str) -> None:
+    def _found(self, order: SubmitOrder, report: OrderReport) -> None:
+        if order.order_id in self.books.unsure:  # the end of not knowing is as much of the story as its beginning
+            self.books.unsure.discard(order.order_id)
+            self.books.write(
+                OrderAnswered(
+                    order_id=order.order_id, symbol=order.symbol, command="submit", outcome="accepted",
+                    venue_id=report.venue_id, text="found at the venue by its id",
+                )
+            )  # fmt: skip
+        self.books.take_report(report)
+
+    async def _strangers(self, symbol: str, opened: Sequence[OrderReport], known: set[str]) -> None:
         """Open orders that the books do not know: ours are withdrawn, those of others are told of and left alone."""
-        known = {order.order_id for order in self.books.under_way}
         ids = OrderIds(self.strategy, symbol)
-        for report in await self.gateway.open_orders(symbol):
+        for report in opened:
             if report.order_id in known:
                 continue
             if ids.is_ours(report.order_id):

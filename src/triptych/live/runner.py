@@ -101,8 +101,9 @@ class Runner:
         # Twice as many and a week: markets close at night and on weekends.
         start = now - 2 * memory * step - 7 * 86_400_000
         past: dict[int, list[Candle]] = {}
-        for symbol in self._symbols:
-            found = list(await self._candles.history(symbol, start, now))[-memory:]
+        told = await asyncio.gather(*(self._candles.history(symbol, start, now) for symbol in self._symbols))
+        for symbol, candles in zip(self._symbols, told, strict=True):
+            found = list(candles)[-memory:]
             for candle in found:
                 past.setdefault(candle.close_time_ms, []).append(candle)
             if found:

@@ -41,6 +41,7 @@ from triptych.live.sender import Sender
 from triptych.live.watching import Watcher
 from triptych.trading.decision import Decision
 from triptych.trading.guard import GuardActed
+from triptych.trading.money import OthersHeld
 
 Records = list[Decision | OrderDenied | GuardActed]
 
@@ -226,7 +227,8 @@ class Trader:
         model: str = "",
     ) -> tuple[Command, ...]:
         """Gate, journal, wire: what is left of the commands is written and sent."""
-        passed = tuple(command for command in commands if self._passes(command))
+        held = self._held()
+        passed = tuple(command for command in commands if self._passes(command, held))
         decided_ms = self._clock.now_ms()
         step = replace(self._step(close_ms, passed, cause), model=model)
         try:
@@ -246,28 +248,36 @@ class Trader:
             await self._try_to_settle()
         return passed
 
-    def _passes(self, command: Command) -> bool:
+    def _held(self) -> dict[str, Decimal]:
+        """By instrument, the signed quantity held once every order under way is filled."""
+        held = {symbol: self.books.engine.portfolio.position(symbol).quantity for symbol in self._symbols}
+        for order in self.books.under_way:
+            held[order.symbol] += order.side.sign * order.quantity
+        return held
+
+    def _passes(self, command: Command, held: dict[str, Decimal]) -> bool:
+        """Whether the gate lets a command out; `held` then counts what it will change."""
         if not isinstance(command, SubmitOrder):
             return True
-        engine, symbol = self.books.engine, command.symbol
-        mark = engine.portfolio.last_mark(symbol)
-        under_way = sum(
-            (one.side.sign * one.quantity for one in self.books.under_way if one.symbol == symbol), Decimal(0)
-        )
+        marks, symbol = self.books.engine.portfolio.last_mark, command.symbol
+        mark = marks(symbol)
         reason = self._gate.review(
             command,
             Circumstances(
                 now_ms=self._clock.now_ms(),
                 last_price=Decimal(repr(mark)) if mark else None,
                 data_age_s=self._data_age_s(symbol),
-                position=engine.portfolio.position(symbol).quantity + under_way,
+                position=held[symbol],
+                others=OthersHeld.of(float(held[one]) * marks(one) for one in held if one != symbol),
                 switch=self._switch,
                 has_journal=self.books.has_journal,
                 is_settled=self.standings[symbol].is_settled,
                 is_heard=self._is_heard,
             ),
         )
-        if reason:
+        if not reason:
+            held[symbol] += command.side.sign * command.quantity
+        else:
             self.held_back += 1
             self._drop(command, f"held back at the gate: {reason}")
             self._records.append(
@@ -331,10 +341,10 @@ class Trader:
         return self.is_ready
 
     async def _settle_all(self) -> None:
-        settled = await asyncio.gather(*(self._reconciler.settle(symbol) for symbol in self._symbols))
-        self.standings = dict(zip(self._symbols, settled, strict=True))
+        self.standings = await self._reconciler.settle(self._symbols)
         self.is_ready = True
-        self._metrics.unknown_orders.set(sum("unknown to the venue" in one.reason for one in settled))
+        unknown = sum("unknown to the venue" in one.reason for one in self.standings.values())
+        self._metrics.unknown_orders.set(unknown)
 
     def _measure(self, seconds: object, failures: object, level: int) -> None:
         assert isinstance(seconds, dict)

@@ -31,6 +31,7 @@ from triptych.trading import sizing as sizing_
 from triptych.trading.decision import Decision, EngineState, Observer
 from triptych.trading.desk import Desk
 from triptych.trading.desk_sizer import DeskSizer
+from triptych.trading.money import OthersHeld
 from triptych.trading.order_id import OrderIds
 from triptych.trading.portfolio import Portfolio
 from triptych.trading.volatility import average_true_range
@@ -289,13 +290,14 @@ class Engine(AbstractView):
         """Plan, review and send the orders of one decision. Returns what the decision's reason has to add."""
         symbol = desk.instrument.symbol
         notes: list[str] = []
-        others = net = 0.0
+        beside, others, net = OthersHeld(), 0.0, 0.0
         if exposure and equity > 0:
-            others, net = (notional / equity for notional in self._others(symbol))
+            beside = self._others(symbol)
+            others, net = beside.gross / equity, beside.net / equity
             cut = self._sizer.cut_to_room(exposure, current, others)
             if cut != exposure and desk.executor.is_settled(cut, current):
                 return "; no order: the other instruments leave no room within the leverage"
-            exposure, limited = self._risk.cut_to_room(cut, current=current, gross_others=others, net_others=net)
+            exposure, limited = self._risk.cut_to_room(cut, current=current, equity=equity, others=beside)
             if limited and desk.executor.is_settled(exposure, current):
                 return f"{limited}; no order: there is no room for more"
             notes.append(limited)
@@ -318,10 +320,12 @@ class Engine(AbstractView):
         notes.append(f"; {note}" if note else "")
         for order in orders:
             held += order.side.sign * order.quantity
-            after = float(held) * price / equity if equity > 0 else 0.0
+            notional = float(held) * price
+            after = notional / equity if equity > 0 else 0.0
             denial = self._risk.review(
-                order, exposure_after=abs(after), gross_after=others + abs(after), net_after=net + after
-            )
+                order, exposure_after=abs(after), gross_after=others + abs(after), net_after=net + after,
+                money=self._risk.review_money(order, price=price, position=notional, others=beside),
+            )  # fmt: skip
             if denial is None:
                 desk.orders[order.order_id] = (order, order.quantity)
                 commands.append(order)
@@ -331,15 +335,13 @@ class Engine(AbstractView):
                     self._observer(denial)
         return "".join(notes)
 
-    def _others(self, symbol: str) -> tuple[float, float]:
-        """Sums of the absolute and of the signed notionals of the other instruments, their orders under way filled."""
-        gross = net = 0.0
+    def _others(self, symbol: str) -> OthersHeld:
+        notionals = []
         for other, desk in self._desks.items():
             quantity = self.portfolio.position(other).quantity
             if other != symbol and (quantity or desk.orders):
-                notional = float(quantity + desk.under_way()) * self.portfolio.last_mark(other)
-                gross, net = gross + abs(notional), net + notional
-        return gross, net
+                notionals.append(float(quantity + desk.under_way()) * self.portfolio.last_mark(other))
+        return OthersHeld.of(notionals)
 
     def on_event(self, event: ExchangeEvent) -> None:
         """Take in what the venue says. Repeated fills and messages about finished orders change nothing.

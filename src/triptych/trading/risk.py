@@ -15,6 +15,7 @@ from pydantic import Field
 
 from triptych import domain
 from triptych.domain import OrderDenied, SubmitOrder
+from triptych.trading.money import MoneyLimits, OthersHeld
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -47,6 +48,25 @@ class Config(domain.Config):
         description="Largest notional of longs less shorts, either way, of all instruments together, as a multiple of "
         "the equity: instruments move together. Leaving a position is always allowed, even where it leaves more of the "
         "other side. None = no limit.",
+    )
+    max_order_quote: float | None = Field(
+        default=None, gt=0, description="Largest notional of one opening order, in quote currency. None = no limit."
+    )
+    max_position_quote: float | None = Field(
+        default=None,
+        gt=0,
+        description="Largest absolute notional of one instrument's position, in quote currency. None = no limit.",
+    )
+    max_gross_quote: float | None = Field(
+        default=None,
+        gt=0,
+        description="Largest sum of the absolute notionals of all instruments, in quote currency. None = no limit.",
+    )
+    max_net_quote: float | None = Field(
+        default=None,
+        gt=0,
+        description="Largest notional of longs less shorts, either way, of all instruments together, in quote "
+        "currency. None = no limit.",
     )
     max_daily_loss: float | None = Field(
         default=None,
@@ -100,6 +120,10 @@ class RiskManager:
         self._order_times: deque[int] = deque()
         self._watches = config.max_daily_loss is not None or config.max_drawdown is not None
         self._halt_reason = ""
+        self._money = MoneyLimits(
+            order=config.max_order_quote, position=config.max_position_quote, gross=config.max_gross_quote,
+            net=config.max_net_quote,
+        )  # fmt: skip
 
     def on_equity(self, time_ms: int, equity: float) -> str:
         """Take note of the equity at the close of a candle.
@@ -146,7 +170,13 @@ class RiskManager:
         return ""
 
     def review(
-        self, order: SubmitOrder, *, exposure_after: float, gross_after: float, net_after: float = 0.0
+        self,
+        order: SubmitOrder,
+        *,
+        exposure_after: float,
+        gross_after: float,
+        net_after: float = 0.0,
+        money: str = "",
     ) -> OrderDenied | None:
         """None to accept the order, else the denial.
 
@@ -155,12 +185,14 @@ class RiskManager:
             exposure_after: absolute notional of the instrument / equity once the order is filled at the mark.
             gross_after: the same, summed over all instruments.
             net_after: the sum over all instruments with longs above zero and shorts below it.
+            money: what `review_money` said.
         """
         if order.reduce_only:
             return None
         reason = (
             self._halt_reason
             or self._over_limit(order.symbol, exposure_after, gross_after, net_after * order.side.sign)
+            or money
             or self._too_many(order.time_ms)
         )
         if reason:
@@ -169,6 +201,20 @@ class RiskManager:
             self._order_times.append(order.time_ms)
         return None
 
+    def review_money(self, order: SubmitOrder, *, price: float, position: float, others: OthersHeld) -> str:
+        """The limit in quote currency that an order breaks, in words; empty when it breaks none.
+
+        Args:
+            order: what is proposed.
+            price: at which it is valued.
+            position: signed notional of the instrument once it is filled.
+            others: what the other instruments hold.
+        """
+        if order.reduce_only:
+            return ""
+        notional = float(order.quantity) * price
+        return self._money.broken_by(order=notional, position=position, others=others, sign=order.side.sign)
+
     def within(self, symbol: str, exposure: float) -> tuple[float, str]:
         """The wanted exposure cut to the instrument's own limit, and what the decision's reason has to add."""
         limit, name = self._own_limit(symbol)
@@ -176,26 +222,28 @@ class RiskManager:
             return exposure, ""
         return math.copysign(limit, exposure), f"; cut from {abs(exposure):.4g} to {limit:.4g} by {name}"
 
-    def cut_to_room(
-        self, exposure: float, *, current: float, gross_others: float, net_others: float
-    ) -> tuple[float, str]:
-        """The wanted exposure cut to what the limits over all instruments leave, and words for the decision's reason.
+    def cut_to_room(self, exposure: float, *, current: float, equity: float, others: OthersHeld) -> tuple[float, str]:
+        """The wanted exposure cut to what all other limits leave, and words for the decision's reason.
 
         What is held already on the wanted side is never given up for lack of room.
 
         Args:
             exposure: wanted, signed notional / equity.
             current: held, signed notional / equity.
-            gross_others: sum of the other instruments' absolute notionals / equity.
-            net_others: the same with longs above zero and shorts below it.
+            equity: above zero, quote currency.
+            others: what the other instruments hold.
         """
-        config = self._config
-        room, name = config.max_leverage - gross_others, f"max_leverage {config.max_leverage:g}"
+        config, sign = self._config, math.copysign(1.0, exposure)
+        held = abs(current) if exposure * current > 0 else 0.0
+        rooms = [(config.max_leverage - others.gross / equity, f"max_leverage {config.max_leverage:g}")]
         if config.max_net_exposure is not None:
-            net_room = config.max_net_exposure - net_others * math.copysign(1.0, exposure)
-            if net_room < room:
-                room, name = net_room, f"max_net_exposure {config.max_net_exposure:g}"
-        room = max(room, abs(current) if exposure * current > 0 else 0.0)
+            net_room = config.max_net_exposure - sign * others.net / equity
+            rooms.append((net_room, f"max_net_exposure {config.max_net_exposure:g}"))
+        rooms += [
+            (room / equity, name) for room, name in self._money.rooms(held=held * equity, others=others, sign=sign)
+        ]
+        room, name = min(rooms)
+        room = max(room, held)
         if abs(exposure) <= room * (1 + _TOLERANCE):
             return exposure, ""
         return math.copysign(room, exposure), f"; cut from {abs(exposure):.4g} to {room:.4g} by {name}"

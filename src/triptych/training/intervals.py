@@ -13,8 +13,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm as normal
-from scipy.stats import t as student
 
 Kind = Literal["moving", "stationary"]
 _CELLS = 250_000
@@ -94,6 +92,9 @@ def widening(n_times: int, block_length: int, span: int, level: float) -> float:
     blocks are drawn around their own mean: low by (K - 1) / K. And K blocks know the variance no better than K
     observations would: Student's quantile with K - 1 degrees of freedom instead of the normal one.
     """
+    from scipy.stats import norm as normal  # takes a second to load, which trading need not wait for
+    from scipy.stats import t as student
+
     blocks = max(n_times / block_length, 2.0)
     seen = (1.0 - (span - 1.0 / span) / (3.0 * max(block_length, span))) * (blocks - 1.0) / blocks
     quantile = (1.0 + level) / 2.0

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -19,6 +20,18 @@ def test_a_market_order_fills_at_the_next_open_with_its_costs(venue, candle, ord
     assert (fill.time_ms, fill.is_maker, fill.reason) == (HOUR_MS, False, FillReason.ORDER)
     # 10000 - 2 * 102.11 - 0.20422 + 2 * 104
     assert exchange.equity == Decimal("10003.57578")
+
+
+def test_an_amended_order_fills_as_it_stands_now_and_a_refused_change_leaves_it_as_it_was(venue, candle, order):
+    exchange = venue()
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    resting = order("buy", "1", limit="95")
+    assert exchange.submit(resting) == []
+    assert exchange.amend(replace(resting, quantity=Decimal(10_000))).startswith("insufficient margin")
+    assert exchange.open_orders("ABC") == (resting,)
+    assert exchange.amend(replace(resting, quantity=Decimal(2), limit_price=Decimal(98))) == ""
+    (fill,) = exchange.on_candle(candle(1, 100, 101, 97, 100))
+    assert (fill.order_id, fill.quantity, fill.price) == (resting.order_id, 2, 98)
 
 
 def test_an_order_is_not_filled_by_the_candle_on_which_it_was_decided(venue, candle, order):

@@ -25,6 +25,21 @@ def test_the_dashboard_shows_what_is_measured_and_nothing_else():
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
 
 
+def test_everything_that_is_wanted_is_measured():
+    wanted = {
+        "inference latency": "triptych_inference_seconds", "confidence distribution": "triptych_confidence_ratio",
+        "agreement": "triptych_agreement_ratio", "drift by ADWIN": "triptych_drifts_total",
+        "drift by PSI": "triptych_drift_psi_ratio", "drift by KS": "triptych_drift_ks_ratio",
+        "GPU use": "triptych_gpu_use_ratio", "data staleness": "triptych_data_age_seconds",
+        "gap repairs": "triptych_gap_repairs_total", "book resyncs": "triptych_book_resyncs_total",
+        "reconciliation differences": "triptych_reconciliation_differences_total",
+        "unknown orders": "triptych_unknown_orders", "journal lag": "triptych_journal_append_seconds",
+        "clock offset": "triptych_clock_offset_seconds", "fallback level": "triptych_fallback_level",
+        "unprotected seconds": "triptych_unprotected_seconds_total",
+    }  # fmt: skip
+    assert set(wanted.values()) <= measured()
+
+
 def test_the_alert_rules_ask_for_what_is_measured():
     text = (DEPLOY / "prometheus-alerts.yml").read_text()
     rules = re.findall(r"expr: (.*)", text)

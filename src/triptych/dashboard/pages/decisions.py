@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
 from triptych.dashboard.room import Room, instance
 from triptych.dashboard.story import Decided
-from triptych.domain import Prediction
+from triptych.domain import Prediction, utc
 from triptych.domain.signal import CLASSES, Vote
 
 SHOWN: Final = 40
 
 
-def twin(room: Room, *, symbol: str = "", acted: bool = False, limit: int = SHOWN) -> dict[str, Any]:
+def twin(room: Room, *, symbol: str = "", acted: bool = False, search: str = "", limit: int = SHOWN) -> dict[str, Any]:
     """The newest decisions as JSON, the newest first.
 
     Args:
         room: to look at.
         symbol: of one instrument; empty: of all.
         acted: only those that led to an order, or to one that was held back.
+        search: words, all of which must stand in instrument, time, model, reason, what was said or an order's id;
+            capitals do not matter.
         limit: at most so many.
     """
     decisions = room.desk.story.decisions
+    words = search.lower().split()
     chosen = [
         one
         for one in reversed(decisions)
-        if (not symbol or one.symbol == symbol) and (not acted or one.orders or one.held_back)
+        if (not symbol or one.symbol == symbol) and (not acted or one.orders or one.held_back) and _has(one, words)
     ][:limit]
     return {
         "instance": instance(room.desk), "kept": len(decisions),
@@ -53,6 +57,15 @@ def decision_row(room: Room, one: Decided) -> dict[str, Any]:
         "orders": [_order(room, order_id) for order_id in one.orders], "held_back": list(one.held_back),
         "pictures": [] if prediction is None else _pictures(room, one, prediction.model),
     }  # fmt: skip
+
+
+def _has(one: Decided, words: Sequence[str]) -> bool:
+    if not words:
+        return True
+    prediction = one.prediction
+    said = () if prediction is None else (prediction.model, _says(prediction) if prediction.is_usable else "")
+    text = " ".join((one.symbol, utc(one.close_ms), one.reason, *said, *one.orders, *one.held_back)).lower()
+    return all(word in text for word in words)
 
 
 def agreement(one: Decided) -> float | None:

@@ -17,7 +17,7 @@ from triptych.exchanges.bybit.candles import BybitCandles
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.bybit.market_client import MarketClient
 from triptych.exchanges.bybit.market_messages import PublicMessage
-from triptych.exchanges.bybit.public_stream import RawMessage, candle_topic, public_stream, raw_stream
+from triptych.exchanges.bybit.public_stream import RawMessage, Wiring, candle_topic, public_stream, raw_stream
 from triptych.exchanges.bybit.socket import WebSocketConnector
 from triptych.exchanges.bybit.transport import HttpTransport
 from triptych.exchanges.bybit.venue_clock import VenueClock
@@ -95,15 +95,16 @@ class BybitConnection:
 
     def public(self, topics: Sequence[str]) -> stream_.Stream[PublicMessage]:
         """A stream of public topics of the category; see `public_stream` for their names."""
-        return public_stream(
-            self._hosts, self._gateway_config.category, topics, connector=self._connector, timer=self._timer,
-            clock=self.clock, config=self._stream_config, chance=self._chance,
-        )  # fmt: skip
+        return public_stream(self._wiring, topics)
 
     def raw(self, topics: Sequence[str]) -> stream_.Stream[RawMessage]:
         """The same as the venue says it, for those who record."""
-        return raw_stream(
-            self._hosts, self._gateway_config.category, topics, connector=self._connector, timer=self._timer,
+        return raw_stream(self._wiring, topics)
+
+    @property
+    def _wiring(self) -> Wiring:
+        return Wiring(
+            hosts=self._hosts, category=self._gateway_config.category, connector=self._connector, timer=self._timer,
             clock=self.clock, config=self._stream_config, chance=self._chance,
         )  # fmt: skip
 

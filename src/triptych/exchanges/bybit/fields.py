@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -143,11 +144,19 @@ class Fields:
 
     def pairs(self, name: str) -> tuple[tuple[Decimal, Decimal], ...]:
         """Pairs of numbers written as text: levels of a book."""
-        value = self._payload.get(name)
         try:
-            return tuple([(Decimal(price), Decimal(size)) for price, size in value])  # type: ignore[union-attr]
+            return levels(self._payload.get(name))
         except (TypeError, ValueError, InvalidOperation):
             raise self.error(name, "pairs of price and size") from None
+
+
+def levels(value: Any) -> tuple[tuple[Decimal, Decimal], ...]:
+    """Pairs of numbers written as text. Raises TypeError, ValueError or InvalidOperation for anything else."""
+    return tuple([(_price(price), Decimal(size)) for price, size in value])
+
+
+_price = lru_cache(maxsize=1 << 16)(Decimal)
+"""Prices of a book come back all the time, sizes do not."""
 
 
 def _shown(value: object) -> str:

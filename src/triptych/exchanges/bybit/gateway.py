@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -72,6 +72,7 @@ class BybitGateway(AbstractGateway):
         self.validity_ms = rest.config.receive_window_ms
         self.market = MarketClient(rest, self.config.category)
         self._rest = rest
+        self._coins: dict[str, str] = {}
         self.private: Stream[messages.AccountMessage] = Stream(
             hosts.private_url, PRIVATE_TOPICS, parse=self._parse, connector=connector, timer=timer, clock=rest.clock,
             credentials=credentials, config=stream_config, chance=chance,
@@ -111,20 +112,20 @@ class BybitGateway(AbstractGateway):
                 return best
         return None
 
-    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
-        rows = await self._pages("/v5/order/realtime", {"symbol": symbol, "openOnly": 0, "limit": 50})
+    async def open_orders(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
+        rows = await self._account_rows("/v5/order/realtime", symbols, {"openOnly": 0, "limit": 50})
         found = [messages.order_report(row) for row in rows]
         return [one for one in found if not one.status.is_final]
 
-    async def executions(self, symbol: str, since_ms: int) -> Sequence[OrderFilled | FundingPaid]:
+    async def executions(self, symbols: Sequence[str], since_ms: int) -> Sequence[OrderFilled | FundingPaid]:
         found: list[tuple[int, int, OrderFilled | FundingPaid]] = []
         seen: set[str] = set()
         # The caller's clock is ours; what is asked for is a span of the venue's.
         start, now = min(since_ms, self._rest.clock.at_venue(since_ms)), self._rest.clock.now_ms() + 1000
         while start <= now:
             end = min(start + _WINDOW_MS - 1, now)
-            asked = {"symbol": symbol, "startTime": start, "endTime": end, "limit": 100}
-            for row in await self._pages("/v5/execution/list", asked):
+            asked = {"startTime": start, "endTime": end, "limit": 100}
+            for row in await self._account_rows("/v5/execution/list", symbols, asked):
                 identifier = row.text("execId")
                 event = messages.execution(row)
                 if event is not None and identifier not in seen:
@@ -133,22 +134,25 @@ class BybitGateway(AbstractGateway):
             start = end + 1
         return [event for _, _, event in sorted(found, key=lambda one: one[:2])]
 
-    async def position(self, symbol: str) -> PositionReport:
-        rows = await self._pages("/v5/position/list", {"symbol": symbol})
-        reports = [one for row in rows if (one := messages.position_report(row)).symbol == symbol]
-        held = [one for one in reports if one.quantity]
-        if len(held) > 1:
-            raise ExchangeError(
-                f"{symbol}: the account holds long and short at once (hedge mode).",
-                remedy="Close both and switch the account to one-way positions.",
-            )
-        if reports:
-            return (held or reports)[0]
-        zero = Decimal(0)
-        return PositionReport(
-            symbol=symbol, quantity=zero, entry_price=zero, stop_loss=None, take_profit=None,
-            updated_ms=self._rest.clock.now_ms(),
-        )  # fmt: skip
+    async def positions(self, symbols: Sequence[str]) -> Mapping[str, PositionReport]:
+        """Asked for by coin, the venue leaves out what is flat."""
+        rows = await self._account_rows("/v5/position/list", symbols, {"limit": 200})
+        found: dict[str, PositionReport] = {}
+        for report in map(messages.position_report, rows):
+            before = found.get(report.symbol)
+            if before is not None and before.quantity and report.quantity:
+                raise ExchangeError(
+                    f"{report.symbol}: the account holds long and short at once (hedge mode).",
+                    remedy="Close both and switch the account to one-way positions.",
+                )
+            if before is None or report.quantity:
+                found[report.symbol] = report
+        zero, now = Decimal(0), self._rest.clock.now_ms()
+        for symbol in symbols:
+            found.setdefault(symbol, PositionReport(
+                symbol=symbol, quantity=zero, entry_price=zero, stop_loss=None, take_profit=None, updated_ms=now,
+            ))  # fmt: skip
+        return found
 
     async def wallet(self) -> WalletReport:
         reply = await self._rest.get("/v5/account/wallet-balance", {"accountType": "UNIFIED"}, signed=True)
@@ -201,6 +205,29 @@ class BybitGateway(AbstractGateway):
         except ExchangeError as error:
             return Answer(outcome="rejected", text=error.message)
         return Answer(outcome="accepted", venue_id=reply.result.text_or_empty("orderId"))
+
+    async def _account_rows(self, path: str, symbols: Sequence[str], asked: dict[str, Any]) -> list[Fields]:
+        """Rows of these instruments: of one by its name, of several by the pages of the whole account.
+
+        However many instruments there are, the number of questions is that of the account's pages.
+        """
+        if len(symbols) == 1:
+            rows = await self._pages(path, {"symbol": symbols[0]} | asked)
+        elif self.config.category == "linear" and path != "/v5/execution/list":  # these two lists want a coin
+            coins = await self._settle_coins(symbols)
+            rows = [row for coin in coins for row in await self._pages(path, {"settleCoin": coin} | asked)]
+        else:
+            rows = await self._pages(path, asked)
+        wanted = set(symbols)
+        return [row for row in rows if row.text("symbol") in wanted]
+
+    async def _settle_coins(self, symbols: Sequence[str]) -> list[str]:
+        """The coins in which these instruments are settled. Raises DataError for one that the venue does not list."""
+        missing = [symbol for symbol in symbols if symbol not in self._coins]
+        if missing:
+            listed = await self.market.listed(missing)
+            self._coins |= {symbol: listing.settle for symbol, listing in listed.items()}
+        return sorted({self._coins[symbol] for symbol in symbols})
 
     async def _pages(self, path: str, asked: dict[str, Any]) -> list[Fields]:
         """Rows of all pages of a list."""

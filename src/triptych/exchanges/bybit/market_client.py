@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 from triptych.domain import BookUpdate, Candle, FundingRate, Listing, Ticker, Timeframe, Trade
 from triptych.domain.errors import DataError, ProtocolError
@@ -12,6 +13,8 @@ from triptych.exchanges.bybit.words import Category, interval
 
 CANDLES_A_PAGE = 1000
 FUNDING_A_PAGE = 200
+FEW: Final = 3
+"""Instruments up to which each is asked for by name."""
 _MOST_PAGES = 1000
 
 
@@ -96,6 +99,17 @@ class MarketClient:
                 remedy="Write it as the venue does, such as BTCUSDT, and see `triptych data instruments`.",
             )
         return found[0]
+
+    async def listed(self, symbols: Sequence[str]) -> dict[str, Listing]:
+        """Some instruments: a few are asked for by name, many are picked from the list of all.
+
+        Raises DataError when the venue does not list one of them.
+        """
+        if len(symbols) <= FEW:
+            return {symbol: await self.listing(symbol) for symbol in symbols}
+        found = {one.instrument.symbol: one for one in await self.listings()}
+        # The list of all leaves out what is not traded at the moment.
+        return {symbol: found[symbol] if symbol in found else await self.listing(symbol) for symbol in symbols}
 
     async def funding_history(
         self, symbol: str, *, start_ms: int, end_ms: int

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from triptych.domain import BookUpdate, Candle, CandleUpdate, FundingRate, Instrument, Listing, Ticker, Timeframe, Trade
 from triptych.domain.errors import CandleError, OrderError, ProtocolError
 from triptych.exchanges.bybit.envelopes import Data
-from triptych.exchanges.bybit.fields import Fields
+from triptych.exchanges.bybit.fields import Fields, levels
 from triptych.exchanges.bybit.words import SIDES, TIMEFRAMES, VENUE
 
 NS_PER_MS = 1_000_000
@@ -52,7 +52,21 @@ def candle_updates(data: Data) -> list[CandleUpdate]:
 
 def book_update(data: Data, *, local_time_ns: int | None = None) -> BookUpdate:
     """`orderbook.{depth}.{symbol}`. The venue's time is `ts`, when it made the message."""
-    message = Fields(data.content, data.topic)
+    content = data.content
+    said, kind, time_ms = content.get("data"), content.get("type"), content.get("ts")
+    if type(said) is dict and type(time_ms) is int and (kind == "delta" or kind == "snapshot"):
+        # Thousands a second come in this form; whatever is not quite so is read below, where the error is worded.
+        symbol, number, sequence = said.get("s"), said.get("u"), said.get("seq")
+        if symbol and type(symbol) is str and type(number) is int and type(sequence) is int:
+            try:
+                return BookUpdate(
+                    symbol=symbol, is_snapshot=kind == "snapshot", bids=levels(said.get("b")),
+                    asks=levels(said.get("a")), update_id=number, sequence=sequence,
+                    exchange_time_ns=time_ms * NS_PER_MS, local_time_ns=local_time_ns,
+                )  # fmt: skip
+            except (TypeError, ValueError, InvalidOperation):
+                pass
+    message = Fields(content, data.topic)
     book = message.fields("data", data.topic)
     return BookUpdate(
         symbol=book.text("s"), is_snapshot=message.choice("type", {"snapshot": True, "delta": False}),

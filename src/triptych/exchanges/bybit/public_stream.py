@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 from triptych.domain import Timeframe
 from triptych.exchanges.bybit.envelopes import Data
@@ -16,6 +17,8 @@ from triptych.exchanges.bybit.stream import Config, Stream
 from triptych.exchanges.bybit.venue_clock import VenueClock
 from triptych.exchanges.bybit.words import Category, interval
 from triptych.exchanges.timing import AbstractTimer
+
+Message = TypeVar("Message")
 
 
 class RawMessage(NamedTuple):
@@ -45,40 +48,39 @@ def ticker_topic(symbol: str) -> str:
     return f"tickers.{symbol}"
 
 
-def public_stream(
-    hosts: HostConfig,
-    category: Category,
-    topics: Sequence[str],
-    *,
-    connector: AbstractConnector,
-    timer: AbstractTimer,
-    clock: VenueClock,
-    config: Config | None = None,
-    chance: random.Random | None = None,
-) -> Stream[PublicMessage]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wiring:
+    """What a public stream is joined to.
+
+    Attributes:
+        hosts, category: where it is.
+        connector, timer, clock, config, chance: see `Stream`.
+    """
+
+    hosts: HostConfig
+    category: Category
+    connector: AbstractConnector
+    timer: AbstractTimer
+    clock: VenueClock
+    config: Config | None = None
+    chance: random.Random | None = None
+
+    def stream(self, topics: Sequence[str], parse: Callable[[Data], Sequence[Message]]) -> Stream[Message]:
+        """A stream of topics, each message read by `parse`."""
+        return Stream(
+            self.hosts.public_url(self.category), topics, parse=parse, connector=self.connector, timer=self.timer,
+            clock=self.clock, config=self.config, chance=self.chance,
+        )  # fmt: skip
+
+
+def public_stream(wiring: Wiring, topics: Sequence[str]) -> Stream[PublicMessage]:
     """A stream of public topics. Books are not judged here: give their updates to an order book that checks them."""
-    return Stream(
-        hosts.public_url(category), topics, parse=_parse, connector=connector, timer=timer, clock=clock,
-        config=config, chance=chance,
-    )  # fmt: skip
+    return wiring.stream(topics, _parse)
 
 
-def raw_stream(
-    hosts: HostConfig,
-    category: Category,
-    topics: Sequence[str],
-    *,
-    connector: AbstractConnector,
-    timer: AbstractTimer,
-    clock: VenueClock,
-    config: Config | None = None,
-    chance: random.Random | None = None,
-) -> Stream[RawMessage]:
+def raw_stream(wiring: Wiring, topics: Sequence[str]) -> Stream[RawMessage]:
     """A stream of public topics as the venue says them, not understood yet: for those who record."""
-    return Stream(
-        hosts.public_url(category), topics, parse=_stamped, connector=connector, timer=timer, clock=clock,
-        config=config, chance=chance,
-    )  # fmt: skip
+    return wiring.stream(topics, _stamped)
 
 
 def _stamped(data: Data) -> list[RawMessage]:

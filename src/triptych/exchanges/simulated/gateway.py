@@ -101,13 +101,17 @@ class SimulatedGateway(AbstractGateway):
     async def find_order(self, order_id: str, symbol: str) -> OrderReport | None:
         return self._orders.get(order_id)
 
-    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
-        return [self._orders[order.order_id] for order in self.exchange.open_orders(symbol)]
+    async def open_orders(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
+        return [self._orders[order.order_id] for symbol in symbols for order in self.exchange.open_orders(symbol)]
 
-    async def executions(self, symbol: str, since_ms: int) -> Sequence[OrderFilled | FundingPaid]:
-        return [one for one in self._executions[symbol] if one.time_ms >= since_ms]
+    async def executions(self, symbols: Sequence[str], since_ms: int) -> Sequence[OrderFilled | FundingPaid]:
+        found = [one for symbol in symbols for one in self._executions[symbol] if one.time_ms >= since_ms]
+        return sorted(found, key=lambda one: one.time_ms)
 
-    async def position(self, symbol: str) -> PositionReport:
+    async def positions(self, symbols: Sequence[str]) -> Mapping[str, PositionReport]:
+        return {symbol: self._position(symbol) for symbol in symbols}
+
+    def _position(self, symbol: str) -> PositionReport:
         held = self.exchange.position(symbol)
         stop, target = self.exchange.protection(symbol)
         return PositionReport(

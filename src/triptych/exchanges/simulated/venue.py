@@ -133,6 +133,15 @@ class SimulatedExchange(AbstractExchange):
         market.waiting.append(command)
         return []
 
+    def amend(self, order: SubmitOrder) -> str:
+        """Let a waiting order stand in this form, in its place. Returns why not, or nothing."""
+        market = self._account.markets[order.symbol]
+        place = [one.order_id for one in market.waiting].index(order.order_id)
+        before = market.waiting.pop(place)
+        reason = refusal(order, market, self._account)
+        market.waiting.insert(place, before if reason else order)
+        return reason
+
     def on_candle(self, candle: Candle) -> list[ExchangeEvent]:
         """Let one candle happen. Returns the events in the order in which they happened."""
         return self.on_candles((candle,))

@@ -14,7 +14,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.stats import genpareto
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
@@ -143,6 +142,8 @@ class SpotThreshold(AbstractThreshold):
                 self._fit()
 
     def _fit(self) -> None:
+        from scipy.stats import genpareto  # takes a second to load, which trading need not wait for
+
         scores = np.asarray(self._window.ordered)
         self._base = float(np.quantile(scores, self._level))
         excesses = scores[scores > self._base] - self._base

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 from torch import nn
 
 from triptych.domain import CLASSES
@@ -149,6 +148,8 @@ def _weights(network: nn.Module) -> list[nn.Parameter]:
 
 
 def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    from scipy.stats import spearmanr  # takes a second to load, which trading need not wait for
+
     seen = (a != 0) | (b != 0)
     first, second = a[seen], b[seen]
     if not len(first) or np.ptp(first) == 0 or np.ptp(second) == 0:

@@ -5,9 +5,12 @@ Labels are symbol, timeframe, model and venue only: their values are few, so the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from triptych.live.monitoring.gpu import GpuUse, gpu_use
 
 FAST: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Bounds of latencies in seconds: from a disk's fsync to a model that misses its deadline."""
@@ -18,7 +21,8 @@ SHARES: Final = (0.34, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.
 class Metrics:
     """All that is measured while trading. Each attribute is the instrument of the name that stands beside it."""
 
-    def __init__(self) -> None:
+    def __init__(self, gpu_use: Callable[[], float | None] = gpu_use) -> None:
+        """`gpu_use` says how busy the GPU is, from 0 to 1; None where there is none."""
         registry = self.registry = CollectorRegistry()
 
         def histogram(name: str, help_: str, *labels: str, bounds: tuple[float, ...] = FAST) -> Histogram:
@@ -48,7 +52,7 @@ class Metrics:
         )
         self.drift_ks = gauge("drift_ks_ratio", "Kolmogorov-Smirnov distance from the reference.", "symbol", "model")
         self.drifts = counter("drifts_total", "Changes of level that ADWIN has found.", "symbol", "model")
-        self.gpu_use = gauge("gpu_use_ratio", "Share of the time in which the GPU was busy.")
+        registry.register(GpuUse(gpu_use))
 
         # Data
         self.data_age = gauge("data_age_seconds", "Since the last message of a stream.", "symbol", "timeframe")

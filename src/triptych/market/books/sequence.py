@@ -22,7 +22,6 @@ from __future__ import annotations
 import copy
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, Literal, NamedTuple, Self, TypeVar
 
@@ -66,9 +65,11 @@ class UpdateIds(NamedTuple):
     sequence: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ruling(Generic[Item]):
-    """What to do with a message: apply `items` in order (the first one resets the book where `status` is RESET)."""
+class Ruling(NamedTuple, Generic[Item]):
+    """What to do with a message: apply `items` in order (the first one resets the book where `status` is RESET).
+
+    A tuple: there are thousands a second.
+    """
 
     status: BookStatus
     items: Sequence[Item] = ()

@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 _HALF_STEP: Final = 2.0**-54  # half the distance between two uniforms of 53 bits: stands for a drawn zero
 
@@ -40,6 +39,8 @@ def normals(generator: np.random.Generator, *shape: int) -> NDArray[np.float64]:
 
 def normals_from(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
     """The standard normal variates that belong to `uniform` ones, of the same shape."""
+    from scipy.special import ndtri  # takes its time to load, which trading need not wait for
+
     values: NDArray[np.float64] = ndtri(uniform)
     return values
 

@@ -51,7 +51,14 @@ def test_ccxt_trades_by_rest():
         assert balance["USDT"]["total"] == pytest.approx(float(server.desk.wallet_row()["coin"][0]["walletBalance"]))
         limit = client.create_order("BTC/USDT:USDT", "limit", "sell", 0.1, 25_000, params={"reduceOnly": True})
         assert [one["id"] for one in client.fetch_open_orders("BTC/USDT:USDT")] == [limit["id"]]
+        client.edit_order(limit["id"], "BTC/USDT:USDT", "limit", "sell", 0.05, 26_000)
+        (amended,) = client.fetch_open_orders("BTC/USDT:USDT")
+        assert (amended["id"], amended["amount"], amended["price"]) == (limit["id"], 0.05, 26_000)
+        with pytest.raises(ccxt.ExchangeError, match="remains unchanged"):
+            client.edit_order(limit["id"], "BTC/USDT:USDT", "limit", "sell", 0.05, 26_000)
         client.cancel_order(limit["id"], "BTC/USDT:USDT")
+        with pytest.raises(ccxt.ExchangeError):
+            client.edit_order(limit["id"], "BTC/USDT:USDT", "limit", "sell", 0.06, 26_000)
         assert client.fetch_open_orders("BTC/USDT:USDT") == []
         with pytest.raises(ccxt.InsufficientFunds):
             client.create_order("BTC/USDT:USDT", "market", "buy", 1000)
@@ -88,6 +95,12 @@ def test_ccxt_pro_hears_public_and_private_streams():
                     await server.step()
                     assert (await candles)[-1][0] == START + 50 * MINUTE
                     (trade,) = await trades
+                    resting = await client.create_order_ws(symbol, "limit", "sell", 0.1, 25_000)
+                    await client.edit_order_ws(resting["id"], symbol, "limit", "sell", 0.1, 27_000)
+                    (amended,) = await client.fetch_open_orders(symbol)
+                    assert (amended["id"], amended["price"]) == (resting["id"], 27_000)
+                    await client.cancel_order_ws(resting["id"], symbol)
+                    assert await client.fetch_open_orders(symbol) == []
                     assert (trade["order"], trade["amount"]) == (created["id"], 0.1)
             finally:
                 await client.close()

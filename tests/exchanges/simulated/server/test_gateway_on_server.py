@@ -70,10 +70,10 @@ def test_an_order_is_accepted_filled_at_the_next_open_and_told_on_the_stream():
         assert (fill.order_id, fill.quantity, fill.time_ms) == ("c1", Decimal("0.1"), START + 50 * MINUTE)
         assert fill.reference_price == Decimal(str(tape().values[50, 0]))
         assert (position.quantity, position.stop_loss) == (Decimal("0.1"), Decimal(19000))
-        asked = await gateway.position("BTCUSDT")
+        asked = (await gateway.positions(["BTCUSDT"]))["BTCUSDT"]
         assert (asked.quantity, asked.entry_price) == (position.quantity, fill.price)
-        assert await gateway.executions("BTCUSDT", NOW() - 60_000) == [fill]
-        assert await gateway.executions("BTCUSDT", NOW() + 500) == []
+        assert await gateway.executions(["BTCUSDT"], NOW() - 60_000) == [fill]
+        assert await gateway.executions(["BTCUSDT"], NOW() + 500) == []
         wallet = await gateway.wallet()
         assert wallet.equity == server.desk.venue.equity
 
@@ -155,7 +155,7 @@ def test_rate_limits_are_waited_out_and_maintenance_is_unknown():
         server.faults.add(RestFault(kind="maintenance", path="/v5/order/create"))
         assert (await gateway.submit(order("c2"), signed_ms=NOW())).outcome == "unknown"
         server.faults.add(RestFault(kind="maintenance", path="/v5/position", times=3))
-        assert (await gateway.position("BTCUSDT")).quantity == 0
+        assert (await gateway.positions(["BTCUSDT"]))["BTCUSDT"].quantity == 0
         server.faults.maintenance = True
         with pytest.raises(ExchangeError, match="had no answer after 5 attempts"):
             await gateway.wallet()
@@ -197,14 +197,14 @@ def test_orders_can_be_listed_withdrawn_and_found_closed():
         limit = {"type": OrderType.LIMIT, "limit_price": Decimal(15000)}
         for n in range(3):
             await gateway.submit(order(f"c{n}", **limit), signed_ms=NOW())
-        assert [one.order_id for one in await gateway.open_orders("BTCUSDT")] == ["c2", "c1", "c0"]
+        assert [one.order_id for one in await gateway.open_orders(["BTCUSDT"])] == ["c2", "c1", "c0"]
         cancel = CancelOrder(order_id="c1", symbol="BTCUSDT", time_ms=START)
         assert (await gateway.cancel(cancel, signed_ms=NOW())).outcome == "accepted"
         assert (await gateway.cancel(cancel, signed_ms=NOW())).outcome == "rejected"
         found = await gateway.find_order("c1", "BTCUSDT")
         assert (found.status, found.reason) == (OrderStatus.CANCELLED, "CancelByUser")
         assert await gateway.find_order("never", "BTCUSDT") is None
-        assert len(await gateway.open_orders("BTCUSDT")) == 2
+        assert len(await gateway.open_orders(["BTCUSDT"])) == 2
 
     trial(play)
 
@@ -219,10 +219,10 @@ def test_stop_and_target_can_be_moved_and_close_the_position():
         stop = Decimal("19999.9") if tape().values[50, 3] > 20_000 else Decimal(10_000)
         answer = await gateway.protect("BTCUSDT", stop_loss=stop, take_profit=Decimal(90_000))
         assert answer.outcome == "accepted"
-        held = await gateway.position("BTCUSDT")
+        held = (await gateway.positions(["BTCUSDT"]))["BTCUSDT"]
         assert (held.stop_loss, held.take_profit) == (stop, Decimal(90_000))
         await gateway.protect("BTCUSDT", stop_loss=stop, take_profit=None)
-        assert (await gateway.position("BTCUSDT")).take_profit is None
+        assert (await gateway.positions(["BTCUSDT"]))["BTCUSDT"].take_profit is None
 
     trial(play)
 
@@ -290,11 +290,11 @@ def test_lost_doubled_and_swapped_messages_end_like_the_clean_tape_once_the_venu
         for message in stream.heard:
             if not isinstance(message, StreamState):
                 state.apply(message)
-        for fill in await gateway.executions("BTCUSDT", NOW() - 600_000):
+        for fill in await gateway.executions(["BTCUSDT"], NOW() - 600_000):
             state.apply(fill)
         for n in range(10):
             state.apply(await gateway.find_order(f"c{n}", "BTCUSDT"))
-        state.apply(await gateway.position("BTCUSDT"))
+        state.apply((await gateway.positions(["BTCUSDT"]))["BTCUSDT"])
         assert [one.fill_id for one in sorted(state.fills.values(), key=lambda one: one.time_ms)] == [
             row["execId"] for row in server.desk.executions
         ]
@@ -319,7 +319,7 @@ def test_a_market_order_can_end_filled_in_part_or_not_at_all(costs, filled):
             ended = await stream.until(has_status(OrderStatus.CANCELLED))
         share = Decimal(str(tape().values[50, 4])) * Decimal("0.001") // Decimal("0.001") * Decimal("0.001")
         assert ended.filled == (share if filled else 0)
-        assert (await gateway.position("BTCUSDT")).quantity == ended.filled
+        assert (await gateway.positions(["BTCUSDT"]))["BTCUSDT"].quantity == ended.filled
 
     trial(play, server={"costs": COSTS.model_copy(update=costs | {"half_spread_bp": 5.0})})
 
@@ -363,8 +363,11 @@ def test_funding_is_told_as_money_and_changes_no_quantity():
             paid = await stream.until(lambda one: isinstance(one, FundingPaid))
         mark = Decimal(str(tape().values[59, 3]))
         assert (paid.amount, paid.time_ms) == (mark * Decimal("0.0001"), START + 60 * MINUTE)
-        assert (await gateway.position("BTCUSDT")).quantity == Decimal("0.1")
-        assert [type(one) for one in await gateway.executions("BTCUSDT", NOW() - 60_000)] == [OrderFilled, FundingPaid]
+        assert (await gateway.positions(["BTCUSDT"]))["BTCUSDT"].quantity == Decimal("0.1")
+        assert [type(one) for one in await gateway.executions(["BTCUSDT"], NOW() - 60_000)] == [
+            OrderFilled,
+            FundingPaid,
+        ]
 
     trial(play, server={"costs": costs})
 
@@ -379,7 +382,9 @@ def test_a_liquidation_is_told_as_a_forced_fill():
         async with server_on(fallen) as server, gateway_on(server) as gateway:
             await gateway.submit(order(), signed_ms=NOW())
             await server.step(11)
-            return await gateway.executions("BTCUSDT", NOW() - 60_000), await gateway.position("BTCUSDT")
+            return await gateway.executions(["BTCUSDT"], NOW() - 60_000), (await gateway.positions(["BTCUSDT"]))[
+                "BTCUSDT"
+            ]
 
     (entry, forced), held = asyncio.run(run())
     assert (entry.reason, forced.reason) == (FillReason.ORDER, FillReason.LIQUIDATION)

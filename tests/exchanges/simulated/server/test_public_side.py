@@ -10,7 +10,14 @@ from tests.fakes.served import MINUTE, START, Listener, gateway_on, in_thread, s
 from triptych.bootstrap import fetch_candles
 from triptych.domain import BookUpdate, CandleUpdate, StreamState, SystemClock, Ticker, Timeframe, Trade
 from triptych.domain.errors import DataError, ExchangeError
-from triptych.exchanges.bybit.public_stream import book_topic, candle_topic, public_stream, ticker_topic, trade_topic
+from triptych.exchanges.bybit.public_stream import (
+    Wiring,
+    book_topic,
+    candle_topic,
+    public_stream,
+    ticker_topic,
+    trade_topic,
+)
 from triptych.exchanges.bybit.socket import WebSocketConnector
 from triptych.exchanges.bybit.stream import Config
 from triptych.exchanges.bybit.venue_clock import VenueClock
@@ -31,10 +38,11 @@ def listening(play, topics=TOPICS, **options):
     async def run():
         connector = WebSocketConnector()
         async with server_on(**options) as server:
-            stream = public_stream(
-                server.hosts, "linear", topics, connector=connector, timer=SystemTimer(),
+            wiring = Wiring(
+                hosts=server.hosts, category="linear", connector=connector, timer=SystemTimer(),
                 clock=VenueClock(SystemClock()), config=Config(back_off_s=0.01), chance=random.Random(1),
             )  # fmt: skip
+            stream = public_stream(wiring, topics)
             try:
                 async with Listener(stream.messages()) as listener:
                     return await play(server, stream, listener)

@@ -13,6 +13,7 @@ from triptych.exchanges.simulated.server.refusal import Refusal
 from triptych.exchanges.simulated.server.rows import CATEGORY, OrderRecord, instrument_row
 
 Asked = Mapping[str, Any]
+COIN = "USDT"
 _ALL = "ContractTrade", "Spot", "Wallet", "Options", "Derivatives"
 
 
@@ -51,6 +52,7 @@ class Answers:
         }  # fmt: skip
         self._commands: dict[str, Callable[[Asked], tuple[dict[str, Any], Told]]] = {
             "/v5/order/create": desk.create,
+            "/v5/order/amend": desk.amend,
             "/v5/order/cancel": desk.cancel,
             "/v5/order/cancel-all": lambda body: desk.cancel_all(body.get("symbol")),
             "/v5/position/trading-stop": lambda body: ({}, desk.protect(body)),
@@ -116,6 +118,8 @@ class Answers:
         return {"category": asked.get("category"), "list": rows}
 
     def _open_or_recent(self, asked: Asked) -> dict[str, Any]:
+        if not any(asked.get(name) for name in ("orderId", "orderLinkId")):
+            _require_scope(asked)
         open_only = str(asked.get("openOnly") or "0") == "0"
         found = [one for one in self._chosen(asked) if one.is_open or not open_only]
         if not open_only:
@@ -131,6 +135,8 @@ class Answers:
             found = self._desk.find(asked)
             return [] if found is None else [found]
         symbol = asked.get("symbol")
+        if not symbol and asked.get("settleCoin", COIN) != COIN:
+            return []
         return [one for one in reversed(self._desk.orders.values()) if symbol in (None, "", one.order.symbol)]
 
     def _executions(self, asked: Asked) -> dict[str, Any]:
@@ -149,8 +155,10 @@ class Answers:
     def _positions(self, asked: Asked) -> dict[str, Any]:
         if asked.get("symbol"):
             return {"category": CATEGORY, "list": [self._desk.position_row(self._symbol(asked))], "nextPageCursor": ""}
-        rows = [self._desk.position_row(symbol) for symbol in self._desk.instruments]
-        return {"category": CATEGORY, "list": [row for row in rows if row["size"] != "0"], "nextPageCursor": ""}
+        _require_scope(asked)
+        here = self._desk.instruments if asked.get("settleCoin", COIN) == COIN else ()
+        rows = [row for symbol in here if (row := self._desk.position_row(symbol))["size"] != "0"]
+        return self._page(rows, asked, most=200)
 
     def _fees(self, asked: Asked) -> dict[str, Any]:
         taker, maker = decimal(self._costs.taker_fee), decimal(self._costs.maker_fee)
@@ -180,6 +188,12 @@ _COIN = {
         }
     ],
 }  # fmt: skip
+
+
+def _require_scope(asked: Asked) -> None:
+    """Linear instruments are asked for by symbol or by coin, as the venue wants it."""
+    if asked.get("category") == CATEGORY and not any(asked.get(name) for name in ("symbol", "settleCoin", "baseCoin")):
+        raise Refusal(10001, "Missing some parameters that must be filled in, symbol or settleCoin or baseCoin")
 
 
 def _whole(asked: Asked, name: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -102,6 +103,24 @@ class Desk:
             self._linked[link_id] = record.venue_id
         return {"orderId": record.venue_id, "orderLinkId": link_id}, [("order", record.row())]
 
+    def amend(self, body: Mapping[str, Any]) -> tuple[dict[str, str], Told]:
+        """POST /v5/order/amend: quantity, price, stop or target of an open order. Raises Refusal."""
+        record = self.find(body)
+        if record is None or not record.is_open:
+            raise Refusal(110001, "order not exists or too late to replace")
+        order = record.order
+        stop, target = _protection(body, order.stop_loss, order.take_profit)
+        amended = replace(
+            order, quantity=_number(body, "qty") or order.quantity, stop_loss=stop, take_profit=target,
+            limit_price=_number(body, "price") or order.limit_price if order.type is OrderType.LIMIT else None,
+        )  # fmt: skip
+        if amended == order:
+            raise Refusal(10001, "The order remains unchanged as the parameters entered match the existing ones.")
+        if reason := self.venue.amend(amended):
+            raise _refusal(reason)
+        record.order, record.updated_ms = amended, self.now_ms
+        return {"orderId": record.venue_id, "orderLinkId": record.link_id}, [("order", record.row())]
+
     def cancel(self, body: Mapping[str, Any]) -> tuple[dict[str, str], Told]:
         """POST /v5/order/cancel. Raises Refusal."""
         record = self.find(body)
@@ -120,11 +139,8 @@ class Desk:
         """POST /v5/position/trading-stop: what is not named stays, 0 takes away. Raises Refusal."""
         symbol = self._symbol(body)
         stop, target = self.venue.protection(symbol)
-        wished = [
-            known if body.get(name) in (None, "") else (_number(body, name) or None)
-            for name, known in (("stopLoss", stop), ("takeProfit", target))
-        ]
-        if wished == [stop, target]:
+        wished = _protection(body, stop, target)
+        if wished == (stop, target):
             raise Refusal(34040, "not modified")
         self._check_protection(symbol, *wished)
         self.venue.protect(symbol, stop_loss=wished[0], take_profit=wished[1])
@@ -267,6 +283,17 @@ def _number(body: Mapping[str, Any], name: str) -> Decimal | None:
     if not number.is_finite() or number < 0:
         raise Refusal(10001, f"{name} invalid")
     return number
+
+
+def _protection(
+    body: Mapping[str, Any], stop: Decimal | None, target: Decimal | None
+) -> tuple[Decimal | None, Decimal | None]:
+    """Stop and target that are asked for: what is not named stays, 0 takes away."""
+    if body.get("stopLoss") not in (None, ""):
+        stop = _number(body, "stopLoss") or None
+    if body.get("takeProfit") not in (None, ""):
+        target = _number(body, "takeProfit") or None
+    return stop, target
 
 
 def _refusal(reason: str) -> Refusal:
