@@ -113,7 +113,7 @@ def test_limits_in_money_hold_in_a_backtest_as_at_the_last_gate():
                 beyond += gross > 5500
     assert beyond > 5
     reasons = bound.decisions["reason"]
-    for said in ("is above max_order_quote 2,050", "above max_gross_quote 5,000"):
+    for said in ("by max_order_quote 2,050", "by max_gross_quote 5,000"):
         assert reasons.str.contains(said).any(), said
 
 

@@ -106,8 +106,8 @@ def test_a_wish_beyond_the_limit_of_its_instrument_is_cut_to_it():
 
 
 def cut(manager, exposure, current=0.0, gross=0.0, net=0.0):
-    others = OthersHeld(gross=1000 * gross, net=1000 * net)
-    return manager.cut_to_room(exposure, current=current, others=others, equity=1000.0)
+    others = OthersHeld(gross=1000.0 * gross, net=1000.0 * net)
+    return manager.cut_to_room(exposure, current=current, equity=1000.0, others=others)
 
 
 def test_a_wish_is_cut_to_what_the_other_instruments_leave():
@@ -120,17 +120,17 @@ def test_a_wish_is_cut_to_what_the_other_instruments_leave():
     assert cut(manager, 0.6, gross=1.2)[0] == 0.0
 
 
-def test_a_wish_is_cut_to_what_the_limits_in_money_leave():
-    config = Config(max_leverage=3.0, max_exposure=3.0, max_position_quote=700, max_gross_quote=1000, max_net_quote=600)
-    manager = RiskManager(config, 1000.0)
-    assert cut(manager, 0.9) == (0.6, "; cut from 0.9 to 0.6 by max_net_quote 600")
-    assert cut(manager, 0.9, gross=0.2, net=-0.2) == (0.7, "; cut from 0.9 to 0.7 by max_position_quote 700")
-    assert cut(manager, -0.9, gross=0.5, net=0.4) == (-0.5, "; cut from 0.9 to 0.5 by max_gross_quote 1,000")
-    assert cut(manager, 0.5) == (0.5, "")
-
-
 def test_what_is_held_is_not_given_up_for_lack_of_room():
     manager = RiskManager(Config(max_leverage=1.0, max_net_exposure=0.5), 1000.0)
     assert cut(manager, 0.5, current=0.4, gross=0.8, net=0.8)[0] == 0.4
     assert cut(manager, 0.3, current=0.4, gross=1.2, net=1.2) == (0.3, "")
     assert cut(manager, -0.5, current=0.4, gross=1.2)[0] == 0.0  # the other side is another matter
+
+
+def test_limits_in_money_cut_as_well():
+    manager = RiskManager(Config(max_order_quote=200.0, max_position_quote=500.0), 1000.0)
+    assert cut(manager, 0.9) == (0.2, "; cut from 0.9 to 0.2 by max_order_quote 200")
+    assert cut(manager, 0.9, current=0.4) == (0.5, "; cut from 0.9 to 0.5 by max_position_quote 500")
+    both = RiskManager(Config(max_gross_quote=800.0, max_net_quote=300.0), 1000.0)
+    assert cut(both, 0.5, gross=0.4, net=0.2)[1] == "; cut from 0.5 to 0.1 by max_net_quote 300"
+    assert cut(both, -0.5, gross=0.4, net=0.2)[1] == "; cut from 0.5 to 0.4 by max_gross_quote 800"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -101,33 +102,45 @@ def run_backtest(
     )  # fmt: skip
     venue = SimulatedExchange(instruments, costs, capital)
     benchmark = _BuyAndHold(series, costs, capital)
+    house = _House(engine=engine, venue=venue, log=log, benchmark=benchmark)
     watched = {one.symbol for one in companions}
     for time_ms, closed in batches(tape, start_ms, end_ms, max(engine.memory, _LEAST_LEAD)):
         candles = closed
         if watched:  # all that closed is known before the first decision, and only what is traded meets the venue
             engine.observe([candle for candle in closed if candle.symbol in watched])
             candles = [candle for candle in closed if candle.symbol not in watched]
-            if not candles:
-                continue
-        for event in venue.on_candles(candles):
-            engine.on_event(event)
-            log.on_event(event)
-        if time_ms < start_ms:
-            benchmark.on_candles(candles, buys=False)
-            engine.observe(candles)
-            continue
-        decides = time_ms < end_ms
-        benchmark.on_candles(candles, buys=decides)
-        if decides:
-            for command in engine.on_candles(candles):
-                for event in venue.submit(command):
-                    engine.on_event(event)
-                    log.on_event(event)
-        else:
-            engine.observe(candles)
-        log.on_close(time_ms, engine.portfolio, benchmark.portfolio.equity())
+        if candles:
+            house.at_close(time_ms, candles, has_begun=time_ms >= start_ms, decides=start_ms <= time_ms < end_ms)
     times = np.unique(np.concatenate([one.open_time_ms for one in series]))
     return log.result(engine.portfolio, float(initial_capital), candles_per_year(times, series[0].timeframe))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _House:
+    """Who meets the candles of a replay."""
+
+    engine: Engine
+    venue: SimulatedExchange
+    log: _Log
+    benchmark: _BuyAndHold
+
+    def at_close(self, time_ms: int, candles: Sequence[Candle], *, has_begun: bool, decides: bool) -> None:
+        """Candles that closed together meet the orders that wait, then the engine; before the beginning nobody acts."""
+        for event in self.venue.on_candles(candles):
+            self._tell(event)
+        self.benchmark.on_candles(candles, buys=decides)
+        if decides:
+            for command in self.engine.on_candles(candles):
+                for event in self.venue.submit(command):
+                    self._tell(event)
+        else:
+            self.engine.observe(candles)
+        if has_begun:
+            self.log.on_close(time_ms, self.engine.portfolio, self.benchmark.portfolio.equity())
+
+    def _tell(self, event: ExchangeEvent) -> None:
+        self.engine.on_event(event)
+        self.log.on_event(event)
 
 
 def _check_leverage(series: Sequence[CandleSeries], costs: costs_.Config) -> None:

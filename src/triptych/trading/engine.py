@@ -297,7 +297,7 @@ class Engine(AbstractView):
             cut = self._sizer.cut_to_room(exposure, current, others)
             if cut != exposure and desk.executor.is_settled(cut, current):
                 return "; no order: the other instruments leave no room within the leverage"
-            exposure, limited = self._risk.cut_to_room(cut, current=current, others=beside, equity=equity)
+            exposure, limited = self._risk.cut_to_room(cut, current=current, equity=equity, others=beside)
             if limited and desk.executor.is_settled(exposure, current):
                 return f"{limited}; no order: there is no room for more"
             notes.append(limited)

@@ -45,15 +45,23 @@ class MoneyLimits:
             return f"longs less shorts of {net * sign:+,.2f} would be beyond max_net_quote {self.net:,g}"
         return ""
 
-    def rooms(self, others: OthersHeld, sign: float) -> list[tuple[float, str]]:
-        """How large a position on the side of `sign` each limit but that of one order leaves, with its name."""
+    def rooms(self, *, held: float, others: OthersHeld, sign: float) -> list[tuple[float, str]]:
+        """The largest notional of a position that each limit leaves, with the limit's name and size.
+
+        Args:
+            held: absolute notional that the instrument holds on the wanted side already.
+            others: what the other instruments hold.
+            sign: 1 for a long position, -1 for a short one.
+        """
         found = []
+        if self.order is not None:
+            found.append((held + self.order, f"max_order_quote {self.order:,g}"))
         if self.position is not None:
             found.append((self.position, f"max_position_quote {self.position:,g}"))
         if self.gross is not None:
             found.append((self.gross - others.gross, f"max_gross_quote {self.gross:,g}"))
         if self.net is not None:
-            found.append((self.net - others.net * sign, f"max_net_quote {self.net:,g}"))
+            found.append((self.net - sign * others.net, f"max_net_quote {self.net:,g}"))
         return found
 
 

@@ -222,26 +222,28 @@ class RiskManager:
             return exposure, ""
         return math.copysign(limit, exposure), f"; cut from {abs(exposure):.4g} to {limit:.4g} by {name}"
 
-    def cut_to_room(self, exposure: float, *, current: float, others: OthersHeld, equity: float) -> tuple[float, str]:
-        """The wanted exposure cut to what the limits leave beside the other instruments, and words for the reason.
+    def cut_to_room(self, exposure: float, *, current: float, equity: float, others: OthersHeld) -> tuple[float, str]:
+        """The wanted exposure cut to what all other limits leave, and words for the decision's reason.
 
         What is held already on the wanted side is never given up for lack of room.
 
         Args:
             exposure: wanted, signed notional / equity.
             current: held, signed notional / equity.
+            equity: above zero, quote currency.
             others: what the other instruments hold.
-            equity: in quote currency, above zero.
         """
         config, sign = self._config, math.copysign(1.0, exposure)
+        held = abs(current) if exposure * current > 0 else 0.0
         rooms = [(config.max_leverage - others.gross / equity, f"max_leverage {config.max_leverage:g}")]
         if config.max_net_exposure is not None:
-            rooms.append(
-                (config.max_net_exposure - others.net * sign / equity, f"max_net_exposure {config.max_net_exposure:g}")
-            )
-        rooms += [(room / equity, name) for room, name in self._money.rooms(others, sign)]
+            net_room = config.max_net_exposure - sign * others.net / equity
+            rooms.append((net_room, f"max_net_exposure {config.max_net_exposure:g}"))
+        rooms += [
+            (room / equity, name) for room, name in self._money.rooms(held=held * equity, others=others, sign=sign)
+        ]
         room, name = min(rooms)
-        room = max(room, abs(current) if exposure * current > 0 else 0.0)
+        room = max(room, held)
         if abs(exposure) <= room * (1 + _TOLERANCE):
             return exposure, ""
         return math.copysign(room, exposure), f"; cut from {abs(exposure):.4g} to {room:.4g} by {name}"

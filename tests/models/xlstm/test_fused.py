@@ -110,3 +110,24 @@ def test_heads_are_normalised_joined_and_gated() -> None:
     steps = drawn(2, 150, 3, 4), drawn(12, seed=1), drawn(12, seed=2), drawn(2, 150, 12, seed=3)
     assert_same(form, definition, *steps, drawn(2, 150, 12, seed=4))
     torch.testing.assert_close(form(*steps, steps[3]), definition(*steps, steps[3]))
+
+
+def test_the_bell_gate_is_gelu_of_one_half_times_the_other() -> None:
+    def definition(x: Tensor) -> Tensor:
+        gate, value = x.chunk(2, dim=-1)
+        return F.gelu(gate) * value
+
+    wide = drawn(3, 5, 34) * torch.linspace(0.01, 4.0, 34, dtype=torch.float64)  # into both tails
+    assert_same(fused.bell_gated, definition, wide)
+    by_hand = fused.bell_gated(torch.tensor([[1.0, 0.0, -1.0, 2.0, 7.0, 1.0]]))
+    torch.testing.assert_close(by_hand, torch.tensor([[2 * 0.8413447, 0.0, -0.1586553]]))
+
+
+def test_what_is_no_number_passes_the_bell_gate_and_large_ones_stay_finite() -> None:
+    x = torch.tensor([[float("nan"), 300.0, -300.0, 1.0, 1.0, 1.0]], requires_grad=True)
+    out = fused.bell_gated(x)
+    assert torch.isnan(out[0, 0])
+    torch.testing.assert_close(out[0, 1:], torch.tensor([300.0, 0.0]))
+    out[0, 1:].sum().backward()
+    assert x.grad is not None
+    assert x.grad[0, [1, 2, 4, 5]].isfinite().all()

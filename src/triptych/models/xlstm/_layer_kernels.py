@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from triptych.models.xlstm._functions import logistic
+from triptych.models.xlstm._functions import exponential, logistic, normal_tail
 from triptych.models.xlstm._tiles import _F, kernel
 
 
@@ -154,3 +154,32 @@ def output_backward(
             d_skip += part_skip
             part_scale[:] = _F(0.0)
             part_skip[:] = _F(0.0)
+
+
+@kernel
+def bell_gate_forward(x: Any, y: Any) -> None:
+    """Fill `y` (T, I) with GELU of the left half of `x` (T, 2 I) times the right half."""
+    steps, inner = y.shape
+    for t in range(steps):
+        gate, value, out = x[t, :inner], x[t, inner:], y[t]
+        for e in range(inner):
+            a = gate[e]
+            tail = normal_tail(a, exponential(_F(-0.5) * a * a))
+            share = tail if a < _F(0.0) else _F(1.0) - tail
+            out[e] = a * share * value[e]
+
+
+@kernel
+def bell_gate_backward(x: Any, d_y: Any, d_x: Any) -> None:
+    """Fill `d_x` (T, 2 I)."""
+    steps, inner = d_y.shape
+    for t in range(steps):
+        gate, value, given = x[t, :inner], x[t, inner:], d_y[t]
+        d_gate, d_value = d_x[t, :inner], d_x[t, inner:]
+        for e in range(inner):
+            a = gate[e]
+            bell = exponential(_F(-0.5) * a * a)
+            tail = normal_tail(a, bell)
+            share = tail if a < _F(0.0) else _F(1.0) - tail
+            d_value[e] = given[e] * a * share
+            d_gate[e] = given[e] * value[e] * (share + a * bell * _F(0.3989422804014327))

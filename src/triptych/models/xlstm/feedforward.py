@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from triptych.models.xlstm.fused import bell_gated
+
 Activation = Literal["gelu", "relu", "relu2", "sigmoid", "silu", "selu"]
 ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "gelu": F.gelu,
@@ -32,6 +34,11 @@ class GatedFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform each step by itself."""
-        gate, value = self.up(x).chunk(2, dim=-1)
-        out: Tensor = self.dropout(self.down(self.activation(gate) * value))
+        out: Tensor = self.dropout(self.down(self._gated(self.up(x))))
         return out
+
+    def _gated(self, x: Tensor) -> Tensor:
+        if self.activation is F.gelu:
+            return bell_gated(x)
+        gate, value = x.chunk(2, dim=-1)
+        return self.activation(gate) * value

@@ -1,8 +1,9 @@
-"""Steps of the mLSTM layer that pass over the same memory, as one operation each.
+"""Steps of the layers that pass over the same memory, as one operation each.
 
     quads(x, W) = W[g] x[g] for each group of four features
     convolved(x, before, w, b) = silu(b + sum over lags of w[lag] x[t - lag])
     gated(h, w, s, u, g) = (norm(h) w + s u) silu(g), norm over each head
+    bell_gated(x) = gelu(left half of x) times the right half
 
 Tensor operations are the definition: they are exported and run on any device. On the CPU in single precision a compiled
 loop (`_layer_kernels.py`) with a backward pass of its own takes their place.
@@ -52,6 +53,36 @@ def gated(h_BSNK: Tensor, scale_D: Tensor, skip_D: Tensor, u_BSD: Tensor, gate_B
         return out
     normal = F.layer_norm(h_BSNK, h_BSNK.shape[-1:], None, None, epsilon).flatten(-2)
     return (normal * scale_D + skip_D * u_BSD) * F.silu(gate_BSD)
+
+
+def bell_gated(x: Tensor) -> Tensor:
+    """GELU of the first half of the features (..., 2 I) times the second half: shape (..., I)."""
+    if takes_kernel(x):
+        out: Tensor = _BellGated.apply(x)  # type: ignore[no-untyped-call]
+        return out
+    gate, value = x.chunk(2, dim=-1)
+    return F.gelu(gate) * value
+
+
+class _BellGated(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        x = x.detach().contiguous()
+        inner = x.shape[-1] // 2
+        out = torch.empty(*x.shape[:-1], inner)
+        kernels.bell_gate_forward(x.view(-1, 2 * inner).numpy(), out.view(-1, inner).numpy())
+        ctx.save_for_backward(x)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_out: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        inner = x.shape[-1] // 2
+        d_x = torch.empty_like(x)
+        given = d_out.contiguous().view(-1, inner)
+        kernels.bell_gate_backward(x.view(-1, 2 * inner).numpy(), given.numpy(), d_x.view(-1, 2 * inner).numpy())
+        return d_x
 
 
 class _Quads(torch.autograd.Function):
