@@ -177,10 +177,10 @@ def _run_fold(
         window_set(histories, part, threshold, length, horizon) for part in (fold.validation, fold.test)
     )
     classifier = _untrained(recipe, fold.number)
+    parameters = sum(p.numel() for p in classifier.network.parameters())
     tell(
-        f"Fold {fold.number + 1}: {recipe.model['name']} with "
-        f"{sum(p.numel() for p in classifier.network.parameters()):,} parameters learns from {len(train)} windows, stops "
-        f"by {len(validation)}, is tested on {len(test)}; threshold {threshold:.4f} bp."
+        f"Fold {fold.number + 1}: {recipe.model['name']} with {parameters:,} parameters learns from {len(train)} windows, "
+        f"stops by {len(validation)}, is tested on {len(test)}; threshold {threshold:.4f} bp."
     )
 
     def tell_epoch(record: EpochRecord) -> None:

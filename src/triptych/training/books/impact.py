@@ -136,7 +136,7 @@ def walk_impact(tape: BookTape, config: Config | None = None) -> tuple[WalkImpac
                 train_r2=_r2(train, curve, float(np.nanmean(train))),
                 test_r2=_r2(test, curve, float(np.nanmean(train))),
                 test_error_bp=float(np.abs(np.nanmean(test, axis=0) - curve).mean()),
-            )  # fmt: skip
+            )
         )
     return tuple(fits)
 
@@ -183,8 +183,8 @@ def _costs(tape: BookTape, config: Config) -> tuple[Values, float, Values, Value
     largest = float(np.quantile(depth, 1.0 - config.filled))
     if not largest > 0:
         raise NotEnoughData(
-            f"{tape.symbol}: more than {1 - config.filled:.0%} of the books have an empty side, so that no order is filled "
-            "in nearly all of them.",
+            f"{tape.symbol}: more than {1 - config.filled:.0%} of the books have an empty side, so that no order is "
+            "filled in nearly all of them.",
             remedy="Choose another stretch of the recording.",
         )
     sizes = np.geomspace(largest / config.span, largest, config.sizes)
