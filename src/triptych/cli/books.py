@@ -98,7 +98,12 @@ def walls(
     if output is not None:
         draw_walls(tape, found, output)
     if json:
-        print_json([_plain(asdict(one)) | {"seen_at": utc(int(tape.time_ms[one.first]))} for one in found])
+        print_json(
+            [
+                _plain(asdict(one)) | {"seen_at": utc(int(tape.time_ms[one.first])), "rows_stood": one.rows}
+                for one in found
+            ]
+        )
         return
     endings = Counter(one.ending for one in found)
     said = ", ".join(f"{count} {ending}" for ending, count in endings.most_common())

@@ -135,7 +135,7 @@ def walk_impact(tape: BookTape, config: Config | None = None) -> tuple[WalkImpac
                 unit=unit,
                 train_r2=_r2(train, curve, float(np.nanmean(train))),
                 test_r2=_r2(test, curve, float(np.nanmean(train))),
-                test_error_bp=float(np.abs(np.nanmean(test, axis=0) - curve).mean()),
+                test_error_bp=_error(test, curve),
             )
         )
     return tuple(fits)
@@ -212,3 +212,12 @@ def _r2(costs: Values, curve: Values, mean: float) -> float:
     error = np.where(known, costs - curve, 0.0)
     spread = np.where(known, costs - mean, 0.0)
     return float(1.0 - (error**2).sum() / (spread**2).sum())
+
+
+def _error(costs: Values, curve: Values) -> float:
+    """Mean over the sizes of how far their mean cost lies from the curve; sizes that were never filled are left out."""
+    known = np.isfinite(costs)
+    count = known.sum(axis=0)
+    filled = count > 0
+    mean = np.where(known, costs, 0.0).sum(axis=0)[filled] / count[filled]
+    return float(np.abs(mean - curve[filled]).mean()) if filled.any() else float("nan")
