@@ -29,6 +29,7 @@ def test_the_commands_are_those_of_the_documentation():
         "data", "data synth", "data fetch", "data instruments", "data record", "data import", "data check", "data list",
         "exchange", "exchange serve", "recipe", "recipe list", "recipe show",
         "patterns", "patterns find", "patterns train",
+        "books", "books recipe", "books train", "books report", "books walls", "books spoofing", "books impact",
         "journal", "journal show", "journal export",
         "anomaly", "anomaly fit", "anomaly score", "anomaly watch", "anomaly report", "anomaly run",
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from triptych.cli import (
     ablate,
     anomaly,
     backtest,
+    books,
     dashboard,
     data,
     demo,
@@ -65,6 +66,7 @@ app.add_typer(recipe.app, name="recipe")
 app.command("encodings")(encodings.encodings)
 app.command("render")(render.render)
 app.add_typer(patterns.app, name="patterns")
+app.add_typer(books.app, name="books")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("backtest")(backtest.backtest)

@@ -17,6 +17,8 @@ from triptych.training.books.labels import Config as TargetConfig
 from triptych.training.books.splits import Config as SplitConfig
 from triptych.training.config import Config as TrainingConfig
 
+REMEDY = "`triptych books recipe deeplob` prints a recipe to begin from."
+
 
 class BookDataConfig(Config):
     """How recordings become rows."""
@@ -68,6 +70,26 @@ def shipped_book_recipes() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
 
 
+def book_recipe_text(source: str) -> tuple[str, str]:
+    """(text, where it was found) of a recipe file or of a shipped recipe.
+
+    Raises RecipeError when there is none, or when the file is not text.
+    """
+    path = Path(source)
+    if path.is_file():
+        try:
+            return path.read_text(encoding="utf-8-sig"), str(path)
+        except UnicodeDecodeError as error:
+            raise RecipeError(f"{path} is not a text file in UTF-8.", remedy="A recipe is a TOML file.") from error
+    if source in shipped_book_recipes():
+        folder = resources.files("triptych") / "recipes" / "books"
+        return (folder / f"{source}.toml").read_text(encoding="utf-8"), source
+    raise RecipeError(
+        f"There is no recipe of order books {source!r}: neither a file nor a shipped recipe.",
+        remedy=f"Shipped recipes: {', '.join(shipped_book_recipes())}.",
+    )
+
+
 def load_book_recipe(source: str, overrides: Sequence[str] = ()) -> BookRecipe:
     """Read a recipe of order books.
 
@@ -77,21 +99,10 @@ def load_book_recipe(source: str, overrides: Sequence[str] = ()) -> BookRecipe:
 
     Raises RecipeError that names every unknown key and wrong value.
     """
-    path, where = Path(source), source
-    if path.is_file():
-        text = path.read_bytes()
-    elif source in shipped_book_recipes():
-        text = (resources.files("triptych") / "recipes" / "books" / f"{source}.toml").read_bytes()
-    else:
-        raise RecipeError(
-            f"There is no recipe of order books {source!r}: neither a file nor a shipped recipe.",
-            remedy=f"Shipped recipes: {', '.join(shipped_book_recipes())}.",
-        )
+    text, where = book_recipe_text(source)
     try:
-        content = tomllib.loads(text.decode("utf-8-sig"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(
-            f"{where} is not TOML: {error}.", remedy="`triptych books recipe` prints a recipe to begin from."
-        ) from error
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where} is not TOML: {error}.", remedy=REMEDY) from error
     put_overrides(content, overrides)
-    return validated(BookRecipe, content, where, remedy="`triptych books recipe` prints a recipe to begin from.")
+    return validated(BookRecipe, content, where, remedy=REMEDY)

@@ -103,7 +103,8 @@ def read_result(folder: Path) -> dict[str, Any]:
     """What a finished run says. Raises RunError where there is none."""
     from triptych.bootstrap.files import read_json
 
-    return read_json(folder / RESULT, ("fingerprint", "scores", "verdict"))
+    found: dict[str, Any] = read_json(folder / RESULT, ("fingerprint", "scores", "verdict"))
+    return found
 
 
 def window_set(
@@ -127,7 +128,8 @@ def probabilities(classifier: WindowClassifier, windows: WindowSet) -> NDArray[n
     """Class probabilities of every window of a set, float32 of shape (n, 3)."""
     parts = []
     with torch.inference_mode():
-        for positions in torch.arange(len(windows)).split(CHUNK):
+        for start in range(0, len(windows), CHUNK):
+            positions = torch.arange(start, min(start + CHUNK, len(windows)))
             parts.append(torch.softmax(classifier.eval()(windows.gather(positions).windows), dim=-1).numpy())
     return np.concatenate(parts)
 
@@ -177,10 +179,10 @@ def _run_fold(
         window_set(histories, part, threshold, length, horizon) for part in (fold.validation, fold.test)
     )
     classifier = _untrained(recipe, fold.number)
+    parameters = sum(p.numel() for p in classifier.network.parameters())
     tell(
-        f"Fold {fold.number + 1}: {recipe.model['name']} with "
-        f"{sum(p.numel() for p in classifier.network.parameters()):,} parameters learns from {len(train)} windows, stops "
-        f"by {len(validation)}, is tested on {len(test)}; threshold {threshold:.4f} bp."
+        f"Fold {fold.number + 1}: {recipe.model['name']} with {parameters:,} parameters learns from {len(train)} "
+        f"windows, stops by {len(validation)}, is tested on {len(test)}; threshold {threshold:.4f} bp."
     )
 
     def tell_epoch(record: EpochRecord) -> None:

@@ -99,8 +99,9 @@ def simulate_spoofing(config: Config | None = None) -> SpoofedStream:
     rows = np.arange(n)[:, None]
     time_ms = 1_700_000_000_000 + STEP_MS * np.arange(n, dtype=np.int64)
     tape = BookTape(
-        symbol="SPOOF", time_ms=time_ms, bid_prices=bid * config.tick, bid_sizes=grid[rows, bid - low],
-        ask_prices=ask * config.tick, ask_sizes=grid[rows, ask - low],
+        symbol="SPOOF", time_ms=time_ms,
+        bid_prices=(bid * config.tick).astype(np.float64), bid_sizes=grid[rows, bid - low],
+        ask_prices=(ask * config.tick).astype(np.float64), ask_sizes=grid[rows, ask - low],
     )  # fmt: skip
     return SpoofedStream(tape=tape, trades=_trades(config, episodes, tape, random), episodes=tuple(episodes))
 
@@ -133,7 +134,8 @@ def _walk(config: Config, episodes: list[Episode], n: int, random: np.random.Gen
             steps[inside] = np.where(steps[inside] == -one.side, 0, steps[inside]) if one.side else 0
             steps[one.last + 1] = 0
     steps[0] = 0
-    return np.round(config.mid / config.tick).astype(np.int64) + np.cumsum(steps)
+    path: NDArray[np.int64] = round(config.mid / config.tick) + np.cumsum(steps)
+    return path
 
 
 def _plant(

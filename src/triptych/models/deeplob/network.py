@@ -55,7 +55,7 @@ class DeepLob(nn.Module):
 
     def reset_classifier(self, num_classes: int, global_pool: str = "avg") -> None:
         """Replace the last layer by a fresh one for `num_classes` classes, on the same device and of the same dtype."""
-        weight = self.lstm.weight_ih_l0
+        weight = next(self.parameters())
         self._set_classifier(num_classes, global_pool)
         self.fc.to(device=weight.device, dtype=weight.dtype)
         self.fc.train(self.training)
@@ -75,7 +75,8 @@ class DeepLob(nn.Module):
             )
         x_BCT1 = self.inception(self.book(self.sides(self.fields(x_BCTW))))
         states_BTC, _ = self.lstm(x_BCT1.squeeze(-1).transpose(1, 2))
-        return states_BTC.transpose(1, 2)[..., None]
+        states_BCT1: Tensor = states_BTC.transpose(1, 2)[..., None]
+        return states_BCT1
 
     def forward_head(self, x_BCT1: Tensor, pre_logits: bool = False) -> Tensor:
         """From the states to logits (batch, num_classes), or with `pre_logits` to the classifier's input."""

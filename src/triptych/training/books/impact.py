@@ -135,8 +135,8 @@ def walk_impact(tape: BookTape, config: Config | None = None) -> tuple[WalkImpac
                 unit=unit,
                 train_r2=_r2(train, curve, float(np.nanmean(train))),
                 test_r2=_r2(test, curve, float(np.nanmean(train))),
-                test_error_bp=float(np.abs(np.nanmean(test, axis=0) - curve).mean()),
-            )  # fmt: skip
+                test_error_bp=_error(test, curve),
+            )
         )
     return tuple(fits)
 
@@ -183,8 +183,8 @@ def _costs(tape: BookTape, config: Config) -> tuple[Values, float, Values, Value
     largest = float(np.quantile(depth, 1.0 - config.filled))
     if not largest > 0:
         raise NotEnoughData(
-            f"{tape.symbol}: more than {1 - config.filled:.0%} of the books have an empty side, so that no order is filled "
-            "in nearly all of them.",
+            f"{tape.symbol}: more than {1 - config.filled:.0%} of the books have an empty side, so that no order is "
+            "filled in nearly all of them.",
             remedy="Choose another stretch of the recording.",
         )
     sizes = np.geomspace(largest / config.span, largest, config.sizes)
@@ -212,3 +212,12 @@ def _r2(costs: Values, curve: Values, mean: float) -> float:
     error = np.where(known, costs - curve, 0.0)
     spread = np.where(known, costs - mean, 0.0)
     return float(1.0 - (error**2).sum() / (spread**2).sum())
+
+
+def _error(costs: Values, curve: Values) -> float:
+    """Mean over the sizes of how far their mean cost lies from the curve; sizes that were never filled are left out."""
+    known = np.isfinite(costs)
+    count = known.sum(axis=0)
+    filled = count > 0
+    mean = np.where(known, costs, 0.0).sum(axis=0)[filled] / count[filled]
+    return float(np.abs(mean - curve[filled]).mean()) if filled.any() else float("nan")

@@ -77,8 +77,8 @@ def book_folds(histories: Sequence[BookHistory], config: Config, *, length: int,
             if count < config.minimum_samples:
                 raise NotEnoughData(
                     f"The {name} part of fold {number + 1} holds {count} samples, at least {config.minimum_samples} "
-                    f"are needed: a window of {length} rows, a horizon of {horizon} and an embargo of {config.embargo} are "
-                    "left out of every unbroken stretch.",
+                    f"are needed: a window of {length} rows, a horizon of {horizon} and an embargo of {config.embargo} "
+                    "are left out of every unbroken stretch.",
                     remedy="Bring longer recordings, shorten window or horizon, or ask for fewer folds.",
                 )
             parts[name] = rows

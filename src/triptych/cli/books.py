@@ -1,0 +1,247 @@
+"""`triptych books`: networks of order books, walls, spoofing, market impact."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from triptych.cli.console import Narrator, out, print_json
+from triptych.cli.options import JsonOption, QuietOption, RunArgument, SetOption
+
+app = typer.Typer(
+    help="Order books: short-term direction, walls of large orders, spoofing, market impact.", no_args_is_help=True
+)
+BookArgument = Annotated[
+    Path, typer.Argument(help="Order books of any format that `read_books` knows.", metavar="FILE")
+]
+EveryOption = Annotated[
+    int | None,
+    typer.Option("--every-ms", min=1, help="Of a stream, one book every so many milliseconds.", metavar="MS"),
+]
+TradesOption = Annotated[
+    Path | None, typer.Option("--trades", help="Trades of the same instrument and time.", metavar="FILE")
+]
+
+
+@app.command("recipe")
+def recipe(
+    name: Annotated[
+        str | None, typer.Argument(help="A shipped recipe to print; without it they are listed.", metavar="NAME")
+    ] = None,
+) -> None:
+    """List the shipped recipes of order books, or print one."""
+    from triptych.settings.books import book_recipe_text, shipped_book_recipes
+
+    if name is None:
+        out.print("\n".join(shipped_book_recipes()))
+        return
+    typer.echo(book_recipe_text(name)[0], nl=False)
+
+
+@app.command("train")
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe file (TOML) or the name of a shipped recipe.", metavar="RECIPE")
+    ],
+    data: Annotated[
+        list[Path],
+        typer.Option("--data", help="Recording of order books, or a file of FI-2010; may be repeated.", metavar="FILE"),
+    ],
+    output: Annotated[Path, typer.Option("--out", help="Folder of the run.", metavar="DIR")],
+    set_: SetOption = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Replace a run that is already there.")] = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a network of order books and judge it beside queue imbalance and the majority class."""
+    from triptych.bootstrap.books.training import train_books
+    from triptych.settings.books import load_book_recipe
+
+    result = train_books(data, load_book_recipe(recipe, set_ or []), output, fresh=fresh, tell=Narrator(quiet or json))
+    _show(output, result, json)
+
+
+@app.command("report")
+def report(run: RunArgument, json: JsonOption = False) -> None:
+    """Metrics of a finished run with their intervals, beside the baselines, and the verdict."""
+    from triptych.bootstrap.books.training import read_result
+
+    _show(run, read_result(run), json)
+
+
+@app.command("walls")
+def walls(
+    file: BookArgument,
+    trades: TradesOption = None,
+    every_ms: EveryOption = None,
+    multiple: Annotated[float, typer.Option("--multiple", help="Least size, in usual levels.", min=1.0001)] = 8.0,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Least rows that a wall stood.")] = 10,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Draw the last minute of books with them to this PNG file.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Walls of large orders: price, side, size, how long they stood, and whether they were filled or pulled."""
+    from triptych.bootstrap.books.pictures import draw_walls
+    from triptych.domain import utc
+    from triptych.market.books import read_books, read_trades
+    from triptych.market.books.walls import Config, find_walls
+
+    tape = read_books(file, every_ms=every_ms)
+    found = find_walls(tape, Config(multiple=multiple), trades=None if trades is None else read_trades(trades))
+    found = tuple(one for one in found if one.rows >= rows)
+    if output is not None:
+        draw_walls(tape, found, output)
+    if json:
+        print_json(
+            [
+                _plain(asdict(one)) | {"seen_at": utc(int(tape.time_ms[one.first])), "rows_stood": one.rows}
+                for one in found
+            ]
+        )
+        return
+    endings = Counter(one.ending for one in found)
+    said = ", ".join(f"{count} {ending}" for ending, count in endings.most_common())
+    table = Table(title=f"{len(found)} walls in {len(tape)} books of {tape.symbol}: {said}", title_justify="left")
+    for head in ("seen at", "side", "price", "size", "multiple", "rows", "cluster", "became"):
+        table.add_column(head, overflow="fold")
+    for one in sorted(found, key=lambda one: -one.multiple)[:20]:
+        table.add_row(
+            utc(int(tape.time_ms[one.first])), "bid" if one.side == 1 else "ask", f"{one.price:g}", f"{one.size:g}",
+            f"{one.multiple:.0f}", str(one.rows), str(one.cluster), one.ending,
+        )  # fmt: skip
+    out.print(table)
+    if output is not None:
+        out.print(f"Drawn: {output}", soft_wrap=True, markup=False)
+
+
+@app.command("spoofing")
+def spoofing(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Order books; without them the rule is tried on simulated ones.", metavar="FILE"),
+    ] = None,
+    trades: TradesOption = None,
+    every_ms: EveryOption = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the first simulated stream.")] = 0,
+    threshold: Annotated[float, typer.Option("--threshold", min=1e-6, max=1, help="Least score shown.")] = 0.5,
+    json: JsonOption = False,
+) -> None:
+    """Layers of large orders that vanish together after the other side has traded; or how good the rule is."""
+    from triptych.domain import utc
+    from triptych.domain.errors import DataError
+    from triptych.market.books import read_books, read_trades
+    from triptych.market.books.spoofing import Config, find_spoofing
+
+    if file is None:
+        _try_spoofing(seed, json)
+        return
+    if trades is None:
+        raise DataError("Spoofing cannot be told without trades.", remedy="Give the trades beside with --trades.")
+    tape = read_books(file, every_ms=every_ms)
+    found = find_spoofing(tape, read_trades(trades), Config(threshold=threshold))
+    rows = [_plain(asdict(one)) | {"time": utc(int(tape.time_ms[one.known_at]))} for one in found]
+    if json:
+        print_json(rows)
+        return
+    table = Table(title=f"{len(rows)} alarms in {len(tape)} books of {tape.symbol}", title_justify="left")
+    for head in ("known at", "side", "walls", "prices", "rows", "score"):
+        table.add_column(head)
+    for row, one in zip(rows, found, strict=True):
+        side, prices = "bid" if one.side == 1 else "ask", f"{one.low:g} .. {one.high:g}"
+        table.add_row(row["time"], side, str(one.walls), prices, str(one.last - one.first + 1), f"{one.score:.2f}")
+    out.print(table)
+
+
+@app.command("impact")
+def impact(
+    file: BookArgument,
+    every_ms: EveryOption = None,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Rows of a bucket of order flow.")] = 10,
+    json: JsonOption = False,
+) -> None:
+    """How far the mid moves with the order flow, and what market orders cost, out of sample."""
+    from triptych.market.books import read_books
+    from triptych.training.books.impact import Config, flow_impact, walk_impact
+
+    tape = read_books(file, every_ms=every_ms)
+    config = Config(rows=rows)
+    flows, curves = flow_impact(tape, config), walk_impact(tape, config)
+    if json:
+        print_json({"flow": [_plain(asdict(one)) for one in flows], "walk": [_plain(asdict(one)) for one in curves]})
+        return
+    table = Table(title=f"{tape.symbol}, {len(tape)} books, buckets of {rows} rows", title_justify="left")
+    for head in ("what", "slope, bp", "R2 in training", "R2 out of sample"):
+        table.add_column(head)
+    for flow in flows:
+        r2 = flow.test_r2
+        table.add_row(
+            flow.name, f"{flow.slope:.4g}", f"{flow.train_r2:.3f}", f"{r2.value:.3f} [{r2.low:.3f}, {r2.high:.3f}]"
+        )
+    out.print(table)
+    table = Table(title=f"Cost of a market order, up to {curves[0].unit:g}", title_justify="left")
+    for head in ("curve", "cost in bp of a share x of that", "R2 in training", "R2 out of sample", "error, bp"):
+        table.add_column(head)
+    for curve in curves:
+        formula = f"{curve.half_spread_bp:.3g} + {curve.scale:.3g} x^{curve.power:.2f}"
+        table.add_row(
+            curve.name, formula, f"{curve.train_r2:.3f}", f"{curve.test_r2:.3f}", f"{curve.test_error_bp:.3g}"
+        )
+    out.print(table)
+
+
+def _try_spoofing(seed: int, json: bool) -> None:
+    from triptych.bootstrap.books.spoofing_trial import try_spoofing
+    from triptych.market.synthetic.spoofing import Config
+
+    trials = try_spoofing(Config(seed=seed))
+    if json:
+        print_json([_plain(asdict(one) | {"precision": one.precision, "recall": one.recall}) for one in trials])
+        return
+    table = Table(
+        title=f"{trials[0].planted} spoofing episodes in {trials[0].rows} simulated books", title_justify="left"
+    )
+    for head in ("threshold", "precision", "recall", "median delay", "false alarms"):
+        table.add_column(head)
+    for one in trials:
+        wrong = ", ".join(f"{count} {kind}" for kind, count in one.false_by_kind.items()) or "none"
+        table.add_row(
+            f"{one.threshold:g}", f"{one.precision:.2f}", f"{one.recall:.2f}", f"{one.delay_rows:g} rows", wrong
+        )
+    out.print(table)
+
+
+def _show(run: Path, result: dict[str, Any], json: bool) -> None:
+    if json:
+        print_json({"run": str(run), **result})
+        return
+    scores = result["scores"]
+    table = Table(
+        title=f"{scores['samples']:,} test rows, about {scores['independent']:g} independent", title_justify="left"
+    )
+    table.add_column("")
+    names = {"mcc": "MCC", "macro_f1": "macro F1", "weighted_f1": "weighted F1", "accuracy": "accuracy"}
+    for words in names.values():
+        table.add_column(words)
+    for predictor, metrics in scores["metrics"].items():
+        cells = (f"{m['value']:.3f} [{m['low']:.3f}, {m['high']:.3f}]" for m in (metrics[key] for key in names))
+        table.add_row(predictor, *cells)
+    out.print(table)
+    out.print(result["verdict"], soft_wrap=True)
+    out.print(f"Artifact: {run / 'artifact'}", soft_wrap=True, markup=False)
+
+
+def _plain(content: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN and no infinity."""
+
+    def one(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _plain(value)
+        return None if isinstance(value, float) and not abs(value) < float("inf") else value
+
+    return {key: one(value) for key, value in content.items()}

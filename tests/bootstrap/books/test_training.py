@@ -1,0 +1,128 @@
+import json
+
+import numpy as np
+import pytest
+from tests.fakes.books import fi2010_file, leaning_file
+
+from triptych.bootstrap.books.opening import open_histories
+from triptych.bootstrap.books.training import NETWORK, QUEUE, read_result, train_books, verdict_of
+from triptych.domain.errors import DataError, RunError
+from triptych.inference import load_artifact
+from triptych.settings.books import BookRecipe
+from triptych.training.books import BookScores
+from triptych.training.intervals import Interval
+
+TINY = BookRecipe.model_validate(
+    {
+        "length": 20,
+        "data": {"levels": 3, "stride": 3},
+        "target": {"horizon": 10},
+        "encoding": {"name": "book_levels", "levels": 3, "reach": 10.0},
+        "model": {"name": "deeplob", "levels": 3, "width": 0.125},
+        "training": {"epochs": 2, "batch_size": 32, "num_threads": 1, "learning_rate": 3e-3},
+        "scoring": {"resamples": 100},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("books")
+    file = leaning_file(folder, n=900)
+    said: list[str] = []
+    return file, folder / "run", train_books([file], TINY, folder / "run", tell=said.append), said
+
+
+def test_a_run_holds_metrics_beside_both_baselines_splits_and_a_verdict(run):
+    _, folder, result, said = run
+    assert read_result(folder) == result
+    assert list(result["scores"]["metrics"]) == [NETWORK, QUEUE, "majority"]
+    assert result["scores"]["metrics"]["majority"]["mcc"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert result["scores"]["metrics"][QUEUE]["mcc"]["value"] > 0.2
+    assert sum(result["scores"]["classes"].values()) == result["scores"]["samples"]
+    assert "queue imbalance: MCC" in result["verdict"]
+    assert said[0].startswith("Fold 1: deeplob with ")
+
+
+def test_the_artifact_is_loaded_and_says_what_was_judged(run):
+    file, folder, result, _ = run
+    artifact = load_artifact(folder / "artifact")
+    assert artifact.card.columns == 12
+    assert artifact.card.target["kind"] == "book_mid"
+    assert artifact.card.metrics == result["scores"]
+    (history,) = open_histories([file], TINY)
+    ends = np.arange(700, 880)
+    windows = history.rows[ends[:, None] + np.arange(-19, 1)]
+    graph = artifact.predictor("onnx").probabilities(windows)
+    network = artifact.predictor("torch").probabilities(windows)
+    np.testing.assert_allclose(graph, network, atol=1e-4)
+    np.testing.assert_allclose(graph.sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_the_same_call_gives_the_run_that_is_there_and_another_recipe_is_refused(run):
+    file, folder, result, _ = run
+    said: list[str] = []
+    assert train_books([file], TINY, folder, tell=said.append) == result
+    assert said == [f"{folder} holds this run already."]
+    with pytest.raises(RunError) as caught:
+        train_books([file], TINY.model_copy(update={"seed": 1}), folder)
+    assert str(caught.value) == f"{folder} holds another run. Choose another folder, or replace it with --fresh."
+
+
+def test_heatmaps_train_as_well_and_the_seed_fixes_the_outcome(tmp_path):
+    file = leaning_file(tmp_path, n=500)
+    recipe = TINY.model_copy(
+        update={
+            "encoding": {"name": "depth_heatmap", "levels": 3, "height": 16, "width": 20, "reach": 5.0},
+            "model": {"name": "efficientnet_b0", "width": 0.1, "depth": 0.2},
+            "training": TINY.training.model_copy(update={"epochs": 1}),
+        }
+    )
+    first, second = (train_books([file], recipe, tmp_path / name)["scores"] for name in ("a", "b"))
+    assert json.dumps(first) == json.dumps(second)
+
+
+def test_files_of_fi_2010_follow_one_another_and_bring_their_own_labels(tmp_path):
+    files = [fi2010_file(tmp_path / f"fi_{seed}.txt", 300, seed) for seed in (0, 1)]
+    recipe = TINY.model_copy(
+        update={
+            "data": TINY.data.model_copy(update={"levels": 10}),
+            "encoding": {"name": "book_levels", "levels": 10, "scale": "given"},
+            "model": {"name": "deeplob", "levels": 10, "width": 0.125},
+            "training": TINY.training.model_copy(update={"epochs": 1}),
+        }
+    )
+    histories = open_histories(files, recipe)
+    assert histories[1].time_ms[0] == 300
+    result = train_books(files, recipe, tmp_path / "run")
+    assert result["splits"][0]["boundaries"] == ["0", "300", "390", "600"]
+    assert abs(result["scores"]["metrics"][QUEUE]["mcc"]["value"]) < 0.3  # labels are dice here
+
+
+def test_fi_2010_and_books_with_prices_do_not_go_together(tmp_path):
+    files = [fi2010_file(tmp_path / "fi.txt"), leaning_file(tmp_path, n=50)]
+    with pytest.raises(DataError) as caught:
+        open_histories(files, TINY)
+    assert str(caught.value) == (
+        "Files of FI-2010 have no times and no prices, and do not go together with other books. Train on one kind at a "
+        "time."
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "sentence"),
+    [
+        (0.01, 0.2, "The network foretells more than queue imbalance: MCC 0.300 against 0.200, difference +0.100 "),
+        (-0.2, -0.01, "The network loses to queue imbalance, so it has learned nothing: MCC 0.300 against 0.200, "),
+        (-0.1, 0.3, "No evidence that the network foretells more than queue imbalance: MCC 0.300 against 0.200, "),
+    ],
+)
+def test_the_verdict_follows_the_interval_of_the_difference(low, high, sentence):
+    def mcc(value):
+        return {"mcc": Interval(value=value, low=value, high=value)}
+
+    scores = BookScores(
+        samples=9, independent=3.0, counts=(3, 3, 3), metrics={NETWORK: mcc(0.3), QUEUE: mcc(0.2)},
+        lift={QUEUE: {"mcc": Interval(value=0.1, low=low, high=high)}},
+    )  # fmt: skip
+    assert verdict_of(scores).startswith(sentence)

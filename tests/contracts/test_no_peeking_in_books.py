@@ -1,0 +1,103 @@
+"""No peeking in order books: on a tape cut short everything that was known at the cut is what it was."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.fakes.books import leaning_tape
+
+from triptych.market.books import BookTape, Trades, book_features
+from triptych.market.books.spoofing import Config as SpoofingConfig
+from triptych.market.books.spoofing import find_spoofing
+from triptych.market.books.walking import walk_cost
+from triptych.market.books.walls import Config as WallsConfig
+from triptych.market.books.walls import find_walls, usual_size
+from triptych.market.synthetic.spoofing import Config as StreamConfig
+from triptych.market.synthetic.spoofing import simulate_spoofing
+from triptych.training.books import BookHistory, book_folds, fit_queue_rule, fit_threshold, history_of_tape
+from triptych.training.books.impact import buckets_of
+from triptych.training.books.labels import Config as TargetConfig
+from triptych.training.books.splits import Config as SplitConfig
+
+CUTS = (40, 333, 600, 1201)
+HORIZON = 10
+
+
+@pytest.fixture(scope="module")
+def stream():
+    return simulate_spoofing(StreamConfig(seed=5, episodes=14, large=12.0, lure=5.0))
+
+
+def cut_off(tape: BookTape, trades: Trades, cut: int) -> tuple[BookTape, Trades]:
+    """The first `cut` books and the trades that had happened by then."""
+    n = int(np.searchsorted(trades.time_ms, tape.time_ms[cut - 1], side="right"))
+    fields = {name: getattr(trades, name)[:n] for name in ("time_ms", "price", "size", "side")}
+    return tape.between(0, cut), Trades(symbol=trades.symbol, **fields)
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("with_trades", [False, True])
+def test_no_wall_peeks(stream, cut, with_trades):
+    config = WallsConfig(multiple=4.0)
+    tape, trades = cut_off(stream.tape, stream.trades, cut)
+    whole = find_walls(stream.tape, config, trades=stream.trades if with_trades else None)
+    short = find_walls(tape, config, trades=trades if with_trades else None)
+    known = [repr(one) for one in whole if one.known_at < cut]
+    ended = [repr(one) for one in short if one.ending != "cut off"]
+    assert ended == known
+    # Those that stand at the cut have the price, size, cluster and first row that they have in the end.
+    seen = {(one.side, one.price, one.first, one.size, one.multiple, one.cluster) for one in whole}
+    assert {(o.side, o.price, o.first, o.size, o.multiple, o.cluster) for o in short if o.ending == "cut off"} <= seen
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_no_alarm_of_spoofing_peeks(stream, cut):
+    config = SpoofingConfig(threshold=1e-6)
+    whole = find_spoofing(stream.tape, stream.trades, config)
+    short = find_spoofing(*cut_off(stream.tape, stream.trades, cut), config)
+    assert [repr(one) for one in short] == [repr(one) for one in whole if one.known_at < cut]
+    assert len(whole) > 4
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_no_feature_of_a_book_no_bucket_and_no_cost_peeks(stream, cut):
+    tape, short = stream.tape, stream.tape.between(0, cut)
+    np.testing.assert_array_equal(book_features(short)[1], book_features(tape)[1][:cut])
+    np.testing.assert_array_equal(
+        usual_size(short.bid_sizes, short.segment, 50), usual_size(tape.bid_sizes, tape.segment, 50)[:cut]
+    )
+    sizes = np.array([1.0, 20.0])
+    np.testing.assert_array_equal(walk_cost(short, sizes, 1), walk_cost(tape, sizes, 1)[:cut])
+    for ours, theirs in zip(buckets_of(short, 7), buckets_of(tape, 7), strict=True):
+        np.testing.assert_array_equal(ours, theirs[: len(ours)])
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_no_label_of_a_book_peeks_beyond_its_horizon(cut):
+    tape, target = leaning_tape(1300), TargetConfig(horizon=HORIZON)
+    whole = history_of_tape(tape, target, levels=3)
+    short = history_of_tape(tape.between(0, cut), target, levels=3)
+    np.testing.assert_array_equal(short.moves_bp[: cut - HORIZON], whole.moves_bp[: cut - HORIZON])
+    assert np.isnan(short.moves_bp[cut - HORIZON :]).all()
+    np.testing.assert_array_equal(short.queue, whole.queue[:cut])
+    np.testing.assert_array_equal(short.windows_end(20), whole.windows_end(20)[:cut])
+
+
+def fitted(history: BookHistory) -> tuple[float, float, float]:
+    """What is fitted of the first fold: threshold of the labels and quantiles of the rule."""
+    (fold,) = book_folds([history], SplitConfig(), length=20, horizon=HORIZON)
+    rows = fold.train[0]
+    threshold = fit_threshold(history.moves_bp[rows], TargetConfig(horizon=HORIZON))
+    rule = fit_queue_rule(history.queue[rows], history.classes(threshold)[rows])
+    return threshold, rule.low, rule.high
+
+
+def test_the_threshold_of_labels_and_the_rule_know_nothing_after_the_training_part():
+    tape, target = leaning_tape(1300), TargetConfig(horizon=HORIZON)
+    stop = 650  # half of the rows are training
+    other = leaning_tape(1300, seed=8)
+    later = {name: getattr(tape, name).copy() for name in ("bid_prices", "bid_sizes", "ask_prices", "ask_sizes")}
+    for name, values in later.items():
+        values[stop:] = getattr(other, name)[stop:] * (2.0 if "price" in name else 1.0)
+    changed = replace(tape, **later)
+    assert fitted(history_of_tape(changed, target, levels=3)) == fitted(history_of_tape(tape, target, levels=3))

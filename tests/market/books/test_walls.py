@@ -1,0 +1,89 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from triptych.market.books import BookTape, Trades
+from triptych.market.books.walls import Config, find_walls, usual_size
+
+CONFIG = Config(multiple=5.0, warm_up=5, usual_rows=20)
+
+
+def still_tape(n=60, levels=6):
+    steps = np.arange(levels)
+    return BookTape(
+        symbol="T", time_ms=100 * np.arange(n, dtype=np.int64), bid_prices=np.tile((1000.0 - steps), (n, 1)),
+        bid_sizes=np.ones((n, levels)), ask_prices=np.tile((1001.0 + steps), (n, 1)), ask_sizes=np.ones((n, levels)),
+    )  # fmt: skip
+
+
+def test_a_wall_away_from_the_touch_that_vanishes_was_pulled() -> None:
+    tape = still_tape()
+    tape.bid_sizes[20:32, 3] = 9.0
+    (wall,) = find_walls(tape, CONFIG)
+    assert (wall.side, wall.price, wall.size, wall.multiple) == (1, 997.0, 9.0, 9.0)
+    assert (wall.first, wall.last, wall.known_at, wall.rows, wall.distance) == (20, 31, 32, 12, 3)
+    assert wall.ending == "pulled"
+
+
+def test_a_wall_that_the_touch_reached_and_ate_was_filled() -> None:
+    tape = still_tape()
+    tape.ask_sizes[20:50, 2] = 9.0
+    tape.ask_prices[40:] += 2.0  # the two levels before it are gone, the wall is the best ask
+    tape.ask_sizes[40:50, 0], tape.ask_sizes[40:50, 2] = [9.0, 8, 7, 6, 5, 4, 3, 2, 1, 1], 1.0
+    (wall,) = find_walls(tape, CONFIG)
+    assert (wall.side, wall.price, wall.ending) == (-1, 1003.0, "filled")
+    assert (wall.first, wall.last, wall.known_at, wall.last_distance) == (20, 44, 45, 0)
+
+
+def test_trades_tell_a_wall_that_was_filled_at_the_touch_from_one_that_was_pulled_there() -> None:
+    tape = still_tape()
+    tape.bid_sizes[20:30, 0] = 9.0
+
+    def trades(price):
+        return Trades(
+            symbol="T", time_ms=np.array([2_500, 2_950], dtype=np.int64), price=np.full(2, price),
+            size=np.array([3.0, 5.0]), side=np.array([-1, -1], dtype=np.int8),
+        )  # fmt: skip
+
+    (filled,) = find_walls(tape, CONFIG, trades=trades(1000.0))
+    (pulled,) = find_walls(tape, CONFIG, trades=trades(1001.0))
+    assert (filled.ending, filled.filled_size) == ("filled", 8.0)
+    assert (pulled.ending, pulled.filled_size) == ("pulled", 0.0)
+
+
+def test_a_wall_behind_the_last_known_level_is_out_of_sight_and_one_at_the_end_is_cut_off() -> None:
+    tape = still_tape()
+    tape.bid_sizes[20:40, 5] = 9.0
+    tape.bid_prices[40:] += 0.5
+    tape.bid_sizes[50:, 1] = 9.0
+    gone, cut = find_walls(tape, CONFIG)
+    assert (gone.price, gone.ending) == (995.0, "out of sight")
+    assert (cut.price, cut.ending, cut.known_at) == (999.5, "cut off", 59)
+
+
+def test_a_gap_cuts_a_wall_off_and_what_is_usual_begins_anew() -> None:
+    tape = still_tape()
+    tape.bid_sizes[20:, 3] = 9.0
+    broken = replace(tape, segment=(np.arange(60) >= 30).astype(np.int64))
+    first, second = find_walls(broken, CONFIG)
+    assert (first.last, first.ending) == (29, "cut off")
+    assert second.first == 35  # five rows of the new stretch
+
+
+def test_walls_near_one_another_on_one_side_are_one_cluster() -> None:
+    tape = still_tape()
+    tape.bid_sizes[20:40, 2] = tape.bid_sizes[22:40, 3] = 9.0
+    tape.ask_sizes[20:40, 2] = 9.0
+    clusters = {(wall.side, wall.price): wall.cluster for wall in find_walls(tape, Config(warm_up=5, cluster_bp=15.0))}
+    assert clusters == {(1, 998.0): 0, (1, 997.0): 0, (-1, 1003.0): 1}
+    apart = {wall.cluster for wall in find_walls(tape, Config(warm_up=5, cluster_bp=5.0))}
+    assert apart == {0, 2, 1}
+
+
+def test_what_is_usual_comes_from_the_rows_before_and_large_orders_hardly_move_it() -> None:
+    sizes = np.ones((10, 5))
+    sizes[4, 0], sizes[6:] = 100.0, 3.0
+    found = usual_size(sizes, np.zeros(10, dtype=np.int64), 4)
+    assert np.isnan(found[0])
+    assert found[1:].tolist() == pytest.approx([1, 1, 1, 1, 1, 1, 1.5, 2.0, 2.5])
