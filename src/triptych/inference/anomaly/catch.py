@@ -108,7 +108,8 @@ class CatchDetector(AbstractDetector):
         edges = kinds_of.group_edges(focus, self.config.groups)
         with torch.inference_mode():
             x_BTC = torch.from_numpy(np.array(windows))
-            pieces = torch.split(x_BTC.to(self.config.device), _PIECE)
+            there = x_BTC.to(self.config.device)
+            pieces = [there[first : first + _PIECE] for first in range(0, max(len(there), 1), _PIECE)]
             made = torch.cat([self.network(piece)[:, -focus:].float().cpu() for piece in pieces])
             # What shows at once is looked for in few rows.
             own = [
