@@ -16,6 +16,7 @@ from generate.pictures import write_pictures  # noqa: E402
 
 from triptych import __version__  # noqa: E402
 from triptych.settings import reference_markdown  # noqa: E402
+from triptych.settings.books import BookRecipe  # noqa: E402
 from triptych.settings.live import LiveSettings  # noqa: E402
 
 project = "Triptych"
@@ -68,6 +69,10 @@ autodoc_preserve_defaults = True
 LIVE = "Every key of the settings of `triptych live`, generated from them. Money is in quote currency."
 (HERE / "reference" / "live.md").write_text(
     reference_markdown(LiveSettings, title="Live settings", about=LIVE), encoding="utf-8"
+)
+BOOKS = "Every key of a recipe of `triptych books train`, generated from the settings. Times are UTC."
+(HERE / "reference" / "book-recipes.md").write_text(
+    reference_markdown(BookRecipe, title="Recipes of order books", about=BOOKS), encoding="utf-8"
 )
 write_command_reference(HERE / "reference" / "generated" / "commands.md")
 write_factor_reference(HERE / "reference" / "generated" / "factors.md")

@@ -47,7 +47,10 @@ class Config(BaseConfig):
         "range; the same in all windows, so that the size of a move is seen. Empty: the farthest price of the window.",
     )
     ceiling: float = Field(
-        default=32.0, gt=1, description="Size at which a level is at full intensity, in median levels of the window."
+        default=1000.0,
+        gt=1,
+        description="Size at which a level is at full intensity, in median levels of the window; best levels of crypto "
+        "hold hundreds of them.",
     )
     clip: float = Field(default=4.0, gt=0, le=100, description="Scores of -clip become 0, of +clip 1; for `given`.")
 

@@ -144,7 +144,7 @@ def verdict_of(scores: BookScores) -> str:
     if mcc.low > 0:
         return f"The network foretells more than queue imbalance: {figures}."
     if mcc.high < 0:
-        return f"The network loses to queue imbalance, so it has learned nothing: {figures}."
+        return f"The network loses to queue imbalance, so it has learned nothing of use: {figures}."
     return f"No evidence that the network foretells more than queue imbalance: {figures}."
 
 
