@@ -101,7 +101,7 @@ def test_an_override_of_what_was_trained_is_refused(run_folder, override):
         bootstrap.backtest(open_run(run_folder), overrides=[override])
     assert caught.value.message == f"--set {override!r} would change what was trained."
     assert caught.value.remedy == (
-        "A backtest may change: strategy, sizing, execution, risk, guard, costs, backtest. "
+        "A backtest may change: strategy, regimes, sizing, execution, risk, guard, costs, backtest. "
         "Train again for anything else."
     )
 

@@ -70,7 +70,7 @@ def build_house(
 
     Args:
         runs: the model that trades, then those that stand in for it, best first; all of one timeframe.
-        settings: of live trading; strategy, sizing, execution and risk are those of the first run's recipe.
+        settings: of live trading; strategy, regimes, sizing, execution and risk are those of the first run's recipe.
         instruments: what is traded, with the venue's rules.
         gateway, candles, clock: the venue.
         journal: path or URL.
