@@ -25,6 +25,8 @@ def test_a_network_is_trained_and_reported(run_command, books, tmp_path):
     assert "queue imbalance" in said.out
     report = json.loads(run_command("books", "report", tmp_path / "run", "--json").out)
     assert report["verdict"] in " ".join(said.out.split())
+    assert run_command("books", "report", tmp_path / "run", "--out", tmp_path / "scores.png").status == 0
+    assert (tmp_path / "scores.png").exists()
     assert set(report["scores"]["metrics"]) == {"network", "queue imbalance", "majority"}
 
 

@@ -67,11 +67,21 @@ def train(
 
 
 @app.command("report")
-def report(run: RunArgument, json: JsonOption = False) -> None:
+def report(
+    run: RunArgument,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Draw the metrics to this PNG file.", metavar="FILE")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
     """Metrics of a finished run with their intervals, beside the baselines, and the verdict."""
+    from triptych.bootstrap.books.pictures import draw_scores
     from triptych.bootstrap.books.training import read_result
 
-    _show(run, read_result(run), json)
+    result = read_result(run)
+    if output is not None:
+        draw_scores({run.name: result}, output)
+    _show(run, result, json)
 
 
 @app.command("walls")
