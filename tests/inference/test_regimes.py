@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from tests.features.markets import TIMEFRAME_MS, random_walk
 
-from triptych.domain import CandleSeries, Instrument, Timeframe
+from triptych.domain import REGIMES, CandleSeries, Instrument, Timeframe
 from triptych.domain.errors import DataError, NotEnoughData
-from triptych.inference.regimes import REGIMES, RegimeFilter, measures
+from triptych.inference.regimes import RegimeFilter, measures
 from triptych.inference.switches import cusum_alarms, switch_alarms
 
 

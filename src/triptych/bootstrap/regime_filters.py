@@ -9,11 +9,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from triptych.bootstrap.building import Dataset
-from triptych.domain import CandleSeries
+from triptych.domain import REGIMES, CandleSeries
 from triptych.domain.errors import RecipeError
 from triptych.inference import AbstractPredictor
 from triptych.inference.regime_predictor import RegimePredictor, card_of
-from triptych.inference.regimes import REGIMES, RegimeFilter
+from triptych.inference.regimes import RegimeFilter
 from triptych.settings import Recipe
 from triptych.training.splits import Fold
 

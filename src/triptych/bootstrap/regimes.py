@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from triptych.bootstrap.candles import Tell, silent
-from triptych.domain import CandleSeries, Config
+from triptych.domain import REGIMES, CandleSeries, Config
 from triptych.domain.errors import NotEnoughData
 from triptych.features import Config as FeaturesConfig
 from triptych.features import FeaturePipeline
 from triptych.images import create_encoding
 from triptych.inference.classifier import WindowClassifier
 from triptych.inference.multi_label import MultiLabelNetwork
-from triptych.inference.regimes import REGIMES, RegimeFilter
+from triptych.inference.regimes import RegimeFilter
 from triptych.models import create_model
 from triptych.training.multi_label import Config as TrainingConfig
 from triptych.training.multi_label import MultiLabelSet, fit_multi_label

@@ -9,8 +9,8 @@ from triptych.cli.options import JsonOption, QuietOption, RunArgument, SetOption
 def backtest(run: RunArgument, set_: SetOption = None, json: JsonOption = False, quiet: QuietOption = False) -> None:
     """Trade the predictions of a run on its out-of-sample candles, with costs, and judge the result.
 
-    `--set` changes strategy, regimes, sizing, execution, risk, guard, costs or backtest keys: each set of changes counts as one
-    more trial when luck is judged.
+    `--set` changes strategy, regimes, sizing, execution, risk, guard, costs or backtest keys: each set of changes
+    counts as one more trial when luck is judged.
     """
     from triptych import bootstrap
     from triptych.cli.summaries import backtest_table, members_table, verdict_panel

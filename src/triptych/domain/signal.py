@@ -9,6 +9,8 @@ from typing import Final
 CLASSES: Final = ("sell", "hold", "buy")
 """Order of the class axis of every direction model."""
 SELL, HOLD, BUY = range(3)
+REGIMES: Final = ("bull", "bear", "sideways", "high_volatility", "low_liquidity")
+"""States of the market, in the order of their probabilities."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +36,7 @@ class Prediction:
 
     A prediction that several models made together carries the vote of each. `allowed` is the only direction that it
     lets one enter, 1 to buy, -1 to sell, 0 for neither; None for both. `regimes` are the probabilities of the market's
-    regimes at that close, in the order of `inference.regimes.REGIMES`; empty where nobody told them.
+    regimes at that close, in the order of `REGIMES`; empty where nobody told them.
     """
 
     symbol: str

@@ -13,14 +13,13 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.domain import CandleSeries
+from triptych.domain import REGIMES, CandleSeries
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.features import Config as FeaturesConfig
 from triptych.features import FeaturePipeline
 from triptych.models.hidden_markov import Config as HmmConfig
 from triptych.models.hidden_markov import GaussianHmm
 
-REGIMES: Final = ("bull", "bear", "sideways", "high_volatility", "low_liquidity")
 MEASURES: Final = ("regime_trend", "regime_volatility", "regime_liquidity")
 TREND, VOLATILITY, LIQUIDITY = range(3)
 GUESS: Final = (

@@ -8,8 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from triptych import domain
-from triptych.domain import Prediction, Signal
-from triptych.inference.regimes import REGIMES
+from triptych.domain import REGIMES, Prediction, Signal
 from triptych.strategies.base import AbstractStrategy
 
 
