@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from triptych.bootstrap.ablation_page import write_ablation_page
@@ -20,11 +19,11 @@ from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json
 from triptych.bootstrap.learning import train
 from triptych.bootstrap.provenance import fingerprint
 from triptych.bootstrap.run_folder import RUNS, Run, recipe_hash
-from triptych.bootstrap.voting import recipe_of_labels
+from triptych.bootstrap.voting import KEYS, common_tests
 from triptych.domain import CLASSES, utc
 from triptych.domain.errors import RecipeError, RunError
 from triptych.domain.files import write_json
-from triptych.settings import Recipe, variants_of
+from triptych.settings import Recipe, members_of, variants_of
 from triptych.training.comparison import skill, skill_difference
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
@@ -204,20 +203,11 @@ def _figures(run: Run, judged: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answers(run: Run) -> _Answers:
-    dataset = Dataset.of(recipe_of_labels(run.recipe), load_candles(run.recipe))
-    symbols = np.array([one.symbol for one in dataset.series])
+    candles = load_candles(run.recipe)
+    datasets = [Dataset.of(one, candles) for one in members_of(run.recipe).values() or (run.recipe,)]
     predictions = read_frame(run.folder / "predictions.parquet", ("time", "symbol", "fold", *PROBABILITIES))
-    tests = [dataset.samples(fold.test) for fold in dataset.folds]
-    samples = Samples.concatenate(tests)
-    folds = np.repeat([fold.number for fold in dataset.folds], [len(test) for test in tests])
-    wanted = pl.DataFrame(
-        {
-            "symbol": symbols[samples.instrument],
-            "time": pl.Series(samples.time_ms).cast(pl.Datetime("ms", "UTC")),
-            "fold": folds,
-        }
-    )
-    found = wanted.join(predictions, on=["symbol", "time", "fold"], how="left", maintain_order="left")
+    samples, wanted = common_tests(datasets)
+    found = wanted.join(predictions, on=list(KEYS), how="left", maintain_order="left")
     said = found.select(PROBABILITIES).to_numpy()
     there = np.isfinite(said).all(axis=1)
     if not run.recipe.members and not there.all():
@@ -226,7 +216,7 @@ def _answers(run: Run) -> _Answers:
     samples = samples.at(kept)
     return _Answers(
         samples=samples,
-        symbols=symbols[samples.instrument],
+        symbols=wanted["symbol"].to_numpy()[kept],
         said=said[kept],
-        learned=[len(dataset.samples(fold.train)) for fold in dataset.folds],
+        learned=[len(datasets[0].samples(fold.train)) for fold in datasets[0].folds],
     )

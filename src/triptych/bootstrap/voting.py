@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 
 import numpy as np
 import polars as pl
@@ -103,22 +102,31 @@ def votes_on_samples(datasets: Mapping[str, Dataset], frame: pl.DataFrame) -> Vo
 
     Raises NotEnoughData when there is none.
     """
-    first, *others = datasets.values()
-    samples, wanted = _tests(first)
-    wanted = wanted.with_row_index("row")
-    for dataset in others:
-        wanted = wanted.join(_tests(dataset)[1], on=list(KEYS), how="semi", maintain_order="left")
-    found = wanted.join(frame, on=list(KEYS), how="inner", maintain_order="left")
+    first = next(iter(datasets.values()))
+    samples, wanted = common_tests(list(datasets.values()))
+    found = wanted.with_row_index("row").join(frame, on=list(KEYS), how="inner", maintain_order="left")
     if not len(found):
         raise NotEnoughData("The members have no test sample in common.", remedy="Bring more candles.")
-    rows = found["row"].to_numpy()
-    samples = Samples(**{one.name: getattr(samples, one.name)[rows] for one in fields(Samples)})
+    samples = samples.at(found["row"].to_numpy())
     forward = np.empty(len(samples))
     for i, target in enumerate(first.targets):
         mine = samples.instrument == i
         forward[mine] = target.forward_return[samples.index[mine]]
     votes, regime = arrays_of(found, tuple(datasets))
     return Votes(samples=samples, fold=found["fold"].to_numpy(), votes=votes, regime=regime, forward_return=forward)
+
+
+def common_tests(datasets: Sequence[Dataset]) -> tuple[Samples, pl.DataFrame]:
+    """The test samples that all have, and where each stands: time, symbol, fold.
+
+    A window that one of them keeps apart from the segment before it is judged for none.
+    """
+    samples, places = _tests(datasets[0])
+    places = places.with_row_index("row")
+    for dataset in datasets[1:]:
+        places = places.join(_tests(dataset)[1], on=list(KEYS), how="semi", maintain_order="left")
+    rows = places["row"].to_numpy()
+    return samples.at(rows), places.drop("row")
 
 
 def _tests(dataset: Dataset) -> tuple[Samples, pl.DataFrame]:
