@@ -23,7 +23,7 @@ def run(tmp_path_factory):
 
 def test_every_figure_is_judged_against_its_own_rules(run):
     tasks = bootstrap.evaluate(run)["tasks"]
-    assert set(tasks["size"]["skill"]) == {"zero", "mean"}
+    assert set(tasks["size"]["skill"]) == {"zero", "mean", "persistence"}
     assert set(tasks["volatility"]["skill"]) == {"ewma", "har"}
     for judged in tasks.values():
         assert judged["verdict"] in ("better", "no better", "worse")

@@ -16,8 +16,8 @@ from triptych.live.journal import OrderAnswered, StepRecorded
 from triptych.trading import execution, risk
 
 LIMITS = {
-    "exposure": (risk.Config(exposure_limits={"AAA": 0.2}), "is above the limit of AAA, which is 0.2"),
-    "net": (risk.Config(max_net_exposure=0.7), "is above max_net_exposure 0.7"),
+    "exposure": (risk.Config(exposure_limits={"AAA": 0.2}), "by the limit of AAA, which is 0.2"),
+    "net": (risk.Config(max_net_exposure=0.7), "by max_net_exposure 0.7"),
     "daily loss": (risk.Config(max_daily_loss=0.001), "the daily loss limit of 0.1% was reached"),
     "drawdown": (risk.Config(max_drawdown=0.01, cool_down_hours=1), "the drawdown limit of 1.0% was reached"),
     "order rate": (risk.Config(max_orders_per_hour=1), "1 opening orders in the last hour"),
@@ -25,7 +25,7 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_a_limit_denies_live_what_it_denies_in_a_backtest(tmp_path, name, capsys):
+def test_a_limit_cuts_and_denies_live_what_it_does_in_a_backtest(tmp_path, name, capsys):
     limit, words = LIMITS[name]
     short = [one.head(90) for one in SERIES]
     settings = parts(risk=limit)
