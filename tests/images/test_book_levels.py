@@ -47,3 +47,20 @@ def test_rows_that_are_scores_already_are_only_cut_and_moved() -> None:
     scores = torch.tensor([[[0.0, -4.0, 9.0, 2.0], [-9.0, 1.0, 4.0, torch.nan]]])
     image = create_encoding("book_levels", 2, levels=1, scale="given")(scores)
     assert image[0, 0].tolist() == [[1.0, 0.75, 0.5, 0.0], [0.5, 0.5, 0.0, 0.625]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("options", [{}, {"reach": 20.0, "ceiling": 5.0}, {"scale": "given", "clip": 2.0}])
+def test_with_and_without_a_kernel_the_numbers_are_the_same(options, dtype) -> None:
+    random = torch.Generator().manual_seed(0)
+    window = torch.rand(50, 12, 4 * 6, generator=random, dtype=torch.float64)
+    if "scale" not in options:
+        window = torch.cat([100 - window[..., :6], window[..., :6] * 9, 100 + window[..., :6], window[..., 6:12]], -1)
+    window[torch.rand(window.shape, generator=random) < 0.1] = torch.nan
+    window[0] = torch.nan  # books without any level
+    window[1, :, 12:] = torch.nan  # bids only
+    window[2, 6:] = torch.nan
+    window = window.to(dtype)
+    encoding = create_encoding("book_levels", 12, levels=6, **options)
+    plain = encoding(window.clone().requires_grad_()).detach()
+    assert torch.allclose(encoding(window), plain, rtol=0, atol=1e-6 if dtype == torch.float32 else 1e-14)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.autograd import forward_ad
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from triptych.images import create_encoding
@@ -69,6 +70,19 @@ def test_no_kernel_is_taken_where_a_gradient_is_wanted():
     assert not takes_kernel(x)
     with torch.no_grad():
         assert takes_kernel(x)
+
+
+def test_no_kernel_is_taken_for_forward_mode_derivatives():
+    with forward_ad.dual_level():
+        assert takes_kernel(WINDOW)
+        dual = forward_ad.make_dual(WINDOW, torch.ones_like(WINDOW))
+        assert not takes_kernel(dual)
+        assert torch.equal(forward_ad.unpack_dual(Chooses()(dual)).tangent, torch.full_like(WINDOW, 3))
+
+
+def test_forward_mode_derivatives_of_an_encoding_are_right(walk):
+    x = walk(1, 8).requires_grad_()
+    assert torch.autograd.gradcheck(create_encoding("gasf", 8), (x,), check_forward_ad=True)
 
 
 def test_no_kernel_is_taken_while_a_graph_is_exported_or_traced():
@@ -165,6 +179,44 @@ if child == 0:
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("name", ["volume_profile", "gasf"])  # works in scratch memory; draws into kept memory
+def test_children_draw_that_were_forked_while_other_threads_were_drawing(name):
+    code = f"""
+import faulthandler, os, sys, threading
+import torch
+from triptych.images import create_encoding
+torch.set_num_threads(1)
+sys.setswitchinterval(1e-6)
+chart = create_encoding({name!r}, 64)
+windows = 1 + torch.rand(16, 64, 5)
+windows[..., 1] += 1
+windows[..., 2] -= 1
+expected = chart(windows)
+stops = threading.Event()
+def draw():
+    while not stops.is_set():
+        chart(windows)
+threads = [threading.Thread(target=draw) for _ in range(3)]
+for thread in threads:
+    thread.start()
+failed = 0
+for _ in range(60):
+    child = os.fork()
+    if child == 0:
+        faulthandler.dump_traceback_later(20, exit=True)
+        os._exit(0 if torch.equal(chart(windows), expected) else 1)
+    if os.waitpid(child, 0)[1]:
+        failed = 1
+        break
+stops.set()
+for thread in threads:
+    thread.join()
+sys.exit(failed)
+"""
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], timeout=120).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["candlestick", "jkx", "gasf", "gadf"])

@@ -184,12 +184,17 @@ def _means(y: Array, period: int, points: Array) -> int:
 
 @kernel
 def _means_so_far(y: Array, points: Array) -> None:
-    """Means of the closes up to every candle; summed in double precision, as torch does."""
+    """Means of the closes up to every candle, summed in the order of `running_total`."""
     real = y.dtype.type
-    total = 0.0
     for t in range(len(points)):
-        total += y[CLOSE, t]
-        points[t] = real(total) / real(t + 1)
+        points[t] = y[CLOSE, t]
+    shift = 1
+    while shift < len(points):
+        for t in range(len(points) - 1, shift - 1, -1):
+            points[t] += points[t - shift]
+        shift *= 2
+    for t in range(len(points)):
+        points[t] /= real(t + 1)
 
 
 @kernel

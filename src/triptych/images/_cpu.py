@@ -35,6 +35,7 @@ import numba
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from triptych.images._kept_memory import KeptMemory
 
@@ -74,8 +75,13 @@ def has_values(x: Tensor) -> bool:
 
 
 def takes_kernel(x: Tensor) -> bool:
-    """Whether a kernel may read this tensor: `has_values`, and nobody who wants a gradient through the operations."""
-    return not (x.requires_grad and torch.is_grad_enabled()) and has_values(x)
+    """Whether a kernel may read this tensor: `has_values`, and nobody who wants derivatives through the operations."""
+    return not (x.requires_grad and torch.is_grad_enabled()) and has_values(x) and not _has_tangent(x)
+
+
+def _has_tangent(x: Tensor) -> bool:
+    """Whether forward-mode derivatives are taken with respect to this tensor; there is one level of them, 0."""
+    return forward_ad._current_level >= 0 and forward_ad.unpack_dual(x, level=0).tangent is not None
 
 
 def as_array(x: Tensor) -> NDArray[Any]:

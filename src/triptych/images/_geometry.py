@@ -58,6 +58,19 @@ def moving_average(x_BT: Tensor, period: int) -> Tensor:
     return F.avg_pool1d(x_BT[:, None], kernel_size=period, stride=1)[:, 0]
 
 
+def running_total(x_BT: Tensor) -> Tensor:
+    """Sums of the values up to each, shape as `x_BT`.
+
+    Summed by doubling, in an order that is the same everywhere: `torch.cumsum` and its like elsewhere add up in orders
+    and precisions of their own, and a pen that is rounded to whole rows shows the last digit.
+    """
+    shift = 1
+    while shift < x_BT.shape[1]:
+        x_BT = x_BT + F.pad(x_BT[:, :-shift], (shift, 0))
+        shift *= 2
+    return x_BT
+
+
 def row_centres(height: int, like: Tensor) -> Tensor:
     """Middles of `height` rows of pixels, shape (height, 1), in the dtype and on the device of `like`."""
     return torch.arange(height, dtype=like.dtype, device=like.device)[:, None] + 0.5

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,9 @@ LEAST_BYTES = 128 * 1024
 class KeptMemory:
     """Makes tensors from memory that is free again; for use by several threads at once.
 
+    Without a lock, which a process that forks might inherit taken and the collector might ask for twice: what is done
+    to the list of free memory is done at once for other threads.
+
     Args:
         most_bytes: of free memory that is kept. Tensors of more than half of it are made as always.
     """
@@ -33,7 +35,6 @@ class KeptMemory:
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
         self._free: list[_Memory] = []
-        self._lock = threading.Lock()
 
     def empty(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """A contiguous tensor of arbitrary content on the CPU, like `torch.empty`; it cannot be resized to hold more.
@@ -48,18 +49,25 @@ class KeptMemory:
         return torch.from_numpy(np.asarray(_Lent(self._take(n_bytes), self, shape, dtype)))
 
     def give_back(self, memory: _Memory) -> None:
-        """Keep memory whose tensor is gone, unless enough is kept. No lock: the collector may call it at any point."""
+        """Keep memory whose tensor is gone, unless enough is kept."""
         if sum(kept.n_bytes for kept in self._free.copy()) + memory.n_bytes <= self.most_bytes:
             self._free.append(memory)
 
     def _take(self, n_bytes: int) -> _Memory:
-        with self._lock:
-            for place, memory in enumerate(self._free):
-                if memory.n_bytes == n_bytes:
-                    return self._free.pop(place)  # others only append meanwhile
-            if self._free:  # what no longer fits must not keep out what would
-                del self._free[0]
+        for memory in self._free.copy():
+            if memory.n_bytes == n_bytes and self._removed(memory):
+                return memory
+        for memory in self._free[:1]:  # what no longer fits must not keep out what would
+            self._removed(memory)
         return _Memory(n_bytes)
+
+    def _removed(self, memory: _Memory) -> bool:
+        """Take this memory out of the list, unless another thread has been faster."""
+        try:
+            self._free.remove(memory)
+        except ValueError:
+            return False
+        return True
 
 
 class _Memory:

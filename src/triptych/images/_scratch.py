@@ -15,7 +15,6 @@ Shapes must not depend on the size of the batch, else every size would keep memo
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,25 +27,27 @@ Wanted = tuple[tuple[int, ...], torch.dtype]
 
 
 class Scratch:
-    """Arrays with arbitrary content, lent to one thread at a time and kept for the next; a copy begins empty."""
+    """Arrays with arbitrary content, lent to one thread at a time and kept for the next; a copy begins empty.
+
+    Without a lock, which a process that forks might inherit taken: `setdefault`, `pop` and `append` are each done at
+    once for other threads.
+    """
 
     def __init__(self) -> None:
         self._free: dict[tuple[Wanted, ...], list[list[NDArray[Any]]]] = {}
-        self._lock = threading.Lock()
 
     @contextmanager
     def lend(self, *wanted: Wanted) -> Iterator[list[NDArray[Any]]]:
         """Arrays of these shapes and dtypes, C-contiguous, the borrower's until the end of the `with` block."""
-        with self._lock:
-            free = self._free.setdefault(wanted, [])
-            arrays = free.pop() if free else None
-        if arrays is None:
+        free = self._free.setdefault(wanted, [])
+        try:
+            arrays = free.pop()
+        except IndexError:
             arrays = [torch.empty(shape, dtype=dtype).numpy() for shape, dtype in wanted]
         try:
             yield arrays
         finally:
-            with self._lock:
-                free.append(arrays)
+            free.append(arrays)
 
     def __reduce__(self) -> tuple[type[Scratch], tuple[()]]:
         return Scratch, ()

@@ -12,7 +12,7 @@ from torch import Tensor
 from triptych.domain import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN
 from triptych.domain.errors import DataError
 from triptych.images._cpu import as_array, has_values
-from triptych.images._window import full_precision
+from triptych.images._series_kernel import ABOVE, FIELD, LOG_2, LOG_RANGE, LOG_RETURN, ODD, POWERS, take_logarithms
 
 Series = Literal["open", "high", "low", "close", "volume", "log_return", "log_range"]
 
@@ -45,8 +45,21 @@ def _refuse_unless_positive(window_BTF: Tensor) -> None:
 
 
 def _log_ratio(a: Tensor, b: Tensor) -> Tensor:
-    # log(a / b) without the rounding of a / b near 1, where candles live.
-    return 2.0 * torch.atanh((a - b) / (a + b))
+    """The logarithm of a / b without the rounding of a / b near 1, where candles live; see `_series_kernel.py`."""
+    rises = a >= b
+    large, small = torch.where(rises, a, b), torch.where(rises, b, a)
+    doublings = torch.zeros_like(a)
+    for power in POWERS:
+        reached = large >= small * (ABOVE * 2.0**power)
+        small = torch.where(reached, small * 2.0**power, small)
+        doublings = torch.where(reached, doublings + power, doublings)
+    x = (large - small) / (large + small)
+    square = x * x
+    series = torch.full_like(x, ODD[-1])
+    for coefficient in reversed(ODD[:-1]):
+        series = series * square + coefficient
+    result = doublings * LOG_2 + x * series * 2.0
+    return torch.where(rises, result, -result)
 
 
 def rows_and_columns(window_BTF: Tensor, names: tuple[Series, ...]) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -56,6 +69,11 @@ def rows_and_columns(window_BTF: Tensor, names: tuple[Series, ...]) -> tuple[NDA
     """
     if all(name in CANDLE_FIELDS for name in names):
         return as_array(window_BTF), np.array([CANDLE_FIELDS.index(name) for name in names])
-    with torch.no_grad(), full_precision(window_BTF):
-        rows = as_array(torch.stack([series_of(window_BTF, name) for name in names], dim=2))
+    window = as_array(window_BTF)
+    if any(name not in CANDLE_FIELDS for name in names):
+        _refuse_unless_positive(window_BTF)
+    kinds = {"log_return": (LOG_RETURN, 0), "log_range": (LOG_RANGE, 0)}
+    wanted = [kinds.get(name) or (FIELD, CANDLE_FIELDS.index(name)) for name in names]
+    rows = np.empty((*window.shape[:2], len(names)), window.dtype)
+    take_logarithms(window, np.array(wanted), rows)
     return rows, np.arange(len(names))

@@ -23,12 +23,17 @@ from torch import Tensor
 from triptych.domain import Config as BaseConfig
 from triptych.domain import book_columns
 from triptych.images._book_rows import Sides, anchor_last, basis_points, sides_of
+from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
+from triptych.images._levels_kernel import draw_levels, draw_scores
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_place, by_row
+from triptych.images._scratch import Scratch
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
 
 FIELDS = ("ask price", "ask size", "bid price", "bid size")
 """Columns of a level, in this order."""
+GRAIN_LEVELS = 40_000
+"""Levels in a share worth a thread."""
 
 
 class Config(BaseConfig):
@@ -65,14 +70,31 @@ class BookLevels(AbstractEncoding):
         self.columns = book_columns(config.levels)
         self.channels, self.height, self.width = 1, length, 4 * config.levels
         self.config = config
+        self.scratch = Scratch()
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length, self.columns)
+        if takes_kernel(window_BTF):
+            return drawn(self, window_BTF)
         with full_precision(window_BTF):
             sides = sides_of(window_BTF)
             blocks = self._given(sides) if self.config.scale == "given" else self._of_window(sides)
             return torch.stack(blocks, dim=-1).flatten(2)[:, None]
+
+    def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
+        """Encode into memory that is there; see `Draws`."""
+        config, window, image = self.config, as_array(window_BTF), as_array(image_BCHW)
+        wanted = ((self.length * 2 * config.levels,), window_BTF.dtype)
+
+        def share(first: int, end: int) -> None:
+            if config.scale == "given":
+                draw_scores(first, end, window, image, config.clip)
+                return
+            with self.scratch.lend(wanted) as (there,):
+                draw_levels(first, end, window, image, config.reach or 0.0, config.ceiling, there)
+
+        run_shared(share, len(window), grain=max(1, GRAIN_LEVELS // (2 * config.levels * self.length)))
 
     def blank(self) -> Tensor:
         """Every price at the mid, nothing resting."""

@@ -29,7 +29,7 @@ from triptych.domain.errors import DataError
 from triptych.images._chart_kernel import draw_jkx
 from triptych.images._chart_plan import JkxPlan, LinePlan
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
-from triptych.images._geometry import Areas, Line, bars, coverage, positions, row_centres, volumes
+from triptych.images._geometry import Areas, Line, bars, coverage, positions, row_centres, running_total, volumes
 from triptych.images._pixel_map import PixelMap, by_column, prices
 from triptych.images._window import check_length, check_window
 from triptych.images.base import AbstractEncoding
@@ -96,7 +96,7 @@ class JiangKellyXiuChart(AbstractEncoding):
         if takes_kernel(window_BTF):
             return drawn(self, window_BTF)
         counts = torch.arange(1, self.length + 1, dtype=window_BTF.dtype, device=window_BTF.device)
-        return self._picture(window_BTF, torch.cumsum, counts)
+        return self._picture(window_BTF, running_total, counts)
 
     def with_blanks(self, window_BTF: Tensor, is_missing_BT: Tensor) -> Tensor:
         """Encode windows in which candles are missing: their columns stay black, ranges and averages are of the others.
@@ -117,14 +117,14 @@ class JiangKellyXiuChart(AbstractEncoding):
         filled = torch.where(is_missing_BT[..., None], filler, window_BTF)
         check_window(filled, self.length)
 
-        def total(closes_BT: Tensor, dim: int) -> Tensor:
-            return torch.cumsum(torch.where(is_there, closes_BT, 0.0), dim)
+        def total(closes_BT: Tensor) -> Tensor:
+            return running_total(torch.where(is_there, closes_BT, 0.0))
 
         counts = torch.cumsum(is_there, dim=1).clamp(min=1).to(window_BTF.dtype)
         image = self._picture(filled, total, counts)
         return image * is_there.repeat_interleave(COLUMNS_PER_CANDLE, dim=1)[:, None, None].to(image.dtype)
 
-    def _picture(self, window_BTF: Tensor, total: Callable[[Tensor, int], Tensor], counts: Tensor) -> Tensor:
+    def _picture(self, window_BTF: Tensor, total: Callable[[Tensor], Tensor], counts: Tensor) -> Tensor:
         """The image; the moving average of a candle is `total` of the closes up to it over `counts`."""
         rows = row_centres(self.areas.price, window_BTF)
         # The upper edge of the pen, one pixel high, moves between the first and the last row of the price area.
@@ -134,7 +134,7 @@ class JiangKellyXiuChart(AbstractEncoding):
         lowest = torch.stack([open_BT, low_BT, close_BT], dim=-1).flatten(1)
         image = coverage(*self._pen(highest, lowest), rows)
         if self.line is not None:
-            highest, lowest = self.line(total(close_BT, 1) / counts)
+            highest, lowest = self.line(total(close_BT) / counts)
             middle, half = self._pen(highest, lowest)
             image = torch.maximum(image, coverage(middle, self.line.only_drawn(half), rows))
         if self.areas.volume:
