@@ -33,7 +33,7 @@ async def house_on(server, path, engine=None):
             trader=house.trader, candles=candles, gateway=gateway, symbols=["BTCUSDT"], timeframe=Timeframe(MINUTE),
             clock=candles.clock, metrics=house.metrics, config=Config(), note=house.note,
         )  # fmt: skip
-        house.trader._data_age_s = runner.data_age_s
+        house.trader._data_age_s = runner.close_age_s
         await runner.start(house.engine.memory)
         running = asyncio.create_task(runner.run(asyncio.Event()))
         try:

@@ -20,7 +20,7 @@ from triptych.bootstrap.run_folder import Run, open_run
 from triptych.bootstrap.staking import base_rates_of, with_known_stakes
 from triptych.bootstrap.taping import tape_series
 from triptych.domain import AbstractClock, CandleSeries, Instrument, OrderFilled, Timeframe, utc
-from triptych.domain.errors import ArtifactError, DataError
+from triptych.domain.errors import ArtifactError, DataError, JournalError, LeaseError
 from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
 from triptych.exchanges.simulated.gateway import SimulatedGateway
 from triptych.exchanges.simulated.tape import TapeSource
@@ -31,7 +31,7 @@ from triptych.live.books import Books
 from triptych.live.control import SessionView, Watched
 from triptych.live.failover import Ladder, Level
 from triptych.live.gate import Gate
-from triptych.live.journal import Journal, StepRecorded
+from triptych.live.journal import Journal, StepRecorded, SwitchSet
 from triptych.live.monitoring import Alerts, Masker, Metrics, create_logger
 from triptych.live.monitoring.server import MetricsServer
 from triptych.live.monitoring.webhook import post_to
@@ -125,6 +125,7 @@ def build_house(
         reconciler=reconciler, clock=clock, metrics=metrics, data_age_s=lambda s: ages["of"](s), note=note,
         observer=Observer(metrics, settings.drift, note),
         watcher=None if watch is None else Watcher(watch, deadline_s=settings.model_deadline_seconds, note=note),
+        market_clock=market_clock,
     )  # fmt: skip
     watched_candles = Watched(candles)
     runner = Runner(
@@ -132,7 +133,7 @@ def build_house(
         timeframe=timeframe, clock=market_clock or clock, metrics=metrics, config=settings.runner, note=note,
         before=before,
     )  # fmt: skip
-    ages["of"] = runner.data_age_s
+    ages["of"] = runner.close_age_s
     reloaders = [
         Reloader(
             folder=run.artifact, build=lambda artifact: predictor_of(artifact, settings), level=level, trader=trader,
@@ -279,13 +280,33 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
         async with under_control(*view, control, tell), watching(house.reloaders, house.settings.reload) as look:
             with contextlib.suppress(NotImplementedError, ValueError, AttributeError):
                 loop.add_signal_handler(signal.SIGHUP, look)
-            await house.runner.run(stop)
+            try:
+                await house.runner.run(stop)
+            finally:
+                _require_written(house.trader.books)
         assert house.journal.lease is not None
         house.journal.lease.release()
     finally:
         house.trader.close()
         await house.alerts.stop()
         await server.stop()
+
+
+def _require_written(books: Books) -> None:
+    """At the end nothing may be left that the journal does not hold: a switch turned on a full disk, say.
+
+    Raises JournalError that names what would be lost.
+    """
+    with contextlib.suppress(LeaseError):  # what another process writes now is its own affair
+        if not books.flush() and books.kept_aside:
+            kept = [
+                f"the switch at {one.switch}" if isinstance(one, SwitchSet) else type(one).__name__
+                for one in books.kept_aside
+            ]
+            raise JournalError(
+                f"The session ends, and the journal could not be written: {', '.join(kept)} will not be remembered.",
+                remedy="Make room on the disk. Set a switch again after the next start; the fills are asked for then.",
+            )
 
 
 def resume_on_paper(house: House, gateway: SimulatedGateway) -> None:
