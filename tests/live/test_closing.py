@@ -40,7 +40,7 @@ async def flat(scene):
     """The venue fills at its next candle; then it says so."""
     await scene.server.step()
     await scene.until(lambda: scene.trader.closure is not None and scene.trader.closure.closed)
-    assert scene.held() == (0, 0)
+    await scene.until(lambda: scene.held() == (0, 0))
 
 
 @pytest.mark.parametrize("kind", ["refused", "lost"])

@@ -17,6 +17,7 @@ from triptych.bootstrap.controlling import Control, under_control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import House, Outcome
 from triptych.bootstrap.run_folder import Run, open_run
+from triptych.bootstrap.rungs import rungs_of
 from triptych.bootstrap.staking import base_rates_of, with_known_stakes
 from triptych.bootstrap.taping import tape_series
 from triptych.domain import AbstractClock, CandleSeries, Instrument, OrderFilled, Timeframe, utc
@@ -24,12 +25,12 @@ from triptych.domain.errors import ArtifactError, DataError, JournalError, Lease
 from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
 from triptych.exchanges.simulated.gateway import SimulatedGateway
 from triptych.exchanges.simulated.tape import TapeSource
-from triptych.inference import Artifact, ConsensusArtifact, fingerprint, open_any_artifact
+from triptych.inference import Artifact, ConsensusArtifact, open_any_artifact
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.watch import AbstractWatch
 from triptych.live.books import Books
 from triptych.live.control import SessionView, Watched
-from triptych.live.failover import Ladder, Level
+from triptych.live.failover import Ladder
 from triptych.live.gate import Gate
 from triptych.live.journal import Journal, StepRecorded, SwitchSet
 from triptych.live.monitoring import Alerts, Masker, Metrics, create_logger
@@ -107,7 +108,8 @@ def build_house(
     beside = dict.fromkeys((*artifacts[0].companions, *(watch.symbols if watch is not None else ())))
     watched = [Instrument(symbol=symbol) for symbol in beside if symbol not in traded]
     known = [*traded, *(one.symbol for one in watched)]
-    levels = _levels(runs, artifacts, settings)
+    rungs = rungs_of(runs, artifacts, settings)
+    levels = [rung.level for rung in rungs]
     recipe = with_known_stakes(runs[0].recipe, base_rates_of(artifacts[0]))
     engine = _engine(recipe, settings, levels[0].predictor, instruments, watched, watch, token, records)
     books = Books(engine, book, note=lambda text: note("critical", "journal", text, ""))
@@ -136,14 +138,15 @@ def build_house(
     ages["of"] = runner.close_age_s
     reloaders = [
         Reloader(
-            folder=run.artifact, build=lambda artifact: predictor_of(artifact, settings), level=level, trader=trader,
+            folder=rung.run.artifact, build=rung.build, level=rung.level, trader=trader,
             timeframe=str(timeframe), known=known, note=note,
         )
-        for run, level in zip(runs, levels, strict=True)
+        for rung in rungs
+        if rung.run is not None and rung.build is not None
     ]  # fmt: skip
     view = SessionView(
         name=settings.name, venue=gateway.venue, timeframe=str(timeframe), symbols=traded,
-        models=[(level.name, str(run.folder.absolute())) for level, run in zip(levels, runs, strict=True)],
+        models=[(rung.level.name, rung.folder) for rung in rungs],
         trader=trader, ladder=ladder, metrics=metrics, reports=reconciler.reports, gate=settings.gate,
         data_age_s=runner.data_age_s, market_clock=market_clock or clock, clock=clock, journal=book.place,
     )  # fmt: skip
@@ -151,20 +154,6 @@ def build_house(
         runner=runner, trader=trader, engine=engine, ladder=ladder, journal=book, metrics=metrics, alerts=alerts,
         view=view, candles=watched_candles, journal_at=journal, reloaders=reloaders, settings=settings,
     )  # fmt: skip
-
-
-def _levels(
-    runs: Sequence[Run], artifacts: Sequence[Artifact | ConsensusArtifact], settings: LiveSettings
-) -> list[Level]:
-    """The models, best first, each under its name and with its deadline."""
-    names = [f"{run.recipe.name}" if i == 0 else f"{run.recipe.name} (stand-in {i})" for i, run in enumerate(runs)]
-    return [
-        Level(
-            name, predictor_of(artifact, settings), deadline_s=settings.model_deadline_seconds,
-            identity=fingerprint(artifact),
-        )
-        for name, artifact in zip(names, artifacts, strict=True)
-    ]  # fmt: skip
 
 
 def _engine(
@@ -185,13 +174,6 @@ def _engine(
         sizing=recipe.sizing, execution=recipe.execution, risk=recipe.risk, observer=records.append,
         companions=watched, token=token, guard=recipe.guard, watch=watch,
     )  # fmt: skip
-
-
-def predictor_of(artifact: Artifact | ConsensusArtifact, settings: LiveSettings) -> AbstractPredictor:
-    """The model ready to predict, as the settings say how those with a memory are asked."""
-    if settings.sequence_models == "stream" and isinstance(artifact, Artifact) and artifact.streams:
-        return artifact.streaming_predictor()
-    return artifact.predictor()
 
 
 def trade_on_paper(

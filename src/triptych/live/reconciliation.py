@@ -228,12 +228,12 @@ class Reconciler:
             return
         stop, target = wanted
         is_adding = any(one.symbol == report.symbol and not one.reduce_only for one in self.books.under_way)
+        tick = self.books.engine.instrument(report.symbol).price_step
         wrong = [
             f"{name} {ours} {'is gone' if theirs is None else f'was moved to {theirs}'}"
             for name, ours, theirs in (("stop", stop, report.stop_loss), ("target", target, report.take_profit))
             # What an entry brings along lies at the venue only when it has been filled.
-            if ours is not None
-            and (theirs is None or (not is_adding and abs(theirs - ours) >= self._step(report.symbol)))
+            if ours is not None and (theirs is None or (not is_adding and abs(theirs - ours) >= tick))
         ]
         if not wrong:
             return
@@ -249,10 +249,6 @@ class Reconciler:
         )
         if answer.outcome != "accepted":
             self.note("critical", "unprotected", f"the stop could not be set again: {answer.text}", report.symbol)
-
-    def _step(self, symbol: str) -> Decimal:
-        """Smallest change of a price."""
-        return self.books.engine.instrument(symbol).price_step
 
     def _tell(self, severity: str, text: str, symbol: str) -> None:
         self.metrics.reconciliation_differences.labels(symbol=symbol).inc()
