@@ -11,6 +11,7 @@ from tests.live.wired import BTC, PATIENCE, play
 from triptych.domain import FillReason, ManualClock, OrderFilled
 from triptych.exchanges.bybit.rest import Config as RestConfig
 from triptych.exchanges.simulated.server import RestFault
+from triptych.live.journal import Switch
 
 CREATE = "/v5/order/create"
 
@@ -326,5 +327,23 @@ def test_an_entry_that_was_decided_on_too_late_is_not_sent(tmp_path):
         await scene.close()
         assert scene.sent() == []
         assert scene.denials() == ["the candle closed 16.0 s ago, an entry leaves within 15 s"]
+
+    play(tmp_path, act)
+
+
+def test_an_order_is_counted_as_unknown_while_the_venue_cannot_be_asked_and_ready_says_what_readyz_says(tmp_path):
+    async def act(scene):
+        value = scene.house.metrics.registry.get_sample_value
+        assert (value("triptych_unknown_orders"), value("triptych_ready")) == (0, 1)
+        scene.server.faults.add(RestFault(kind="lose_reply", path=CREATE))
+        scene.server.faults.add(RestFault(kind="maintenance", path="/v5/order/realtime", times=10_000))
+        scene.wish.says = 1
+        await scene.close()
+        assert (value("triptych_unknown_orders"), value("triptych_ready")) == (1, 0)
+        scene.server.faults.clear()
+        await scene.until(lambda: not scene.trader.reasons())
+        assert (value("triptych_unknown_orders"), value("triptych_ready")) == (0, 1)
+        await scene.trader.turn(Switch.CLOSE_ONLY, by="anna", reason="")
+        assert value("triptych_ready") == 0
 
     play(tmp_path, act)

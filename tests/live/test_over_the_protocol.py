@@ -28,7 +28,9 @@ async def house_on(server, path, engine=None):
         gateway = connection.gateway(Credentials(key="key", secret="secret"))
         listing = await connection.market.listing("BTCUSDT")
         candles = Following(connection.candles(["BTCUSDT"], Timeframe(MINUTE)), START + KNOWN * MINUTE)
-        house = House(path / "j.db", [listing.instrument], gateway, SystemClock(), engine=engine)
+        house = House(
+            path / "j.db", [listing.instrument], gateway, SystemClock(), engine=engine, market_clock=candles.clock
+        )
         runner = Runner(
             trader=house.trader, candles=candles, gateway=gateway, symbols=["BTCUSDT"], timeframe=Timeframe(MINUTE),
             clock=candles.clock, metrics=house.metrics, config=Config(), note=house.note,

@@ -110,6 +110,7 @@ def build_house(
     known = [*traded, *(one.symbol for one in watched)]
     rungs = rungs_of(runs, artifacts, settings)
     levels = [rung.level for rung in rungs]
+    metrics.begin(known, timeframe=str(timeframe), models=[level.name for level in levels])
     recipe = with_known_stakes(runs[0].recipe, base_rates_of(artifacts[0]))
     engine = _engine(recipe, settings, levels[0].predictor, instruments, watched, watch, token, records)
     books = Books(engine, book, note=lambda text: note("critical", "journal", text, ""))

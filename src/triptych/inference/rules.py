@@ -2,8 +2,8 @@
 
 Rule: a rise is foretold while the mean of the last `fast` closes lies above that of the last `slow` ones and the last
 close lies above the first of those; a fall while both lie below; otherwise neither. The foretold class has the
-probability `confidence`, the other two share the rest. It learns nothing and has no edge that was ever measured here: it
-keeps a position on the side of the trend, or leaves it, until a model is back.
+probability `confidence`, the other two share the rest. It learns nothing, and no edge of it was ever measured here:
+it keeps a position on the side of the trend, or leaves it, until a model is back.
 
 Source: Brock, Lakonishok and LeBaron, "Simple Technical Trading Rules and the Stochastic Properties of Stock Returns",
 Journal of Finance 47, 1992 (variable-length moving averages).

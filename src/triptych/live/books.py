@@ -41,6 +41,7 @@ class Books:
         recovered_ms: when the last decision in the journal was written, our clock; -1 when the journal was empty.
         began_ms: when its first entry was written, our clock; -1 when it was empty.
         unsure: orders of which nobody has heard whether the venue has them.
+        peak_equity: highest equity at any decision, of earlier processes too, quote currency; 0 before the first.
     """
 
     def __init__(self, engine: Engine, journal: Journal, *, note: Callable[[str], None]) -> None:
@@ -50,6 +51,7 @@ class Books:
         self.has_journal = True
         self.last_close_ms = self.recovered_ms = self.began_ms = -1
         self.unsure: set[str] = set()
+        self.peak_equity = 0.0
         self._intake = Intake()
         self._aside: list[Record] = []
         self._decided_ms: dict[str, int] = {}
@@ -70,6 +72,7 @@ class Books:
         self._intake = Intake()
         self.engine.restore(step.state)
         self.stops, self.last_close_ms = dict(step.stops), step.close_ms
+        self.peak_equity = step.peak_equity
         for desk in step.state.desks:
             for order, remaining in desk.orders:
                 self._intake.track(order, order.quantity - remaining)
@@ -94,6 +97,11 @@ class Books:
     def under_way(self) -> tuple[SubmitOrder, ...]:
         """Orders that have not come to an end, as far as anybody knows."""
         return self._intake.under_way
+
+    @property
+    def unknown(self) -> tuple[SubmitOrder, ...]:
+        """Orders under way of which nobody has heard whether the venue has them."""
+        return tuple(order for order in self.under_way if order.order_id in self.unsure)
 
     def sent_ms(self, order: SubmitOrder) -> int:
         """When the decision behind an order was written, our clock; its own time when it is not known any more."""
@@ -120,6 +128,7 @@ class Books:
             if isinstance(order, SubmitOrder) and (order.stop_loss is not None or order.take_profit is not None):
                 self._displaced[order.order_id] = self.stops.get(order.symbol, (None, None))
         self.last_close_ms, self.stops = step.close_ms, dict(step.stops)
+        self.peak_equity = max(self.peak_equity, step.peak_equity)
         under_way = {order.order_id for order in self.under_way}
         self._decided_ms = {name: when for name, when in self._decided_ms.items() if name in under_way}
         for command in step.commands:

@@ -193,4 +193,5 @@ class Dispatcher:
             state=replace(state, portfolio=replace(state.portfolio, fill_ids=())),
             stops=stops,
             cause=cause,
+            peak_equity=max(self.books.peak_equity, self.books.engine.portfolio.equity()),
         )

@@ -89,6 +89,8 @@ class Trader:
         self._lock = asyncio.Lock()
         self._switch = Switch.RUN
         self._is_heard = True
+        metrics.ready.set_function(lambda: float(not self.reasons()))  # what /readyz says
+        metrics.unknown_orders.set_function(lambda: len(self.books.unknown))
         self.closure: Closure | None = None
         self._closer = Closer(
             symbols=self._symbols, books=books, gateway=reconciler.gateway, sender=sender, clock=clock,
@@ -144,6 +146,8 @@ class Trader:
             said = self.books.journal.switch()
             self._switch = said.switch if said is not None else Switch.RUN
             self._metrics.switch.set(list(Switch).index(self._switch))
+            if self._observer is not None:
+                self._observer.restore(self.books.peak_equity)
             if self._switch is Switch.KILLED:  # whether everything was closed, the venue must say again
                 self._to_close.set()
                 await self._try_to_settle()
@@ -292,13 +296,11 @@ class Trader:
         except ExchangeError as error:
             self._note("warning", "unreachable", error.message, "")
             return self._unsettled(error.message)
-        self._metrics.ready.set(self.is_ready)
         return self.is_ready
 
     def _unsettled(self, reason: str) -> bool:
         self.is_ready = False
         self.standings = {symbol: Settled(is_settled=False, reason=reason) for symbol in self._symbols}
-        self._metrics.ready.set(self.is_ready)
         return False
 
     async def _settle_all(self) -> None:
@@ -320,8 +322,6 @@ class Trader:
         certain = [symbol for symbol, one in self.standings.items() if not one.is_passing]
         if is_killed and any(self._reconciler.reports[symbol].quantity for symbol in certain):
             self._to_close.set()  # somebody has opened something since
-        unknown = sum("unknown to the venue" in one.reason for one in self.standings.values())
-        self._metrics.unknown_orders.set(unknown)
 
     def _measure(self, seconds: object, failures: object, level: int) -> None:
         assert isinstance(seconds, dict)

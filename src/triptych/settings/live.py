@@ -51,13 +51,13 @@ class LiveSettings(domain.Config):
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto",
-        description="Where the first model runs: on a GPU where there is one (auto), never (cpu) or always (cuda). On a "
-        "GPU the same model on the CPU is the next to be asked, at the very decision at which the device is lost.",
+        description="Where the first model runs: on a GPU where there is one (auto), never (cpu) or always (cuda). On "
+        "a GPU the same model on the CPU is the next to be asked, at the very decision at which the device is lost.",
     )
     last_resort: Literal["flat", "rules"] = Field(
         default="flat",
-        description="When every model has failed: close everything (flat), or ask a rule of moving averages first (rules; "
-        "`--fallback rules`).",
+        description="When every model has failed: close everything (flat), or ask a rule of moving averages first "
+        "(rules; `--fallback rules`).",
     )
     rules: RulesConfig = Field(default=RulesConfig(), description="The rule that stands in for models.")
     reload: ReloadConfig = Field(default=ReloadConfig(), description="A new model in the place of the old one.")
