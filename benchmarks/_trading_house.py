@@ -172,12 +172,13 @@ async def house_on(
             symbols=list(symbols), books=books, records=records, ladder=ladder,
             gate=Gate(GateConfig(max_orders_per_minute=1_000_000)), sender=sender, reconciler=reconciler, clock=clock,
             metrics=metrics, data_age_s=lambda symbol: age["of"](symbol), note=note,
+            market_clock=candles.clock,
         )  # fmt: skip
         runner = Runner(
             trader=trader, candles=candles, gateway=gateway, symbols=symbols, timeframe=MINUTE, clock=candles.clock,
             metrics=metrics, config=patience.runner, note=note,
         )  # fmt: skip
-        age["of"] = runner.data_age_s
+        age["of"] = runner.close_age_s
         house = House(
             runner=runner, trader=trader, engine=engine, ladder=ladder, journal=journal, metrics=metrics, said=said
         )

@@ -64,6 +64,7 @@ class House:
         gate=None,
         policy="freeze",
         name="house",
+        market_clock=None,
     ):
         self.said, self.metrics, self.clock, self.gateway = [], Metrics(), clock, gateway
         self.age_s = 0.0
@@ -85,7 +86,7 @@ class House:
             symbols=[one.symbol for one in instruments], books=books, records=self.records, ladder=self.ladder,
             gate=Gate(gate or GateConfig(max_order_quote=1e9, max_position_quote=1e9, max_orders_per_minute=10_000)),
             sender=sender, reconciler=reconciler, clock=clock, metrics=self.metrics,
-            data_age_s=lambda _: self.age_s, note=self.note,
+            data_age_s=lambda _: self.age_s, note=self.note, market_clock=market_clock,
         )  # fmt: skip
 
     def note(self, severity, topic, text, symbol):

@@ -8,9 +8,10 @@ import pytest
 from tests.fakes.served import COSTS, gateway_on, tape
 from tests.live.wired import BTC, PATIENCE, play
 
-from triptych.domain import FillReason, OrderFilled
+from triptych.domain import FillReason, ManualClock, OrderFilled
 from triptych.exchanges.bybit.rest import Config as RestConfig
 from triptych.exchanges.simulated.server import RestFault
+from triptych.live.journal import Switch
 
 CREATE = "/v5/order/create"
 
@@ -291,3 +292,58 @@ def test_manual_trade_in_the_same_account(tmp_path, policy, name):
         assert scene.trader.reasons() == {}
 
     play(tmp_path, act, policy=policy)
+
+
+@pytest.mark.parametrize(("asked", "words"), [("1000", "was moved to 1000"), ("0", "is gone")])
+def test_a_stop_that_is_moved_or_removed_at_the_venue_is_set_again(tmp_path, asked, words):
+    """By a person, say: where it lies is compared, not only whether it is there."""
+
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(2)
+        stop, _ = scene.server.desk.venue.protection(BTC)
+        assert stop > 1000
+        async with gateway_on(scene.server) as human:
+            body = {"category": "linear", "symbol": BTC, "stopLoss": asked, "positionIdx": 0}
+            await human._rest.post("/v5/position/trading-stop", body)
+        assert scene.server.desk.venue.protection(BTC)[0] != stop
+        await scene.trader.reconcile()
+        assert scene.server.desk.venue.protection(BTC)[0] == stop
+        assert scene.told("unprotected") == [f"the position's stop {stop} {words}: set again"]
+        value = scene.house.metrics.registry.get_sample_value
+        assert value("triptych_reconciliation_differences_total", {"symbol": BTC}) == 1
+        await scene.trader.reconcile()
+        assert len(scene.told("unprotected")) == 1
+
+    play(tmp_path, act)
+
+
+def test_an_entry_that_was_decided_on_too_late_is_not_sent(tmp_path):
+    async def act(scene):
+        scene.trader._dispatcher._market_clock = late = ManualClock(0)
+        scene.wish.says = 1
+        step = scene.server.tape.now_ms
+        late.set(step + 60_000 + 16_000)
+        await scene.close()
+        assert scene.sent() == []
+        assert scene.denials() == ["the candle closed 16.0 s ago, an entry leaves within 15 s"]
+
+    play(tmp_path, act)
+
+
+def test_an_order_is_counted_as_unknown_while_the_venue_cannot_be_asked_and_ready_says_what_readyz_says(tmp_path):
+    async def act(scene):
+        value = scene.house.metrics.registry.get_sample_value
+        assert (value("triptych_unknown_orders"), value("triptych_ready")) == (0, 1)
+        scene.server.faults.add(RestFault(kind="lose_reply", path=CREATE))
+        scene.server.faults.add(RestFault(kind="maintenance", path="/v5/order/realtime", times=10_000))
+        scene.wish.says = 1
+        await scene.close()
+        assert (value("triptych_unknown_orders"), value("triptych_ready")) == (1, 0)
+        scene.server.faults.clear()
+        await scene.until(lambda: not scene.trader.reasons())
+        assert (value("triptych_unknown_orders"), value("triptych_ready")) == (0, 1)
+        await scene.trader.turn(Switch.CLOSE_ONLY, by="anna", reason="")
+        assert value("triptych_ready") == 0
+
+    play(tmp_path, act)

@@ -74,3 +74,11 @@ def test_another_kind_of_confidence_is_told_of():
     confidences = np.concatenate([rng.uniform(0.46, 0.6, 300), rng.uniform(0.7, 0.89, 300)])
     notes = run(rng.random(600) < 0.5, confidences)
     assert any("confidence: stability index" in text for _, _, text, _ in notes)
+
+
+def test_the_drawdown_counts_from_the_peak_of_an_earlier_process():
+    metrics = Metrics()
+    observer = Observer(metrics, Config(), lambda *_: None)
+    observer.restore(12_500.0)
+    observer.on_decision(Engine(), said(0.7))
+    assert metrics.registry.get_sample_value("triptych_drawdown_ratio") == pytest.approx(0.2)

@@ -28,12 +28,14 @@ async def house_on(server, path, engine=None):
         gateway = connection.gateway(Credentials(key="key", secret="secret"))
         listing = await connection.market.listing("BTCUSDT")
         candles = Following(connection.candles(["BTCUSDT"], Timeframe(MINUTE)), START + KNOWN * MINUTE)
-        house = House(path / "j.db", [listing.instrument], gateway, SystemClock(), engine=engine)
+        house = House(
+            path / "j.db", [listing.instrument], gateway, SystemClock(), engine=engine, market_clock=candles.clock
+        )
         runner = Runner(
             trader=house.trader, candles=candles, gateway=gateway, symbols=["BTCUSDT"], timeframe=Timeframe(MINUTE),
             clock=candles.clock, metrics=house.metrics, config=Config(), note=house.note,
         )  # fmt: skip
-        house.trader._data_age_s = runner.data_age_s
+        house.trader._data_age_s = runner.close_age_s
         await runner.start(house.engine.memory)
         running = asyncio.create_task(runner.run(asyncio.Event()))
         try:

@@ -27,7 +27,7 @@ def set_up(path, tape, venue, **options):
         clock=tape.clock, metrics=house.metrics, config=Config(pulse_seconds=0.02), note=house.note,
         before=venue.on_candles, **options,
     )  # fmt: skip
-    house.trader._data_age_s = runner.data_age_s
+    house.trader._data_age_s = runner.close_age_s
     return contextlib.closing(house), runner
 
 

@@ -246,8 +246,9 @@ def test_the_kill_switch_closes_everything_and_stays_set_after_a_restart(tmp_pat
         with open_house(tmp_path, venue, clock, predictor=Bull(), engine=parts(execution=execution.Config())) as house:
             await house.trader.start()
             await until_a_position(tape, venue, house, clock)
-            sent = await house.trader.turn(Switch.KILLED, by="anna", reason="smoke")
-            assert {one.symbol for one in sent if one.reduce_only} == {"AAA", "BBB"}
+            done = await house.trader.turn(Switch.KILLED, by="anna", reason="smoke")
+            assert not done.closed  # the venue trades at the next candle
+            assert {one.symbol for one in done.commands if one.reduce_only} == {"AAA", "BBB"}
             await let_happen(next(tape), venue, venue, house, clock)
             assert [venue.exchange.position(one.symbol).quantity for one in INSTRUMENTS] == [0, 0]
             rows = house.engine.memory

@@ -17,21 +17,22 @@ from triptych.bootstrap.controlling import Control, under_control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import House, Outcome
 from triptych.bootstrap.run_folder import Run, open_run
+from triptych.bootstrap.rungs import rungs_of
 from triptych.bootstrap.staking import base_rates_of, with_known_stakes
 from triptych.bootstrap.taping import tape_series
 from triptych.domain import AbstractClock, CandleSeries, Instrument, OrderFilled, Timeframe, utc
-from triptych.domain.errors import ArtifactError, DataError
+from triptych.domain.errors import ArtifactError, DataError, JournalError, LeaseError
 from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
 from triptych.exchanges.simulated.gateway import SimulatedGateway
 from triptych.exchanges.simulated.tape import TapeSource
-from triptych.inference import Artifact, ConsensusArtifact, fingerprint, open_any_artifact
+from triptych.inference import Artifact, ConsensusArtifact, open_any_artifact
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.watch import AbstractWatch
 from triptych.live.books import Books
 from triptych.live.control import SessionView, Watched
-from triptych.live.failover import Ladder, Level
+from triptych.live.failover import Ladder
 from triptych.live.gate import Gate
-from triptych.live.journal import Journal, StepRecorded
+from triptych.live.journal import Journal, StepRecorded, SwitchSet
 from triptych.live.monitoring import Alerts, Masker, Metrics, create_logger
 from triptych.live.monitoring.server import MetricsServer
 from triptych.live.monitoring.webhook import post_to
@@ -107,7 +108,9 @@ def build_house(
     beside = dict.fromkeys((*artifacts[0].companions, *(watch.symbols if watch is not None else ())))
     watched = [Instrument(symbol=symbol) for symbol in beside if symbol not in traded]
     known = [*traded, *(one.symbol for one in watched)]
-    levels = _levels(runs, artifacts, settings)
+    rungs = rungs_of(runs, artifacts, settings)
+    levels = [rung.level for rung in rungs]
+    metrics.begin(known, timeframe=str(timeframe), models=[level.name for level in levels])
     recipe = with_known_stakes(runs[0].recipe, base_rates_of(artifacts[0]))
     engine = _engine(recipe, settings, levels[0].predictor, instruments, watched, watch, token, records)
     books = Books(engine, book, note=lambda text: note("critical", "journal", text, ""))
@@ -125,6 +128,7 @@ def build_house(
         reconciler=reconciler, clock=clock, metrics=metrics, data_age_s=lambda s: ages["of"](s), note=note,
         observer=Observer(metrics, settings.drift, note),
         watcher=None if watch is None else Watcher(watch, deadline_s=settings.model_deadline_seconds, note=note),
+        market_clock=market_clock,
     )  # fmt: skip
     watched_candles = Watched(candles)
     runner = Runner(
@@ -132,17 +136,18 @@ def build_house(
         timeframe=timeframe, clock=market_clock or clock, metrics=metrics, config=settings.runner, note=note,
         before=before,
     )  # fmt: skip
-    ages["of"] = runner.data_age_s
+    ages["of"] = runner.close_age_s
     reloaders = [
         Reloader(
-            folder=run.artifact, build=lambda artifact: predictor_of(artifact, settings), level=level, trader=trader,
+            folder=rung.run.artifact, build=rung.build, level=rung.level, trader=trader,
             timeframe=str(timeframe), known=known, note=note,
         )
-        for run, level in zip(runs, levels, strict=True)
+        for rung in rungs
+        if rung.run is not None and rung.build is not None
     ]  # fmt: skip
     view = SessionView(
         name=settings.name, venue=gateway.venue, timeframe=str(timeframe), symbols=traded,
-        models=[(level.name, str(run.folder.absolute())) for level, run in zip(levels, runs, strict=True)],
+        models=[(rung.level.name, rung.folder) for rung in rungs],
         trader=trader, ladder=ladder, metrics=metrics, reports=reconciler.reports, gate=settings.gate,
         data_age_s=runner.data_age_s, market_clock=market_clock or clock, clock=clock, journal=book.place,
     )  # fmt: skip
@@ -150,20 +155,6 @@ def build_house(
         runner=runner, trader=trader, engine=engine, ladder=ladder, journal=book, metrics=metrics, alerts=alerts,
         view=view, candles=watched_candles, journal_at=journal, reloaders=reloaders, settings=settings,
     )  # fmt: skip
-
-
-def _levels(
-    runs: Sequence[Run], artifacts: Sequence[Artifact | ConsensusArtifact], settings: LiveSettings
-) -> list[Level]:
-    """The models, best first, each under its name and with its deadline."""
-    names = [f"{run.recipe.name}" if i == 0 else f"{run.recipe.name} (stand-in {i})" for i, run in enumerate(runs)]
-    return [
-        Level(
-            name, predictor_of(artifact, settings), deadline_s=settings.model_deadline_seconds,
-            identity=fingerprint(artifact),
-        )
-        for name, artifact in zip(names, artifacts, strict=True)
-    ]  # fmt: skip
 
 
 def _engine(
@@ -184,13 +175,6 @@ def _engine(
         sizing=recipe.sizing, execution=recipe.execution, risk=recipe.risk, observer=records.append,
         companions=watched, token=token, guard=recipe.guard, watch=watch,
     )  # fmt: skip
-
-
-def predictor_of(artifact: Artifact | ConsensusArtifact, settings: LiveSettings) -> AbstractPredictor:
-    """The model ready to predict, as the settings say how those with a memory are asked."""
-    if settings.sequence_models == "stream" and isinstance(artifact, Artifact) and artifact.streams:
-        return artifact.streaming_predictor()
-    return artifact.predictor()
 
 
 def trade_on_paper(
@@ -279,13 +263,33 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
         async with under_control(*view, control, tell), watching(house.reloaders, house.settings.reload) as look:
             with contextlib.suppress(NotImplementedError, ValueError, AttributeError):
                 loop.add_signal_handler(signal.SIGHUP, look)
-            await house.runner.run(stop)
+            try:
+                await house.runner.run(stop)
+            finally:
+                _require_written(house.trader.books)
         assert house.journal.lease is not None
         house.journal.lease.release()
     finally:
         house.trader.close()
         await house.alerts.stop()
         await server.stop()
+
+
+def _require_written(books: Books) -> None:
+    """At the end nothing may be left that the journal does not hold: a switch turned on a full disk, say.
+
+    Raises JournalError that names what would be lost.
+    """
+    with contextlib.suppress(LeaseError):  # what another process writes now is its own affair
+        if not books.flush() and books.kept_aside:
+            kept = [
+                f"the switch at {one.switch}" if isinstance(one, SwitchSet) else type(one).__name__
+                for one in books.kept_aside
+            ]
+            raise JournalError(
+                f"The session ends, and the journal could not be written: {', '.join(kept)} will not be remembered.",
+                remedy="Make room on the disk. Set a switch again after the next start; the fills are asked for then.",
+            )
 
 
 def resume_on_paper(house: House, gateway: SimulatedGateway) -> None:

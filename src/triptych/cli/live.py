@@ -55,7 +55,10 @@ def live(
     fallback: Annotated[
         list[Path] | None,
         typer.Option(
-            "--fallback", help="A run whose model stands in when those before it fail; may be repeated.", metavar="RUN"
+            "--fallback",
+            help="A run whose model stands in when those before it fail; may be repeated. `rules`: a rule of moving "
+            "averages, the last before flat.",
+            metavar="RUN|rules",
         ),
     ] = None,
     settings: Annotated[Path | None, typer.Option("--settings", help="Live settings (TOML).", metavar="FILE")] = None,
@@ -116,9 +119,11 @@ def live(
 
     _require_sense(venue, tape, is_paper=paper, is_standby=standby)
     is_paper = paper or venue == "paper"
+    stand_ins = [one for one in fallback or () if str(one) != "rules"]
+    has_rules = len(stand_ins) < len(fallback or ())
     with _opened(log) as stream:
         session = Session(
-            settings=load_live_settings(settings, overrides or ()),
+            settings=load_live_settings(settings, [*(overrides or ()), *(["last_resort=rules"] if has_rules else [])]),
             journal=journal if "://" in journal else Path(journal),
             log=stream,
             metrics_at=None if metrics is None else parse_address(metrics),
@@ -126,7 +131,7 @@ def live(
             tell=Narrator(quiet or json),
         )
         outcome = session.trade(
-            [run, *(fallback or ())], venue=venue, tape=tape, symbols=symbol or (), is_paper=is_paper,
+            [run, *stand_ins], venue=venue, tape=tape, symbols=symbol or (), is_paper=is_paper,
             real_money=real_money, standby=standby, start_ms=None if start is None else to_ms(start), speed=speed,
         )  # fmt: skip
     if json:

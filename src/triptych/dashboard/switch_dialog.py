@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from markupsafe import escape
 from nicegui import ui
@@ -64,9 +64,12 @@ class SwitchDialog:
                 return
             self._dialog.close()
             await self._desk.look()
-            count = len(done["orders"])
-            words = {"killed": f"Killed. {count} closing order{'s' * (count != 1)} sent.", "run": "It trades again."}
-            ui.notify(words.get(switch, "It only closes from now on."), type="warning" if runs else "positive")
+            words = {"killed": outcome_of_kill(done), "run": "It trades again."}
+            bad = switch == "killed" and bool(done["problems"])
+            ui.notify(
+                words.get(switch, "It only closes from now on."),
+                type="negative" if bad else "warning" if runs else "positive",
+            )
 
         with ui.element("div").classes("t-actions"):
             ui.button("Cancel", on_click=self._dialog.close, color=None).props("flat").classes("plain")
@@ -76,6 +79,15 @@ class SwitchDialog:
                 hard.props('unelevated data-testid="kill"').classes("hard")
             else:
                 ui.button("Trade again", on_click=lambda: turn("run"), color=None).props("unelevated").classes("go")
+
+
+def outcome_of_kill(done: dict[str, Any]) -> str:
+    """What a session answered to a kill, in words."""
+    if done["closed"]:
+        return "Killed. The venue holds nothing."
+    words = "Killed. Not closed yet, and tried again until the venue is flat"
+    details = [*done["pending"], *done["problems"]]
+    return f"{words}: {'; '.join(details)}." if details else f"{words}."
 
 
 def _field(label: str, name: str, *, password: bool = False) -> ui.input:

@@ -16,6 +16,7 @@ from triptych.domain import (
     FillReason,
     FundingPaid,
     OrderFilled,
+    OrderRejected,
     OrderReport,
     SubmitOrder,
 )
@@ -40,6 +41,7 @@ class Books:
         recovered_ms: when the last decision in the journal was written, our clock; -1 when the journal was empty.
         began_ms: when its first entry was written, our clock; -1 when it was empty.
         unsure: orders of which nobody has heard whether the venue has them.
+        peak_equity: highest equity at any decision, of earlier processes too, quote currency; 0 before the first.
     """
 
     def __init__(self, engine: Engine, journal: Journal, *, note: Callable[[str], None]) -> None:
@@ -49,9 +51,12 @@ class Books:
         self.has_journal = True
         self.last_close_ms = self.recovered_ms = self.began_ms = -1
         self.unsure: set[str] = set()
+        self.peak_equity = 0.0
         self._intake = Intake()
         self._aside: list[Record] = []
         self._decided_ms: dict[str, int] = {}
+        self._displaced: dict[str, tuple[Decimal | None, Decimal | None]] = {}
+        """By order under way: the protection that its own will take the place of."""
         self._note = note
 
     def recover(self) -> bool:
@@ -67,6 +72,7 @@ class Books:
         self._intake = Intake()
         self.engine.restore(step.state)
         self.stops, self.last_close_ms = dict(step.stops), step.close_ms
+        self.peak_equity = step.peak_equity
         for desk in step.state.desks:
             for order, remaining in desk.orders:
                 self._intake.track(order, order.quantity - remaining)
@@ -92,6 +98,11 @@ class Books:
         """Orders that have not come to an end, as far as anybody knows."""
         return self._intake.under_way
 
+    @property
+    def unknown(self) -> tuple[SubmitOrder, ...]:
+        """Orders under way of which nobody has heard whether the venue has them."""
+        return tuple(order for order in self.under_way if order.order_id in self.unsure)
+
     def sent_ms(self, order: SubmitOrder) -> int:
         """When the decision behind an order was written, our clock; its own time when it is not known any more."""
         return self._decided_ms.get(order.order_id, order.time_ms)
@@ -113,7 +124,11 @@ class Books:
 
     def follow(self, step: StepRecorded, decided_ms: int) -> None:
         """Follow the orders of a decision, and remember its stops."""
+        for order in step.commands:
+            if isinstance(order, SubmitOrder) and (order.stop_loss is not None or order.take_profit is not None):
+                self._displaced[order.order_id] = self.stops.get(order.symbol, (None, None))
         self.last_close_ms, self.stops = step.close_ms, dict(step.stops)
+        self.peak_equity = max(self.peak_equity, step.peak_equity)
         under_way = {order.order_id for order in self.under_way}
         self._decided_ms = {name: when for name, when in self._decided_ms.items() if name in under_way}
         for command in step.commands:
@@ -150,6 +165,17 @@ class Books:
         except JournalError:
             self._aside.extend(records)
 
+    def flush(self) -> bool:
+        """Write what was kept aside; returns whether nothing is kept any more. Raises LeaseError as `record` does."""
+        if self._aside or not self.has_journal:
+            self.write()
+        return not self._aside and self.has_journal
+
+    @property
+    def kept_aside(self) -> tuple[Record, ...]:
+        """What the journal does not hold yet because it could not be written."""
+        return tuple(self._aside)
+
     def _is_ours(self, fill: OrderFilled) -> bool:
         """Stops, targets and liquidations are orders of the venue's own, which carry no id of ours."""
         if fill.reason is not FillReason.ORDER or self.engine.has_sent(fill.order_id, fill.symbol):
@@ -178,6 +204,10 @@ class Books:
         """All of them, and only then forget the stops of what is flat: between two fills that turn it a position is."""
         for event in events:
             self.engine.on_event(event)
+            if isinstance(event, OrderFilled | OrderRejected):
+                before = self._displaced.pop(event.order_id, None)
+                if before is not None and isinstance(event, OrderRejected):
+                    self.stops[event.symbol] = before
         for symbol in {event.symbol for event in events}:
             opens = any(order.symbol == symbol and not order.reduce_only for order in self.under_way)
             if not opens and not self.engine.portfolio.position(symbol).quantity:

@@ -53,7 +53,19 @@ class Config(domain.Config):
     stale_after_seconds: float = Field(
         default=90.0,
         gt=0,
-        description="Age of the newest message of an instrument at which nothing is opened any more.",
+        description="Seconds since the newest candle of an instrument closed at which nothing is opened any more.",
+    )
+    entry_within_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="Seconds after the close that was decided on within which an opening order must leave. Empty: the "
+        "smaller of gate.stale_after_seconds and gate.entry_within_share of the candle's length.",
+    )
+    entry_within_share: float = Field(
+        default=0.25,
+        gt=0,
+        le=1,
+        description="Share of the candle's length for gate.entry_within_seconds where that is empty.",
     )
 
 
@@ -64,7 +76,7 @@ class Circumstances:
     Attributes:
         now_ms: UTC milliseconds.
         last_price: newest price of the instrument, quote currency; None when there is none.
-        data_age_s: since the last message about the instrument.
+        data_age_s: since the newest candle of the instrument closed.
         position: signed quantity that the venue's fills make, orders under way included, as well as those of this
             decision that have passed.
         others: what the other instruments hold, counted in the same way.
@@ -72,6 +84,8 @@ class Circumstances:
         has_journal: whether the last append succeeded.
         is_settled: whether venue and journal agree about this instrument.
         is_heard: whether the venue's messages about the account come in.
+        late_s: since the close that was decided on, by the market's clock.
+        timeframe_s: length of a candle; 0 where the order belongs to none.
     """
 
     now_ms: int
@@ -82,6 +96,8 @@ class Circumstances:
     has_journal: bool
     is_settled: bool
     is_heard: bool = True
+    late_s: float = 0.0
+    timeframe_s: float = 0.0
     others: OthersHeld = field(default_factory=OthersHeld)
 
 
@@ -118,6 +134,11 @@ class Gate:
             return "the private stream is down: nothing is opened"
         if now.data_age_s > config.stale_after_seconds:
             return f"the newest data is {now.data_age_s:.0f} s old, allowed are {config.stale_after_seconds:g} s"
+        limit = config.entry_within_seconds or min(
+            config.stale_after_seconds, config.entry_within_share * now.timeframe_s or config.stale_after_seconds
+        )
+        if now.late_s > limit:
+            return f"the candle closed {now.late_s:.1f} s ago, an entry leaves within {limit:g} s"
         return ""
 
     def _size(self, order: SubmitOrder, now: Circumstances) -> str:

@@ -29,6 +29,10 @@ class Observer:
         self._peak = 0.0
         self._decisions = 0
 
+    def restore(self, peak: float) -> None:
+        """Go on from the peak of the equity that an earlier process has seen, quote currency."""
+        self._peak = max(self._peak, peak)
+
     def on_decision(self, engine: Engine, predictions: Mapping[str, Prediction | None]) -> None:
         """Measure one decision; `engine` has decided on these predictions."""
         self._decisions += 1

@@ -93,11 +93,12 @@ class Reconciler:
     protected_ms: dict[str, int] = field(default_factory=dict)
     reports: dict[str, PositionReport] = field(default_factory=dict)
 
-    async def settle(self, symbols: Sequence[str]) -> dict[str, Settled]:
+    async def settle(self, symbols: Sequence[str], *, is_killed: bool = False) -> dict[str, Settled]:
         """Bring instruments up to date. Raises ExchangeError when the venue cannot be asked.
 
         The questions are asked for all instruments at once, whatever their number: three, and those for orders under
-        way that are not among the open ones.
+        way that are not among the open ones. Where trading was killed and the venue is flat, so are the books then: the
+        difference is what somebody else had traded and the kill has closed.
         """
         now = self.clock.now_ms()
         known = {order.order_id for order in self.books.under_way}
@@ -113,7 +114,7 @@ class Reconciler:
         certain = [symbol for symbol in symbols if symbol not in found]
         reports = await self.gateway.positions(certain) if certain else {}
         for symbol in certain:
-            found[symbol] = await self._position(reports[symbol])
+            found[symbol] = await self._position(reports[symbol], is_killed=is_killed)
         return found
 
     async def _orders(self, symbol: str, opened: Sequence[OrderReport], known: set[str]) -> str:
@@ -130,14 +131,14 @@ class Reconciler:
             waiting.append("fills are missing that the venue speaks of")
         return "; ".join(waiting)
 
-    async def _position(self, report: PositionReport) -> Settled:
+    async def _position(self, report: PositionReport, *, is_killed: bool) -> Settled:
         symbol = report.symbol
         if report.quantity != self.books.engine.portfolio.position(symbol).quantity:
             # Something may have been filled between the two questions, or have moved from one page to another.
             self.books.take_executions(await self.gateway.executions([symbol], self._since(symbol)))
             report = (await self.gateway.positions([symbol]))[symbol]
         self.reports[symbol] = report
-        settled = self._compare(report)
+        settled = self._compare(report, may_adopt=is_killed and not report.quantity)
         await self._protect(report)
         return settled
 
@@ -192,14 +193,14 @@ class Reconciler:
                 name = report.order_id or report.venue_id
                 self.note("warning", "foreign order", f"open order {name} is not ours; it is left alone", symbol)
 
-    def _compare(self, report: PositionReport) -> Settled:
+    def _compare(self, report: PositionReport, *, may_adopt: bool) -> Settled:
         ours = self.books.engine.portfolio.position(report.symbol)
         difference = report.quantity - ours.quantity
         if not difference:
             return Settled(is_settled=True)
         text = f"the venue holds {report.quantity}, our fills make {ours.quantity}"
         self._tell("critical", text, report.symbol)
-        if self.config.foreign == "freeze":
+        if self.config.foreign == "freeze" and not may_adopt:
             return Settled(is_settled=False, reason=text)
         self._adopt(report, difference)
         return Settled(is_settled=True)
@@ -219,20 +220,29 @@ class Reconciler:
         self._tell("warning", f"{difference:+} of somebody else's trading was adopted at {price}", report.symbol)
 
     async def _protect(self, report: PositionReport) -> None:
-        """A position whose stop or target is gone gets it back."""
+        """A position whose stop or target is gone, or is not where it should be, gets it back."""
         now = self.clock.now_ms()
         before, self.protected_ms[report.symbol] = self.protected_ms.get(report.symbol, now), now
         wanted = self.books.stops.get(report.symbol)
         if not report.quantity or wanted is None or wanted == (None, None):
             return
         stop, target = wanted
-        if (stop is None or report.stop_loss is not None) and (target is None or report.take_profit is not None):
+        is_adding = any(one.symbol == report.symbol and not one.reduce_only for one in self.books.under_way)
+        tick = self.books.engine.instrument(report.symbol).price_step
+        wrong = [
+            f"{name} {ours} {'is gone' if theirs is None else f'was moved to {theirs}'}"
+            for name, ours, theirs in (("stop", stop, report.stop_loss), ("target", target, report.take_profit))
+            # What an entry brings along lies at the venue only when it has been filled.
+            if ours is not None and (theirs is None or (not is_adding and abs(theirs - ours) >= tick))
+        ]
+        if not wrong:
             return
         # At most so long: since it was last seen to be protected.
         self.metrics.unprotected.labels(symbol=report.symbol).inc(max(now - before, 1) / 1000)
-        text = f"the position had lost its stop {stop} or target {target}"
+        text = f"the position's {' and '.join(wrong)}: set again"
         # Written first: who has lost the right to write must not touch the position of its successor.
         self.books.write(NoteWritten(topic="unprotected", text=text, symbol=report.symbol))
+        self.metrics.reconciliation_differences.labels(symbol=report.symbol).inc()
         self.note("critical", "unprotected", text, report.symbol)
         answer = await self.gateway.protect(
             report.symbol, stop_loss=stop, take_profit=target, signed_ms=self.clock.now_ms()

@@ -92,6 +92,11 @@ class Runner:
             return float("inf")
         return max(0.0, (self._clock.now_ms() - heard - self._timeframe.milliseconds) / 1000)
 
+    def close_age_s(self, symbol: str) -> float:
+        """Seconds since the newest candle of an instrument closed, by the market's clock."""
+        heard = self._heard_ms.get(symbol)
+        return float("inf") if heard is None else max(0.0, (self._clock.now_ms() - heard) / 1000)
+
     async def start(self, memory: int) -> None:
         """Fetch the last `memory` candles, observe them, recover from the journal and reconcile.
 
@@ -122,6 +127,7 @@ class Runner:
             asyncio.create_task(self._hear_candles(), name="candles"),
             asyncio.create_task(self._hear_messages(), name="messages"),
             asyncio.create_task(self._beat(), name="pulse"),
+            asyncio.create_task(self._trader.keep_closing(), name="closing"),
             asyncio.create_task(stop.wait(), name="stop"),
         ]
         try:
@@ -169,6 +175,7 @@ class Runner:
             if lease is not None and since_lease >= self._config.lease_seconds / 4:
                 since_lease = 0.0
                 await self._renew(lease)
+            self._trader.books.flush()
             config = self._config
             if waited >= (config.doubt_seconds if self._trader.is_in_doubt else config.reconcile_seconds):
                 waited = 0.0

@@ -52,6 +52,7 @@ class Sender:
 
     Attributes:
         config: how late a command may leave.
+        answers: the venue's last answer to an order, by instrument.
         note: told in words what a person should know: severity, topic, text, symbol.
     """
 
@@ -61,6 +62,7 @@ class Sender:
     metrics: Metrics
     note: Callable[[str, str, str, str], None]
     config: Config = field(default_factory=Config)
+    answers: dict[str, Answer] = field(default_factory=dict)
 
     @property
     def _within_ms(self) -> int:
@@ -111,6 +113,8 @@ class Sender:
         )  # fmt: skip
         if isinstance(command, CancelOrder):
             return  # what became of the order is told by its report
+        if isinstance(command, SubmitOrder):
+            self.answers[command.symbol] = answer
         if isinstance(command, MoveStop):
             if answer.outcome != "accepted":  # the engine asks again at the next close
                 self.books.engine.on_event(

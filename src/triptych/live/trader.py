@@ -11,39 +11,30 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
-from decimal import Decimal
-from typing import Literal
 
 from triptych.domain import (
     AbstractClock,
     Candle,
     Command,
     FundingPaid,
-    MoveStop,
-    OrderDenied,
     OrderFilled,
-    OrderRejected,
     OrderReport,
     StreamState,
-    SubmitOrder,
 )
-from triptych.domain.errors import ExchangeError, JournalError, LeaseError
+from triptych.domain.errors import ExchangeError
 from triptych.exchanges.gateway import PrivateMessage
 from triptych.live.books import Books
+from triptych.live.closing import Closer, Closure
+from triptych.live.dispatch import Dispatcher, Records, Standing
 from triptych.live.failover import Ladder
-from triptych.live.gate import Circumstances, Gate
-from triptych.live.journal import NoteWritten, StepRecorded, Switch, SwitchSet
+from triptych.live.gate import Gate
+from triptych.live.journal import NoteWritten, Switch, SwitchSet
 from triptych.live.monitoring import Metrics
 from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler, Settled
 from triptych.live.sender import Sender
 from triptych.live.watching import Watcher
-from triptych.trading.decision import Decision
 from triptych.trading.guard import GuardActed
-from triptych.trading.money import OthersHeld
-
-Records = list[Decision | OrderDenied | GuardActed]
 
 
 class Trader:
@@ -53,7 +44,7 @@ class Trader:
         books: engine, journal and orders under way.
         is_ready: whether the last reconciliation reached the venue.
         standings: how each instrument stood at its last reconciliation.
-        held_back: orders that the gate has not let through since the start.
+        closure: what the last attempt to close everything came to, after a kill; None while nobody has killed.
     """
 
     def __init__(
@@ -72,6 +63,7 @@ class Trader:
         note: Callable[[str, str, str, str], None],
         observer: Observer | None = None,
         watcher: Watcher | None = None,
+        market_clock: AbstractClock | None = None,
     ) -> None:
         """Join the parts.
 
@@ -82,22 +74,49 @@ class Trader:
             note: told in words what a person should know: severity, topic, text, symbol.
             observer: measures every decision.
             watcher: reads the market for the engine's guard.
+            market_clock: of the candles, where it is not `clock`: it says how late a decision is.
             books, ladder, gate, sender, reconciler, clock, metrics: the parts.
         """
-        self.books, self.is_ready, self.held_back = books, False, 0
+        self.books, self.is_ready = books, False
         self.standings = {symbol: Settled(is_settled=False, reason="not reconciled yet") for symbol in symbols}
         self._symbols, self._records, self._ladder, self._gate = tuple(symbols), records, ladder, gate
-        self._sender, self._reconciler, self._clock, self._metrics = sender, reconciler, clock, metrics
-        self._data_age_s, self._note, self._observer = data_age_s, note, observer
-        self._watcher = watcher
+        self._reconciler, self._metrics = reconciler, metrics
+        self._data_age_s, self._note, self._observer, self._watcher = data_age_s, note, observer, watcher
+        self._dispatcher = Dispatcher(
+            books=books, records=records, gate=gate, sender=sender, clock=clock, market_clock=market_clock or clock,
+            metrics=metrics, data_age_s=lambda symbol: self._data_age_s(symbol), note=note,
+        )  # fmt: skip
         self._lock = asyncio.Lock()
         self._switch = Switch.RUN
         self._is_heard = True
+        metrics.ready.set_function(lambda: float(not self.reasons()))  # what /readyz says
+        metrics.unknown_orders.set_function(lambda: len(self.books.unknown))
+        self.closure: Closure | None = None
+        self._closer = Closer(
+            symbols=self._symbols, books=books, gateway=reconciler.gateway, sender=sender, clock=clock,
+            carry_out=self._carry_out_closes,
+        )  # fmt: skip
+        self._to_close = asyncio.Event()
+        self._settling: asyncio.Task[None] | None = None
+        self._is_cut = False
 
     @property
     def is_in_doubt(self) -> bool:
         """Whether something is unknown that asking the venue will tell before long."""
         return not self._is_heard or any(one.is_passing for one in self.standings.values())
+
+    @property
+    def held_back(self) -> int:
+        """Orders that the gate has not let through since the start."""
+        return self._dispatcher.held_back
+
+    @property
+    def _standing(self) -> Standing:
+        return Standing(switch=self._switch, standings=self.standings, is_heard=self._is_heard)
+
+    async def _carry_out_closes(self, commands: Sequence[Command]) -> tuple[Command, ...]:
+        close_ms = self.books.last_close_ms
+        return (await self._dispatcher.carry_out(close_ms, commands, self._standing, cause="switch")).sent
 
     @property
     def switch(self) -> Switch:
@@ -127,7 +146,13 @@ class Trader:
             said = self.books.journal.switch()
             self._switch = said.switch if said is not None else Switch.RUN
             self._metrics.switch.set(list(Switch).index(self._switch))
-            await self._settle_all()
+            if self._observer is not None:
+                self._observer.restore(self.books.peak_equity)
+            if self._switch is Switch.KILLED:  # whether everything was closed, the venue must say again
+                self._to_close.set()
+                await self._try_to_settle()
+            else:
+                await self._settle_all()
 
     async def on_message(self, message: PrivateMessage) -> None:
         """Take in what the venue says of the account. Raises LeaseError when the right to write is lost."""
@@ -169,6 +194,10 @@ class Trader:
             close_ms = candles[0].close_time_ms
             if close_ms <= self.books.last_close_ms:
                 return ()
+            if self._to_close.is_set():
+                closure = await self._close_everything()
+                if closure.is_holding or closure.commands:
+                    return closure.commands
             if not await self._try_to_settle():
                 self._note("critical", "blind", "no decision: the venue cannot be asked", "")
                 return ()
@@ -181,11 +210,16 @@ class Trader:
             halt = "trading was killed by hand" if self._switch is Switch.KILLED else ""
             commands = engine.decide(candles, outcome.predictions, halt=halt, readings=readings)
             self._tell_guard()
-            sent = await self._carry_out(close_ms, commands, model=f"{outcome.name} {outcome.identity[:12]}".strip())
+            carried = await self._dispatcher.carry_out(
+                close_ms, commands, self._standing, model=f"{outcome.name} {outcome.identity[:12]}".strip(),
+                timeframe_ms=candles[0].timeframe.milliseconds,
+            )  # fmt: skip
+            if not carried.is_answered:
+                await self._try_to_settle()
             if self._observer is not None:
                 self._observer.on_decision(engine, outcome.predictions)
             self._metrics.decision.labels(timeframe=str(candles[0].timeframe)).observe(time.monotonic() - started)
-            return sent
+            return carried.sent
 
     async def observe(self, candles: Sequence[Candle]) -> None:
         """Take in candles that came too late to be decided on."""
@@ -205,146 +239,89 @@ class Trader:
                 self.books.write(NoteWritten(topic="guard", text=text, symbol=one.symbol))
                 self._note("warning", "guard", text, one.symbol)
 
-    async def turn(self, switch: Switch, *, by: str, reason: str) -> tuple[Command, ...]:
-        """Set what the house allows itself. Killing closes every position at once; returns what was sent for it."""
-        async with self._lock:
-            self._switch = switch
-            self._metrics.switch.set(list(Switch).index(switch))
-            self.books.write(SwitchSet(switch=switch, by=by, reason=reason))
-            self._note("critical", "switch", f"{by} set the switch to {switch}: {reason}", "")
-            if switch is not Switch.KILLED:
-                return ()
-            self._records.clear()
-            now = self._clock.now_ms()
-            commands = self.books.engine.flatten(now, f"killed by {by}: {reason}")
-            return await self._carry_out(self.books.last_close_ms, commands, cause="switch")
+    async def turn(self, switch: Switch, *, by: str, reason: str) -> Closure:
+        """Set what the house allows itself; written before anything else. Returns what the first attempt to close
+        everything came to, where trading was killed: nothing waits for a reconciliation, which is cut short.
+        `keep_closing` goes on from there.
 
-    async def _carry_out(
-        self,
-        close_ms: int,
-        commands: Sequence[Command],
-        cause: Literal["candles", "switch"] = "candles",
-        model: str = "",
-    ) -> tuple[Command, ...]:
-        """Gate, journal, wire: what is left of the commands is written and sent."""
-        held = self._held()
-        passed = tuple(command for command in commands if self._passes(command, held))
-        decided_ms = self._clock.now_ms()
-        step = replace(self._step(close_ms, passed, cause), model=model)
-        try:
-            started = time.monotonic()
-            may_send = self.books.record(step, decided_ms)
-            self._metrics.journal_append.observe(time.monotonic() - started)
-        except LeaseError:
-            raise
-        except JournalError as error:
-            passed = self._without_journal(step, decided_ms, error)
-            may_send = True
-        if not may_send:
-            for command in passed:
-                self._drop(command, "this close was decided on before")
-            return ()
-        if not await self._sender.send(passed, decided_ms):
-            await self._try_to_settle()
-        return passed
-
-    def _held(self) -> dict[str, Decimal]:
-        """By instrument, the signed quantity held once every order under way is filled."""
-        held = {symbol: self.books.engine.portfolio.position(symbol).quantity for symbol in self._symbols}
-        for order in self.books.under_way:
-            held[order.symbol] += order.side.sign * order.quantity
-        return held
-
-    def _passes(self, command: Command, held: dict[str, Decimal]) -> bool:
-        """Whether the gate lets a command out; `held` then counts what it will change."""
-        if not isinstance(command, SubmitOrder):
-            return True
-        marks, symbol = self.books.engine.portfolio.last_mark, command.symbol
-        mark = marks(symbol)
-        reason = self._gate.review(
-            command,
-            Circumstances(
-                now_ms=self._clock.now_ms(),
-                last_price=Decimal(repr(mark)) if mark else None,
-                data_age_s=self._data_age_s(symbol),
-                position=held[symbol],
-                others=OthersHeld.of(float(held[one]) * marks(one) for one in held if one != symbol),
-                switch=self._switch,
-                has_journal=self.books.has_journal,
-                is_settled=self.standings[symbol].is_settled,
-                is_heard=self._is_heard,
-            ),
-        )
-        if not reason:
-            held[symbol] += command.side.sign * command.quantity
-        else:
-            self.held_back += 1
-            self._drop(command, f"held back at the gate: {reason}")
-            self._records.append(
-                OrderDenied(order_id=command.order_id, symbol=symbol, time_ms=command.time_ms, reason=reason)
-            )
-        return not reason
-
-    def _drop(self, command: Command, reason: str) -> None:
-        """An order that will not be sent is not under way."""
-        if isinstance(command, SubmitOrder):
-            self._metrics.orders_denied.labels(symbol=command.symbol).inc()
-            self.books.engine.on_event(
-                OrderRejected(order_id=command.order_id, symbol=command.symbol, time_ms=command.time_ms, reason=reason)
-            )
-
-    def _without_journal(self, step: StepRecorded, decided_ms: int, error: JournalError) -> tuple[Command, ...]:
-        """Nothing is opened that is not written down; what closes or withdraws is sent all the same.
-
-        Unless another process may have taken over: then nothing is sent, and the stops at the venue protect what is
-        held.
+        Raises LeaseError when the right to write is lost.
         """
-        self._note("critical", "journal", error.message, "")
-        lease, kept = self.books.journal.lease, tuple[Command, ...]()
-        if lease is not None and lease.is_surely_ours():
-            kept = tuple(c for c in step.commands if not isinstance(c, SubmitOrder) or c.reduce_only)
-        else:
-            self._note("critical", "journal", "nobody can tell who holds the lease: nothing is sent", "")
-        for command in step.commands:
-            if command not in kept:
-                self._drop(command, "the journal cannot be written")
-        self.books.follow(replace(step, commands=kept), decided_ms)
-        return kept
+        self.books.write(SwitchSet(switch=switch, by=by, reason=reason))
+        self._switch, self.closure = switch, None
+        self._metrics.switch.set(list(Switch).index(switch))
+        self._note("critical", "switch", f"{by} set the switch to {switch}: {reason}", "")
+        if switch is not Switch.KILLED:
+            self._to_close.clear()
+            return Closure(is_holding=False)
+        self._to_close.set()
+        self._closer.begin()
+        if self._settling is not None:
+            self._is_cut = True
+            self._settling.cancel()
+        async with self._lock:
+            return await self._close_everything(f"killed by {by}: {reason}")
 
-    def _step(self, close_ms: int, commands: tuple[Command, ...], cause: Literal["candles", "switch"]) -> StepRecorded:
-        state = self.books.engine.state()
-        stops = dict(self.books.stops)
-        for command in commands:
-            if isinstance(command, SubmitOrder) and (command.stop_loss is not None or command.take_profit is not None):
-                stops[command.symbol] = command.stop_loss, command.take_profit
-            elif isinstance(command, MoveStop):
-                stops[command.symbol] = command.stop_loss, stops.get(command.symbol, (None, None))[1]
-        return StepRecorded(
-            close_ms=close_ms,
-            decisions=tuple(one for one in self._records if isinstance(one, Decision)),
-            denials=tuple(one for one in self._records if isinstance(one, OrderDenied)),
-            commands=commands,
-            # Which fills were entered is known to the journal itself, by their keys.
-            state=replace(state, portfolio=replace(state.portfolio, fill_ids=())),
-            stops=stops,
-            cause=cause,
-        )
+    async def keep_closing(self) -> None:
+        """For ever: after a kill, close again and again until the venue says that nothing is held.
+
+        Raises LeaseError when the right to write is lost.
+        """
+        while True:
+            await self._to_close.wait()
+            if self.closure is not None:
+                await asyncio.sleep(self._closer.wait_s)
+            async with self._lock:
+                if self._to_close.is_set():
+                    await self._close_everything()
+                    if self._to_close.is_set() and self.closure is not None and not self.closure.is_holding:
+                        await self._try_to_settle()  # what became of entries under way, only this can tell
+
+    async def _close_everything(self, reason: str = "trading was killed by hand") -> Closure:
+        """One attempt, with the lock held."""
+        self._records.clear()
+        before, self.closure = self.closure, await self._closer.attempt(reason)
+        told = self.closure.problems or self.closure.pending
+        if self.closure.closed and self._switch is Switch.KILLED:
+            self._to_close.clear()
+            self._note("warning", "closed", "killed: the venue holds nothing any more", "")
+        elif told and (before is None or before.problems != self.closure.problems):
+            self._note("critical", "closing", "; ".join((*self.closure.pending, *self.closure.problems)), "")
+        return self.closure
 
     async def _try_to_settle(self) -> bool:
+        if self._to_close.is_set() and (self.closure is None or self.closure.is_holding):
+            return self._unsettled("trading was killed: closing comes first")
         try:
             await self._settle_all()
         except ExchangeError as error:
-            self.is_ready = False
-            self.standings = {s: Settled(is_settled=False, reason=error.message) for s in self._symbols}
             self._note("warning", "unreachable", error.message, "")
-        self._metrics.ready.set(self.is_ready)
+            return self._unsettled(error.message)
         return self.is_ready
 
+    def _unsettled(self, reason: str) -> bool:
+        self.is_ready = False
+        self.standings = {symbol: Settled(is_settled=False, reason=reason) for symbol in self._symbols}
+        return False
+
     async def _settle_all(self) -> None:
-        self.standings = await self._reconciler.settle(self._symbols)
+        """Reconcile, unless a kill cuts it short: every await of it is a point at which a process may die as well."""
+        self._settling = asyncio.create_task(self._settle())
+        try:
+            await self._settling
+        except asyncio.CancelledError:
+            if not self._is_cut:
+                raise
+            raise ExchangeError("the reconciliation was cut short: trading was killed") from None
+        finally:
+            self._settling, self._is_cut = None, False
+
+    async def _settle(self) -> None:
+        is_killed = self._switch is Switch.KILLED
+        self.standings = await self._reconciler.settle(self._symbols, is_killed=is_killed)
         self.is_ready = True
-        unknown = sum("unknown to the venue" in one.reason for one in self.standings.values())
-        self._metrics.unknown_orders.set(unknown)
+        certain = [symbol for symbol, one in self.standings.items() if not one.is_passing]
+        if is_killed and any(self._reconciler.reports[symbol].quantity for symbol in certain):
+            self._to_close.set()  # somebody has opened something since
 
     def _measure(self, seconds: object, failures: object, level: int) -> None:
         assert isinstance(seconds, dict)

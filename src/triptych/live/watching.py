@@ -29,7 +29,8 @@ class Watcher:
         snapshot = Snapshot(view, self._watch.length, (*closes, *self._watch.symbols))
         self._running = self._worker.submit(self._watch.read_all, snapshot, dict(closes))
         try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._running)), self._deadline_s)
+            async with asyncio.timeout(self._deadline_s):
+                return await asyncio.shield(asyncio.wrap_future(self._running))
         except TimeoutError:
             self._note("warning", "guard", f"the detector missed its deadline of {self._deadline_s:g} s", "")
         except Exception as error:  # a model may fail in any way

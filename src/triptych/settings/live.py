@@ -16,6 +16,7 @@ from triptych.domain.errors import RecipeError
 from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.exchanges.bybit.rest import Config as RestConfig
 from triptych.exchanges.bybit.stream import Config as StreamConfig
+from triptych.inference.rules import Config as RulesConfig
 from triptych.live.failover import Config as FailoverConfig
 from triptych.live.gate import Config as GateConfig
 from triptych.live.monitoring.alerts import Config as AlertsConfig
@@ -48,6 +49,17 @@ class LiveSettings(domain.Config):
         "backtest (window), or candle by candle with the memory carried along (stream). A network without one is "
         "always asked of its window.",
     )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto",
+        description="Where the first model runs: on a GPU where there is one (auto), never (cpu) or always (cuda). On "
+        "a GPU the same model on the CPU is the next to be asked, at the very decision at which the device is lost.",
+    )
+    last_resort: Literal["flat", "rules"] = Field(
+        default="flat",
+        description="When every model has failed: close everything (flat), or ask a rule of moving averages first "
+        "(rules; `--fallback rules`).",
+    )
+    rules: RulesConfig = Field(default=RulesConfig(), description="The rule that stands in for models.")
     reload: ReloadConfig = Field(default=ReloadConfig(), description="A new model in the place of the old one.")
     gate: GateConfig = Field(default=GateConfig(), description="The last limits before the wire.")
     failover: FailoverConfig = Field(default=FailoverConfig(), description="When a model is off duty.")

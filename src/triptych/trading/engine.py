@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from triptych.domain import (
@@ -119,6 +119,10 @@ class Engine(AbstractView):
         """What is traded."""
         return tuple(self._desks)
 
+    def instrument(self, symbol: str) -> Instrument:
+        """The rules of an instrument that is traded. Raises KeyError for another."""
+        return self._desks[symbol].instrument
+
     @property
     def memory(self) -> int:
         """Candles of the past that a decision may look at: observe at least as many before the first decision."""
@@ -192,10 +196,19 @@ class Engine(AbstractView):
             self._decide(desk, candle.close, equity, prediction, halt or self._guard.halt(candle.symbol), commands)
         return commands
 
-    def flatten(self, time_ms: int, reason: str) -> list[Command]:
+    def flatten(
+        self,
+        time_ms: int,
+        reason: str,
+        *,
+        held: Mapping[str, Decimal] | None = None,
+        closing: Collection[str] | None = None,
+    ) -> list[Command]:
         """Close every position and withdraw every entry order now, whatever the candles say.
 
         An instrument with an order under way that closes is left to it. `time_ms` goes into the ids of the orders.
+        Live, `held` is what the venue says it holds (signed), where that is not what the fills make; in the instruments
+        of `closing` the venue has an order that closes.
         """
         commands: list[Command] = []
         for symbol, desk in self._desks.items():
@@ -203,11 +216,12 @@ class Engine(AbstractView):
             for order, _ in desk.orders.values():
                 if not order.reduce_only:
                     commands.append(CancelOrder(order_id=order.order_id, symbol=symbol, time_ms=time_ms))
-            if any(order.reduce_only for order, _ in desk.orders.values()):
+            under_way = any(order.reduce_only for order, _ in desk.orders.values())
+            if under_way if closing is None else symbol in closing:
                 continue
             orders, _ = desk.executor.plan(
-                quantity=self.portfolio.position(symbol).quantity, exposure=0.0, equity=1.0, price=1.0,
-                average_true_range=0.0, time_ms=time_ms, reason=reason,
+                quantity=self.portfolio.position(symbol).quantity if held is None else held.get(symbol, Decimal(0)),
+                exposure=0.0, equity=1.0, price=1.0, average_true_range=0.0, time_ms=time_ms, reason=reason,
             )  # fmt: skip
             for order in orders:
                 desk.orders[order.order_id] = (order, order.quantity)

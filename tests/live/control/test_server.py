@@ -109,7 +109,12 @@ def test_killing_closes_the_position_and_is_written_down(tmp_path):
         assert (order.quantity, order.reduce_only) == (abs(held), True)
         assert house.journal.switch() == SwitchSet(switch=Switch.KILLED, by="the dashboard", reason="a storm")
         _, state = await ask("GET", "/api/session")
-        assert state["switch"] == {"state": "killed", "by": "the dashboard", "reason": "a storm"}
+        assert state["switch"] == {
+            "state": "killed",
+            "by": "the dashboard",
+            "reason": "a storm",
+            "closure": {k: v for k, v in done.items() if k != "switch"},
+        }
         assert state["reasons"] == {"switch": "it stands at killed"}
 
     on_a_house(tmp_path, check)

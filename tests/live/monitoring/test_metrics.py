@@ -38,3 +38,15 @@ def test_two_instances_do_not_share_numbers():
     one, other = Metrics(), Metrics()
     one.equity.set(5)
     assert "triptych_equity_quote 0.0" in other.text().decode()
+
+
+def test_every_counter_stands_at_zero_for_every_instrument_from_the_start():
+    metrics = Metrics(gpu_use=lambda: None)
+    metrics.begin(["AAA", "BBB"], timeframe="1m", models=["net"])
+    value = metrics.registry.get_sample_value
+    for symbol in ("AAA", "BBB"):
+        for name in ("orders_sent", "orders_denied", "orders_rejected", "fills", "unprotected_seconds"):
+            assert value(f"triptych_{name}_total", {"symbol": symbol}) == 0
+        assert value("triptych_reconciliation_differences_total", {"symbol": symbol}) == 0
+        assert value("triptych_gap_repairs_total", {"symbol": symbol, "timeframe": "1m"}) == 0
+    assert value("triptych_model_failures_total", {"model": "net"}) == 0

@@ -3,7 +3,8 @@
     GET  /api/session                      state, see `SessionView`
     GET  /api/candles?symbol=S&from=MS     candles that open at MS or later
     GET  /api/journal?after=SEQ&limit=N    entries of the journal as they were written
-    POST /api/switch                       {"switch": "killed" | "close_only" | "run", "confirm": NAME, "reason": TEXT}
+    POST /api/switch                       {"switch": "killed" | "close_only" | "run", "confirm": NAME, "reason": TEXT};
+                                           answers {"switch", "closed", "pending", "problems", "orders"}
 
 Everything takes the token, as `Authorization: Bearer`. The journal is read through a connection of its own that cannot
 write, in a thread: a reader never keeps the one writer waiting.
@@ -111,10 +112,10 @@ class ControlServer:
         if confirmed != self._view.name:
             return _refused(409, f"Not confirmed: confirm must be the name of the instance, {self._view.name}.")
         try:
-            sent = await self._view.trader.turn(switch, by="the dashboard", reason=reason or "no reason was given")
+            closure = await self._view.trader.turn(switch, by="the dashboard", reason=reason or "no reason was given")
         except LeaseError as error:
             return _refused(409, error.message)
-        return web.json_response({"switch": str(switch), "orders": [command.order_id for command in sent]})
+        return web.json_response({"switch": str(switch), **closure.to_dict()})
 
 
 def _refused(status: int, reason: str) -> web.Response:

@@ -61,6 +61,7 @@ class SessionView:
             "switch": {
                 "state": str(self.trader.switch), "by": switched.by if switched else "",
                 "reason": switched.reason if switched else "",
+                "closure": None if self.trader.closure is None else self.trader.closure.to_dict(),
             },
             "models": [
                 {**standing, "folder": folder}

@@ -62,8 +62,10 @@ class Level:
             return Answer(predictions={}, failure="no time was left for it", seconds=0.0)
         self._running = self._worker.submit(self.predictor.predict_all, snapshot, dict(closes))
         try:
-            # Shielded: a cancelled wait must not be taken for a finished call.
-            found = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._running)), limit)
+            # Shielded: a cancelled wait must not be taken for a finished call. No `wait_for`: before Python 3.12 it
+            # loses a cancellation that comes together with the answer.
+            async with asyncio.timeout(limit):
+                found = await asyncio.shield(asyncio.wrap_future(self._running))
         except TimeoutError:
             return Answer(
                 predictions={}, failure=f"missed its deadline of {limit:.3g} s", seconds=time.monotonic() - started

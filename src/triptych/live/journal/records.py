@@ -64,6 +64,7 @@ class StepRecorded:
         state: the engine after the decision, its orders under way.
         model: name and fingerprint of the model whose predictions were decided on; empty when none answered.
         stops: by symbol, where the position's stop and target should lie at the venue; None: nowhere.
+        peak_equity: highest equity at any decision so far, quote currency.
     """
 
     __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")
@@ -76,6 +77,7 @@ class StepRecorded:
     stops: dict[str, tuple[Decimal | None, Decimal | None]]
     cause: Literal["candles", "switch"] = "candles"
     model: str = ""
+    peak_equity: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

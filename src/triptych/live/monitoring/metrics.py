@@ -5,7 +5,7 @@ Labels are symbol, timeframe, model and venue only: their values are few, so the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -81,6 +81,19 @@ class Metrics:
         self.switch = gauge("switch_level", "0 trades, 1 only closes, 2 killed.")
         self.alarms = counter("alarms_total", "Alarms raised.")
         self.ready = gauge("ready", "1 while decisions may be taken.")
+
+    def begin(self, symbols: Iterable[str], *, timeframe: str, models: Iterable[str]) -> None:
+        """Every counter stands at 0 from the start: a rate over one that appears with its first event misses it."""
+        for symbol in symbols:
+            for one in (self.candles, self.gap_repairs):
+                one.labels(symbol=symbol, timeframe=timeframe)
+            for one in (
+                self.book_resyncs, self.orders_sent, self.orders_denied, self.orders_rejected, self.fills,
+                self.unprotected, self.reconciliation_differences,
+            ):  # fmt: skip
+                one.labels(symbol=symbol)
+        for model in models:
+            self.model_failures.labels(model=model)
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""

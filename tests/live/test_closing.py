@@ -1,0 +1,143 @@
+"""The kill switch, over real sockets: everything is closed, by what the venue says, and tried until it is."""
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from tests.fakes.served import gateway_on
+from tests.live.wired import BTC, PATIENCE, full_disk, play
+
+from triptych.bootstrap.living import _require_written
+from triptych.domain.errors import JournalError
+from triptych.exchanges.bybit.rest import Config as RestConfig
+from triptych.exchanges.simulated.server import RestFault
+from triptych.live.journal import NoteWritten, Switch
+
+CREATE = "/v5/order/create"
+PATIENT = replace(PATIENCE, rest=RestConfig(timeout_s=30, receive_window_ms=2000, back_off_s=0.02))
+
+
+async def long(scene):
+    scene.wish.says = 1
+    await scene.close(2)
+    ours, theirs = scene.held()
+    assert ours == theirs > 0
+    return ours
+
+
+async def kill(scene):
+    return await scene.trader.turn(Switch.KILLED, by="anna", reason="smoke")
+
+
+def fill_up(scene):
+    """The last page has room for small records."""
+    while not scene.trader.books.kept_aside:
+        scene.trader.books.write(NoteWritten(topic="filler", text="x" * 200))
+
+
+async def flat(scene):
+    """The venue fills at its next candle; then it says so."""
+    await scene.server.step()
+    await scene.until(lambda: scene.trader.closure is not None and scene.trader.closure.closed)
+    await scene.until(lambda: scene.held() == (0, 0))
+
+
+@pytest.mark.parametrize("kind", ["refused", "lost"])
+def test_a_close_that_is_refused_or_lost_is_sent_again_without_a_candle(tmp_path, kind):
+    async def act(scene):
+        held = await long(scene)
+        before = len(scene.sent())
+        fault = {"kind": "refuse", "code": 110007} if kind == "refused" else {"kind": "lose_request"}
+        scene.server.faults.add(RestFault(path=CREATE, times=2, **fault))
+        done = await kill(scene)
+        assert not done.closed
+        assert done.pending == (f"{BTC}: the venue holds {held}",)
+        words = "was refused" if kind == "refused" else "got no answer"
+        assert any(text.startswith(f"{BTC}: the closing order {words}: ") for text in done.problems)
+        await scene.until(lambda: len(scene.sent()) > before)
+        await flat(scene)
+        assert len(scene.sent()) == before + 1
+
+    play(tmp_path, act)
+
+
+def test_a_kill_does_not_wait_for_a_reconciliation_that_hangs(tmp_path):
+    async def act(scene):
+        await long(scene)
+        before = len(scene.sent())
+        scene.server.faults.add(RestFault(kind="delay", seconds=25, path="/v5/execution/list", times=100))
+        hanging = asyncio.create_task(scene.trader.reconcile())
+        await scene.until(lambda: scene.trader._settling is not None)
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(10):
+            done = await kill(scene)
+        assert scene.house.journal.switch().switch is Switch.KILLED
+        assert not done.problems
+        assert len(scene.sent()) == before + 1
+        assert await hanging is False
+        reason = scene.trader.standings[BTC].reason
+        assert "trading was killed" in reason
+        scene.server.faults.clear()
+        await flat(scene)
+
+    play(tmp_path, act, patience=PATIENT)
+
+
+@pytest.mark.parametrize("side", ["Buy", "Sell"])
+def test_a_position_that_the_books_do_not_know_is_closed_and_nothing_stays_frozen(tmp_path, side):
+    async def act(scene):
+        async with gateway_on(scene.server) as human:
+            body = {"category": "linear", "symbol": BTC, "side": side, "orderType": "Market", "qty": "0.02"}
+            await human._rest.post(CREATE, body)
+        await scene.close()
+        await scene.until(lambda: "our fills make 0" in scene.trader.standings[BTC].reason)
+        assert abs(scene.held()[1]) == Decimal("0.02")
+        await kill(scene)
+        await flat(scene)
+        await scene.until(lambda: scene.trader.reasons() == {"switch": "it stands at killed"})
+
+    play(tmp_path, act)
+
+
+def test_what_our_fills_make_is_closed_while_the_venue_does_not_say_what_it_holds(tmp_path):
+    async def act(scene):
+        held = await long(scene)
+        before = len(scene.sent())
+        scene.server.faults.add(RestFault(kind="maintenance", path="/v5/position/list", times=10_000))
+        done = await kill(scene)
+        assert len(scene.sent()) == before + 1
+        assert done.pending == (f"{BTC}: {held} by our fills; the venue has not said",)
+        scene.server.faults.clear()
+        await flat(scene)
+
+    play(tmp_path, act)
+
+
+def test_a_kill_on_a_full_disk_is_kept_and_written_when_there_is_room(tmp_path):
+    async def act(scene):
+        await long(scene)
+        with full_disk(scene.house.journal):
+            fill_up(scene)
+            done = await kill(scene)
+            assert "the journal cannot be written; the switch is kept in memory until it can" in done.problems
+            assert scene.house.journal.switch() is None
+        await scene.until(lambda: not scene.trader.books.kept_aside)
+        assert scene.house.journal.switch().switch is Switch.KILLED
+        await flat(scene)
+
+    play(tmp_path, act)
+
+
+def test_a_session_that_cannot_write_its_switch_ends_by_saying_so(tmp_path):
+    async def act(scene):
+        await long(scene)
+        with full_disk(scene.house.journal):
+            fill_up(scene)
+            await kill(scene)
+            with pytest.raises(JournalError, match="the switch at killed") as caught:
+                _require_written(scene.trader.books)
+            assert caught.value.message.startswith("The session ends, and the journal could not be written: ")
+        _require_written(scene.trader.books)
+
+    play(tmp_path, act)
