@@ -4,9 +4,9 @@ import pytest
 from tests.fakes.waves import waves
 
 from triptych.domain.errors import ColumnError, DataError, NotEnoughData
-from triptych.inference.anomaly.base import CommonConfig, hold_out
+from triptych.inference.anomaly.base import CommonConfig
 from triptych.inference.anomaly.baselines import BASELINES, KMeansConfig, KMeansDetector, PcaDetector, ZScoreDetector
-from triptych.inference.anomaly.table import as_table
+from triptych.inference.anomaly.holding_out import hold_out
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,13 @@ def test_equal_rows_get_equal_scores_call_after_call_and_fit_after_fit(name, row
 @pytest.mark.parametrize("name", sorted(BASELINES))
 def test_the_threshold_comes_from_held_out_rows_alone(name, rows):
     detector = BASELINES[name]().fit(rows[:600])
-    _, held = hold_out(as_table(rows[:600]), detector.config, detector.memory)
-    scores = np.concatenate([detector.decision_scores_[a + detector.memory - 1 : b] for a, b in held])
-    assert detector.threshold_ == pytest.approx(np.quantile(scores, 0.99), rel=1e-6)
+    held = hold_out(
+        [(0, 600)], share=0.2, blocks=4, memory=detector.memory, contamination=0.01, parts=("threshold",)
+    ).parts["threshold"]
+    scores = [detector.decision_scores_[a + detector.memory - 1 : b] for a, b in held]
+    np.testing.assert_allclose(detector.held_out_in_order_, np.concatenate(scores), rtol=1e-6)
+    assert detector.threshold_ == detector.threshold_at(0.01)
+    assert detector.threshold_ >= np.quantile(detector.held_out_scores_, 0.985)
 
 
 def test_zscore_is_the_mean_square_of_distances_in_deviations():
@@ -123,8 +127,9 @@ def test_too_few_rows_are_refused(rows):
     with pytest.raises(NotEnoughData) as error:
         KMeansDetector(KMeansConfig(length=64)).fit(rows[:100])
     assert str(error.value) == (
-        "100 rows, 100 of them without a break, are too few for a detector that looks back on 64. Bring at least 480 "
-        "unbroken rows, or choose a shorter window."
+        "100 rows, 100 of them without a break, are too few for a detector that looks back on 64 and lets "
+        "0.01 of the normal rows alarm. Bring at least 270 unbroken rows, choose a shorter window or a greater "
+        "contamination."
     )
 
 

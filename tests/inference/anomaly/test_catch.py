@@ -111,8 +111,9 @@ def test_fewer_rows_than_windows_are_refused(catch, rows):
     with pytest.raises(NotEnoughData) as error:
         CatchDetector(catch.config, learner=catch._learner).fit(rows[:40])
     assert str(error.value) == (
-        "40 rows, 40 of them without a break, are too few for a detector that looks back on 24. Bring at least 180 "
-        "unbroken rows, or choose a shorter window."
+        "40 rows, 40 of them without a break, are too few for a detector that looks back on 24 and lets "
+        "0.01 of the normal rows alarm. Bring at least 477 unbroken rows, choose a shorter window or a greater "
+        "contamination."
     )
 
 

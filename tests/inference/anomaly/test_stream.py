@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from tests.fakes.waves import waves
 
-from triptych.domain.errors import ColumnError, DataError
+from triptych.domain.errors import DataError
 from triptych.inference.anomaly.base import CommonConfig
 from triptych.inference.anomaly.baselines import BASELINES, KMeansConfig, KMeansDetector
 from triptych.inference.anomaly.stream import DetectorStream
@@ -44,8 +44,8 @@ def test_bad_rows_and_gaps_end_as_in_the_batch(masking):
     stream = DetectorStream(masking, step=1.0)
     readings = [stream.update(row, time=t) for row, t in zip(x, time, strict=True)]
     np.testing.assert_allclose([r.score for r in readings], masking.decision_function(x, time=time), rtol=1e-5)
-    assert readings[8].reasons == "bad row: bridged"
-    assert readings[17].reasons == "bad row: starts anew"
+    assert readings[8].reasons == "bad row: bridged (channel 0 is no number)"
+    assert readings[17].reasons == "bad row: starts anew (channel 0 is no number)"
     assert readings[19].reasons == "warming up: 1 of 4 rows"
     assert readings[30].reasons == "warming up: 1 of 4 rows after a gap"
 
@@ -67,10 +67,28 @@ def test_channels_come_by_name_in_any_order(masking):
         assert first.update(row) == second.update(by_name)
 
 
-def test_a_missing_channel_is_named(masking):
-    with pytest.raises(ColumnError) as error:
-        DetectorStream(masking).update({"channel 0": 1.0})
-    assert str(error.value) == ("The row lacks the channel 'channel 1'. Channels are channel 0, channel 1, channel 2.")
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"channel 0": 1.0}, "no channel 'channel 1'"),
+        ({"channel 0": 10**400, "channel 1": 1, "channel 2": 1}, "channel 0 is no number"),
+        ({"channel 0": 1, "channel 1": "2", "channel 2": 1}, "channel 1 is no number"),
+        ({"channel 0": 1, "channel 1": 1, "channel 2": [1]}, "channel 2 is no number"),
+        ([1, 2], "2 values of 3 channels"),
+        ([1, 2, "x"], "channel 2 is no number"),
+        ("abc", "str is no row"),
+        (None, "NoneType is no row"),
+    ],
+)
+def test_no_row_ends_the_stream_and_a_bad_one_says_why(masking, row, why):
+    assert DetectorStream(masking).update(row).reasons == f"bad row: starts anew ({why})"
+
+
+def test_one_bad_row_of_several_leaves_the_others_as_they_are(masking):
+    stream, alone = DetectorStream(masking), DetectorStream(masking)
+    for i, row in enumerate(waves(12, seed=3)):
+        found = stream.update_many({"A": row, "B": [1, 2] if i == 6 else row})
+        assert found["A"] == alone.update(row)
 
 
 def test_a_detector_that_looks_ahead_is_refused(fit_one):

@@ -11,6 +11,8 @@ from pydantic import Field
 
 from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
 
+Stretches = Sequence[NDArray[np.float32]]
+
 
 class ZScoreDetector(AbstractDetector):
     """Mean squared distance from the mean, in deviations."""
@@ -25,7 +27,7 @@ class ZScoreDetector(AbstractDetector):
     def memory(self) -> int:
         return 1
 
-    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
+    def _learn(self, learn: Stretches, stop: Stretches, calibrate: Stretches) -> None:
         pass  # the scaling is all it knows
 
     def assess(self, windows: NDArray[np.float32]) -> Assessment:
@@ -52,7 +54,7 @@ class PcaDetector(AbstractDetector):
     def memory(self) -> int:
         return 1
 
-    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
+    def _learn(self, learn: Stretches, stop: Stretches, calibrate: Stretches) -> None:
         rows = np.concatenate(learn).astype(np.float64)
         self._mean = rows.mean(axis=0)
         variances, directions = np.linalg.eigh(np.cov(rows.T).reshape(rows.shape[1], -1))
@@ -86,7 +88,7 @@ class IsolationForestDetector(AbstractDetector):
     def memory(self) -> int:
         return 1
 
-    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
+    def _learn(self, learn: Stretches, stop: Stretches, calibrate: Stretches) -> None:
         from sklearn.ensemble import IsolationForest  # takes a second to load
 
         self._forest = IsolationForest(n_estimators=self.config.trees, random_state=self.config.seed)
@@ -118,7 +120,7 @@ class KMeansDetector(AbstractDetector):
     def memory(self) -> int:
         return self.config.length
 
-    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
+    def _learn(self, learn: Stretches, stop: Stretches, calibrate: Stretches) -> None:
         from sklearn.cluster import KMeans
 
         parts = [windows.reshape(len(windows), -1) for part in learn for _, windows in sliding(part, self.memory)]

@@ -33,6 +33,13 @@ SMALL = NetworkConfig(
 class Config(CommonConfig):
     """The CATCH detector."""
 
+    held_out: float = Field(
+        0.4,
+        description="Share of the rows that are not learnt from, at least: they stop the training, calibrate and set "
+        "the threshold, each of them one. More are held out where these need more.",
+        gt=0,
+        le=0.6,
+    )
     network: NetworkConfig = Field(SMALL, description="Sizes of the network.")
     focus: int = Field(16, description="Last rows of a window whose errors count for its last row.", ge=4, le=4096)
     groups: int = Field(4, description="Groups of frequencies in which errors are judged.", ge=1, le=64)
@@ -62,6 +69,7 @@ class CatchDetector(AbstractDetector):
     """
 
     name = "catch"
+    parts = ("stop", "calibrate", "threshold")
 
     def __init__(self, config: Config | None = None, *, learner: Learner) -> None:
         """Prepare a detector; `learner` trains the network (see `triptych.create_detector`)."""
@@ -72,14 +80,19 @@ class CatchDetector(AbstractDetector):
     def memory(self) -> int:
         return self.config.network.length
 
-    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
+    def _learn(
+        self,
+        learn: Sequence[NDArray[np.float32]],
+        stop: Sequence[NDArray[np.float32]],
+        calibrate: Sequence[NDArray[np.float32]],
+    ) -> None:
         channels = learn[0].shape[1]
         self.network = build_catch(channels, self.config.network, seed=self.config.seed)
-        self._learner(self.network, learn, held_out, self.config.seed)
+        self._learner(self.network, learn, stop, self.config.seed)
         self.network.eval().to(self.config.device)
         self.cross_ = CrossChannel.learn(learn, self.memory, self.columns_)
         self.prepare(channels)
-        seen = [self._raw(windows) for part in held_out for _, windows in sliding(part, self.memory)]
+        seen = [self._raw(windows) for part in calibrate for _, windows in sliding(part, self.memory)]
         self.calibration_ = Calibration.of(np.concatenate(seen), together=self._together)
 
     def prepare(self, channels: int) -> None:

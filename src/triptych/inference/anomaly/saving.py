@@ -38,7 +38,7 @@ class DetectorCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     name: Literal["catch"] = "catch"
     columns: tuple[str, ...] = Field(description="Channels, in order.")
     config: Config = Field(description="Settings it was fitted with.")
@@ -48,13 +48,46 @@ class DetectorCard(BaseModel):
     onnx_difference: float = Field(description="Largest difference between graph and network; NaN-free, in deviations.")
 
 
+def refuse_other_folders(folder: Path) -> None:
+    """Raise ArtifactError unless a detector may be written to `folder`: absent, empty, or a detector itself."""
+    folder = Path(folder)
+    if folder.resolve() == Path.cwd().resolve() or folder.resolve() in Path.cwd().resolve().parents:
+        raise ArtifactError(
+            f"{folder} is the folder that the command runs in, or one above it.",
+            remedy="Name a folder of its own for the detector.",
+        )
+    if folder.is_dir():
+        held = sorted(path.name for path in folder.iterdir())
+        if not held:
+            return
+        if CARD in held:
+            try:
+                DetectorCard.model_validate_json((folder / CARD).read_bytes())
+            except ValidationError:
+                pass
+            else:
+                others = [name for name in held if name not in (WEIGHTS, GRAPH, CARD)]
+                if not others:
+                    return
+                held = others
+    elif not folder.exists():
+        return
+    else:
+        held = [folder.name]
+    raise ArtifactError(
+        f"{folder} is there and holds {held[0]}, which is no part of a detector of this version: it would be lost.",
+        remedy="Choose another folder, or remove that one yourself.",
+    )
+
+
 def save_detector(folder: Path, detector: CatchDetector) -> DetectorCard:
     """Write a fitted detector: complete or not at all; one that is there is replaced.
 
-    Raises ArtifactError when the graph differs from the network or the network cannot be exported (complex numbers, the
+    Raises ArtifactError when the folder holds anything else (see `refuse_other_folders`), or when the graph differs from the network or the network cannot be exported (complex numbers, the
     reference's noise), StorageError when the disk refuses.
     """
     folder = Path(folder)
+    refuse_other_folders(folder)
     temporary = temporary_name(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -174,6 +207,8 @@ def _tensors(detector: CatchDetector) -> dict[str, Tensor]:
         "calibration.below": detector.calibration_.below,
         "calibration.above": detector.calibration_.above,
         "held_out": detector.held_out_in_order_,
+        "effective": np.array([detector.effective_]),
+        "decision_scores": detector.decision_scores_,
     }
     arrays |= {f"cross.{name}": value for name, value in detector.cross_.arrays().items()}
     state = {f"network.{name}": value for name, value in detector.network.state_dict().items()}
@@ -195,6 +230,9 @@ def _restore(card: DetectorCard, tensors: dict[str, Tensor], device: str) -> Cat
     )
     detector.held_out_in_order_ = tensors["held_out"].numpy()
     detector.held_out_scores_ = np.sort(detector.held_out_in_order_)
+    detector.effective_ = float(tensors["effective"][0])
+    detector.decision_scores_ = tensors["decision_scores"].numpy()
+    detector.labels_ = (detector.decision_scores_ > detector.threshold_).astype(np.int64)
     channels = len(card.columns)
     detector.network = build_catch(channels, config.network, seed=config.seed)
     prefix = "network."

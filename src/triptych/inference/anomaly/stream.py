@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.domain.errors import ColumnError, DataError
+from triptych.domain.errors import DataError
 from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.thresholds import AbstractThreshold, create_threshold
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.inference.watch import Reading
 
-Row = Mapping[str, float] | Sequence[float] | NDArray[np.floating]
-"""Values of the channels by name, or in the order of the detector's columns."""
+Row = Mapping[str, float] | Sequence[float] | NDArray[np.floating] | Any
+"""Values of the channels by name, or in the order of the detector's columns; anything else is a bad row."""
 
 
 class _Ring:
@@ -74,15 +75,18 @@ class DetectorStream:
         self._thresholds: dict[str, AbstractThreshold] = {}
 
     def update(self, row: Row, *, symbol: str = "", time: float | None = None) -> Reading:
-        """Take in the next row of one symbol. Raises ColumnError when channels are missing or too many."""
+        """Take in the next row of one symbol. Never raises: what is no row of these channels is a bad row."""
         return self.update_many({symbol: row}, time=time)[symbol]
 
     def update_many(self, rows: Mapping[str, Row], *, time: float | None = None) -> dict[str, Reading]:
         """Take in a row of each of several symbols, scored in one batch."""
         readings: dict[str, Reading] = {}
         ready: list[str] = []
-        for symbol, row in rows.items():
-            silent = self._take(symbol, self._values(row), time)
+        read = {symbol: self._values(row) for symbol, row in rows.items()}  # all of them before any is taken in
+        for symbol, (values, why) in read.items():
+            silent = self._take(symbol, values, time)
+            if silent is not None and why:
+                silent = f"{silent} ({why})"
             if silent is None:
                 ready.append(symbol)
             else:
@@ -130,22 +134,35 @@ class DetectorStream:
         passed = time - ring.time
         return not 0 < passed <= 1.5 * self._step
 
-    def _values(self, row: Row) -> NDArray[np.float64]:
+    def _values(self, row: Row) -> tuple[NDArray[np.float64], str]:
+        """The channels' values, NaN where there is no number, and what was wrong with the row."""
         columns = self._detector.columns_
+        nothing = np.full(len(columns), np.nan)
         if isinstance(row, Mapping):
             missing = [name for name in columns if name not in row]
             if missing:
-                raise ColumnError(
-                    f"The row lacks the channel {missing[0]!r}.", remedy=f"Channels are {', '.join(columns)}."
-                )
-            row = [float("nan") if row[name] is None else float(row[name]) for name in columns]
-        values = np.asarray(row, dtype=np.float64)
-        if values.shape != (len(columns),):
-            raise ColumnError(f"Expected a row of {len(columns)} channels, was {values.shape}.")
-        return values
+                return nothing, f"no channel {missing[0]!r}"
+            row = [row[name] for name in columns]
+        if isinstance(row, (str, bytes)) or not hasattr(row, "__len__"):
+            return nothing, f"{type(row).__name__} is no row"
+        if len(row) != len(columns):
+            return nothing, f"{len(row)} values of {len(columns)} channels"
+        values = np.array([_number(value) for value in row], dtype=np.float64)
+        wrong = np.flatnonzero(~np.isfinite(values))
+        return values, f"{columns[wrong[0]]} is no number" if wrong.size else ""
 
     def _threshold(self, symbol: str) -> AbstractThreshold:
         if symbol not in self._thresholds:
             detector = self._detector
             self._thresholds[symbol] = create_threshold(self._config, detector.threshold_, detector.held_out_in_order_)
         return self._thresholds[symbol]
+
+
+def _number(value: Any) -> float:
+    """A number, or NaN for anything else, such as a text, a list or an integer beyond all floats."""
+    if isinstance(value, (str, bytes)):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
