@@ -1,9 +1,13 @@
+from datetime import datetime
+
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
+from sklearn.base import clone
 from tests.fakes.waves import waves
 
-from triptych.domain.errors import ColumnError, DataError, NotEnoughData
+from triptych.domain.errors import ColumnError, DataError, NotEnoughData, RecipeError
 from triptych.inference.anomaly.base import CommonConfig
 from triptych.inference.anomaly.baselines import BASELINES, KMeansConfig, KMeansDetector, PcaDetector, ZScoreDetector
 from triptych.inference.anomaly.holding_out import hold_out
@@ -131,6 +135,48 @@ def test_too_few_rows_are_refused(rows):
         "0.01 of the normal rows alarm. Bring at least 270 unbroken rows, choose a shorter window or a greater "
         "contamination."
     )
+
+
+@pytest.mark.parametrize("name", sorted(BASELINES))
+def test_scikit_learn_clones_and_sets_every_detector(name, rows):
+    detector = BASELINES[name](contamination=0.05)
+    assert detector.contamination == 0.05
+    again = clone(detector.set_params(contamination=0.03)).fit(rows[:600])
+    assert again.contamination == again.get_params()["contamination"] == 0.03
+    before = again.threshold_
+    again.contamination = 0.2
+    assert again.threshold_ < before
+    np.testing.assert_array_equal(again.fit_predict(rows[:600]), again.labels_)
+    with pytest.raises(RecipeError) as error:
+        again.set_params(colour="red")
+    assert str(error.value) == "colour: Extra inputs are not permitted. Correct the setting."
+
+
+def test_a_pandas_frame_comes_back_with_its_index(rows):
+    hours = pd.date_range("2024-01-01", periods=700, freq="h", tz="UTC")
+    for index in (
+        hours,
+        hours.tz_convert("Asia/Tokyo"),
+        hours.tz_localize(None),
+        [f"r{i}" for i in range(700)],
+        [0] * 700,
+    ):
+        frame = pd.DataFrame(rows, columns=list("abc"), index=index)
+        detector = ZScoreDetector().fit(frame)
+        scored = detector.score_frame(frame)
+        assert scored.index.equals(frame.index)
+        assert list(scored.columns) == ["score", "threshold", "alarm", "bad", "reasons"]
+        np.testing.assert_array_equal(scored["score"], detector.decision_function(rows_of(frame)))
+
+
+def rows_of(frame):
+    return pl.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
+
+
+def test_times_of_a_polars_frame_come_back_as_they_were(rows):
+    times = pl.datetime_range(datetime(2024, 1, 1), datetime(2024, 1, 30, 3), "1h", time_zone="Asia/Tokyo", eager=True)
+    frame = pl.DataFrame(rows, schema=list("abc")).with_columns(times.alias("timestamp"))
+    assert ZScoreDetector().fit(frame).score_frame(frame)["time"].equals(times)
 
 
 def test_a_detector_that_has_not_been_fitted_says_so(rows):

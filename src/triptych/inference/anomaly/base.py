@@ -1,8 +1,8 @@
 """The interface of all anomaly detectors, with PyOD's conventions.
 
 A detector is fitted on rows that are (mostly) normal. Parts of them are held out (see `holding_out`): one stops the
-training, one tells what errors look like on rows the detector has not seen, and from one that decides nothing else comes
-the threshold.
+training, one tells what errors look like on rows the detector has not seen, and from one that decides nothing else
+comes the threshold.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pydantic import Field
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import ColumnError, DataError, NotEnoughData
 from triptych.inference.anomaly.holding_out import Part, conformal_threshold, effective_number, hold_out
+from triptych.inference.anomaly.parameters import AbstractParameters
 from triptych.inference.anomaly.scaling import Scaling
 from triptych.inference.anomaly.table import BadRows, Table, as_table, concatenate
 
@@ -65,7 +66,7 @@ class Assessment:
     evidence: NDArray[np.float64]
 
 
-class AbstractDetector(ABC):
+class AbstractDetector(AbstractParameters, ABC):
     """Fits on a table, then scores rows: the higher, the more abnormal. Attributes are there after `fit`, as in PyOD.
 
     Attributes:
@@ -111,8 +112,22 @@ class AbstractDetector(ABC):
 
     @property
     def contamination(self) -> float:
-        """Share of normal rows that the threshold takes for anomalies."""
+        """Share of normal rows that the threshold takes for anomalies; setting it moves the threshold.
+
+        Raises RecipeError for a share that is not above 0 and at most a half.
+        """
         return self.config.contamination
+
+    @contamination.setter
+    def contamination(self, share: float) -> None:
+        self.set_params(contamination=share)
+        if hasattr(self, "held_out_scores_"):
+            self.threshold_ = self.threshold_at(share)
+            self.labels_ = (self.decision_scores_ > self.threshold_).astype(np.int64)
+
+    def fit_predict(self, X: Any, y: Any = None, *, entity: Any = None, time: Any = None) -> NDArray[np.int64]:
+        """`fit`, then the labels of the training rows: 1 for anomalies, (n_rows,)."""
+        return self.fit(X, y, entity=entity, time=time).labels_
 
     def fit(self, X: Any, y: Any = None, *, entity: Any = None, time: Any = None) -> Self:
         """Learn what is normal.
@@ -179,20 +194,24 @@ class AbstractDetector(ABC):
         above = n - np.searchsorted(self.held_out_scores_, scores, side="left")
         return np.asarray((1.0 + above) / (1.0 + n), dtype=np.float64)
 
-    def score_frame(self, X: Any, *, entity: Any = None, time: Any = None, reasons: int = 3) -> pl.DataFrame:
-        """A frame aligned with the rows: index, `score`, `threshold`, `alarm`, `bad`, `reasons`."""
+    def score_frame(self, X: Any, *, entity: Any = None, time: Any = None, reasons: int = 3) -> Any:
+        """A frame aligned with the rows, pandas if they came so (with their index), else polars with a column of names:
+
+        `score`, `threshold`, `alarm`, `bad`, `reasons`."""
         table = self.checked(X, entity=entity, time=time)
         scores, texts = self.explained(table, reasons=reasons)
-        return pl.DataFrame(
-            [
-                table.index,
-                pl.Series("score", scores),
-                pl.Series("threshold", np.full(len(table), self.threshold_)),
-                pl.Series("alarm", scores > self.threshold_),
-                pl.Series("bad", table.bad),
-                pl.Series("reasons", texts),
-            ]
-        )
+        found = [
+            pl.Series("score", scores),
+            pl.Series("threshold", np.full(len(table), self.threshold_)),
+            pl.Series("alarm", scores > self.threshold_),
+            pl.Series("bad", table.bad),
+            pl.Series("reasons", texts),
+        ]
+        if table.pandas_index is None:
+            return pl.DataFrame([table.index, *found])
+        import pandas as pd  # whoever brings a pandas frame has it
+
+        return pd.DataFrame({one.name: one.to_list() for one in found}, index=table.pandas_index)
 
     def explained(self, table: Table, *, reasons: int = 3) -> tuple[NDArray[np.float64], list[str]]:
         """Scores of the rows, and for each row above the threshold the channels and kinds that are farthest out."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
+from triptych.inference.anomaly.parameters import settled
 
 Stretches = Sequence[NDArray[np.float32]]
 
@@ -20,8 +21,8 @@ class ZScoreDetector(AbstractDetector):
     name = "zscore"
     kinds = ("level",)
 
-    def __init__(self, config: CommonConfig | None = None) -> None:
-        self.config = config or CommonConfig()
+    def __init__(self, config: CommonConfig | None = None, **settings: Any) -> None:
+        self.config = settled(config or CommonConfig(), settings)
 
     @property
     def memory(self) -> int:
@@ -47,8 +48,8 @@ class PcaDetector(AbstractDetector):
     name = "pca"
     kinds = ("residual",)
 
-    def __init__(self, config: PcaConfig | None = None) -> None:
-        self.config: PcaConfig = config or PcaConfig()
+    def __init__(self, config: PcaConfig | None = None, **settings: Any) -> None:
+        self.config: PcaConfig = settled(config or PcaConfig(), settings)
 
     @property
     def memory(self) -> int:
@@ -81,8 +82,8 @@ class IsolationForestDetector(AbstractDetector):
     name = "isolation_forest"
     kinds = ("level",)
 
-    def __init__(self, config: ForestConfig | None = None) -> None:
-        self.config: ForestConfig = config or ForestConfig()
+    def __init__(self, config: ForestConfig | None = None, **settings: Any) -> None:
+        self.config: ForestConfig = settled(config or ForestConfig(), settings)
 
     @property
     def memory(self) -> int:
@@ -113,8 +114,8 @@ class KMeansDetector(AbstractDetector):
     name = "kmeans"
     kinds = ("shape",)
 
-    def __init__(self, config: KMeansConfig | None = None) -> None:
-        self.config: KMeansConfig = config or KMeansConfig()
+    def __init__(self, config: KMeansConfig | None = None, **settings: Any) -> None:
+        self.config: KMeansConfig = settled(config or KMeansConfig(), settings)
 
     @property
     def memory(self) -> int:

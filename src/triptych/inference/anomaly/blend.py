@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from pydantic import Field
 
 from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
 from triptych.inference.anomaly.calibration import Calibration
+from triptych.inference.anomaly.parameters import settled
 
 
 class BlendConfig(CommonConfig):
@@ -27,8 +29,12 @@ class BlendDetector(AbstractDetector):
     name = "blend"
     parts = ("stop", "calibrate", "threshold")
 
-    def __init__(self, config: BlendConfig | None = None, *, members: Sequence[AbstractDetector]) -> None:
-        self.config: BlendConfig = config or BlendConfig()
+    arguments = ("members",)
+
+    def __init__(
+        self, config: BlendConfig | None = None, *, members: Sequence[AbstractDetector], **settings: Any
+    ) -> None:
+        self.config: BlendConfig = settled(config or BlendConfig(), settings)
         self.members = tuple(members)
 
     @property

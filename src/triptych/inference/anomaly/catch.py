@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from triptych.inference.anomaly import evidence as kinds_of
 from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
 from triptych.inference.anomaly.calibration import Calibration
 from triptych.inference.anomaly.cross_channel import KINDS, CrossChannel
+from triptych.inference.anomaly.parameters import settled
 from triptych.models.catch import Catch, build_catch
 from triptych.models.catch import Config as NetworkConfig
 
@@ -71,10 +72,12 @@ class CatchDetector(AbstractDetector):
     name = "catch"
     parts = ("stop", "calibrate", "threshold")
 
-    def __init__(self, config: Config | None = None, *, learner: Learner) -> None:
+    arguments = ("learner",)
+
+    def __init__(self, config: Config | None = None, *, learner: Learner, **settings: Any) -> None:
         """Prepare a detector; `learner` trains the network (see `triptych.create_detector`)."""
-        self.config: Config = config or Config()
-        self._learner = learner
+        self.config: Config = settled(config or Config(), settings)
+        self.learner = learner
 
     @property
     def memory(self) -> int:
@@ -88,7 +91,7 @@ class CatchDetector(AbstractDetector):
     ) -> None:
         channels = learn[0].shape[1]
         self.network = build_catch(channels, self.config.network, seed=self.config.seed)
-        self._learner(self.network, learn, stop, self.config.seed)
+        self.learner(self.network, learn, stop, self.config.seed)
         self.network.eval().to(self.config.device)
         self.cross_ = CrossChannel.learn(learn, self.memory, self.columns_)
         self.prepare(channels)

@@ -49,8 +49,8 @@ def hold_out(
 ) -> HeldOut:
     """Cut unbroken stretches into rows to learn from and the parts that are held out.
 
-    The longest stretches are cut into up to `blocks` blocks; the end of each is held out, in the order of `parts`. Where
-    the share is too small for the windows that the parts need, there are fewer blocks, then more rows are held out.
+    The longest stretches are cut into up to `blocks` blocks; the end of each is held out, in the order of `parts`.
+    Where the share is too small for the windows that the parts need, there are fewer blocks, then more rows are held out.
 
     Args:
         stretches: first and last + 1 row of unbroken rows.
@@ -98,7 +98,7 @@ def _find(
     needed["threshold"] = max(_FEWEST["threshold"], math.ceil(1.0 / contamination) - 1)
     longest = max((stop - start for start, stop in stretches), default=0)
     for held in sorted({share, *(k / 50 for k in range(1, 50) if share < k / 50 <= _MOST_HELD_OUT)}):
-        # Each part of each block loses a window's rows: in more blocks than this, more than half of all that is held out.
+        # Each part of each block loses a window's rows: more blocks than this would lose half of what is held out.
         most = max(1, min(blocks, int(longest * held) // (2 * len(parts) * memory)))
         for count in range(most, 0, -1):
             found = _cut(stretches, held, count, memory, parts)
@@ -159,8 +159,9 @@ def conformal_threshold(ordered: NDArray[np.float64], share: float, effective: f
     """The score that at most `share` of fresh normal rows exceed on average (split conformal, Vovk et al. 2005).
 
     Among n exchangeable scores it is the ceil((n + 1)(1 - share))-th smallest; scores of overlapping windows count as
-    `effective` many. Where these are too few for the share, no quantile tells: then the upper scores, a half or five effective ones, are taken for an exponential tail, and the threshold is the point that the next score exceeds
-    with the wanted probability, the uncertainty of the tail's mean included: P(X > base + x) = (1 + x / (m mean))^-m
+    `effective` many. Where these are too few for the share, no quantile tells: then the upper scores, a half or five
+    effective ones, are taken for an exponential tail, and the threshold is the point that the next score exceeds with
+    the wanted probability, the uncertainty of the tail's mean included: P(X > base + x) = (1 + x / (m mean))^-m
     times their share, m being their effective number.
 
     Args:

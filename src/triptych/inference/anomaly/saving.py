@@ -83,7 +83,8 @@ def refuse_other_folders(folder: Path) -> None:
 def save_detector(folder: Path, detector: CatchDetector) -> DetectorCard:
     """Write a fitted detector: complete or not at all; one that is there is replaced.
 
-    Raises ArtifactError when the folder holds anything else (see `refuse_other_folders`), or when the graph differs from the network or the network cannot be exported (complex numbers, the
+    Raises ArtifactError when the folder holds anything else (see `refuse_other_folders`),
+    or when the graph differs from the network or the network cannot be exported (complex numbers, the
     reference's noise), StorageError when the disk refuses.
     """
     folder = Path(folder)
