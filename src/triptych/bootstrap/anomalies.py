@@ -150,8 +150,9 @@ def watch_anomalies(
     """Score rows as they come, each a line of JSON with the channels by name.
 
     A line that is not such an object is a bad row like one with NaN: the stream goes on. `columns.entity` names the key
-    of the symbol, `columns.time` that of a time in numbers, in whose unit `step` is.
+    of the symbol, `columns.time` that of the time: ISO 8601 or a number; `step` is in seconds, or in its unit.
     """
+    time = columns.time
     detector = load_detector(folder)
     stream = DetectorStream(detector, threshold, step=step)
     for line in lines:
@@ -160,8 +161,7 @@ def watch_anomalies(
         row = _parsed(line)
         values = {name: row.get(name) for name in detector.columns_}
         symbol = str(row.get(columns.entity, "")) if columns.entity else ""
-        time = _number(row.get(columns.time)) if columns.time else float("nan")
-        reading = stream.update(values, symbol=symbol, time=time if math.isfinite(time) else None)
+        reading = stream.update(values, symbol=symbol, time=row.get(time) if time else None)
         yield row, reading
 
 
@@ -171,13 +171,3 @@ def _parsed(line: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return row if isinstance(row, dict) else {}
-
-
-def _number(value: Any) -> float:
-    """A number, or NaN for anything else."""
-    if isinstance(value, bool):
-        return float("nan")
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return float("nan")

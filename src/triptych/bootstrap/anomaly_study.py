@@ -22,6 +22,7 @@ from triptych.inference.anomaly.base import sliding
 from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.saving import refuse_other_folders, save_detector
 from triptych.inference.anomaly.thresholds import create_threshold, followed
+from triptych.inference.anomaly.times import Span
 from triptych.market import read_candles
 from triptych.settings.study import Channels, Study
 
@@ -92,6 +93,9 @@ def run_study(study: Study, files: Sequence[Path], out: Path, tell: Callable[[st
     breaks = study.channels.breaks
     detector.fit(pl.DataFrame(values[:split], schema=list(columns)), time=time[:split] if breaks else None)
     remove_training(checkpoint)
+    if detector.span_ is None:  # times that must not break the history are known all the same
+        seconds = times[:split] / 1000.0
+        detector.span_ = Span(first=float(seconds[0]), last=float(seconds[-1]), step=float(np.median(np.diff(seconds))))
     save_detector(out / "detector", detector)
     tell("Fitted. Watching.")
     first = max(split - detector.memory + 1, 0)  # the past warms the watch up

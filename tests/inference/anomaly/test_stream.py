@@ -1,4 +1,7 @@
+from datetime import datetime
+
 import numpy as np
+import polars as pl
 import pytest
 from tests.fakes.waves import waves
 
@@ -48,6 +51,30 @@ def test_bad_rows_and_gaps_end_as_in_the_batch(masking):
     assert readings[17].reasons == "bad row: starts anew (channel 0 is no number)"
     assert readings[19].reasons == "warming up: 1 of 4 rows"
     assert readings[30].reasons == "warming up: 1 of 4 rows after a gap"
+
+
+def test_a_row_that_is_sent_again_is_ignored_and_iso_times_are_read(masking):
+    rows = waves(40, seed=3)
+    once, twice = DetectorStream(masking, step=900.0), DetectorStream(masking, step=900.0)
+    for i, row in enumerate(rows):
+        time = f"2024-01-01T{i // 4:02d}:{15 * (i % 4):02d}:00"
+        assert once.update(row, time=time) == twice.update(row, time=time)
+        if i == 20:
+            assert twice.update(row, time=time).reasons == "ignored: not later than the row before"
+            assert twice.update(row, time="2024-01-01T04:45:00Z").score == 0
+    late = once.update(rows[0], time="2024-01-01T11:00:00")
+    assert late.reasons == "warming up: 1 of 4 rows after a gap"
+
+
+def test_the_usual_step_is_that_of_the_fit():
+    times = pl.datetime_range(datetime(2024, 1, 1), datetime(2024, 1, 7, 5, 45), "15m", eager=True)
+    frame = pl.DataFrame(waves(600), schema=list("abc")).with_columns(times.alias("time"))
+    detector = KMeansDetector(KMeansConfig(length=4)).fit(frame)
+    assert detector.span_.step == 900.0
+    stream = DetectorStream(detector)
+    stream.update([0.1, 0.2, 0.3], time="2024-02-01T00:00:00")
+    reading = stream.update([0.1, 0.2, 0.3], time="2024-02-01T01:00:00")
+    assert reading.reasons == "warming up: 1 of 4 rows after a gap"
 
 
 def test_symbols_do_not_mix_and_are_scored_together(masking):

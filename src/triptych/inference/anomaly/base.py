@@ -23,6 +23,7 @@ from triptych.inference.anomaly.holding_out import Part, conformal_threshold, ef
 from triptych.inference.anomaly.parameters import AbstractParameters
 from triptych.inference.anomaly.scaling import Scaling
 from triptych.inference.anomaly.table import BadRows, Table, as_table, concatenate
+from triptych.inference.anomaly.times import Span
 
 _CHUNK = 1024  # windows assessed at a time
 
@@ -74,6 +75,7 @@ class AbstractDetector(AbstractParameters, ABC):
         threshold_: rows above are anomalies; set by rows that decided nothing else.
         labels_: 0 or 1 for each training row.
         columns_: names of the channels.
+        span_: when the training rows were, and their usual step; None where they had no times.
     """
 
     name: str
@@ -88,6 +90,7 @@ class AbstractDetector(AbstractParameters, ABC):
     held_out_scores_: NDArray[np.float64]
     held_out_in_order_: NDArray[np.float64]
     effective_: float
+    span_: Span | None = None
 
     @property
     @abstractmethod
@@ -148,6 +151,7 @@ class AbstractDetector(AbstractParameters, ABC):
             contamination=config.contamination, parts=self.parts,
         )  # fmt: skip
         self.columns_ = table.columns
+        self.span_ = Span.of(table)
         self.scaling_ = Scaling.of(
             concatenate([table.values[a:b] for a, b in held.learn], len(table.columns)), table.columns,
             bound=config.bound,

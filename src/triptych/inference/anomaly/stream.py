@@ -13,6 +13,7 @@ from triptych.domain.errors import DataError
 from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.thresholds import AbstractThreshold, create_threshold
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
+from triptych.inference.anomaly.times import moment
 from triptych.inference.watch import Reading
 
 Row = Mapping[str, float] | Sequence[float] | NDArray[np.floating] | Any
@@ -48,7 +49,8 @@ class DetectorStream:
     """Keeps the last rows of any number of symbols and scores each new row.
 
     It never raises because of what a row holds: rows that are not numbers are bridged or start the warm-up again, as
-    `bad_rows = "mask"` does for tables; a late row starts it again too.
+    `bad_rows = "mask"` does for tables; a late row starts it again too. A row that is not later than the one before is
+    one that was sent again: it is ignored, and the reading says so.
     """
 
     def __init__(
@@ -59,7 +61,8 @@ class DetectorStream:
         Args:
             detector: fitted, causal.
             threshold: how the threshold moves; None keeps the detector's own.
-            step: usual time from row to row, in the unit of `update`'s `time`; None asks no times.
+            step: usual time from row to row, in the unit of `update`'s `time`; None takes that of the fit, and asks no
+                times where there were none.
 
         Raises DataError when the detector looks ahead.
         """
@@ -70,21 +73,26 @@ class DetectorStream:
             )
         self._detector = detector
         self._config = threshold or ThresholdConfig(method="fixed")
-        self._step = step
+        self._step = step if step is not None else detector.span_.step if detector.span_ is not None else None
         self._rings: dict[str, _Ring] = {}
         self._thresholds: dict[str, AbstractThreshold] = {}
 
-    def update(self, row: Row, *, symbol: str = "", time: float | None = None) -> Reading:
-        """Take in the next row of one symbol. Never raises: what is no row of these channels is a bad row."""
+    def update(self, row: Row, *, symbol: str = "", time: Any = None) -> Reading:
+        """Take in the next row of one symbol. Never raises: what is no row of these channels is a bad row.
+
+        `time` is a datetime, a text as ISO 8601, or a number; anything else is no time.
+        """
         return self.update_many({symbol: row}, time=time)[symbol]
 
-    def update_many(self, rows: Mapping[str, Row], *, time: float | None = None) -> dict[str, Reading]:
+    def update_many(self, rows: Mapping[str, Row], *, time: Any = None) -> dict[str, Reading]:
         """Take in a row of each of several symbols, scored in one batch."""
+        at = moment(time)
+        when = at if math.isfinite(at) else None
         readings: dict[str, Reading] = {}
         ready: list[str] = []
         read = {symbol: self._values(row) for symbol, row in rows.items()}  # all of them before any is taken in
         for symbol, (values, why) in read.items():
-            silent = self._take(symbol, values, time)
+            silent = self._take(symbol, values, when)
             if silent is not None and why:
                 silent = f"{silent} ({why})"
             if silent is None:
@@ -110,6 +118,8 @@ class DetectorStream:
         """Put a row into its ring. Returns why it cannot be scored, or None."""
         detector = self._detector
         ring = self._rings.setdefault(symbol, _Ring(detector.memory, len(values)))
+        if self._is_repeated(ring, time):
+            return "ignored: not later than the row before"
         late = self._is_late(ring, time)
         if late:
             ring.clear()
@@ -131,8 +141,13 @@ class DetectorStream:
     def _is_late(self, ring: _Ring, time: float | None) -> bool:
         if self._step is None or time is None or ring.time is None:
             return False
-        passed = time - ring.time
-        return not 0 < passed <= 1.5 * self._step
+        return not 0 < time - ring.time <= 1.5 * self._step
+
+    def _is_repeated(self, ring: _Ring, time: float | None) -> bool:
+        """Whether a row is not newer than the last; one from before the whole window is another history."""
+        if time is None or ring.time is None or time > ring.time:
+            return False
+        return ring.time - time <= (self._step or 0.0) * self._detector.memory
 
     def _values(self, row: Row) -> tuple[NDArray[np.float64], str]:
         """The channels' values, NaN where there is no number, and what was wrong with the row."""
