@@ -13,17 +13,17 @@ from triptych.market.frames import to_frame
 from triptych.settings.study import Channels, Study
 
 FIRST = date(2010, 1, 1)
-SPLIT, WILD = FIRST + timedelta(days=800), FIRST + timedelta(days=900)
+SPLIT, WILD = FIRST + timedelta(days=1100), FIRST + timedelta(days=1200)
 
 
 @pytest.fixture(scope="module")
 def closes(tmp_path_factory):
-    """1,000 days of three prices that move together, and one day on which one of them falls by half."""
+    """1,300 days of three prices that move together, and one day on which one of them falls by half."""
     generator = np.random.default_rng(2)
-    moves = 0.01 * (generator.standard_normal((1000, 1)) + 0.3 * generator.standard_normal((1000, 3)))
-    moves[900, 1] -= 0.7
+    moves = 0.01 * (generator.standard_normal((1300, 1)) + 0.3 * generator.standard_normal((1300, 3)))
+    moves[1200, 1] -= 0.7
     prices = 50 * np.exp(np.cumsum(moves, axis=0))
-    days = pl.date_range(FIRST, FIRST + timedelta(days=999), "1d", eager=True)
+    days = pl.date_range(FIRST, FIRST + timedelta(days=1299), "1d", eager=True)
     path = tmp_path_factory.mktemp("study") / "closes.parquet"
     pl.DataFrame({"day": days, "A": prices[:, 0], "B": prices[:, 1], "C": prices[:, 2]}).write_parquet(path)
     return path
@@ -51,7 +51,7 @@ def test_what_came_after_is_watched_and_the_known_day_is_found(watched):
     assert (mark.day, mark.event, mark.rank) == (str(WILD), "half is gone", 1)
     assert mark.alarms == 1
     assert mark.reasons.startswith("B: ")
-    assert watch.summary["fitted rows"] == 799
+    assert watch.summary["fitted rows"] == 1099
     assert watch.summary["alarms"] == int(watch.frame["alarm"].sum())
 
 

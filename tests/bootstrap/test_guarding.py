@@ -25,7 +25,7 @@ def test_a_backtest_is_guarded_by_an_override_and_tells_every_act(run_folder, de
     run = open_run(run_folder)
     before = bootstrap.backtest(run)
     assert pl.read_parquet(run_folder / "backtest" / "guard.parquet").height == 0
-    overrides = [f"guard.detector={detector}", "guard.policy=flatten", "guard.false_alarms=0.2", "guard.calm=2"]
+    overrides = [f"guard.detector={detector}", "guard.policy=flatten", "guard.false_alarms=0.5", "guard.calm=2"]
     after = bootstrap.backtest(run, overrides=overrides)
     assert after["trials"] == before["trials"] + 1
     acts = pl.read_parquet(run_folder / "backtest" / "guard.parquet")

@@ -24,7 +24,7 @@ def frame(n, *, seed=0, planted=()):
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
     home = tmp_path_factory.mktemp("anomaly")
-    frame(900, planted=[(500, 504)]).write_parquet(home / "train.parquet")
+    frame(1300, planted=[(100, 104)]).write_parquet(home / "train.parquet")
     frame(300, seed=3, planted=[(200, 210)]).write_csv(home / "test.csv")
     card = fit_anomalies(
         home / "train.parquet", home / "detector", Rows(labels="truth"),
@@ -42,6 +42,23 @@ def test_fit_tells_what_was_fitted(fitted, triptych, tmp_path):
     )  # fmt: skip
     assert said.status == 0
     assert json.loads(said.out)["columns"] == ["a", "b", "c"]
+
+
+def test_a_folder_that_is_no_detector_is_never_touched(fitted, triptych, tmp_path, monkeypatch):
+    mine = tmp_path / "mine"
+    (tmp_path / "mine.training").mkdir()
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    (tmp_path / "mine.training" / "notes.txt").write_text("more of it")
+    said = triptych("anomaly", "fit", fitted / "train.parquet", "--out", mine)
+    assert said.status == 2
+    assert "holds thesis.txt, which is no part of a detector of this version: it would be lost." in said.err
+    assert (mine / "thesis.txt").read_text() == "years of work"
+    assert (tmp_path / "mine.training" / "notes.txt").read_text() == "more of it"
+    monkeypatch.chdir(mine)
+    said = triptych("anomaly", "fit", fitted / "train.parquet", "--out", ".")
+    assert said.status == 2
+    assert "is the folder that the command runs in" in said.err
 
 
 def test_score_writes_an_aligned_frame_and_metrics(fitted, triptych, tmp_path):
@@ -70,11 +87,18 @@ def test_watch_says_of_rows_what_score_says_and_survives_anything(fitted, tripty
     scores = pl.read_csv(tmp_path / "scores.csv")["score"][:215]
     np.testing.assert_allclose([r["score"] for r in readings], scores, rtol=1e-4, atol=1e-6)
 
-    monkeypatch.setattr("sys.stdin", io.StringIO('nonsense\n{"a": "x"}\n[1]\n\n{"a": 1, "b": 2, "c": 3}\n'))
+    monkeypatch.setattr(
+        "sys.stdin",
+        io.StringIO(
+            'nonsense\n{"a": "x"}\n[1]\n' + "[" * 100_000 + '\n{"a": 1' + "0" * 400 + '}\n\n{"a": 1, "b": 2, "c": 3}\n'
+        ),
+    )
     said = triptych("anomaly", "watch", fitted / "detector")
     assert said.status == 0
     assert [json.loads(line)["reasons"] for line in said.out.splitlines()] == [
-        "bad row: starts anew", "bad row: starts anew", "bad row: starts anew", "warming up: 1 of 24 rows",
+        "bad row: starts anew (a is no number)", "bad row: starts anew (a is no number)",
+        "bad row: starts anew (a is no number)", "bad row: starts anew (a is no number)",
+        "bad row: starts anew (a is no number)", "warming up: 1 of 24 rows",
     ]  # fmt: skip
 
 

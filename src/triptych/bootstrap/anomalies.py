@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -14,13 +15,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from triptych.bootstrap.detecting import create_detector
-from triptych.domain.errors import ColumnError, DataError
+from triptych.domain.errors import ColumnError, DataError, StorageError
 from triptych.domain.files import write_bytes
 from triptych.inference.anomaly.catch import CatchDetector
-from triptych.inference.anomaly.saving import DetectorCard, load_detector, save_detector
+from triptych.inference.anomaly.saving import DetectorCard, load_detector, refuse_other_folders, save_detector
 from triptych.inference.anomaly.stream import DetectorStream
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.inference.watch import Reading
+
+TRAINING_FILES = ("checkpoint.ckpt", "fingerprint.json")
+"""What a training keeps in its folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,8 @@ def fit_anomalies(
 
     Raises whatever `fit` and `save_detector` do.
     """
+    folder = Path(folder)
+    refuse_other_folders(folder)
     frame, labels = read_rows(path, columns)
     settings = dict(settings)
     if labels is not None and labels.any():
@@ -68,15 +74,33 @@ def fit_anomalies(
         masked = pl.Series(labels) > 0
         frame = frame.with_columns(pl.when(masked).then(None).otherwise(pl.col(name)).alias(name) for name in numeric)
         settings |= {"bad_rows": "mask", "bridge": 0}
-    checkpoint = folder.with_name(f"{folder.name}.training")
+    checkpoint = training_folder(folder)
     detector = create_detector("catch", training=dict(training), folder=checkpoint, **settings)
     assert isinstance(detector, CatchDetector)
     detector.fit(frame, entity=columns.entity, time=columns.time)
     card = save_detector(folder, detector)
-    for left in checkpoint.glob("*"):
-        left.unlink()
-    checkpoint.rmdir()
+    remove_training(checkpoint)
     return card
+
+
+def training_folder(folder: Path) -> Path:
+    """Where the fit of the detector `folder` keeps its checkpoint: hidden beside it, under a name of ours.
+
+    Raises StorageError where something that is no training has that name.
+    """
+    made = folder.with_name(f".{folder.name}.catch-training")
+    strange = [path.name for path in made.glob("*") if path.name not in TRAINING_FILES]
+    if strange or (made.exists() and not made.is_dir()):
+        raise StorageError(f"{made} is no training of a detector.", remedy="Remove it, or choose another folder.")
+    return made
+
+
+def remove_training(made: Path) -> None:
+    """Remove the files that a training writes, and its folder where nothing else is in it."""
+    for name in TRAINING_FILES:
+        (made / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        made.rmdir()
 
 
 def score_anomalies(
@@ -126,32 +150,24 @@ def watch_anomalies(
     """Score rows as they come, each a line of JSON with the channels by name.
 
     A line that is not such an object is a bad row like one with NaN: the stream goes on. `columns.entity` names the key
-    of the symbol, `columns.time` that of a time in numbers, in whose unit `step` is.
+    of the symbol, `columns.time` that of the time: ISO 8601 or a number; `step` is in seconds, or in its unit.
     """
+    time = columns.time
     detector = load_detector(folder)
     stream = DetectorStream(detector, threshold, step=step)
     for line in lines:
         if not line.strip():
             continue
         row = _parsed(line)
-        values = {name: _number(row.get(name)) for name in detector.columns_}
+        values = {name: row.get(name) for name in detector.columns_}
         symbol = str(row.get(columns.entity, "")) if columns.entity else ""
-        time = _number(row.get(columns.time)) if columns.time else float("nan")
-        reading = stream.update(values, symbol=symbol, time=time if math.isfinite(time) else None)
+        reading = stream.update(values, symbol=symbol, time=row.get(time) if time else None)
         yield row, reading
 
 
 def _parsed(line: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return row if isinstance(row, dict) else {}
-
-
-def _number(value: Any) -> float:
-    """A number, or NaN for anything else."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return float("nan")

@@ -13,15 +13,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from triptych.bootstrap.anomalies import Rows, read_rows, write_frame
+from triptych.bootstrap.anomalies import Rows, read_rows, remove_training, training_folder, write_frame
 from triptych.bootstrap.detecting import create_detector
 from triptych.domain.errors import ColumnError, DataError, NotEnoughData
 from triptych.domain.files import write_text
 from triptych.features.channels import market_channels
 from triptych.inference.anomaly.base import sliding
 from triptych.inference.anomaly.catch import CatchDetector
-from triptych.inference.anomaly.saving import save_detector
+from triptych.inference.anomaly.saving import refuse_other_folders, save_detector
 from triptych.inference.anomaly.thresholds import create_threshold, followed
+from triptych.inference.anomaly.times import Span
 from triptych.market import read_candles
 from triptych.settings.study import Channels, Study
 
@@ -70,6 +71,8 @@ def run_study(study: Study, files: Sequence[Path], out: Path, tell: Callable[[st
 
     Raises DataError and its kinds for files that cannot be used, NotEnoughData for too short a past.
     """
+    refuse_other_folders(out / "detector")
+    checkpoint = training_folder(out / "detector")
     columns, values, times = read_channels(study.channels, files)
     inside = np.ones(len(times), dtype=bool)
     if study.period.start is not None:
@@ -80,7 +83,7 @@ def run_study(study: Study, files: Sequence[Path], out: Path, tell: Callable[[st
     split = int(np.searchsorted(times, _ms(study.period.fit_until)))
     tell(f"{len(columns)} channels, {split} rows to learn from, {len(times) - split} to watch.")
     detector = create_detector(
-        "catch", training={"epochs": study.detector.epochs}, folder=out / "training",
+        "catch", training={"epochs": study.detector.epochs}, folder=checkpoint,
         contamination=study.detector.contamination, seed=study.detector.seed,
     )  # fmt: skip
     assert isinstance(detector, CatchDetector)
@@ -89,7 +92,10 @@ def run_study(study: Study, files: Sequence[Path], out: Path, tell: Callable[[st
     time = times.astype("datetime64[ms]")
     breaks = study.channels.breaks
     detector.fit(pl.DataFrame(values[:split], schema=list(columns)), time=time[:split] if breaks else None)
-    _remove(out / "training")
+    remove_training(checkpoint)
+    if detector.span_ is None:  # times that must not break the history are known all the same
+        seconds = times[:split] / 1000.0
+        detector.span_ = Span(first=float(seconds[0]), last=float(seconds[-1]), step=float(np.median(np.diff(seconds))))
     save_detector(out / "detector", detector)
     tell("Fitted. Watching.")
     first = max(split - detector.memory + 1, 0)  # the past warms the watch up
@@ -232,12 +238,6 @@ def _summary(study: Study, frame: pl.DataFrame, days: pl.DataFrame, detector: Ca
         "fixed threshold": detector.threshold_,
         "alarms a day with the fixed threshold": fixed / max(days.height, 1),
     }
-
-
-def _remove(folder: Path) -> None:
-    for left in folder.glob("*"):
-        left.unlink()
-    folder.rmdir()
 
 
 def _ms(day: date) -> int:

@@ -1,12 +1,16 @@
+from datetime import datetime
+
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
+from sklearn.base import clone
 from tests.fakes.waves import waves
 
-from triptych.domain.errors import ColumnError, DataError, NotEnoughData
-from triptych.inference.anomaly.base import CommonConfig, hold_out
+from triptych.domain.errors import ColumnError, DataError, NotEnoughData, RecipeError
+from triptych.inference.anomaly.base import CommonConfig
 from triptych.inference.anomaly.baselines import BASELINES, KMeansConfig, KMeansDetector, PcaDetector, ZScoreDetector
-from triptych.inference.anomaly.table import as_table
+from triptych.inference.anomaly.holding_out import hold_out
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +45,13 @@ def test_equal_rows_get_equal_scores_call_after_call_and_fit_after_fit(name, row
 @pytest.mark.parametrize("name", sorted(BASELINES))
 def test_the_threshold_comes_from_held_out_rows_alone(name, rows):
     detector = BASELINES[name]().fit(rows[:600])
-    _, held = hold_out(as_table(rows[:600]), detector.config, detector.memory)
-    scores = np.concatenate([detector.decision_scores_[a + detector.memory - 1 : b] for a, b in held])
-    assert detector.threshold_ == pytest.approx(np.quantile(scores, 0.99), rel=1e-6)
+    held = hold_out(
+        [(0, 600)], share=0.2, blocks=4, memory=detector.memory, contamination=0.01, parts=("threshold",)
+    ).parts["threshold"]
+    scores = [detector.decision_scores_[a + detector.memory - 1 : b] for a, b in held]
+    np.testing.assert_allclose(detector.held_out_in_order_, np.concatenate(scores), rtol=1e-6)
+    assert detector.threshold_ == detector.threshold_at(0.01)
+    assert detector.threshold_ >= np.quantile(detector.held_out_scores_, 0.985)
 
 
 def test_zscore_is_the_mean_square_of_distances_in_deviations():
@@ -123,9 +131,52 @@ def test_too_few_rows_are_refused(rows):
     with pytest.raises(NotEnoughData) as error:
         KMeansDetector(KMeansConfig(length=64)).fit(rows[:100])
     assert str(error.value) == (
-        "100 rows, 100 of them without a break, are too few for a detector that looks back on 64. Bring at least 480 "
-        "unbroken rows, or choose a shorter window."
+        "100 rows, 100 of them without a break, are too few for a detector that looks back on 64 and lets "
+        "0.01 of the normal rows alarm. Bring at least 270 unbroken rows, choose a shorter window or a greater "
+        "contamination."
     )
+
+
+@pytest.mark.parametrize("name", sorted(BASELINES))
+def test_scikit_learn_clones_and_sets_every_detector(name, rows):
+    detector = BASELINES[name](contamination=0.05)
+    assert detector.contamination == 0.05
+    again = clone(detector.set_params(contamination=0.03)).fit(rows[:600])
+    assert again.contamination == again.get_params()["contamination"] == 0.03
+    before = again.threshold_
+    again.contamination = 0.2
+    assert again.threshold_ < before
+    np.testing.assert_array_equal(again.fit_predict(rows[:600]), again.labels_)
+    with pytest.raises(RecipeError) as error:
+        again.set_params(colour="red")
+    assert str(error.value) == "colour: Extra inputs are not permitted. Correct the setting."
+
+
+def test_a_pandas_frame_comes_back_with_its_index(rows):
+    hours = pd.date_range("2024-01-01", periods=700, freq="h", tz="UTC")
+    for index in (
+        hours,
+        hours.tz_convert("Asia/Tokyo"),
+        hours.tz_localize(None),
+        [f"r{i}" for i in range(700)],
+        [0] * 700,
+    ):
+        frame = pd.DataFrame(rows, columns=list("abc"), index=index)
+        detector = ZScoreDetector().fit(frame)
+        scored = detector.score_frame(frame)
+        assert scored.index.equals(frame.index)
+        assert list(scored.columns) == ["score", "threshold", "alarm", "bad", "reasons"]
+        np.testing.assert_array_equal(scored["score"], detector.decision_function(rows_of(frame)))
+
+
+def rows_of(frame):
+    return pl.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
+
+
+def test_times_of_a_polars_frame_come_back_as_they_were(rows):
+    times = pl.datetime_range(datetime(2024, 1, 1), datetime(2024, 1, 30, 3), "1h", time_zone="Asia/Tokyo", eager=True)
+    frame = pl.DataFrame(rows, schema=list("abc")).with_columns(times.alias("timestamp"))
+    assert ZScoreDetector().fit(frame).score_frame(frame)["time"].equals(times)
 
 
 def test_a_detector_that_has_not_been_fitted_says_so(rows):

@@ -99,7 +99,7 @@ def test_one_number_of_all_evidence():
 
 
 def test_the_seed_decides(catch, fit_one, rows):
-    again = CatchDetector(catch.config, learner=catch._learner)
+    again = CatchDetector(catch.config, learner=catch.learner)
     from tests.fakes.waves import waves
 
     again.fit(waves(1600))
@@ -109,10 +109,11 @@ def test_the_seed_decides(catch, fit_one, rows):
 
 def test_fewer_rows_than_windows_are_refused(catch, rows):
     with pytest.raises(NotEnoughData) as error:
-        CatchDetector(catch.config, learner=catch._learner).fit(rows[:40])
+        CatchDetector(catch.config, learner=catch.learner).fit(rows[:40])
     assert str(error.value) == (
-        "40 rows, 40 of them without a break, are too few for a detector that looks back on 24. Bring at least 180 "
-        "unbroken rows, or choose a shorter window."
+        "40 rows, 40 of them without a break, are too few for a detector that looks back on 24 and lets "
+        "0.01 of the normal rows alarm. Bring at least 477 unbroken rows, choose a shorter window or a greater "
+        "contamination."
     )
 
 

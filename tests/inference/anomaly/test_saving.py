@@ -2,8 +2,11 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
+from tests.fakes.waves import TINY, waves
 
 from triptych.domain.errors import ArtifactError
+from triptych.inference.anomaly.baselines import ZScoreDetector
+from triptych.inference.anomaly.catch import CatchDetector, Config
 from triptych.inference.anomaly.saving import export_onnx, load_detector, save_detector
 from triptych.inference.anomaly.stream import DetectorStream
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
@@ -54,6 +57,26 @@ def test_a_folder_without_a_card_is_refused(tmp_path):
         load_detector(tmp_path)
     assert str(error.value) == (
         f"{tmp_path} is no detector: card.json is missing. Fit and save the detector again, or copy the folder anew."
+    )
+
+
+def test_a_complex_network_is_saved_without_a_graph(tmp_path, rows):
+    network = TINY.model_copy(update={"attention": "complex"})
+    detector = CatchDetector(Config(network=network, focus=8, groups=3), learner=lambda *_: None).fit(waves(1600))
+    card = save_detector(tmp_path / "complex", detector)
+    assert card.graph == "none: ONNX has no complex numbers"
+    assert (card.onnx_difference, sorted(card.files)) == (None, ["weights.safetensors"])
+    loaded = load_detector(tmp_path / "complex")
+    np.testing.assert_array_equal(loaded.decision_function(rows), detector.decision_function(rows))
+    np.testing.assert_array_equal(loaded.labels_, detector.labels_)
+
+
+def test_a_baseline_is_not_saved_and_the_error_says_so(tmp_path):
+    with pytest.raises(ArtifactError) as error:
+        save_detector(tmp_path / "zscore", ZScoreDetector().fit(waves(600)))
+    assert str(error.value) == (
+        "A detector of the kind 'zscore' is not saved: it is fitted in seconds. Keep its rows and settings and fit it "
+        "again, or save the CATCH detector."
     )
 
 

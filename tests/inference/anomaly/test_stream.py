@@ -1,8 +1,11 @@
+from datetime import datetime
+
 import numpy as np
+import polars as pl
 import pytest
 from tests.fakes.waves import waves
 
-from triptych.domain.errors import ColumnError, DataError
+from triptych.domain.errors import DataError
 from triptych.inference.anomaly.base import CommonConfig
 from triptych.inference.anomaly.baselines import BASELINES, KMeansConfig, KMeansDetector
 from triptych.inference.anomaly.stream import DetectorStream
@@ -44,10 +47,34 @@ def test_bad_rows_and_gaps_end_as_in_the_batch(masking):
     stream = DetectorStream(masking, step=1.0)
     readings = [stream.update(row, time=t) for row, t in zip(x, time, strict=True)]
     np.testing.assert_allclose([r.score for r in readings], masking.decision_function(x, time=time), rtol=1e-5)
-    assert readings[8].reasons == "bad row: bridged"
-    assert readings[17].reasons == "bad row: starts anew"
+    assert readings[8].reasons == "bad row: bridged (channel 0 is no number)"
+    assert readings[17].reasons == "bad row: starts anew (channel 0 is no number)"
     assert readings[19].reasons == "warming up: 1 of 4 rows"
     assert readings[30].reasons == "warming up: 1 of 4 rows after a gap"
+
+
+def test_a_row_that_is_sent_again_is_ignored_and_iso_times_are_read(masking):
+    rows = waves(40, seed=3)
+    once, twice = DetectorStream(masking, step=900.0), DetectorStream(masking, step=900.0)
+    for i, row in enumerate(rows):
+        time = f"2024-01-01T{i // 4:02d}:{15 * (i % 4):02d}:00"
+        assert once.update(row, time=time) == twice.update(row, time=time)
+        if i == 20:
+            assert twice.update(row, time=time).reasons == "ignored: not later than the row before"
+            assert twice.update(row, time="2024-01-01T04:45:00Z").score == 0
+    late = once.update(rows[0], time="2024-01-01T11:00:00")
+    assert late.reasons == "warming up: 1 of 4 rows after a gap"
+
+
+def test_the_usual_step_is_that_of_the_fit():
+    times = pl.datetime_range(datetime(2024, 1, 1), datetime(2024, 1, 7, 5, 45), "15m", eager=True)
+    frame = pl.DataFrame(waves(600), schema=list("abc")).with_columns(times.alias("time"))
+    detector = KMeansDetector(KMeansConfig(length=4)).fit(frame)
+    assert detector.span_.step == 900.0
+    stream = DetectorStream(detector)
+    stream.update([0.1, 0.2, 0.3], time="2024-02-01T00:00:00")
+    reading = stream.update([0.1, 0.2, 0.3], time="2024-02-01T01:00:00")
+    assert reading.reasons == "warming up: 1 of 4 rows after a gap"
 
 
 def test_symbols_do_not_mix_and_are_scored_together(masking):
@@ -67,10 +94,28 @@ def test_channels_come_by_name_in_any_order(masking):
         assert first.update(row) == second.update(by_name)
 
 
-def test_a_missing_channel_is_named(masking):
-    with pytest.raises(ColumnError) as error:
-        DetectorStream(masking).update({"channel 0": 1.0})
-    assert str(error.value) == ("The row lacks the channel 'channel 1'. Channels are channel 0, channel 1, channel 2.")
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"channel 0": 1.0}, "no channel 'channel 1'"),
+        ({"channel 0": 10**400, "channel 1": 1, "channel 2": 1}, "channel 0 is no number"),
+        ({"channel 0": 1, "channel 1": "2", "channel 2": 1}, "channel 1 is no number"),
+        ({"channel 0": 1, "channel 1": 1, "channel 2": [1]}, "channel 2 is no number"),
+        ([1, 2], "2 values of 3 channels"),
+        ([1, 2, "x"], "channel 2 is no number"),
+        ("abc", "str is no row"),
+        (None, "NoneType is no row"),
+    ],
+)
+def test_no_row_ends_the_stream_and_a_bad_one_says_why(masking, row, why):
+    assert DetectorStream(masking).update(row).reasons == f"bad row: starts anew ({why})"
+
+
+def test_one_bad_row_of_several_leaves_the_others_as_they_are(masking):
+    stream, alone = DetectorStream(masking), DetectorStream(masking)
+    for i, row in enumerate(waves(12, seed=3)):
+        found = stream.update_many({"A": row, "B": [1, 2] if i == 6 else row})
+        assert found["A"] == alone.update(row)
 
 
 def test_a_detector_that_looks_ahead_is_refused(fit_one):

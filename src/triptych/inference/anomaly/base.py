@@ -1,7 +1,8 @@
 """The interface of all anomaly detectors, with PyOD's conventions.
 
-A detector is fitted on rows that are (mostly) normal. A part of them is held out: nothing is learnt from it but what
-errors look like on rows the detector has not seen, and from that alone comes the threshold.
+A detector is fitted on rows that are (mostly) normal. Parts of them are held out (see `holding_out`): one stops the
+training, one tells what errors look like on rows the detector has not seen, and from one that decides nothing else
+comes the threshold.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -19,10 +19,12 @@ from pydantic import Field
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import ColumnError, DataError, NotEnoughData
+from triptych.inference.anomaly.holding_out import Part, conformal_threshold, effective_number, hold_out
+from triptych.inference.anomaly.parameters import AbstractParameters
 from triptych.inference.anomaly.scaling import Scaling
 from triptych.inference.anomaly.table import BadRows, Table, as_table, concatenate
+from triptych.inference.anomaly.times import Span
 
-_FEWEST_HELD_OUT = 50  # rows: below, a quantile of their scores is not worth its name
 _CHUNK = 1024  # windows assessed at a time
 
 
@@ -32,7 +34,13 @@ class CommonConfig(BaseConfig):
     contamination: float = Field(
         0.01, description="Share of normal rows that the threshold takes for anomalies.", gt=0, le=0.5
     )
-    held_out: float = Field(0.2, description="Share of the rows that only calibrate.", gt=0, lt=1)
+    held_out: float = Field(
+        0.2,
+        description="Share of the rows that are not learnt from, at least: they stop the training, calibrate and set "
+        "the threshold, each of them one. More are held out where these need more.",
+        gt=0,
+        le=0.6,
+    )
     held_out_blocks: int = Field(
         4, description="Blocks the held-out rows are spread over, so that they see all parts of the history.", ge=1
     )
@@ -59,18 +67,20 @@ class Assessment:
     evidence: NDArray[np.float64]
 
 
-class AbstractDetector(ABC):
+class AbstractDetector(AbstractParameters, ABC):
     """Fits on a table, then scores rows: the higher, the more abnormal. Attributes are there after `fit`, as in PyOD.
 
     Attributes:
         decision_scores_: scores of the training rows.
-        threshold_: rows above are anomalies; a quantile of the held-out rows' scores.
+        threshold_: rows above are anomalies; set by rows that decided nothing else.
         labels_: 0 or 1 for each training row.
         columns_: names of the channels.
+        span_: when the training rows were, and their usual step; None where they had no times.
     """
 
     name: str
     kinds: tuple[str, ...]
+    parts: tuple[Part, ...] = ("threshold",)
     config: CommonConfig
     decision_scores_: NDArray[np.float64]
     threshold_: float
@@ -79,6 +89,8 @@ class AbstractDetector(ABC):
     scaling_: Scaling
     held_out_scores_: NDArray[np.float64]
     held_out_in_order_: NDArray[np.float64]
+    effective_: float
+    span_: Span | None = None
 
     @property
     @abstractmethod
@@ -86,8 +98,16 @@ class AbstractDetector(ABC):
         """Rows that a score looks back on, the scored one included."""
 
     @abstractmethod
-    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
-        """Learn from scaled stretches, each (n_rows, channels); calibrate on the held-out ones."""
+    def _learn(
+        self,
+        learn: Sequence[NDArray[np.float32]],
+        stop: Sequence[NDArray[np.float32]],
+        calibrate: Sequence[NDArray[np.float32]],
+    ) -> None:
+        """Learn from scaled stretches, each (n_rows, channels).
+
+        `stop` and `calibrate` are held out for that; empty for detectors whose `parts` do not name them.
+        """
 
     @abstractmethod
     def assess(self, windows: NDArray[np.float32]) -> Assessment:
@@ -95,8 +115,22 @@ class AbstractDetector(ABC):
 
     @property
     def contamination(self) -> float:
-        """Share of normal rows that the threshold takes for anomalies."""
+        """Share of normal rows that the threshold takes for anomalies; setting it moves the threshold.
+
+        Raises RecipeError for a share that is not above 0 and at most a half.
+        """
         return self.config.contamination
+
+    @contamination.setter
+    def contamination(self, share: float) -> None:
+        self.set_params(contamination=share)
+        if hasattr(self, "held_out_scores_"):
+            self.threshold_ = self.threshold_at(share)
+            self.labels_ = (self.decision_scores_ > self.threshold_).astype(np.int64)
+
+    def fit_predict(self, X: Any, y: Any = None, *, entity: Any = None, time: Any = None) -> NDArray[np.int64]:
+        """`fit`, then the labels of the training rows: 1 for anomalies, (n_rows,)."""
+        return self.fit(X, y, entity=entity, time=time).labels_
 
     def fit(self, X: Any, y: Any = None, *, entity: Any = None, time: Any = None) -> Self:
         """Learn what is normal.
@@ -111,22 +145,35 @@ class AbstractDetector(ABC):
             DataError: rows that are not numbers, constant channels.
         """
         table = self._table(X, entity, time)
-        learn, held = hold_out(table, self.config, self.memory)
+        config = self.config
+        held = hold_out(
+            table.stretches, share=config.held_out, blocks=config.held_out_blocks, memory=self.memory,
+            contamination=config.contamination, parts=self.parts,
+        )  # fmt: skip
         self.columns_ = table.columns
+        self.span_ = Span.of(table)
         self.scaling_ = Scaling.of(
-            concatenate([table.values[a:b] for a, b in learn], len(table.columns)),
-            table.columns, bound=self.config.bound,
+            concatenate([table.values[a:b] for a, b in held.learn], len(table.columns)), table.columns,
+            bound=config.bound,
         )  # fmt: skip
         scaled = self.scaling_(table.values)
-        held_stretches = [scaled[a:b] for a, b in held]
-        self._learn([scaled[a:b] for a, b in learn], held_stretches)
-        parts = [self._stretch_scores(stretch)[self.memory - 1 :] for stretch in held_stretches]
-        self.held_out_in_order_ = np.concatenate(parts)
-        self.held_out_scores_ = np.sort(self.held_out_in_order_)
-        self.threshold_ = float(np.quantile(self.held_out_scores_, 1.0 - self.config.contamination))
+        parts = {part: [scaled[a:b] for a, b in stretches] for part, stretches in held.parts.items()}
+        self._learn([scaled[a:b] for a, b in held.learn], parts.get("stop", []), parts.get("calibrate", []))
+        self._judge_by([self._stretch_scores(one)[self.memory - 1 :] for one in parts["threshold"]])
+        self.threshold_ = self.threshold_at(config.contamination)
         self.decision_scores_ = self._scores(table, scaled)
         self.labels_ = (self.decision_scores_ > self.threshold_).astype(np.int64)
         return self
+
+    def _judge_by(self, scores: Sequence[NDArray[np.float64]]) -> None:
+        """Take in the scores of the rows that set the threshold, by stretch."""
+        self.held_out_in_order_ = np.concatenate(scores)
+        self.held_out_scores_ = np.sort(self.held_out_in_order_)
+        self.effective_ = effective_number(scores, self.memory)
+
+    def threshold_at(self, share: float) -> float:
+        """The threshold that at most `share` of fresh normal rows exceed on average (see `conformal_threshold`)."""
+        return conformal_threshold(self.held_out_scores_, share, self.effective_)
 
     def decision_function(self, X: Any, *, entity: Any = None, time: Any = None) -> NDArray[np.float64]:
         """Scores of the rows, float64 (n_rows,); 0 where a stretch has not yet `memory` rows, and for bad rows.
@@ -141,30 +188,34 @@ class AbstractDetector(ABC):
         return (self.decision_function(X, entity=entity, time=time) > self.threshold_).astype(np.int64)
 
     def predict_proba(self, X: Any, *, entity: Any = None, time: Any = None) -> NDArray[np.float64]:
-        """Share of held-out normal rows that score above and below, float64 (n_rows, 2): normal, abnormal."""
+        """One minus and the confidence that a row is abnormal, float64 (n_rows, 2): 1 - its conformal p-value."""
         abnormal = 1.0 - self.p_values(self.decision_function(X, entity=entity, time=time))
         return np.column_stack([1.0 - abnormal, abnormal])
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Conformal p-values: (1 + held-out rows that score at least as much) / (1 + held-out rows)."""
+        """Conformal p-values: (1 + rows that set the threshold and score at least as much) / (1 + all of them)."""
         n = len(self.held_out_scores_)
         above = n - np.searchsorted(self.held_out_scores_, scores, side="left")
         return np.asarray((1.0 + above) / (1.0 + n), dtype=np.float64)
 
-    def score_frame(self, X: Any, *, entity: Any = None, time: Any = None, reasons: int = 3) -> pl.DataFrame:
-        """A frame aligned with the rows: index, `score`, `threshold`, `alarm`, `bad`, `reasons`."""
+    def score_frame(self, X: Any, *, entity: Any = None, time: Any = None, reasons: int = 3) -> Any:
+        """A frame aligned with the rows, pandas if they came so (with their index), else polars with a column of names:
+
+        `score`, `threshold`, `alarm`, `bad`, `reasons`."""
         table = self.checked(X, entity=entity, time=time)
         scores, texts = self.explained(table, reasons=reasons)
-        return pl.DataFrame(
-            [
-                table.index,
-                pl.Series("score", scores),
-                pl.Series("threshold", np.full(len(table), self.threshold_)),
-                pl.Series("alarm", scores > self.threshold_),
-                pl.Series("bad", table.bad),
-                pl.Series("reasons", texts),
-            ]
-        )
+        found = [
+            pl.Series("score", scores),
+            pl.Series("threshold", np.full(len(table), self.threshold_)),
+            pl.Series("alarm", scores > self.threshold_),
+            pl.Series("bad", table.bad),
+            pl.Series("reasons", texts),
+        ]
+        if table.pandas_index is None:
+            return pl.DataFrame([table.index, *found])
+        import pandas as pd  # whoever brings a pandas frame has it
+
+        return pd.DataFrame({one.name: one.to_list() for one in found}, index=table.pandas_index)
 
     def explained(self, table: Table, *, reasons: int = 3) -> tuple[NDArray[np.float64], list[str]]:
         """Scores of the rows, and for each row above the threshold the channels and kinds that are farthest out."""
@@ -240,33 +291,3 @@ def sliding(stretch: NDArray[np.float32], memory: int) -> list[tuple[int, NDArra
         return []
     view = np.lib.stride_tricks.sliding_window_view(stretch, memory, axis=0).transpose(0, 2, 1)
     return [(memory - 1 + begin, view[begin : begin + _CHUNK]) for begin in range(0, len(view), _CHUNK)]
-
-
-def hold_out(table: Table, config: CommonConfig, memory: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Stretches to learn from and stretches to calibrate on, both as first and last + 1 row.
-
-    The longest stretches are cut into blocks; the end of each block is held out. No window lies in both parts.
-    Raises NotEnoughData when one of them has no room for windows.
-    """
-    longest = max((stop - start for start, stop in table.stretches), default=0)
-    least = memory + max(memory // 2, 8)  # of a held-out part: some windows that differ
-    blocks = max(1, min(config.held_out_blocks, int(longest * config.held_out) // least))
-    learn, held = [], []
-    for start, stop in table.stretches:
-        share = max(1, round(blocks * (stop - start) / max(longest, 1)))
-        edges = np.linspace(start, stop, share + 1).astype(int).tolist()
-        for begin, end in pairwise(edges):
-            cut = end - max(int((end - begin) * config.held_out), least)
-            if cut - begin >= least:
-                learn.append((begin, cut))
-                held.append((cut, end))
-            else:
-                learn.append((begin, end))
-    calibrating = sum(stop - start - memory + 1 for start, stop in held)
-    if calibrating < min(_FEWEST_HELD_OUT, least):
-        raise NotEnoughData(
-            f"{len(table)} rows, {longest} of them without a break, are too few for a detector that looks back on "
-            f"{memory}.",
-            remedy=f"Bring at least {5 * least} unbroken rows, or choose a shorter window.",
-        )
-    return learn, held

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
+from triptych.inference.anomaly.parameters import settled
+
+Stretches = Sequence[NDArray[np.float32]]
 
 
 class ZScoreDetector(AbstractDetector):
@@ -18,14 +21,14 @@ class ZScoreDetector(AbstractDetector):
     name = "zscore"
     kinds = ("level",)
 
-    def __init__(self, config: CommonConfig | None = None) -> None:
-        self.config = config or CommonConfig()
+    def __init__(self, config: CommonConfig | None = None, **settings: Any) -> None:
+        self.config = settled(config or CommonConfig(), settings)
 
     @property
     def memory(self) -> int:
         return 1
 
-    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
+    def _learn(self, learn: Stretches, stop: Stretches, calibrate: Stretches) -> None:
         pass  # the scaling is all it knows
 
     def assess(self, windows: NDArray[np.float32]) -> Assessment:
@@ -45,14 +48,14 @@ class PcaDetector(AbstractDetector):
     name = "pca"
     kinds = ("residual",)
 
-    def __init__(self, config: PcaConfig | None = None) -> None:
-        self.config: PcaConfig = config or PcaConfig()
+    def __init__(self, config: PcaConfig | None = None, **settings: Any) -> None:
+        self.config: PcaConfig = settled(config or PcaConfig(), settings)
 
     @property
     def memory(self) -> int:
         return 1
 
-    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
+    def _learn(self, learn: Stretches, stop: Stretches, calibrate: Stretches) -> None:
         rows = np.concatenate(learn).astype(np.float64)
         self._mean = rows.mean(axis=0)
         variances, directions = np.linalg.eigh(np.cov(rows.T).reshape(rows.shape[1], -1))
@@ -79,14 +82,14 @@ class IsolationForestDetector(AbstractDetector):
     name = "isolation_forest"
     kinds = ("level",)
 
-    def __init__(self, config: ForestConfig | None = None) -> None:
-        self.config: ForestConfig = config or ForestConfig()
+    def __init__(self, config: ForestConfig | None = None, **settings: Any) -> None:
+        self.config: ForestConfig = settled(config or ForestConfig(), settings)
 
     @property
     def memory(self) -> int:
         return 1
 
-    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
+    def _learn(self, learn: Stretches, stop: Stretches, calibrate: Stretches) -> None:
         from sklearn.ensemble import IsolationForest  # takes a second to load
 
         self._forest = IsolationForest(n_estimators=self.config.trees, random_state=self.config.seed)
@@ -111,14 +114,14 @@ class KMeansDetector(AbstractDetector):
     name = "kmeans"
     kinds = ("shape",)
 
-    def __init__(self, config: KMeansConfig | None = None) -> None:
-        self.config: KMeansConfig = config or KMeansConfig()
+    def __init__(self, config: KMeansConfig | None = None, **settings: Any) -> None:
+        self.config: KMeansConfig = settled(config or KMeansConfig(), settings)
 
     @property
     def memory(self) -> int:
         return self.config.length
 
-    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
+    def _learn(self, learn: Stretches, stop: Stretches, calibrate: Stretches) -> None:
         from sklearn.cluster import KMeans
 
         parts = [windows.reshape(len(windows), -1) for part in learn for _, windows in sliding(part, self.memory)]

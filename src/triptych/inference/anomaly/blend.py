@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from pydantic import Field
 
 from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
 from triptych.inference.anomaly.calibration import Calibration
+from triptych.inference.anomaly.parameters import settled
 
 
 class BlendConfig(CommonConfig):
@@ -25,20 +27,30 @@ class BlendDetector(AbstractDetector):
     """
 
     name = "blend"
+    parts = ("stop", "calibrate", "threshold")
 
-    def __init__(self, config: BlendConfig | None = None, *, members: Sequence[AbstractDetector]) -> None:
-        self.config: BlendConfig = config or BlendConfig()
+    arguments = ("members",)
+
+    def __init__(
+        self, config: BlendConfig | None = None, *, members: Sequence[AbstractDetector], **settings: Any
+    ) -> None:
+        self.config: BlendConfig = settled(config or BlendConfig(), settings)
         self.members = tuple(members)
 
     @property
     def memory(self) -> int:
         return max(member.memory for member in self.members)
 
-    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
+    def _learn(
+        self,
+        learn: Sequence[NDArray[np.float32]],
+        stop: Sequence[NDArray[np.float32]],
+        calibrate: Sequence[NDArray[np.float32]],
+    ) -> None:
         for member in self.members:
             member.columns_ = self.columns_
-            member._learn(learn, held_out)
-        windows = [chunk for part in held_out for _, chunk in sliding(part, self.memory)]
+            member._learn(learn, stop, calibrate)
+        windows = [chunk for part in calibrate for _, chunk in sliding(part, self.memory)]
         scores = np.concatenate([self._member_scores(chunk) for chunk in windows])
         self._calibration = Calibration.of(scores[:, None, :])
         self.kinds = tuple(f"{member.name} {kind}" for member in self.members for kind in member.kinds)

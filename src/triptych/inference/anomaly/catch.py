@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from triptych.inference.anomaly import evidence as kinds_of
 from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
 from triptych.inference.anomaly.calibration import Calibration
 from triptych.inference.anomaly.cross_channel import KINDS, CrossChannel
+from triptych.inference.anomaly.parameters import settled
 from triptych.models.catch import Catch, build_catch
 from triptych.models.catch import Config as NetworkConfig
 
@@ -33,6 +34,13 @@ SMALL = NetworkConfig(
 class Config(CommonConfig):
     """The CATCH detector."""
 
+    held_out: float = Field(
+        0.4,
+        description="Share of the rows that are not learnt from, at least: they stop the training, calibrate and set "
+        "the threshold, each of them one. More are held out where these need more.",
+        gt=0,
+        le=0.6,
+    )
     network: NetworkConfig = Field(SMALL, description="Sizes of the network.")
     focus: int = Field(16, description="Last rows of a window whose errors count for its last row.", ge=4, le=4096)
     groups: int = Field(4, description="Groups of frequencies in which errors are judged.", ge=1, le=64)
@@ -62,24 +70,32 @@ class CatchDetector(AbstractDetector):
     """
 
     name = "catch"
+    parts = ("stop", "calibrate", "threshold")
 
-    def __init__(self, config: Config | None = None, *, learner: Learner) -> None:
+    arguments = ("learner",)
+
+    def __init__(self, config: Config | None = None, *, learner: Learner, **settings: Any) -> None:
         """Prepare a detector; `learner` trains the network (see `triptych.create_detector`)."""
-        self.config: Config = config or Config()
-        self._learner = learner
+        self.config: Config = settled(config or Config(), settings)
+        self.learner = learner
 
     @property
     def memory(self) -> int:
         return self.config.network.length
 
-    def _learn(self, learn: Sequence[NDArray[np.float32]], held_out: Sequence[NDArray[np.float32]]) -> None:
+    def _learn(
+        self,
+        learn: Sequence[NDArray[np.float32]],
+        stop: Sequence[NDArray[np.float32]],
+        calibrate: Sequence[NDArray[np.float32]],
+    ) -> None:
         channels = learn[0].shape[1]
         self.network = build_catch(channels, self.config.network, seed=self.config.seed)
-        self._learner(self.network, learn, held_out, self.config.seed)
+        self.learner(self.network, learn, stop, self.config.seed)
         self.network.eval().to(self.config.device)
         self.cross_ = CrossChannel.learn(learn, self.memory, self.columns_)
         self.prepare(channels)
-        seen = [self._raw(windows) for part in held_out for _, windows in sliding(part, self.memory)]
+        seen = [self._raw(windows) for part in calibrate for _, windows in sliding(part, self.memory)]
         self.calibration_ = Calibration.of(np.concatenate(seen), together=self._together)
 
     def prepare(self, channels: int) -> None:

@@ -46,7 +46,7 @@ class MarketWatch(AbstractWatch):
         self._detector = detector
         self._threshold = detector.threshold_
         if false_alarms is not None:
-            self._threshold = float(np.quantile(detector.held_out_scores_, 1.0 - false_alarms))
+            self._threshold = detector.threshold_at(false_alarms)
 
     def read_all(self, view: AbstractView, closes: Mapping[str, int]) -> dict[str, Reading | None]:
         newest = max(closes.values())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -21,15 +22,19 @@ from torch import Tensor, nn
 
 from triptych.domain.errors import ArtifactError, StorageError
 from triptych.domain.files import replace_folder, temporary_name
+from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.calibration import Calibration
 from triptych.inference.anomaly.catch import CatchDetector, Config
 from triptych.inference.anomaly.cross_channel import CrossChannel
 from triptych.inference.anomaly.scaling import Scaling
+from triptych.inference.anomaly.times import Span
 from triptych.inference.quiet_export import quiet_export
 from triptych.models.catch import build_catch
 
 WEIGHTS, GRAPH, CARD = "weights.safetensors", "model.onnx", "card.json"
 _TOLERANCE: Final = 1e-4
+_MILLISECONDS: Final = 1e11  # as seconds, the year 5138: such times are milliseconds
+_PLAUSIBLE: Final = 1e7  # smaller numbers count rows, or anything else that is no time
 _AGAIN: Final = "Fit and save the detector again, or copy the folder anew."
 
 
@@ -38,39 +43,92 @@ class DetectorCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     name: Literal["catch"] = "catch"
     columns: tuple[str, ...] = Field(description="Channels, in order.")
     config: Config = Field(description="Settings it was fitted with.")
     threshold: float = Field(description="Scores above are anomalies.")
     parameters: int = Field(description="Trained numbers of the network.")
     files: dict[str, str] = Field(description="SHA-256 of each file.")
-    onnx_difference: float = Field(description="Largest difference between graph and network; NaN-free, in deviations.")
+    graph: str = Field(
+        description="File of the ONNX graph, or why there is none: it then runs through torch."
+    )
+    onnx_difference: float | None = Field(
+        description="Largest difference between graph and network, in deviations; none without a graph."
+    )
+    first_time: datetime | None = Field(None, description="Time of the first row of the fit, UTC, where it had times.")
+    last_time: datetime | None = Field(None, description="Time of the last row of the fit.")
+    first: float | None = Field(None, description="The first time as a number: seconds since 1970, or as it was given.")
+    last: float | None = Field(None, description="The last time as a number.")
+    step: float | None = Field(None, description="Usual time from row to row, in the unit of `first`.")
 
 
-def save_detector(folder: Path, detector: CatchDetector) -> DetectorCard:
+def refuse_other_folders(folder: Path) -> None:
+    """Raise ArtifactError unless a detector may be written to `folder`: absent, empty, or a detector itself."""
+    folder = Path(folder)
+    if folder.resolve() == Path.cwd().resolve() or folder.resolve() in Path.cwd().resolve().parents:
+        raise ArtifactError(
+            f"{folder} is the folder that the command runs in, or one above it.",
+            remedy="Name a folder of its own for the detector.",
+        )
+    if folder.is_dir():
+        held = sorted(path.name for path in folder.iterdir())
+        if not held:
+            return
+        if CARD in held:
+            try:
+                DetectorCard.model_validate_json((folder / CARD).read_bytes())
+            except ValidationError:
+                pass
+            else:
+                others = [name for name in held if name not in (WEIGHTS, GRAPH, CARD)]
+                if not others:
+                    return
+                held = others
+    elif not folder.exists():
+        return
+    else:
+        held = [folder.name]
+    raise ArtifactError(
+        f"{folder} is there and holds {held[0]}, which is no part of a detector of this version: it would be lost.",
+        remedy="Choose another folder, or remove that one yourself.",
+    )
+
+
+def save_detector(folder: Path, detector: AbstractDetector) -> DetectorCard:
     """Write a fitted detector: complete or not at all; one that is there is replaced.
 
-    Raises ArtifactError when the graph differs from the network or the network cannot be exported (complex numbers, the
-    reference's noise), StorageError when the disk refuses.
+    Raises ArtifactError when the folder holds anything else (see `refuse_other_folders`), when the graph differs
+    from the network, or for other detectors than CATCH, StorageError when the disk refuses. A network that cannot be
+    exported (complex numbers, the reference's noise) is saved without a graph, and the card says so.
     """
+    if not isinstance(detector, CatchDetector):
+        raise ArtifactError(
+            f"A detector of the kind {detector.name!r} is not saved: it is fitted in seconds.",
+            remedy="Keep its rows and settings and fit it again, or save the CATCH detector.",
+        )
     folder = Path(folder)
+    refuse_other_folders(folder)
     temporary = temporary_name(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         network = detector.network.cpu().eval()
-        export_onnx(detector, temporary / GRAPH)
-        difference = _difference(detector, temporary / GRAPH)
+        files, graph, difference = [WEIGHTS], _no_graph(detector), None
+        if not graph:
+            export_onnx(detector, temporary / GRAPH)
+            files, graph, difference = [GRAPH, WEIGHTS], GRAPH, _difference(detector, temporary / GRAPH)
         (temporary / WEIGHTS).write_bytes(save(_tensors(detector)))
         card = DetectorCard(
             columns=detector.columns_,
             config=detector.config,
             threshold=detector.threshold_,
             parameters=sum(p.numel() for p in network.parameters()),
-            files={name: _sha256(temporary / name) for name in (GRAPH, WEIGHTS)},
-            onnx_difference=float(f"{difference:.1e}"),
+            files={name: _sha256(temporary / name) for name in files},
+            graph=graph,
+            onnx_difference=None if difference is None else float(f"{difference:.1e}"),
+            **_spanned(detector),
         )
         (temporary / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
         replace_folder(temporary, folder)
@@ -119,7 +177,7 @@ def export_onnx(detector: CatchDetector, path: Path) -> None:
     Raises ArtifactError for networks of complex numbers and for the reference, whose masks are random.
     """
     config = detector.config.network
-    if config.attention == "complex" or config.compat == "reference":
+    if _no_graph(detector):
         raise ArtifactError(
             "Only networks of real numbers with decided masks can be exported to ONNX.",
             remedy='Fit with attention = "real" and compat = "none".',
@@ -134,6 +192,28 @@ def export_onnx(detector: CatchDetector, path: Path) -> None:
         )  # fmt: skip
         assert program is not None
         program.save(str(path), external_data=False)
+
+
+def _no_graph(detector: CatchDetector) -> str:
+    """Why the network has no graph; empty where it can be exported."""
+    if detector.config.network.attention == "complex":
+        return "none: ONNX has no complex numbers"
+    if detector.config.network.compat == "reference":
+        return "none: the masks of the reference are random"
+    return ""
+
+
+def _spanned(detector: CatchDetector) -> dict[str, Any]:
+    """When the rows of the fit were, for the card."""
+    span = detector.span_
+    if span is None:
+        return {}
+    found: dict[str, Any] = {"first": span.first, "last": span.last, "step": span.step}
+    for name in ("first", "last"):
+        seconds = found[name] / 1000 if found[name] > _MILLISECONDS else found[name]
+        if seconds > _PLAUSIBLE:
+            found[f"{name}_time"] = datetime.fromtimestamp(seconds, tz=UTC)
+    return found
 
 
 class _Graph(nn.Module):
@@ -174,6 +254,8 @@ def _tensors(detector: CatchDetector) -> dict[str, Tensor]:
         "calibration.below": detector.calibration_.below,
         "calibration.above": detector.calibration_.above,
         "held_out": detector.held_out_in_order_,
+        "effective": np.array([detector.effective_]),
+        "decision_scores": detector.decision_scores_,
     }
     arrays |= {f"cross.{name}": value for name, value in detector.cross_.arrays().items()}
     state = {f"network.{name}": value for name, value in detector.network.state_dict().items()}
@@ -195,6 +277,11 @@ def _restore(card: DetectorCard, tensors: dict[str, Tensor], device: str) -> Cat
     )
     detector.held_out_in_order_ = tensors["held_out"].numpy()
     detector.held_out_scores_ = np.sort(detector.held_out_in_order_)
+    if card.first is not None and card.last is not None and card.step is not None:
+        detector.span_ = Span(first=card.first, last=card.last, step=card.step)
+    detector.effective_ = float(tensors["effective"][0])
+    detector.decision_scores_ = tensors["decision_scores"].numpy()
+    detector.labels_ = (detector.decision_scores_ > detector.threshold_).astype(np.int64)
     channels = len(card.columns)
     detector.network = build_catch(channels, config.network, seed=config.seed)
     prefix = "network."

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.domain.errors import ColumnError, DataError
+from triptych.domain.errors import DataError
 from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.thresholds import AbstractThreshold, create_threshold
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
+from triptych.inference.anomaly.times import moment
 from triptych.inference.watch import Reading
 
-Row = Mapping[str, float] | Sequence[float] | NDArray[np.floating]
-"""Values of the channels by name, or in the order of the detector's columns."""
+Row = Mapping[str, float] | Sequence[float] | NDArray[np.floating] | Any
+"""Values of the channels by name, or in the order of the detector's columns; anything else is a bad row."""
 
 
 class _Ring:
@@ -47,7 +49,8 @@ class DetectorStream:
     """Keeps the last rows of any number of symbols and scores each new row.
 
     It never raises because of what a row holds: rows that are not numbers are bridged or start the warm-up again, as
-    `bad_rows = "mask"` does for tables; a late row starts it again too.
+    `bad_rows = "mask"` does for tables; a late row starts it again too. A row that is not later than the one before is
+    one that was sent again: it is ignored, and the reading says so.
     """
 
     def __init__(
@@ -58,7 +61,8 @@ class DetectorStream:
         Args:
             detector: fitted, causal.
             threshold: how the threshold moves; None keeps the detector's own.
-            step: usual time from row to row, in the unit of `update`'s `time`; None asks no times.
+            step: usual time from row to row, in the unit of `update`'s `time`; None takes that of the fit, and asks no
+                times where there were none.
 
         Raises DataError when the detector looks ahead.
         """
@@ -69,20 +73,28 @@ class DetectorStream:
             )
         self._detector = detector
         self._config = threshold or ThresholdConfig(method="fixed")
-        self._step = step
+        self._step = step if step is not None else detector.span_.step if detector.span_ is not None else None
         self._rings: dict[str, _Ring] = {}
         self._thresholds: dict[str, AbstractThreshold] = {}
 
-    def update(self, row: Row, *, symbol: str = "", time: float | None = None) -> Reading:
-        """Take in the next row of one symbol. Raises ColumnError when channels are missing or too many."""
+    def update(self, row: Row, *, symbol: str = "", time: Any = None) -> Reading:
+        """Take in the next row of one symbol. Never raises: what is no row of these channels is a bad row.
+
+        `time` is a datetime, a text as ISO 8601, or a number; anything else is no time.
+        """
         return self.update_many({symbol: row}, time=time)[symbol]
 
-    def update_many(self, rows: Mapping[str, Row], *, time: float | None = None) -> dict[str, Reading]:
+    def update_many(self, rows: Mapping[str, Row], *, time: Any = None) -> dict[str, Reading]:
         """Take in a row of each of several symbols, scored in one batch."""
+        at = moment(time)
+        when = at if math.isfinite(at) else None
         readings: dict[str, Reading] = {}
         ready: list[str] = []
-        for symbol, row in rows.items():
-            silent = self._take(symbol, self._values(row), time)
+        read = {symbol: self._values(row) for symbol, row in rows.items()}  # all of them before any is taken in
+        for symbol, (values, why) in read.items():
+            silent = self._take(symbol, values, when)
+            if silent is not None and why:
+                silent = f"{silent} ({why})"
             if silent is None:
                 ready.append(symbol)
             else:
@@ -106,6 +118,8 @@ class DetectorStream:
         """Put a row into its ring. Returns why it cannot be scored, or None."""
         detector = self._detector
         ring = self._rings.setdefault(symbol, _Ring(detector.memory, len(values)))
+        if self._is_repeated(ring, time):
+            return "ignored: not later than the row before"
         late = self._is_late(ring, time)
         if late:
             ring.clear()
@@ -127,25 +141,43 @@ class DetectorStream:
     def _is_late(self, ring: _Ring, time: float | None) -> bool:
         if self._step is None or time is None or ring.time is None:
             return False
-        passed = time - ring.time
-        return not 0 < passed <= 1.5 * self._step
+        return not 0 < time - ring.time <= 1.5 * self._step
 
-    def _values(self, row: Row) -> NDArray[np.float64]:
+    def _is_repeated(self, ring: _Ring, time: float | None) -> bool:
+        """Whether a row is not newer than the last; one from before the whole window is another history."""
+        if time is None or ring.time is None or time > ring.time:
+            return False
+        return ring.time - time <= (self._step or 0.0) * self._detector.memory
+
+    def _values(self, row: Row) -> tuple[NDArray[np.float64], str]:
+        """The channels' values, NaN where there is no number, and what was wrong with the row."""
         columns = self._detector.columns_
+        nothing = np.full(len(columns), np.nan)
         if isinstance(row, Mapping):
             missing = [name for name in columns if name not in row]
             if missing:
-                raise ColumnError(
-                    f"The row lacks the channel {missing[0]!r}.", remedy=f"Channels are {', '.join(columns)}."
-                )
-            row = [float("nan") if row[name] is None else float(row[name]) for name in columns]
-        values = np.asarray(row, dtype=np.float64)
-        if values.shape != (len(columns),):
-            raise ColumnError(f"Expected a row of {len(columns)} channels, was {values.shape}.")
-        return values
+                return nothing, f"no channel {missing[0]!r}"
+            row = [row[name] for name in columns]
+        if isinstance(row, (str, bytes)) or not hasattr(row, "__len__"):
+            return nothing, f"{type(row).__name__} is no row"
+        if len(row) != len(columns):
+            return nothing, f"{len(row)} values of {len(columns)} channels"
+        values = np.array([_number(value) for value in row], dtype=np.float64)
+        wrong = np.flatnonzero(~np.isfinite(values))
+        return values, f"{columns[wrong[0]]} is no number" if wrong.size else ""
 
     def _threshold(self, symbol: str) -> AbstractThreshold:
         if symbol not in self._thresholds:
             detector = self._detector
             self._thresholds[symbol] = create_threshold(self._config, detector.threshold_, detector.held_out_in_order_)
         return self._thresholds[symbol]
+
+
+def _number(value: Any) -> float:
+    """A number, or NaN for anything else, such as a text, a list or an integer beyond all floats."""
+    if isinstance(value, (str, bytes)):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan

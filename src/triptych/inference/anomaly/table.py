@@ -27,7 +27,8 @@ class Table:
         values: float64 (n_rows, channels), finite; bad rows hold the row before them, or zeros where none is.
         bad: bool (n_rows,): rows that were not numbers.
         stretches: first and last + 1 row of each unbroken part; no window crosses from one to the next.
-        index: what the rows are called, one value each: times where the source has them, else positions.
+        index: what the rows are called, one value each: times as the source has them, else positions.
+        pandas_index: the index of the pandas frame that the rows came in, None for anything else.
     """
 
     columns: tuple[str, ...]
@@ -35,6 +36,7 @@ class Table:
     bad: NDArray[np.bool_]
     stretches: tuple[tuple[int, int], ...]
     index: pl.Series
+    pandas_index: Any = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -66,7 +68,8 @@ def as_table(
     """
     if isinstance(X, Table):
         return X
-    columns, values, entities, times = _read(X, entity, time)
+    given = X.index if _is_pandas(X) else None
+    columns, values, entities, times, names = _read(X, entity, time)
     n = len(values)
     bad: NDArray[np.bool_] = np.asarray(~np.isfinite(values).all(axis=1))
     if bad.any() and bad_rows == "refuse":
@@ -84,16 +87,30 @@ def as_table(
     if times is not None and n > 1:
         breaks[1:] |= _gaps(times, breaks[1:])
     filled, usable = _fill(values, bad, breaks, bridge)
-    index = pl.Series("row", np.arange(n)) if times is None else pl.Series("time", times)
-    return Table(columns=columns, values=filled, bad=bad, stretches=_stretches(breaks, usable), index=index)
+    return Table(
+        columns=columns, values=filled, bad=bad, stretches=_stretches(breaks, usable), index=names, pandas_index=given
+    )  # fmt: skip
 
 
-def _read(X: Any, entity: Any, time: Any) -> tuple[tuple[str, ...], NDArray[np.float64], Any, Any]:
-    """Names and values of the channels, entities and times (None where there are none)."""
-    if not isinstance(X, pl.DataFrame) and hasattr(X, "columns") and hasattr(X, "index"):  # a pandas frame
+def _is_pandas(X: Any) -> bool:
+    return not isinstance(X, pl.DataFrame) and hasattr(X, "columns") and hasattr(X, "index")
+
+
+def _plain(values: Any) -> NDArray[Any]:
+    """A pandas column or index as an array; times with a zone as UTC."""
+    if getattr(values.dtype, "tz", None) is not None:
+        zoned = values.dt if hasattr(values, "dt") else values
+        plain = zoned.tz_convert("UTC")
+        values = (plain.dt if hasattr(plain, "dt") else plain).tz_localize(None)
+    return np.asarray(values.to_numpy())
+
+
+def _read(X: Any, entity: Any, time: Any) -> tuple[tuple[str, ...], NDArray[np.float64], Any, Any, pl.Series]:
+    """Names and values of the channels, entities and times (None where there are none), and what rows are called."""
+    if _is_pandas(X):
         if time is None and hasattr(X.index, "tz"):
-            time = X.index.to_numpy()
-        X = pl.DataFrame({str(name): X[name].to_numpy() for name in X.columns})
+            time = _plain(X.index)
+        X = pl.DataFrame({str(name): _plain(X[name]) for name in X.columns})
     if not isinstance(X, pl.DataFrame):
         array = np.asarray(X, dtype=np.float64)
         array = array[:, None] if array.ndim == 1 else array
@@ -120,7 +137,11 @@ def _read(X: Any, entity: Any, time: Any) -> tuple[tuple[str, ...], NDArray[np.f
     for one, what in ((entities, "entity"), (times, "time")):
         if one is not None and len(one) != len(values):
             raise DataError(f"There are {len(values)} rows and {len(one)} values of {what}.")
-    return tuple(channels.columns), np.ascontiguousarray(values, dtype=np.float64), entities, times
+    if times is None:
+        names = pl.Series("row", np.arange(len(values)))
+    else:
+        names = X[time].alias("time") if isinstance(time, str) else pl.Series("time", times)
+    return tuple(channels.columns), np.ascontiguousarray(values, dtype=np.float64), entities, times, names
 
 
 def _gaps(times: NDArray[Any], borders: NDArray[np.bool_]) -> NDArray[np.bool_]:
