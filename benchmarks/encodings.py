@@ -127,7 +127,7 @@ def rows(quick: bool) -> list[Row]:
             table += on_one_device(replace(plan, threads=threads))
             table += factor_grids(replace(plan, threads=threads))
             if threads == 1:
-                table += streams(plan)
+                table += streams(plan) + without_kernels(plan)
     torch.set_num_threads(1)
     if torch.cuda.is_available():
         table += on_one_device(replace(plan, device="cuda"))
@@ -289,6 +289,36 @@ def streams(plan: Plan) -> list[Row]:
                 lower_is_better=True,
             )
         )
+    return table
+
+
+def without_kernels(plan: Plan) -> list[Row]:
+    """Encodings whose kernels do what matrix products could do, beside their own plain tensor operations."""
+    table = []
+    for name, options in (("scalogram", {}), ("scalogram", {"wavelet": "ricker"}), ("spectrogram", {})):
+        for length in (120, 224):
+            encoding = create_encoding(name, length, **options)
+            window = windows(64, encoding)
+            plain = window.clone().requires_grad_()  # whoever wants a gradient gets no kernel
+            seconds = alternate(
+                functools.partial(encoding, window),
+                functools.partial(encoding, plain),
+                filler(64, (encoding.channels, encoding.height, encoding.width), plan),
+                repeats=plan.repeats,
+                warm_ups=plan.warm_ups,
+            )
+            wavelet = "".join(f" {value}" for value in options.values())
+            size = f"{encoding.height}x{encoding.width}"
+            table.append(
+                Row(
+                    name=f"{name}{wavelet} {size}, kernel or plain, batch 64, {plan.label}",
+                    ours=64 / seconds[0],
+                    peer=64 / seconds[1],
+                    peer_name="plain tensors (torch, with its graph)",
+                    floor=64 / seconds[2],
+                    unit="images/s",
+                )
+            )
     return table
 
 

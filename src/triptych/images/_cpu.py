@@ -49,10 +49,20 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def kernel(function: Function) -> Function:
     """Compile a serial function over NumPy arrays and numbers; division by zero gives inf or NaN, as in NumPy."""
+    return _compiled(function, fastmath=False)
+
+
+def fusing_kernel(function: Function) -> Function:
+    """The same where a product and a sum may be one operation: for sums of many products, never where ties decide."""
+    return _compiled(function, fastmath={"contract"})
+
+
+def _compiled(function: Function, fastmath: bool | set[str]) -> Function:
+    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
     try:
-        compiled = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+        compiled = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # nowhere to keep it: no folder that can be written to, no file that it came from
-        compiled = numba.njit(nogil=True, error_model="numpy")(function)
+        compiled = numba.njit(**options)(function)
     return cast(Function, compiled)
 
 

@@ -45,7 +45,7 @@ from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
 from triptych.images._scratch import Scratch
 from triptych.images._series import Series
 from triptych.images._spectra import Intensity, Resampling, Resize, centred, intensities
-from triptych.images._spectra_kernels import KINDS, Taps, draw_scalograms
+from triptych.images._spectra_kernels import KINDS, ROWS, Taps, draw_scalograms
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
 
@@ -53,6 +53,7 @@ REACH = 7.0
 """Scales from its middle at which a wavelet is cut off: the bell is 2e-11 there."""
 GRAIN_PRODUCTS = 500_000
 """Products in a share of a batch that is worth a thread."""
+BUFFERS = "responses", "analysis", "waves"
 GROUPS = 6
 """Scales are transformed in so many groups, each by the frequencies that its wavelets hold, not by all."""
 FAINT = 1e-7
@@ -170,9 +171,8 @@ class Scalogram(AbstractEncoding):
             series = as_array(centred(window_BTF.double(), self.config.series).flatten(0, 1))
         image, plan = as_array(image_BCHW.flatten(0, 1)), self.plan
         scales, length = self.height, self.length
-        wanted = tuple(
-            (shape, torch.float64) for shape in ((length,), (2, length), (scales, length), (scales, self.width))
-        )
+        shapes = self.plan[0].shape[1:], (2, (length + 1) // 2), (scales, length), (scales, self.width)
+        wanted = tuple((shape, torch.float64) for shape in shapes)
 
         def share(first: int, end: int) -> None:
             with self.scratch.lend(*wanted) as memory:
@@ -182,11 +182,21 @@ class Scalogram(AbstractEncoding):
 
     def _plan(self) -> tuple[Any, ...]:
         """What the kernel wants to know besides the series."""
-        responses = as_array(self.get_buffer("responses").double())
+        halves = -(-self.length // (2 * ROWS)) * ROWS  # of the frequencies, rounded up
+        place = np.concatenate([np.arange(0, self.length, 2) // 2, halves + np.arange(1, self.length, 2) // 2])
+        before = np.concatenate([np.arange(0, self.length, 2), np.arange(1, self.length, 2)])
+        responses, analysis, waves = (as_array(self.get_buffer(name).double()) for name in BUFFERS)
+        # Even waves and then odd ones, each filled up with waves of which nothing is held.
+        analyses, answers = np.zeros((self.length, 2 * halves)), np.zeros((*responses.shape[:2], 2 * halves))
+        half_waves = np.zeros((self.parts, 2 * halves, (self.length + 1) // 2))
+        analyses[:, place], answers[:, :, place] = analysis[:, before], responses[:, :, before]
+        half_waves[:, place] = waves[:, before, : half_waves.shape[2]]
         bands = [_band(self.get_buffer("responses")[:, s : s + 1].double()) for s in range(self.height)]
+        starts = (0, halves)
+        ends = [[(o + k // (2 * ROWS) * ROWS, o + -(-m // (2 * ROWS)) * ROWS) for o in starts] for k, m in bands]
         return (
-            as_array(self.get_buffer("analysis").double()), responses, as_array(self.get_buffer("waves").double()),
-            np.array(bands, dtype=np.int64), KINDS[self.config.intensity], 10.0 ** (-self.config.range_db / 10.0),
+            analyses, answers, half_waves, np.array(ends, dtype=np.int64).reshape(-1, 4),
+            KINDS[self.config.intensity], 10.0 ** (-self.config.range_db / 10.0),
             Taps.of(self.resize.get_buffer("rows"), self.resize.changes[0]),
             Taps.of(self.resize.get_buffer("columns"), self.resize.changes[1]),
         )  # fmt: skip
