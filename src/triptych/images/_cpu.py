@@ -58,11 +58,10 @@ def fusing_kernel(function: Function) -> Function:
 
 
 def _compiled(function: Function, fastmath: bool | set[str]) -> Function:
-    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
     try:
-        compiled = numba.njit(cache=True, **options)(function)
+        compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=fastmath)(function)
     except RuntimeError:  # nowhere to keep it: no folder that can be written to, no file that it came from
-        compiled = numba.njit(**options)(function)
+        compiled = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
     return cast(Function, compiled)
 
 
@@ -91,7 +90,9 @@ def takes_kernel(x: Tensor) -> bool:
 
 def _has_tangent(x: Tensor) -> bool:
     """Whether forward-mode derivatives are taken with respect to this tensor; there is one level of them, 0."""
-    return forward_ad._current_level >= 0 and forward_ad.unpack_dual(x, level=0).tangent is not None
+    if forward_ad._current_level < 0:
+        return False
+    return forward_ad.unpack_dual(x, level=0).tangent is not None  # type: ignore[no-untyped-call]
 
 
 def as_array(x: Tensor) -> NDArray[Any]:
