@@ -127,7 +127,7 @@ def rows(quick: bool) -> list[Row]:
             table += on_one_device(replace(plan, threads=threads))
             table += factor_grids(replace(plan, threads=threads))
             if threads == 1:
-                table += streams(plan)
+                table += streams(plan) + without_kernels(plan)
     torch.set_num_threads(1)
     if torch.cuda.is_available():
         table += on_one_device(replace(plan, device="cuda"))
@@ -221,40 +221,39 @@ def chart(mplfinance: Any, window: torch.Tensor, subject: Subject) -> Callable[[
 
 
 def factor_grids(plan: Plan) -> list[Row]:
-    """Windows of 56 days x 16 candles x 56 factors of 4 instruments: views of one table beside windows stacked."""
-    days, length, batch = (140 if plan.share < 1 else 300), 56 * 16, 32
-    factors = np.random.default_rng(0).standard_normal((days * 16, 4 * 56), dtype=np.float32)
-    ends = np.arange(length - 1, len(factors), 16)
-    shape = (length, factors.shape[1])
+    """Grids of 224 x 224, 4 channels: 56 days x 16 candles x 56 factors of 4 instruments, in random order from a table.
 
-    def all_views() -> NDArray[np.float32]:
-        return WindowRows(values=factors, ends=ends, step=16).windows(length)[::16]
-
-    def stacked(positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        return np.stack([factors[end - length + 1 : end + 1] for end in ends[positions]])
-
-    views = all_views()
+    A window is a view of the table. A batch of them is gathered once, and drawn from there; the peer cuts, turns,
+    scales and stacks one grid after the other.
+    """
+    days, length, batch, clip = 140, 56 * 16, 32, 3.0
+    table = np.random.default_rng(0).standard_normal((days * 16, 4 * 56), dtype=np.float32)
+    ends = np.arange(length - 1, len(table), 16)
+    encoding = create_encoding("factor_grid", length, channels=4, factors=56, bars_per_row=4, clip=clip)
+    assert (encoding.channels, encoding.height, encoding.width) == (4, 224, 224)
+    views = WindowRows(values=table, ends=ends, step=16).windows(length)[::16]
     chosen = np.random.default_rng(1).choice(len(ends), batch, replace=False)
-    everything = np.arange(len(ends))
-    assert np.array_equal(views[chosen], stacked(chosen))
-    cases: tuple[tuple[str, int, Callable[[], object], Callable[[], object]], ...] = (
-        ("all views", len(ends), all_views, lambda: stacked(everything)),
-        ("shuffled batch", batch, lambda: views[chosen], lambda: stacked(chosen)),
-    )
-    table = []
-    for name, images, ours, theirs in cases:
-        seconds = alternate(ours, theirs, filler(images, shape, plan), repeats=plan.repeats, warm_ups=plan.warm_ups)
-        table.append(
-            Row(
-                name=f"factor grids, {name} of {images}, {plan.label}",
-                ours=images / seconds[0],
-                peer=images / seconds[1],
-                peer_name="windows stacked (NumPy)",
-                floor=images / seconds[2],
-                unit="images/s",
-            )
+
+    def ours() -> torch.Tensor:
+        return encoding(torch.from_numpy(views[chosen]))
+
+    def stacked() -> NDArray[np.float32]:
+        grids = (table[end - length + 1 : end + 1].reshape(224, 4, 4, 56) for end in ends[chosen])
+        turned = (grid.transpose(2, 0, 1, 3).reshape(4, 224, 224) for grid in grids)
+        return np.stack([np.clip((grid + np.float32(clip)) * np.float32(0.5 / clip), 0, 1) for grid in turned])
+
+    assert np.abs(ours().numpy() - stacked()).max() < 1e-6
+    seconds = alternate(ours, stacked, filler(batch, (4, 224, 224), plan), repeats=plan.repeats, warm_ups=plan.warm_ups)
+    return [
+        Row(
+            name=f"factor grids 4x224x224 from a table, shuffled batch of {batch}, {plan.label}",
+            ours=batch / seconds[0],
+            peer=batch / seconds[1],
+            peer_name="grids stacked (NumPy)",
+            floor=batch / seconds[2],
+            unit="images/s",
         )
-    return table
+    ]
 
 
 def streams(plan: Plan) -> list[Row]:
@@ -289,6 +288,36 @@ def streams(plan: Plan) -> list[Row]:
                 lower_is_better=True,
             )
         )
+    return table
+
+
+def without_kernels(plan: Plan) -> list[Row]:
+    """Encodings whose kernels do what matrix products could do, beside their own plain tensor operations."""
+    table = []
+    for name, options in (("scalogram", {}), ("scalogram", {"wavelet": "ricker"}), ("spectrogram", {})):
+        for length in (120, 224):
+            encoding = create_encoding(name, length, **options)
+            window = windows(64, encoding)
+            plain = window.clone().requires_grad_()  # whoever wants a gradient gets no kernel
+            seconds = alternate(
+                functools.partial(encoding, window),
+                functools.partial(encoding, plain),
+                filler(64, (encoding.channels, encoding.height, encoding.width), plan),
+                repeats=plan.repeats,
+                warm_ups=plan.warm_ups,
+            )
+            wavelet = "".join(f" {value}" for value in options.values())
+            size = f"{encoding.height}x{encoding.width}"
+            table.append(
+                Row(
+                    name=f"{name}{wavelet} {size}, kernel or plain, batch 64, {plan.label}",
+                    ours=64 / seconds[0],
+                    peer=64 / seconds[1],
+                    peer_name="plain tensors (torch, with its graph)",
+                    floor=64 / seconds[2],
+                    unit="images/s",
+                )
+            )
     return table
 
 

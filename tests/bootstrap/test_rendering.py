@@ -23,6 +23,7 @@ from triptych.bootstrap.rendering.moments import choose
 from triptych.bootstrap.rendering.names import format_of, picture_name, put, require_replaceable, time_in_name
 from triptych.bootstrap.rendering.opening import open_source
 from triptych.bootstrap.rendering.png import encode_png
+from triptych.bootstrap.rendering.wanted import wanted_encodings
 from triptych.domain import book_columns, utc
 from triptych.domain.errors import DataError, NotEnoughData, RecipeError, StorageError
 from triptych.features import Config as FeatureConfig
@@ -410,6 +411,19 @@ def test_more_levels_than_the_file_has_are_refused(tape):
     assert str(caught.value) == (
         "depth reads 5 levels of order book a side; book.parquet holds 2. Say --set depth.levels=2."
     )
+
+
+def test_everything_for_people_leaves_numbers_side_by_side_out_unless_they_are_named(tape, tmp_path):
+    opened = open_source(str(write_tape(tmp_path / "book.parquet", tape)), Reading())
+    drawn = {
+        (view, *names): "book_levels" in wanted_encodings(opened, names, {}, 5, view=view)[0]
+        for view in ("people", "network")
+        for names in (("all",), ("all", "book_levels"))
+    }
+    assert drawn == {
+        ("people", "all"): False, ("people", "all", "book_levels"): True,
+        ("network", "all"): True, ("network", "all", "book_levels"): True,
+    }  # fmt: skip
 
 
 def test_a_file_of_books_is_recognised_and_sampled(tape, tmp_path):

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from triptych.domain.errors import DataError
 from triptych.images import create_encoding
 
 # bid prices, bid sizes, ask prices, ask sizes of two levels; mid of the last book 100, price steps of 0.1 (10 bp)
@@ -64,3 +65,16 @@ def test_with_and_without_a_kernel_the_numbers_are_the_same(options, dtype) -> N
     encoding = create_encoding("book_levels", 12, levels=6, **options)
     plain = encoding(window.clone().requires_grad_()).detach()
     assert torch.allclose(encoding(window), plain, rtol=0, atol=1e-6 if dtype == torch.float32 else 1e-14)
+
+
+@pytest.mark.parametrize("name", ["book_levels", "book_imbalance", "depth_heatmap"])
+def test_a_size_below_zero_is_refused_and_a_score_below_zero_is_not(name) -> None:
+    window = WINDOW.clone()
+    window[0, 1, 3] = -2.0
+    with pytest.raises(DataError) as caught:
+        create_encoding(name, 2, levels=2)(window)
+    assert str(caught.value) == (
+        "Window 0 of the batch, row 1 of 2: bid_size_2 is -2.0, and nothing less than nothing can rest in a book. "
+        "Give 0 or NaN for a level that is not there."
+    )
+    assert create_encoding("book_levels", 2, levels=2, scale="given")(window).min() >= 0

@@ -192,3 +192,12 @@ def test_a_default_that_does_not_fit_a_short_window_is_not_kept_quiet():
         "scalogram: a period of 24 candles cannot be seen in a window of 10. "
         "Set longest to 20 or less (better a third of the window), or lengthen the window."
     )
+
+
+def test_windows_in_double_precision_meet_constants_in_double_precision(walk):
+    encoding = create_encoding("scalogram", 61)
+    wave = encoding._constants("waves", walk(1, 61))[0, 7, 5].item()
+    assert wave == pytest.approx(math.cos(math.pi * 35 / 60), abs=1e-15)
+    window = walk(3, 61)
+    plain = encoding(window.clone().requires_grad_()).detach()
+    assert (encoding(window) - plain).abs().max() < 5e-8  # faint frequencies are left out, of scales one by one or not

@@ -158,3 +158,12 @@ def test_gradients_are_those_of_finite_differences():
     for style in ("bars", "heat"):
         encoding = create_encoding("volume_profile", 3, height=7, width=4, style=style, split=True)
         assert torch.autograd.gradcheck(encoding, (window.clone().requires_grad_(),), atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_profile_in_double_precision_stays_inside_its_range(dtype, walk):
+    encoding = create_encoding("volume_profile", 60, style="heat", width=37)
+    for seed in range(5):
+        image = encoding(walk(40, 60, seed=seed).to(dtype))
+        assert image.max() <= 1
+        assert image.min() >= 0

@@ -66,3 +66,21 @@ def test_raw_candles_keep_bad_rows_and_order():
     assert str(raw.timeframe) == "15m"
     assert list(raw.by_symbol()) == ["X"]
     assert read_raw(frame.head(1)).timeframe is None
+
+
+@pytest.mark.parametrize("read", [read_candles, read_raw])
+def test_a_file_of_another_instrument_is_not_given_the_name_asked_for(read, tmp_path):
+    path = tmp_path / "perp_BTCUSDT_15m.csv"
+    three_candles().write_csv(path)
+    with pytest.raises(DataError) as caught:
+        read(path, symbol="ETHUSDT")
+    assert str(caught.value) == (
+        "perp_BTCUSDT_15m.csv is of BTCUSDT by its name, asked for was 'ETHUSDT'. Leave the symbol out, choose the "
+        "file of that instrument, or rename the file if its name is wrong."
+    )
+
+
+@pytest.mark.parametrize("name", ["prices.csv", "kurse.csv", "sse_000001_15m.csv", "SSE_USDT-15m-futures.csv"])
+def test_a_file_whose_name_does_not_say_otherwise_is_named_as_asked(name, tmp_path):
+    three_candles().write_csv(tmp_path / name)
+    assert read_candles(tmp_path / name, symbol="SSE", timeframe="15m").one().symbol == "SSE"

@@ -59,7 +59,10 @@ ToOption = Annotated[
     str | None, typer.Option("--to", help="Windows that close at this time or before, UTC.", metavar="TIME")
 ]
 SymbolOption = Annotated[
-    list[str] | None, typer.Option("--symbol", help="Only this instrument; may be repeated [default: all].")
+    list[str] | None,
+    typer.Option(
+        "--symbol", help="Only this instrument; names it where the file does not; may be repeated [default: all]."
+    ),
 ]
 TimeframeOption = Annotated[
     str | None,

@@ -49,10 +49,19 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def kernel(function: Function) -> Function:
     """Compile a serial function over NumPy arrays and numbers; division by zero gives inf or NaN, as in NumPy."""
+    return _compiled(function, fastmath=False)
+
+
+def fusing_kernel(function: Function) -> Function:
+    """The same where a product and a sum may be one operation: for sums of many products, never where ties decide."""
+    return _compiled(function, fastmath={"contract"})
+
+
+def _compiled(function: Function, fastmath: bool | set[str]) -> Function:
     try:
-        compiled = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+        compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=fastmath)(function)
     except RuntimeError:  # nowhere to keep it: no folder that can be written to, no file that it came from
-        compiled = numba.njit(nogil=True, error_model="numpy")(function)
+        compiled = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
     return cast(Function, compiled)
 
 
@@ -81,7 +90,9 @@ def takes_kernel(x: Tensor) -> bool:
 
 def _has_tangent(x: Tensor) -> bool:
     """Whether forward-mode derivatives are taken with respect to this tensor; there is one level of them, 0."""
-    return forward_ad._current_level >= 0 and forward_ad.unpack_dual(x, level=0).tangent is not None
+    if forward_ad._current_level < 0:
+        return False
+    return forward_ad.unpack_dual(x, level=0).tangent is not None  # type: ignore[no-untyped-call]
 
 
 def as_array(x: Tensor) -> NDArray[Any]:

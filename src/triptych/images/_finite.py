@@ -15,7 +15,7 @@ from torch import Tensor
 
 from triptych.domain.book import BOOK_FIELDS
 from triptych.domain.errors import DataError
-from triptych.images._cpu import as_array, kernel
+from triptych.images._cpu import as_array, has_values, kernel
 
 
 def are_finite(values: Tensor) -> bool:
@@ -45,6 +45,28 @@ def refuse_unless_finite(window_BTF: Tensor, columns: tuple[str, ...]) -> None:
         f"Window {window} of the batch, row {row} of {values.shape[1]}: {columns[column]} is "
         f"{values[window, row, column]}.",
         remedy="Leave out windows that hold unknown values, or fill the gap before they are cut.",
+    )
+
+
+def refuse_negative_sizes(window_BTF: Tensor, columns: tuple[str, ...]) -> None:
+    """Raise DataError that names window, row and column of the first size of a book that is below zero.
+
+    Looked at where the values are at hand: on the CPU, and not while a graph is made.
+    """
+    if not has_values(window_BTF):
+        return
+    values = window_BTF.detach().numpy()
+    sizes = np.array([name.rpartition("_")[0].endswith("size") for name in columns])
+    if not (values < 0).any():
+        return
+    wrong = (values < 0) & sizes
+    if not wrong.any():
+        return
+    window, row, column = (int(i) for i in np.argwhere(wrong)[0])
+    raise DataError(
+        f"Window {window} of the batch, row {row} of {values.shape[1]}: {columns[column]} is "
+        f"{values[window, row, column]}, and nothing less than nothing can rest in a book.",
+        remedy="Give 0 or NaN for a level that is not there.",
     )
 
 

@@ -28,7 +28,7 @@ from triptych.domain.errors import RecipeError
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._gramian_kernel import draw_fields
 from triptych.images._pixel_map import PixelMap, by_pair
-from triptych.images._series import Series, rows_and_columns, series_of
+from triptych.images._series import Series, rows_and_columns, stacked_series
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
 
@@ -131,7 +131,7 @@ class GramianAngularField(AbstractEncoding):
 
     def _points(self, window_BTF: Tensor) -> Tensor:
         """The series to draw, shape (batch, channels, side of the image)."""
-        x_BCT = torch.stack([series_of(window_BTF, name) for name in self.series], dim=1)
+        x_BCT = stacked_series(window_BTF, self.series)
         return self._aggregate(x_BCT) if self.width < self.length else x_BCT
 
     def _aggregate(self, x_BCT: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ def draw_profiles(
             for r in range(height):
                 row = image[b, side, r]
                 for c in range(width):
-                    row[c] = column[c, r]
+                    row[c] = min(max(column[c, r], 0.0), 1.0)  # weights of candles are rounded
 
 
 @kernel

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from triptych.domain import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN
 from triptych.domain.errors import DataError
-from triptych.images._cpu import as_array, has_values
+from triptych.images._cpu import as_array, has_values, takes_kernel
 from triptych.images._series_kernel import ABOVE, FIELD, LOG_2, LOG_RANGE, LOG_RETURN, ODD, POWERS, take_logarithms
 
 Series = Literal["open", "high", "low", "close", "volume", "log_return", "log_range"]
@@ -30,6 +30,14 @@ def series_of(window_BTF: Tensor, name: Series) -> Tensor:
     if name == "log_range":
         return _log_ratio(window_BTF[..., HIGH], window_BTF[..., LOW])
     return window_BTF[..., CANDLE_FIELDS.index(name)]
+
+
+def stacked_series(window_BTF: Tensor, names: tuple[Series, ...]) -> Tensor:
+    """Several series by their names, shape (batch, series, time)."""
+    if takes_kernel(window_BTF):
+        rows, columns = rows_and_columns(window_BTF, names)
+        return torch.from_numpy(rows).index_select(2, torch.from_numpy(columns)).transpose(1, 2).contiguous()
+    return torch.stack([series_of(window_BTF, name) for name in names], dim=1)
 
 
 def _refuse_unless_positive(window_BTF: Tensor) -> None:

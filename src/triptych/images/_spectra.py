@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from triptych.images._series import Series, series_of
+from triptych.images._series import Series, stacked_series
 from triptych.images._window import positive_or_one
 
 Intensity = Literal["magnitude", "power", "decibels"]
@@ -25,7 +25,7 @@ def centred(window_BTF: Tensor, series: tuple[Series, ...], *, less_mean: bool =
     The image of a spectrum is relative to its own maximum, so units do not matter to it: these keep squares of prices
     and of tiny returns inside the range of single precision. For the same reason the unit takes no part in gradients.
     """
-    x_BCT = torch.stack([series_of(window_BTF, name) for name in series], dim=1)
+    x_BCT = stacked_series(window_BTF, series)
     if less_mean:
         # Less the first value first: of a series that does not move exactly nothing is left.
         x_BCT = x_BCT - x_BCT[..., :1]

@@ -2,7 +2,8 @@
 is there.
 
 The arithmetic is that of `spectrogram.py`, `scalogram.py` and `_spectra.py`. A product with cosines is a sum over
-frequencies or candles of whole rows: the compiler turns the innermost loop, over time, into vector instructions.
+frequencies or candles of whole rows, four of them a pass: the compiler turns the innermost loop, over time, into vector
+instructions. Waves of a scalogram are even or odd around the middle of the window, so half of it is enough.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from triptych.images._cpu import as_array, kernel
+from triptych.images._cpu import as_array, fusing_kernel, kernel
 
 Array = NDArray[Any]
+ROWS = 4
+"""That are added in a pass; sums are over multiples of it."""
 MAGNITUDE, POWER, DECIBELS = range(3)
 KINDS = {"magnitude": MAGNITUDE, "power": POWER, "decibels": DECIBELS}
 """What a pixel shows, as kernels are told it."""
@@ -46,7 +49,7 @@ class Taps(NamedTuple):
         return cls(start.astype(np.int64), weight.astype(np.float64))
 
 
-@kernel
+@fusing_kernel
 def draw_scalograms(
     first: int, end: int, series: Array, image: Array, memory: tuple[Array, ...], analysis: Array, responses: Array,
     waves: Array, bands: Array, kind: int, floor: float, rows: Taps, columns: Taps,
@@ -57,10 +60,14 @@ def draw_scalograms(
         first, end: share of the batch.
         series: float64 of shape (N, time).
         image: of shape (N, height, width), to fill.
-        memory: float64 to work in: of shape (frequencies,), (2, time), (scales, time), (scales, width).
+        memory: float64 to work in: of shape (frequencies,), (2, half of the time rounded up), (scales, time),
+            (scales, width).
         analysis: float64 of shape (time, frequencies).
-        responses, waves: float64 of shape (parts, scales, frequencies) and (parts, frequencies, time).
-        bands: the first frequency that every scale holds and the one after the last, int64 of shape (scales, 2).
+        responses: float64 of shape (parts, scales, frequencies).
+        waves: their first half in time, float64 of shape (parts, frequencies, half of the time rounded up).
+        bands: of every scale the first frequency and the one after the last among the first half of the frequencies,
+            and the same among the second, int64 of shape (scales, 4). Waves of the first half of the frequencies are
+            the same on both sides of the middle (cosines; sines but for their sign), those of the second opposite.
         kind, floor: what a pixel shows; share of the largest power that is 0 in decibels.
         rows, columns: how the image gets its size.
     """
@@ -71,23 +78,32 @@ def draw_scalograms(
             for k in range(len(held)):
                 held[k] += series[n, t] * analysis[t, k]
         for s in range(len(bands)):
-            for p in range(len(waves)):
-                part = parts[p]
-                part[:] = 0.0
-                for k in range(bands[s, 0], bands[s, 1]):
-                    amount, wave = held[k] * responses[p, s, k], waves[p, k]
-                    for t in range(len(part)):
-                        part[t] += amount * wave[t]
             row = power[s]
-            for t in range(len(row)):
-                row[t] = parts[0, t] * parts[0, t]
-            if len(waves) > 1:
-                for t in range(len(row)):
-                    row[t] += parts[1, t] * parts[1, t]
+            row[:] = 0.0
+            for p in range(len(waves)):
+                parts[:] = 0.0
+                for half in range(2):
+                    _add(parts[half], held, responses[p, s], waves[p], bands[s, 2 * half], bands[s, 2 * half + 1])
+                for t in range(parts.shape[1]):
+                    row[t] += (parts[0, t] + parts[1, t]) ** 2
+                for t in range(len(row) - parts.shape[1]):
+                    row[len(row) - 1 - t] += (parts[0, t] - parts[1, t]) ** 2
         _show(power, image[n], kind, floor, rows, columns, narrow)
 
 
-@kernel
+@fusing_kernel
+def _add(total: Array, a: Array, b: Array, rows: Array, first: int, end: int) -> None:
+    """Add a[k] * b[k] * rows[k] for all k from `first` up to `end`, a multiple of `ROWS` further on."""
+    for k in range(first, end, ROWS):
+        amount_0, amount_1, amount_2, amount_3 = (
+            a[k] * b[k], a[k + 1] * b[k + 1], a[k + 2] * b[k + 2], a[k + 3] * b[k + 3]
+        )  # fmt: skip
+        row_0, row_1, row_2, row_3 = rows[k], rows[k + 1], rows[k + 2], rows[k + 3]
+        for t in range(len(total)):
+            total[t] += amount_0 * row_0[t] + amount_1 * row_1[t] + amount_2 * row_2[t] + amount_3 * row_3[t]
+
+
+@fusing_kernel
 def draw_spectrograms(
     first: int, end: int, series: Array, image: Array, memory: tuple[Array, ...], places: Array, basis: Array,
     kind: int, floor: float, rows: Taps, columns: Taps,
@@ -99,24 +115,23 @@ def draw_spectrograms(
         series: float64 of shape (N, time).
         image: of shape (N, height, width), to fill.
         memory: float64 to work in: of shape (candles of a segment, segments), (2, segments), (frequencies, segments),
-            (frequencies, width).
+            (frequencies, width); the number of candles rounded up to a multiple of `ROWS`.
         places: candles of every segment, int64 of shape (segments, candles of a segment).
-        basis: tapered cosines and below them sines, float64 of shape (2 * frequencies, candles of a segment).
+        basis: tapered cosines and below them sines, float64 of shape (2 * frequencies, candles of a segment), rounded
+            up with zeros.
         kind, floor, rows, columns: as for `draw_scalograms`.
     """
     cut, parts, power, narrow = memory
+    one = np.ones(len(cut))
+    cut[places.shape[1] :] = 0.0
     for n in range(first, end):
         for m in range(len(places)):
-            for s in range(len(cut)):
+            for s in range(places.shape[1]):
                 cut[s, m] = series[n, places[m, s]]
         for k in range(len(power)):
             for p in range(2):
-                part, wave = parts[p], basis[k + p * len(power)]
-                part[:] = 0.0
-                for s in range(len(cut)):
-                    amount, piece = wave[s], cut[s]
-                    for m in range(len(part)):
-                        part[m] += amount * piece[m]
+                parts[p] = 0.0
+                _add(parts[p], basis[k + p * len(power)], one, cut, 0, len(cut))
             row = power[k]
             for m in range(len(row)):
                 row[m] = parts[0, m] * parts[0, m] + parts[1, m] * parts[1, m]

@@ -24,6 +24,7 @@ from triptych.domain import Config as BaseConfig
 from triptych.domain import book_columns
 from triptych.images._book_rows import Sides, anchor_last, basis_points, sides_of
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
+from triptych.images._finite import refuse_negative_sizes
 from triptych.images._levels_kernel import draw_levels, draw_scores
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_place, by_row
 from triptych.images._scratch import Scratch
@@ -75,6 +76,8 @@ class BookLevels(AbstractEncoding):
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length, self.columns)
+        if self.config.scale == "window":
+            refuse_negative_sizes(window_BTF, self.columns)
         if takes_kernel(window_BTF):
             return drawn(self, window_BTF)
         with full_precision(window_BTF):

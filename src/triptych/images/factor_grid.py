@@ -2,7 +2,8 @@
 
 A window of 896 candles (56 days of 16 candles of 15 minutes) with 56 factors is a matrix of 896 x 56 numbers. Read row
 by row into rows of `bars_per_row` candles it becomes a picture of 224 x 224: a row holds four candles, a day is four
-rows, and a day later the same picture has moved up by four rows. Nothing is computed: the picture is the window.
+rows, and a day later the same picture has moved up by four rows. Windows of a table are views of it and cost nothing;
+a batch of them is copied once, out of the table, and its pictures are written once, since values become shares.
 
 Factors are z-scores cut to -clip .. clip; a pixel is (z + clip) / (2 clip). With clip 4 that is the (z + 4) * 26 of the
 experiment this follows, divided by 208.

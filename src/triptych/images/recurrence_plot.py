@@ -36,7 +36,7 @@ from triptych.domain.errors import RecipeError
 from triptych.images import _recurrence_kernels as kernels
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._pixel_map import PixelMap, by_pair
-from triptych.images._series import Series, rows_and_columns, series_of
+from triptych.images._series import Series, rows_and_columns, stacked_series
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
 
@@ -155,7 +155,7 @@ class RecurrencePlot(AbstractEncoding):
 
     def _values(self, window_BTF: Tensor) -> Tensor:
         """The series, shape (N, T)."""
-        return torch.stack([series_of(window_BTF, name) for name in self.config.series], dim=1).flatten(0, 1)
+        return stacked_series(window_BTF, self.config.series).flatten(0, 1)
 
     def _scaled(self, x_NT: Tensor) -> Tensor:
         """The series in units that make distances shares of the range, shape (N, T)."""

@@ -45,7 +45,7 @@ from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
 from triptych.images._scratch import Scratch
 from triptych.images._series import Series
 from triptych.images._spectra import Intensity, Resampling, Resize, centred, intensities
-from triptych.images._spectra_kernels import KINDS, Taps, draw_scalograms
+from triptych.images._spectra_kernels import KINDS, ROWS, Taps, draw_scalograms
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
 
@@ -53,6 +53,7 @@ REACH = 7.0
 """Scales from its middle at which a wavelet is cut off: the bell is 2e-11 there."""
 GRAIN_PRODUCTS = 500_000
 """Products in a share of a batch that is worth a thread."""
+BUFFERS = "responses", "analysis", "waves"
 GROUPS = 6
 """Scales are transformed in so many groups, each by the frequencies that its wavelets hold, not by all."""
 FAINT = 1e-7
@@ -138,13 +139,15 @@ class Scalogram(AbstractEncoding):
         # In a period of the reflected line the two ends of the window stand once, everything between them twice.
         weight = torch.full((length,), 2.0, dtype=torch.float64)
         weight[0] = weight[-1] = 1.0
-        self.register_buffer("analysis", (angle_KT.cos() * weight).T.float().contiguous(), persistent=False)
+        analysis_TK = (angle_KT.cos() * weight).T.contiguous()
         self.parts = 1 if config.wavelet == "ricker" else 2
         response_PSK = torch.stack([_response(config, scale, length) for scale in scale_S.tolist()], dim=1)
         response_PSK = response_PSK[: 1 if config.wavelet == "ricker" else 2] * (weight / (2 * (length - 1)))
-        waves_PKT = torch.stack([angle_KT.cos(), angle_KT.sin()]).float()
-        self.register_buffer("responses", response_PSK.float(), persistent=False)
-        self.register_buffer("waves", waves_PKT[: len(response_PSK)].contiguous(), persistent=False)
+        waves_PKT = torch.stack([angle_KT.cos(), angle_KT.sin()])[: len(response_PSK)].contiguous()
+        # Double buffers would not go on every device: what is not of windows of float64 is float32.
+        self._double = {"analysis": analysis_TK, "responses": response_PSK, "waves": waves_PKT}
+        for name, constants in self._double.items():
+            self.register_buffer(name, constants.float(), persistent=False)
         self.groups = [(int(rows[0]), int(rows[-1]) + 1) for rows in torch.arange(config.height).chunk(GROUPS)]
         self.bands = [_band(response_PSK[:, first:end]) for first, end in self.groups]
         self.resize = Resize((self.height, length), (self.height, self.width), config.resampling)
@@ -157,7 +160,7 @@ class Scalogram(AbstractEncoding):
             return drawn(self, window_BTF)
         with full_precision(window_BTF):
             x_N1T = centred(window_BTF, self.config.series).flatten(0, 1)[:, None]
-            analysis = self.get_buffer("analysis").to(x_N1T.dtype)
+            analysis = self._constants("analysis", x_N1T)
             x_N1K = torch.matmul(x_N1T, analysis)
             power_NST = torch.cat([self._power(x_N1K, i) for i in range(len(self.groups))], dim=1)
             power_BCST = power_NST.reshape(-1, self.channels, self.height, self.length)
@@ -170,9 +173,8 @@ class Scalogram(AbstractEncoding):
             series = as_array(centred(window_BTF.double(), self.config.series).flatten(0, 1))
         image, plan = as_array(image_BCHW.flatten(0, 1)), self.plan
         scales, length = self.height, self.length
-        wanted = tuple(
-            (shape, torch.float64) for shape in ((length,), (2, length), (scales, length), (scales, self.width))
-        )
+        shapes = self.plan[0].shape[1:], (2, (length + 1) // 2), (scales, length), (scales, self.width)
+        wanted = tuple((shape, torch.float64) for shape in shapes)
 
         def share(first: int, end: int) -> None:
             with self.scratch.lend(*wanted) as memory:
@@ -182,11 +184,21 @@ class Scalogram(AbstractEncoding):
 
     def _plan(self) -> tuple[Any, ...]:
         """What the kernel wants to know besides the series."""
-        responses = as_array(self.get_buffer("responses").double())
-        bands = [_band(self.get_buffer("responses")[:, s : s + 1].double()) for s in range(self.height)]
+        halves = -(-self.length // (2 * ROWS)) * ROWS  # of the frequencies, rounded up
+        place = np.concatenate([np.arange(0, self.length, 2) // 2, halves + np.arange(1, self.length, 2) // 2])
+        before = np.concatenate([np.arange(0, self.length, 2), np.arange(1, self.length, 2)])
+        responses, analysis, waves = (as_array(self._double[name]) for name in BUFFERS)
+        # Even waves and then odd ones, each filled up with waves of which nothing is held.
+        analyses, answers = np.zeros((self.length, 2 * halves)), np.zeros((*responses.shape[:2], 2 * halves))
+        half_waves = np.zeros((self.parts, 2 * halves, (self.length + 1) // 2))
+        analyses[:, place], answers[:, :, place] = analysis[:, before], responses[:, :, before]
+        half_waves[:, place] = waves[:, before, : half_waves.shape[2]]
+        bands = [_band(self._double["responses"][:, s : s + 1]) for s in range(self.height)]
+        starts = (0, halves)
+        ends = [[(o + k // (2 * ROWS) * ROWS, o + -(-m // (2 * ROWS)) * ROWS) for o in starts] for k, m in bands]
         return (
-            as_array(self.get_buffer("analysis").double()), responses, as_array(self.get_buffer("waves").double()),
-            np.array(bands, dtype=np.int64), KINDS[self.config.intensity], 10.0 ** (-self.config.range_db / 10.0),
+            analyses, answers, half_waves, np.array(ends, dtype=np.int64).reshape(-1, 4),
+            KINDS[self.config.intensity], 10.0 ** (-self.config.range_db / 10.0),
             Taps.of(self.resize.get_buffer("rows"), self.resize.changes[0]),
             Taps.of(self.resize.get_buffer("columns"), self.resize.changes[1]),
         )  # fmt: skip
@@ -198,11 +210,15 @@ class Scalogram(AbstractEncoding):
         candles = by_column(self.resize.shares("columns").T.cpu().numpy(), shape)
         return PixelMap(shape=shape, candles=candles, axes=(axis,))
 
+    def _constants(self, name: str, like: Tensor) -> Tensor:
+        """In the precision and on the device of the series."""
+        return self._double[name].to(like.device) if like.dtype == torch.float64 else self.get_buffer(name)
+
     def _power(self, x_N1K: Tensor, i: int) -> Tensor:
         """|W|^2 of a group of scales, shape (batch times series, scales of the group, time)."""
         (top, bottom), (first, end) = self.groups[i], self.bands[i]
-        responses_PSK = self.get_buffer("responses")[:, top:bottom, first:end].to(x_N1K.dtype)
-        waves_PKT = self.get_buffer("waves")[:, first:end].to(x_N1K.dtype)
+        responses_PSK = self._constants("responses", x_N1K)[:, top:bottom, first:end]
+        waves_PKT = self._constants("waves", x_N1K)[:, first:end]
         held_N1K = x_N1K[..., first:end]
         parts = [torch.matmul(held_N1K * responses_PSK[p], waves_PKT[p]) for p in range(len(responses_PSK))]
         return parts[0] * parts[0] if len(parts) == 1 else parts[0] * parts[0] + parts[1] * parts[1]

@@ -32,6 +32,7 @@ from typing import Any, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional as F
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
@@ -40,7 +41,7 @@ from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
 from triptych.images._scratch import Scratch
 from triptych.images._series import Series
 from triptych.images._spectra import Intensity, Resampling, Resize, centred, intensities, mirrored
-from triptych.images._spectra_kernels import KINDS, Taps, draw_spectrograms
+from triptych.images._spectra_kernels import KINDS, ROWS, Taps, draw_spectrograms
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
 
@@ -173,7 +174,7 @@ class Spectrogram(AbstractEncoding):
             x_BCT = centred(window_BTF.double(), config.series, less_mean=config.detrend == "mean")
             series = as_array(x_BCT.flatten(0, 1))
         image, plan = as_array(image_BCHW.flatten(0, 1)), self.plan
-        shapes = (config.segment, segments), (2, segments), (frequencies, segments), (frequencies, self.width)
+        shapes = (self.plan[1].shape[1], segments), (2, segments), (frequencies, segments), (frequencies, self.width)
         wanted = tuple((shape, torch.float64) for shape in shapes)
 
         def share(first: int, end: int) -> None:
@@ -187,8 +188,8 @@ class Spectrogram(AbstractEncoding):
         """What the kernel wants to know besides the series."""
         return (
             as_array(self.get_buffer("places").reshape(self.n_segments, self.config.segment)),
-            as_array(self.get_buffer("basis").double()), KINDS[self.config.intensity],
-            10.0 ** (-self.config.range_db / 10.0),
+            as_array(F.pad(self.get_buffer("basis").double(), (0, -self.config.segment % ROWS))),
+            KINDS[self.config.intensity], 10.0 ** (-self.config.range_db / 10.0),
             Taps.of(self.resize.get_buffer("rows"), self.resize.changes[0]),
             Taps.of(self.resize.get_buffer("columns"), self.resize.changes[1]),
         )  # fmt: skip

@@ -62,7 +62,8 @@ class VolumeProfile(AbstractEncoding):
     """One channel, or two with `split`. Values are shares of the fullest bin, in [0, 1].
 
     A candle whose range is less than one row is widened to one row. A window without any volume (currencies often have
-    none) is 0 everywhere; one without any range has all its volume in the middle.
+    none) is 0 everywhere; one without any range has all its volume in the middle. Volumes below zero and highs below
+    lows are not looked for: the readers of candles refuse them.
     """
 
     def __init__(self, config: Config, length: int) -> None:

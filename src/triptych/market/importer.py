@@ -105,7 +105,8 @@ def read_candles(
 
     Args:
         source: the path or frame. Times are the OPEN times of the candles.
-        symbol: of a panel the one to take; otherwise the name of the series. Default: symbol column, then file name.
+        symbol: of a panel the one to take; otherwise the name of the series, which a file name with a timeframe, such
+            as BTCUSDT_5m.csv, must not contradict. Default: symbol column, then file name.
         timeframe: length of a candle. Default: file name if the times agree, otherwise their commonest step.
         venue: of the instruments.
         columns: roles of columns whose names are not recognised, such as {"close": "Settle"}; see `columns.py`.
@@ -116,7 +117,7 @@ def read_candles(
         now_ms: UTC milliseconds; a candle that closes later is not closed yet and is dropped. Default: none is.
 
     Raises ColumnError (a column is missing or ambiguous), CandleError (a bad row or a conflicting duplicate), DataError
-    (no such file, not a table, no timeframe, unknown symbol), StorageError (the system refuses).
+    (no such file, not a table, no timeframe, another symbol), StorageError (the system refuses).
     """
     reading = _read(source, symbol=symbol, columns=columns, unit=timestamp_unit, timezone=timezone)
     frame, notes = smooth_rounding(reading.frame, reading.notes), reading.notes
@@ -252,10 +253,22 @@ def _symbols(
 ) -> pl.Series:
     if found.symbol is not None:
         return raw[found.symbol].cast(pl.String).str.strip_chars()
+    said = table.symbol or (named.symbol if named.timeframe is not None else None)
+    if asked and said and table.path is not None and not _agree(asked, said, table.path.name):
+        raise DataError(
+            f"{table.name} is of {said} by its name, asked for was {asked!r}.",
+            remedy="Leave the symbol out, choose the file of that instrument, or rename the file if its name is wrong.",
+        )
     name = asked or table.symbol or named.symbol
     if name is None:
         notes.append(f"the source names no symbol: {UNNAMED} (say it with `--symbol`, symbol=...)")
     return pl.Series(SYMBOL, [name or UNNAMED] * raw.height, dtype=pl.String)
+
+
+def _agree(asked: str, said: str, file_name: str) -> bool:
+    """Whether a file that says one symbol may be called another: BTCUSDT for BTC/USDT:USDT, or a word of its name."""
+    one, other, whole = ("".join(c for c in text.upper() if c.isalnum()) for text in (asked, said, file_name))
+    return one in other or other in one or one in whole
 
 
 def _chosen(frame: pl.DataFrame, symbol: str, where: str) -> pl.DataFrame:

@@ -12,6 +12,8 @@ from triptych.domain.errors import RecipeError, TriptychError
 from triptych.images import available
 
 ALL = "all"
+NOT_FOR_PEOPLE = ("book_levels",)
+"""Numbers side by side rather than pictures: drawn for people where they are named."""
 
 
 def wanted_encodings(
@@ -38,7 +40,11 @@ def wanted_encodings(
         )
     for name in names:
         if name == ALL:
-            problems = {one: _problem(one, opened, options.get(one, {}), length, view) for one in available()}
+            problems = {
+                one: _problem(one, opened, options.get(one, {}), length, view)
+                for one in available()
+                if view != "people" or one not in NOT_FOR_PEOPLE
+            }
             wanted |= {one: options.get(one, {}) for one, problem in problems.items() if not problem}
             left_out = _left_out(problems)
         else:

@@ -10,7 +10,12 @@ import typer
 from triptych.domain.errors import ColumnError
 
 FileArgument = Annotated[Path, typer.Argument(help="Candles: CSV, Parquet or Arrow.", metavar="FILE")]
-SymbolOption = Annotated[str | None, typer.Option("--symbol", help="Instrument [default: from column or file name].")]
+SymbolOption = Annotated[
+    str | None,
+    typer.Option(
+        "--symbol", help="Take this instrument, or name it where the file does not [default: from column or file name]."
+    ),
+]
 TimeframeOption = Annotated[
     str | None, typer.Option("--timeframe", help="Such as 15m [default: from file name or times].")
 ]
