@@ -126,7 +126,7 @@ def build_house(
     trader = Trader(
         symbols=traded, books=books, records=records, ladder=ladder, gate=Gate(settings.gate), sender=sender,
         reconciler=reconciler, clock=clock, metrics=metrics, data_age_s=lambda s: ages["of"](s), note=note,
-        observer=Observer(metrics, settings.drift, note),
+        observer=_observer(artifacts[0], metrics, settings, note),
         watcher=None if watch is None else Watcher(watch, deadline_s=settings.model_deadline_seconds, note=note),
         market_clock=market_clock,
     )  # fmt: skip
@@ -155,6 +155,18 @@ def build_house(
         runner=runner, trader=trader, engine=engine, ladder=ladder, journal=book, metrics=metrics, alerts=alerts,
         view=view, candles=watched_candles, journal_at=journal, reloaders=reloaders, settings=settings,
     )  # fmt: skip
+
+
+def _observer(
+    artifact: Artifact | ConsensusArtifact,
+    metrics: Metrics,
+    settings: LiveSettings,
+    note: Callable[[str, str, str, str], None],
+) -> Observer:
+    """What watches for drift, from what the first model saw when it was trained."""
+    if not isinstance(artifact, Artifact):
+        return Observer(metrics, settings.drift, note)
+    return Observer(metrics, settings.drift, note, reference=artifact.card.reference, length=artifact.card.length)
 
 
 def _engine(

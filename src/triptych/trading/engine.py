@@ -105,6 +105,7 @@ class Engine(AbstractView):
         self._guard = guard_.Guard(guard, watch)
         self._execution = execution or execution_.Config()
         self.portfolio = Portfolio(initial_capital)
+        self.share = 1.0
         self._desks: dict[str, Desk] = {}
         for instrument in instruments:
             executor = execution_.Executor(self._execution, instrument, OrderIds(name, instrument.symbol, token))
@@ -212,20 +213,9 @@ class Engine(AbstractView):
         """
         commands: list[Command] = []
         for symbol, desk in self._desks.items():
-            desk.target = 0.0
-            for order, _ in desk.orders.values():
-                if not order.reduce_only:
-                    commands.append(CancelOrder(order_id=order.order_id, symbol=symbol, time_ms=time_ms))
-            under_way = any(order.reduce_only for order, _ in desk.orders.values())
-            if under_way if closing is None else symbol in closing:
-                continue
-            orders, _ = desk.executor.plan(
-                quantity=self.portfolio.position(symbol).quantity if held is None else held.get(symbol, Decimal(0)),
-                exposure=0.0, equity=1.0, price=1.0, average_true_range=0.0, time_ms=time_ms, reason=reason,
-            )  # fmt: skip
-            for order in orders:
-                desk.orders[order.order_id] = (order, order.quantity)
-                commands.append(order)
+            quantity = self.portfolio.position(symbol).quantity if held is None else held.get(symbol, Decimal(0))
+            is_closing = None if closing is None else symbol in closing
+            commands += desk.flatten(quantity, time_ms, reason, is_closing=is_closing)
         return commands
 
     def _decide(
@@ -242,6 +232,9 @@ class Engine(AbstractView):
         symbol = desk.instrument.symbol
         current = self.portfolio.quantity(symbol) * price / equity if equity > 0 else 0.0
         exposure = self._sizer.exposure_at(desk, target, prediction, current)
+        if self.share != 1.0 and exposure:
+            exposure *= self.share
+            reason += f"; size cut to {self.share:g} of it from outside"
         if target and not exposure:
             reason += "; sizing stakes nothing on it"
         exposure, limited = self._risk.within(symbol, exposure)
