@@ -30,6 +30,7 @@ from triptych.inference.base import AbstractPredictor
 from triptych.inference.watch import AbstractWatch
 from triptych.live.books import Books
 from triptych.live.control import SessionView, Watched
+from triptych.live.dispatch import Records
 from triptych.live.failover import Ladder
 from triptych.live.gate import Gate
 from triptych.live.journal import Journal, StepRecorded, SwitchSet
@@ -42,7 +43,7 @@ from triptych.live.reloading import Reloader
 from triptych.live.reloading import watched as watching
 from triptych.live.runner import Runner
 from triptych.live.sender import Sender
-from triptych.live.trader import Records, Trader
+from triptych.live.trader import Trader
 from triptych.live.watching import Watcher
 from triptych.market import read_candles, resample
 from triptych.market.tapes import is_tape

@@ -102,8 +102,8 @@ class Desk:
     def flatten(
         self, held: Decimal, time_ms: int, reason: str, *, is_closing: bool | None = None
     ) -> list[CancelOrder | SubmitOrder]:
-        """Commands that withdraw entries and close `held` (signed). `is_closing`: whether an order already does; None: as
-        the orders under way say.
+        """Commands that withdraw entries and close `held` (signed). `is_closing`: whether an order does already;
+        None: as the orders under way say.
         """
         self.target, commands = 0.0, list[CancelOrder | SubmitOrder]()
         for order, _ in self.orders.values():

@@ -205,11 +205,10 @@ class Engine(AbstractView):
         held: Mapping[str, Decimal] | None = None,
         closing: Collection[str] | None = None,
     ) -> list[Command]:
-        """Close every position and withdraw every entry order now, whatever the candles say.
+        """Close every position and withdraw every entry order now, whatever the candles say; `time_ms` goes into ids.
 
-        An instrument with an order under way that closes is left to it. `time_ms` goes into the ids of the orders.
-        Live, `held` is what the venue says it holds (signed), where that is not what the fills make; in the instruments
-        of `closing` the venue has an order that closes.
+        An instrument with an order under way that closes is left to it.
+        Live, `held` are signed quantities as the venue says them; in `closing` it has an order that closes.
         """
         commands: list[Command] = []
         for symbol, desk in self._desks.items():
@@ -233,8 +232,7 @@ class Engine(AbstractView):
         current = self.portfolio.quantity(symbol) * price / equity if equity > 0 else 0.0
         exposure = self._sizer.exposure_at(desk, target, prediction, current)
         if self.share != 1.0 and exposure:
-            exposure *= self.share
-            reason += f"; size cut to {self.share:g} of it from outside"
+            exposure, reason = exposure * self.share, f"{reason}; size cut to {self.share:g} of it from outside"
         if target and not exposure:
             reason += "; sizing stakes nothing on it"
         exposure, limited = self._risk.within(symbol, exposure)
