@@ -24,6 +24,7 @@ from triptych.exchanges.bybit.rest import Config as RestConfig
 from triptych.exchanges.bybit.stream import Config as StreamConfig
 from triptych.inference.base import AbstractPredictor
 from triptych.live.books import Books
+from triptych.live.dispatch import Records
 from triptych.live.failover import Config as LadderConfig
 from triptych.live.failover import Ladder, Level
 from triptych.live.following import Following
@@ -37,7 +38,7 @@ from triptych.live.runner import Config as RunnerConfig
 from triptych.live.runner import Runner
 from triptych.live.sender import Config as SenderConfig
 from triptych.live.sender import Sender
-from triptych.live.trader import Records, Trader
+from triptych.live.trader import Trader
 from triptych.strategies import Config as StrategyConfig
 from triptych.strategies import create_strategy
 from triptych.trading import execution, risk, sizing

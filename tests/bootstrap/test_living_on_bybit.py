@@ -12,13 +12,15 @@ from tests.fakes.served import in_thread
 from triptych import bootstrap
 from triptych.bootstrap import open_run
 from triptych.bootstrap.candles import load_candles
+from triptych.bootstrap.living_on_bybit import _require_wallet, hosts_of
 from triptych.bootstrap.serving import tape_for_serving
 from triptych.domain.errors import RecipeError
 from triptych.exchanges.bybit.credentials import Credentials
+from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.exchanges.simulated.server import BybitServer
 from triptych.live.journal import Journal, OrderAnswered, StepRecorded
 from triptych.market.frames import to_panel
-from triptych.settings.live import load_live_settings
+from triptych.settings.live import LiveSettings, load_live_settings
 
 SECRET = "open-sesame-98765"
 
@@ -114,3 +116,21 @@ def test_paper_on_the_candles_of_a_venue_needs_no_key_and_leaves_the_venue_alone
     assert outcome.decisions > 20
     assert outcome.fills > 0
     assert Decimal(outcome.positions[tape[0].symbol]) != 0 or outcome.fills % 2 == 0
+
+
+def test_half_of_the_addresses_is_an_error_and_none_takes_those_of_the_venue():
+    with pytest.raises(RecipeError) as caught:
+        hosts_of(
+            LiveSettings(hosts=HostConfig(rest="http://127.0.0.1:1", public="ws://127.0.0.1:1/v5/public")), "local"
+        )
+    assert caught.value.message == "[hosts] gives rest, public, and private is missing."
+    assert hosts_of(LiveSettings(), "bybit-demo").rest_url == "https://api-demo.bybit.com"
+
+
+def test_real_money_takes_no_more_capital_than_the_account_holds_unless_told_so():
+    settings = LiveSettings(capital=500)
+    with pytest.raises(RecipeError) as caught:
+        _require_wallet("bybit", settings, 200.0, "USDT")
+    assert caught.value.message == "The engine would work with 500 USDT, and the account holds 200."
+    _require_wallet("bybit-demo", settings, 200.0, "USDT")
+    _require_wallet("bybit", settings.model_copy(update={"more_than_wallet": True}), 200.0, "USDT")

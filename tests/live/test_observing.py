@@ -82,3 +82,23 @@ def test_the_drawdown_counts_from_the_peak_of_an_earlier_process():
     observer.restore(12_500.0)
     observer.on_decision(Engine(), said(0.7))
     assert metrics.registry.get_sample_value("triptych_drawdown_ratio") == pytest.approx(0.2)
+
+
+def test_a_confidence_is_held_against_what_the_model_said_when_it_was_trained():
+    notes, engine = [], Engine()
+    reference = {"confidence": np.linspace(0.5, 0.6, 101)}
+    observer = Observer(Metrics(), Config(window=100), lambda *note: notes.append(note), reference=reference)
+    for confidence in np.random.default_rng(5).uniform(0.7, 0.8, 120):
+        observer.on_decision(engine, said(confidence))
+    assert any("confidence: stability index" in text for _, _, text, _ in notes)
+    assert observer.alarms
+
+
+def test_a_change_that_adwin_finds_is_told_and_is_an_alarm_while_a_window_lasts():
+    notes, engine = [], Engine()
+    observer = Observer(Metrics(), Config(window=50), lambda *note: notes.append(note))
+    rng = np.random.default_rng(6)
+    for confidence in [*rng.uniform(0.5, 0.52, 200), *rng.uniform(0.75, 0.77, 60)]:
+        observer.on_decision(engine, said(confidence))
+    assert ("warning", "drift", "m: confidence: its mean has changed (ADWIN)", "AAA") in notes
+    assert "confidence of AAA: its mean has changed" in observer.alarms

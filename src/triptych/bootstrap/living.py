@@ -30,6 +30,7 @@ from triptych.inference.base import AbstractPredictor
 from triptych.inference.watch import AbstractWatch
 from triptych.live.books import Books
 from triptych.live.control import SessionView, Watched
+from triptych.live.dispatch import Records
 from triptych.live.failover import Ladder
 from triptych.live.gate import Gate
 from triptych.live.journal import Journal, StepRecorded, SwitchSet
@@ -42,7 +43,7 @@ from triptych.live.reloading import Reloader
 from triptych.live.reloading import watched as watching
 from triptych.live.runner import Runner
 from triptych.live.sender import Sender
-from triptych.live.trader import Records, Trader
+from triptych.live.trader import Trader
 from triptych.live.watching import Watcher
 from triptych.market import read_candles, resample
 from triptych.market.tapes import is_tape
@@ -126,7 +127,7 @@ def build_house(
     trader = Trader(
         symbols=traded, books=books, records=records, ladder=ladder, gate=Gate(settings.gate), sender=sender,
         reconciler=reconciler, clock=clock, metrics=metrics, data_age_s=lambda s: ages["of"](s), note=note,
-        observer=Observer(metrics, settings.drift, note),
+        observer=_observer(artifacts[0], metrics, settings, note),
         watcher=None if watch is None else Watcher(watch, deadline_s=settings.model_deadline_seconds, note=note),
         market_clock=market_clock,
     )  # fmt: skip
@@ -155,6 +156,18 @@ def build_house(
         runner=runner, trader=trader, engine=engine, ladder=ladder, journal=book, metrics=metrics, alerts=alerts,
         view=view, candles=watched_candles, journal_at=journal, reloaders=reloaders, settings=settings,
     )  # fmt: skip
+
+
+def _observer(
+    artifact: Artifact | ConsensusArtifact,
+    metrics: Metrics,
+    settings: LiveSettings,
+    note: Callable[[str, str, str, str], None],
+) -> Observer:
+    """What watches for drift, from what the first model saw when it was trained."""
+    if not isinstance(artifact, Artifact):
+        return Observer(metrics, settings.drift, note)
+    return Observer(metrics, settings.drift, note, reference=artifact.card.reference, length=artifact.card.length)
 
 
 def _engine(

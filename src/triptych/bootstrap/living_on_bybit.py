@@ -74,7 +74,7 @@ def trade_on_bybit(
     for run in opened:
         run.require_trained()
     key = credentials or read_credentials()
-    where = hosts or settings.hosts.model_copy(update={"environment": ENVIRONMENTS[venue]})
+    where = hosts or hosts_of(settings, venue)
     wanted = tuple(symbols)
 
     async def trade() -> Outcome:
@@ -90,6 +90,22 @@ def trade_on_bybit(
                     raise
 
     return asyncio.run(trade())
+
+
+def hosts_of(settings: LiveSettings, venue: Venue) -> HostConfig:
+    """Addresses of a venue: the settings' where they give any, else its own.
+
+    Raises RecipeError when only some are given: the others would be those of another world.
+    """
+    given = {name: getattr(settings.hosts, name) for name in ("rest", "public", "private")}
+    missing = [name for name, address in given.items() if not address]
+    if missing and len(missing) < len(given):
+        raise RecipeError(
+            f"[hosts] gives {', '.join(name for name in given if name not in missing)}, and {' and '.join(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} missing.",
+            remedy="Give all three addresses, or none for those of the venue.",
+        )
+    return settings.hosts.model_copy(update={"environment": ENVIRONMENTS[venue]})
 
 
 async def _stand_by(journal: str | Path, settings: LiveSettings, tell: Tell) -> None:
@@ -134,6 +150,7 @@ async def _trade(
         wallet = await gateway.wallet()
         tell(f"{venue}: equity {wallet.equity} {wallet.currency}; trading {', '.join(wanted)} at {timeframe}.")
         if float(wallet.equity) < settings.capital:
+            _require_wallet(venue, settings, float(wallet.equity), wallet.currency)
             tell(f"Note: the engine works with {settings.capital:g}, more than the account holds.")
         secrets = [key.key, key.secret, *([control.token] if control else [])]
         house = build_house(
@@ -148,6 +165,15 @@ async def _trade(
             house.journal.close()
             raise
     return outcome_of(house)
+
+
+def _require_wallet(venue: Venue, settings: LiveSettings, equity: float, currency: str) -> None:
+    """On mainnet nobody trades by accident with more than the account holds: sizes are shares of the capital."""
+    if venue == "bybit" and not settings.more_than_wallet:
+        raise RecipeError(
+            f"The engine would work with {settings.capital:g} {currency}, and the account holds {equity:g}.",
+            remedy=f"Set capital to {equity:g} at most, or say --set more_than_wallet=true.",
+        )
 
 
 async def newest_close(connection: BybitConnection, symbol: str, timeframe: Timeframe) -> int:

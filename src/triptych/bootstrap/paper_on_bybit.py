@@ -13,7 +13,7 @@ from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import Outcome
 from triptych.bootstrap.living import build_house, outcome_of, resume_on_paper, run_session
-from triptych.bootstrap.living_on_bybit import ENVIRONMENTS, Venue, newest_close
+from triptych.bootstrap.living_on_bybit import Venue, hosts_of, newest_close
 from triptych.bootstrap.run_folder import open_run
 from triptych.domain import Timeframe, utc
 from triptych.exchanges.bybit.connection import BybitConnection
@@ -56,7 +56,7 @@ def trade_on_paper_at(
     known = list(dict.fromkeys((*wanted, *beside)))
 
     async def run_it() -> Outcome:
-        where = hosts or HostConfig(environment=ENVIRONMENTS[venue])
+        where = hosts or hosts_of(settings, venue)
         async with BybitConnection(where, rest=settings.rest, stream=settings.stream) as connection:
             instruments = [(await connection.market.listing(symbol)).instrument for symbol in wanted]
             source = Following(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.journals import only_name
-from triptych.bootstrap.living_on_bybit import ENVIRONMENTS, Venue
+from triptych.bootstrap.living_on_bybit import Venue, hosts_of
 from triptych.domain import Instrument, OrderFilled, SystemClock
 from triptych.domain.errors import DataError, JournalError
 from triptych.exchanges.bybit.connection import BybitConnection
@@ -28,6 +28,7 @@ from triptych.live.journal import Journal, NoteWritten, StepRecorded
 from triptych.live.monitoring import Metrics
 from triptych.live.reconciliation import Config, Reconciler
 from triptych.live.sender import Sender
+from triptych.settings.live import LiveSettings
 from triptych.strategies import Config as StrategyConfig
 from triptych.strategies import create_strategy
 from triptych.trading.engine import Engine
@@ -71,6 +72,7 @@ def reconcile(
     days: float = 7.0,
     repair: bool = False,
     adopt: bool = False,
+    settings: LiveSettings | None = None,
     hosts: HostConfig | None = None,
     credentials: Credentials | None = None,
     tell: Tell = silent,
@@ -86,6 +88,7 @@ def reconcile(
         repair: bring the journal up to date, withdraw orders of ours that nobody decided on, set lost stops again.
             Takes the journal's lease, so it is refused while a process trades.
         adopt: with `repair`, take over a position that our fills do not explain.
+        settings: of live trading: addresses, and patience with the venue.
         hosts: addresses, instead of the venue's own.
         credentials: the key; None reads the environment.
         tell: told what is done.
@@ -97,7 +100,8 @@ def reconcile(
     key = credentials or read_credentials()
 
     async def run() -> Reconciled:
-        async with BybitConnection(hosts or HostConfig(environment=ENVIRONMENTS[venue])) as connection:
+        said = settings or LiveSettings()
+        async with BybitConnection(hosts or hosts_of(said, venue), rest=said.rest, stream=said.stream) as connection:
             gateway = connection.gateway(key)
             found = await _compared(journal, name, symbols, days, gateway)
             done: tuple[str, ...] = ()

@@ -35,7 +35,9 @@ from triptych.inference import (
     record_metrics,
     save_artifact,
 )
+from triptych.inference.artifact import record_reference
 from triptych.inference.base import CHUNK
+from triptych.inference.reference import quantiles_of, window_statistics
 from triptych.models.siamese import SiameseNetwork
 from triptych.settings import Recipe
 from triptych.training import trainer
@@ -48,6 +50,7 @@ from triptych.training.splits import Fold, Segment
 from triptych.training.windows import WindowSet
 
 PROBE_WINDOWS = 64
+REFERENCE_WINDOWS = 2_000
 """Real windows on which the exported graph is held against the network."""
 
 
@@ -175,7 +178,22 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
         base_rates=base_rates(dataset.samples(fold.train)),
         regimes=fitted_regimes(recipe, dataset, fold),
     )
-    return save_artifact(home / "artifact", classifier, card, _probe(dataset, fold))
+    artifact = save_artifact(home / "artifact", classifier, card, _probe(dataset, fold))
+    return record_reference(home / "artifact", _reference(artifact, dataset, fold))
+
+
+def _reference(artifact: Artifact, dataset: Dataset, fold: Fold) -> dict[str, tuple[float, ...]]:
+    """Quantiles of what the model says and sees at most `REFERENCE_WINDOWS` closes of the validation part."""
+    predictor, seen = artifact.predictor(), dict[str, list[NDArray[np.float64]]]()
+    share = max(1, sum(len(index) for index in fold.validation.indices) // REFERENCE_WINDOWS)
+    for one, index in zip(dataset.series, fold.validation.indices, strict=True):
+        ends = index[index >= max(predictor.length, artifact.card.length) - 1][::share]
+        confidence = predictor.over(one, ends, dataset.companions).max(axis=1, initial=0.0).astype(np.float64)
+        statistics = window_statistics(one.windows(ends, artifact.card.length)) if len(ends) else {}
+        for name, values in {"confidence": confidence, **statistics}.items():
+            seen.setdefault(name, []).append(values)
+    found = {name: quantiles_of(np.concatenate(values)) for name, values in seen.items()}
+    return {name: values for name, values in found.items() if values}
 
 
 def _with_trees(

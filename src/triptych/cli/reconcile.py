@@ -27,6 +27,13 @@ def reconcile(
     adopt: Annotated[
         bool, typer.Option("--adopt", help="With --repair: take over a position that our fills do not explain.")
     ] = False,
+    settings: Annotated[
+        Path | None,
+        typer.Option("--settings", help="Live settings (TOML): addresses and patience as for `live`.", metavar="FILE"),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a live setting; may be repeated.", metavar="KEY=VALUE")
+    ] = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -36,6 +43,7 @@ def reconcile(
     """
     from triptych import bootstrap
     from triptych.domain.errors import RecipeError
+    from triptych.settings.live import load_live_settings
 
     if adopt and not repair:
         raise RecipeError("--adopt was given without --repair.", remedy="Look first; then repair.")
@@ -43,6 +51,7 @@ def reconcile(
     found = bootstrap.reconcile(
         place, venue="local" if venue == "simulated" else venue, name=name,
         symbols=symbol or (), days=days, repair=repair, adopt=adopt,
+        settings=load_live_settings(settings, overrides or ()),
         tell=Narrator(quiet or json),
     )  # fmt: skip
     if json:

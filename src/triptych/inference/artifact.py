@@ -256,7 +256,16 @@ def _in_words(error: Exception) -> str:
 
 def record_metrics(folder: Path, metrics: dict[str, Any]) -> Artifact:
     """Write the out-of-sample metrics, known only after the model has been saved and asked, onto its card."""
+    return _rewritten(folder, {"metrics": metrics})
+
+
+def record_reference(folder: Path, reference: dict[str, tuple[float, ...]]) -> Artifact:
+    """Write onto its card what the saved model said and saw of the validation part; see `inference.reference`."""
+    return _rewritten(folder, {"reference": reference})
+
+
+def _rewritten(folder: Path, update: dict[str, Any]) -> Artifact:
     artifact = load_artifact(folder)
-    card = artifact.card.model_copy(update={"metrics": metrics})
+    card = artifact.card.model_copy(update=update)
     write_text(folder / CARD, card.model_dump_json(indent=2) + "\n")
     return Artifact(folder=folder, card=card)

@@ -40,6 +40,11 @@ class Card(BaseModel):
     regimes: dict[str, Any] = Field(
         default_factory=dict, description="Filter of the market's regimes beside the network; empty: none."
     )
+    reference: dict[str, tuple[float, ...]] = Field(
+        default_factory=dict,
+        description="Quantiles over the validation part, evenly spaced: of the confidence and of statistics of the "
+        "windows of candles. What drift is measured from.",
+    )
     parameters: int = Field(ge=0, description="Number of trained parameters of the network.")
     target: dict[str, Any] = Field(description="What was to be predicted.")
     splits: list[dict[str, Any]] = Field(description="Boundaries of training, validation and test, UTC.")

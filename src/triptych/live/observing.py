@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
+import numpy as np
+
 from triptych.domain import Prediction, Vote
+from triptych.inference.reference import window_statistics
 from triptych.live.monitoring import DriftWatch, Metrics
 from triptych.live.monitoring.drift import Config as DriftConfig
 from triptych.trading.engine import Engine
 
+NO_REFERENCE: Final[Mapping[str, Sequence[float]]] = MappingProxyType({})
 LOOK_EVERY: Final = 20
 """Decisions between two looks at the distance from the reference, which sorts whole windows."""
 
@@ -20,9 +25,27 @@ class Observer:
     A prediction counts as a hit when the next close lies in the direction that it gave more probability to.
     """
 
-    def __init__(self, metrics: Metrics, config: DriftConfig, note: Callable[[str, str, str, str], None]) -> None:
-        """Tell `note` (severity, topic, text, symbol) when a stream is no longer what it was."""
-        self._metrics, self._config, self._note = metrics, config, note
+    def __init__(
+        self,
+        metrics: Metrics,
+        config: DriftConfig,
+        note: Callable[[str, str, str, str], None],
+        *,
+        reference: Mapping[str, Sequence[float]] = NO_REFERENCE,
+        length: int = 0,
+    ) -> None:
+        """Tell `note` (severity, topic, text, symbol) when a stream is no longer what it was.
+
+        Args:
+            metrics, config, note: the parts.
+            reference: quantiles of the streams when the model was trained, by name; see `inference.reference`. A stream
+                without one takes its own first window.
+            length: candles of a window whose statistics are watched; 0: none are.
+        """
+        self._reference = {name: np.asarray(values) for name, values in reference.items()}
+        self._length = length
+        self._changed: dict[tuple[str, str, str], int] = {}
+        self._metrics, self.config, self._note = metrics, config, note
         self._watches: dict[tuple[str, str, str], DriftWatch] = {}
         self._awaited: dict[str, tuple[Prediction, float]] = {}
         self._told: dict[tuple[str, str, str], tuple[str, ...]] = {}
@@ -50,7 +73,20 @@ class Observer:
             confidence = max(prediction.probability_sell, prediction.probability_hold, prediction.probability_buy)
             self._metrics.confidence.labels(symbol=symbol, model=prediction.model).observe(confidence)
             self._watch(symbol, prediction.model, "confidence", confidence)
+            self._look_at_window(engine, symbol, prediction.model)
             self._awaited[symbol] = prediction, mark
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """Streams that are no longer what they were, in words; empty while all is well."""
+        lasting = [f"{key[2]} of {key[0]}: its mean has changed" for key in self._changed]
+        return tuple(dict.fromkeys([*lasting, *(text for texts in self._told.values() for text in texts)]))
+
+    def _look_at_window(self, engine: Engine, symbol: str, model: str) -> None:
+        history = engine.history(symbol, self._length) if self._length else None
+        if history is not None:
+            for name, values in window_statistics(history.values[None]).items():
+                self._watch(symbol, model, name, float(values[0]))
 
     def _agree(self, symbol: str, prediction: Prediction) -> None:
         if prediction.votes:
@@ -69,9 +105,16 @@ class Observer:
 
     def _watch(self, symbol: str, model: str, what: str, value: float) -> None:
         key = symbol, model, what
-        watch = self._watches.setdefault(key, DriftWatch(what, self._config))
+        watch = self._watches.get(key)
+        if watch is None:
+            watch = self._watches[key] = DriftWatch(what, self.config, self._reference.get(what))
         if watch.update(value):
             self._metrics.drifts.labels(symbol=symbol, model=model).inc()
+            if key not in self._changed:
+                self._note("warning", "drift", f"{model}: {what}: its mean has changed (ADWIN)", symbol)
+            self._changed[key] = self._decisions + self.config.window
+        elif self._changed.get(key, self._decisions) < self._decisions:
+            del self._changed[key]
         if self._decisions % LOOK_EVERY:
             return
         view = watch.view()

@@ -77,6 +77,7 @@ class Reconciler:
         asked_ms: by symbol, when its executions were asked for last.
         protected_ms: by symbol, when it was last known whether the position was protected.
         reports: by symbol, what the venue last said of the position, its stop and its target.
+        frozen: by symbol, the difference that was told of.
         note: told in words what a person should know: severity, topic, text, symbol.
     """
 
@@ -92,6 +93,7 @@ class Reconciler:
     asked_ms: dict[str, int] = field(default_factory=dict)
     protected_ms: dict[str, int] = field(default_factory=dict)
     reports: dict[str, PositionReport] = field(default_factory=dict)
+    frozen: dict[str, str] = field(default_factory=dict)
 
     async def settle(self, symbols: Sequence[str], *, is_killed: bool = False) -> dict[str, Settled]:
         """Bring instruments up to date. Raises ExchangeError when the venue cannot be asked.
@@ -197,9 +199,12 @@ class Reconciler:
         ours = self.books.engine.portfolio.position(report.symbol)
         difference = report.quantity - ours.quantity
         if not difference:
+            self.frozen.pop(report.symbol, None)
             return Settled(is_settled=True)
         text = f"the venue holds {report.quantity}, our fills make {ours.quantity}"
-        self._tell("critical", text, report.symbol)
+        if self.frozen.get(report.symbol) != text:  # told once, not at every look
+            self._tell("critical", text, report.symbol)
+            self.frozen[report.symbol] = text
         if self.config.foreign == "freeze" and not may_adopt:
             return Settled(is_settled=False, reason=text)
         self._adopt(report, difference)

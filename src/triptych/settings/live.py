@@ -40,6 +40,9 @@ class LiveSettings(domain.Config):
     capital: float = Field(
         default=10_000.0, gt=0, description="Capital the engine starts with, in quote currency. On paper: the account."
     )
+    more_than_wallet: bool = Field(
+        default=False, description="Whether real money may be traded with a capital above what the account holds."
+    )
     model_deadline_seconds: float = Field(
         default=2.0, gt=0, description="Longest time one model may take for a decision, in seconds."
     )

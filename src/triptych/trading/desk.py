@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from triptych.domain import (
+    CancelOrder,
     Candle,
     FillReason,
     Instrument,
@@ -97,6 +98,26 @@ class Desk:
             return None
         self.trail = replace(self.trail, sent=True)
         return self.trail.move(self.instrument.symbol, self.last_close_ms)
+
+    def flatten(
+        self, held: Decimal, time_ms: int, reason: str, *, is_closing: bool | None = None
+    ) -> list[CancelOrder | SubmitOrder]:
+        """Commands that withdraw entries and close `held` (signed). `is_closing`: whether an order does already;
+        None: as the orders under way say.
+        """
+        self.target, commands = 0.0, list[CancelOrder | SubmitOrder]()
+        for order, _ in self.orders.values():
+            if not order.reduce_only:
+                commands.append(CancelOrder(order_id=order.order_id, symbol=order.symbol, time_ms=time_ms))
+        if any(order.reduce_only for order, _ in self.orders.values()) if is_closing is None else is_closing:
+            return commands
+        orders, _ = self.executor.plan(
+            quantity=held, exposure=0.0, equity=1.0, price=1.0, average_true_range=0.0, time_ms=time_ms, reason=reason
+        )
+        for order in orders:
+            self.orders[order.order_id] = (order, order.quantity)
+            commands.append(order)
+        return commands
 
     def state(self) -> DeskState:
         """What there is to remember, for the journal."""

@@ -105,6 +105,7 @@ class Engine(AbstractView):
         self._guard = guard_.Guard(guard, watch)
         self._execution = execution or execution_.Config()
         self.portfolio = Portfolio(initial_capital)
+        self.share = 1.0
         self._desks: dict[str, Desk] = {}
         for instrument in instruments:
             executor = execution_.Executor(self._execution, instrument, OrderIds(name, instrument.symbol, token))
@@ -204,28 +205,16 @@ class Engine(AbstractView):
         held: Mapping[str, Decimal] | None = None,
         closing: Collection[str] | None = None,
     ) -> list[Command]:
-        """Close every position and withdraw every entry order now, whatever the candles say.
+        """Close every position and withdraw every entry order now, whatever the candles say; `time_ms` goes into ids.
 
-        An instrument with an order under way that closes is left to it. `time_ms` goes into the ids of the orders.
-        Live, `held` is what the venue says it holds (signed), where that is not what the fills make; in the instruments
-        of `closing` the venue has an order that closes.
+        An instrument with an order under way that closes is left to it.
+        Live, `held` are signed quantities as the venue says them; in `closing` it has an order that closes.
         """
         commands: list[Command] = []
         for symbol, desk in self._desks.items():
-            desk.target = 0.0
-            for order, _ in desk.orders.values():
-                if not order.reduce_only:
-                    commands.append(CancelOrder(order_id=order.order_id, symbol=symbol, time_ms=time_ms))
-            under_way = any(order.reduce_only for order, _ in desk.orders.values())
-            if under_way if closing is None else symbol in closing:
-                continue
-            orders, _ = desk.executor.plan(
-                quantity=self.portfolio.position(symbol).quantity if held is None else held.get(symbol, Decimal(0)),
-                exposure=0.0, equity=1.0, price=1.0, average_true_range=0.0, time_ms=time_ms, reason=reason,
-            )  # fmt: skip
-            for order in orders:
-                desk.orders[order.order_id] = (order, order.quantity)
-                commands.append(order)
+            quantity = self.portfolio.position(symbol).quantity if held is None else held.get(symbol, Decimal(0))
+            is_closing = None if closing is None else symbol in closing
+            commands += desk.flatten(quantity, time_ms, reason, is_closing=is_closing)
         return commands
 
     def _decide(
@@ -242,6 +231,8 @@ class Engine(AbstractView):
         symbol = desk.instrument.symbol
         current = self.portfolio.quantity(symbol) * price / equity if equity > 0 else 0.0
         exposure = self._sizer.exposure_at(desk, target, prediction, current)
+        if self.share != 1.0 and exposure:
+            exposure, reason = exposure * self.share, f"{reason}; size cut to {self.share:g} of it from outside"
         if target and not exposure:
             reason += "; sizing stakes nothing on it"
         exposure, limited = self._risk.within(symbol, exposure)

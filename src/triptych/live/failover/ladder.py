@@ -78,11 +78,13 @@ class Ladder:
         levels: the best first.
         config: when levels go and come back.
         note: told in words whenever a level goes off duty or comes back.
+        floor: levels above this one are not asked, for a reason that they do not know of themselves, such as drift.
     """
 
     levels: Sequence[Level]
     config: Config
     note: Callable[[str], None]
+    floor: int = 0
     _duties: list[_Duty] = field(init=False)
     _trials: set[asyncio.Task[None]] = field(init=False, default_factory=set)
 
@@ -92,7 +94,7 @@ class Ladder:
     @property
     def on_duty(self) -> int:
         """Place of the level that will be asked first; the number of levels when all are off duty."""
-        return next((i for i, duty in enumerate(self._duties) if not duty.is_off), len(self.levels))
+        return next((i for i, duty in enumerate(self._duties) if i >= self.floor and not duty.is_off), len(self.levels))
 
     def standings(self) -> list[dict[str, str | bool | int]]:
         """How each level stands, the best first: name, whether it is off duty or busy, failures in a row."""
@@ -117,7 +119,7 @@ class Ladder:
         seconds: dict[str, float] = {}
         found: tuple[int, Answer] | None = None
         for i, (level, duty) in enumerate(zip(self.levels, self._duties, strict=True)):
-            if duty.is_off:
+            if duty.is_off or i < self.floor:
                 continue
             snapshot = level.snapshot(view, closes)
             answer = await level.ask(snapshot, closes, within_s=end - time.monotonic())

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,14 @@ class Config(domain.Config):
     )
     adwin_delta: float = Field(
         default=0.002, gt=0, lt=1, description="ADWIN's bound on the probability of a false alarm at each step."
+    )
+    policy: Literal["none", "reduce", "fallback"] = Field(
+        default="none",
+        description="What an alarm changes, beside telling of it: nothing (none), the size of positions (reduce), or "
+        "who decides: the models below the first one, and nobody where there is none (fallback).",
+    )
+    reduce_to: float = Field(
+        default=0.5, ge=0, le=1, description="With policy reduce: share of the size that is left while an alarm lasts."
     )
 
 
