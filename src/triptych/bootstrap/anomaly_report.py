@@ -126,7 +126,7 @@ def _scores(
         }
     )
     if labels is not None:
-        true = np.flatnonzero(labels)
+        true = np.flatnonzero(labels != "")
         data.append(
             {
                 "type": "scattergl",

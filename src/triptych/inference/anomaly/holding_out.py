@@ -50,7 +50,7 @@ def hold_out(
     """Cut unbroken stretches into rows to learn from and the parts that are held out.
 
     The longest stretches are cut into up to `blocks` blocks; the end of each is held out, in the order of `parts`.
-    Where the share is too small for the windows that the parts need, there are fewer blocks, then more rows are held out.
+    Where the share is too small for the windows that the parts need, there are fewer blocks, then more is held out.
 
     Args:
         stretches: first and last + 1 row of unbroken rows.
