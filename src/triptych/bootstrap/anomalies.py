@@ -147,7 +147,7 @@ def score_anomalies(
 def judged(
     labels: NDArray[Any], scores: NDArray[np.float64], alarms: NDArray[np.bool_], rows_per_day: float
 ) -> dict[str, float]:
-    """The metrics of labelled rows by name, also by kind where labels name kinds; those that do not exist are left out."""
+    """The metrics of labelled rows by name, also by kind where labels name kinds, without those that do not exist."""
     from triptych.training.anomaly.metrics import by_kind, first_alarm, judge, runs
 
     truth = labels != ""

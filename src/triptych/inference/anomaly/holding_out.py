@@ -178,5 +178,5 @@ def conformal_threshold(ordered: NDArray[np.float64], share: float, effective: f
     if not beyond.size:
         return base
     independent = max(upper * effective, _FEWEST_IN_TAIL)
-    reach = independent * float(beyond.mean()) * ((share / upper) ** (-1.0 / independent) - 1.0)
+    reach = independent * float(beyond.mean()) * (math.pow(share / upper, -1.0 / independent) - 1.0)
     return base + reach
