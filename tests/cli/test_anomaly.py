@@ -153,7 +153,7 @@ def test_the_report_is_a_page_with_events_and_metrics(fitted, triptych, tmp_path
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<h2>Metrics</h2>" in page
     assert "<td>auc roc</td>" in page
-    for name in ("scores", "channels", "kinds", "mask"):
+    for name in ("scores", "series", "channels", "kinds", "mask"):
         assert f'<div id="{name}"></div>' in page
         assert f'"id": "{name}"' in page
     first_event = page.split("<th>reasons</th></tr>")[1].split("</tr>")[0]
