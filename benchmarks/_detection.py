@@ -32,7 +32,7 @@ from triptych.training.anomaly.metrics import judge
 
 FRESH_SEEDS = (7, 8, 9)
 """Markets on which nothing was ever chosen."""
-DETECTORS = ("catch", "blend", "zscore", "pca", "isolation_forest", "kmeans", "reference")
+DETECTORS = ("catch", "blend", "zscore", "pca", "isolation_forest", "kmeans", "no network", "reference")
 REFERENCE = NetworkConfig(
     compat="reference", length=96, embedding=32, layers=3, heads=16, head_size=32, feed_forward=64, width=32,
 )  # fmt: skip
@@ -66,11 +66,27 @@ def scored(
     training = {"num_threads": 1, "epochs": epochs}
     if name == "reference":
         return _reference(train, test, seed, np.zeros(test.height, dtype=int) if entity is None else entity)
+    if name == "no network":
+        return _without_network(train, test, entity)
     settings = {"seed": seed} | ({"training": training} if name in ("catch", "blend") else {})
     detector = create_detector(name, **settings).fit(train)
     if entity is not None:
         return detector.decision_function(test, entity=entity), detector.threshold_
     return _over(detector, train, test), detector.threshold_
+
+
+class _Nothing(torch.nn.Module):
+    """Stands in for the network: every reconstruction is zeros, so that "error" is the row itself."""
+
+    def forward(self, x_BTC: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(x_BTC)
+
+
+def _without_network(train: pl.DataFrame, test: pl.DataFrame, entity: NDArray[np.int64] | None) -> tuple[Scores, float]:
+    """CATCH whose network is left out: what remains is levels, activity and the cross-channel evidence."""
+    detector = CatchDetector(learner=lambda *_: None, build=lambda *_, **__: _Nothing()).fit(train)  # type: ignore[arg-type]
+    scores = _over(detector, train, test) if entity is None else detector.decision_function(test, entity=entity)
+    return scores, detector.threshold_
 
 
 def _over(detector: AbstractDetector, train: pl.DataFrame, test: pl.DataFrame) -> Scores:

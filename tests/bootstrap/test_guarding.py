@@ -1,3 +1,5 @@
+import json
+
 import polars as pl
 import pytest
 from tests.fakes.waves import TINY
@@ -26,7 +28,8 @@ def test_a_backtest_is_guarded_by_an_override_and_tells_every_act(run_folder, de
     before = bootstrap.backtest(run)
     assert pl.read_parquet(run_folder / "backtest" / "guard.parquet").height == 0
     overrides = [f"guard.detector={detector}", "guard.policy=flatten", "guard.false_alarms=0.5", "guard.calm=2"]
-    after = bootstrap.backtest(run, overrides=overrides)
+    with pytest.warns(UserWarning, match="does not say when the rows of its fit were"):
+        after = bootstrap.backtest(run, overrides=overrides)
     assert after["trials"] == before["trials"] + 1
     acts = pl.read_parquet(run_folder / "backtest" / "guard.parquet")
     assert set(acts["action"]) == {"flatten", "release"}
@@ -36,6 +39,18 @@ def test_a_backtest_is_guarded_by_an_override_and_tells_every_act(run_folder, de
     assert at["target"].to_list() == [0.0]
     assert at["reason"].to_list() == [f"flat: guard: {first['reason']}"]
     assert first["score"] > first["threshold"]
+
+
+def test_a_guard_that_has_seen_the_test_period_is_refused(run_folder, detector):
+    card = json.loads((detector / "card.json").read_text())
+    (detector / "card.json").write_text(json.dumps(card | {"last_time": "2100-01-01T00:00:00Z"}))
+    with pytest.raises(ArtifactError, match=r"was fitted on rows until 2100-01-01 00:00, after the start of the test"):
+        bootstrap.backtest(open_run(run_folder), overrides=[f"guard.detector={detector}"])
+
+
+def test_a_policy_without_a_detector_is_warned_of():
+    with pytest.warns(UserWarning, match=r'guard\.policy = "flatten" does nothing without guard\.detector'):
+        assert recorded_watch(Config(policy="flatten"), []) is None
 
 
 def test_without_a_detector_nothing_watches():

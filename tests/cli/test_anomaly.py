@@ -111,6 +111,39 @@ def test_files_and_columns_that_are_not_there_are_named(fitted, triptych, tmp_pa
     assert "has no column 'label'. " in said.err.replace("\n", " ").replace("What to do:", "") or "label" in said.err
 
 
+def test_labels_may_name_kinds_and_are_judged_by_kind(fitted, triptych, tmp_path):
+    test = pl.read_csv(fitted / "test.csv")
+    kinds = (
+        pl.when(pl.int_range(300).is_between(200, 204))
+        .then(pl.lit("spike"))
+        .when(pl.int_range(300).is_between(205, 209))
+    )
+    test.with_columns(kinds.then(pl.lit("flood")).otherwise(pl.lit("")).alias("truth")).write_csv(tmp_path / "k.csv")
+    said = triptych("anomaly", "score", fitted / "detector", tmp_path / "k.csv", "--labels", "truth", "--json")
+    metrics = json.loads(said.out)["metrics"]
+    assert metrics["auc_roc spike"] > 0.8
+    assert metrics["recall flood"] in (0.0, 1.0)
+    test.with_columns(pl.when(pl.int_range(300) == 7).then(None).otherwise("truth").alias("truth")).write_csv(
+        tmp_path / "n.csv"
+    )
+    said = triptych("anomaly", "score", fitted / "detector", tmp_path / "n.csv", "--labels", "truth")
+    assert said.status == 2
+    assert "1 labels in column 'truth'" in said.err
+    (tmp_path / "e.csv").write_text("a,b,c\n")
+    said = triptych("anomaly", "score", fitted / "detector", tmp_path / "e.csv")
+    assert "has no rows." in said.err
+
+
+def test_labels_do_not_let_bad_rows_in(fitted, triptych, tmp_path):
+    train = frame(1300, planted=[(100, 104)]).with_columns(
+        pl.when(pl.int_range(1300) == 700).then(None).otherwise("a").alias("a")
+    )
+    train.write_parquet(tmp_path / "t.parquet")
+    said = triptych("anomaly", "fit", tmp_path / "t.parquet", "--out", tmp_path / "d", "--labels", "truth")
+    assert said.status == 2
+    assert "hold values that are not numbers" in said.err.replace("\n", " ")
+
+
 def test_the_report_is_a_page_with_events_and_metrics(fitted, triptych, tmp_path):
     said = triptych(
         "anomaly", "report", fitted / "detector", fitted / "test.csv", "--labels", "truth", "--out",
@@ -120,7 +153,7 @@ def test_the_report_is_a_page_with_events_and_metrics(fitted, triptych, tmp_path
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<h2>Metrics</h2>" in page
     assert "<td>auc roc</td>" in page
-    for name in ("scores", "channels", "kinds", "mask"):
+    for name in ("scores", "series", "channels", "kinds", "mask"):
         assert f'<div id="{name}"></div>' in page
         assert f'"id": "{name}"' in page
     first_event = page.split("<th>reasons</th></tr>")[1].split("</tr>")[0]

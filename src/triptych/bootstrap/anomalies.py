@@ -20,6 +20,7 @@ from triptych.domain.files import write_bytes
 from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.saving import DetectorCard, load_detector, refuse_other_folders, save_detector
 from triptych.inference.anomaly.stream import DetectorStream
+from triptych.inference.anomaly.table import as_table
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.inference.watch import Reading
 
@@ -37,7 +38,7 @@ class Rows:
 
 
 def read_rows(path: Path, columns: Rows) -> tuple[pl.DataFrame, np.ndarray | None]:
-    """The frame of a Parquet or CSV file without its labels, and the labels (0 or 1) or None.
+    """The frame of a Parquet or CSV file without its labels, and the labels (see `_labels`) or None.
 
     Raises DataError when the file cannot be read, ColumnError when a named column is missing.
     """
@@ -52,10 +53,28 @@ def read_rows(path: Path, columns: Rows) -> tuple[pl.DataFrame, np.ndarray | Non
     for name in (columns.time, columns.entity, columns.labels):
         if name is not None and name not in frame.columns:
             raise ColumnError(f"{path} has no column {name!r}.", remedy=f"Its columns are {', '.join(frame.columns)}.")
+    if frame.is_empty():
+        raise DataError(f"{path} has no rows.", remedy="Bring a file with rows below its header.")
     if columns.labels is None:
         return frame, None
-    labels = (frame[columns.labels].cast(pl.Float64) > 0).cast(pl.Int8).to_numpy()
-    return frame.drop(columns.labels), labels
+    return frame.drop(columns.labels), _labels(path, frame[columns.labels])
+
+
+def _labels(path: Path, given: pl.Series) -> np.ndarray:
+    """Labels as texts: the kind of anomaly ("1" where the column holds numbers), empty for normal rows.
+
+    Raises DataError for numbers and truths that are null; texts that are null are empty, as CSV has it.
+    """
+    if given.dtype in (pl.String, pl.Categorical) or given.dtype == pl.Enum:
+        texts = given.cast(pl.String).fill_null("").str.strip_chars()
+        return pl.select(pl.when(texts.is_in(["0", "normal"])).then(pl.lit("")).otherwise(texts)).to_series().to_numpy()
+    if given.is_null().any() or (given.dtype.is_float() and given.is_nan().any()):
+        missing = int((given.cast(pl.Float64).fill_null(float("nan")).is_nan()).sum())
+        raise DataError(
+            f"{missing} labels in column {given.name!r} of {path} are empty: whether these rows are normal is unknown.",
+            remedy="Fill them with 0 or 1, or leave those rows out.",
+        )
+    return np.where(given.cast(pl.Float64).to_numpy() > 0, "1", "").astype(object)
 
 
 def fit_anomalies(
@@ -69,9 +88,12 @@ def fit_anomalies(
     refuse_other_folders(folder)
     frame, labels = read_rows(path, columns)
     settings = dict(settings)
-    if labels is not None and labels.any():
+    if labels is not None and (labels != "").any():
+        clean = frame.filter(pl.Series(labels == ""))
+        if settings.get("bad_rows", "refuse") == "refuse":  # leaving anomalies out must not let bad rows in
+            as_table(clean.drop(n for n in (columns.time, columns.entity) if n))
         numeric = [n for n in frame.columns if n not in (columns.time, columns.entity) and frame[n].dtype.is_numeric()]
-        masked = pl.Series(labels) > 0
+        masked = pl.Series(labels != "")
         frame = frame.with_columns(pl.when(masked).then(None).otherwise(pl.col(name)).alias(name) for name in numeric)
         settings |= {"bad_rows": "mask", "bridge": 0}
     checkpoint = training_folder(folder)
@@ -123,13 +145,21 @@ def score_anomalies(
 
 
 def judged(
-    labels: NDArray[np.integer], scores: NDArray[np.float64], alarms: NDArray[np.bool_], rows_per_day: float
+    labels: NDArray[Any], scores: NDArray[np.float64], alarms: NDArray[np.bool_], rows_per_day: float
 ) -> dict[str, float]:
-    """The metrics of labelled rows by name; those that do not exist, such as the delay of nothing, are left out."""
-    from triptych.training.anomaly.metrics import judge
+    """The metrics of labelled rows by name, also by kind where labels name kinds, without those that do not exist."""
+    from triptych.training.anomaly.metrics import by_kind, first_alarm, judge, runs
 
-    figures = asdict(judge(labels, scores, alarms, rows_per_day=rows_per_day))
-    return {name: value for name, value in figures.items() if math.isfinite(value)}
+    truth = labels != ""
+    figures = asdict(judge(truth.astype(np.int8), scores, alarms, rows_per_day=rows_per_day))
+    kinds = sorted(set(labels[truth].tolist()))
+    if kinds != ["1"]:
+        events = [(kind, start, stop) for kind in kinds for start, stop in runs(labels == kind)]
+        figures |= {f"auc_roc {kind}": value for kind, value in by_kind(events, scores, ~truth).items()}
+        for kind in kinds:
+            own = [first_alarm(alarms, start, stop) is not None for name, start, stop in events if name == kind]
+            figures[f"recall {kind}"] = sum(own) / len(own)
+    return {name: float(value) for name, value in figures.items() if math.isfinite(value)}
 
 
 def write_frame(path: Path, frame: pl.DataFrame) -> Path:

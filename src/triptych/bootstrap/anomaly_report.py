@@ -22,6 +22,8 @@ from triptych.inference.anomaly.table import Table
 
 _COLUMNS = 800  # of a heat map: more cannot be seen
 _MASK_WINDOWS = 256
+_CHANNELS = 24  # whose series are drawn
+_POINTS = 4000  # of a channel's line, beside its alarms
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
@@ -48,7 +50,8 @@ class _Event:
 
 
 def report_anomalies(folder: Path, path: Path, out: Path, columns: Rows, *, rows_per_day: float = 96.0) -> Path:
-    """Score a file and write the report: scores with alarms, evidence by channel and by kind over time, masks, events.
+    """Score a file and write the report: scores and channels with alarms, evidence by
+    channel and by kind over time, masks, events.
 
     With labels it also holds the metrics. Raises what `load_detector` and `decision_function` do, StorageError when
     the disk refuses.
@@ -62,6 +65,7 @@ def report_anomalies(folder: Path, path: Path, out: Path, columns: Rows, *, rows
     index = [str(value) for value in table.index.to_list()]
     figures = [
         _scores(index, scores, detector.threshold_, labels),
+        _channels(index, table, scores > detector.threshold_),
         _heat("channels", [index[i] for i in places], list(table.columns), evidence.mean(axis=2)),
         _heat("kinds", [index[i] for i in places], list(detector.kinds), evidence.max(axis=1)),
     ]
@@ -126,7 +130,7 @@ def _scores(
         }
     )
     if labels is not None:
-        true = np.flatnonzero(labels)
+        true = np.flatnonzero(labels != "")
         data.append(
             {
                 "type": "scattergl",
@@ -147,6 +151,30 @@ def _scores(
         "line": {"dash": "dot"},
     }
     return {"id": "scores", "title": "Scores and alarms", "data": data, "layout": {"height": 380, "shapes": [line]}}
+
+
+def _channels(index: list[str], table: Table, alarms: NDArray[np.bool_]) -> dict[str, Any]:
+    """The channels below one another, each with the rows of alarms marked: at most so many as can be told apart."""
+    shown = table.columns[:_CHANNELS]
+    kept = np.unique(np.concatenate([np.linspace(0, len(table) - 1, _POINTS).astype(np.int64), np.flatnonzero(alarms)]))
+    marked = kept[alarms[kept]]
+    data: list[dict[str, Any]] = []
+    layout: dict[str, Any] = {"height": 120 + 110 * len(shown), "grid": {"rows": len(shown), "columns": 1}}
+    for i, name in enumerate(shown):
+        axis = {"xaxis": "x", "yaxis": f"y{i + 1}" if i else "y"}
+        values = np.round(table.values[:, i], 6)
+        data.append(
+            {"type": "scattergl", "mode": "lines", "name": html.escape(name), "x": [index[k] for k in kept],
+             "y": values[kept].tolist(), "line": {"width": 1}, **axis}
+        )  # fmt: skip
+        data.append(
+            {"type": "scattergl", "mode": "markers", "name": "alarm", "showlegend": False,
+             "x": [index[k] for k in marked], "y": values[marked].tolist(),
+             "marker": {"color": "#c0392b", "size": 4}, **axis}
+        )  # fmt: skip
+        top = 1.0 - i / len(shown)
+        layout[f"yaxis{i + 1}" if i else "yaxis"] = {"domain": [max(top - 0.9 / len(shown), 0.0), top]}
+    return {"id": "series", "title": "Channels with alarms", "data": data, "layout": layout}
 
 
 def _heat(name: str, index: list[str], rows: list[str], values: NDArray[np.float64]) -> dict[str, Any]:

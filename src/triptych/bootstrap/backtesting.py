@@ -16,7 +16,7 @@ from triptych.backtest.statistics import performance
 from triptych.backtest.verdict import judge
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
 from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
-from triptych.bootstrap.guarding import recorded_watch
+from triptych.bootstrap.guarding import recorded_watch, refuse_seen
 from triptych.bootstrap.regime_filters import recorded_regimes, require_regimes
 from triptych.bootstrap.run_folder import Run, at_work, trial_mark
 from triptych.bootstrap.staking import first_base_rates, with_known_stakes
@@ -129,6 +129,8 @@ def _replay(
 ) -> BacktestResult:
     """The backtest over the whole period of the recorded predictions."""
     times = predictions["time"].cast(pl.Int64)
+    start_ms = int(times.min())  # type: ignore[arg-type]
+    refuse_seen(recipe.features.detector, start_ms, "the network")
     return run_backtest(
         candles.series,
         predictor,
@@ -138,12 +140,12 @@ def _replay(
         risk=recipe.risk,
         costs=recipe.costs,
         initial_capital=recipe.backtest.initial_capital,
-        start_ms=int(times.min()),  # type: ignore[arg-type]
+        start_ms=start_ms,
         end_ms=int(times.max()),  # type: ignore[arg-type]
         name=recipe.name,
         companions=candles.companions,
         guard=recipe.guard,
-        watch=recorded_watch(recipe.guard, candles.series, candles.companions),
+        watch=recorded_watch(recipe.guard, candles.series, candles.companions, start_ms=start_ms),
     )
 
 

@@ -2,12 +2,46 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from triptych.domain import CandleSeries
+from triptych.domain.errors import ArtifactError
 from triptych.inference.watch import AbstractWatch
 from triptych.trading.guard import Config
+
+
+def refuse_seen(folder: str | None, start_ms: int, what: str) -> None:
+    """Refuse a detector that was fitted on candles of the period that it shall be tested on.
+
+    Args:
+        folder: of the detector; None: there is none.
+        start_ms: start of the test period, UTC milliseconds.
+        what: who asks the detector, for the message.
+
+    Raises ArtifactError when its last row is not before `start_ms`. A detector whose rows had no times is warned of.
+    """
+    if folder is None:
+        return
+    from triptych.inference.anomaly.saving import read_card
+
+    last = read_card(Path(folder)).last_time
+    if last is None:
+        warnings.warn(
+            f"The card of {folder} does not say when the rows of its fit were: whether {what} has seen the test period "
+            "cannot be told. Fit it with times.",
+            stacklevel=2,
+        )
+        return
+    start = datetime.fromtimestamp(start_ms / 1000, tz=UTC)
+    if last > start:
+        raise ArtifactError(
+            f"The detector {folder} was fitted on rows until {last:%Y-%m-%d %H:%M}, after the start of the test "
+            f"period, {start:%Y-%m-%d %H:%M}: {what} would know what is to come.",
+            remedy="Fit it on rows before the test period.",
+        )
 
 
 def open_watch(config: Config) -> AbstractWatch | None:
@@ -27,14 +61,26 @@ def open_watch(config: Config) -> AbstractWatch | None:
 
 
 def recorded_watch(
-    config: Config, series: Sequence[CandleSeries], companions: Sequence[CandleSeries] = ()
+    config: Config,
+    series: Sequence[CandleSeries],
+    companions: Sequence[CandleSeries] = (),
+    *,
+    start_ms: int | None = None,
 ) -> AbstractWatch | None:
-    """The same for a backtest of `series`: every reading of the history made at once.
+    """The same for a backtest of `series` from `start_ms` on: every reading of the history made at once.
 
-    Raises ArtifactError as `open_watch` does, and where an instrument that is watched has no history.
+    Raises ArtifactError as `open_watch` does, where an instrument that is watched has no history, and for a detector
+    that was fitted on rows behind `start_ms`. Warns of a policy without a detector.
     """
     if config.detector is None:
+        if config.policy != Config().policy:
+            warnings.warn(
+                f'guard.policy = "{config.policy}" does nothing without guard.detector: nothing is guarded.',
+                stacklevel=2,
+            )
         return None
+    if start_ms is not None:
+        refuse_seen(config.detector, start_ms, "the guard")
     from triptych.inference.anomaly.market_watch import MarketWatch
 
     watch = open_watch(config)

@@ -84,7 +84,7 @@ def gather(run: Run) -> ReportData:
     judged = read_json(run.folder / "backtest" / "backtest.json", BACKTEST_KEYS)
     traded = with_trading(run, judged["overrides"])
     record = run.record
-    frames = {name: read_frame(run.folder / "backtest" / f"{name}.parquet") for name in ("equity", "trades")}
+    frames = {name: read_frame(run.folder / "backtest" / f"{name}.parquet") for name in ("equity", "trades", "guard")}
     start = frames["equity"]["time"].min()
     return ReportData(
         title=run.recipe.name,
@@ -94,6 +94,7 @@ def gather(run: Run) -> ReportData:
         luck=judged["luck"],
         equity=frames["equity"],
         trades=frames["trades"],
+        guard=frames["guard"],
         initial_capital=traded.backtest.initial_capital,
         candles={one.symbol: candle_frame(one).filter(pl.col("time") >= start) for one in candles.series},
         boundaries=[{"time_ms": f.test.start_ms, "label": f"test {f.number + 1}"} for f in dataset.folds[1:]],

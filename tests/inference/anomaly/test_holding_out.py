@@ -6,10 +6,9 @@ import torch
 from tests.fakes.waves import waves
 
 from triptych.domain.errors import NotEnoughData
-from triptych.inference.anomaly import catch as catch_file
 from triptych.inference.anomaly.base import CommonConfig
 from triptych.inference.anomaly.baselines import BASELINES
-from triptych.inference.anomaly.catch import CatchDetector, Config
+from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.holding_out import conformal_threshold, effective_number, hold_out, rows_needed
 
 PARTS = ("stop", "calibrate", "threshold")
@@ -23,9 +22,8 @@ class NoNetwork(torch.nn.Module):
 
 
 @pytest.fixture
-def free_catch(monkeypatch):
-    monkeypatch.setattr(catch_file, "build_catch", lambda *_, **__: NoNetwork())
-    return lambda rows, **settings: CatchDetector(Config(**settings), learner=lambda *_: None).fit(rows)
+def free_catch():
+    return lambda rows: CatchDetector(learner=lambda *_: None, build=lambda *_, **__: NoNetwork()).fit(rows)
 
 
 @pytest.mark.parametrize(("channels", "rows"), [(3, 4000), (16, 4000), (3, 1500), (16, 1500)])

@@ -67,3 +67,11 @@ def test_what_is_no_table_is_refused(arguments, sentence):
     with pytest.raises((DataError, ColumnError)) as error:
         as_table(**arguments)
     assert str(error.value) == sentence
+
+
+def test_interleaved_entities_are_refused():
+    with pytest.raises(DataError) as error:
+        as_table(np.ones((6, 2)), entity=["m1", "m2", "m1", "m2", "m1", "m2"])
+    assert str(error.value) == (
+        "The rows of 2 entities are interleaved: 'm1' begins again in row 2. Sort the rows by entity, then by time."
+    )

@@ -26,7 +26,7 @@ def test_so_many_rows_exceed_it_as_were_asked_for(method):
 @pytest.mark.parametrize("method", ["rolling", "conformal"])
 def test_it_follows_scores_that_grow(method):
     generator = np.random.default_rng(1)
-    config = Config(method=method, alarms_per_day=1, rows_per_day=100, window=500)
+    config = Config(method=method, alarms_per_day=1, rows_per_day=100, window=500, patience=0.5)
     scores = generator.exponential(size=4000) * np.linspace(1, 5, 4000)
     limits = run(config, scores, generator.exponential(size=500))
     assert (scores > limits)[1000:].mean() < 0.025
@@ -35,7 +35,7 @@ def test_it_follows_scores_that_grow(method):
 def test_rolling_is_numpys_quantile_of_the_last_scores():
     generator = np.random.default_rng(2)
     first, scores = generator.random(50), generator.random(100)
-    limits = run(Config(method="rolling", alarms_per_day=10, rows_per_day=100, window=50), scores, first)
+    limits = run(Config(method="rolling", alarms_per_day=10, rows_per_day=100, window=50, patience=0), scores, first)
     history = np.concatenate([first, scores])
     expected = [np.quantile(history[i : i + 50], 0.9) for i in range(100)]
     np.testing.assert_allclose(limits, expected)
@@ -54,6 +54,23 @@ def test_the_conformal_one_alarms_at_a_p_value_of_the_rate():
     config = Config(method="conformal", alarms_per_day=5, rows_per_day=100, window=99)
     limit = run(config, [0.0], np.arange(99.0))[0]
     assert limit == 94.0  # above it stand 4, and with the new one itself 5 of 100
+
+
+@pytest.mark.parametrize("method", ["rolling", "conformal", "spot"])
+def test_a_lasting_failure_keeps_alarming_for_days_then_becomes_normal(method):
+    generator = np.random.default_rng(2)
+    config = Config(method=method, alarms_per_day=1, rows_per_day=96, patience=3.0, window=200)
+    scores = generator.exponential(size=2000)
+    scores[300:] += 50.0
+    alarms = scores > run(config, scores, generator.exponential(size=500))
+    assert alarms[300:588].all()
+    if method != "spot":  # whose tail rises slowly by design
+        assert alarms[-500:].mean() < 0.05
+
+
+def test_a_rare_alarm_widens_the_window():
+    assert Config(alarms_per_day=1, rows_per_day=96).remembered == 2000
+    assert Config(alarms_per_day=0.25, rows_per_day=1440).remembered == 11520
 
 
 def test_too_few_first_scores_are_refused():

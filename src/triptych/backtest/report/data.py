@@ -42,7 +42,7 @@ class ReportData:
     Attributes:
         title, description: head of the report.
         verdict, performance, luck: `to_dict()` of the classes of the same names.
-        equity, trades: frames of the backtest (EQUITY_SCHEMA, TRADE_SCHEMA).
+        equity, trades, guard: frames of the backtest (EQUITY_SCHEMA, TRADE_SCHEMA, GUARD_SCHEMA).
         initial_capital: in quote currency.
         candles: frame per symbol, as `candle_frame` makes it.
         boundaries: where test or folds begin, each `{"time_ms": int, "label": str}`.
@@ -67,6 +67,7 @@ class ReportData:
     luck: Mapping[str, Any] | None = None
     equity: pl.DataFrame | None = None
     trades: pl.DataFrame | None = None
+    guard: pl.DataFrame | None = None
     initial_capital: float = 1.0
     candles: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     boundaries: Sequence[Mapping[str, Any]] = ()

@@ -9,6 +9,7 @@ from typing import Any
 from triptych.backtest.report import figures_equity, figures_model, figures_trades, tables
 from triptych.backtest.report.data import ReportData, SampleImage
 from triptych.backtest.report.figure import Figure
+from triptych.backtest.report.guard_log import guard_table
 from triptych.backtest.report.pictures import data_uri
 from triptych.backtest.report.tables import Table
 from triptych.backtest.report.words import label, share
@@ -65,6 +66,8 @@ def _equity(name: str, title: str, report: ReportData) -> Section | None:
         return None
     figure = figures_equity.equity_figure(report.equity, report.initial_capital, report.boundaries)
     found = [tables.performance_table(report.performance)] if report.performance else []
+    if report.guard is not None and report.guard.height:
+        found.append(guard_table(report.guard, int(report.equity["time"].dt.epoch("ms").max())))  # type: ignore[arg-type]
     return Section(name=name, title=title, plots=[[figure]], tables=found)
 
 

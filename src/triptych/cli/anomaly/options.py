@@ -13,4 +13,6 @@ TimeOption = Annotated[str | None, typer.Option("--time", help="Column of the ro
 EntityOption = Annotated[
     str | None, typer.Option("--entity", help="Column that says what a row belongs to; no window crosses entities.")
 ]
-LabelsOption = Annotated[str | None, typer.Option("--labels", help="Column of the truth: 1 for anomalies.")]
+LabelsOption = Annotated[
+    str | None, typer.Option("--labels", help="Column of the truth: 1, or the kind of anomaly; 0 or empty is normal.")
+]

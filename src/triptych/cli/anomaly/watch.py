@@ -17,13 +17,19 @@ def watch(
     time: TimeOption = None,
     entity: EntityOption = None,
     step: Annotated[
-        float | None, typer.Option("--step", help="Usual time from row to row; a later row starts the warm-up anew.")
+        float | None,
+        typer.Option("--step", help="Usual time from row to row, seconds; a later row starts anew. As in the fit."),
     ] = None,
     method: Annotated[
         Literal["fixed", "rolling", "conformal", "spot"], typer.Option("--threshold", help="How the threshold moves.")
     ] = "rolling",
-    alarms_per_day: Annotated[float, typer.Option("--alarms-per-day", help="Rows a day that may be alarms.")] = 1.0,
-    rows_per_day: Annotated[float, typer.Option("--rows-per-day", help="Rows of a day.")] = 96.0,
+    alarms_per_day: Annotated[
+        float, typer.Option("--alarms-per-day", min=1e-9, help="Rows a day that may be alarms.")
+    ] = 1.0,
+    rows_per_day: Annotated[float, typer.Option("--rows-per-day", min=1e-9, help="Rows of a day.")] = 96.0,
+    window: Annotated[
+        int, typer.Option("--window", min=20, help="Scores the threshold remembers; more for targets that need it.")
+    ] = 2000,
     alarms_only: Annotated[bool, typer.Option("--alarms-only", help="Print alarms, not every row.")] = False,
 ) -> None:
     """Read rows from standard input, one JSON object a line, and print one line of JSON for each.
@@ -33,7 +39,7 @@ def watch(
     from triptych.bootstrap.anomalies import Rows, watch_anomalies
     from triptych.inference.anomaly.thresholds import Config
 
-    config = Config(method=method, alarms_per_day=alarms_per_day, rows_per_day=rows_per_day)
+    config = Config(method=method, alarms_per_day=alarms_per_day, rows_per_day=rows_per_day, window=window)
     columns = Rows(time=time, entity=entity)
     for row, reading in watch_anomalies(detector, iter(sys.stdin), columns, threshold=config, step=step):
         if alarms_only and not reading.alarm:

@@ -72,12 +72,26 @@ class CatchDetector(AbstractDetector):
     name = "catch"
     parts = ("stop", "calibrate", "threshold")
 
-    arguments = ("learner",)
+    arguments = ("learner", "build")
 
-    def __init__(self, config: Config | None = None, *, learner: Learner, **settings: Any) -> None:
-        """Prepare a detector; `learner` trains the network (see `triptych.create_detector`)."""
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        learner: Learner,
+        build: Callable[..., Catch] | None = None,
+        **settings: Any,
+    ) -> None:
+        """Prepare a detector.
+
+        Args:
+            config: see `Config`; `settings` change single ones.
+            learner: trains the network (see `triptych.create_detector`).
+            build: makes the network, as `build_catch` does, which None takes; for ablations.
+        """
         self.config: Config = settled(config or Config(), settings)
         self.learner = learner
+        self.build = build
 
     @property
     def memory(self) -> int:
@@ -90,7 +104,7 @@ class CatchDetector(AbstractDetector):
         calibrate: Sequence[NDArray[np.float32]],
     ) -> None:
         channels = learn[0].shape[1]
-        self.network = build_catch(channels, self.config.network, seed=self.config.seed)
+        self.network = (self.build or build_catch)(channels, self.config.network, seed=self.config.seed)
         self.learner(self.network, learn, stop, self.config.seed)
         self.network.eval().to(self.config.device)
         self.cross_ = CrossChannel.learn(learn, self.memory, self.columns_)

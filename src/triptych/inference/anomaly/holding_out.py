@@ -50,7 +50,7 @@ def hold_out(
     """Cut unbroken stretches into rows to learn from and the parts that are held out.
 
     The longest stretches are cut into up to `blocks` blocks; the end of each is held out, in the order of `parts`.
-    Where the share is too small for the windows that the parts need, there are fewer blocks, then more rows are held out.
+    Where the share is too small for the windows that the parts need, there are fewer blocks, then more is held out.
 
     Args:
         stretches: first and last + 1 row of unbroken rows.
@@ -178,5 +178,5 @@ def conformal_threshold(ordered: NDArray[np.float64], share: float, effective: f
     if not beyond.size:
         return base
     independent = max(upper * effective, _FEWEST_IN_TAIL)
-    reach = independent * float(beyond.mean()) * ((share / upper) ** (-1.0 / independent) - 1.0)
+    reach = independent * float(beyond.mean()) * (math.pow(share / upper, -1.0 / independent) - 1.0)
     return base + reach

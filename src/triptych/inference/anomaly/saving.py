@@ -50,9 +50,7 @@ class DetectorCard(BaseModel):
     threshold: float = Field(description="Scores above are anomalies.")
     parameters: int = Field(description="Trained numbers of the network.")
     files: dict[str, str] = Field(description="SHA-256 of each file.")
-    graph: str = Field(
-        description="File of the ONNX graph, or why there is none: it then runs through torch."
-    )
+    graph: str = Field(description="File of the ONNX graph, or why there is none: it then runs through torch.")
     onnx_difference: float | None = Field(
         description="Largest difference between graph and network, in deviations; none without a graph."
     )
@@ -149,14 +147,7 @@ def load_detector(folder: Path, *, device: str = "cpu") -> CatchDetector:
     Raises ArtifactError when a file is missing, was changed after saving, or is of another format.
     """
     folder = Path(folder)
-    try:
-        card = DetectorCard.model_validate_json((folder / CARD).read_bytes())
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise ArtifactError(f"{folder} is no detector: {CARD} is missing.", remedy=_AGAIN) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ArtifactError(f"{folder / CARD} cannot be read: {place}: {first['msg']}.", remedy=_AGAIN) from error
+    card = read_card(folder)
     for name, expected in card.files.items():
         if not (folder / name).exists():
             raise ArtifactError(f"{folder} is damaged: {name} is missing.", remedy=_AGAIN)
@@ -169,6 +160,18 @@ def load_detector(folder: Path, *, device: str = "cpu") -> CatchDetector:
         return _restore(card, tensors, device)
     except (SafetensorError, RuntimeError, KeyError) as error:
         raise ArtifactError(f"{folder / WEIGHTS} does not fit the card: {error}", remedy=_AGAIN) from error
+
+
+def read_card(folder: Path) -> DetectorCard:
+    """The card of a saved detector. Raises ArtifactError when it is missing or of another format."""
+    try:
+        return DetectorCard.model_validate_json((folder / CARD).read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ArtifactError(f"{folder} is no detector: {CARD} is missing.", remedy=_AGAIN) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ArtifactError(f"{folder / CARD} cannot be read: {place}: {first['msg']}.", remedy=_AGAIN) from error
 
 
 def export_onnx(detector: CatchDetector, path: Path) -> None:

@@ -80,6 +80,10 @@ def as_table(
             "hold values that are not numbers.",
             remedy='Fill or remove them, or choose bad_rows = "mask" (`triptych anomaly fit --mask`).',
         )
+    if n == 0:
+        raise DataError("There are no rows.", remedy="Bring at least a window of rows.")
+    if entities is not None:
+        _refuse_interleaved(entities)
     breaks = np.zeros(n, dtype=bool)  # a new stretch begins at the row
     breaks[:1] = True
     if entities is not None and n:
@@ -142,6 +146,19 @@ def _read(X: Any, entity: Any, time: Any) -> tuple[tuple[str, ...], NDArray[np.f
     else:
         names = X[time].alias("time") if isinstance(time, str) else pl.Series("time", times)
     return tuple(channels.columns), np.ascontiguousarray(values, dtype=np.float64), entities, times, names
+
+
+def _refuse_interleaved(entities: NDArray[Any]) -> None:
+    """Raise DataError where an entity's rows do not stand together: no window of it would be whole."""
+    names = entities.astype(str)
+    runs = int((names[1:] != names[:-1]).sum()) + 1
+    known = len(np.unique(names))
+    if runs > known:
+        again = next(i for i in range(1, len(names)) if names[i] != names[i - 1] and names[i] in set(names[:i]))
+        raise DataError(
+            f"The rows of {known} entities are interleaved: {str(names[again])!r} begins again in row {again}.",
+            remedy="Sort the rows by entity, then by time.",
+        )
 
 
 def _gaps(times: NDArray[Any], borders: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ never raises the bar it has to clear.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from bisect import bisect_left, insort
 from collections import deque
@@ -18,6 +19,8 @@ from pydantic import Field
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 
+_LEARNT = 1  # alarms in a row that a threshold learns from: single ones belong to the normal tail
+
 
 class Config(BaseConfig):
     """How the threshold of a stream moves."""
@@ -29,10 +32,25 @@ class Config(BaseConfig):
     )
     alarms_per_day: float = Field(1.0, description="Rows a day that may exceed the threshold.", gt=0)
     rows_per_day: float = Field(96.0, description="Rows of a day: 96 of 15 minutes, 24 of an hour.", gt=0)
-    window: int = Field(2000, description="Scores that are remembered.", ge=20)
+    window: int = Field(
+        2000,
+        description="Scores that are remembered; more where the window would hold less than two alarms' worth of rows.",
+        ge=20,
+    )
+    patience: float = Field(
+        3.0,
+        description="Days of alarms in a row that the threshold does not learn from, so that a lasting failure keeps "
+        "alarming; what lasts longer becomes the new normal. 0 learns from every score.",
+        ge=0,
+    )
     spot_level: float = Field(
         0.95, description="Quantile of the remembered scores above which `spot` fits the tail.", ge=0.5, lt=1
     )
+
+    @property
+    def remembered(self) -> int:
+        """Scores that are remembered: at least two alarms' worth."""
+        return max(self.window, math.ceil(2.0 / self.rate))
 
     @property
     def rate(self) -> float:
@@ -135,7 +153,8 @@ class SpotThreshold(AbstractThreshold):
         return self._value
 
     def learn(self, score: float) -> None:
-        self._window.push(min(score, self._base + 2.0 * (self._value - self._base)))
+        room = self._value - self._base  # none where all peaks are the same: any higher score must then get in
+        self._window.push(min(score, self._base + 2.0 * room) if room > 0 else score)
         if score > self._base:
             self._peaks += 1
             if self._peaks >= self._refit_after:
@@ -158,6 +177,25 @@ class SpotThreshold(AbstractThreshold):
         self._value = self._base + float(genpareto.isf(self._rate / share, min(float(shape), 0.5), scale=float(scale)))
 
 
+class PatientThreshold(AbstractThreshold):
+    """Keeps a lasting failure from becoming the threshold.
+
+    The first alarm of a run is learnt from as any score is; the threshold then holds still while alarms go on,
+    for at most so many rows. After them, or at the first score below, it learns again.
+    """
+
+    def __init__(self, inner: AbstractThreshold, rows: int) -> None:
+        self._inner, self._rows, self._run = inner, rows, 0
+
+    def value(self) -> float:
+        return self._inner.value()
+
+    def learn(self, score: float) -> None:
+        self._run = self._run + 1 if score > self._inner.value() else 0
+        if self._run <= _LEARNT or self._run > self._rows:
+            self._inner.learn(score)
+
+
 def create_threshold(config: Config, fixed: float, first: NDArray[np.float64]) -> AbstractThreshold:
     """The threshold that `config` asks for.
 
@@ -176,9 +214,12 @@ def create_threshold(config: Config, fixed: float, first: NDArray[np.float64]) -
             remedy='Fit on a longer history, or set method = "fixed".',
         )
     if config.method == "spot":
-        return SpotThreshold(config.rate, config.window, config.spot_level, first)
-    kind = RollingThreshold if config.method == "rolling" else ConformalThreshold
-    return kind(config.rate, config.window, first)
+        made: AbstractThreshold = SpotThreshold(config.rate, config.remembered, config.spot_level, first)
+    else:
+        kind = RollingThreshold if config.method == "rolling" else ConformalThreshold
+        made = kind(config.rate, config.remembered, first)
+    rows = math.ceil(config.patience * config.rows_per_day)
+    return PatientThreshold(made, rows) if rows else made
 
 
 def followed(threshold: AbstractThreshold, scores: NDArray[np.float64]) -> NDArray[np.float64]:
