@@ -235,7 +235,8 @@ def factor_grids(plan: Plan) -> list[Row]:
     chosen = np.random.default_rng(1).choice(len(ends), batch, replace=False)
 
     def ours() -> torch.Tensor:
-        return encoding(torch.from_numpy(views[chosen]))
+        image: torch.Tensor = encoding(torch.from_numpy(views[chosen]))
+        return image
 
     def stacked() -> NDArray[np.float32]:
         grids = (table[end - length + 1 : end + 1].reshape(224, 4, 4, 56) for end in ends[chosen])
