@@ -339,10 +339,12 @@ def test_an_order_is_counted_as_unknown_while_the_venue_cannot_be_asked_and_read
     async def act(scene):
         value = scene.house.metrics.registry.get_sample_value
         assert (value("triptych_unknown_orders"), value("triptych_ready")) == (0, 1)
-        scene.server.faults.add(RestFault(kind="lose_reply", path=CREATE))
-        scene.server.faults.add(RestFault(kind="maintenance", path="/v5/order/realtime", times=10_000))
+        scene.server.faults.add(RestFault(kind="lose_request", path=CREATE))
         scene.wish.says = 1
         await scene.close()
+        assert (value("triptych_unknown_orders"), value("triptych_ready")) == (1, 0)
+        scene.server.faults.add(RestFault(kind="maintenance", path="/v5/execution/list", times=10_000))
+        assert await scene.trader.reconcile() is False
         assert (value("triptych_unknown_orders"), value("triptych_ready")) == (1, 0)
         scene.server.faults.clear()
         await scene.until(lambda: not scene.trader.reasons())
