@@ -22,6 +22,7 @@ from triptych.bootstrap.rendering.looks import enlargement
 from triptych.bootstrap.rendering.moments import choose
 from triptych.bootstrap.rendering.names import format_of, picture_name, put, require_replaceable, time_in_name
 from triptych.bootstrap.rendering.opening import open_source
+from triptych.bootstrap.rendering.plans import make_plans
 from triptych.bootstrap.rendering.png import encode_png
 from triptych.bootstrap.rendering.wanted import wanted_encodings
 from triptych.domain import book_columns, utc
@@ -733,3 +734,16 @@ def test_layers_are_a_white_drawing_over_dim_green_and_blue():
         [255, 255, 255], [0, 105, 60], [40, 30, 110], [0, 0, 0],
     ]  # fmt: skip
     assert paint(pixels, colors="gray").rgb()[0, 0].tolist() == pixels[0, 0].tolist()
+
+
+def test_pictures_of_several_instruments_say_which_is_which(tmp_path):
+    opened = open_source("grid_four", Reading())
+    history = opened.histories[0]
+    names = ("ALFA-USDT", "BRAVO-USDT", "CHARLIE-USDT", "DELTA-USDT")
+    assert history.panels(4) == names
+    assert history.panels(3) == history.panels(1) == ()
+    plan = make_plans(
+        [history], {"factor_grid": opened.recipe.encoding.model_dump(exclude={"name"})}, length=896,
+        moments=Moments(last=1), style=Style(), together=False,
+    )[0]  # fmt: skip
+    assert plan.caption(int(plan.ends[-1])).endswith(f"UTC  from the left: {', '.join(names)}")

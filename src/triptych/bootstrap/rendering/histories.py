@@ -65,6 +65,13 @@ class History:
             return self
         return replace(self, layout=layout, close_time_ms=layout.close_time_ms)
 
+    def panels(self, channels: int) -> tuple[str, ...]:
+        """Whose factors each of so many channels shows; nothing where the channels are not instruments."""
+        own = (self.symbol, *self.factors.beside(self.symbol))
+        periods = self.factors.periods
+        names = tuple(one if period == 1 else f"{one} x{period}" for period in periods for one in own)
+        return names if 1 < len(names) == channels else ()
+
     @property
     def offer(self) -> Offer:
         """What encodings can be fitted to."""

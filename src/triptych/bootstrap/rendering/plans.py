@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.bootstrap.rendering.catalogue import fitting, for_view
+from triptych.bootstrap.rendering.catalogue import FACTORS, fitting, for_view, reads
 from triptych.bootstrap.rendering.colouring import Channels, Painted, paint, palette_of
 from triptych.bootstrap.rendering.drawing import draw
 from triptych.bootstrap.rendering.histories import History
@@ -104,8 +104,17 @@ class Plan:
         return int(self.history.close_time_ms[end])
 
     def caption(self, end: int) -> str:
-        """Beside a picture."""
+        """Beside a picture; of several instruments in one picture also which is which."""
+        words = self._when(end)
+        return f"{words}  from the left: {', '.join(self.panels)}" if self.panels else words
+
+    def _when(self, end: int) -> str:
         return f"{self.history.symbol} {self.history.timeframe}  {time_in_words(self.close_ms(end))} UTC"
+
+    @property
+    def panels(self) -> tuple[str, ...]:
+        """The instrument of each channel of an image of factors; empty where channels are something else."""
+        return self.history.panels(self.encoding.channels) if reads(self.encoding.columns) == (FACTORS,) else ()
 
     def painted(self, ends: NDArray[np.int64] | None = None) -> Iterator[tuple[NDArray[np.int64], Painted]]:
         """Draw the windows that end with rows `ends` (None: all of the plan): (ends, pictures), batch by batch."""
@@ -115,10 +124,11 @@ class Plan:
         for chosen, pixels in draw(self.encoding, self.rows, self.ends if ends is None else ends):
             if self.style.surface is not None:
                 for end, one in zip(chosen, pixels, strict=True):
-                    title = f"{self.name}   {self.caption(end)}"
+                    title = f"{self.name}   {self._when(end)}"
                     landscape = draw_surface(
-                        one, kind=self.style.surface, colors=self.style.colors, title=title, axes=look.axes
-                    )
+                        one, kind=self.style.surface, colors=self.style.colors, title=title, axes=look.axes,
+                        panels=self.panels,
+                    )  # fmt: skip
                     yield np.array([end]), Painted(pixels=landscape[None], palette=None)
             else:
                 gap = GAP_PX * self.scale if people else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -17,9 +18,15 @@ WIRES, PATCHES = 64, 128
 
 
 def draw_surface(
-    pixels: NDArray[np.uint8], *, kind: Surface, colors: str | None, title: str, axes: tuple[str, str, str]
+    pixels: NDArray[np.uint8],
+    *,
+    kind: Surface,
+    colors: str | None,
+    title: str,
+    axes: tuple[str, str, str],
+    panels: Sequence[str] = (),
 ) -> NDArray[np.uint8]:
-    """Draw an image as a landscape; heights are scaled to the image's own.
+    """Draw an image as a landscape; of several channels all stand on one scale of heights.
 
     Args:
         pixels: uint8 of shape (height, width, channels); a landscape for each channel, side by side.
@@ -27,6 +34,7 @@ def draw_surface(
         colors: colour map of the heights; None for viridis.
         title: above the drawing.
         axes: names of columns, rows and heights.
+        panels: what each channel shows; empty: nothing is written above it.
 
     Returns:
         uint8 of shape (picture height, picture width, 3).
@@ -37,7 +45,9 @@ def draw_surface(
 
     height, width, channels = pixels.shape
     figure = Figure(figsize=(6.4 * channels, 5.0), dpi=110, facecolor="#121418", layout="constrained")
+    figure.suptitle(title, color="#e2e5e9", fontsize=10)
     palette = palette_of(colors or "viridis")
+    low, high = float(pixels.min()) / 255.0, float(pixels.max()) / 255.0
     for channel in range(channels):
         place = figure.add_subplot(1, channels, channel + 1, projection="3d", facecolor="#121418")
         x, y, z = _blocks(pixels[..., channel] / 255.0, WIRES if kind == "wireframe" else PATCHES)
@@ -60,7 +70,9 @@ def draw_surface(
         place.tick_params(colors="#9299a3", labelsize=7)
         for name, label in zip("xyz", axes, strict=True):
             getattr(place, f"set_{name}label")(label, color="#9299a3", fontsize=8)
-        place.set_title(title if channel == 0 else "", color="#e2e5e9", fontsize=10)
+        place.set_zlim(low, max(high, low + 1e-3))
+        if panels:
+            place.set_title(panels[channel], color="#e2e5e9", fontsize=9)
     canvas = FigureCanvasAgg(figure)
     buffer = io.BytesIO()
     canvas.print_png(buffer)  # type: ignore[no-untyped-call]
