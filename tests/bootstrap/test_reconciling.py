@@ -10,7 +10,7 @@ from tests.fakes.served import BITCOIN, COSTS, gateway_on, in_thread, tape
 from tests.live.house import CAPITAL, House
 
 from triptych import bootstrap
-from triptych.domain import OrderType, Side, SubmitOrder, SystemClock
+from triptych.domain import ManualClock, OrderType, Side, SubmitOrder, SystemClock
 from triptych.domain.errors import DataError, JournalError, LeaseError
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.simulated.server import BybitServer
@@ -28,7 +28,10 @@ def traded(tmp_path):
 
         async def trade():
             async with gateway_on(server) as gateway:
-                house = House(tmp_path / "j.db", [BITCOIN], gateway, SystemClock(), name="demo")
+                market = ManualClock(0)  # the tape is years old, and no entry of it is late
+                house = House(
+                    tmp_path / "j.db", [BITCOIN], gateway, SystemClock(), name="demo", market_clock=market
+                )  # fmt: skip
                 await house.trader.start()
                 for row in range(45, 50):
                     await house.trader.observe([series.candle(row)])
@@ -164,22 +167,23 @@ def test_what_there_is_to_compare_must_be_in_the_journal(traded, tmp_path):
 
 def test_the_command_says_it_in_words_in_json_and_by_its_status(traded, capsys, monkeypatch):
     server, _, journal = traded
-    from triptych.bootstrap import reconciling
-
     monkeypatch.setenv("BYBIT_API_KEY", "key")
     monkeypatch.setenv("BYBIT_API_SECRET", "secret")
-    monkeypatch.setattr(reconciling, "HostConfig", lambda environment: server.hosts)
-    said = call(capsys, ["reconcile", journal, "--venue", "local", "-q"])
+    hosts = server.hosts
+    there = ["--venue", "local"]
+    for name, address in (("rest", hosts.rest_url), ("public", hosts.public), ("private", hosts.private_url)):
+        there += ["--set", f"hosts.{name}={address}"]
+    said = call(capsys, ["reconcile", journal, *there, "-q"])
     assert (said.status, said.out) == (0, "demo, BTCUSDT: no difference.\n")
     command(traded, order("by-hand", type=OrderType.LIMIT, limit_price=Decimal(9_000)))
-    said = call(capsys, ["reconcile", journal, "--venue", "local", "-q"])
+    said = call(capsys, ["reconcile", journal, *there, "-q"])
     assert said.status == 1
     assert said.out.splitlines() == [
         "BTCUSDT order", "  journal: nothing is under way", "  venue:   by-hand, buy 0.01, 0 filled, is open",
         "  Somebody else has placed it.", "  Repair: none; look at the account yourself.",
         "demo, BTCUSDT: 1 difference.",
     ]  # fmt: skip
-    said = call(capsys, ["reconcile", journal, "--venue", "local", "--json"])
+    said = call(capsys, ["reconcile", journal, *there, "--json"])
     assert (said.status, json.loads(said.out)["agrees"]) == (1, False)
     said = call(capsys, ["reconcile", journal, "--venue", "local", "--adopt"])
     assert "--adopt was given without --repair." in said.error

@@ -211,7 +211,7 @@ def test_another_kind_of_output(refused, tmp_path, trained, lines):
 def test_what_a_backtest_may_not_change(refused, run_folder):
     assert refused("backtest", run_folder, "--set", "window.length=20") == (
         "Error: --set 'window.length=20' would change what was trained. What to do: A backtest may change: strategy, "
-        "sizing, execution, risk, guard, costs, backtest. Train again for anything else."
+        "regimes, sizing, execution, risk, guard, costs, backtest. Train again for anything else."
     )
 
 

@@ -107,7 +107,7 @@ def test_all_draws_what_the_source_can_feed_and_says_what_it_leaves_out(run_comm
     said = run_command("render", books, "-e", "all", "--length", 30, "--out", tmp_path / "out", "--quiet")
     assert said.status == 0
     assert {name.split("_2024")[0] for name in names(tmp_path / "out")} == {
-        "BTCUSDT_1s_book_imbalance", "BTCUSDT_1s_book_levels", "BTCUSDT_1s_depth_heatmap",
+        "BTCUSDT_1s_book_imbalance", "BTCUSDT_1s_depth_heatmap",
     }  # fmt: skip
     assert "candlestick, " in said.out
     assert "(books.parquet holds no candles)" in said.out
