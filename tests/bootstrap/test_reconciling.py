@@ -28,7 +28,8 @@ def traded(tmp_path):
 
         async def trade():
             async with gateway_on(server) as gateway:
-                market = ManualClock(0)  # the tape is years old, and no entry of it is late
+                # The tape is years old: by its own clock no entry is late.
+                market = ManualClock(int(series.close_time_ms[49]))
                 house = House(
                     tmp_path / "j.db", [BITCOIN], gateway, SystemClock(), name="demo", market_clock=market
                 )  # fmt: skip
