@@ -49,7 +49,7 @@ def rungs_of(
     for i, (run, artifact) in enumerate(zip(runs, artifacts, strict=True)):
         name = run.recipe.name if i == 0 else f"{run.recipe.name} (stand-in {i})"
         if i == 0 and _on_gpu(artifact, settings, has_gpu or _has_gpu):
-            rungs.append(_rung(f"{name} (cuda)", run, artifact, settings, lambda one: _on_cuda(one)))
+            rungs.append(_rung(f"{name} (cuda)", run, artifact, settings, _on_cuda))
         rungs.append(_rung(name, run, artifact, settings, lambda one: predictor_of(one, settings)))
     if settings.last_resort == "rules":
         longest = rungs[0].level.predictor.length

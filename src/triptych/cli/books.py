@@ -76,7 +76,7 @@ def report(
 ) -> None:
     """Metrics of a finished run with their intervals, beside the baselines, and the verdict."""
     from triptych.bootstrap.books.pictures import draw_scores
-    from triptych.bootstrap.books.training import read_result
+    from triptych.bootstrap.books.place import read_result
 
     result = read_result(run)
     if output is not None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
-from importlib import resources
-from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from triptych.domain import Config
-from triptych.domain.errors import RecipeError
 from triptych.settings.reading import put_overrides, validated
+from triptych.settings.shelf import Shelf
 from triptych.training.books.labels import Config as TargetConfig
 from triptych.training.books.splits import Config as SplitConfig
 from triptych.training.config import Config as TrainingConfig
@@ -64,30 +61,17 @@ class BookRecipe(Config):
         return self
 
 
+_SHELF = Shelf(noun="recipe of order books", folder="books", remedy=REMEDY)
+
+
 def shipped_book_recipes() -> tuple[str, ...]:
     """Names of the recipes of order books that come with the package."""
-    folder = resources.files("triptych") / "recipes" / "books"
-    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+    return _SHELF.names()
 
 
 def book_recipe_text(source: str) -> tuple[str, str]:
-    """(text, where it was found) of a recipe file or of a shipped recipe.
-
-    Raises RecipeError when there is none, or when the file is not text.
-    """
-    path = Path(source)
-    if path.is_file():
-        try:
-            return path.read_text(encoding="utf-8-sig"), str(path)
-        except UnicodeDecodeError as error:
-            raise RecipeError(f"{path} is not a text file in UTF-8.", remedy="A recipe is a TOML file.") from error
-    if source in shipped_book_recipes():
-        folder = resources.files("triptych") / "recipes" / "books"
-        return (folder / f"{source}.toml").read_text(encoding="utf-8"), source
-    raise RecipeError(
-        f"There is no recipe of order books {source!r}: neither a file nor a shipped recipe.",
-        remedy=f"Shipped recipes: {', '.join(shipped_book_recipes())}.",
-    )
+    """(text, where it was found) of a recipe file or of a shipped recipe. Raises RecipeError as `Shelf.text` does."""
+    return _SHELF.text(source)
 
 
 def load_book_recipe(source: str, overrides: Sequence[str] = ()) -> BookRecipe:
@@ -99,10 +83,6 @@ def load_book_recipe(source: str, overrides: Sequence[str] = ()) -> BookRecipe:
 
     Raises RecipeError that names every unknown key and wrong value.
     """
-    text, where = book_recipe_text(source)
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{where} is not TOML: {error}.", remedy=REMEDY) from error
+    content, where = _SHELF.content(source)
     put_overrides(content, overrides)
     return validated(BookRecipe, content, where, remedy=REMEDY)

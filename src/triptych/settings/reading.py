@@ -7,41 +7,28 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from importlib import resources
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from triptych.domain.errors import RecipeError
 from triptych.settings.recipe import ENCODINGS, Recipe
+from triptych.settings.shelf import Shelf
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
+_SHELF = Shelf(noun="recipe", remedy="`triptych recipe show` prints a recipe to begin from.")
+
+
 def shipped_recipes() -> tuple[str, ...]:
     """Names of the recipes that come with the package."""
-    folder = resources.files("triptych") / "recipes"
-    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+    return _SHELF.names()
 
 
 def recipe_text(source: str) -> tuple[str, str]:
-    """(text, where it was found) of a recipe file or of a shipped recipe.
-
-    Raises RecipeError when there is none, or when the file is not text.
-    """
-    path = Path(source)
-    if path.is_file():
-        try:
-            return path.read_text(encoding="utf-8-sig"), str(path)  # some editors begin a file with a mark
-        except UnicodeDecodeError as error:
-            raise RecipeError(f"{path} is not a text file in UTF-8.", remedy="A recipe is a TOML file.") from error
-    if source in shipped_recipes():
-        return (resources.files("triptych") / "recipes" / f"{source}.toml").read_text(encoding="utf-8"), source
-    raise RecipeError(
-        f"There is no recipe {source!r}: neither a file nor a shipped recipe.",
-        remedy=f"Shipped recipes: {', '.join(shipped_recipes())}.",
-    )
+    """(text, where it was found) of a recipe file or of a shipped recipe. Raises RecipeError as `Shelf.text` does."""
+    return _SHELF.text(source)
 
 
 def load_recipe(source: str, overrides: Sequence[str] = (), changes: Mapping[str, Any] | None = None) -> Recipe:
@@ -54,13 +41,7 @@ def load_recipe(source: str, overrides: Sequence[str] = (), changes: Mapping[str
 
     Raises RecipeError that names every unknown key and wrong value, with the nearest known key.
     """
-    text, where = recipe_text(source)
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(
-            f"{where} is not TOML: {error}.", remedy="`triptych recipe show` prints a recipe to begin from."
-        ) from error
+    content, where = _SHELF.content(source)
     return with_overrides(content, overrides, changes, where=where)
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from datetime import date
-from importlib import resources
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from triptych.domain import Config as BaseConfig
-from triptych.domain.errors import RecipeError
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.settings.reading import put_overrides, validated
+from triptych.settings.shelf import Shelf
 
 
 class Channels(BaseConfig):
@@ -72,10 +69,12 @@ class Study(BaseConfig):
     )
 
 
+_SHELF = Shelf(noun="recipe", folder="anomaly")
+
+
 def shipped_studies() -> tuple[str, ...]:
     """Names of the studies that come with the package."""
-    folder = resources.files("triptych") / "recipes" / "anomaly"
-    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+    return _SHELF.names()
 
 
 def load_study(source: str, overrides: Sequence[str] = ()) -> Study:
@@ -87,20 +86,6 @@ def load_study(source: str, overrides: Sequence[str] = ()) -> Study:
 
     Raises RecipeError when there is none, or for what is wrong in it.
     """
-    known = f"Shipped recipes: {', '.join(shipped_studies())}."
-    path = Path(source)
-    if path.is_file():
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise RecipeError(f"{path} is not a text file in UTF-8.", remedy="A recipe is a TOML file.") from error
-    elif source in shipped_studies():
-        text = (resources.files("triptych") / "recipes" / "anomaly" / f"{source}.toml").read_text(encoding="utf-8")
-    else:
-        raise RecipeError(f"There is no recipe {source!r}: neither a file nor a shipped recipe.", remedy=known)
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{source} is not TOML: {error}.", remedy=known) from error
+    content, where = _SHELF.content(source)
     put_overrides(content, overrides)
-    return validated(Study, content, source, remedy="`docs/how-to/find-anomalies.md` explains every key.")
+    return validated(Study, content, where, remedy="`docs/how-to/find-anomalies.md` explains every key.")

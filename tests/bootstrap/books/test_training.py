@@ -3,7 +3,8 @@ import pytest
 from tests.fakes.books import fi2010_file, leaning_file
 
 from triptych.bootstrap.books.opening import open_histories
-from triptych.bootstrap.books.training import NETWORK, QUEUE, read_result, train_books, verdict_of
+from triptych.bootstrap.books.place import read_result
+from triptych.bootstrap.books.training import NETWORK, QUEUE, train_books, verdict_of
 from triptych.domain.errors import DataError, RunError
 from triptych.inference import load_artifact
 from triptych.settings.books import BookRecipe

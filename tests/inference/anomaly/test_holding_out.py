@@ -104,5 +104,8 @@ def test_scores_that_move_slowly_count_as_few():
     assert 40 < effective_number([slow], 96) < 124
 
 
-def test_the_fewest_rows_that_are_needed_are_few_for_simple_detectors():
-    BASELINES["zscore"]().fit(waves(170))
+def test_the_fewest_rows_that_a_simple_detector_asks_for_are_enough():
+    with pytest.raises(NotEnoughData) as caught:
+        BASELINES["zscore"]().fit(waves(164))
+    assert "Bring at least 165 unbroken rows" in str(caught.value)
+    assert 3.0 < BASELINES["zscore"]().fit(waves(165)).threshold_ < 6.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 
 from triptych.bootstrap.books.opening import hash_of, open_histories
+from triptych.bootstrap.books.place import RESULT, make_room, read_result
 from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.provenance import fingerprint, versions
 from triptych.domain import CLASSES, utc
-from triptych.domain.errors import RunError
 from triptych.domain.files import write_json
 from triptych.images import create_encoding
-from triptych.inference import Artifact, Card, WindowClassifier, load_artifact, record_metrics, save_artifact
+from triptych.inference import Card, WindowClassifier, record_metrics, save_artifact
 from triptych.models import create_model
 from triptych.settings.books import BookRecipe
 from triptych.training import trainer
@@ -38,7 +37,6 @@ from triptych.training.overlap import average_uniqueness
 from triptych.training.seeds import derive_seed
 from triptych.training.windows import WindowSet
 
-RESULT = "books.json"
 PROBE_WINDOWS = 32
 CHUNK = 512
 NETWORK, QUEUE, MAJORITY = "network", "queue imbalance", "majority"
@@ -52,9 +50,9 @@ def train_books(
     Args:
         files: recordings of any format that `read_books` knows, or files of FI-2010.
         recipe: what to do.
-        folder: of the run: `artifact/`, `training-N/`, `books.json`. A training that was stopped goes on from its
+        folder: of the run: `started.json`, `artifact/`, `training-N/`, `books.json`. A training that was stopped goes on from its
             last checkpoint when the same call is made again.
-        fresh: remove a run that is there.
+        fresh: remove a run that is there, and nothing else.
         tell: told every stage in words.
 
     Returns:
@@ -65,14 +63,10 @@ def train_books(
     histories = open_histories(files, recipe)
     data_hash = hash_of(histories)
     mark = fingerprint(recipe.model_dump(mode="json"), data_hash)
-    if fresh:
-        shutil.rmtree(folder, ignore_errors=True)
-    elif (folder / RESULT).exists():
-        found = read_result(folder)
-        if found["fingerprint"] == mark:
-            tell(f"{folder} holds this run already.")
-            return found
-        raise RunError(f"{folder} holds another run.", remedy="Choose another folder, or replace it with --fresh.")
+    make_room(folder, mark, fresh=fresh)
+    if (folder / RESULT).exists():
+        tell(f"{folder} holds this run already.")
+        return read_result(folder)
     folds = book_folds(histories, recipe.split, length=recipe.length, horizon=recipe.target.horizon)
     parts = [_run_fold(histories, fold, recipe, folder, tell) for fold in folds]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -97,14 +91,6 @@ def train_books(
     _save(folder, classifier, recipe, histories, folds[-1], result)
     write_json(folder / RESULT, result)
     return result
-
-
-def read_result(folder: Path) -> dict[str, Any]:
-    """What a finished run says. Raises RunError where there is none."""
-    from triptych.bootstrap.files import read_json
-
-    found: dict[str, Any] = read_json(folder / RESULT, ("fingerprint", "scores", "verdict"))
-    return found
 
 
 def window_set(
@@ -241,7 +227,7 @@ def _save(
     histories: Sequence[BookHistory],
     fold: BookFold,
     result: dict[str, Any],
-) -> Artifact:
+) -> None:
     threshold = fold_threshold(histories, fold, recipe)
     test = window_set(histories, fold.test, threshold, recipe.length, recipe.target.horizon)
     chosen = torch.linspace(0, len(test) - 1, min(PROBE_WINDOWS, len(test))).long()
@@ -266,4 +252,3 @@ def _save(
     )
     save_artifact(folder / "artifact", classifier, card, test.gather(chosen).windows.numpy())
     record_metrics(folder / "artifact", result["scores"])
-    return load_artifact(folder / "artifact")
