@@ -50,8 +50,8 @@ def train_books(
     Args:
         files: recordings of any format that `read_books` knows, or files of FI-2010.
         recipe: what to do.
-        folder: of the run: `started.json`, `artifact/`, `training-N/`, `books.json`. A training that was stopped goes on from its
-            last checkpoint when the same call is made again.
+        folder: of the run: `begun.json`, `artifact/`, `training-N/`, `books.json`. A training that was stopped goes on
+            from its last checkpoint when the same call is made again.
         fresh: remove a run that is there, and nothing else.
         tell: told every stage in words.
 
