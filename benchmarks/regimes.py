@@ -59,10 +59,9 @@ def rows(quick: bool) -> list[Row]:
     """The table: thresholds are set on one made market, and figures are read off another."""
     n = 6_000 if quick else 40_000
     (train, _), (tuning, at_tuning), (test, at_test) = (made_market(n, SEED + i) for i in range(3))
-    model = GaussianHmm.fit(_observed(train), Config(states=3))
-    level = float(np.log(np.abs(train) + 0.1).mean()), float(np.log(np.abs(train) + 0.1).std())
-    filtered = [model.filter(_observed(x)) for x in (tuning, test)]
-    scored = [(np.log(np.abs(x) + 0.1) - level[0]) / level[1] for x in (tuning, test)]
+    model = GaussianHmm.fit(observed(train), Config(states=3))
+    filtered = [model.filter(observed(x)) for x in (tuning, test)]
+    scored = [scores(x, train) for x in (tuning, test)]
     steps = 15 if quick else 30
     sure = np.concatenate((np.linspace(0.5, 0.99, steps), 1.0 - np.geomspace(1e-2, 1e-6, steps)))
     sums = np.geomspace(3.0, 60.0, 2 * steps)
@@ -83,13 +82,21 @@ def rows(quick: bool) -> list[Row]:
                     peer=peer[position], peer_name="CUSUM", unit=unit, lower_is_better=position > 0,
                 )
             )  # fmt: skip
-    (seconds,) = alternate(lambda: model.filter(_observed(test)), repeats=3)
+    (seconds,) = alternate(lambda: model.filter(observed(test)), repeats=3)
     table.append(Row(name="filter, a candle", ours=1e6 * seconds / n, unit="µs", lower_is_better=True))
     return table
 
 
-def _observed(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def observed(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What the Markov model sees of returns: logarithms of their sizes, shape (n, 1)."""
     return np.log(np.abs(x) + 0.1)[:, None]
+
+
+def scores(x: NDArray[np.float64], train: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What CUSUM sees of returns: the same, in standard deviations of the training market, shape (n,)."""
+    usual = observed(train)
+    scored: NDArray[np.float64] = ((observed(x) - usual.mean()) / usual.std())[:, 0]
+    return scored
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from tests.features.markets import TIMEFRAME_MS, random_walk
 from triptych.domain import REGIMES, CandleSeries, Instrument, Timeframe
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.inference.regimes import RegimeFilter, measures
-from triptych.inference.switches import cusum_alarms, switch_alarms
+from triptych.inference.switches import cusum_alarms, distance_alarms, switch_alarms
 
 
 def series(n=2400, seed=0):
@@ -112,10 +112,18 @@ def test_cusum_sums_departures_beyond_the_drift():
     assert cusum_alarms(-x, 4.0, drift=0.5, memory=2).tolist() == [6]
 
 
-def test_alarms_never_look_ahead():
+def test_one_alarm_of_change_is_raised_while_the_windows_still_span_the_switch():
+    change = np.r_[np.nan, 0.1, 0.9, 0.95, 0.2, 0.9, 0.9]
+    assert distance_alarms(change, 0.9, apart=3).tolist() == [2, 5]
+    assert distance_alarms(change, 0.9, apart=1).tolist() == [2, 3, 5, 6]
+    assert distance_alarms(change, 1.0, apart=1).tolist() == []
+
+
+@pytest.mark.parametrize("alarms", [lambda x: cusum_alarms(x, 3.0), lambda x: distance_alarms(x, 0.5, apart=7)])
+def test_alarms_never_look_ahead(alarms):
     x = np.random.default_rng(0).normal(size=400).cumsum() / 5
-    whole = cusum_alarms(x, 3.0)
-    assert cusum_alarms(x[:200], 3.0).tolist() == [t for t in whole if t < 200]
+    whole = alarms(x)
+    assert alarms(x[:200]).tolist() == [t for t in whole if t < 200] != []
 
 
 def test_the_recent_filter_says_the_same_however_much_history_there_is(fitted):

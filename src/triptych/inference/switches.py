@@ -59,3 +59,21 @@ def cusum_alarms(
             above = below = level = 0.0
             learnt = 0
     return np.array(alarms, dtype=np.int64)
+
+
+def distance_alarms(change: NDArray[np.float64], threshold: float, *, apart: int) -> NDArray[np.int64]:
+    """Candles at which a window has become as unlike the one before it as `threshold`.
+
+    Args:
+        change: float64 of shape (n,), such as the distance of two embeddings; NaN is passed over.
+        threshold: least change that raises an alarm.
+        apart: candles after an alarm in which none is raised: the same switch is still between the two windows.
+
+    Returns:
+        Positions, rising. Each depends on values up to its own.
+    """
+    alarms: list[int] = []
+    for t in np.flatnonzero(change >= threshold).tolist():
+        if not alarms or t - alarms[-1] >= apart:
+            alarms.append(t)
+    return np.array(alarms, dtype=np.int64)
