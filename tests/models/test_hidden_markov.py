@@ -67,6 +67,16 @@ def test_the_states_of_a_made_series_are_found_again():
     assert model.expected_duration[0] == pytest.approx(50.0, rel=0.5)
 
 
+def test_the_tail_of_a_lasting_state_is_not_taken_for_a_state():
+    # Logarithms of sizes are skewed: begun by size alone, Baum and Welch end in states that last two or three candles.
+    rng = np.random.default_rng(101)
+    state = (np.arange(9000) // 300) % 3
+    x = np.log(np.abs(np.array([0.7, 1.2, 2.2])[state] * rng.standard_t(5, 9000)) + 0.1)[:, None]
+    model = GaussianHmm.fit(x, Config(states=3))
+    assert (np.diag(model.transition) > 0.98).all()
+    assert np.sort(model.mean[:, 0]) == pytest.approx([x[state == k].mean() for k in range(3)], abs=0.1)
+
+
 def test_probabilities_sum_to_one():
     x, _ = sample(300)
     model = GaussianHmm.fit(x, Config(states=3))

@@ -10,7 +10,7 @@ for looking back: nothing that decides may use it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numba
@@ -67,7 +67,9 @@ class GaussianHmm:
             config: states and rounds.
             order_by: column by whose variance the states are put in order, smallest first.
             begin: a first guess of each observation's state, shape (n,), every state at least once; the states then
-                keep their numbers. None begins with equal shares, by the size of column `order_by`.
+                keep their numbers. None tries equal shares by the size of column `order_by`, by its mean size and by
+                its mean value among the neighbours, and keeps the likeliest model. The first alone mostly takes the
+                tail of one lasting state for a state of its own.
 
         Raises NotEnoughData for fewer than ten observations a state, DataError for NaN.
         """
@@ -77,26 +79,40 @@ class GaussianHmm:
             raise NotEnoughData(
                 f"{len(x)} observations are too few for {states} states.", remedy="Bring at least 10 for each state."
             )
-        belongs = _by_size(x[:, order_by], states) if begin is None else begin
-        mean = np.stack([x[belongs == k].mean(axis=0) for k in range(states)])
-        variance = np.stack([x[belongs == k].var(axis=0) for k in range(states)]) + LEAST_VARIANCE
+        if begin is not None:
+            return cls._fit_from(x, begin, config)
+        column = x[:, order_by]
+        size = np.abs(column - np.median(column))
+        kinds = size, _among_neighbours(size, config), _among_neighbours(column, config)
+        fits = [cls._fit_from(x, _equal_shares(kind, states), config) for kind in kinds]
+        model = max(fits, key=lambda one: one.log_likelihood[-1])
+        order = np.argsort(model.variance[:, order_by], kind="stable")
+        return cls(
+            start=model.start[order],
+            transition=model.transition[np.ix_(order, order)],
+            mean=model.mean[order],
+            variance=model.variance[order],
+            log_likelihood=model.log_likelihood,
+        )
+
+    @classmethod
+    def _fit_from(cls, x: Array, belongs: NDArray[np.int64], config: Config) -> Self:
+        """Baum and Welch from a guess of each observation's state, until the likelihood stops growing."""
+        states = config.states
         away = (1.0 - config.stickiness) / (states - 1)
-        transition = np.full((states, states), away) + (config.stickiness - away) * np.eye(states)
-        model = cls(start=np.full(states, 1.0 / states), transition=transition, mean=mean, variance=variance)
+        model = cls(
+            start=np.full(states, 1.0 / states),
+            transition=np.full((states, states), away) + (config.stickiness - away) * np.eye(states),
+            mean=np.stack([x[belongs == k].mean(axis=0) for k in range(states)]),
+            variance=np.stack([x[belongs == k].var(axis=0) for k in range(states)]) + LEAST_VARIANCE,
+        )
         history: list[float] = []
         for _ in range(config.iterations):
             model, likelihood = model._round(x)
             history.append(likelihood)
             if len(history) > 1 and history[-1] - history[-2] < config.tolerance * len(x):
                 break
-        order = np.argsort(model.variance[:, order_by], kind="stable") if begin is None else np.arange(states)
-        return cls(
-            start=model.start[order],
-            transition=model.transition[np.ix_(order, order)],
-            mean=model.mean[order],
-            variance=model.variance[order],
-            log_likelihood=tuple(history),
-        )
+        return replace(model, log_likelihood=tuple(history))
 
     def log_density(self, x: Array) -> Array:
         """Log density of each observation in each state, shape (n, states)."""
@@ -242,10 +258,17 @@ def _run_backward(density: Array, transition: Array, backward: Array) -> None:
             backward[t, j] /= total
 
 
-def _by_size(column: Array, states: int) -> NDArray[np.int64]:
-    """Equal shares of the values by their distance from the median, the nearest in state 0."""
-    rank = np.argsort(np.argsort(np.abs(column - np.median(column)), kind="stable"), kind="stable")
-    found: NDArray[np.int64] = np.minimum(rank * states // len(column), states - 1)
+def _among_neighbours(values: Array, config: Config) -> Array:
+    """The mean over the observations before and after, as many as a state lasts before fitting: looks ahead."""
+    near = min(round(1.0 / (1.0 - config.stickiness)), len(values))
+    found: Array = np.convolve(values, np.ones(near), mode="same")
+    return found / np.convolve(np.ones(len(values)), np.ones(near), mode="same")
+
+
+def _equal_shares(values: Array, states: int) -> NDArray[np.int64]:
+    """Which of as many equal shares each value belongs to, the smallest values to share 0."""
+    rank = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    found: NDArray[np.int64] = np.minimum(rank * states // len(values), states - 1)
     return found
 
 
