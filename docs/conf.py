@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from generate.api import write_api_pages  # noqa: E402 - it stands beside this file
+from generate.attributes import apart  # noqa: E402
 from generate.commands import write_command_reference  # noqa: E402
 from generate.factors import write_factor_reference  # noqa: E402
 from generate.pictures import write_pictures  # noqa: E402
@@ -86,6 +87,7 @@ def setup(app: Any) -> None:
 
     def keep(_app: Any, _what: str, name: str, _thing: Any, _options: Any, lines: list[str]) -> None:
         written[name] = list(lines)
+        lines[:] = apart(lines)
 
     def bring_back(_app: Any, what: str, name: str, _thing: Any, _options: Any, lines: list[str]) -> None:
         if what in ("attribute", "data", "property"):

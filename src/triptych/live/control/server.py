@@ -1,10 +1,10 @@
-"""The session's own small API: what a dashboard in another process reads, and the switch it may turn.
+"""The session's own small API: what a dashboard in another process reads, and the switch it may turn::
 
     GET  /api/session                      state, see `SessionView`
     GET  /api/candles?symbol=S&from=MS     candles that open at MS or later
     GET  /api/journal?after=SEQ&limit=N    entries of the journal as they were written
-    POST /api/switch                       {"switch": "killed" | "close_only" | "run", "confirm": NAME, "reason": TEXT};
-                                           answers {"switch", "closed", "pending", "problems", "orders"}
+    POST /api/switch                       takes {"switch": "killed" | "close_only" | "run", "confirm": NAME,
+                                           "reason": TEXT}, answers {"switch", "closed", "pending", "problems", "orders"}
 
 Everything takes the token, as `Authorization: Bearer`. The journal is read through a connection of its own that cannot
 write, in a thread: a reader never keeps the one writer waiting.
