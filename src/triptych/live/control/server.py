@@ -4,7 +4,8 @@
     GET  /api/candles?symbol=S&from=MS     candles that open at MS or later
     GET  /api/journal?after=SEQ&limit=N    entries of the journal as they were written
     POST /api/switch                       takes {"switch": "killed" | "close_only" | "run", "confirm": NAME,
-                                           "reason": TEXT}, answers {"switch", "closed", "pending", "problems", "orders"}
+                                           "reason": TEXT}, answers {"switch", "closed", "pending",
+                                           "problems", "orders"}
 
 Everything takes the token, as `Authorization: Bearer`. The journal is read through a connection of its own that cannot
 write, in a thread: a reader never keeps the one writer waiting.
