@@ -180,6 +180,8 @@ class BybitServer:
         fault = self.faults.next_for(path)
         if fault is not None and fault.kind == "lose_request":
             return _cut(request)
+        if fault is not None and fault.kind == "hang":
+            await asyncio.Event().wait()
         if fault is not None and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         if fault is not None and fault.kind == "http_status":
