@@ -143,7 +143,7 @@ def wallet_row(equity: Decimal, balance: Decimal, margin: Decimal) -> dict[str, 
         "coin": [
             {
                 "coin": "USDT", "equity": plain(equity), "usdValue": plain(equity), "walletBalance": plain(balance),
-                "availableToWithdraw": plain(free), "availableToBorrow": "", "borrowAmount": "0",
+                "availableToWithdraw": "", "availableToBorrow": "", "borrowAmount": "0",
                 "accruedInterest": "0", "totalOrderIM": "0", "totalPositionIM": plain(margin),
                 "totalPositionMM": "0", "unrealisedPnl": plain(equity - balance), "cumRealisedPnl": "0",
                 "bonus": "0", "locked": "0", "spotHedgingQty": "0", "collateralSwitch": True,
