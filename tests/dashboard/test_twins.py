@@ -83,6 +83,9 @@ def test_health_tells_percentiles_and_drift_of_a_session(room):
         sample("drift_psi_ratio", 0.4, symbol=SYMBOL, model="eye"),
         sample("drift_ks_ratio", None, symbol=SYMBOL, model="eye"),
         sample("drifts_total", 2.0, symbol=SYMBOL, model="eye"),
+        sample("feature_rsi_14_psi_ratio", 0.1, symbol=SYMBOL, model="eye"),
+        sample("feature_rsi_14_ks_ratio", 0.2, symbol=SYMBOL, model="eye"),
+        sample("feature_window_range_psi_ratio", 0.3, symbol=SYMBOL, model="eye"),
     ], "models": [], "on_duty": 0, "switch": {"state": "run"}, "ready": True, "reasons": {}, "name": "house",
         "venue": "paper", "timeframe": "1m", "symbols": [SYMBOL], "now_ms": 1, "market_ms": 1}  # fmt: skip
     twin = health.twin(room)
@@ -92,6 +95,10 @@ def test_health_tells_percentiles_and_drift_of_a_session(room):
     assert twin["drift"] == [
         {"symbol": SYMBOL, "model": "eye", "psi": 0.4, "ks": None, "changes": 2, "alarm": True}
     ]  # fmt: skip
+    assert twin["features"] == [
+        {"symbol": SYMBOL, "model": "eye", "feature": "window_range", "psi": 0.3, "ks": None, "alarm": True},
+        {"symbol": SYMBOL, "model": "eye", "feature": "rsi_14", "psi": 0.1, "ks": 0.2, "alarm": False},
+    ]
 
 
 def test_the_journal_tells_differences_and_filters_entries(room):
