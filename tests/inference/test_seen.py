@@ -27,7 +27,6 @@ def test_the_newest_row_is_that_of_the_whole_history_and_holds_the_own_factors_o
     now = seen.now(View(SERIES, OTHER), "AAA")
     whole = seen.over(SERIES, np.array([len(SERIES) - 1]), {"BBB": OTHER})
     assert now == pytest.approx({name: float(values[0]) for name, values in whole.items()}, abs=1e-6)
-    assert now["return_1"] == pytest.approx(SERIES.values[-1, 3] / SERIES.values[-2, 3] - 1, rel=0.2)
 
 
 def test_nothing_is_seen_while_candles_are_missing_or_of_a_model_that_reads_candles():
