@@ -105,7 +105,7 @@ async def _with_books(
         found = await reconciler.settle(symbols)
     positions = books.engine.portfolio.position
     said = [
-        f"{positions(symbol).quantity} {symbol}{'' if one.is_settled else f' ({one.reason})'}"
+        f"{positions(symbol).quantity.normalize():f} {symbol}{'' if one.is_settled else f' ({one.reason})'}"
         for symbol, one in found.items()
     ]
     tell(f"Reconciled with the venue: {', '.join(said)}. The models are loaded next.")

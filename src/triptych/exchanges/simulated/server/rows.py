@@ -12,9 +12,15 @@ from triptych.exchanges.bybit.words import SIDE_WORDS
 
 ZERO = Decimal(0)
 CATEGORY = "linear"
-_STOP_TYPES = {FillReason.STOP_LOSS: "StopLoss", FillReason.TAKE_PROFIT: "TakeProfit"}
+# A stop that we have moved is a stop loss like any other to the venue: it does not trail there.
+_STOP_TYPES = {
+    FillReason.STOP_LOSS: "StopLoss",
+    FillReason.TRAILING_STOP: "StopLoss",
+    FillReason.TAKE_PROFIT: "TakeProfit",
+}
 _CREATE_TYPES = {
     FillReason.STOP_LOSS: "CreateByStopLoss",
+    FillReason.TRAILING_STOP: "CreateByStopLoss",
     FillReason.TAKE_PROFIT: "CreateByTakeProfit",
     FillReason.LIQUIDATION: "CreateByLiq",
 }
