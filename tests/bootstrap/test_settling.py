@@ -1,8 +1,6 @@
 """What a start settles with the venue before any model is loaded, over real sockets."""
 
 import asyncio
-import subprocess
-import sys
 
 import pytest
 from tests.fakes.served import gateway_on
@@ -15,7 +13,6 @@ from triptych.live.journal import Journal
 from triptych.settings.live import LiveSettings
 
 KEY = Credentials(key="key", secret="secret")
-HEAVY = (
     "torch",
     "polars",
     "pandas",
@@ -94,10 +91,3 @@ def test_real_money_takes_consent_before_a_stop_is_touched(traded):
     _, _, journal = traded
     with pytest.raises(RecipeError, match="Real money is traded only within limits"):
         bootstrap.settle_first(journal, venue="bybit", settings=LiveSettings(name="demo"), credentials=KEY)
-
-
-def test_it_needs_no_library_of_models_or_data_frames():
-    """These take seconds to load, which a position without a stop does not have."""
-    code = f"import sys, triptych.bootstrap.settling; print([one for one in {HEAVY!r} if one in sys.modules])"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
-    assert said.stdout.strip() == "[]"
