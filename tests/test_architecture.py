@@ -95,7 +95,7 @@ def test_a_restarted_house_waits_for_no_network_library():
     """What live trading imports before it is reconciled; a model's own libraries come with its artifact."""
     program = (
         "import sys, triptych.live.runner, triptych.live.trader, triptych.bootstrap.settling\n"
-        "heavy = {'torch', 'sklearn', 'pandas', 'polars', 'scipy', 'numba', 'onnxruntime', 'river', 'talib', 'pyarrow'}\n"
+        "heavy = {'torch', 'sklearn', 'pandas', 'polars', 'scipy', 'numba', 'onnxruntime', 'river', 'talib'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

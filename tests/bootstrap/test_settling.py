@@ -13,18 +13,6 @@ from triptych.live.journal import Journal
 from triptych.settings.live import LiveSettings
 
 KEY = Credentials(key="key", secret="secret")
-    "torch",
-    "polars",
-    "pandas",
-    "scipy",
-    "numba",
-    "talib",
-    "onnxruntime",
-    "pyarrow",
-    "plotly",
-    "river",
-    "triptych.images",
-)
 
 
 def settle(server, journal, tell=lambda _text: None, **settings):
