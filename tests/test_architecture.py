@@ -87,14 +87,15 @@ def test_modules_are_loaded_by_name_only_inside_the_folder_that_owns_the_names()
     loading = [str(path.relative_to(SOURCE)) for path in FILES if re.search(r"\bimport_module\(", path.read_text())]
     assert sorted(loading) == [
         "__init__.py", "bootstrap/__init__.py", "images/__init__.py", "inference/__init__.py", "market/__init__.py",
+        "settings/__init__.py",
     ]  # fmt: skip
 
 
 def test_a_restarted_house_waits_for_no_network_library():
     """What live trading imports before it is reconciled; a model's own libraries come with its artifact."""
     program = (
-        "import sys, triptych.live.runner, triptych.live.trader, triptych.exchanges.bybit.connection\n"
-        "heavy = {'torch', 'sklearn', 'pandas', 'polars', 'scipy', 'numba', 'onnxruntime', 'river'}\n"
+        "import sys, triptych.live.runner, triptych.live.trader, triptych.bootstrap.settling\n"
+        "heavy = {'torch', 'sklearn', 'pandas', 'polars', 'scipy', 'numba', 'onnxruntime', 'river', 'talib'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -127,3 +127,14 @@ def test_predicting_an_instrument_that_the_file_does_not_hold_lists_those_it_hol
     with pytest.raises(DataError) as caught:
         bootstrap.predict(run.folder, path, symbol="DELTA-USDT")
     assert str(caught.value) == f"{path} holds no candles of DELTA-USDT. It holds: ALFA-USDT."
+
+
+def test_the_card_keeps_what_the_factors_were_in_training(recipe, run):
+    artifact = load_artifact(run.artifact)
+    own = artifact.seen().names
+    assert set(artifact.card.reference) == {"confidence", "window_return", "window_range", "window_volume", *own}
+    assert len(own) == 3
+    series, ends = bootstrap.load_candles(recipe), np.arange(900, 1400)
+    (values, *_) = artifact.seen().over(series.series[0], ends, series.by_symbol).values()
+    low, high = artifact.card.reference[own[0]][0], artifact.card.reference[own[0]][-1]
+    assert low < np.median(values) < high

@@ -12,8 +12,9 @@ from tests.fakes.served import in_thread
 from triptych import bootstrap
 from triptych.bootstrap import open_run
 from triptych.bootstrap.candles import load_candles
-from triptych.bootstrap.living_on_bybit import _require_wallet, hosts_of
+from triptych.bootstrap.living_on_bybit import _require_wallet
 from triptych.bootstrap.serving import tape_for_serving
+from triptych.bootstrap.venues import hosts_of
 from triptych.domain.errors import RecipeError
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig

@@ -6,51 +6,16 @@ from decimal import Decimal
 
 import pytest
 from tests.fakes.micro import call
-from tests.fakes.served import BITCOIN, COSTS, gateway_on, in_thread, tape
-from tests.live.house import CAPITAL, House
+from tests.fakes.served import COSTS, gateway_on, in_thread, tape
 
 from triptych import bootstrap
-from triptych.domain import ManualClock, OrderType, Side, SubmitOrder, SystemClock
+from triptych.domain import OrderType, Side, SubmitOrder, SystemClock
 from triptych.domain.errors import DataError, JournalError, LeaseError
 from triptych.exchanges.bybit.credentials import Credentials
-from triptych.exchanges.simulated.server import BybitServer
+from triptych.exchanges.simulated.server import BybitServer, RestFault
 from triptych.trading.order_id import OrderIds
 
 KEY = Credentials(key="key", secret="secret")
-
-
-@pytest.fixture
-def traded(tmp_path):
-    """A server, its `run`, and the journal of a house that holds a position there with a stop, and has stopped."""
-    series = tape()
-    server = BybitServer([series], known=50, costs=COSTS, capital=CAPITAL)
-    with in_thread(server) as run:
-
-        async def trade():
-            async with gateway_on(server) as gateway:
-                # The tape is years old: by its own clock no entry is late.
-                market = ManualClock(int(series.close_time_ms[49]))
-                house = House(
-                    tmp_path / "j.db", [BITCOIN], gateway, SystemClock(), name="demo", market_clock=market
-                )  # fmt: skip
-                await house.trader.start()
-                for row in range(45, 50):
-                    await house.trader.observe([series.candle(row)])
-                row = 50
-                while not house.engine.portfolio.position("BTCUSDT").quantity or house.trader.books.under_way:
-                    await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(server.step(), server_loop(run)))
-                    await house.trader.on_candles([series.candle(row)])
-                    row += 1
-                await house.trader.reconcile()
-                house.journal.lease.release()
-                house.close()
-
-        asyncio.run(trade())
-        yield server, run, tmp_path / "j.db"
-
-
-def server_loop(run):
-    return run.__closure__[0].cell_contents
 
 
 def look(traded, **options):
@@ -188,3 +153,41 @@ def test_the_command_says_it_in_words_in_json_and_by_its_status(traded, capsys, 
     assert (said.status, json.loads(said.out)["agrees"]) == (1, False)
     said = call(capsys, ["reconcile", journal, "--venue", "local", "--adopt"])
     assert "--adopt was given without --repair." in said.error
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["rest.timeout_s=soon"], "rest.timeout_s: Input should be a valid number"),
+        (["rest.timeouts=3"], "Unknown key 'rest.timeouts'. Did you mean 'timeout_s'?"),
+        (["hosts.rest=http://127.0.0.1:1"], "[hosts] gives rest, and public and private are missing."),
+    ],
+)
+def test_settings_that_are_wrong_are_named_before_anything_is_asked(traded, capsys, monkeypatch, given, words):
+    _, _, journal = traded
+    monkeypatch.setenv("BYBIT_API_KEY", "key")
+    monkeypatch.setenv("BYBIT_API_SECRET", "secret")
+    said = call(capsys, ["reconcile", journal, "--venue", "local", *(word for one in given for word in ("--set", one))])
+    assert said.status != 0
+    assert words in " ".join(said.error.split())
+
+
+def test_settings_of_the_command_reach_the_venues_client(traded, capsys, monkeypatch, tmp_path):
+    """A patience of 1 attempt and 0.2 s, half from a file: a venue that is slower cannot be asked, and it says so."""
+    server, _, journal = traded
+    monkeypatch.setenv("BYBIT_API_KEY", "key")
+    monkeypatch.setenv("BYBIT_API_SECRET", "secret")
+    settings = tmp_path / "live.toml"
+    hosts = server.hosts
+    settings.write_text(
+        f'[rest]\ntimeout_s = 5\nread_attempts = 1\n[hosts]\nrest = "{hosts.rest_url}"\npublic = "{hosts.public}"\n'
+        f'private = "{hosts.private_url}"\n'
+    )
+    asked = ["reconcile", journal, "--venue", "local", "--settings", settings, "-q"]
+    for path in ("/v5/execution/list", "/v5/execution/list"):
+        server.faults.add(RestFault(kind="delay", seconds=0.6, path=path))
+    said = call(capsys, asked)
+    assert (said.status, said.out) == (0, "demo, BTCUSDT: no difference.\n")
+    said = call(capsys, [*asked, "--set", "rest.timeout_s=0.2"])
+    assert said.status != 0
+    assert "GET /v5/execution/list had no answer after 1 attempts" in " ".join(said.error.split())

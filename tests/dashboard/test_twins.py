@@ -83,6 +83,9 @@ def test_health_tells_percentiles_and_drift_of_a_session(room):
         sample("drift_psi_ratio", 0.4, symbol=SYMBOL, model="eye"),
         sample("drift_ks_ratio", None, symbol=SYMBOL, model="eye"),
         sample("drifts_total", 2.0, symbol=SYMBOL, model="eye"),
+        sample("feature_rsi_14_psi_ratio", 0.1, symbol=SYMBOL, model="eye"),
+        sample("feature_rsi_14_ks_ratio", 0.2, symbol=SYMBOL, model="eye"),
+        sample("feature_window_range_psi_ratio", 0.3, symbol=SYMBOL, model="eye"),
     ], "models": [], "on_duty": 0, "switch": {"state": "run"}, "ready": True, "reasons": {}, "name": "house",
         "venue": "paper", "timeframe": "1m", "symbols": [SYMBOL], "now_ms": 1, "market_ms": 1}  # fmt: skip
     twin = health.twin(room)
@@ -92,6 +95,44 @@ def test_health_tells_percentiles_and_drift_of_a_session(room):
     assert twin["drift"] == [
         {"symbol": SYMBOL, "model": "eye", "psi": 0.4, "ks": None, "changes": 2, "alarm": True}
     ]  # fmt: skip
+    assert twin["features"] == [
+        {"symbol": SYMBOL, "model": "eye", "feature": "window_range", "psi": 0.3, "ks": None, "alarm": True},
+        {"symbol": SYMBOL, "model": "eye", "feature": "rsi_14", "psi": 0.1, "ks": 0.2, "alarm": False},
+    ]
+
+
+@pytest.mark.parametrize("closed", [False, True, None])
+def test_after_a_kill_the_overview_tells_what_is_not_closed_yet_and_why(room, closed):
+    closure = None if closed is None else {
+        "closed": closed, "pending": [] if closed else [f"{SYMBOL}: the venue holds 2", "OTHER: the venue holds 1"],
+        "problems": [] if closed else [f"{SYMBOL}: the closing order was refused: no funds"], "orders": ["c0"],
+    }  # fmt: skip
+    position = {
+        "symbol": SYMBOL, "quantity": "2", "entry": 100.0, "mark": 101.0, "unrealised": 2.0, "stop": None,
+        "target": None, "settled": True, "reason": "", "data_age_s": 1.0, "venue": None,
+    }  # fmt: skip
+    room.desk.state = {
+        "metrics": [], "models": [], "on_duty": 0, "ready": False, "reasons": {"switch": "it stands at killed"},
+        "name": "house", "venue": "paper", "timeframe": "1m", "symbols": [SYMBOL], "now_ms": 1, "market_ms": 1,
+        "switch": {"state": "killed", "by": "anna", "reason": "smoke", "closure": closure}, "positions": [position],
+        "account": dict.fromkeys(("initial", "equity", "realised", "unrealised", "fees", "funding"), 0.0),
+    }  # fmt: skip
+    twin = overview.twin(room)
+    told = twin["instance"]["closing"]
+    (shown,) = twin["positions"]
+    page = render("positions", twin)
+    if closed:
+        assert (told, shown["closing"]) == (None, [])
+        assert "To be closed" not in page
+        return
+    assert (told["by"], told["reason"]) == ("anna", "smoke")
+    if closed is None:  # nothing has come of it yet
+        assert (told["pending"], shown["closing"]) == ([], [])
+        return
+    assert told["pending"] == closure["pending"]
+    assert told["problems"] == [f"{SYMBOL}: the closing order was refused: no funds"]
+    assert shown["closing"] == ["the venue holds 2"]
+    assert "To be closed: the venue holds 2" in page
 
 
 def test_the_journal_tells_differences_and_filters_entries(room):

@@ -164,12 +164,17 @@ async def kill(page, step, folder: Path):
     await page.type("[data-testid=token]", TOKEN, replaces=True)
     await page.click("[data-testid=kill]")
     await page.until("document.querySelector('[data-testid=killed]')")
+    # Until the venue has filled it, the page says what is not closed yet.
+    await page.until("/the venue holds/.test(document.querySelector('[data-testid=closing]')?.innerText)")
+    await page.until("/not everything is closed yet/.test(document.querySelector('[data-testid=killed]').innerText)")
     step()  # a market order is filled at the next candle of the tape
     await page.until("parseFloat(document.querySelector('[data-testid=position]').dataset.quantity) === 0")
     await page.until("!document.querySelector('.q-dialog')")
     await page.picture(folder / "killed.png")
     step()
     await page.until("document.querySelector('.t-position .ok')")
+    await page.until("/holds nothing any more/.test(document.querySelector('[data-testid=killed]').innerText)")
+    assert not await page.value("document.querySelector('[data-testid=closing]')")
 
 
 def secrets_in(folder, live):

@@ -65,6 +65,7 @@ class House:
         policy="freeze",
         name="house",
         market_clock=None,
+        started_ms=0,
     ):
         self.said, self.metrics, self.clock, self.gateway = [], Metrics(), clock, gateway
         self.age_s = 0.0
@@ -79,7 +80,7 @@ class House:
         sender = Sender(gateway=gateway, books=books, clock=clock, metrics=self.metrics, note=self.note)
         reconciler = Reconciler(
             config=ReconcileConfig(foreign=policy), strategy="demo", gateway=gateway, books=books, sender=sender,
-            clock=clock, metrics=self.metrics, started_ms=0, note=self.note,
+            clock=clock, metrics=self.metrics, started_ms=started_ms, note=self.note,
         )  # fmt: skip
         self.ladder = Ladder([Level("model", predictor or LastMove(), deadline_s=5)], LadderConfig(), self.said.append)
         self.trader = Trader(

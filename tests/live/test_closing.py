@@ -1,18 +1,21 @@
 """The kill switch, over real sockets: everything is closed, by what the venue says, and tried until it is."""
 
 import asyncio
+import threading
 from dataclasses import replace
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from tests.fakes.served import gateway_on
 from tests.live.wired import BTC, PATIENCE, full_disk, play
 
 from triptych.bootstrap.living import _require_written
+from triptych.domain import OrderFilled
 from triptych.domain.errors import JournalError
 from triptych.exchanges.bybit.rest import Config as RestConfig
 from triptych.exchanges.simulated.server import RestFault
-from triptych.live.journal import NoteWritten, Switch
+from triptych.live.journal import NoteWritten, OrderAnswered, Switch
 
 CREATE = "/v5/order/create"
 PATIENT = replace(PATIENCE, rest=RestConfig(timeout_s=30, receive_window_ms=2000, back_off_s=0.02))
@@ -68,7 +71,7 @@ def test_a_kill_does_not_wait_for_a_reconciliation_that_hangs(tmp_path):
         before = len(scene.sent())
         scene.server.faults.add(RestFault(kind="delay", seconds=25, path="/v5/execution/list", times=100))
         hanging = asyncio.create_task(scene.trader.reconcile())
-        await scene.until(lambda: scene.trader._settling is not None)
+        await scene.until(lambda: scene.trader._waiting is not None)
         await asyncio.sleep(0.1)
         async with asyncio.timeout(10):
             done = await kill(scene)
@@ -139,5 +142,103 @@ def test_a_session_that_cannot_write_its_switch_ends_by_saying_so(tmp_path):
                 _require_written(scene.trader.books)
             assert caught.value.message.startswith("The session ends, and the journal could not be written: ")
         _require_written(scene.trader.books)
+
+    play(tmp_path, act)
+
+
+async def order_in_flight(scene, says):
+    """A candle closes, and the order that follows hangs on the wire; it is not waited for."""
+    scene.wish.says = says
+    await scene.server.step()
+    await scene.until(lambda: scene.trader._sender._on_the_wire)
+    await asyncio.sleep(0.1)  # it has left
+
+
+def test_a_kill_does_not_wait_for_an_order_on_a_half_open_connection(tmp_path):
+    async def act(scene):
+        held = await long(scene)
+        before, sent = len(scene.sent()), len(scene.answers())
+        scene.server.faults.add(RestFault(kind="hang", path=CREATE))
+        await order_in_flight(scene, -1)  # closes the long position, and would open a short one
+        async with asyncio.timeout(10):
+            done = await kill(scene)
+        assert scene.house.journal.switch().switch is Switch.KILLED
+        # What was on the wire is unknown, what waited behind it never leaves, what the venue holds is closed at once.
+        assert scene.answers()[sent:] == ["unknown", "rejected", "accepted"]
+        texts = [entry.record.text for entry in scene.house.journal.entries(kinds=(OrderAnswered,))]
+        assert texts[sent : sent + 2] == ["cut short: trading was killed", "not sent: trading was killed"]
+        assert len(scene.sent()) == before + 1
+        assert done.pending == (f"{BTC}: the venue holds {held}",)
+        (unknown,) = scene.trader.books.unknown
+        await flat(scene)
+        await scene.until(lambda: scene.trader.reasons() == {"switch": "it stands at killed"})
+        assert f"order {unknown.order_id} never reached the venue" in scene.notes()
+
+    play(tmp_path, act, patience=PATIENT)
+
+
+def test_an_order_that_reaches_the_venue_after_the_kill_and_is_filled_is_closed_too(tmp_path):
+    async def act(scene):
+        scene.server.faults.add(RestFault(kind="delay", seconds=1.0, path=CREATE))
+        await order_in_flight(scene, 1)
+        done = await kill(scene)
+        assert scene.sent() == []
+        (order,) = scene.trader.books.unknown
+        assert done.pending == (f"{BTC}: {order.order_id} may still open something",)
+        assert not done.closed
+        await scene.until(lambda: scene.sent() == [order.order_id])
+        await scene.server.step()  # filled
+        assert scene.held()[1] > 0
+        await scene.until(lambda: len(scene.sent()) == 2)
+        await flat(scene)
+        assert scene.trader.books.unknown == ()
+        await scene.until(lambda: scene.trader.reasons() == {"switch": "it stands at killed"})
+        fills = [entry.record.order_id for entry in scene.house.journal.entries(kinds=(OrderFilled,))]
+        assert fills == scene.sent()
+
+    play(tmp_path, act, patience=PATIENT)
+
+
+def test_closing_orders_and_questions_that_hang_are_given_up_and_repeated(tmp_path):
+    async def act(scene):
+        scene.trader._closer.answer_s = 0.3
+        held, before = await long(scene), len(scene.sent())
+        scene.server.faults.add(RestFault(kind="hang", path=CREATE))
+        scene.server.faults.add(RestFault(kind="hang", path="/v5/position/list"))
+        async with asyncio.timeout(15):
+            done = await kill(scene)
+        assert done.problems == (
+            "the venue cannot be asked for positions: no answer within 0.3 s",
+            f"{BTC}: the closing order got no answer: cut short: no answer within 0.3 s",
+        )
+        assert done.pending == (f"{BTC}: {held} by our fills; the venue has not said",)
+        await scene.until(lambda: len(scene.sent()) > before)
+        await flat(scene)
+
+    play(tmp_path, act, patience=PATIENT)
+
+
+def test_a_model_that_thinks_is_not_waited_for_by_a_kill(tmp_path):
+    async def act(scene):
+        await long(scene)
+        decided = len(scene.steps())
+        thinks, may_answer = threading.Event(), threading.Event()
+
+        def think(windows):
+            thinks.set()
+            may_answer.wait(10)
+            return np.tile(np.array([0.1, 0.1, 0.8], dtype=np.float32), (len(windows), 1))
+
+        scene.wish.probabilities = think
+        await scene.server.step()
+        await scene.until(thinks.is_set)
+        try:
+            async with asyncio.timeout(3):
+                await kill(scene)
+        finally:
+            may_answer.set()
+        (closing,) = scene.steps()[decided:]
+        assert closing.cause == "switch"
+        await flat(scene)
 
     play(tmp_path, act)

@@ -1,6 +1,7 @@
 """The rows of the fault table that are about orders and positions: a whole house over real sockets."""
 
 import asyncio
+import re
 from dataclasses import replace
 from decimal import Decimal
 
@@ -198,6 +199,9 @@ def test_rate_limit_http_403(tmp_path):
         assert len(scene.sent()) == before
         assert scene.server.desk.venue.protection(BTC)[0] is not None
         assert "nothing is sent for another" in scene.trader.standings[BTC].reason
+        # Nobody asks before the ban is over, and it is told of once.
+        assert 590 < scene.trader.silence.wait_s(first_s=0.1, longest_s=30) <= 600
+        assert len(scene.told("unreachable")) == 1
 
     play(tmp_path, act)
 
@@ -349,5 +353,29 @@ def test_an_order_is_counted_as_unknown_while_the_venue_cannot_be_asked_and_read
         scene.server.faults.clear()
         await scene.trader.turn(Switch.CLOSE_ONLY, by="anna", reason="")
         assert value("triptych_ready") == 0
+
+    play(tmp_path, act)
+
+
+def test_a_venue_that_cannot_be_asked_is_asked_again_soon_then_later_and_both_its_ends_are_told_of_once(tmp_path):
+    async def act(scene):
+        scene.server.faults.add(RestFault(kind="http_status", code=500, path="/v5/execution/list", times=10_000))
+        assert await scene.trader.reconcile() is False
+        value = scene.house.metrics.registry.get_sample_value
+        assert value("triptych_ready") == 0
+        reason = (
+            "GET /v5/execution/list had no answer after 5 attempts: GET /v5/execution/list was answered with HTTP 500."
+        )
+        assert scene.trader.reasons()["venue"] == "it could not be asked when it last was"
+        assert scene.trader.standings[BTC].reason == reason
+        await scene.until(lambda: scene.trader.silence.failures >= 4)
+        assert 0.3 < scene.trader.silence.wait_s(first_s=0.1, longest_s=30) <= 0.8 * 2
+        scene.server.faults.clear()
+        await scene.until(lambda: not scene.trader.reasons())  # without a candle
+        first, last = scene.told("unreachable")
+        assert first == reason
+        assert re.fullmatch(r"the venue answers again, after \d attempts in \d+\.\d s", last)
+        assert scene.notes() == [first, last]
+        assert value("triptych_ready") == 1
 
     play(tmp_path, act)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from tests.fakes.market import walk
 
 from triptych.domain import Prediction
 from triptych.live.monitoring import Metrics
@@ -102,3 +103,56 @@ def test_a_change_that_adwin_finds_is_told_and_is_an_alarm_while_a_window_lasts(
         observer.on_decision(engine, said(confidence))
     assert ("warning", "drift", "m: confidence: its mean has changed (ADWIN)", "AAA") in notes
     assert "confidence of AAA: its mean has changed" in observer.alarms
+
+
+class Seeing(Engine):
+    """An engine with candles, and factors that are drawn."""
+
+    def __init__(self):
+        super().__init__()
+        self._candles = walk(40, seed=9, symbol="AAA")
+
+    def history(self, symbol, length):
+        return self._candles.between(len(self._candles) - length, len(self._candles))
+
+
+def watch_factors(draws, **config):
+    """What is measured and told of a model with two factors that were normal in training."""
+    metrics, notes, engine = Metrics(), [], Seeing()
+    normal = np.random.default_rng(0).normal(size=2_000)
+    reference = {name: np.quantile(normal, np.linspace(0, 1, 101)) for name in ("rsi_14", "ema")}
+    rows = iter(draws)
+    observer = Observer(
+        metrics, Config(window=100, **config), lambda *note: notes.append(note), reference=reference, length=20,
+        factors=lambda _view, _symbol: {**dict(zip(("rsi_14", "ema"), next(rows), strict=True)), "unknown": 1.0},
+    )  # fmt: skip
+    for _ in range(len(draws)):
+        observer.on_decision(engine, said(0.7))
+    labels = {"symbol": "AAA", "model": "m"}
+
+    def value(name):
+        return metrics.registry.get_sample_value(f"triptych_feature_{name}_ratio", labels)
+
+    return value, [text for _, topic, text, _ in notes if topic == "drift"], observer
+
+
+def test_each_factor_is_held_against_training_by_both_distances():
+    rng = np.random.default_rng(4)
+    value, told, observer = watch_factors(np.stack([rng.normal(size=120), rng.normal(3, 1, size=120)], axis=1))
+    assert value("rsi_14_psi") < 0.25
+    assert value("ema_psi") > 1
+    assert value("rsi_14_ks") < 0.25
+    assert value("ema_ks") > 0.7
+    assert value("unknown_psi") is None  # training knows nothing of it
+    # Half of them, by the default an alarm: told of once, however often it is looked at.
+    (text,) = [one for one in told if "factors" in one]
+    assert text.startswith("m: 1 of 2 factors are another population, the farthest ema ")
+    assert any("1 of 2 factors" in one for one in observer.alarms)
+
+
+def test_a_single_factor_that_moved_is_shown_and_no_alarm():
+    rng = np.random.default_rng(4)
+    draws = np.stack([rng.normal(size=120), rng.normal(3, 1, size=120)], axis=1)
+    value, told, observer = watch_factors(draws, factor_share=0.6)
+    assert value("ema_psi") > 1
+    assert not [one for one in (*told, *observer.alarms) if "factors" in one]

@@ -153,3 +153,32 @@ def test_it_ends_when_another_takes_over(tmp_path):
                 await asyncio.wait_for(runner.run(asyncio.Event()), 5)
 
     asyncio.run(run())
+
+
+def test_a_reconciliation_that_hangs_does_not_cost_the_lease(tmp_path):
+    tape = TapeSource(SERIES, start_ms=0, speed=1e-9)
+    _, venue = paper(SERIES, tape.clock)
+
+    async def run():
+        closing, runner = set_up(tmp_path, tape, venue)
+        runner._config = Config(pulse_seconds=0.01, reconcile_seconds=0.01, lease_seconds=3)
+        with closing as house:
+            await runner.start(house.engine.memory)
+            renewed, asked, stop = [], asyncio.Event(), asyncio.Event()
+            renew = house.journal.lease.renew
+            house.journal.lease.renew = lambda: (renewed.append(1), renew())
+
+            async def hang():
+                asked.set()
+                await asyncio.Event().wait()
+
+            house.trader.reconcile = hang
+            running = asyncio.create_task(runner.run(stop))
+            await asyncio.wait_for(asked.wait(), 5)
+            async with asyncio.timeout(10):
+                while len(renewed) < 2:
+                    await asyncio.sleep(0.05)
+            stop.set()
+            await running
+
+    asyncio.run(run())

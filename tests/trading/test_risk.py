@@ -2,7 +2,7 @@ from decimal import Decimal
 
 from triptych.domain import Side, SubmitOrder
 from triptych.trading.money import OthersHeld
-from triptych.trading.risk import DAY_MS, HOUR_MS, Config, RiskManager
+from triptych.trading.risk import DAY_MS, HOUR_MS, Aftermath, Config, RiskManager
 
 
 def order(time_ms=0, reduce_only=False):
@@ -11,9 +11,15 @@ def order(time_ms=0, reduce_only=False):
     )
 
 
-def reason(manager, **options):
-    sizes = {"exposure_after": 0.5, "gross_after": 0.5, **options}
-    denial = manager.review(sizes.pop("order", order()), **sizes)
+ORDER = order()
+
+
+def reason(manager, *, order=ORDER, exposure_after=0.5, gross_after=0.5, net_after=0.0):
+    """Of an account of 1000: what its own instrument comes to, and with the others all of them."""
+    gross, net = gross_after - abs(exposure_after), net_after - exposure_after
+    others = OthersHeld(gross=1000.0 * gross, net=1000.0 * net)
+    after = Aftermath(price=1.0, position=1000.0 * exposure_after, equity=1000.0, others=others)
+    denial = manager.review(order, after)
     return "" if denial is None else denial.reason
 
 
@@ -90,10 +96,10 @@ def test_the_net_exposure_is_limited_in_either_direction_and_may_always_be_lesse
     assert reason(manager, net_after=0.3) == ""
     assert reason(manager, net_after=0.4) == "net exposure 0.40 is above max_net_exposure 0.3"
     assert reason(manager, net_after=-0.9) == ""  # a purchase that leaves the account less short
-    assert RiskManager(Config(max_net_exposure=0.3), 1000.0).review(
-        SubmitOrder(order_id="id", symbol="ABC", side=Side.SELL, quantity=Decimal(1), time_ms=0),
-        exposure_after=0.1, gross_after=0.5, net_after=-0.4,
-    ).reason == "net exposure 0.40 is above max_net_exposure 0.3"  # fmt: skip
+    sale = SubmitOrder(order_id="id", symbol="ABC", side=Side.SELL, quantity=Decimal(1), time_ms=0)
+    assert reason(
+        RiskManager(Config(max_net_exposure=0.3), 1000.0), order=sale, exposure_after=-0.1, net_after=-0.4
+    ) == ("net exposure 0.40 is above max_net_exposure 0.3")
 
 
 def test_a_wish_beyond_the_limit_of_its_instrument_is_cut_to_it():
@@ -134,3 +140,12 @@ def test_limits_in_money_cut_as_well():
     both = RiskManager(Config(max_gross_quote=800.0, max_net_quote=300.0), 1000.0)
     assert cut(both, 0.5, gross=0.4, net=0.2)[1] == "; cut from 0.5 to 0.1 by max_net_quote 300"
     assert cut(both, -0.5, gross=0.4, net=0.2)[1] == "; cut from 0.5 to 0.4 by max_gross_quote 800"
+
+
+def test_limits_in_money_deny_what_breaks_them_and_nothing_that_reduces():
+    manager = RiskManager(Config(max_order_quote=200.0, max_position_quote=500.0), 1000.0)
+    after = Aftermath(price=201.0, position=201.0, equity=1000.0, others=OthersHeld())
+    assert manager.review(ORDER, after).reason == "order of 201.00 is above max_order_quote 200"
+    after = Aftermath(price=100.0, position=501.0, equity=1000.0, others=OthersHeld())
+    assert manager.review(ORDER, after).reason == "position of 501.00 would be above max_position_quote 500"
+    assert manager.review(order(reduce_only=True), after) is None

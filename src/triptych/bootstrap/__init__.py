@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from triptych.bootstrap.reporting import Written, report
     from triptych.bootstrap.run_folder import Run, open_run
     from triptych.bootstrap.serving import Serving, recording_for_serving, serve_exchange, tape_for_serving
+    from triptych.bootstrap.settling import settle_first
     from triptych.bootstrap.similar import Similar, similar
     from triptych.bootstrap.taping import TapeEvent, tape_events, tape_series
     from triptych.bootstrap.tuning.search import Tuned, read_results, tune
@@ -75,6 +76,7 @@ __all__ = [
     "report",
     "require_known_ending",
     "serve_exchange",
+    "settle_first",
     "similar",
     "source_of",
     "tape_events",
@@ -110,6 +112,7 @@ _HOMES: Final = {
     "profiling": ("profile",),
     "reporting": ("Written", "report"),
     "run_folder": ("Run", "open_run"),
+    "settling": ("settle_first",),
     "similar": ("Similar", "similar"),
     "tuning.search": ("Tuned", "read_results", "tune"),
     "realtime": ("bybit_at", "predict_live"),

@@ -52,11 +52,11 @@ def open_watch(config: Config) -> AbstractWatch | None:
 
     Raises ArtifactError when the detector is missing, damaged, or not one of market channels.
     """
+    if config.detector is None:
+        return None
     from triptych.inference.anomaly.market_watch import MarketWatch  # takes a while to load
     from triptych.inference.anomaly.saving import load_detector
 
-    if config.detector is None:
-        return None
     return MarketWatch(load_detector(Path(config.detector)), false_alarms=config.false_alarms)
 
 

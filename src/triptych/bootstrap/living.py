@@ -167,7 +167,10 @@ def _observer(
     """What watches for drift, from what the first model saw when it was trained."""
     if not isinstance(artifact, Artifact):
         return Observer(metrics, settings.drift, note)
-    return Observer(metrics, settings.drift, note, reference=artifact.card.reference, length=artifact.card.length)
+    return Observer(
+        metrics, settings.drift, note, reference=artifact.card.reference, length=artifact.card.length,
+        factors=artifact.seen().now,
+    )  # fmt: skip
 
 
 def _engine(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal, TextIO
+from typing import TextIO
 
 from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.controlling import Control
@@ -13,12 +13,12 @@ from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import Outcome
 from triptych.bootstrap.living import build_house, outcome_of, run_session
 from triptych.bootstrap.run_folder import Run, open_run
+from triptych.bootstrap.venues import Venue, hosts_of, require_consent
 from triptych.domain import AbstractClock, SystemClock, Timeframe
 from triptych.domain.errors import ExchangeError, LeaseError, RecipeError
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
-from triptych.exchanges.bybit.hosts import Environment
 from triptych.exchanges.gateway import AbstractCandleSource
 from triptych.inference import open_any_artifact
 from triptych.live.following import Following
@@ -26,11 +26,6 @@ from triptych.live.journal import Journal
 from triptych.live.monitoring import Masker
 from triptych.live.standby import wait_until_free
 from triptych.settings.live import LiveSettings
-
-Venue = Literal["local", "bybit-testnet", "bybit-demo", "bybit"]
-ENVIRONMENTS: Final[dict[Venue, Environment]] = {
-    "local": "local", "bybit-testnet": "testnet", "bybit-demo": "demo", "bybit": "mainnet",
-}  # fmt: skip
 
 
 def trade_on_bybit(
@@ -69,7 +64,7 @@ def trade_on_bybit(
     Raises RecipeError without a key, or on mainnet without limits and consent; ExchangeError, ArtifactError,
     JournalError and their kinds.
     """
-    _require_consent(venue, settings, real_money=real_money)
+    require_consent(venue, settings, real_money=real_money)
     opened = [open_run(folder) for folder in runs]
     for run in opened:
         run.require_trained()
@@ -90,22 +85,6 @@ def trade_on_bybit(
                     raise
 
     return asyncio.run(trade())
-
-
-def hosts_of(settings: LiveSettings, venue: Venue) -> HostConfig:
-    """Addresses of a venue: the settings' where they give any, else its own.
-
-    Raises RecipeError when only some are given: the others would be those of another world.
-    """
-    given = {name: getattr(settings.hosts, name) for name in ("rest", "public", "private")}
-    missing = [name for name, address in given.items() if not address]
-    if missing and len(missing) < len(given):
-        raise RecipeError(
-            f"[hosts] gives {', '.join(name for name in given if name not in missing)}, and {' and '.join(missing)} "
-            f"{'is' if len(missing) == 1 else 'are'} missing.",
-            remedy="Give all three addresses, or none for those of the venue.",
-        )
-    return settings.hosts.model_copy(update={"environment": ENVIRONMENTS[venue]})
 
 
 async def _stand_by(journal: str | Path, settings: LiveSettings, tell: Tell) -> None:
@@ -185,23 +164,3 @@ async def newest_close(connection: BybitConnection, symbol: str, timeframe: Time
             f"The venue has no candles of {symbol} {timeframe}.", remedy="Serve a tape that holds them."
         )
     return found[-1].close_time_ms
-
-
-def _require_consent(venue: Venue, settings: LiveSettings, *, real_money: bool) -> None:
-    """Mainnet takes a flag, and limits in money that somebody has written down."""
-    if venue != "bybit":
-        return
-    limits = {"gate.max_order_quote": settings.gate.max_order_quote,
-              "gate.max_position_quote": settings.gate.max_position_quote}  # fmt: skip
-    missing = [name for name, value in limits.items() if value is None]
-    if missing:
-        raise RecipeError(
-            f"Real money is traded only within limits: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} "
-            "not set.",
-            remedy=f"Set them in the live settings, or by --set {missing[0]}=200.",
-        )
-    if not real_money:
-        raise RecipeError(
-            "bybit is real money, and --real-money was not given.",
-            remedy="Try bybit-demo or bybit-testnet first; then say --real-money.",
-        )

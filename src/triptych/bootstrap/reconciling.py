@@ -5,33 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.journals import only_name
-from triptych.bootstrap.living_on_bybit import Venue, hosts_of
-from triptych.domain import Instrument, OrderFilled, SystemClock
-from triptych.domain.errors import DataError, JournalError
+from triptych.bootstrap.settling import books_of
+from triptych.bootstrap.venues import Venue, hosts_of
+from triptych.domain import OrderFilled, SystemClock
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.exchanges.gateway import AbstractGateway
-from triptych.inference.base import AbstractPredictor
 from triptych.live.audit import Auditor, Difference
 from triptych.live.books import Books
-from triptych.live.journal import Journal, NoteWritten, StepRecorded
+from triptych.live.journal import Journal, NoteWritten
 from triptych.live.monitoring import Metrics
 from triptych.live.reconciliation import Config, Reconciler
 from triptych.live.sender import Sender
 from triptych.settings.live import LiveSettings
-from triptych.strategies import Config as StrategyConfig
-from triptych.strategies import create_strategy
-from triptych.trading.engine import Engine
 
 DAY_MS = 86_400_000
 OVERLAP_MS = 600_000
@@ -119,7 +111,7 @@ async def _compared(
 ) -> tuple[tuple[str, ...], tuple[Difference, ...]]:
     reader = Journal.read(journal, name)
     try:
-        books, traded = _books(reader, name, symbols)
+        books, traded = books_of(reader, name, symbols)
         begun_ms = next(reader.entries(limit=1)).time_ms - OVERLAP_MS
         horizon_ms = int(SystemClock().now_ms() - days * DAY_MS)
         fills = [
@@ -147,7 +139,7 @@ async def _repaired(
         tell(done[-1])
 
     try:
-        books, _ = _books(writer, name, symbols)
+        books, _ = books_of(writer, name, symbols)
         metrics = Metrics()
         sender = Sender(gateway=gateway, books=books, clock=clock, metrics=metrics, note=note)
         reconciler = Reconciler(
@@ -174,33 +166,3 @@ async def _set_stops(books: Books, gateway: AbstractGateway, symbol: str, note: 
         return
     answer = await gateway.protect(symbol, stop_loss=wanted[0], take_profit=wanted[1])
     note("warning", "stop", f"stop {wanted[0]} and target {wanted[1]}: {answer.outcome} {answer.text}".strip(), symbol)
-
-
-def _books(journal: Journal, name: str, symbols: Sequence[str]) -> tuple[Books, tuple[str, ...]]:
-    """The books as the journal makes them, and the instruments to look at."""
-    last = journal.last(StepRecorded)
-    if last is None or not isinstance(last.record, StepRecorded):
-        raise JournalError(
-            f"{journal.place} holds no decision of {name!r}.",
-            remedy="It has never traded: there is nothing to compare.",
-        )
-    traded = tuple(desk.symbol for desk in last.record.state.desks)
-    unknown = [symbol for symbol in symbols if symbol not in traded]
-    if unknown:
-        raise DataError(f"{name} does not trade {', '.join(unknown)}.", remedy=f"It trades {', '.join(traded)}.")
-    engine = Engine(
-        name=name, instruments=[Instrument(symbol=symbol) for symbol in traded], predictor=_NeverAsked(),
-        strategy=create_strategy(StrategyConfig()), initial_capital=Decimal(1),
-    )  # fmt: skip
-    books = Books(engine, journal, note=lambda text: None)
-    books.recover()
-    return books, tuple(symbols) or traded
-
-
-class _NeverAsked(AbstractPredictor):
-    """An engine that only keeps books needs no model."""
-
-    name, length = "none", 1
-
-    def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
-        raise AssertionError("A reconciliation decides nothing.")

@@ -184,13 +184,14 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
 
 def _reference(artifact: Artifact, dataset: Dataset, fold: Fold) -> dict[str, tuple[float, ...]]:
     """Quantiles of what the model says and sees at most `REFERENCE_WINDOWS` closes of the validation part."""
-    predictor, seen = artifact.predictor(), dict[str, list[NDArray[np.float64]]]()
+    predictor, factors, seen = artifact.predictor(), artifact.seen(), dict[str, list[NDArray[np.float64]]]()
     share = max(1, sum(len(index) for index in fold.validation.indices) // REFERENCE_WINDOWS)
     for one, index in zip(dataset.series, fold.validation.indices, strict=True):
         ends = index[index >= max(predictor.length, artifact.card.length) - 1][::share]
         confidence = predictor.over(one, ends, dataset.companions).max(axis=1, initial=0.0).astype(np.float64)
         statistics = window_statistics(one.windows(ends, artifact.card.length)) if len(ends) else {}
-        for name, values in {"confidence": confidence, **statistics}.items():
+        read = factors.over(one, ends, dataset.companions)
+        for name, values in {"confidence": confidence, **statistics, **read}.items():
             seen.setdefault(name, []).append(values)
     found = {name: quantiles_of(np.concatenate(values)) for name, values in seen.items()}
     return {name: values for name, values in found.items() if values}

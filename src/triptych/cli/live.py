@@ -16,7 +16,7 @@ from triptych.cli.options import JsonOption, QuietOption, RunArgument
 if TYPE_CHECKING:
     from triptych.bootstrap.controlling import Control
     from triptych.bootstrap.house import Outcome
-    from triptych.bootstrap.living_on_bybit import Venue
+    from triptych.bootstrap.venues import Venue
     from triptych.settings.live import LiveSettings
 
 
@@ -114,7 +114,6 @@ def live(
     """
     from triptych.cli.opening import control_of
     from triptych.live.monitoring.server import parse_address
-    from triptych.market.store import to_ms
     from triptych.settings.live import load_live_settings
 
     _require_sense(venue, tape, is_paper=paper, is_standby=standby)
@@ -132,7 +131,7 @@ def live(
         )
         outcome = session.trade(
             [run, *stand_ins], venue=venue, tape=tape, symbols=symbol or (), is_paper=is_paper,
-            real_money=real_money, standby=standby, start_ms=None if start is None else to_ms(start), speed=speed,
+            real_money=real_money, standby=standby, start=start, speed=speed,
         )  # fmt: skip
     if json:
         print_json(outcome.to_dict())
@@ -161,7 +160,7 @@ class Session:
         is_paper: bool,
         real_money: bool,
         standby: bool,
-        start_ms: int | None,
+        start: str | None,
         speed: float,
     ) -> Outcome:
         """Trade on a tape, on the candles of a venue as they close, or on the venue."""
@@ -169,10 +168,17 @@ class Session:
 
         common = {field.name: getattr(self, field.name) for field in fields(self)}
         if tape is not None:
+            from triptych.market.store import to_ms  # data frames, which no venue needs
+
+            start_ms = None if start is None else to_ms(start)
             return bootstrap.trade_on_paper(runs, tape, start_ms=start_ms, speed=speed, **common)
         at: Venue = "local" if venue == "simulated" else cast("Venue", venue)  # the simulated exchange has two names
         if is_paper:
             return bootstrap.trade_on_paper_at(runs, venue=at, symbols=symbols, **common)
+        if not standby:  # who stands by settles when the other has ended
+            bootstrap.settle_first(
+                self.journal, venue=at, settings=self.settings, real_money=real_money, tell=self.tell
+            )
         return bootstrap.trade_on_bybit(
             runs, venue=at, symbols=symbols, real_money=real_money, standby=standby, **common
         )

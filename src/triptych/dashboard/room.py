@@ -42,10 +42,27 @@ def instance(desk: Desk) -> dict[str, Any]:
         "venue": state["venue"] if state else "", "timeframe": state["timeframe"] if state else "",
         "symbols": list(desk.symbols), "switch": switch, "now_ms": desk.now_ms,
         "market_ms": state["market_ms"] if state else desk.now_ms,
+        "closing": closing(desk),
         "reasons": dict(state["reasons"]) if state else {},
         "trouble": desk.trouble, "silent_s": round(desk.silent_s, 1) if desk.trouble else 0.0,
         "is_reading": desk.is_reading,
     }  # fmt: skip
+
+
+def closing(desk: Desk) -> dict[str, Any] | None:
+    """After a kill, what is not closed yet: by whom and why it was killed, what is pending, an instrument each, what
+    went wrong at the last attempt, and the orders that it sent. None once the venue holds nothing, and without a kill.
+    """
+    switch = desk.state["switch"] if desk.state else None
+    if switch is None or switch["state"] != "killed":
+        return None
+    closure = switch.get("closure")
+    if closure is None:  # the first attempt is under way
+        closure = {"closed": False, "pending": [], "problems": [], "orders": []}
+    if closure["closed"]:
+        return None
+    told = {name: list(closure[name]) for name in ("pending", "problems", "orders")}
+    return {"by": switch.get("by", ""), "reason": switch.get("reason", ""), **told}
 
 
 def _status(desk: Desk, switch: str) -> str:

@@ -27,6 +27,7 @@ from triptych.inference.inputs import Config as FeaturesConfig
 from triptych.inference.inputs import FactorRows
 from triptych.inference.predictor import OnnxPredictor, TorchPredictor
 from triptych.inference.regime_predictor import RegimePredictor
+from triptych.inference.seen import SeenFactors
 from triptych.inference.step import AbstractStep, OnnxStep, TorchStep, export_step, streams
 from triptych.inference.streaming import StreamingPredictor
 from triptych.models import create_model
@@ -102,6 +103,10 @@ class Artifact:
         else:
             network = TorchPredictor(self.classifier(), device=device, **shape)
         return self._with_regimes(FactorPredictor(network, self._rows()) if self.card.features else network)
+
+    def seen(self) -> SeenFactors:
+        """The factors that the model reads, as far as they are watched; none of a model that reads candles."""
+        return SeenFactors(self._rows())
 
     def _with_regimes(self, predictor: AbstractPredictor) -> AbstractPredictor:
         return RegimePredictor.of_card(predictor, self.card.regimes) if self.card.regimes else predictor

@@ -42,8 +42,8 @@ class Card(BaseModel):
     )
     reference: dict[str, tuple[float, ...]] = Field(
         default_factory=dict,
-        description="Quantiles over the validation part, evenly spaced: of the confidence and of statistics of the "
-        "windows of candles. What drift is measured from.",
+        description="Quantiles over the validation part, evenly spaced: of the confidence, of statistics of the "
+        "windows of candles, and of the factors it reads, at most 32 of them. What drift is measured from.",
     )
     parameters: int = Field(ge=0, description="Number of trained parameters of the network.")
     target: dict[str, Any] = Field(description="What was to be predicted.")

@@ -125,6 +125,7 @@ class FactorRows:
 
     Attributes:
         columns: names of an instrument's own columns, of one timeframe.
+        has_factors: whether these are factors, and not the fields of a candle.
         warm_up: rows before the first one that is known.
         companions: symbols of the companions.
         periods: candles in one of each timeframe.
@@ -135,6 +136,7 @@ class FactorRows:
     def __init__(self, config: Config) -> None:
         self._pipeline = features.FeaturePipeline(config, _of_detector(config.detector)) if config.names else None
         self.columns = CANDLE_FIELDS if self._pipeline is None else self._pipeline.columns
+        self.has_factors = self._pipeline is not None
         self.companions = config.companions
         self.periods = config.periods
         self.period = config.period

@@ -7,10 +7,11 @@ one round of orders are an attempt; whoever calls repeats attempts until there i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from triptych.domain import AbstractClock, CancelOrder, Command, OrderReport, SubmitOrder
 from triptych.domain.errors import Banned, ExchangeError, RateLimited
@@ -22,6 +23,9 @@ SHORTEST_WAIT_S: Final = 1.0
 LONG_WAIT_S: Final = 2.0
 LONGEST_WAIT_S: Final = 30.0
 """Between attempts: the first time; later; while the venue says that we ask too often."""
+ANSWER_S: Final = 3.0
+"""How long an attempt waits for one answer: a connection that is dead without anybody knowing takes no longer."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +61,7 @@ class Closer:
     Attributes:
         carry_out: gates, writes and sends commands; returns those that were sent.
         wait_s: how long to wait before the next attempt.
+        answer_s: how long an attempt waits for one answer.
     """
 
     symbols: Sequence[str]
@@ -66,6 +71,7 @@ class Closer:
     clock: AbstractClock
     carry_out: Callable[[Sequence[Command]], Awaitable[tuple[Command, ...]]]
     wait_s: float = SHORTEST_WAIT_S
+    answer_s: float = ANSWER_S
     _is_limited: bool = False
 
     def begin(self) -> None:
@@ -82,7 +88,7 @@ class Closer:
         if not self._is_limited:
             commands = self._commands(reason, held, opened)
             if commands:
-                sent = await self.carry_out(commands)
+                sent = await self._sent(commands)
             problems += self._refusals(sent)
             if held is not None and any(isinstance(one, SubmitOrder) for one in sent):
                 held = await self._held(problems)
@@ -122,10 +128,19 @@ class Closer:
             *commands,
         ]
 
+    async def _sent(self, commands: Sequence[Command]) -> tuple[Command, ...]:
+        """Send; an order without an answer in time is unknown, and the next attempt sees what became of it."""
+        text = f"no answer within {self.answer_s:g} s"
+        cutting = asyncio.get_running_loop().call_later(self.answer_s, self.sender.cut, text)
+        try:
+            return await self.carry_out(commands)
+        finally:
+            cutting.cancel()
+
     async def _held(self, problems: list[str]) -> dict[str, Decimal] | None:
         """Signed quantities as the venue says them; None when it cannot be asked."""
         try:
-            reports = await self.gateway.positions(self.symbols)
+            reports = await self._in_time(self.gateway.positions(self.symbols))
         except ExchangeError as error:
             self._failed("positions", error, problems)
             return None
@@ -133,10 +148,18 @@ class Closer:
 
     async def _opened(self, problems: list[str]) -> Sequence[OrderReport] | None:
         try:
-            return await self.gateway.open_orders(self.symbols)
+            return await self._in_time(self.gateway.open_orders(self.symbols))
         except ExchangeError as error:
             self._failed("open orders", error, problems)
             return None
+
+    async def _in_time(self, question: Awaitable[T]) -> T:
+        """The answer to a question. Raises ExchangeError when it does not come in time, or what the question raises."""
+        try:
+            async with asyncio.timeout(self.answer_s):
+                return await question
+        except TimeoutError:
+            raise ExchangeError(f"no answer within {self.answer_s:g} s") from None
 
     def _failed(self, what: str, error: ExchangeError, problems: list[str]) -> None:
         self._is_limited |= isinstance(error, RateLimited | Banned)

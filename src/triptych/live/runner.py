@@ -1,14 +1,15 @@
 """The runner: keeps a trader fed with candles and messages, and its lease alive, until it is told to stop.
 
-Four tasks run side by side: candles of the venue's public stream, messages of its private one, a pulse that renews the
-lease and reconciles, and whoever asks for the end. When one of them fails the whole runner ends with its error; the
-next start recovers from the journal.
+Side by side run: candles of the venue's public stream, messages of its private one, a pulse that reconciles and looks
+after silent instruments, the lease, which must not wait for any of them, and whoever asks for the end. When one of them
+fails the whole runner ends with its error; the next start recovers from the journal.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from pydantic import Field
@@ -36,7 +37,9 @@ class Config(domain.Config):
     doubt_seconds: float = Field(
         default=1.0,
         gt=0,
-        description="Seconds between two reconciliations while an order is unknown or the private stream is down.",
+        description="Seconds between two reconciliations while an order is unknown or the private stream is down. "
+        "While the venue cannot be asked the pause is doubled each time, up to runner.reconcile_seconds, and lasts as "
+        "long as the venue forbids to ask.",
     )
     lease_seconds: float = Field(
         default=15.0, ge=3, description="Seconds after which another process may take over from one that is silent."
@@ -127,6 +130,7 @@ class Runner:
             asyncio.create_task(self._hear_candles(), name="candles"),
             asyncio.create_task(self._hear_messages(), name="messages"),
             asyncio.create_task(self._beat(), name="pulse"),
+            asyncio.create_task(self._keep_lease(), name="lease"),
             asyncio.create_task(self._trader.keep_closing(), name="closing"),
             asyncio.create_task(stop.wait(), name="stop"),
         ]
@@ -162,26 +166,33 @@ class Runner:
             await self._trader.on_message(message)
 
     async def _beat(self) -> None:
-        lease = self._trader.books.journal.lease
-        waited = 0.0
-        since_lease = 0.0
+        asked_s = time.monotonic()
         while True:
             await asyncio.sleep(self._config.pulse_seconds)
-            waited += self._config.pulse_seconds
-            since_lease += self._config.pulse_seconds
             for symbol in self._symbols:
                 age = self._metrics.data_age.labels(symbol=symbol, timeframe=str(self._timeframe))
                 age.set(self.data_age_s(symbol))
-            if lease is not None and since_lease >= self._config.lease_seconds / 4:
-                since_lease = 0.0
-                await self._renew(lease)
             self._trader.books.flush()
-            config = self._config
-            if waited >= (config.doubt_seconds if self._trader.is_in_doubt else config.reconcile_seconds):
-                waited = 0.0
+            if time.monotonic() - asked_s >= self._reconcile_in_s():
                 await self._trader.reconcile()
+                asked_s = time.monotonic()
             await self._repair(self.feed.silent(self._clock.now_ms()))
             await self._pump()
+
+    def _reconcile_in_s(self) -> float:
+        """Seconds from one reconciliation to the next."""
+        config, trader = self._config, self._trader
+        if trader.silence.failures:
+            return trader.silence.wait_s(first_s=config.doubt_seconds, longest_s=config.reconcile_seconds)
+        return config.doubt_seconds if trader.is_in_doubt else config.reconcile_seconds
+
+    async def _keep_lease(self) -> None:
+        """A venue that takes long to answer must not cost the lease: nothing else is waited for here."""
+        lease = self._trader.books.journal.lease
+        while lease is not None:
+            await asyncio.sleep(self._config.lease_seconds / 4)
+            await self._renew(lease)
+        await asyncio.Event().wait()
 
     async def _renew(self, lease: Lease) -> None:
         """A lease that cannot be written just now may still be ours; one that another has taken ends the runner."""

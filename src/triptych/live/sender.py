@@ -46,9 +46,12 @@ class Config(domain.Config):
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Sender:
     """Sends in the order of decision within an instrument, and all instruments at once.
+
+    Whoever must not wait for answers cuts the sending short: an order on the wire is unknown then, as if its answer had
+    been lost; one that has not left does not leave any more.
 
     Attributes:
         config: how late a command may leave.
@@ -63,6 +66,9 @@ class Sender:
     note: Callable[[str, str, str, str], None]
     config: Config = field(default_factory=Config)
     answers: dict[str, Answer] = field(default_factory=dict)
+    _cuts: int = 0
+    _why: str = ""
+    _on_the_wire: set[asyncio.Task[Answer]] = field(default_factory=set)
 
     @property
     def _within_ms(self) -> int:
@@ -80,29 +86,55 @@ class Sender:
         by_symbol: dict[str, list[Command]] = {}
         for command in commands:
             by_symbol.setdefault(command.symbol, []).append(command)
-        return all(await asyncio.gather(*(self._in_turn(one, decided_ms) for one in by_symbol.values())))
+        cuts = self._cuts
+        return all(await asyncio.gather(*(self._in_turn(one, decided_ms, cuts) for one in by_symbol.values())))
 
-    async def _in_turn(self, commands: list[Command], decided_ms: int) -> bool:
-        return all([await self._one(command, decided_ms) for command in commands])
+    def cut(self, why: str) -> None:
+        """Wait for no answer any more of what is being sent now; `why` is told in the answer's place."""
+        self._cuts, self._why = self._cuts + 1, why
+        for task in self._on_the_wire:
+            task.cancel()
 
-    async def _one(self, command: Command, decided_ms: int) -> bool:
+    async def _in_turn(self, commands: list[Command], decided_ms: int, cuts: int) -> bool:
+        return all([await self._one(command, decided_ms, cuts) for command in commands])
+
+    async def _one(self, command: Command, decided_ms: int, cuts: int) -> bool:
         started = time.monotonic()
         signed_ms = self.clock.now_ms()
-        if signed_ms > decided_ms + self._within_ms:
+        if cuts != self._cuts:
+            answer = Answer(outcome="rejected", text=f"not sent: {self._why}")
+        elif signed_ms > decided_ms + self._within_ms:
             answer = Answer(outcome="rejected", text=f"too late to send: {(signed_ms - decided_ms) / 1000:.1f} s")
-        elif isinstance(command, SubmitOrder):
-            self.metrics.orders_sent.labels(symbol=command.symbol).inc()
-            answer = await self.gateway.submit(command, signed_ms=signed_ms)
-        elif isinstance(command, MoveStop):
-            _, target = self.books.stops.get(command.symbol, (None, None))
-            answer = await self.gateway.protect(
-                command.symbol, stop_loss=command.stop_loss, take_profit=target, signed_ms=signed_ms
-            )
         else:
-            answer = await self.gateway.cancel(command, signed_ms=signed_ms)
+            answer = await self._answer(command, signed_ms, cuts)
         self.metrics.order_answer.labels(venue=self.gateway.venue).observe(time.monotonic() - started)
         self._take(command, answer)
         return answer.outcome != "unknown"
+
+    async def _answer(self, command: Command, signed_ms: int, cuts: int) -> Answer:
+        """What the venue says, unless the wait for it is cut short."""
+        task = asyncio.create_task(self._post(command, signed_ms))
+        self._on_the_wire.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            asking = asyncio.current_task()
+            if cuts == self._cuts or (asking is not None and asking.cancelling()):
+                raise  # the whole process ends
+            return Answer(outcome="unknown", text=f"cut short: {self._why}")
+        finally:
+            self._on_the_wire.discard(task)
+
+    async def _post(self, command: Command, signed_ms: int) -> Answer:
+        if isinstance(command, SubmitOrder):
+            self.metrics.orders_sent.labels(symbol=command.symbol).inc()
+            return await self.gateway.submit(command, signed_ms=signed_ms)
+        if isinstance(command, MoveStop):
+            _, target = self.books.stops.get(command.symbol, (None, None))
+            return await self.gateway.protect(
+                command.symbol, stop_loss=command.stop_loss, take_profit=target, signed_ms=signed_ms
+            )
+        return await self.gateway.cancel(command, signed_ms=signed_ms)
 
     def _take(self, command: Command, answer: Answer) -> None:
         self.books.write(

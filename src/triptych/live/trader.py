@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
 from triptych.domain import (
     AbstractClock,
@@ -23,18 +24,26 @@ from triptych.domain import (
 )
 from triptych.domain.errors import ExchangeError
 from triptych.exchanges.gateway import PrivateMessage
+from triptych.inference.watch import Reading
 from triptych.live.books import Books
 from triptych.live.closing import Closer, Closure
 from triptych.live.dispatch import Dispatcher, Records, Standing
-from triptych.live.failover import Ladder
+from triptych.live.failover import Ladder, Outcome
 from triptych.live.gate import Gate
 from triptych.live.journal import NoteWritten, Switch, SwitchSet
 from triptych.live.monitoring import Metrics
 from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler, Settled
 from triptych.live.sender import Sender
+from triptych.live.silence import Silence
 from triptych.live.watching import Watcher
 from triptych.trading.guard import GuardActed
+
+T = TypeVar("T")
+
+
+class _CutShort(Exception):
+    """What was waited for is given up: trading was killed."""
 
 
 class Trader:
@@ -44,6 +53,7 @@ class Trader:
         books: engine, journal and orders under way.
         is_ready: whether the last reconciliation reached the venue.
         standings: how each instrument stood at its last reconciliation.
+        silence: of the venue, when it could not be asked.
         closure: what the last attempt to close everything came to, after a kill; None while nobody has killed.
     """
 
@@ -80,7 +90,7 @@ class Trader:
         self.books, self.is_ready = books, False
         self.standings = {symbol: Settled(is_settled=False, reason="not reconciled yet") for symbol in symbols}
         self._symbols, self._records, self._ladder, self._gate = tuple(symbols), records, ladder, gate
-        self._reconciler, self._metrics = reconciler, metrics
+        self._reconciler, self._metrics, self._sender = reconciler, metrics, sender
         self._data_age_s, self._note, self._observer, self._watcher = data_age_s, note, observer, watcher
         self._dispatcher = Dispatcher(
             books=books, records=records, gate=gate, sender=sender, clock=clock, market_clock=market_clock or clock,
@@ -97,13 +107,14 @@ class Trader:
             carry_out=self._carry_out_closes,
         )  # fmt: skip
         self._to_close = asyncio.Event()
-        self._settling: asyncio.Task[None] | None = None
+        self.silence = Silence()
+        self._waiting: asyncio.Task[Any] | None = None
         self._is_cut = False
 
     @property
     def is_in_doubt(self) -> bool:
         """Whether something is unknown that asking the venue will tell before long."""
-        return not self._is_heard or any(one.is_passing for one in self.standings.values())
+        return not self.is_ready or not self._is_heard or any(one.is_passing for one in self.standings.values())
 
     @property
     def held_back(self) -> int:
@@ -202,9 +213,10 @@ class Trader:
                 self._note("critical", "blind", "no decision: the venue cannot be asked", "")
                 return ()
             closes = {one.symbol: close_ms for one in candles if one.symbol in self.standings}
-            reading = None if self._watcher is None else asyncio.create_task(self._watcher.read(engine, closes))
-            outcome = await self._ladder.predict(engine, closes)
-            readings = None if reading is None else await reading
+            try:
+                outcome, readings = await self._unless_cut(self._foresee(closes))
+            except _CutShort:
+                return ()
             self._measure(outcome.seconds, outcome.failures, outcome.level)
             self._records.clear()
             halt = "trading was killed by hand" if self._switch is Switch.KILLED else ""
@@ -221,6 +233,17 @@ class Trader:
                 self._heed(self._observer)
             self._metrics.decision.labels(timeframe=str(candles[0].timeframe)).observe(time.monotonic() - started)
             return carried.sent
+
+    async def _foresee(self, closes: Mapping[str, int]) -> tuple[Outcome, Mapping[str, Reading | None] | None]:
+        """Predictions, and beside them the readings of the guard's watch."""
+        engine, watcher = self.books.engine, self._watcher
+        reading = None if watcher is None else asyncio.create_task(watcher.read(engine, closes))
+        try:
+            outcome = await self._ladder.predict(engine, closes)
+            return outcome, None if reading is None else await reading
+        finally:
+            if reading is not None:
+                reading.cancel()
 
     def _heed(self, observer: Observer) -> None:
         """What an alarm of drift changes, by policy, from the next decision on; it ends with the alarm."""
@@ -253,8 +276,8 @@ class Trader:
 
     async def turn(self, switch: Switch, *, by: str, reason: str) -> Closure:
         """Set what the house allows itself; written before anything else. Returns what the first attempt to close
-        everything came to, where trading was killed: nothing waits for a reconciliation, which is cut short.
-        `keep_closing` goes on from there.
+        everything came to, where trading was killed: models, questions and orders on their way are not waited for, but
+        cut short. An order on its way is unknown then, and asked for by its id. `keep_closing` goes on from there.
 
         Raises LeaseError when the right to write is lost.
         """
@@ -267,9 +290,10 @@ class Trader:
             return Closure(is_holding=False)
         self._to_close.set()
         self._closer.begin()
-        if self._settling is not None:
+        if self._waiting is not None:
             self._is_cut = True
-            self._settling.cancel()
+            self._waiting.cancel()
+        self._sender.cut("trading was killed")
         async with self._lock:
             return await self._close_everything(f"killed by {by}: {reason}")
 
@@ -305,10 +329,20 @@ class Trader:
             return self._unsettled("trading was killed: closing comes first")
         try:
             await self._settle_all()
+        except _CutShort:
+            return self._unsettled("the reconciliation was cut short: trading was killed")
         except ExchangeError as error:
-            self._note("warning", "unreachable", error.message, "")
+            if self.silence.goes_on(error):
+                self._tell_of_venue("warning", error.message)
             return self._unsettled(error.message)
+        if told := self.silence.ends():
+            self._tell_of_venue("info", told)
         return self.is_ready
+
+    def _tell_of_venue(self, severity: str, text: str) -> None:
+        """Once when it falls silent and once when it answers again, however often it is asked in between."""
+        self.books.write(NoteWritten(topic="unreachable", text=text))
+        self._note(severity, "unreachable", text, "")
 
     def _unsettled(self, reason: str) -> bool:
         self.is_ready = False
@@ -317,15 +351,23 @@ class Trader:
 
     async def _settle_all(self) -> None:
         """Reconcile, unless a kill cuts it short: every await of it is a point at which a process may die as well."""
-        self._settling = asyncio.create_task(self._settle())
+        await self._unless_cut(self._settle())
+
+    async def _unless_cut(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await, with the lock held, what a kill does not wait for. Raises _CutShort when there was one."""
+        task = asyncio.create_task(work)
+        self._waiting = task
         try:
-            await self._settling
+            found = await task
         except asyncio.CancelledError:
             if not self._is_cut:
                 raise
-            raise ExchangeError("the reconciliation was cut short: trading was killed") from None
+            raise _CutShort from None
         finally:
-            self._settling, self._is_cut = None, False
+            self._waiting, is_cut, self._is_cut = None, self._is_cut, False
+        if is_cut:
+            raise _CutShort
+        return found
 
     async def _settle(self) -> None:
         is_killed = self._switch is Switch.KILLED

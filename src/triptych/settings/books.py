@@ -8,8 +8,9 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from triptych.domain import Config
-from triptych.settings.reading import put_overrides, validated
+from triptych.settings.overrides import put_overrides
 from triptych.settings.shelf import Shelf
+from triptych.settings.validating import validated
 from triptych.training.books.labels import Config as TargetConfig
 from triptych.training.books.splits import Config as SplitConfig
 from triptych.training.config import Config as TrainingConfig

@@ -25,7 +25,8 @@ from triptych.live.reconciliation import Config as ReconciliationConfig
 from triptych.live.reloading import Config as ReloadConfig
 from triptych.live.runner import Config as RunnerConfig
 from triptych.live.sender import Config as SenderConfig
-from triptych.settings.reading import put_overrides, validated
+from triptych.settings.overrides import put_overrides
+from triptych.settings.validating import validated
 
 
 class LiveSettings(domain.Config):

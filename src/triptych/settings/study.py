@@ -10,8 +10,9 @@ from pydantic import Field, model_validator
 
 from triptych.domain import Config as BaseConfig
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
-from triptych.settings.reading import put_overrides, validated
+from triptych.settings.overrides import put_overrides
 from triptych.settings.shelf import Shelf
+from triptych.settings.validating import validated
 
 
 class Channels(BaseConfig):

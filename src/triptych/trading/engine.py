@@ -31,10 +31,9 @@ from triptych.trading import sizing as sizing_
 from triptych.trading.decision import Decision, EngineState, Observer
 from triptych.trading.desk import Desk
 from triptych.trading.desk_sizer import DeskSizer
-from triptych.trading.money import OthersHeld
 from triptych.trading.order_id import OrderIds
+from triptych.trading.ordering import Ordering
 from triptych.trading.portfolio import Portfolio
-from triptych.trading.volatility import average_true_range
 from triptych.trading.window import CandleWindow
 
 
@@ -112,6 +111,9 @@ class Engine(AbstractView):
             self._desks[instrument.symbol] = Desk(
                 instrument=instrument, window=CandleWindow(self.memory, instrument), executor=executor
             )
+        self._ordering = Ordering(
+            desks=self._desks, portfolio=self.portfolio, sizer=self._sizer, risk=self._risk, config=self._execution
+        )
         self._windows = {symbol: desk.window for symbol, desk in self._desks.items()}
         self._windows |= {one.symbol: CandleWindow(self.memory, one) for one in companions}
 
@@ -243,7 +245,14 @@ class Engine(AbstractView):
             reason += self._attend_orders(desk, commands)
         else:
             if not desk.executor.is_settled(exposure, current) or (equity <= 0 and self.portfolio.quantity(symbol)):
-                reason += self._trade(desk, exposure, current, equity, price, reason, commands)
+                ordered = self._ordering.orders(
+                    desk, exposure=exposure, current=current, equity=equity, price=price, reason=reason
+                )
+                reason += ordered.note
+                commands += ordered.orders
+                if self._observer is not None:
+                    for denial in ordered.denials:
+                        self._observer(denial)
         if desk.trail is not None and exposure * desk.trail.sign > 0:
             move = desk.moved_stop()
             if move is not None:
@@ -281,72 +290,6 @@ class Engine(AbstractView):
             if order.type is OrderType.LIMIT:
                 commands.append(CancelOrder(order_id=order.order_id, symbol=order.symbol, time_ms=desk.last_close_ms))
         return f"; waits for {', '.join(desk.orders)}"
-
-    def _trade(
-        self,
-        desk: Desk,
-        exposure: float,
-        current: float,
-        equity: float,
-        price: float,
-        reason: str,
-        commands: list[Command],
-    ) -> str:
-        """Plan, review and send the orders of one decision. Returns what the decision's reason has to add."""
-        symbol = desk.instrument.symbol
-        notes: list[str] = []
-        beside, others, net = OthersHeld(), 0.0, 0.0
-        if exposure and equity > 0:
-            beside = self._others(symbol)
-            others, net = beside.gross / equity, beside.net / equity
-            cut = self._sizer.cut_to_room(exposure, current, others)
-            if cut != exposure and desk.executor.is_settled(cut, current):
-                return "; no order: the other instruments leave no room within the leverage"
-            exposure, limited = self._risk.cut_to_room(cut, current=current, equity=equity, others=beside)
-            if limited and desk.executor.is_settled(exposure, current):
-                return f"{limited}; no order: there is no room for more"
-            notes.append(limited)
-        true_range = 0.0
-        if desk.executor.needs_average_true_range and exposure:
-            values = desk.window.last(self._execution.atr_length + 1)
-            if values is None:
-                return "; no order: the average true range is not known yet"
-            true_range = average_true_range(values)
-        held = self.portfolio.position(symbol).quantity
-        orders, note = desk.executor.plan(
-            quantity=held,
-            exposure=exposure,
-            equity=equity,
-            price=price,
-            average_true_range=true_range,
-            time_ms=desk.last_close_ms,
-            reason=reason,
-        )
-        notes.append(f"; {note}" if note else "")
-        for order in orders:
-            held += order.side.sign * order.quantity
-            notional = float(held) * price
-            after = notional / equity if equity > 0 else 0.0
-            denial = self._risk.review(
-                order, exposure_after=abs(after), gross_after=others + abs(after), net_after=net + after,
-                money=self._risk.review_money(order, price=price, position=notional, others=beside),
-            )  # fmt: skip
-            if denial is None:
-                desk.orders[order.order_id] = (order, order.quantity)
-                commands.append(order)
-            else:
-                notes.append(f"; order denied: {denial.reason}")
-                if self._observer is not None:
-                    self._observer(denial)
-        return "".join(notes)
-
-    def _others(self, symbol: str) -> OthersHeld:
-        notionals = []
-        for other, desk in self._desks.items():
-            quantity = self.portfolio.position(other).quantity
-            if other != symbol and (quantity or desk.orders):
-                notionals.append(float(quantity + desk.under_way()) * self.portfolio.last_mark(other))
-        return OthersHeld.of(notionals)
 
     def on_event(self, event: ExchangeEvent) -> None:
         """Take in what the venue says. Repeated fills and messages about finished orders change nothing.

@@ -108,6 +108,27 @@ class RiskState:
     order_times_ms: tuple[int, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Aftermath:
+    """What an order leads to once it is filled, all in quote currency.
+
+    Attributes:
+        price: at which the order is valued.
+        position: signed notional of its instrument then.
+        equity: of the account; where it is not above zero nothing counts as a share of it.
+        others: what the other instruments hold.
+    """
+
+    price: float
+    position: float
+    equity: float
+    others: OthersHeld
+
+    def share(self, notional: float) -> float:
+        """A notional as a multiple of the equity."""
+        return notional / self.equity if self.equity > 0 else 0.0
+
+
 class RiskManager:
     """Holds the limits against the equity at every close and against every opening order."""
 
@@ -169,51 +190,24 @@ class RiskManager:
             )
         return ""
 
-    def review(
-        self,
-        order: SubmitOrder,
-        *,
-        exposure_after: float,
-        gross_after: float,
-        net_after: float = 0.0,
-        money: str = "",
-    ) -> OrderDenied | None:
-        """None to accept the order, else the denial.
-
-        Args:
-            order: what is proposed.
-            exposure_after: absolute notional of the instrument / equity once the order is filled at the mark.
-            gross_after: the same, summed over all instruments.
-            net_after: the sum over all instruments with longs above zero and shorts below it.
-            money: what `review_money` said.
-        """
+    def review(self, order: SubmitOrder, after: Aftermath) -> OrderDenied | None:
+        """None to accept an order, else the denial: it breaks a limit, a halt is on, or there were too many."""
         if order.reduce_only:
             return None
         reason = (
             self._halt_reason
-            or self._over_limit(order.symbol, exposure_after, gross_after, net_after * order.side.sign)
-            or money
+            or self._over_limit(order, after)
+            or self._money.broken_by(
+                order=float(order.quantity) * after.price, position=after.position, others=after.others,
+                sign=order.side.sign,
+            )
             or self._too_many(order.time_ms)
-        )
+        )  # fmt: skip
         if reason:
             return OrderDenied(order_id=order.order_id, symbol=order.symbol, time_ms=order.time_ms, reason=reason)
         if self._config.max_orders_per_hour is not None:
             self._order_times.append(order.time_ms)
         return None
-
-    def review_money(self, order: SubmitOrder, *, price: float, position: float, others: OthersHeld) -> str:
-        """The limit in quote currency that an order breaks, in words; empty when it breaks none.
-
-        Args:
-            order: what is proposed.
-            price: at which it is valued.
-            position: signed notional of the instrument once it is filled.
-            others: what the other instruments hold.
-        """
-        if order.reduce_only:
-            return ""
-        notional = float(order.quantity) * price
-        return self._money.broken_by(order=notional, position=position, others=others, sign=order.side.sign)
 
     def within(self, symbol: str, exposure: float) -> tuple[float, str]:
         """The wanted exposure cut to the instrument's own limit, and what the decision's reason has to add."""
@@ -254,14 +248,16 @@ class RiskManager:
             return self._config.max_exposure, f"max_exposure {self._config.max_exposure:g}"
         return own, f"the limit of {symbol}, which is {own:g}"
 
-    def _over_limit(self, symbol: str, exposure: float, gross: float, net: float) -> str:
-        """What limit an order breaks; `net` counts in the direction of the order, which may always lessen it."""
-        limit, name = self._own_limit(symbol)
-        if exposure > limit * (1 + _TOLERANCE):
-            return f"exposure {exposure:.2f} is above {name}"
-        most = self._config.max_net_exposure
+    def _over_limit(self, order: SubmitOrder, after: Aftermath) -> str:
+        """Which share of the equity an order breaks; net counts in its own direction, so it may always lessen it."""
+        limit, name = self._own_limit(order.symbol)
+        own, others = after.share(after.position), after.others
+        if abs(own) > limit * (1 + _TOLERANCE):
+            return f"exposure {abs(own):.2f} is above {name}"
+        most, net = self._config.max_net_exposure, (after.share(others.net) + own) * order.side.sign
         if most is not None and net > most * (1 + _TOLERANCE):
             return f"net exposure {net:.2f} is above max_net_exposure {most:g}"
+        gross = after.share(others.gross) + abs(own)
         if gross > self._config.max_leverage * (1 + _TOLERANCE):
             return f"leverage {gross:.2f} is above max_leverage {self._config.max_leverage:g}"
         return ""

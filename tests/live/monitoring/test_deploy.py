@@ -13,7 +13,12 @@ def measured():
     }
 
 
+FEATURES = re.compile(r'\{__name__=~\\?"(triptych_feature_[^"\\]+)\\?"\}')
+"""Metrics of features bear the feature in their name, so they are asked for by a pattern."""
+
+
 def named(text):
+    text = FEATURES.sub("", text)
     found = set(re.findall(r"triptych_[a-z_]+", text))
     return {name.removesuffix("_bucket") for name in found}
 
@@ -22,6 +27,12 @@ def test_the_dashboard_shows_what_is_measured_and_nothing_else():
     board = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
     expressions = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
     assert named(expressions) == measured()
+    metrics = Metrics()
+    metrics.feature("RSI(14)")
+    names = {f.name for f in metrics.registry.collect() if f.name.startswith("triptych_feature_")}
+    assert names == {"triptych_feature_rsi_14_psi_ratio", "triptych_feature_rsi_14_ks_ratio"}
+    shown = FEATURES.findall(expressions)
+    assert {name for name in names for pattern in shown if re.fullmatch(pattern, name)} == names
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
 
 

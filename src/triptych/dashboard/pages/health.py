@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterator
 from typing import Any, Final
@@ -19,6 +20,7 @@ LATENCIES: Final = (
 )
 PSI_ALARM: Final = 0.25
 """From here on a stability index is drawn as an alarm; the session's own bound is in its settings."""
+FEATURE: Final = re.compile(r"triptych_feature_(.+)_(psi|ks)_ratio")
 NEWEST: Final = 300
 
 
@@ -32,7 +34,7 @@ def twin(room: Room) -> dict[str, Any]:
         "latency": [row for name, metric, about in LATENCIES for row in _latency(samples, name, metric, about)],
         "confidence": _confidence(samples, newest),
         "agreement": _agreement(newest),
-        "drift": _drift(samples),
+        "drift": _drift(samples), "features": _features(samples),
         "failures": {
             labels.get("model", ""): int(count or 0)
             for labels, count in values(samples, "triptych_model_failures_total")
@@ -138,3 +140,18 @@ def _drift(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
             rows.setdefault(key, {"symbol": key[0], "model": key[1], "psi": None, "ks": None, "changes": 0})
             rows[key][name] = value if name != "changes" else int(value or 0)
     return [{**row, "alarm": (row["psi"] or 0.0) >= PSI_ALARM or row["changes"] > 0} for row in rows.values()]
+
+
+def _features(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the models see, each feature against its reference: those that moved farthest first."""
+    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for sample in samples:
+        named = FEATURE.fullmatch(sample["name"])
+        if named is None:
+            continue
+        feature, distance = named.groups()
+        key = sample["labels"].get("symbol", ""), sample["labels"].get("model", ""), feature
+        row = {"symbol": key[0], "model": key[1], "feature": feature, "psi": None, "ks": None}
+        rows.setdefault(key, row)[distance] = sample["value"]
+    found = [{**row, "alarm": (row["psi"] or 0.0) >= PSI_ALARM} for row in rows.values()]
+    return sorted(found, key=lambda row: -(row["psi"] or 0.0))

@@ -9,7 +9,7 @@ from triptych.dashboard.desk import Desk
 from triptych.dashboard.pages.decisions import decision_row
 from triptych.dashboard.pages.orders import order_row
 from triptych.dashboard.quantiles import values
-from triptych.dashboard.room import Room, instance
+from triptych.dashboard.room import Room, closing, instance
 from triptych.domain import Position, Timeframe
 
 CANDLES: Final = 180
@@ -77,7 +77,11 @@ def _fallback(desk: Desk) -> dict[str, Any] | None:
 
 def _positions(desk: Desk) -> list[dict[str, Any]]:
     if desk.state is not None:
-        return [{**one, "protection": _protection(one)} for one in desk.state["positions"]]
+        pending = (closing(desk) or {"pending": []})["pending"]
+        return [
+            {**one, "protection": _protection(one), "closing": _of_symbol(pending, one["symbol"])}
+            for one in desk.state["positions"]
+        ]
     step = desk.story.last_step
     if step is None:
         return []
@@ -91,10 +95,15 @@ def _positions(desk: Desk) -> list[dict[str, Any]]:
             "mark": marks.get(held.symbol, 0.0),
             "unrealised": float(held.quantity) * (marks.get(held.symbol, 0.0) - float(held.entry_price)),
             "stop": _stop(step.stops, held.symbol, 0), "target": _stop(step.stops, held.symbol, 1),
-            "settled": None, "reason": "", "data_age_s": None, "venue": None, "protection": "unasked",
+            "settled": None, "reason": "", "data_age_s": None, "venue": None, "protection": "unasked", "closing": [],
         }
         for held in positions.values()
     ]  # fmt: skip
+
+
+def _of_symbol(told: list[str], symbol: str) -> list[str]:
+    """What is told of one instrument, without its name."""
+    return [text.removeprefix(f"{symbol}: ") for text in told if text.startswith(f"{symbol}: ")]
 
 
 def _protection(position: dict[str, Any]) -> str:

@@ -44,6 +44,13 @@ class Config(domain.Config):
     adwin_delta: float = Field(
         default=0.002, gt=0, lt=1, description="ADWIN's bound on the probability of a false alarm at each step."
     )
+    factor_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Share of the factors a model reads whose stability index must be an alarm for it to be one of the "
+        "model. A single factor that differs is shown and no alarm: slow ones wander within any window.",
+    )
     policy: Literal["none", "reduce", "fallback"] = Field(
         default="none",
         description="What an alarm changes, beside telling of it: nothing (none), the size of positions (reduce), or "
@@ -75,12 +82,15 @@ def population_stability_index(reference: NDArray[np.floating], recent: NDArray[
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DriftView:
-    """How far a stream is from its reference; NaN until the window is full. `reasons` is empty while all is well."""
+    """How far a stream is from its reference; NaN until the window is full. `reasons` is empty while all is well, and
+    `kinds` says which of mean, psi and ks they are about.
+    """
 
     psi: float
     ks: float
     ks_p_value: float
     reasons: tuple[str, ...]
+    kinds: frozenset[str] = frozenset()
 
 
 class DriftWatch:
@@ -89,16 +99,20 @@ class DriftWatch:
     Without a reference the first full window of the stream becomes it.
     """
 
-    def __init__(self, name: str, config: Config, reference: NDArray[np.floating] | None = None) -> None:
-        """Watch a stream called `name`; `reference` has shape (n,)."""
+    def __init__(
+        self, name: str, config: Config, reference: NDArray[np.floating] | None = None, *, has_adwin: bool = True
+    ) -> None:
+        """Watch a stream called `name`; `reference` has shape (n,). Without ADWIN for what wanders by nature."""
         self.name, self._config = name, config
         self._reference = None if reference is None else np.asarray(reference, dtype=np.float64)
         self._recent: deque[float] = deque(maxlen=config.window)
-        # Imported when the first decision has left: a restart must not wait for libraries that it can do without.
-        from river.drift import ADWIN
-
-        self._adwin: Any = ADWIN(delta=config.adwin_delta)  # type: ignore[no-untyped-call]
+        self._adwin: Any = None
         self._has_changed = False
+        if has_adwin:
+            # Imported when the first decision has left: a restart must not wait for libraries that it can do without.
+            from river.drift import ADWIN
+
+            self._adwin = ADWIN(delta=config.adwin_delta)  # type: ignore[no-untyped-call]
 
     def update(self, value: float) -> bool:
         """Take in the next value; one that is not finite is passed over. Returns whether ADWIN found a change here."""
@@ -108,22 +122,26 @@ class DriftWatch:
         if self._reference is None and len(self._recent) == self._config.window:
             self._reference = np.array(self._recent)
             self._recent.clear()
-        self._adwin.update(value)
-        self._has_changed = bool(self._adwin.drift_detected)
+        if self._adwin is not None:
+            self._adwin.update(value)
+            self._has_changed = bool(self._adwin.drift_detected)
         return self._has_changed
 
     def view(self) -> DriftView:
         """Where the stream stands now."""
-        reasons = [f"{self.name}: its mean has changed"] if self._has_changed else []
-        if self._reference is None or len(self._recent) < self._config.window:
-            return DriftView(psi=float("nan"), ks=float("nan"), ks_p_value=float("nan"), reasons=tuple(reasons))
-        from scipy import stats
+        reasons = {"mean": f"{self.name}: its mean has changed"} if self._has_changed else {}
+        psi = distance = p_value = float("nan")
+        if self._reference is not None and len(self._recent) == self._config.window:
+            from scipy import stats
 
-        recent = np.array(self._recent)
-        psi = population_stability_index(self._reference, recent, self._config.bins)
-        test = stats.ks_2samp(self._reference, recent, method="asymp")
-        if psi >= self._config.psi_alarm:
-            reasons.append(f"{self.name}: stability index {psi:.2f}, alarm from {self._config.psi_alarm:g}")
-        if test.pvalue < self._config.ks_p_value:
-            reasons.append(f"{self.name}: Kolmogorov-Smirnov distance {test.statistic:.2f} (p = {test.pvalue:.1e})")
-        return DriftView(psi=psi, ks=float(test.statistic), ks_p_value=float(test.pvalue), reasons=tuple(reasons))
+            recent = np.array(self._recent)
+            psi = population_stability_index(self._reference, recent, self._config.bins)
+            test = stats.ks_2samp(self._reference, recent, method="asymp")
+            distance, p_value = float(test.statistic), float(test.pvalue)
+            if psi >= self._config.psi_alarm:
+                reasons["psi"] = f"{self.name}: stability index {psi:.2f}, alarm from {self._config.psi_alarm:g}"
+            if p_value < self._config.ks_p_value:
+                reasons["ks"] = f"{self.name}: Kolmogorov-Smirnov distance {distance:.2f} (p = {p_value:.1e})"
+        return DriftView(
+            psi=psi, ks=distance, ks_p_value=p_value, reasons=tuple(reasons.values()), kinds=frozenset(reasons)
+        )

@@ -1,10 +1,12 @@
 """What Prometheus reads: one registry an instance, names `triptych_<what>_<unit>`, histograms in seconds.
 
-Labels are symbol, timeframe, model and venue only: their values are few, so the database behind stays small.
+Labels are symbol, timeframe, model and venue only: their values are few, so the database behind stays small. A feature
+of a model is therefore named in the name: `triptych_feature_<feature>_psi_ratio`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -51,6 +53,8 @@ class Metrics:
             "drift_psi_ratio", "Population stability index against the reference.", "symbol", "model"
         )
         self.drift_ks = gauge("drift_ks_ratio", "Kolmogorov-Smirnov distance from the reference.", "symbol", "model")
+        self._features: dict[str, tuple[Gauge, Gauge]] = {}
+        self._gauge = gauge
         self.drifts = counter("drifts_total", "Changes of level that ADWIN has found.", "symbol", "model")
         registry.register(GpuUse(gpu_use))
 
@@ -81,6 +85,16 @@ class Metrics:
         self.switch = gauge("switch_level", "0 trades, 1 only closes, 2 killed.")
         self.alarms = counter("alarms_total", "Alarms raised.")
         self.ready = gauge("ready", "1 while decisions may be taken.")
+
+    def feature(self, name: str) -> tuple[Gauge, Gauge]:
+        """Stability index and Kolmogorov-Smirnov distance of one feature that models see."""
+        word = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+        if word not in self._features:
+            self._features[word] = (
+                self._gauge(f"feature_{word}_psi_ratio", f"Stability index of {name}.", "symbol", "model"),
+                self._gauge(f"feature_{word}_ks_ratio", f"Kolmogorov-Smirnov distance of {name}.", "symbol", "model"),
+            )
+        return self._features[word]
 
     def begin(self, symbols: Iterable[str], *, timeframe: str, models: Iterable[str]) -> None:
         """Every counter stands at 0 from the start: a rate over one that appears with its first event misses it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from triptych.exchanges.bybit.orders import plain
@@ -14,7 +15,18 @@ from triptych.exchanges.simulated.server.rows import CATEGORY, OrderRecord, inst
 
 Asked = Mapping[str, Any]
 COIN = "USDT"
+MOST_IN_A_BATCH = 20
+_OPEN_INTEREST_MINUTES = {"5min": 5, "15min": 15, "30min": 30, "1h": 60, "4h": 240, "1d": 1440}
 _ALL = "ContractTrade", "Spot", "Wallet", "Options", "Derivatives"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What came of a command: the result, what the private stream is told, and what goes beside the result."""
+
+    result: dict[str, Any]
+    told: Told = field(default_factory=list)
+    beside: dict[str, Any] = field(default_factory=dict)
 
 
 class Answers:
@@ -32,6 +44,7 @@ class Answers:
             "/v5/market/instruments-info": self._instruments,
             "/v5/market/funding/history": self._funding,
             "/v5/market/tickers": self._tickers,
+            "/v5/market/open-interest": self._open_interest,
         }
         self._private: dict[str, Callable[[Asked], dict[str, Any]]] = {
             "/v5/order/realtime": self._open_or_recent,
@@ -58,6 +71,7 @@ class Answers:
             "/v5/position/trading-stop": lambda body: ({}, desk.protect(body)),
             "/v5/position/set-leverage": self._leverage,
         }
+        self._batches = {f"{path}-batch": path for path in ("/v5/order/create", "/v5/order/amend", "/v5/order/cancel")}
 
     def is_public(self, path: str) -> bool:
         """Whether no key is needed."""
@@ -67,13 +81,41 @@ class Answers:
         """The result of a question. Raises Refusal, KeyError for a path that does not exist."""
         return (self._public.get(path) or self._private[path])(asked)
 
-    def command(self, path: str, body: Asked) -> tuple[dict[str, Any], Told]:
-        """The result of a command, and what the private stream is told. Raises Refusal, KeyError as above."""
-        return self._commands[path](body)
+    def command(self, path: str, body: Asked) -> Done:
+        """Carry out a command. Raises Refusal, KeyError as above."""
+        if path in self._batches:
+            return self._batch(self._batches[path], body)
+        result, told = self._commands[path](body)
+        return Done(result=result, told=told)
 
     def knows(self, method: str, path: str) -> bool:
         """Whether the path exists."""
-        return path in self._commands if method == "POST" else path in self._public or path in self._private
+        if method == "POST":
+            return path in self._commands or path in self._batches
+        return path in self._public or path in self._private
+
+    def _batch(self, path: str, body: Asked) -> Done:
+        """Several commands in one request: each is carried out or refused by itself, and two lists tell of all."""
+        orders = body.get("request")
+        if not isinstance(orders, list) or not all(isinstance(one, dict) for one in orders):
+            raise Refusal(10001, "params error: request must be a list")
+        if not 0 < len(orders) <= MOST_IN_A_BATCH:
+            raise Refusal(10001, f"params error: a batch holds 1 to {MOST_IN_A_BATCH} orders")
+        rows, codes, told = [], [], Told()
+        for order in orders:
+            row = {"category": CATEGORY, "symbol": str(order.get("symbol") or "")}
+            row |= {name: str(order.get(name) or "") for name in ("orderId", "orderLinkId")}
+            code, text, made = 0, "OK", ""
+            try:
+                result, messages = self._commands[path]({"category": body.get("category"), **order})
+                row |= result
+                told += messages
+                made = str(self._desk.now_ms)
+            except Refusal as refusal:
+                code, text = refusal.code, refusal.text
+            rows.append(row | {"createAt": made} if path == "/v5/order/create" else row)
+            codes.append({"code": code, "msg": text})
+        return Done(result={"list": rows}, told=told, beside={"list": codes})
 
     def _symbol(self, asked: Asked) -> str:
         symbol = str(asked.get("symbol") or "")
@@ -116,6 +158,21 @@ class Answers:
         wanted = [self._symbol(asked)] if asked.get("symbol") else list(self._market.last)
         rows = [self._market.ticker(symbol) for symbol in wanted] if asked.get("category") == CATEGORY else []
         return {"category": asked.get("category"), "list": rows}
+
+    def _open_interest(self, asked: Asked) -> dict[str, Any]:
+        """Newest first. There is one trader: what is open is what the account holds."""
+        symbol, tape = self._symbol(asked), self._market.tape
+        minutes = _OPEN_INTEREST_MINUTES.get(str(asked.get("intervalTime") or asked.get("interval")))
+        if minutes is None:
+            raise Refusal(10001, "params error: intervalTime invalid")
+        step, end = minutes * 60_000, _whole(asked, "endTime")
+        newest = min(tape.now_ms, tape.now_ms if end is None else end) // step * step
+        oldest = max(_whole(asked, "startTime") or 0, tape.first_ms)
+        rows = [
+            {"openInterest": plain(self._desk.held_at(symbol, time_ms)), "timestamp": str(time_ms)}
+            for time_ms in range(newest, oldest - 1, -step)
+        ]
+        return {"symbol": symbol} | self._page(rows, {"limit": 50, **asked}, most=200)
 
     def _open_or_recent(self, asked: Asked) -> dict[str, Any]:
         if not any(asked.get(name) for name in ("orderId", "orderLinkId")):

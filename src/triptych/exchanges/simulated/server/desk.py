@@ -85,6 +85,7 @@ class Desk:
     def create(self, body: Mapping[str, Any]) -> tuple[dict[str, str], Told]:
         """POST /v5/order/create. Raises Refusal."""
         order, link_id = self._order(body)
+        order = self._cut(order)
         if link_id and link_id in self._linked:
             raise Refusal(110072, "OrderLinkedID is duplicate")
         record = OrderRecord(
@@ -114,6 +115,7 @@ class Desk:
             order, quantity=_number(body, "qty") or order.quantity, stop_loss=stop, take_profit=target,
             limit_price=_number(body, "price") or order.limit_price if order.type is OrderType.LIMIT else None,
         )  # fmt: skip
+        amended = self._cut(amended)
         if amended == order:
             raise Refusal(10001, "The order remains unchanged as the parameters entered match the existing ones.")
         if reason := self.venue.amend(amended):
@@ -157,6 +159,25 @@ class Desk:
             raise Refusal(10001, f"the stop loss {plain(stop)} is on the wrong side of the price {plain(mark)}")
         if target is not None and (target - mark) * sign <= 0:
             raise Refusal(10001, f"the take profit {plain(target)} is on the wrong side of the price {plain(mark)}")
+
+    def _cut(self, order: SubmitOrder) -> SubmitOrder:
+        """A reduce-only order is cut to the position; one that has nothing to reduce is left to be refused."""
+        held = self.venue.position(order.symbol).quantity
+        if not order.reduce_only or held * order.side.sign >= 0:
+            return order
+        return replace(order, quantity=min(order.quantity, abs(held)))
+
+    def held(self, symbol: str) -> Decimal:
+        """What is held of an instrument, unsigned."""
+        return abs(self.venue.position(symbol).quantity)
+
+    def held_at(self, symbol: str, time_ms: int) -> Decimal:
+        """What was held of an instrument at a time of the tape, unsigned."""
+        total = ZERO
+        for row in self.executions:
+            if row["symbol"] == symbol and row["execType"] != "Funding" and int(row["execTime"]) <= time_ms:
+                total += SIDES[row["side"]].sign * Decimal(row["execQty"])
+        return abs(total)
 
     def find(self, asked: Mapping[str, Any]) -> OrderRecord | None:
         """An order by its id, else by ours."""

@@ -11,6 +11,7 @@ from triptych import domain
 FaultKind = Literal[
     "lose_request",
     "lose_reply",
+    "hang",
     "delay",
     "refuse",
     "http_status",
@@ -26,10 +27,11 @@ MAINTENANCE: Final = 10016
 class RestFault(domain.Config):
     """What happens to the next requests of one path.
 
-    lose_request: the connection is cut before anything is done; lose_reply: after it was done; delay: it is answered
-    late; refuse: with a return code; http_status: with a bare status; rate_limit and maintenance: with 10006 and 10016;
-    reject_later: an order is accepted and then rejected on the stream; reject_rest: what the book does not give of an
-    order makes it `Rejected`, although a part of it was filled.
+    lose_request: the connection is cut before anything is done; lose_reply: after it was done; hang: nothing is done,
+    and the connection stays open without a word, as behind a dead router; delay: it is answered late; refuse: with a
+    return code; http_status: with a bare status; rate_limit and maintenance: with 10006 and 10016; reject_later: an
+    order is accepted and then rejected on the stream; reject_rest: what the book does not give of an order makes it
+    `Rejected`, although a part of it was filled.
     """
 
     kind: FaultKind = Field(description="What goes wrong.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -23,11 +24,19 @@ Message = tuple[str, dict[str, Any]]
 class PublicMarket:
     """What everybody may hear: what was recorded, and the rest is invented.
 
-    The best prices of an invented book lie half the configured spread from the close.
+    The best prices of an invented book lie half the configured spread from the close. `held` says what is open of an
+    instrument, unsigned.
     """
 
-    def __init__(self, tape: Tape, costs: Config, recording: Recording | None = None) -> None:
-        self.tape = tape
+    def __init__(
+        self,
+        tape: Tape,
+        costs: Config,
+        recording: Recording | None = None,
+        *,
+        held: Callable[[str], Decimal] = lambda _symbol: Decimal(0),
+    ) -> None:
+        self.tape, self._held = tape, held
         self._recording = recording
         self.instruments: dict[str, Instrument] = {one.symbol: one for one in tape.instruments}
         self.last: dict[str, Candle] = {}
@@ -109,13 +118,14 @@ class PublicMarket:
             return said
         candle, book = self.last[symbol], self._books[symbol]
         (bid, bid_size), (ask, ask_size) = next(iter(book["b"].items())), next(iter(book["a"].items()))
-        close = _text(candle.close)
+        close, held = _text(candle.close), self._held(symbol)
         interval_ms = self._funding_hours * 3_600_000
         return {
             "symbol": symbol, "lastPrice": close, "markPrice": close, "indexPrice": close, "bid1Price": bid,
             "bid1Size": bid_size, "ask1Price": ask, "ask1Size": ask_size, "prevPrice24h": _text(candle.open),
             "price24hPcnt": "0", "highPrice24h": _text(candle.high), "lowPrice24h": _text(candle.low),
-            "prevPrice1h": _text(candle.open), "openInterest": "0", "openInterestValue": "0",
+            "prevPrice1h": _text(candle.open), "openInterest": plain(held),
+            "openInterestValue": plain(held * decimal(candle.close)),
             "turnover24h": _text(candle.volume * candle.close), "volume24h": _text(candle.volume),
             "fundingRate": plain(self._funding), "fundingIntervalHour": str(self._funding_hours),
             "nextFundingTime": str((self.tape.now_ms // interval_ms + 1) * interval_ms), "tickDirection": "PlusTick",

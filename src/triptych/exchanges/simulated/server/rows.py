@@ -12,9 +12,15 @@ from triptych.exchanges.bybit.words import SIDE_WORDS
 
 ZERO = Decimal(0)
 CATEGORY = "linear"
-_STOP_TYPES = {FillReason.STOP_LOSS: "StopLoss", FillReason.TAKE_PROFIT: "TakeProfit"}
+# A stop that we have moved is a stop loss like any other to the venue: it does not trail there.
+_STOP_TYPES = {
+    FillReason.STOP_LOSS: "StopLoss",
+    FillReason.TRAILING_STOP: "StopLoss",
+    FillReason.TAKE_PROFIT: "TakeProfit",
+}
 _CREATE_TYPES = {
     FillReason.STOP_LOSS: "CreateByStopLoss",
+    FillReason.TRAILING_STOP: "CreateByStopLoss",
     FillReason.TAKE_PROFIT: "CreateByTakeProfit",
     FillReason.LIQUIDATION: "CreateByLiq",
 }
@@ -143,7 +149,7 @@ def wallet_row(equity: Decimal, balance: Decimal, margin: Decimal) -> dict[str, 
         "coin": [
             {
                 "coin": "USDT", "equity": plain(equity), "usdValue": plain(equity), "walletBalance": plain(balance),
-                "availableToWithdraw": plain(free), "availableToBorrow": "", "borrowAmount": "0",
+                "availableToWithdraw": "", "availableToBorrow": "", "borrowAmount": "0",
                 "accruedInterest": "0", "totalOrderIM": "0", "totalPositionIM": plain(margin),
                 "totalPositionMM": "0", "unrealisedPnl": plain(equity - balance), "cumRealisedPnl": "0",
                 "bonus": "0", "locked": "0", "spotHedgingQty": "0", "collateralSwitch": True,

@@ -17,7 +17,7 @@ from triptych.domain import AbstractClock, CandleSeries, SystemClock
 from triptych.domain.errors import DataError, ExchangeError
 from triptych.exchanges.bybit import hosts
 from triptych.exchanges.simulated.costs import Config
-from triptych.exchanges.simulated.server.answers import Answers
+from triptych.exchanges.simulated.server.answers import Answers, Done
 from triptych.exchanges.simulated.server.desk import Desk, Told
 from triptych.exchanges.simulated.server.faults import MAINTENANCE, RATE_LIMIT, Faults, RestFault, StreamFaults
 from triptych.exchanges.simulated.server.public import PublicMarket
@@ -70,7 +70,7 @@ class BybitServer:
         self.faults = Faults()
         self._clock = clock or SystemClock()
         self.desk = Desk(self.tape.instruments, costs, capital, self.now_ms)
-        self.market = PublicMarket(self.tape, costs, recording)
+        self.market = PublicMarket(self.tape, costs, recording, held=self.desk.held)
         self.host, self.port = host, port
         self._keys = dict(keys or {"key": "secret"})
         self._answers = Answers(self.market, self.desk, costs)
@@ -180,6 +180,8 @@ class BybitServer:
         fault = self.faults.next_for(path)
         if fault is not None and fault.kind == "lose_request":
             return _cut(request)
+        if fault is not None and fault.kind == "hang":
+            await asyncio.Event().wait()
         if fault is not None and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         if fault is not None and fault.kind == "http_status":
@@ -194,7 +196,7 @@ class BybitServer:
         return web.Response(body=orjson.dumps(reply), content_type="application/json", headers=limits)
 
     def _reply(self, request: web.Request, path: str, body: str, fault: RestFault | None) -> dict[str, Any]:
-        result: dict[str, Any] = {}
+        done = Done(result={})
         code, text = 0, "OK"
         try:
             if self.faults.maintenance:
@@ -202,21 +204,22 @@ class BybitServer:
             if fault is not None and fault.kind in ("refuse", "rate_limit", "maintenance"):
                 codes = {"rate_limit": RATE_LIMIT, "maintenance": MAINTENANCE}
                 raise Refusal(codes.get(fault.kind, fault.code), f"fault: {fault.kind}")
-            result = self._result(request, path, body, fault)
+            done = self._done(request, path, body, fault)
         except Refusal as refusal:
             code, text = refusal.code, refusal.text
-        return {"retCode": code, "retMsg": text, "result": result, "retExtInfo": {}, "time": self.now_ms()}
+        said = {"retCode": code, "retMsg": text, "result": done.result, "retExtInfo": done.beside}
+        return said | {"time": self.now_ms()}
 
-    def _result(self, request: web.Request, path: str, body: str, fault: RestFault | None) -> dict[str, Any]:
+    def _done(self, request: web.Request, path: str, body: str, fault: RestFault | None) -> Done:
         now = self.now_ms()
         if path == "/v5/market/time":
-            return {"timeSecond": str(now // 1000), "timeNano": str(now * 1_000_000)}
+            return Done(result={"timeSecond": str(now // 1000), "timeNano": str(now * 1_000_000)})
         if not self._answers.knows(request.method, path):
             raise Refusal(10001, f"the simulated exchange does not know {request.method} {path}")
         if request.method == "GET":
             if not self._answers.is_public(path):
                 check_request(request.headers, request.rel_url.raw_query_string, self._keys, now)
-            return self._answers.ask(path, dict(request.query))
+            return Done(result=self._answers.ask(path, dict(request.query)))
         check_request(request.headers, body, self._keys, now)
         try:
             asked = orjson.loads(body)
@@ -226,11 +229,11 @@ class BybitServer:
             raise Refusal(10001, "the body is no object")
         if fault is not None and fault.kind == "reject_later":
             self.desk.reject_later += 1
-        result, told = self._answers.command(path, asked)
+        done = self._answers.command(path, asked)
         if fault is not None and fault.kind == "reject_rest":
             self.desk.reject_rest.add(str(asked.get("orderLinkId")))
-        self._tell_soon(told)
-        return result
+        self._tell_soon(done.told)
+        return done
 
     def _trade(self, op: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         """An order on the trade stream: the same command as by REST."""
@@ -240,11 +243,11 @@ class BybitServer:
         try:
             if not self._answers.knows("POST", path):
                 raise Refusal(10404, f"unknown op {op}")
-            result, told = self._answers.command(path, body)
+            done = self._answers.command(path, body)
         except Refusal as refusal:
             return {"retCode": refusal.code, "retMsg": refusal.text, "data": {}, "retExtInfo": {}}
-        self._tell_soon(told)
-        return {"retCode": 0, "retMsg": "OK", "data": result, "retExtInfo": {}}
+        self._tell_soon(done.told)
+        return {"retCode": 0, "retMsg": "OK", "data": done.result, "retExtInfo": done.beside}
 
     async def _status(self, request: web.Request) -> web.Response:
         content = {

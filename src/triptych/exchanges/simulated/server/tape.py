@@ -51,6 +51,11 @@ class Tape:
         return int(self._times[self._next - 1])
 
     @property
+    def first_ms(self) -> int:
+        """When the first candle opens."""
+        return min(int(one.open_time_ms[0]) for one in self._series.values())
+
+    @property
     def remaining(self) -> int:
         """Steps that are left."""
         return len(self._times) - self._next

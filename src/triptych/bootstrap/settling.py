@@ -1,0 +1,145 @@
+"""Reconciled before any model is loaded: a start that goes on with a journal settles with the venue first.
+
+What was filled meanwhile is entered, orders under way are asked for, stops that are gone are set again, all within the
+time that the libraries of a journal and of a venue take to load. Models, which take longer, are opened afterwards; the
+house that they trade in reconciles once more before its first decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.bootstrap.venues import Venue, hosts_of, require_consent
+from triptych.domain import Instrument, SystemClock
+from triptych.domain.errors import DataError, JournalError
+from triptych.exchanges.bybit.connection import BybitConnection
+from triptych.exchanges.bybit.credentials import Credentials, read_credentials
+from triptych.exchanges.bybit.hosts import Config as HostConfig
+from triptych.inference.base import AbstractPredictor
+from triptych.live.books import Books
+from triptych.live.journal import Journal, StepRecorded
+from triptych.live.monitoring import Masker, Metrics
+from triptych.live.reconciliation import Reconciler, Settled
+from triptych.live.sender import Sender
+from triptych.settings.live import LiveSettings
+from triptych.strategies import Config as StrategyConfig
+from triptych.strategies import create_strategy
+from triptych.trading.engine import Engine
+
+
+def settle_first(
+    journal: str | Path,
+    *,
+    venue: Venue,
+    settings: LiveSettings,
+    real_money: bool = False,
+    hosts: HostConfig | None = None,
+    credentials: Credentials | None = None,
+    tell: Callable[[str], None] = lambda _text: None,
+) -> Mapping[str, Settled]:
+    """Bring a journal and its account to agree, as far as that can be done at once.
+
+    Args:
+        journal: path or URL; one that does not exist, or holds no decision, leaves nothing to settle.
+        venue, settings, real_money, hosts, credentials: as for `trade_on_bybit`.
+        tell: told what was found.
+
+    Returns:
+        How each instrument of the journal stands; empty where there was nothing to settle.
+
+    Raises LeaseError while another process trades, and otherwise as `trade_on_bybit`.
+    """
+    require_consent(venue, settings, real_money=real_money)
+    if "://" not in str(journal) and not Path(journal).exists():
+        return {}
+    key = credentials or read_credentials()
+    mask = Masker([key.key, key.secret]).text
+    return asyncio.run(
+        _settled(journal, hosts or hosts_of(settings, venue), key, settings, lambda text: tell(mask(text)))
+    )
+
+
+async def _settled(
+    journal: str | Path, hosts: HostConfig, key: Credentials, settings: LiveSettings, tell: Callable[[str], None]
+) -> Mapping[str, Settled]:
+    clock, name = SystemClock(), settings.name
+    book = Journal.open(
+        journal, name, owner="triptych, before its models are loaded", clock=clock,
+        lease_ms=int(settings.runner.lease_seconds * 1000),
+    )  # fmt: skip
+    try:
+        if book.last(StepRecorded) is None:
+            return {}
+        assert book.lease is not None
+        book.lease.acquire()
+        try:
+            return await _with_books(book, hosts, key, settings, tell)
+        finally:
+            book.lease.release()
+    finally:
+        book.close()
+
+
+async def _with_books(
+    book: Journal, hosts: HostConfig, key: Credentials, settings: LiveSettings, tell: Callable[[str], None]
+) -> Mapping[str, Settled]:
+    def note(_severity: str, _topic: str, text: str, symbol: str) -> None:
+        tell(f"{symbol}: {text}" if symbol else text)
+
+    books, symbols = books_of(book, settings.name, ())
+    async with BybitConnection(hosts, rest=settings.rest, stream=settings.stream) as connection:
+        gateway, clock, metrics = connection.gateway(key), SystemClock(), Metrics()
+        sender = Sender(
+            gateway=gateway, books=books, clock=clock, metrics=metrics, note=note, config=settings.sending
+        )  # fmt: skip
+        reconciler = Reconciler(
+            config=settings.reconciliation, strategy=settings.name, gateway=gateway, books=books, sender=sender,
+            clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
+        )  # fmt: skip
+        found = await reconciler.settle(symbols)
+    positions = books.engine.portfolio.position
+    said = [
+        f"{positions(symbol).quantity.normalize():f} {symbol}{'' if one.is_settled else f' ({one.reason})'}"
+        for symbol, one in found.items()
+    ]
+    tell(f"Reconciled with the venue: {', '.join(said)}. The models are loaded next.")
+    return found
+
+
+def books_of(journal: Journal, name: str, symbols: Sequence[str]) -> tuple[Books, tuple[str, ...]]:
+    """The books as the journal makes them, and the instruments to look at: these, or all of the journal.
+
+    Raises JournalError for a journal without a decision, DataError for instruments that it does not hold.
+    """
+    last = journal.last(StepRecorded)
+    if last is None or not isinstance(last.record, StepRecorded):
+        raise JournalError(
+            f"{journal.place} holds no decision of {name!r}.",
+            remedy="It has never traded: there is nothing to compare.",
+        )
+    traded = tuple(desk.symbol for desk in last.record.state.desks)
+    unknown = [symbol for symbol in symbols if symbol not in traded]
+    if unknown:
+        raise DataError(f"{name} does not trade {', '.join(unknown)}.", remedy=f"It trades {', '.join(traded)}.")
+    engine = Engine(
+        name=name, instruments=[Instrument(symbol=symbol) for symbol in traded], predictor=NeverAsked(),
+        strategy=create_strategy(StrategyConfig()), initial_capital=Decimal(1),
+    )  # fmt: skip
+    books = Books(engine, journal, note=lambda text: None)
+    books.recover()
+    return books, tuple(symbols) or traded
+
+
+class NeverAsked(AbstractPredictor):
+    """An engine that only keeps books needs no model."""
+
+    name, length = "none", 1
+
+    def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
+        raise AssertionError("A reconciliation decides nothing.")

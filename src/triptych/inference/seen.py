@@ -1,0 +1,53 @@
+"""The factors that a model reads, watched one by one: the newest row of them, at training and when it trades.
+
+Watched are the first 32 columns of the instrument itself in the timeframe that is traded. Those of companions and of
+longer timeframes are the same factors of other candles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.domain import CandleSeries
+from triptych.inference.base import NOBODY, AbstractView
+from triptych.inference.inputs import FactorRows
+
+MOST_WATCHED: Final = 32
+
+
+class SeenFactors:
+    """Rows of watched factors.
+
+    Attributes:
+        names: of the watched factors, at most 32; empty of a model that reads candles.
+    """
+
+    def __init__(self, rows: FactorRows) -> None:
+        self._rows = rows
+        self.names: tuple[str, ...] = rows.columns[:MOST_WATCHED] if rows.has_factors else ()
+
+    def over(
+        self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
+    ) -> dict[str, NDArray[np.float64]]:
+        """By factor, its values at the closes of candles `ends` of a history, float64 of shape (n,); NaN where it is
+        not known. Arguments and errors as for `FactorRows.rows`.
+        """
+        if not self.names:
+            return {}
+        rows = self._rows.rows(series, companions)[ends].astype(np.float64)
+        return {name: rows[:, column] for column, name in enumerate(self.names)}
+
+    def now(self, view: AbstractView, symbol: str) -> dict[str, float]:
+        """By factor, its value at the newest close; empty where candles are missing."""
+        length = self._rows.candles(1)
+        history = view.history(symbol, length) if self.names else None
+        others = {other: view.history(other, length) for other in self._rows.beside(symbol)}
+        there = {other: one for other, one in others.items() if one is not None}
+        if history is None or len(there) < len(others):
+            return {}
+        found = self.over(history, np.array([len(history) - 1]), there)
+        return {name: float(values[0]) for name, values in found.items()}

@@ -1,0 +1,81 @@
+"""What a start settles with the venue before any model is loaded, over real sockets."""
+
+import asyncio
+
+import pytest
+from tests.fakes.served import gateway_on
+
+from triptych import bootstrap
+from triptych.domain.errors import ExchangeError, LeaseError, RecipeError
+from triptych.exchanges.bybit.credentials import Credentials
+from triptych.exchanges.simulated.server import RestFault
+from triptych.live.journal import Journal
+from triptych.settings.live import LiveSettings
+
+KEY = Credentials(key="key", secret="secret")
+
+
+def settle(server, journal, tell=lambda _text: None, **settings):
+    settings = LiveSettings(name="demo", **settings)
+    return bootstrap.settle_first(
+        journal, venue="local", settings=settings, hosts=server.hosts, credentials=KEY, tell=tell
+    )
+
+
+def test_a_stop_that_is_gone_is_set_again_and_the_position_is_told(traded):
+    server, _, journal = traded
+    stop, _ = server.desk.venue.protection("BTCUSDT")
+    held = server.desk.venue.position("BTCUSDT").quantity
+
+    async def take_away():
+        async with gateway_on(server) as gateway:
+            await gateway.protect("BTCUSDT", stop_loss=None, take_profit=None)
+
+    asyncio.run(take_away())
+    said = []
+    found = settle(server, journal, said.append)
+    assert found["BTCUSDT"].is_settled
+    assert server.desk.venue.protection("BTCUSDT")[0] == stop
+    assert said == [
+        f"BTCUSDT: the position's stop {stop} is gone: set again",
+        f"Reconciled with the venue: {held.normalize():f} BTCUSDT. The models are loaded next.",
+    ]
+    # The right to write was given back: the house that follows takes it.
+    writer = Journal.open(journal, "demo", owner="the house")
+    writer.lease.acquire()
+    with pytest.raises(LeaseError, match="demo is being traded by the house"):
+        settle(server, journal)
+    writer.close()
+
+
+def test_the_fill_of_a_stop_that_was_moved_and_that_nobody_heard_of_is_entered(traded):
+    server, run, journal = traded
+    run(server.step())
+    server.desk.venue.protect("BTCUSDT", stop_loss=server.desk.venue.mark("BTCUSDT"), take_profit=None)
+    while server.desk.venue.position("BTCUSDT").quantity:
+        run(server.step())
+    said = []
+    assert settle(server, journal, said.append)["BTCUSDT"].is_settled
+    assert said[-1] == "Reconciled with the venue: 0 BTCUSDT. The models are loaded next."
+
+
+def test_without_a_decision_in_the_journal_nothing_is_asked(traded, tmp_path):
+    server, _, journal = traded
+    server.faults.add(RestFault(kind="http_status", code=500, times=10_000))
+    assert settle(server, tmp_path / "new.db") == {}
+    assert not (tmp_path / "new.db").exists()
+    settings = LiveSettings(name="another")
+    assert bootstrap.settle_first(journal, venue="local", settings=settings, hosts=server.hosts, credentials=KEY) == {}
+
+
+def test_a_venue_that_cannot_be_asked_ends_the_start(traded):
+    server, _, journal = traded
+    server.faults.add(RestFault(kind="http_status", code=500, times=10_000))
+    with pytest.raises(ExchangeError, match="had no answer after 1 attempts"):
+        settle(server, journal, rest={"read_attempts": 1})
+
+
+def test_real_money_takes_consent_before_a_stop_is_touched(traded):
+    _, _, journal = traded
+    with pytest.raises(RecipeError, match="Real money is traded only within limits"):
+        bootstrap.settle_first(journal, venue="bybit", settings=LiveSettings(name="demo"), credentials=KEY)
