@@ -370,6 +370,16 @@ def test_window_of_another_shape_is_refused(name, wrong):
     )
 
 
+def test_windows_without_values_are_refused(name):
+    encoding = encoding_of(name)
+    with pytest.raises(DataError) as caught:
+        encoding(torch.empty(2, LENGTH, len(encoding.columns), device="meta"))
+    assert str(caught.value) == (
+        "The windows are on the device meta: they have a shape and no values. Give windows with values on the CPU or a "
+        "GPU; the shape of the image is (batch, channels, height, width) of the encoding."
+    )
+
+
 def test_every_option_is_described(name):
     fields = load(VARIANTS.get(name, (name, {}))[0]).Config.model_fields
     assert [field for field, info in fields.items() if not info.description] == []

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from triptych.domain.errors import DataError
-from triptych.images import create_encoding
+from triptych.images import StreamingEncoder, create_encoding, encode_into
 
 # bid prices, bid sizes, ask prices, ask sizes of two levels; mid of the last book 100, price steps of 0.1 (10 bp)
 WINDOW = torch.tensor(
@@ -67,14 +67,52 @@ def test_with_and_without_a_kernel_the_numbers_are_the_same(options, dtype) -> N
     assert torch.allclose(encoding(window), plain, rtol=0, atol=1e-6 if dtype == torch.float32 else 1e-14)
 
 
-@pytest.mark.parametrize("name", ["book_levels", "book_imbalance", "depth_heatmap"])
-def test_a_size_below_zero_is_refused_and_a_score_below_zero_is_not(name) -> None:
+BOOKS = [
+    ("book_levels", {"levels": 2}),
+    ("book_imbalance", {"levels": 2}),
+    ("depth_heatmap", {"levels": 2}),
+    ("multi_channel", {"channels": ({"name": "depth_heatmap", "levels": 2},)}),
+]
+IMPOSSIBLE = [
+    (
+        -2.0,
+        "bid_size_2 is -2.0, and nothing less than nothing can rest in a book. "
+        "Give 0 or NaN for a level that is not there.",
+    ),
+    (
+        2.0**90,
+        "bid_size_2 is 1.2379400392853803e+27, and no book holds more than 1e+24. "
+        "Look whether the column is a size, and in which unit.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("size", "sentence"), IMPOSSIBLE)
+@pytest.mark.parametrize(("name", "options"), BOOKS)
+def test_a_size_that_no_book_holds_is_refused_in_batches_and_in_streams(name, options, size, sentence) -> None:
+    window = WINDOW.double().clone()
+    window[0, 1, 3] = size
+    encoding = create_encoding(name, 2, **options)
+    with pytest.raises(DataError) as caught:
+        encoding(window)
+    assert str(caught.value) == f"Window 0 of the batch, row 1 of 2: {sentence}"
+    with pytest.raises(DataError) as caught:
+        encode_into(encoding, window, torch.empty(1, encoding.channels, encoding.height, encoding.width).double())
+    assert str(caught.value) == f"Window 0 of the batch, row 1 of 2: {sentence}"
+    stream = StreamingEncoder(encoding, dtype=torch.float64)
+    stream.append(window[0, 0])
+    with pytest.raises(DataError) as caught:
+        stream.append(window[0, 1])
+    assert str(caught.value) == f"Row 1: {sentence}"
+    assert stream.n_rows == 1
+    stream.append(window[0, 0])
+    assert stream.image().isfinite().all()
+
+
+def test_a_score_below_zero_is_no_size() -> None:
     window = WINDOW.clone()
     window[0, 1, 3] = -2.0
-    with pytest.raises(DataError) as caught:
-        create_encoding(name, 2, levels=2)(window)
-    assert str(caught.value) == (
-        "Window 0 of the batch, row 1 of 2: bid_size_2 is -2.0, and nothing less than nothing can rest in a book. "
-        "Give 0 or NaN for a level that is not there."
-    )
-    assert create_encoding("book_levels", 2, levels=2, scale="given")(window).min() >= 0
+    encoding = create_encoding("book_levels", 2, levels=2, scale="given")
+    stream = StreamingEncoder(encoding)
+    stream.append(window[0, 0])
+    assert torch.equal(stream.update(window[0, 1]), encoding(window))

@@ -112,7 +112,7 @@ OTHER_PATHS = {
     "averaged bins": ("markov_transition_field", {"size": 96}),
     "averaged field": ("gasf", {"size": 48}),
     "shuffled factors": ("factor_grid", {"order": "shuffled", "layout": "factor_rows"}),
-    "single tops": ("scalogram", {"wavelet": "ricker", "intensity": "decibels", "width": 100}),
+    "single tops": ("scalogram", {"wavelet": "ricker", "intensity": "decibels", "width": 100, "height": 128}),
     "decibels": ("spectrogram", {"intensity": "decibels", "height": 64, "width": 100}),
     "candles beside books": (
         "multi_channel",

@@ -43,6 +43,37 @@ def test_gathered_windows_are_those_of_the_series_to_the_last_bit():
         assert batch.labels[row] == samples.label[position]
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="page-locked memory needs a GPU")
+def test_windows_gathered_into_page_locked_memory_are_the_same():
+    series, samples = two_instruments()
+    windows = WindowSet.of(series, samples, length=8)
+    positions = torch.from_numpy(np.random.default_rng(0).permutation(len(samples)))
+    pinned, plain = windows.gather(positions, pin=True), windows.gather(positions)
+    for name in ("windows", "labels", "uniqueness"):
+        assert getattr(pinned, name).is_pinned()
+        assert torch.equal(getattr(pinned, name), getattr(plain, name))
+
+
+def test_what_is_taken_into_memory_that_is_there_is_what_is_taken_into_new_memory(monkeypatch):
+    # Page-locked memory needs a GPU: ordinary memory in its place takes the same way.
+    series, samples = two_instruments()
+    windows = WindowSet.of(series, samples, length=8)
+    positions = torch.from_numpy(np.random.default_rng(0).permutation(len(samples)))
+    plain, empty, made = windows.gather(positions), torch.empty, []
+
+    def without_lock(*shape, dtype, pin_memory):
+        made.append((*shape, dtype, pin_memory))
+        return empty(*shape, dtype=dtype)
+
+    monkeypatch.setattr("triptych.training.windows.torch.empty", without_lock)
+    pinned = windows.gather(positions, pin=True)
+    assert made[0] == (len(samples), 40, torch.float32, True)
+    assert len(made) == 3
+    assert torch.equal(pinned.windows, plain.windows)
+    assert torch.equal(pinned.labels, plain.labels)
+    assert torch.equal(pinned.uniqueness, plain.uniqueness)
+
+
 def test_gathering_the_last_window_of_all_stays_inside_the_tensor():
     series = [walk(9)]
     samples = samples_with([0, 1, 2, 1, 0])

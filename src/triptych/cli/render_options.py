@@ -10,8 +10,8 @@ import typer
 SourceArgument = Annotated[
     str,
     typer.Argument(
-        help="Candles (CSV, Parquet, Arrow), order books (Parquet, CSV), or a recipe (.toml or shipped name): "
-        "what its network sees.",
+        help="Candles (CSV, Parquet, Arrow; the folder of a candle store), order books (Parquet, CSV), or a recipe "
+        "(.toml or shipped name): what its network sees.",
         metavar="SOURCE",
     ),
 ]

@@ -1,4 +1,5 @@
-"""Numbers that are none: refused where an encoding takes its window, at a small part of the time of drawing.
+"""Numbers that are none, and sizes that no order book holds: refused where an encoding takes its window, at a small
+part of the time of drawing.
 
 A number is not finite when all bits of its exponent are set, so the largest bit pattern without its sign tells of a
 whole batch whether all are finite: integers, which the compiler compares by whole vectors. Only when one is not, or a
@@ -7,7 +8,8 @@ book has fewer levels than columns, is anything looked at again.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,9 @@ from torch import Tensor
 from triptych.domain.book import BOOK_FIELDS
 from triptych.domain.errors import DataError
 from triptych.images._cpu import as_array, has_values, kernel
+
+MOST_SIZE: Final = 1e24
+"""Of a level of a book: above it sums of levels would leave single precision."""
 
 
 def are_finite(values: Tensor) -> bool:
@@ -38,35 +43,59 @@ def refuse_unless_finite(window_BTF: Tensor, columns: tuple[str, ...]) -> None:
         return
     values = window_BTF.detach().numpy()
     wrong = ~np.isfinite(values) & ~(np.isnan(values) & may_miss(columns))
-    if not wrong.any():
-        return
-    window, row, column = (int(i) for i in np.argwhere(wrong)[0])
-    raise DataError(
-        f"Window {window} of the batch, row {row} of {values.shape[1]}: {columns[column]} is "
-        f"{values[window, row, column]}.",
-        remedy="Leave out windows that hold unknown values, or fill the gap before they are cut.",
-    )
+    if wrong.any():
+        raise _refused(values, wrong, columns, "", _NOT_FINITE)
 
 
-def refuse_negative_sizes(window_BTF: Tensor, columns: tuple[str, ...]) -> None:
-    """Raise DataError that names window, row and column of the first size of a book that is below zero.
+def refuse_impossible_sizes(window_BTF: Tensor, columns: tuple[str, ...]) -> None:
+    """Raise DataError that names window, row and column of the first size of a book that no book can hold.
 
     Looked at where the values are at hand: on the CPU, and not while a graph is made.
     """
-    if not has_values(window_BTF):
+    sizes = _sizes(columns)
+    if sizes is None or not has_values(window_BTF):
         return
     values = window_BTF.detach().numpy()
-    sizes = np.array([name.rpartition("_")[0].endswith("size") for name in columns])
-    if not (values < 0).any():
-        return
-    wrong = (values < 0) & sizes
-    if not wrong.any():
-        return
+    wrong = impossible_sizes(values, columns)
+    if wrong.any():
+        first = values[tuple(np.argwhere(wrong)[0])]
+        raise _refused(values, wrong, columns, *why_impossible(first))
+
+
+def impossible_sizes(values: NDArray[Any], columns: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Sizes of a book below zero or above `MOST_SIZE`, bool of the shape of the values, (..., columns)."""
+    sizes = _sizes(columns)
+    if sizes is None:
+        return np.zeros(values.shape, dtype=np.bool_)
+    return ((values < 0) | (values > MOST_SIZE)) & sizes
+
+
+def why_impossible(size: float) -> tuple[str, str]:
+    """What is wrong about such a size, and what to do."""
+    if size < 0:
+        return ", and nothing less than nothing can rest in a book", "Give 0 or NaN for a level that is not there."
+    return f", and no book holds more than {MOST_SIZE:g}", "Look whether the column is a size, and in which unit."
+
+
+_NOT_FINITE = "Leave out windows that hold unknown values, or fill the gap before they are cut."
+
+
+@cache
+def _sizes(columns: tuple[str, ...]) -> NDArray[np.bool_] | None:
+    """Columns of sizes of a book, bool of shape (columns,); None when there are none."""
+    found = np.array([name.startswith(("bid_size_", "ask_size_")) for name in columns], dtype=np.bool_)
+    return found if found.any() else None
+
+
+def _refused(
+    values: NDArray[Any], wrong: NDArray[np.bool_], columns: tuple[str, ...], why: str, remedy: str
+) -> DataError:
+    """The error that names the first value that is wrong; both arrays of shape (batch, time, columns)."""
     window, row, column = (int(i) for i in np.argwhere(wrong)[0])
-    raise DataError(
+    return DataError(
         f"Window {window} of the batch, row {row} of {values.shape[1]}: {columns[column]} is "
-        f"{values[window, row, column]}, and nothing less than nothing can rest in a book.",
-        remedy="Give 0 or NaN for a level that is not there.",
+        f"{values[window, row, column]}{why}.",
+        remedy=remedy,
     )
 
 

@@ -24,7 +24,7 @@ def draw_quantiles(
     probability, onward, share = _work(n_bins, image)
     for n in range(first, end):
         take_series(rows, columns, n, series)
-        rank_values(series, ranks)
+        rank_values(series, ranks, image[n].reshape(-1))
         for t in range(length):
             bins[t] = bin_of_rank[ranks[t]]
         _draw(bins, bounds, image, n, probability, onward, share)

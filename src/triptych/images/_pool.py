@@ -33,7 +33,7 @@ def encode_into(encoding: AbstractEncoding, window_BTF: Tensor, out: Tensor) -> 
     Raises:
         DataError: the window or `out` has another shape, dtype or place than this, or holds a value that is no number.
     """
-    check_window(window_BTF, encoding.length, encoding.columns)
+    check_window(window_BTF, encoding.length, encoding.columns, scores=encoding.takes_scores)
     _check_out(encoding, window_BTF, out)
     return draw_into(encoding, window_BTF, out)
 

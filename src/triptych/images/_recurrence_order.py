@@ -30,7 +30,7 @@ MOST_GUESSES = 40
 def ordered_distance(values: Array, memory: Array, order: int) -> Any:
     """The distance of this order among those of all pairs of values; `memory` has a place for each of them."""
     rising = np.empty_like(values)
-    _sort(values, rising)
+    _sort(values, rising, memory)
     pairs = len(values) * (len(values) - 1) // 2
     return _ordered(rising, pairs, memory, order, rising[-1] - rising[0], True)
 
@@ -54,9 +54,9 @@ def ordered_square(states: Array, memory: Array, order: int) -> Any:
 
 
 @kernel
-def _sort(values: Array, rising: Array) -> None:
+def _sort(values: Array, rising: Array, coming: Array) -> None:
     ranks, taken = np.empty(len(values), np.uint32), np.zeros(len(values), np.uint32)
-    rank_values(values, ranks)
+    rank_values(values, ranks, coming)
     for t in range(len(values)):
         rising[ranks[t] + taken[ranks[t]]] = values[t]  # equal values share a rank
         taken[ranks[t]] += 1

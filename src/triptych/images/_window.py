@@ -14,7 +14,7 @@ from torch import Tensor
 from triptych.domain import CANDLE_FIELDS
 from triptych.domain.errors import DataError, RecipeError
 from triptych.images._cpu import has_values
-from triptych.images._finite import refuse_unless_finite
+from triptych.images._finite import refuse_impossible_sizes, refuse_unless_finite
 
 
 def check_length(name: str, length: int) -> None:
@@ -26,11 +26,14 @@ def check_length(name: str, length: int) -> None:
         )
 
 
-def check_window(window_BTF: Tensor, length: int, columns: tuple[str, ...] = CANDLE_FIELDS) -> None:
+def check_window(
+    window_BTF: Tensor, length: int, columns: tuple[str, ...] = CANDLE_FIELDS, *, scores: bool = False
+) -> None:
     """Raise DataError unless this is a tensor of shape (batch, length, number of columns), float32 or float64, finite.
 
-    NaN in the columns of an order book stands for a level that is not there. Values are looked at on the CPU only, and
-    not while a graph is made of the encoding: a GPU would have to be waited for.
+    NaN in the columns of an order book stands for a level that is not there; sizes that no book can hold are refused
+    unless the columns are `scores`. Values are looked at on the CPU only, and not while a graph is made of the
+    encoding: a GPU would have to be waited for.
     """
     if not isinstance(window_BTF, Tensor):
         raise DataError(
@@ -48,8 +51,16 @@ def check_window(window_BTF: Tensor, length: int, columns: tuple[str, ...] = CAN
             f"Expected windows of shape (batch, {length}, {len(columns)}), was {tuple(window_BTF.shape)}.",
             remedy=f"Cut windows of the length the encoding was built for: {named}.",
         )
+    if window_BTF.is_meta and not (torch.compiler.is_compiling() or torch.compiler.is_exporting()):
+        raise DataError(
+            "The windows are on the device meta: they have a shape and no values.",
+            remedy="Give windows with values on the CPU or a GPU; the shape of the image is (batch, channels, height, "
+            "width) of the encoding.",
+        )
     if has_values(window_BTF):
         refuse_unless_finite(window_BTF, columns)
+        if not scores:
+            refuse_impossible_sizes(window_BTF, columns)
 
 
 def full_precision(window_BTF: Tensor) -> AbstractContextManager[object]:

@@ -28,9 +28,12 @@ class AbstractEncoding(nn.Module, ABC):
         channels, height, width: of the image; known from the constructor on.
         differentiable: whether the image is a continuous function of the prices, so that gradients reach them; some
             encodings leave the choice to their options.
+        takes_scores: whether prices and sizes of a book come as scores, which may be below zero; else a size that no
+            book can hold is refused like a value that is not finite.
     """
 
     differentiable: bool = True
+    takes_scores: bool = False
     columns: tuple[str, ...] = CANDLE_FIELDS
     length: int
     channels: int

@@ -24,7 +24,6 @@ from triptych.domain import Config as BaseConfig
 from triptych.domain import book_columns
 from triptych.images._book_rows import Sides, anchor_last, basis_points, sides_of
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
-from triptych.images._finite import refuse_negative_sizes
 from triptych.images._levels_kernel import draw_levels, draw_scores
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_place, by_row
 from triptych.images._scratch import Scratch
@@ -71,13 +70,12 @@ class BookLevels(AbstractEncoding):
         self.columns = book_columns(config.levels)
         self.channels, self.height, self.width = 1, length, 4 * config.levels
         self.config = config
+        self.takes_scores = config.scale == "given"
         self.scratch = Scratch()
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
-        check_window(window_BTF, self.length, self.columns)
-        if self.config.scale == "window":
-            refuse_negative_sizes(window_BTF, self.columns)
+        check_window(window_BTF, self.length, self.columns, scores=self.takes_scores)
         if takes_kernel(window_BTF):
             return drawn(self, window_BTF)
         with full_precision(window_BTF):

@@ -36,7 +36,6 @@ from triptych.images._book_rows import (
     ticks,
 )
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
-from triptych.images._finite import refuse_negative_sizes
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
 from triptych.images._scratch import Scratch
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
@@ -118,7 +117,6 @@ class DepthHeatmap(AbstractEncoding):
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
         check_window(window_BTF, self.length, self.columns)
-        refuse_negative_sizes(window_BTF, self.columns)
         if takes_kernel(window_BTF):
             return drawn(self, window_BTF)
         with full_precision(window_BTF):

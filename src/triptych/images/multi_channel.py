@@ -140,6 +140,7 @@ class MultiChannel(AbstractEncoding):
         self.length, self.height, self.width = length, config.height, config.width
         self.columns = _joined([member.columns for member in members])
         self.differentiable = all(member.differentiable for member in members)
+        self.takes_scores = any(member.takes_scores for member in members)
         self.signed = any(getattr(member, "signed", False) for member in members)
         parts = [_Part(m, c, self.columns, config) for m, c in zip(members, config.channels, strict=True)]
         self.channels = sum(part.channels for part in parts)
@@ -147,7 +148,7 @@ class MultiChannel(AbstractEncoding):
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Encode; see `AbstractEncoding`."""
-        check_window(window_BTF, self.length, self.columns)
+        check_window(window_BTF, self.length, self.columns, scores=self.takes_scores)
         if takes_kernel(window_BTF):
             return drawn(self, window_BTF)
         return torch.cat([part(window_BTF) for part in self.parts], dim=1)

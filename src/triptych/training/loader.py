@@ -91,8 +91,8 @@ class WindowLoader:
         # A generator: the order is drawn at the first batch, after Lightning has told the epoch.
         positions = self.sampler.positions().to(self.windows.values.device)
         for step in range(len(self)):
-            batch = self.windows.gather(positions[step * self.batch_size : (step + 1) * self.batch_size])
-            yield batch.pin() if self._pin_memory else batch
+            chosen = positions[step * self.batch_size : (step + 1) * self.batch_size]
+            yield self.windows.gather(chosen, pin=self._pin_memory)
 
 
 def fits_on(windows: WindowSet, device: torch.device, share: float = 0.25) -> bool:

@@ -41,10 +41,6 @@ class Batch:
         """The same batch on another device; from pinned memory the copy overlaps with computing."""
         return replace(self, **{name: one.to(device, non_blocking=True) for name, one in self._tensors().items()})
 
-    def pin(self) -> Self:
-        """The same batch in page-locked memory."""
-        return replace(self, **{name: one.pin_memory() for name, one in self._tensors().items()})
-
     def _tensors(self) -> dict[str, Tensor]:
         found = {name: getattr(self, name) for name in ("windows", "labels", "uniqueness", "returns", "figures")}
         return {name: one for name, one in found.items() if one is not None}
@@ -135,20 +131,24 @@ class WindowSet:
         weights[present] = mass.sum() / (present.sum() * mass[present])
         return weights.float()
 
-    def gather(self, positions: Tensor) -> Batch:
-        """The windows at `positions`, int64 of shape (batch,) on the set's device, in one indexing operation."""
+    def gather(self, positions: Tensor, *, pin: bool = False) -> Batch:
+        """The windows at `positions`, int64 of shape (batch,) on the set's device, in one indexing operation.
+
+        With `pin` they are written into page-locked memory at once, from where a GPU fetches them; the set is then on
+        the CPU.
+        """
         rows = len(self.values) - self.length + 1
         width = self.values.shape[1]
         # Row i of this view is the window that begins at candle i: overlapping memory, nothing is copied until it is
         # gathered.
         windows = self.values.as_strided((rows, self.length * width), (width, 1))
-        chosen = windows.index_select(0, self.starts.index_select(0, positions))
+        chosen = _taken(windows, self.starts.index_select(0, positions), pin)
         return Batch(
             windows=chosen.view(-1, self.length, width),
-            labels=self.labels.index_select(0, positions),
-            uniqueness=self.uniqueness.index_select(0, positions),
-            returns=None if self.returns is None else self.returns.index_select(0, positions),
-            figures=None if self.figures is None else self.figures.index_select(0, positions),
+            labels=_taken(self.labels, positions, pin),
+            uniqueness=_taken(self.uniqueness, positions, pin),
+            returns=None if self.returns is None else _taken(self.returns, positions, pin),
+            figures=None if self.figures is None else _taken(self.figures, positions, pin),
         )
 
     def to(self, device: torch.device) -> Self:
@@ -168,6 +168,14 @@ class WindowSet:
             name: getattr(self, name) for name in ("values", "starts", "labels", "uniqueness", "returns", "figures")
         }
         return {name: one for name, one in found.items() if one is not None}
+
+
+def _taken(rows: Tensor, index: Tensor, pin: bool) -> Tensor:
+    """The rows at `index`, copied once."""
+    if not pin:
+        return rows.index_select(0, index)
+    there = torch.empty(len(index), *rows.shape[1:], dtype=rows.dtype, pin_memory=True)
+    return torch.index_select(rows, 0, index, out=there)
 
 
 def _chosen(samples: Samples, by_series: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:

@@ -50,8 +50,9 @@ def _profile(_: int) -> Mapping[str, Any]:
     return {"height": 180, "width": LEAST_SIDE_PX, "split": True}
 
 
-def _book(_: int) -> Mapping[str, Any]:
-    return {"height": 120}
+def _book(length: int) -> Mapping[str, Any]:
+    # Wide, as a trader's depth chart: the path of the price is seen, and the levels on either side of it.
+    return {"height": 160, "width": 2 * length if length <= MOST_CHART_PX // 2 else length}
 
 
 def _imbalance(length: int) -> Mapping[str, Any]:

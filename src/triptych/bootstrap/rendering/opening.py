@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -11,6 +11,7 @@ import numpy as np
 
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.rendering.histories import History, usual_factors
+from triptych.bootstrap.rendering.stores import read_store
 from triptych.domain import AbstractClock, CandleSeries, SystemClock, Timeframe
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.inference import FactorRows
@@ -66,7 +67,7 @@ class Opened:
 
 
 def open_source(source: str, reading: Reading, *, clock: AbstractClock | None = None) -> Opened:
-    """Read a source: a recipe (a .toml file or the name of a shipped one), or a file.
+    """Read a source: a recipe (a .toml file or the name of a shipped one), a file, or a candle store.
 
     Raises DataError (and its kinds) and RecipeError with what to do.
     """
@@ -76,7 +77,8 @@ def open_source(source: str, reading: Reading, *, clock: AbstractClock | None = 
     if not path.exists():
         raise DataError(
             f"There is no file {source}, and no recipe of that name.",
-            remedy=f"Bring candles (CSV, Parquet, Arrow), order books, or a recipe: {', '.join(shipped_recipes())}.",
+            remedy="Bring candles (CSV, Parquet, Arrow; or a candle store), order books, or a recipe: "
+            f"{', '.join(shipped_recipes())}.",
         )
     holds = _kind(path)
     if holds == "books":
@@ -84,6 +86,10 @@ def open_source(source: str, reading: Reading, *, clock: AbstractClock | None = 
     books = None if reading.book is None else _books(reading.book, reading)
     if holds == "trades":
         return _from_trades(path, reading, books)
+    if path.is_dir():
+        asked = (*reading.symbols, *reading.companions) if reading.symbols else ()
+        series = read_store(path, symbols=asked, timeframe=reading.timeframe)
+        return _from_candles(series, (), path, reading, books)
     found = read_candles(
         path,
         symbol=reading.symbols[0] if len(reading.symbols) == 1 and not reading.companions else None,
@@ -92,7 +98,13 @@ def open_source(source: str, reading: Reading, *, clock: AbstractClock | None = 
         timestamp_unit=reading.timestamp_unit,
         now_ms=(clock or SystemClock()).now_ms(),
     )
-    by_symbol = {one.symbol: _resampled(one, reading) for one in found.series}
+    return _from_candles(found.series, found.notes, path, reading, books)
+
+
+def _from_candles(
+    series: Iterable[CandleSeries], notes: tuple[str, ...], path: Path, reading: Reading, books: BookTape | None
+) -> Opened:
+    by_symbol = {one.symbol: _resampled(one, reading) for one in series}
     companions = {one.symbol: one for one in _chosen(by_symbol, reading.companions, path.name)}
     chosen = _chosen(by_symbol, reading.symbols, path.name)
     if books is not None and len(chosen) > 1:
@@ -105,7 +117,7 @@ def open_source(source: str, reading: Reading, *, clock: AbstractClock | None = 
         _history(one, path.name, books, factors=rows, companions=companions if reading.companions else {})
         for one in chosen
     )
-    return Opened(histories=histories, notes=found.notes, recipe=None)
+    return Opened(histories=histories, notes=notes, recipe=None)
 
 
 def _kind(path: Path) -> Literal["candles", "books", "trades"]:

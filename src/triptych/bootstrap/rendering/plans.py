@@ -17,6 +17,7 @@ from triptych.bootstrap.rendering.looks import View, enlargement, look_of
 from triptych.bootstrap.rendering.moments import Moments, choose_whole
 from triptych.bootstrap.rendering.names import time_in_words
 from triptych.bootstrap.rendering.surface import Surface, draw_surface
+from triptych.bootstrap.rendering.ticks import Ticks, factor_ticks
 from triptych.domain import utc
 from triptych.images import AbstractEncoding
 from triptych.images.jkx import LeavesBlank
@@ -127,12 +128,19 @@ class Plan:
                     title = f"{self.name}   {self._when(end)}"
                     landscape = draw_surface(
                         one, kind=self.style.surface, colors=self.style.colors, title=title, axes=look.axes,
-                        panels=self.panels,
+                        panels=self.panels, ticks=self._ticks(int(end)),
                     )  # fmt: skip
                     yield np.array([end]), Painted(pixels=landscape[None], palette=None)
             else:
                 gap = GAP_PX * self.scale if people else 0
                 yield chosen, paint(pixels, colors=colors, channels=self.style.channels, gap=gap, scale=self.scale)
+
+    def _ticks(self, end: int) -> tuple[Ticks, Ticks]:
+        """Dates and names of factors along the sides of a landscape of factors; nothing of others."""
+        if reads(self.encoding.columns) != (FACTORS,):
+            return (), ()
+        times = self.history.close_time_ms[end + 1 - self.encoding.length : end + 1]
+        return factor_ticks(self.encoding, times, self.history.factors.columns)
 
     def pictures(self) -> Iterator[NDArray[np.uint8]]:
         """The pictures one by one, each uint8 of shape (height, width, 3)."""

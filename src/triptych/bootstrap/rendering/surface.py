@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from triptych.bootstrap.rendering.colouring import palette_of
+from triptych.bootstrap.rendering.ticks import Ticks
 
 Surface = Literal["wireframe", "shaded"]
 WIRES, PATCHES = 64, 128
@@ -25,6 +26,7 @@ def draw_surface(
     title: str,
     axes: tuple[str, str, str],
     panels: Sequence[str] = (),
+    ticks: tuple[Ticks, Ticks] = ((), ()),
 ) -> NDArray[np.uint8]:
     """Draw an image as a landscape; of several channels all stand on one scale of heights.
 
@@ -35,6 +37,7 @@ def draw_surface(
         title: above the drawing.
         axes: names of columns, rows and heights.
         panels: what each channel shows; empty: nothing is written above it.
+        ticks: what stands at places along the columns and the rows; empty: the numbers of the pixels.
 
     Returns:
         uint8 of shape (picture height, picture width, 3).
@@ -69,7 +72,10 @@ def draw_surface(
             axis.set_pane_color((0.1, 0.11, 0.13, 1.0))
         place.tick_params(colors="#9299a3", labelsize=7)
         for name, label in zip("xyz", axes, strict=True):
-            getattr(place, f"set_{name}label")(label, color="#9299a3", fontsize=8)
+            getattr(place, f"set_{name}label")(label, color="#9299a3", fontsize=8, labelpad=10)
+        for name, marks in zip("xy", ticks, strict=True):
+            if marks:
+                getattr(place, f"set_{name}ticks")([at for at, _ in marks], [text for _, text in marks], fontsize=6)
         place.set_zlim(low, max(high, low + 1e-3))
         if panels:
             place.set_title(panels[channel], color="#e2e5e9", fontsize=9)
