@@ -33,17 +33,20 @@ from triptych.training.anomaly.metrics import judge
 FRESH_SEEDS = (7, 8, 9)
 """Markets on which nothing was ever chosen."""
 DETECTORS = (
-    "catch", "blend", "zscore", "pca", "isolation_forest", "kmeans", "no network", "reference", "compat", "complex",
+    "catch", "blend", "zscore", "pca", "isolation_forest", "kmeans", "no network", "reference", "copy", "compat",
+    "complex",
 )  # fmt: skip
-"""`no network`: CATCH whose network reconstructs zeros. `reference`: the authors' network and score. `compat`: their
-choices in a network of our sizes, our score. `complex`: attention = "complex"."""
+"""`no network`: CATCH whose network foretells zeros. `reference`: the authors' network and score. The others judge by
+the error of a reconstruction in which nothing is hidden: of our network (`copy`), of the authors' choices at our sizes
+(`compat`), of `attention = "complex"`."""
 REFERENCE = NetworkConfig(
     compat="reference", length=96, embedding=32, layers=3, heads=16, head_size=32, feed_forward=64, width=32,
 )  # fmt: skip
 """The authors' network at the sizes of TAB's one setting for all multivariate sets: the default has 210 M weights."""
 ABLATIONS = {
-    "compat": SMALL.model_copy(update={"compat": "reference"}),
-    "complex": SMALL.model_copy(update={"attention": "complex"}),
+    "copy": SMALL.model_copy(update={"hidden_rows": 0}),
+    "compat": SMALL.model_copy(update={"hidden_rows": 0, "compat": "reference"}),
+    "complex": SMALL.model_copy(update={"hidden_rows": 0, "attention": "complex"}),
 }
 REFERENCE_TRAINING = {
     "learning_rate": 1e-4, "mask_learning_rate": 1e-5, "frequency_weight": 0.1, "channel_weight": 0.1,
@@ -80,7 +83,7 @@ def scored(
     if name in ABLATIONS:
         detector = create_detector("catch", seed=seed, training=training, network=ABLATIONS[name]).fit(train)
     else:
-        settings = {"seed": seed} | ({"training": training} if name in ("catch", "blend") else {})
+        settings: dict[str, Any] = {"seed": seed} | ({"training": training} if name in ("catch", "blend") else {})
         detector = create_detector(name, **settings).fit(train)
     if entity is not None:
         return detector.decision_function(test, entity=entity), detector.threshold_
@@ -88,10 +91,10 @@ def scored(
 
 
 class _Nothing(torch.nn.Module):
-    """Stands in for the network: every reconstruction is zeros, so that "error" is the row itself."""
+    """Stands in for the network: foretells zeros with the scale 1, so that "error" is the row itself."""
 
     def forward(self, x_BTC: torch.Tensor) -> torch.Tensor:
-        return torch.zeros_like(x_BTC)
+        return x_BTC.new_zeros(len(x_BTC), SMALL.hidden_rows, x_BTC.shape[2], 2)
 
 
 def _without_network(train: pl.DataFrame, test: pl.DataFrame, entity: NDArray[np.int64] | None) -> tuple[Scores, float]:

@@ -27,7 +27,8 @@ from triptych.domain.files import write_json
 MARKETS = (21, 22, 23)
 """Markets on which nothing was ever chosen."""
 DETECTORS = (
-    "catch", "no network", "pca", "zscore", "isolation_forest", "kmeans", "blend", "compat", "reference", "complex",
+    "catch", "no network", "pca", "zscore", "isolation_forest", "kmeans", "blend", "copy", "compat", "reference",
+    "complex",
 )  # fmt: skip
 SEEDED = ("catch", "isolation_forest", "kmeans")
 COLUMNS = {
