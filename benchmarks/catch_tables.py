@@ -27,8 +27,8 @@ from triptych.domain.files import write_json
 MARKETS = (21, 22, 23)
 """Markets on which nothing was ever chosen."""
 DETECTORS = (
-    "catch", "no network", "pca", "zscore", "isolation_forest", "kmeans", "blend", "copy", "compat", "reference",
-    "complex",
+    "catch", "no network", "pca", "zscore", "isolation_forest", "kmeans", "copy", "guard", "blend", "compat",
+    "complex", "reference",
 )  # fmt: skip
 SEEDED = ("catch", "isolation_forest", "kmeans")
 COLUMNS = {
@@ -55,14 +55,23 @@ class Cell:
 def cells(recordings: Sequence[Path], *, with_guard: bool) -> Iterator[Cell]:
     """All cells, those that answer most first."""
     for detector in DETECTORS:
+        if detector == "guard":
+            for seed in guard.SEEDS if with_guard else ():
+                yield Cell(table="guard", detector="catch", seed=seed, measure=partial(guarded, seed))
+            continue
         for seed in MARKETS:
             yield Cell(table="market", detector=detector, seed=seed, measure=partial(on_market, detector, seed))
         for path in recordings:
-            for seed in MARKETS if detector in SEEDED else MARKETS[:1]:
-                made = partial(on_machines, detector, path, seed=seed)
-                yield Cell(table=path.stem, detector=detector, seed=seed, measure=made)
-    for seed in guard.SEEDS if with_guard else ():
-        yield Cell(table="guard", detector="catch", seed=seed, measure=partial(guarded, seed))
+            yield _recorded(path, detector, MARKETS[0])
+    for detector in SEEDED:
+        for path in recordings:
+            for seed in MARKETS[1:]:
+                yield _recorded(path, detector, seed)
+
+
+def _recorded(path: Path, detector: str, seed: int) -> Cell:
+    made = partial(on_machines, detector, path, seed=seed)
+    return Cell(table=path.stem, detector=detector, seed=seed, measure=made)
 
 
 def guarded(seed: int) -> Figures:

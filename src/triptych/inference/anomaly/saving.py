@@ -71,6 +71,13 @@ class DetectorCard(BaseModel):
     last: float | None = Field(None, description="The last time as a number.")
     step: float | None = Field(None, description="Usual time from row to row, in the unit of `first`.")
 
+    @property
+    def step_ms(self) -> int | None:
+        """The usual time from row to row in milliseconds; None where the rows had no times that can be read."""
+        if self.step is None or self.first is None or self.first_time is None:
+            return None
+        return round(self.step if self.first > _MILLISECONDS else 1000.0 * self.step)
+
 
 def refuse_other_folders(folder: Path) -> None:
     """Raise ArtifactError unless a detector may be written to `folder`: absent, empty, or a detector itself."""

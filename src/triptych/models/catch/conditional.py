@@ -208,7 +208,7 @@ class ConditionalCatch(nn.Module):
         x = self.own(own_BPCS.to(x_BTC.dtype)) + self.own_moments(moments_BPCS) + self.own_names
         context = self.other(other_BPCS.to(x_BTC.dtype)) + self.other_moments(moments_BPCS) + self.other_names
         x, context = x.flatten(0, 1), context.flatten(0, 1)
-        context = torch.cat([context + self.context(context), self.nobody.expand(len(context), 1, -1)], dim=1)
+        context = torch.cat([context + self.context(context), self.nobody.expand(context.shape[0], -1, -1)], dim=1)
         losses = []
         for block in self.blocks:
             x, q, k = block(x, context, open_NHCC)
