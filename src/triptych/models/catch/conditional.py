@@ -78,7 +78,7 @@ class _Gathering(nn.Module):
         return x + self.feed_forward(x), q, k
 
     def _by_head(self, x_NCX: Tensor) -> Tensor:
-        return x_NCX.unflatten(2, (self._heads, -1)).transpose(1, 2)
+        return torch.unflatten(x_NCX, 2, (self._heads, -1)).transpose(1, 2)
 
 
 class ConditionalCatch(nn.Module):
@@ -198,7 +198,7 @@ class ConditionalCatch(nn.Module):
         whole = ((exact - mean) / scale).clamp(-2 * FARTHEST, 2 * FARTHEST)
         blind = torch.cat([whole[:, : -self.hidden], torch.zeros_like(whole[:, -self.hidden :])], dim=1)
         own_BPCS = self.spectrum.split(*self.spectrum.transform(blind))
-        other_BPCS = self.spectrum.split(*self.spectrum.transform(whole))
+        other_BPCS = self.spectrum.split(*self.spectrum.transform(whole.to(x_BTC.dtype)))
         mask_NHCC = self.mask_generator(own_BPCS.flatten(0, 1)).to(x_BTC.dtype)
         if fixed_mask:
             mask_NHCC = mask_NHCC.detach()
@@ -206,7 +206,7 @@ class ConditionalCatch(nn.Module):
         open_NHCC = torch.cat([mask_NHCC * (1.0 - eye), torch.ones_like(mask_NHCC[..., :1])], dim=-1)
         moments_BPCS = torch.cat([mean, scale.log()], dim=1).transpose(1, 2)[:, None].to(x_BTC.dtype)
         x = self.own(own_BPCS.to(x_BTC.dtype)) + self.own_moments(moments_BPCS) + self.own_names
-        context = self.other(other_BPCS.to(x_BTC.dtype)) + self.other_moments(moments_BPCS) + self.other_names
+        context = self.other(other_BPCS) + self.other_moments(moments_BPCS) + self.other_names
         x, context = x.flatten(0, 1), context.flatten(0, 1)
         context = torch.cat([context + self.context(context), self.nobody.expand(context.shape[0], -1, -1)], dim=1)
         losses = []
