@@ -27,9 +27,12 @@ from triptych.domain.files import write_json
 MARKETS = (21, 22, 23)
 """Markets on which nothing was ever chosen."""
 DETECTORS = (
-    "catch", "no network", "pca", "zscore", "isolation_forest", "kmeans", "copy", "guard", "blend", "compat",
-    "complex", "reference",
+    "catch", "no network", "left out", "pca", "zscore", "isolation_forest", "kmeans", "copy", "guard", "blend",
+    "compat", "complex", "reference",
 )  # fmt: skip
+"""`no network`: CATCH whose network foretells zeros; `left out`: whose network says nothing. `reference`: the authors'
+network and score. The others judge by the error of a reconstruction in which nothing is hidden: of our network
+(`copy`), of the authors' choices at our sizes (`compat`), of `attention = "complex"`."""
 SEEDED = ("catch", "isolation_forest", "kmeans")
 COLUMNS = {
     "auc_roc": "AUC-ROC", "vus_pr": "VUS-PR", "affiliation_f1": "affiliation F1", "recall": "events found",
