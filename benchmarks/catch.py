@@ -1,31 +1,25 @@
 """CATCH beside our own compat="reference": a training step, the score, memory, parameters; scoring and fit in seconds.
 
-Detection has a table of its own (`--detection`): AUC-ROC, VUS-PR, affiliation F1 and delay on the embedded market and,
-where their files are given, on labelled recordings of machines.
+How well it detects has a command of its own: `python -m benchmarks.catch_tables`.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks._detection import DETECTORS, FRESH_SEEDS, mean_of, on_machines, on_market, write
 from benchmarks._table import Row, alternate, main
 from triptych.bootstrap import create_detector
 from triptych.inference.anomaly.reference_score import reference_score
-from triptych.models.catch import Catch, Config, build_catch
+from triptych.models.catch import Catch, ConditionalCatch, Config, build_catch
 
 BATCH, CHANNELS, SIZE = 16, 3, 32
 
 
-def step(network: Catch, windows: Tensor) -> None:
+def step(network: Catch | ConditionalCatch, windows: Tensor) -> None:
     """Losses and their gradients."""
     network.zero_grad()
     network.losses(windows).total(frequency=0.005, channel=0.005).backward()
@@ -81,45 +75,5 @@ def rows(quick: bool) -> list[Row]:
     ]  # fmt: skip
 
 
-def detection(files: list[Path], *, market: bool, out: Path | None, names: Sequence[str], seeds: Sequence[int]) -> None:
-    """Print the figures of every detector and seed on each file and on the embedded market, then their means."""
-    found: dict[str, dict[str, float]] = {}
-    subjects = [*files, None] if market else list(files)
-    for path in subjects:
-        for name in names:
-            made = []
-            for seed in seeds:
-                made.append(on_market(name, seed) if path is None else on_machines(name, path, seed=seed))
-                print("#", "market" if path is None else path.stem, name, seed, _rounded(made[-1]), flush=True)
-            key = f"{'market' if path is None else path.stem} {name}"
-            found[key] = mean_of(made) | {"deviation of auc_roc": float(np.std([one["auc_roc"] for one in made]))}
-            print(key, _rounded(found[key]), flush=True)
-            if out is not None:
-                write(out, found)
-
-
-def _rounded(figures: dict[str, float]) -> dict[str, float]:
-    return {key: round(value, 3) for key, value in figures.items()}
-
-
-def main_detection(arguments: list[str]) -> None:
-    """`--detection [--json FILE] [--no-market] [--detector NAME] [--seed N] [RECORDING.npz ...]`."""
-    parser = argparse.ArgumentParser(description="Detection beside the baselines and the reference's choices.")
-    parser.add_argument("files", nargs="*", type=Path, help="labelled recordings (.npz)")
-    parser.add_argument("--no-market", action="store_true", help="leave the embedded market out")
-    parser.add_argument("--json", type=Path, help="keep the means as JSON")
-    parser.add_argument("--detector", action="append", choices=DETECTORS, help="only this one; may be repeated")
-    parser.add_argument("--seed", action="append", type=int, help="only this one; may be repeated")
-    given = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    detection(
-        given.files, market=not given.no_market, out=given.json, names=given.detector or DETECTORS,
-        seeds=given.seed or FRESH_SEEDS,
-    )  # fmt: skip
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--detection"]:
-        main_detection(sys.argv[2:])
-    else:
-        main(rows, (__doc__ or "").splitlines()[0])
+    main(rows, (__doc__ or "").splitlines()[0])

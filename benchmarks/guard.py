@@ -55,20 +55,26 @@ def figures(series: tuple[CandleSeries, ...], first: int, watch: MarketWatch, po
     return 100 * (float(equity[-1]) / result.initial_capital - 1), 100 * depth, acted
 
 
+def on_one_market(seed: int, *, quick: bool = False) -> dict[tuple[str, str], tuple[float, float, int]]:
+    """`figures` by market (quiet, planted) and policy: fitted on the first half, traded on the second."""
+    market = synthesise(SyntheticConfig(seed=seed, n_candles=8_000 if quick else 20_000))
+    planted = plant_anomalies(market, AnomalyConfig(seed=seed, each=2 if quick else 6))
+    made = market_channels([one.head(planted.first) for one in market.series])
+    detector = create_detector("catch", training={"num_threads": 1, "epochs": 1 if quick else 6})
+    watch = MarketWatch(detector.fit(pl.DataFrame(made.values, schema=list(made.columns))), false_alarms=FALSE_ALARMS)
+    return {
+        (name, policy): figures(series, planted.first, watch, policy)
+        for name, series in (("quiet", market.series), ("planted", planted.series))
+        for policy in POLICIES
+    }
+
+
 def rows(quick: bool) -> list[Row]:
     """One market a seed, its second half traded as it is and with planted anomalies."""
     found: dict[tuple[str, str], list[tuple[float, float, int]]] = {}
     for seed in SEEDS[:1] if quick else SEEDS:
-        market = synthesise(SyntheticConfig(seed=seed, n_candles=8_000 if quick else 20_000))
-        planted = plant_anomalies(market, AnomalyConfig(seed=seed, each=2 if quick else 6))
-        made = market_channels([one.head(planted.first) for one in market.series])
-        detector = create_detector("catch", training={"num_threads": 1, "epochs": 1 if quick else 6})
-        watch = MarketWatch(
-            detector.fit(pl.DataFrame(made.values, schema=list(made.columns))), false_alarms=FALSE_ALARMS
-        )
-        for name, series in (("quiet", market.series), ("planted", planted.series)):
-            for policy in POLICIES:
-                found.setdefault((name, policy), []).append(figures(series, planted.first, watch, policy))
+        for key, made in on_one_market(seed, quick=quick).items():
+            found.setdefault(key, []).append(made)
     table = []
     for (name, policy), values in found.items():
         mean = np.mean(np.array(values, dtype=float), axis=0)

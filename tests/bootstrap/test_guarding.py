@@ -7,6 +7,7 @@ from tests.fakes.waves import TINY
 from triptych import bootstrap
 from triptych.bootstrap import create_detector, load_candles, open_run
 from triptych.bootstrap.guarding import open_watch, recorded_watch
+from triptych.domain import Timeframe
 from triptych.domain.errors import ArtifactError
 from triptych.features.channels import market_channels
 from triptych.inference.anomaly.saving import save_detector
@@ -54,10 +55,29 @@ def test_a_policy_without_a_detector_is_warned_of():
 
 
 def test_without_a_detector_nothing_watches():
-    assert open_watch(Config()) is None
+    assert open_watch(Config(), Timeframe.parse("15m")) is None
     assert recorded_watch(Config(), []) is None
 
 
 def test_a_detector_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ArtifactError, match=r"is no detector: card\.json is missing"):
-        open_watch(Config(detector=str(tmp_path / "none")))
+        open_watch(Config(detector=str(tmp_path / "none")), Timeframe.parse("15m"))
+
+
+def test_a_detector_of_other_candles_is_refused(run_folder, detector):
+    card = json.loads((detector / "card.json").read_text())
+    known = card | {
+        "first": 1.6e9, "last": 1.7e9, "step": 3600.0, "first_time": "2020-09-13T12:26:40Z",
+        "last_time": "2023-11-14T22:13:20Z",
+    }  # fmt: skip
+    (detector / "card.json").write_text(json.dumps(known))
+    with pytest.raises(ArtifactError) as error:
+        open_watch(Config(detector=str(detector)), Timeframe.parse("15m"))
+    assert str(error.value) == (
+        f"The detector {detector} was fitted on rows that are 1:00:00 apart; the guarded session has candles of 15m. "
+        "Fit one on market channels of candles of 15m."
+    )
+    assert open_watch(Config(detector=str(detector)), Timeframe.parse("1h")) is not None
+    in_ms = {"first": 1.6e12, "last": 1.7e12, "step": 3.6e6}
+    (detector / "card.json").write_text(json.dumps(known | in_ms))
+    assert open_watch(Config(detector=str(detector)), Timeframe.parse("1h")) is not None

@@ -159,3 +159,19 @@ def test_the_report_is_a_page_with_events_and_metrics(fitted, triptych, tmp_path
     first_event = page.split("<th>reasons</th></tr>")[1].split("</tr>")[0]
     assert "2023-11-1" in first_event
     assert ": " in first_event
+
+
+def test_a_simple_detector_is_fitted_scored_and_reported_too(fitted, triptych, tmp_path):
+    said = triptych(
+        "anomaly", "fit", fitted / "train.parquet", "--out", tmp_path / "pca", "--labels", "truth", "--detector", "pca",
+        "--json",
+    )  # fmt: skip
+    assert said.status == 0
+    card = json.loads(said.out)
+    assert (card["name"], card["graph"]) == ("pca", "none: only the network of CATCH alone has one")
+    said = triptych("anomaly", "report", tmp_path / "pca", fitted / "test.csv", "--labels", "truth", "--out",
+                    tmp_path / "page.html")  # fmt: skip
+    assert said.status == 0
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert '<div id="kinds"></div>' in page
+    assert '<div id="mask"></div>' not in page

@@ -10,6 +10,8 @@ TINY = NetworkConfig(
     length=24, patch_size=6, patch_stride=3, embedding=8, layers=1, heads=2, head_size=4, feed_forward=8, width=8,
     head_layers=1, head_rank=2, dropout=0.1,
 )  # fmt: skip
+TELLING = TINY.model_copy(update={"hidden_rows": 8})
+"""The same, foretelling hidden rows instead of reconstructing."""
 
 
 def waves(n: int, *, channels: int = 3, seed: int = 0, noise: float = 0.1) -> np.ndarray:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from triptych.bootstrap.detecting import create_detector
 from triptych.domain.errors import ColumnError, DataError, StorageError
 from triptych.domain.files import write_bytes
-from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.saving import DetectorCard, load_detector, refuse_other_folders, save_detector
 from triptych.inference.anomaly.stream import DetectorStream
 from triptych.inference.anomaly.table import as_table
@@ -78,9 +77,17 @@ def _labels(path: Path, given: pl.Series) -> np.ndarray:
 
 
 def fit_anomalies(
-    path: Path, folder: Path, columns: Rows, *, settings: Mapping[str, Any], training: Mapping[str, Any]
+    path: Path,
+    folder: Path,
+    columns: Rows,
+    *,
+    settings: Mapping[str, Any],
+    training: Mapping[str, Any],
+    name: str = "catch",
 ) -> DetectorCard:
-    """Fit CATCH on a file and save it. Labelled anomalies are left out: their rows break the history.
+    """Fit a detector (see `create_detector`) on a file and save it.
+
+    Labelled anomalies are left out: their rows break the history.
 
     Raises whatever `fit` and `save_detector` do.
     """
@@ -97,8 +104,7 @@ def fit_anomalies(
         frame = frame.with_columns(pl.when(masked).then(None).otherwise(pl.col(name)).alias(name) for name in numeric)
         settings |= {"bad_rows": "mask", "bridge": 0}
     checkpoint = training_folder(folder)
-    detector = create_detector("catch", training=dict(training), folder=checkpoint, **settings)
-    assert isinstance(detector, CatchDetector)
+    detector = create_detector(name, training=dict(training), folder=checkpoint, **settings)
     detector.fit(frame, entity=columns.entity, time=columns.time)
     card = save_detector(folder, detector)
     remove_training(checkpoint)

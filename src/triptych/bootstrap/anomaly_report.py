@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from triptych.bootstrap.anomalies import Rows, judged, read_rows
 from triptych.domain.files import write_text
-from triptych.inference.anomaly.base import sliding
+from triptych.inference.anomaly.base import AbstractDetector, sliding
 from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.saving import load_detector
 from triptych.inference.anomaly.table import Table
@@ -84,9 +84,12 @@ def report_anomalies(folder: Path, path: Path, out: Path, columns: Rows, *, rows
 
 
 def _seen(
-    detector: CatchDetector, table: Table, scaled: NDArray[np.float32]
+    detector: AbstractDetector, table: Table, scaled: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64] | None]:
-    """Rows of the heat maps, evidence there (the greatest since the one before), mean mask of evenly spread windows."""
+    """Rows of the heat maps, evidence there (the greatest since the one before), mean mask of evenly spread windows.
+
+    There is a mask where the detector is CATCH and any row has a score.
+    """
     rows, found = [], []
     for start, stop in table.stretches:
         for first, windows in sliding(scaled[start:stop], detector.memory):
@@ -96,11 +99,14 @@ def _seen(
         return np.zeros(0, dtype=np.int64), np.zeros((0, len(table.columns), len(detector.kinds))), None
     places, evidence = np.concatenate(rows), np.concatenate(found)
     edges = np.unique(np.linspace(0, len(places), min(len(places), _COLUMNS) + 1).astype(np.int64))[:-1]
+    greatest = np.maximum.reduceat(evidence, edges, axis=0)
+    if not isinstance(detector, CatchDetector):
+        return places[edges], greatest, None
     chosen = places[np.linspace(0, len(places) - 1, min(len(places), _MASK_WINDOWS)).astype(np.int64)]
     windows = scaled[chosen[:, None] + np.arange(1 - detector.memory, 1)]
     with torch.inference_mode():
-        mask = detector.network.reconstruct(torch.from_numpy(windows)).mask.float().mean(dim=(0, 1, 2)).numpy()
-    return places[edges], np.maximum.reduceat(evidence, edges, axis=0), mask.astype(np.float64)
+        mask = detector.network.masks(torch.from_numpy(windows)).float().mean(dim=(0, 1, 2)).numpy()
+    return places[edges], greatest, mask.astype(np.float64)
 
 
 def _events(scores: NDArray[np.float64], reasons: list[str], threshold: float) -> list[_Event]:

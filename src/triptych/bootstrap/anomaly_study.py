@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 from triptych.bootstrap.anomalies import Rows, read_rows, remove_training, training_folder, write_frame
 from triptych.bootstrap.detecting import create_detector
 from triptych.domain.errors import ColumnError, DataError, NotEnoughData
-from triptych.domain.files import write_text
+from triptych.domain.files import write_json
 from triptych.features.channels import market_channels
 from triptych.inference.anomaly.base import sliding
 from triptych.inference.anomaly.catch import CatchDetector
@@ -24,6 +22,7 @@ from triptych.inference.anomaly.saving import refuse_other_folders, save_detecto
 from triptych.inference.anomaly.thresholds import create_threshold, followed
 from triptych.inference.anomaly.times import Span
 from triptych.market import read_candles
+from triptych.market.store import to_ms
 from triptych.settings.study import Channels, Study
 
 DAY_MS = 86_400_000
@@ -76,11 +75,11 @@ def run_study(study: Study, files: Sequence[Path], out: Path, tell: Callable[[st
     columns, values, times = read_channels(study.channels, files)
     inside = np.ones(len(times), dtype=bool)
     if study.period.start is not None:
-        inside &= times >= _ms(study.period.start)
+        inside &= times >= to_ms(study.period.start)
     if study.period.end is not None:
-        inside &= times < _ms(study.period.end)
+        inside &= times < to_ms(study.period.end)
     values, times = values[inside], times[inside]
-    split = int(np.searchsorted(times, _ms(study.period.fit_until)))
+    split = int(np.searchsorted(times, to_ms(study.period.fit_until)))
     tell(f"{len(columns)} channels, {split} rows to learn from, {len(times) - split} to watch.")
     detector = create_detector(
         "catch", training={"epochs": study.detector.epochs}, folder=checkpoint,
@@ -106,7 +105,7 @@ def run_study(study: Study, files: Sequence[Path], out: Path, tell: Callable[[st
     write_frame(out / "scores.parquet", watch.frame)
     write_frame(out / "days.csv", watch.days)
     found = watch.summary | {"marks": [asdict(one) for one in watch.marks], "files": [path.name for path in files]}
-    write_text(out / "study.json", json.dumps(found, indent=1, ensure_ascii=False))
+    write_json(out / "study.json", found)
     return watch
 
 
@@ -238,7 +237,3 @@ def _summary(study: Study, frame: pl.DataFrame, days: pl.DataFrame, detector: Ca
         "fixed threshold": detector.threshold_,
         "alarms a day with the fixed threshold": fixed / max(days.height, 1),
     }
-
-
-def _ms(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)

@@ -16,7 +16,7 @@ from triptych.backtest.statistics import performance
 from triptych.backtest.verdict import judge
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
 from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
-from triptych.bootstrap.guarding import recorded_watch, refuse_seen
+from triptych.bootstrap.guarding import recorded_watch, refuse_other_candles, refuse_seen
 from triptych.bootstrap.regime_filters import recorded_regimes, require_regimes
 from triptych.bootstrap.run_folder import Run, at_work, trial_mark
 from triptych.bootstrap.staking import first_base_rates, with_known_stakes
@@ -131,6 +131,7 @@ def _replay(
     times = predictions["time"].cast(pl.Int64)
     start_ms = int(times.min())  # type: ignore[arg-type]
     refuse_seen(recipe.features.detector, start_ms, "the network")
+    refuse_other_candles(recipe.features.detector, candles.series[0].timeframe, "the network")
     return run_backtest(
         candles.series,
         predictor,

@@ -16,7 +16,7 @@ from triptych.inference.anomaly.baselines import BASELINES, ForestConfig, KMeans
 from triptych.inference.anomaly.blend import BlendConfig, BlendDetector
 from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.catch import Config as CatchConfig
-from triptych.models.catch import Catch
+from triptych.models.catch import Catch, ConditionalCatch
 
 _CONFIGS: dict[str, type[CommonConfig]] = {
     "catch": CatchConfig,
@@ -75,7 +75,7 @@ class _Learner:
 
     def __call__(
         self,
-        network: Catch,
+        network: Catch | ConditionalCatch,
         learn: Sequence[NDArray[np.float32]],
         held_out: Sequence[NDArray[np.float32]],
         seed: int,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from triptych.domain import CandleSeries
+from triptych.domain import CandleSeries, Timeframe
 from triptych.domain.errors import ArtifactError
 from triptych.inference.watch import AbstractWatch
 from triptych.trading.guard import Config
@@ -44,19 +44,41 @@ def refuse_seen(folder: str | None, start_ms: int, what: str) -> None:
         )
 
 
-def open_watch(config: Config) -> AbstractWatch | None:
-    """The watch that the settings name, for paper and live; None where nothing is guarded.
+def refuse_other_candles(folder: str | None, timeframe: Timeframe, what: str) -> None:
+    """Refuse a detector that was fitted on rows of another period than the candles that it shall watch.
+
+    What is usual in an hour is not what is usual in a quarter of one. Nothing is refused where there is no detector, or
+    where its card does not say how far its rows were apart.
+
+    Raises ArtifactError.
+    """
+    if folder is None:
+        return
+    from triptych.inference.anomaly.saving import read_card
+
+    step_ms = read_card(Path(folder)).step_ms
+    if step_ms is not None and step_ms != timeframe.milliseconds:
+        theirs = timedelta(milliseconds=step_ms)
+        raise ArtifactError(
+            f"The detector {folder} was fitted on rows that are {theirs} apart; {what} has candles of {timeframe}.",
+            remedy=f"Fit one on market channels of candles of {timeframe}.",
+        )
+
+
+def open_watch(config: Config, timeframe: Timeframe) -> AbstractWatch | None:
+    """The watch of candles of a timeframe that the settings name, for paper and live; None where nothing is guarded.
 
     `symbols` of the watch are to be among the instruments or companions of the engine, and `length` candles of each
     are looked back on.
 
-    Raises ArtifactError when the detector is missing, damaged, or not one of market channels.
+    Raises ArtifactError when the detector is missing, damaged, or not one of market channels of that timeframe.
     """
     if config.detector is None:
         return None
     from triptych.inference.anomaly.market_watch import MarketWatch  # takes a while to load
     from triptych.inference.anomaly.saving import load_detector
 
+    refuse_other_candles(config.detector, timeframe, "the guarded session")
     return MarketWatch(load_detector(Path(config.detector)), false_alarms=config.false_alarms)
 
 
@@ -83,6 +105,6 @@ def recorded_watch(
         refuse_seen(config.detector, start_ms, "the guard")
     from triptych.inference.anomaly.market_watch import MarketWatch
 
-    watch = open_watch(config)
+    watch = open_watch(config, series[0].timeframe)
     assert isinstance(watch, MarketWatch)
     return watch.record((*series, *companions), [one.symbol for one in series])

@@ -231,7 +231,7 @@ def trade_on_paper(
     memory = artifact.predictor().length
     first = max(int(one.close_time_ms[min(memory, len(one)) - 1]) for one in series) if start_ms is None else start_ms
     source = TapeSource(series, start_ms=_gone_on_with(journal, settings.name, first - 1), speed=speed)
-    watch = open_watch(recipe.guard)
+    watch = open_watch(recipe.guard, series[0].timeframe)
     traded = [one.instrument for one in series if one.symbol not in artifact.companions] or [series[0].instrument]
     gateway = SimulatedGateway(traded, recipe.costs, Decimal(repr(settings.capital)), clock=source.clock)
     symbols = {one.symbol for one in traded}

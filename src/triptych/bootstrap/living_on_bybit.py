@@ -115,7 +115,7 @@ async def _trade(
     artifact = open_any_artifact(runs[0].artifact)
     timeframe = Timeframe.parse(artifact.card.timeframe)
     wanted = symbols or tuple(artifact.card.symbols)
-    watch = open_watch(runs[0].recipe.guard)
+    watch = open_watch(runs[0].recipe.guard, timeframe)
     looked_at = (*artifact.companions, *(watch.symbols if watch is not None else ()))
     beside = [symbol for symbol in dict.fromkeys(looked_at) if symbol not in wanted]
     async with BybitConnection(hosts, rest=settings.rest, stream=settings.stream) as connection:

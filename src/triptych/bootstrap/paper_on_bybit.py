@@ -52,7 +52,7 @@ def trade_on_paper_at(
     artifact = open_any_artifact(opened[0].artifact)
     timeframe = Timeframe.parse(artifact.card.timeframe)
     wanted = tuple(symbols) or tuple(artifact.card.symbols)
-    watch = open_watch(opened[0].recipe.guard)
+    watch = open_watch(opened[0].recipe.guard, timeframe)
     beside = (*artifact.companions, *(watch.symbols if watch is not None else ()))
     known = list(dict.fromkeys((*wanted, *beside)))
 

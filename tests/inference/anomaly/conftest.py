@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from tests.fakes.waves import TINY, waves
+from tests.fakes.waves import TELLING, waves
 
 from triptych.inference.anomaly.catch import CatchDetector, Config
 from triptych.training.anomaly.config import Config as TrainingConfig
@@ -21,7 +21,7 @@ def learner(network, learn, held_out, seed):
 @cache
 def fitted(channels: int = 3, **changes) -> CatchDetector:
     torch.set_num_threads(1)
-    config = Config(network=TINY, focus=8, groups=3, **changes)
+    config = Config(network=TELLING, focus=8, groups=3, **changes)
     return CatchDetector(config, learner=learner).fit(waves(1600, channels=channels))
 
 

@@ -58,3 +58,14 @@ def test_kinds_on_a_natural_scale_share_the_measure_of_their_greatest_channel():
     np.testing.assert_allclose(alone[0], 2.3, atol=0.1)
     np.testing.assert_allclose(together.deviations(np.full((1, 2, 1), 3.96), bound=9.0).ravel(), 2.3263, atol=0.05)
     np.testing.assert_allclose(together.deviations(np.full((1, 2, 1), 0.99), bound=9.0).ravel(), 0.58, atol=0.05)
+
+
+def test_errors_of_foretold_rows_count_in_their_scales():
+    x = torch.zeros(1, 10, 1)
+    x[0, -4:, 0] = torch.tensor([1.0, 2.0, -4.0, 40.0])
+    told = torch.zeros(1, 4, 1, 2)
+    told[0, :, 0, 0] = torch.tensor([1.0, 0.0, 0.0, 0.0])
+    told[0, :, 0, 1] = torch.log(torch.tensor([1.0, 1.0, 2.0, 4.0]))
+    # errors in scales: 0, 2, -2, 10, of which 6 are averaged
+    found = evidence.foretold(x, told, 8)[0, 0]
+    torch.testing.assert_close(found, torch.tensor([10.0, 1.5, np.log(20.001)], dtype=torch.float32))

@@ -9,6 +9,7 @@ from triptych.domain.errors import ArtifactError
 from triptych.features._history import History
 from triptych.features.channels import market_channels
 from triptych.inference import FactorRows
+from triptych.inference.anomaly.baselines import PcaDetector
 from triptych.inference.anomaly.catch import CatchDetector, Config
 from triptych.inference.anomaly.factors import detector_factors
 from triptych.inference.anomaly.saving import save_detector
@@ -80,4 +81,14 @@ def test_a_detector_of_other_channels_is_refused(catch):
         "A detector whose score becomes a factor is causal and reads return, range, volume, signed volume of one "
         "instrument; this one reads channel 0, channel 1, channel 2. Fit one on what "
         "`triptych.features.channels.market_channels` makes of one instrument."
+    )
+
+
+def test_a_detector_without_a_network_is_refused():
+    made = market_channels([walk(900, seed=3)])
+    fitted = PcaDetector().fit(pl.DataFrame(made.values, schema=list(made.columns)))
+    with pytest.raises(ArtifactError) as error:
+        detector_factors(fitted)
+    assert str(error.value) == (
+        "A detector of the kind 'pca' has no state that another network could read. Fit one of the kind \"catch\"."
     )

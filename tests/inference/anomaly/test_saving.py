@@ -5,9 +5,11 @@ import torch
 from tests.fakes.waves import TINY, waves
 
 from triptych.domain.errors import ArtifactError
-from triptych.inference.anomaly.baselines import ZScoreDetector
+from triptych.inference.anomaly.baselines import BASELINES
+from triptych.inference.anomaly.blend import BlendDetector
 from triptych.inference.anomaly.catch import CatchDetector, Config
-from triptych.inference.anomaly.saving import export_onnx, load_detector, save_detector
+from triptych.inference.anomaly.graph import export_onnx
+from triptych.inference.anomaly.saving import load_detector, save_detector
 from triptych.inference.anomaly.stream import DetectorStream
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 
@@ -71,12 +73,46 @@ def test_a_complex_network_is_saved_without_a_graph(tmp_path, rows):
     np.testing.assert_array_equal(loaded.labels_, detector.labels_)
 
 
-def test_a_baseline_is_not_saved_and_the_error_says_so(tmp_path):
+@pytest.mark.parametrize("name", sorted(BASELINES))
+def test_a_loaded_baseline_says_the_same_and_can_be_fitted_again(tmp_path, rows, name):
+    detector = BASELINES[name](contamination=0.02).fit(waves(700))
+    card = save_detector(tmp_path / name, detector)
+    assert (card.name, card.graph, sorted(card.files)) == (
+        name, "none: only the network of CATCH alone has one", ["weights.safetensors"],
+    )  # fmt: skip
+    loaded = load_detector(tmp_path / name)
+    assert type(loaded) is type(detector)
+    assert loaded.contamination == 0.02
+    np.testing.assert_array_equal(loaded.decision_function(rows), detector.decision_function(rows))
+    np.testing.assert_array_equal(loaded.labels_, detector.labels_)
+    np.testing.assert_array_equal(loaded.fit(waves(700)).decision_function(rows), detector.decision_function(rows))
+
+
+def test_a_loaded_blend_says_the_same_with_its_reasons(tmp_path, catch, rows):
+    members = [
+        CatchDetector(catch.config, learner=lambda *_: None),
+        BASELINES["isolation_forest"](trees=20),
+        BASELINES["pca"](explained=0.8),
+    ]
+    blend = BlendDetector(members=members, contamination=0.05).fit(waves(1600))
+    card = save_detector(tmp_path / "blend", blend)
+    assert [member.name for member in card.members] == ["catch", "isolation_forest", "pca"]
+    loaded = load_detector(tmp_path / "blend")
+    assert loaded.kinds == blend.kinds
+    frame = blend.score_frame(rows)
+    assert frame["reasons"].str.len_chars().sum() > 0
+    assert loaded.score_frame(rows).equals(frame)
+
+
+def test_settings_that_a_detector_does_not_know_are_refused(tmp_path):
+    save_detector(tmp_path / "pca", BASELINES["pca"]().fit(waves(700)))
+    card = tmp_path / "pca" / "card.json"
+    card.write_text(card.read_text(encoding="utf-8").replace('"explained"', '"unknown"'), encoding="utf-8")
     with pytest.raises(ArtifactError) as error:
-        save_detector(tmp_path / "zscore", ZScoreDetector().fit(waves(600)))
+        load_detector(tmp_path / "pca")
     assert str(error.value) == (
-        "A detector of the kind 'zscore' is not saved: it is fitted in seconds. Keep its rows and settings and fit it "
-        "again, or save the CATCH detector."
+        f"{tmp_path / 'pca' / 'weights.safetensors'} does not fit the card: unknown: Extra inputs are not permitted. "
+        "Correct the setting. Fit and save the detector again, or copy the folder anew."
     )
 
 

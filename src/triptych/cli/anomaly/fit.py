@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from triptych.cli.anomaly.options import EntityOption, FileArgument, LabelsOption, TimeOption
 from triptych.cli.console import Narrator, figures, out, print_json
 from triptych.cli.options import JsonOption, QuietOption
+
+Kind = Literal["catch", "blend", "zscore", "pca", "isolation_forest", "kmeans"]
 
 
 def fit(
@@ -18,6 +20,9 @@ def fit(
     time: TimeOption = None,
     entity: EntityOption = None,
     labels: LabelsOption = None,
+    detector: Annotated[
+        Kind, typer.Option("--detector", help="Which detector: CATCH, simple ones, or a blend of both.")
+    ] = "catch",
     contamination: Annotated[
         float, typer.Option("--contamination", help="Share of normal rows that the threshold takes for anomalies.")
     ] = 0.01,
@@ -27,10 +32,10 @@ def fit(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Fit the CATCH detector on rows that are mostly normal and save it.
+    """Fit a detector on rows that are mostly normal and save it.
 
-    A fifth of the rows is held out and sets the threshold. Rows labelled as anomalies are left out. A fit that was
-    killed goes on when the same command is given again.
+    Two fifths of the rows (a fifth for the simple detectors) are held out and set the threshold. Rows labelled as
+    anomalies are left out. A fit that was killed goes on when the same command is given again.
     """
     from triptych.bootstrap.anomalies import Rows, fit_anomalies
 
@@ -41,6 +46,7 @@ def fit(
         Rows(time=time, entity=entity, labels=labels),
         settings={"contamination": contamination, "seed": seed, "bad_rows": "mask" if mask else "refuse"},
         training={"epochs": epochs},
+        name=detector,
     )
     if json:
         print_json(card.model_dump(mode="json"))

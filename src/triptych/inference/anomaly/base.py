@@ -8,7 +8,7 @@ comes the threshold.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -19,7 +19,13 @@ from pydantic import Field
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import ColumnError, DataError, NotEnoughData
-from triptych.inference.anomaly.holding_out import Part, conformal_threshold, effective_number, hold_out
+from triptych.inference.anomaly.holding_out import (
+    Part,
+    Portions,
+    conformal_threshold,
+    effective_number,
+    hold_out,
+)
 from triptych.inference.anomaly.parameters import AbstractParameters
 from triptych.inference.anomaly.scaling import Scaling
 from triptych.inference.anomaly.table import BadRows, Table, as_table, concatenate
@@ -98,16 +104,21 @@ class AbstractDetector(AbstractParameters, ABC):
         """Rows that a score looks back on, the scored one included."""
 
     @abstractmethod
-    def _learn(
-        self,
-        learn: Sequence[NDArray[np.float32]],
-        stop: Sequence[NDArray[np.float32]],
-        calibrate: Sequence[NDArray[np.float32]],
-    ) -> None:
-        """Learn from scaled stretches, each (n_rows, channels).
+    def learn(self, rows: Portions) -> None:
+        """Learn from scaled rows whose columns are `columns_`: the part of `fit` that is each detector's own."""
 
-        `stop` and `calibrate` are held out for that; empty for detectors whose `parts` do not name them.
-        """
+    @abstractmethod
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What `learn` has learnt, by name, for saving."""
+
+    @abstractmethod
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Know what `arrays` gave; `columns_` is there already. Raises KeyError when one is missing."""
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were learnt."""
+        return sum(value.size for value in self.arrays().values())
 
     @abstractmethod
     def assess(self, windows: NDArray[np.float32]) -> Assessment:
@@ -158,7 +169,12 @@ class AbstractDetector(AbstractParameters, ABC):
         )  # fmt: skip
         scaled = self.scaling_(table.values)
         parts = {part: [scaled[a:b] for a, b in stretches] for part, stretches in held.parts.items()}
-        self._learn([scaled[a:b] for a, b in held.learn], parts.get("stop", []), parts.get("calibrate", []))
+        self.learn(
+            Portions(
+                learn=[scaled[a:b] for a, b in held.learn], stop=parts.get("stop", []),
+                calibrate=parts.get("calibrate", []),
+            )
+        )  # fmt: skip
         self._judge_by([self._stretch_scores(one)[self.memory - 1 :] for one in parts["threshold"]])
         self.threshold_ = self.threshold_at(config.contamination)
         self.decision_scores_ = self._scores(table, scaled)
@@ -291,3 +307,8 @@ def sliding(stretch: NDArray[np.float32], memory: int) -> list[tuple[int, NDArra
         return []
     view = np.lib.stride_tricks.sliding_window_view(stretch, memory, axis=0).transpose(0, 2, 1)
     return [(memory - 1 + begin, view[begin : begin + _CHUNK]) for begin in range(0, len(view), _CHUNK)]
+
+
+def named(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """Those whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
+from triptych.inference.anomaly.forest import Forest
+from triptych.inference.anomaly.holding_out import Portions
 from triptych.inference.anomaly.parameters import settled
-
-Stretches = Sequence[NDArray[np.float32]]
 
 
 class ZScoreDetector(AbstractDetector):
@@ -28,8 +28,14 @@ class ZScoreDetector(AbstractDetector):
     def memory(self) -> int:
         return 1
 
-    def _learn(self, learn: Stretches, stop: Stretches, calibrate: Stretches) -> None:
+    def learn(self, rows: Portions) -> None:
         pass  # the scaling is all it knows
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        pass
 
     def assess(self, windows: NDArray[np.float32]) -> Assessment:
         squares = windows[:, -1].astype(np.float64) ** 2
@@ -55,14 +61,20 @@ class PcaDetector(AbstractDetector):
     def memory(self) -> int:
         return 1
 
-    def _learn(self, learn: Stretches, stop: Stretches, calibrate: Stretches) -> None:
-        rows = np.concatenate(learn).astype(np.float64)
-        self._mean = rows.mean(axis=0)
-        variances, directions = np.linalg.eigh(np.cov(rows.T).reshape(rows.shape[1], -1))
+    def learn(self, rows: Portions) -> None:
+        every = np.concatenate(rows.learn).astype(np.float64)
+        self._mean = every.mean(axis=0)
+        variances, directions = np.linalg.eigh(np.cov(every.T).reshape(every.shape[1], -1))
         variances, directions = variances[::-1], directions[:, ::-1]
         kept = int(np.searchsorted(np.cumsum(variances) / variances.sum(), self.config.explained)) + 1
         # At least one direction is left over: a full basis reconstructs anything. One channel has its mean only.
-        self._components = directions[:, : min(kept, rows.shape[1] - 1)]
+        self._components = np.ascontiguousarray(directions[:, : min(kept, every.shape[1] - 1)])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {"mean": self._mean, "components": self._components}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._mean, self._components = arrays["mean"], arrays["components"]
 
     def assess(self, windows: NDArray[np.float32]) -> Assessment:
         rows = windows[:, -1].astype(np.float64) - self._mean
@@ -89,16 +101,18 @@ class IsolationForestDetector(AbstractDetector):
     def memory(self) -> int:
         return 1
 
-    def _learn(self, learn: Stretches, stop: Stretches, calibrate: Stretches) -> None:
-        from sklearn.ensemble import IsolationForest  # takes a second to load
+    def learn(self, rows: Portions) -> None:
+        self._forest = Forest.grow(np.concatenate(rows.learn), trees=self.config.trees, seed=self.config.seed)
 
-        self._forest = IsolationForest(n_estimators=self.config.trees, random_state=self.config.seed)
-        self._forest.fit(np.concatenate(learn))
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return self._forest.arrays()
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._forest = Forest.of_arrays(arrays)
 
     def assess(self, windows: NDArray[np.float32]) -> Assessment:
         rows = np.ascontiguousarray(windows[:, -1])
-        scores = -np.asarray(self._forest.score_samples(rows), dtype=np.float64)
-        return Assessment(scores=scores, evidence=np.abs(rows)[:, :, None].astype(np.float64))
+        return Assessment(scores=self._forest.scores(rows), evidence=np.abs(rows)[:, :, None].astype(np.float64))
 
 
 class KMeansConfig(CommonConfig):
@@ -121,15 +135,21 @@ class KMeansDetector(AbstractDetector):
     def memory(self) -> int:
         return self.config.length
 
-    def _learn(self, learn: Stretches, stop: Stretches, calibrate: Stretches) -> None:
+    def learn(self, rows: Portions) -> None:
         from sklearn.cluster import KMeans
 
-        parts = [windows.reshape(len(windows), -1) for part in learn for _, windows in sliding(part, self.memory)]
+        parts = [windows.reshape(len(windows), -1) for part in rows.learn for _, windows in sliding(part, self.memory)]
         windows = np.concatenate(parts)
         windows = windows[:: max(1, len(windows) // 10_000)]
         clusters = min(self.config.clusters, len(windows))
         means = KMeans(n_clusters=clusters, n_init=1, random_state=self.config.seed).fit(windows)
         self._centres = means.cluster_centers_.astype(np.float64)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {"centres": self._centres}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._centres = arrays["centres"]
 
     def assess(self, windows: NDArray[np.float32]) -> Assessment:
         flat = windows.reshape(len(windows), -1).astype(np.float64)

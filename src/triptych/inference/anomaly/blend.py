@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
+from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, named, sliding
 from triptych.inference.anomaly.calibration import Calibration
+from triptych.inference.anomaly.holding_out import Portions
 from triptych.inference.anomaly.parameters import settled
 
 
@@ -41,19 +42,30 @@ class BlendDetector(AbstractDetector):
     def memory(self) -> int:
         return max(member.memory for member in self.members)
 
-    def _learn(
-        self,
-        learn: Sequence[NDArray[np.float32]],
-        stop: Sequence[NDArray[np.float32]],
-        calibrate: Sequence[NDArray[np.float32]],
-    ) -> None:
+    def learn(self, rows: Portions) -> None:
         for member in self.members:
             member.columns_ = self.columns_
-            member._learn(learn, stop, calibrate)
-        windows = [chunk for part in calibrate for _, chunk in sliding(part, self.memory)]
+            member.learn(rows)
+        windows = [chunk for part in rows.calibrate for _, chunk in sliding(part, self.memory)]
         scores = np.concatenate([self._member_scores(chunk) for chunk in windows])
         self._calibration = Calibration.of(scores[:, None, :])
+        self._name_kinds()
+
+    def _name_kinds(self) -> None:
         self.kinds = tuple(f"{member.name} {kind}" for member in self.members for kind in member.kinds)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        found = {f"calibration.{name}": value for name, value in self._calibration.arrays().items()}
+        for i, member in enumerate(self.members):
+            found |= {f"{i}.{name}": value for name, value in member.arrays().items()}
+        return found
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        for i, member in enumerate(self.members):
+            member.columns_ = self.columns_
+            member.restore(named(arrays, f"{i}."))
+        self._calibration = Calibration(**named(arrays, "calibration."))
+        self._name_kinds()
 
     def assess(self, windows: NDArray[np.float32]) -> Assessment:
         assessed = [member.assess(windows[:, -member.memory :]) for member in self.members]

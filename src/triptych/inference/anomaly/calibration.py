@@ -46,3 +46,7 @@ class Calibration:
         away = evidence - self.centre
         out = np.where(away > 0, away / self.above, -away / self.below)
         return np.minimum(out, bound)
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """All of it, by name."""
+        return {"centre": self.centre, "below": self.below, "above": self.above}

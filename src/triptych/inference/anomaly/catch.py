@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,22 +11,24 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from triptych.inference.anomaly import evidence as kinds_of
-from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
+from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, named, sliding
 from triptych.inference.anomaly.calibration import Calibration
 from triptych.inference.anomaly.cross_channel import KINDS, CrossChannel
+from triptych.inference.anomaly.holding_out import Portions
 from triptych.inference.anomaly.parameters import settled
-from triptych.models.catch import Catch, build_catch
+from triptych.models.catch import Catch, ConditionalCatch, build_catch
 from triptych.models.catch import Config as NetworkConfig
 
 _PIECE = 128
 """Windows that go through the network at a time: what lies between its layers stays in the processor's cache."""
 
-Learner = Callable[[Catch, Sequence[NDArray[np.float32]], Sequence[NDArray[np.float32]], int], None]
+Network = Catch | ConditionalCatch
+Learner = Callable[[Network, Sequence[NDArray[np.float32]], Sequence[NDArray[np.float32]], int], None]
 """Trains a network in place: network, stretches to learn from, stretches to validate on, seed."""
 
 SMALL = NetworkConfig(
     length=96, embedding=32, layers=2, heads=2, head_size=16, feed_forward=64, width=48, head_layers=1, head_rank=4,
-    dropout=0.0,
+    dropout=0.0, hidden_rows=16,
 )  # fmt: skip
 """A network that a laptop trains in half a minute: the sizes near those of TAB's one setting for all data sets."""
 
@@ -79,7 +81,7 @@ class CatchDetector(AbstractDetector):
         config: Config | None = None,
         *,
         learner: Learner,
-        build: Callable[..., Catch] | None = None,
+        build: Callable[..., Network] | None = None,
         **settings: Any,
     ) -> None:
         """Prepare a detector.
@@ -97,25 +99,44 @@ class CatchDetector(AbstractDetector):
     def memory(self) -> int:
         return self.config.network.length
 
-    def _learn(
-        self,
-        learn: Sequence[NDArray[np.float32]],
-        stop: Sequence[NDArray[np.float32]],
-        calibrate: Sequence[NDArray[np.float32]],
-    ) -> None:
-        channels = learn[0].shape[1]
+    def learn(self, rows: Portions) -> None:
+        channels = rows.learn[0].shape[1]
         self.network = (self.build or build_catch)(channels, self.config.network, seed=self.config.seed)
-        self.learner(self.network, learn, stop, self.config.seed)
+        if isinstance(self.network, ConditionalCatch):
+            self.network.begin([torch.from_numpy(np.ascontiguousarray(one)) for one in rows.learn])
+        self.learner(self.network, rows.learn, rows.stop, self.config.seed)
         self.network.eval().to(self.config.device)
-        self.cross_ = CrossChannel.learn(learn, self.memory, self.columns_)
+        self.cross_ = CrossChannel.learn(rows.learn, self.memory, self.columns_)
         self.prepare(channels)
-        seen = [self._raw(windows) for part in calibrate for _, windows in sliding(part, self.memory)]
+        seen = [self._raw(windows) for part in rows.calibrate for _, windows in sliding(part, self.memory)]
         self.calibration_ = Calibration.of(np.concatenate(seen), together=self._together)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        found = {f"network.{name}": value.cpu().numpy() for name, value in self.network.state_dict().items()}
+        found |= {f"cross.{name}": value for name, value in self.cross_.arrays().items()}
+        return found | {f"calibration.{name}": value for name, value in self.calibration_.arrays().items()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        channels = len(self.columns_)
+        self.network = build_catch(channels, self.config.network, seed=self.config.seed)
+        state = {name: torch.from_numpy(value) for name, value in named(arrays, "network.").items()}
+        self.network.load_state_dict(state)
+        self.network.eval().to(self.config.device)
+        self.cross_ = CrossChannel.of_arrays(named(arrays, "cross."), self.memory)
+        self.calibration_ = Calibration(**named(arrays, "calibration."))
+        self.prepare(channels)
+
+    @property
+    def parameters(self) -> int:
+        return sum(one.numel() for one in self.network.parameters())
 
     def prepare(self, channels: int) -> None:
         """Name the kinds of evidence for so many channels."""
-        bands = kinds_of.band_names(self.config.focus, self.config.groups)
-        self.kinds = (*bands, "value", "level", "activity", *(KINDS if channels > 1 else KINDS[:-2]))
+        if self.config.network.hidden_rows:
+            first: tuple[str, ...] = kinds_of.FORETOLD
+        else:
+            first = kinds_of.band_names(self.config.focus, self.config.groups)
+        self.kinds = (*first, "value", "level", "activity", *(KINDS if channels > 1 else KINDS[:-2]))
         lasting = np.array([kind in ("decoupling", "parting") for kind in self.kinds])
         self._together = np.array([kind == "parting" for kind in self.kinds])
         self._momentary = np.where(lasting, 0.0, self.config.momentary)
@@ -135,15 +156,20 @@ class CatchDetector(AbstractDetector):
     def _raw(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Uncalibrated evidence, (n_windows, channels, kinds)."""
         focus = self.config.focus
-        edges = kinds_of.group_edges(focus, self.config.groups)
         with torch.inference_mode():
             x_BTC = torch.from_numpy(np.array(windows))
             there = x_BTC.to(self.config.device)
             pieces = [there[first : first + _PIECE] for first in range(0, max(len(there), 1), _PIECE)]
-            made = torch.cat([self.network(piece)[:, -focus:].float().cpu() for piece in pieces])
+            if self.config.network.hidden_rows:
+                told = torch.cat([self.network(piece).float().cpu() for piece in pieces])
+                of_network = kinds_of.foretold(x_BTC, told, focus)
+            else:
+                made = torch.cat([self.network(piece)[:, -focus:].float().cpu() for piece in pieces])
+                edges = kinds_of.group_edges(focus, self.config.groups)
+                of_network = kinds_of.band_energies(x_BTC[:, -focus:] - made, edges)
             # What shows at once is looked for in few rows.
             own = [
-                kinds_of.band_energies(x_BTC[:, -focus:] - made, edges),
+                of_network,
                 x_BTC[:, -1, :, None],
                 kinds_of.level(x_BTC[:, -max(focus // 2, 2) :])[..., None],
                 kinds_of.activity(x_BTC[:, -max(focus // 4, 3) :])[..., None],

@@ -13,6 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+FORETOLD = ("error", "drift", "turmoil")
+"""Kinds of `foretold`."""
+_FARTHEST = 6.0  # scales at which an error is clipped before it is averaged
 _FLOOR = 1e-6  # of energies in squared deviations: a frozen channel has one, so that its logarithm exists
 
 
@@ -50,6 +53,23 @@ def band_energies(error_BQC: Tensor, edges: tuple[int, ...]) -> Tensor:
     power = power * weight[:, None]
     sums = torch.stack([power[:, a:b].sum(dim=1) for a, b in pairwise(edges)], -1)
     return torch.log(sums / rows + _FLOOR)
+
+
+def foretold(x_BTC: Tensor, told_BFCM: Tensor, focus: int) -> Tensor:
+    """What the errors of foretold rows say, in scales that were foretold too, (B, C, 3).
+
+    - error: of the last row, signed.
+    - drift: their mean over half of `focus`.
+    - turmoil: logarithm of their mean square over a quarter of `focus`.
+
+    `told_BFCM` holds mean and logarithm of the scale of the last F rows.
+    """
+    rows = told_BFCM.shape[1]
+    z = (x_BTC[:, -rows:] - told_BFCM[..., 0]) * torch.exp(-told_BFCM[..., 1])
+    near = z.clamp(-_FARTHEST, _FARTHEST)
+    drift = near[:, -max(focus // 2, 2) :].mean(dim=1)
+    turmoil = torch.log(near[:, -max(focus // 4, 2) :].square().mean(dim=1) + 1e-3)
+    return torch.stack([z[:, -1], drift, turmoil], dim=-1)
 
 
 def level(x_BQC: Tensor) -> Tensor:

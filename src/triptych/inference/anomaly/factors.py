@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from triptych.domain.errors import ArtifactError
 from triptych.features.channels import CHANNELS, SETTLE, channels_of
 from triptych.features.factor import Factor
-from triptych.inference.anomaly.base import sliding
+from triptych.inference.anomaly.base import AbstractDetector, sliding
 from triptych.inference.anomaly.catch import CatchDetector
 
 FAMILY = "catch"
@@ -44,12 +44,17 @@ class _Columns:
         return found
 
 
-def detector_factors(detector: CatchDetector) -> tuple[Factor, ...]:
+def detector_factors(detector: AbstractDetector) -> tuple[Factor, ...]:
     """`catch_score` and `catch_state_1`, `catch_state_2`, ... of a detector fitted on `market_channels` of one
     instrument; they may be computed of any instrument. Scores look back only.
 
-    Raises ArtifactError for a detector of other channels, or one that looks ahead.
+    Raises ArtifactError for a detector of other channels, one that looks ahead, or one without a network.
     """
+    if not isinstance(detector, CatchDetector):
+        raise ArtifactError(
+            f"A detector of the kind {detector.name!r} has no state that another network could read.",
+            remedy='Fit one of the kind "catch".',
+        )
     names = tuple(name.split(" ", 1)[-1] for name in detector.columns_)
     if names != CHANNELS or detector.config.placement != "causal":
         raise ArtifactError(

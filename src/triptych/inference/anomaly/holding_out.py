@@ -38,6 +38,18 @@ class HeldOut:
         return sum(max(stop - start - memory + 1, 0) for start, stop in self.parts[part])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Portions:
+    """Scaled rows by what they are for: unbroken stretches, each float32 (n_rows, channels).
+
+    `stop` and `calibrate` are empty for detectors that do not name them in their `parts`.
+    """
+
+    learn: Sequence[NDArray[np.float32]]
+    stop: Sequence[NDArray[np.float32]]
+    calibrate: Sequence[NDArray[np.float32]]
+
+
 def hold_out(
     stretches: Sequence[Stretch],
     *,

@@ -1,7 +1,8 @@
 """CATCH: channel-aware reconstruction of multivariate windows by frequency patching."""
 
 from triptych.models.catch.build import build_catch
+from triptych.models.catch.conditional import ConditionalCatch, Foretold
 from triptych.models.catch.config import Config
 from triptych.models.catch.network import Catch, Losses, Reconstruction
 
-__all__ = ["Catch", "Config", "Losses", "Reconstruction", "build_catch"]
+__all__ = ["Catch", "ConditionalCatch", "Config", "Foretold", "Losses", "Reconstruction", "build_catch"]

@@ -11,6 +11,7 @@ from torch import nn
 from triptych.models.catch import reference
 from triptych.models.catch.attention import ChannelMaskedAttention
 from triptych.models.catch.complex_transformer import ComplexChannelTransformer
+from triptych.models.catch.conditional import ConditionalCatch
 from triptych.models.catch.config import Config
 from triptych.models.catch.heads import FactoredHeads, InverseTransform
 from triptych.models.catch.mask import ChannelMaskGenerator
@@ -20,8 +21,10 @@ from triptych.models.catch.transformer import ChannelTransformer
 from triptych.models.checks import require_positive
 
 
-def build_catch(channels: int, config: Config | None = None, *, seed: int | None = None) -> Catch:
+def build_catch(channels: int, config: Config | None = None, *, seed: int | None = None) -> Catch | ConditionalCatch:
     """A network with fresh weights for windows of shape (batch, config.length, channels).
+
+    It reconstructs windows; where the config hides rows it foretells them instead.
 
     Args:
         channels: columns of a window, 1 or more.
@@ -37,7 +40,9 @@ def build_catch(channels: int, config: Config | None = None, *, seed: int | None
         return _build(channels, config)
 
 
-def _build(channels: int, config: Config) -> Catch:
+def _build(channels: int, config: Config) -> Catch | ConditionalCatch:
+    if config.hidden_rows:
+        return ConditionalCatch(channels, config)
     if config.compat == "reference":
         return _build_reference(channels, config)
     spectrum = Spectrum(config.length, config.patch_size, config.patch_stride)

@@ -43,6 +43,13 @@ class Config(BaseConfig):
     filters: int = Field(
         4, description='Filters of the complex convolution; `attention = "complex"` only.', ge=1, le=256
     )
+    hidden_rows: int = Field(
+        0,
+        description="Last rows of each channel that are hidden from it and foretold, with their scale, from its own "
+        "past and the other channels. 0: nothing is hidden, the window is reconstructed, as the paper does.",
+        ge=0,
+        le=4096,
+    )
     compat: Literal["none", "reference"] = Field(
         "none",
         description="`reference` reproduces the choices of the authors' code: full transform, leaking mask, noise in "
@@ -60,6 +67,10 @@ class Config(BaseConfig):
             )
         if self.compat == "reference" and self.attention == "complex":
             raise ValueError("the reference has no complex attention: leave compat or attention at its default")
+        if self.hidden_rows and (self.compat == "reference" or self.attention == "complex"):
+            raise ValueError("the reference and complex attention reconstruct whole windows: hidden_rows must be 0")
+        if 2 * self.hidden_rows > self.length:
+            raise ValueError(f"at most half of a window can be hidden, {self.length // 2} rows; was {self.hidden_rows}")
         if self.compat == "reference" and self.length < self.patch_size:
             raise ValueError(f"the reference pads no band: length must be at least patch_size ({self.patch_size})")
         return self

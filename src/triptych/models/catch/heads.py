@@ -85,7 +85,7 @@ class InverseTransform(nn.Module):
         """Inverse transform and linear layer as one matrix, (2 K, T)."""
         return self._inverse.to(self.mix.weight.dtype) @ self.mix.weight.T
 
-    def forward(self, real_BCK: Tensor, imaginary_BCK: Tensor) -> Tensor:
-        """The windows, (B, T, C)."""
+    def forward(self, real_BCK: Tensor, imaginary_BCK: Tensor, *, last: int = 0) -> Tensor:
+        """The windows, (B, T, C); with `last` only so many rows of their ends."""
         both = torch.cat([real_BCK, imaginary_BCK], dim=-1)
-        return (both @ self.folded() + self.mix.bias).transpose(1, 2)
+        return (both @ self.folded()[:, -last:] + self.mix.bias[-last:]).transpose(1, 2)

@@ -128,6 +128,15 @@ class Catch(nn.Module):
             channel_loss=loss,
         )
 
+    def masks(self, x_BTC: Tensor) -> Tensor:
+        """Which channel looked at which, (B, P, H, C, C)."""
+        return self.reconstruct(x_BTC).mask
+
+    def validate(self, x_BTC: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss that decides when training stops, and the masks."""
+        made = self.reconstruct(x_BTC)
+        return (made.windows - x_BTC).square().mean(), made.mask
+
     def losses(self, x_BTC: Tensor, *, fixed_mask: bool = False) -> Losses:
         """The losses of a batch of windows."""
         made = self.reconstruct(x_BTC, with_loss=True, fixed_mask=fixed_mask)

@@ -17,7 +17,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from triptych.domain.errors import RunError
-from triptych.models.catch import Catch, Losses
+from triptych.models.catch import Catch, ConditionalCatch, Losses
 from triptych.training.anomaly.config import Config
 from triptych.training.optimizer import adamw, warmup_cosine
 from triptych.training.seeds import derive_seed
@@ -30,8 +30,9 @@ class EpochRecord:
 
     Attributes:
         epoch: counted from 0.
-        train_time, train_frequency, train_channel: mean losses of the training batches, without their weights.
-        validation_time: mean squared error over the validation windows, masks decided, dropout off.
+        train_time, train_frequency, train_channel: mean losses of the training batches, without their weights. Where
+            rows are hidden, `time` is their negative log likelihood and there is no `frequency`.
+        validation_time: the same as `train_time` over the validation windows, masks decided, dropout off.
         open_share: share of pairs of different channels whose mask is open in validation; 1 for one channel.
         learning_rate, mask_learning_rate: at the last step of the epoch.
     """
@@ -49,7 +50,7 @@ class EpochRecord:
 class CatchModule(LightningModule):
     """What is random in an epoch is seeded at its start, so an epoch cannot tell whether the process is a new one."""
 
-    def __init__(self, network: Catch, config: Config, *, steps_per_epoch: int, seed: int) -> None:
+    def __init__(self, network: Catch | ConditionalCatch, config: Config, *, steps_per_epoch: int, seed: int) -> None:
         """Wrap `network`, which is trained in place."""
         super().__init__()
         self.automatic_optimization = False
@@ -94,11 +95,11 @@ class CatchModule(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add up the error of a batch."""
-        made = self.network.reconstruct(batch.windows)
+        loss, mask = self.network.validate(batch.windows)
         n, channels = len(batch.windows), self.network.channels
-        error = (made.windows - batch.windows).square().mean() * n
+        error = loss * n
         pairs = max(channels * (channels - 1), 1)
-        share = (made.mask.sum(dim=(-1, -2)).mean() - channels) / pairs if channels > 1 else error.new_ones(())
+        share = (mask.sum(dim=(-1, -2)).mean() - channels) / pairs if channels > 1 else error.new_ones(())
         self._validation_sums += torch.stack([error.float(), share.float() * n, error.new_tensor(n)])
 
     def on_validation_epoch_end(self) -> None:
@@ -145,6 +146,6 @@ class CatchModule(LightningModule):
                 group["lr"] = rate * factor
 
 
-def masks_in_order(network: Catch) -> list[torch.nn.Parameter]:
+def masks_in_order(network: Catch | ConditionalCatch) -> list[torch.nn.Parameter]:
     """Parameters of the mask generator, always in the same order."""
     return list(network.mask_generator.parameters())

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.domain.errors import NotEnoughData
-from triptych.models.catch import Catch
+from triptych.models.catch import Catch, ConditionalCatch
 from triptych.training.anomaly.config import Config
 from triptych.training.anomaly.module import CatchModule, EpochRecord
 from triptych.training.checkpoint import AtomicCheckpointIO, EpochCheckpoint
@@ -38,7 +38,7 @@ class CatchFit:
 
 
 def fit_catch(
-    network: Catch,
+    network: Catch | ConditionalCatch,
     train: Sequence[NDArray[np.float32]],
     validation: Sequence[NDArray[np.float32]],
     config: Config,
@@ -101,7 +101,7 @@ def window_set(stretches: Sequence[NDArray[np.float32]], length: int, *, most: i
 
 
 def _run(
-    network: Catch,
+    network: Catch | ConditionalCatch,
     sets: tuple[WindowSet, WindowSet],
     config: Config,
     seed: int,
@@ -191,7 +191,9 @@ class _Keeper(Callback):
         return len(self.history) >= self._config.epochs or (patience > 0 and waited >= patience)
 
 
-def _fingerprint(network: Catch, sets: tuple[WindowSet, WindowSet], config: Config, seed: int) -> dict[str, str]:
+def _fingerprint(
+    network: Catch | ConditionalCatch, sets: tuple[WindowSet, WindowSet], config: Config, seed: int
+) -> dict[str, str]:
     """What the outcome depends on, one hash per part so that a refusal can name what differs."""
     settings = json.dumps({"config": config.model_dump(), "seed": seed}, sort_keys=True)
     digest = hashlib.sha256(repr(network).encode())

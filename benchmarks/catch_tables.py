@@ -1,0 +1,170 @@
+"""Every table of detection in the docs, measured again by one command that can be stopped and goes on where it was.
+
+    python -m benchmarks.catch_tables FOLDER --recordings DAPHNET.npz SKAB.npz
+
+Each cell (a detector, on one market or recording, with one seed) is a file of FOLDER, written when it is done and kept:
+remove a file, or the folder, to measure it again. All run on one thread. The tables are printed from the files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks import guard
+from benchmarks._detection import on_machines, on_market
+from triptych.domain.files import write_json
+
+MARKETS = (21, 22, 23)
+"""Markets on which nothing was ever chosen."""
+DETECTORS = (
+    "catch", "no network", "left out", "pca", "zscore", "isolation_forest", "kmeans", "copy", "guard", "blend",
+    "compat", "complex", "reference",
+)  # fmt: skip
+"""`no network`: CATCH whose network foretells zeros; `left out`: whose network says nothing. `reference`: the authors'
+network and score. The others judge by the error of a reconstruction in which nothing is hidden: of our network
+(`copy`), of the authors' choices at our sizes (`compat`), of `attention = "complex"`."""
+SEEDED = ("catch", "isolation_forest", "kmeans")
+COLUMNS = {
+    "auc_roc": "AUC-ROC", "vus_pr": "VUS-PR", "affiliation_f1": "affiliation F1", "recall": "events found",
+    "delay": "delay, rows", "alarms_per_day": "false alarms", "quiet_share": "quiet rows that alarm",
+}  # fmt: skip
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One measurement: `name` is its file's, `measure` makes its figures."""
+
+    table: str
+    detector: str
+    seed: int
+    measure: Callable[[], Figures]
+
+    @property
+    def name(self) -> str:
+        return f"{self.table} {self.detector} {self.seed}.json".replace(" ", "_")
+
+
+def cells(recordings: Sequence[Path], *, with_guard: bool) -> Iterator[Cell]:
+    """All cells, those that answer most first."""
+    for detector in DETECTORS:
+        if detector == "guard":
+            for seed in guard.SEEDS if with_guard else ():
+                yield Cell(table="guard", detector="catch", seed=seed, measure=partial(guarded, seed))
+            continue
+        for seed in MARKETS:
+            yield Cell(table="market", detector=detector, seed=seed, measure=partial(on_market, detector, seed))
+        for path in recordings:
+            yield _recorded(path, detector, MARKETS[0])
+    for detector in SEEDED:
+        for path in recordings:
+            for seed in MARKETS[1:]:
+                yield _recorded(path, detector, seed)
+
+
+def _recorded(path: Path, detector: str, seed: int) -> Cell:
+    made = partial(on_machines, detector, path, seed=seed)
+    return Cell(table=path.stem, detector=detector, seed=seed, measure=made)
+
+
+def guarded(seed: int) -> Figures:
+    """Return, deepest fall and actions of each policy on one market, quiet and planted."""
+    found: Figures = {}
+    for (market, policy), (earned, depth, acted) in guard.on_one_market(seed).items():
+        found |= {
+            f"{market} {policy} return": earned, f"{market} {policy} fall": depth, f"{market} {policy} acted": acted
+        }  # fmt: skip
+    return found
+
+
+def measured(cell: Cell, folder: Path) -> tuple[Figures, bool]:
+    """The figures of a cell, and whether they were there already."""
+    path = folder / cell.name
+    if path.exists():
+        return dict(json.loads(path.read_text(encoding="utf-8"))), True
+    started = time.process_time()
+    figures = {key: float(value) for key, value in cell.measure().items() if np.isfinite(value)}
+    figures["processor_seconds"] = time.process_time() - started
+    write_json(path, figures)
+    return figures, False
+
+
+def tables(found: Mapping[str, Mapping[str, Sequence[Figures]]]) -> str:
+    """Markdown: one table for each subject, one by kind of event, one of the guard; means of the seeds at hand."""
+    parts = []
+    for subject, rows in found.items():
+        if subject == "guard":
+            parts.append(_guard_table(rows["catch"]))
+            continue
+        heads = [title for key, title in COLUMNS.items() if any(key in one for made in rows.values() for one in made)]
+        keys = [key for key, title in COLUMNS.items() if title in heads]
+        parts.append(_table(subject, rows, keys, heads))
+        kinds = sorted({key for made in rows.values() for one in made for key in one if key.startswith("auc ")})
+        if kinds:
+            parts.append(_table(f"{subject}, AUC-ROC", rows, kinds, [kind.removeprefix("auc ") for kind in kinds]))
+    return "\n\n".join(parts)
+
+
+def _table(title: str, rows: Mapping[str, Sequence[Figures]], keys: Sequence[str], heads: Sequence[str]) -> str:
+    lines = [f"| {title} | {' | '.join(heads)} | seeds |", "| --- " * (len(heads) + 2) + "|"]
+    for detector, made in rows.items():
+        figures = [_mean([one[key] for one in made if key in one]) for key in keys]
+        lines.append(f"| {detector} | {' | '.join(figures)} | {len(made)} |")
+    if len(rows.get("catch", ())) > 1:
+        spread = [f"{np.std([one[key] for one in rows['catch'] if key in one]):.3f}" for key in keys]
+        lines.append(f"| catch: deviation between seeds | {' | '.join(spread)} | |")
+    return "\n".join(lines)
+
+
+def _guard_table(made: Sequence[Figures]) -> str:
+    lines = ["| guard | return % | deepest fall % | closes acted |", "| --- | --- | --- | --- |"]
+    for market in ("quiet", "planted"):
+        for policy in guard.POLICIES:
+            values = [[one[f"{market} {policy} {what}"] for one in made] for what in ("return", "fall", "acted")]
+            lines.append(f"| {market}, {policy} | {' | '.join(', '.join(f'{x:.3g}' for x in one) for one in values)} |")
+    return "\n".join(lines)
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.3f}" if values else ""
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, help="where the figures are kept")
+    parser.add_argument("--recordings", nargs="*", type=Path, default=[], help="labelled recordings (.npz)")
+    parser.add_argument("--only", nargs="*", help="detectors (or guard) to measure; the tables show all there are")
+    parser.add_argument("--no-guard", action="store_true", help="leave the guard's backtests out")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    given.folder.mkdir(parents=True, exist_ok=True)
+    found: dict[str, dict[str, list[Figures]]] = {}
+    spent = 0.0
+    every = list(cells(given.recordings, with_guard=not given.no_guard))
+    for i, cell in enumerate(every):
+        wanted = not given.only or cell.detector in given.only or cell.table in given.only
+        if not wanted and not (given.folder / cell.name).exists():
+            continue
+        figures, kept = measured(cell, given.folder)
+        spent += figures["processor_seconds"]
+        found.setdefault(cell.table, {}).setdefault(cell.detector, []).append(figures)
+        state = "kept" if kept else f"{figures['processor_seconds']:.0f} s"
+        told = f"AUC-ROC {figures['auc_roc']:.3f}" if "auc_roc" in figures else ""
+        print(f"# {i + 1} of {len(every)}: {cell.table} {cell.detector} {cell.seed}: {state} {told}", flush=True)
+    print(tables(found))
+    print(f"\nProcessor time of all cells: {spent / 60:.0f} minutes, one thread.", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
