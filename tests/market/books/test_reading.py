@@ -306,7 +306,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path, content):
         read_books(path)
     assert str(caught.value) == (
         f"{path} is no order-book file of a known format. Known are: flat, tardis snapshots, lobster orderbook, "
-        "recording, bitstamp orders, tardis incremental, binance capture, bybit v2 capture, bybit v5."
+        "recording, data tape, bitstamp orders, tardis incremental, binance capture, bybit v2 capture, bybit v5."
     )
 
 

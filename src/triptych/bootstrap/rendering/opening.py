@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from triptych.bootstrap.candle_books import tape_of
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.rendering.histories import History, usual_factors
 from triptych.domain import AbstractClock, CandleSeries, SystemClock, Timeframe
@@ -197,12 +198,7 @@ def _chosen(by_symbol: Mapping[str, CandleSeries], symbols: tuple[str, ...], pla
 
 def invented_history(market: SyntheticMarket, symbol: str) -> History:
     """An instrument of the embedded market: its candles, and its order book at every close."""
-    levels = market.book_levels(symbol)
-    tape = BookTape(
-        symbol=symbol, time_ms=levels.time_ms,
-        bid_prices=levels.bid_price, bid_sizes=levels.bid_size,
-        ask_prices=levels.ask_price, ask_sizes=levels.ask_size,
-    )  # fmt: skip
+    tape = tape_of(market, symbol)
     return _history(market[symbol], "the embedded market", tape, factors=usual_factors(), companions={})
 
 
