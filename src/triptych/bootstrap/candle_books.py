@@ -18,6 +18,7 @@ from triptych.domain import CandleSeries, Timeframe, utc
 from triptych.domain.errors import DataError, NotEnoughData, RecipeError
 from triptych.images import load
 from triptych.inference import BookNeed, Columns
+from triptych.inference.columns import no_whole_days
 from triptych.market.books import BookTape, detect, read_books, sample_at
 from triptych.market.synthetic import SyntheticMarket
 from triptych.settings import Recipe, members_of
@@ -67,6 +68,8 @@ def with_books(
     need = book_need(recipe, series[0].timeframe) if series else None
     if need is None:
         return list(series), []
+    if any(one.features.names and one.features.day.hours and levels_read(one) for one in _models(recipe)):
+        raise no_whole_days()
     in_factors = any(_of_factors(one) for one in _models(recipe))
     found, notes = [], []
     for one in series:

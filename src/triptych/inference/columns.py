@@ -29,6 +29,14 @@ class BookNeed:
     max_age_ms: int
 
 
+def no_whole_days() -> RecipeError:
+    """What is said of order books and windows of whole trading days."""
+    return RecipeError(
+        "Windows of whole trading days and order books do not go together: a place without a candle has no book.",
+        remedy="Empty features.day.hours, or choose an encoding and factors of candles.",
+    )
+
+
 class Columns:
     """The columns that an encoding reads.
 

@@ -17,10 +17,10 @@ from pydantic import Field, field_validator, model_validator
 
 from triptych import features
 from triptych.domain import CANDLE_FIELDS, CandleSeries, Timeframe
-from triptych.domain.errors import DataError, RecipeError
+from triptych.domain.errors import DataError
 from triptych.features import days
 from triptych.inference.base import NOBODY
-from triptych.inference.columns import Columns
+from triptych.inference.columns import Columns, no_whole_days
 from triptych.market.resampling import resample
 
 OLDEST = 16
@@ -149,11 +149,7 @@ class FactorRows:
         self._drawn = Columns(reads)
         self.levels = max(self._drawn.levels, 0 if self._pipeline is None else self._pipeline.levels)
         if self.levels and self.day.hours:
-            raise RecipeError(
-                "Windows of whole trading days and order books do not go together: a place without a candle has no "
-                "book.",
-                remedy="Empty features.day.hours, or choose an encoding and factors of candles.",
-            )
+            raise no_whole_days()
         # A longer candle at the start of the history may lack members, and one at its end may not have closed.
         longest = max(config.periods)
         settled = 0 if self._pipeline is None else self._pipeline.warm_up
