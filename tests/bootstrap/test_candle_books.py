@@ -61,9 +61,7 @@ def test_each_candle_carries_the_book_that_the_recording_held_at_its_close(tmp_p
     (series,), tape = candles.series, tape_of(market, market.series[0].symbol).top(3)
     np.testing.assert_array_equal(series.books, sample_at(tape, series.close_time_ms, 5_000).tape.rows())
     np.testing.assert_array_equal(series.candle(7).book, tape.rows()[7])
-    assert told[-1] == (
-        f"{series.symbol}: 600 of 600 candles close with an order book of 3 levels a side beside them."
-    )
+    assert told[-1] == (f"{series.symbol}: 600 of 600 candles close with an order book of 3 levels a side beside them.")
     whole = beside(market.series[0], tape, NEED)
     np.testing.assert_array_equal(beside(market.series[0].head(100), tape, NEED).books, whole.books[:100])
 
@@ -98,7 +96,9 @@ def test_a_book_that_is_too_old_is_none_and_its_windows_are_left_out_and_counted
     assert not set(ends.tolist()) & {*range(100, 117), *range(300, 316)}
     assert {99, 117, 316} & set(ends.tolist())
     # An older book is taken where the recipe allows it: the candle before closed 15 minutes ago.
-    (patient,) = load_candles(on_files(tmp_path, market, "data.books.max_age_ms=1800000", tape=without(tape, gone))).series
+    (patient,) = load_candles(
+        on_files(tmp_path, market, "data.books.max_age_ms=1800000", tape=without(tape, gone))
+    ).series
     assert not bookless(patient).any()
     np.testing.assert_array_equal(patient.books[101], patient.books[99])
 
@@ -136,8 +136,8 @@ def test_books_of_another_name_are_refused_unless_said_to_be_those_of_the_candle
     with pytest.raises(DataError) as refused:
         load_candles(recipe)
     assert str(refused.value) == (
-        f"The order books of books.parquet are of OTHER, and the candles of {symbol}. Bring books of {symbol}; if these "
-        f'are, say so: data.books.path = {{"{symbol}" = "FILE"}}.'
+        f"The order books of books.parquet are of OTHER, and the candles of {symbol}. Bring books of {symbol}; if "
+        f'these are, say so: data.books.path = {{"{symbol}" = "FILE"}}.'
     )
     said = on_files(tmp_path, market, f'data.books.path={{"{symbol}" = "{tmp_path / "books.parquet"}"}}', tape=tape)
     assert not bookless(load_candles(said).series[0]).any()
@@ -161,9 +161,9 @@ def test_books_of_another_time_are_refused_with_both_times(tmp_path, market):
     with pytest.raises(DataError) as refused:
         load_candles(on_files(tmp_path, market, tape=replace(tape, time_ms=tape.time_ms + 86_400_000 * 30)))
     assert str(refused.value) == (
-        f"{tape.symbol}: no candle closes with an order book beside it that is 5 s old or younger: there are books from "
-        "2024-01-31 00:15:00 to 2024-02-06 06:00:00, and closes from 2024-01-01 00:15:00 to 2024-01-07 06:00:00 UTC. "
-        "Bring books and candles of the same time, or raise data.books.max_age_ms."
+        f"{tape.symbol}: no candle closes with an order book beside it that is 5 s old or younger: there are books "
+        "from 2024-01-31 00:15:00 to 2024-02-06 06:00:00, and closes from 2024-01-01 00:15:00 to 2024-01-07 06:00:00 "
+        "UTC. Bring books and candles of the same time, or raise data.books.max_age_ms."
     )
 
 
@@ -184,12 +184,13 @@ def test_too_few_levels_are_told(tmp_path, market):
 
 def test_a_window_without_any_whole_stretch_of_books_is_refused(tmp_path, market):
     tape = tape_of(market, market.series[0].symbol)
+    recipe = on_files(tmp_path, market, tape=without(tape, np.arange(len(tape)) % 10 == 0))
+    candles = load_candles(recipe)
     with pytest.raises(NotEnoughData) as refused:
-        recipe = on_files(tmp_path, market, tape=without(tape, np.arange(len(tape)) % 10 == 0))
-        Dataset.of(recipe, load_candles(recipe))
+        Dataset.of(recipe, candles)
     assert str(refused.value) == (
-        f"{tape.symbol}: no window of 16 candles has an order book beside every one of them: 60 of 600 have none that is "
-        "fresh enough. Bring recordings without holes, raise data.books.max_age_ms, or shorten window.length or "
+        f"{tape.symbol}: no window of 16 candles has an order book beside every one of them: 60 of 600 have none that "
+        "is fresh enough. Bring recordings without holes, raise data.books.max_age_ms, or shorten window.length or "
         "features.window."
     )
 
@@ -225,5 +226,5 @@ def test_candles_may_be_made_of_the_trades_beside_the_books(tmp_path, market):
     (found,) = load_candles(recipe.model_copy(update={"data": data})).series
     np.testing.assert_array_equal(found.close, series.close[: len(found)])
     assert not bookless(found).any()
-    with pytest.raises(DataError, match="holds trades. Say of what length their candles are: data.timeframe."):
+    with pytest.raises(DataError, match=r"holds trades\. Say of what length their candles are: data\.timeframe\."):
         load_candles(recipe.model_copy(update={"data": data.model_copy(update={"timeframe": None})}))

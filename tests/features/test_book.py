@@ -57,7 +57,8 @@ def test_factors_beside_candles_are_those_of_the_tape():
     names, values = book_features(tape, BookFeaturesConfig(volatility_rows=5))
     of_tape = dict(zip(names, values.T, strict=True))
     for name, other in (
-        ("queue_imbalance", "imbalance_1"), ("queue_imbalance_5", "imbalance_5"), ("queue_imbalance_10", "imbalance_10"),
+        ("queue_imbalance", "imbalance_1"), ("queue_imbalance_5", "imbalance_5"),
+        ("queue_imbalance_10", "imbalance_10"),
         ("spread_bp", "spread_bp"), ("microprice_bp", "microprice_bp"), ("book_slope_10", "slope_log_ratio"),
     ):  # fmt: skip
         np.testing.assert_array_equal(features.describe(name).compute(history(rows)), of_tape[other])
@@ -81,8 +82,8 @@ def test_books_of_fewer_levels_than_a_factor_reads_are_refused():
     with pytest.raises(NotEnoughData) as refused:
         features.describe("queue_imbalance_10").compute(history(books_of(5, 3)))
     assert str(refused.value) == (
-        "A factor reads 10 levels of order book a side, and the candles carry 3. Bring books of more levels, or leave the "
-        "factor out."
+        "A factor reads 10 levels of order book a side, and the candles carry 3. Bring books of more levels, or leave "
+        "the factor out."
     )
 
 

@@ -62,12 +62,12 @@ def test_fewer_levels_than_are_read_and_other_factors_than_are_drawn_are_refused
     with pytest.raises(NotEnoughData) as shallow:
         Columns(book_columns(4)).rows(booked(), NOTHING)
     assert str(shallow.value) == (
-        "TEST: the encoding reads 4 levels of order book a side, and 3 are there. Bring books of more levels, or set the "
-        "encoding's levels to 3 or fewer."
+        "TEST: the encoding reads 4 levels of order book a side, and 3 are there. Bring books of more levels, or set "
+        "the encoding's levels to 3 or fewer."
     )
     with pytest.raises(RecipeError) as other:
         Columns(("factor_1_1", *book_columns(1))).rows(booked(), NOTHING)
     assert str(other.value) == (
-        "TEST: 0 columns of factors are made, and the encoding draws 1 beside candles and books. Set factors and channels "
-        "of the encoding to the factors that are named and the instruments."
+        "TEST: 0 columns of factors are made, and the encoding draws 1 beside candles and books. Set factors and "
+        "channels of the encoding to the factors that are named and the instruments."
     )

@@ -84,7 +84,13 @@ def test_without_another_word_a_candle_leaves_after_the_patience():
 
 
 def test_an_instrument_without_book_does_not_wait_and_those_of_one_instrument_keep_their_order():
-    messages = [book(1, 1_500, 99, snapshot=True), closed(2_000), closed(2_000, "Y"), closed(3_000), book(2, 2_500, 99.5)]
+    messages = [
+        book(1, 1_500, 99, snapshot=True),
+        closed(2_000),
+        closed(2_000, "Y"),
+        closed(3_000),
+        book(2, 2_500, 99.5),
+    ]
     found = told(source(*messages, book(3, 3_500, 100)))
     assert [(one.symbol, one.close_time_ms) for one in found] == [("Y", 2_000), ("X", 2_000), ("X", 3_000)]
     assert [one.book and one.book[0] for one in found] == [None, 99.0, 99.5]

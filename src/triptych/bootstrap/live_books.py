@@ -1,4 +1,4 @@
-"""Order books for models that trade: from a recording beside a tape, or from the streams of the venue."""
+"""Order books for models that trade on a venue: from its streams, and of the time before from recordings."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from triptych.bootstrap.candle_books import beside, read_beside
+from triptych.bootstrap.candle_books import beside
 from triptych.bootstrap.candles import Tell
+from triptych.bootstrap.recorded_books import recording_of
 from triptych.domain import Candle, CandleSeries, Instrument, Timeframe
 from triptych.domain.errors import ArtifactError, DataError
 from triptych.exchanges.bybit.connection import BybitConnection
@@ -20,8 +21,7 @@ from triptych.inference import Artifact, BookNeed, ConsensusArtifact
 from triptych.live.booked_candles import BookedCandles, Past
 from triptych.live.booked_candles import Config as BooksConfig
 from triptych.live.monitoring import Metrics
-from triptych.market.books import BookTape, ClosingBook
-from triptych.market.tapes import is_tape
+from triptych.market.books import ClosingBook
 
 DEPTHS: Final = (50, 200, 1000)
 """Levels a side of the venue's streams of books, as `triptych data record` records them."""
@@ -33,39 +33,6 @@ def need_of(artifacts: Sequence[Artifact | ConsensusArtifact]) -> BookNeed | Non
     if not needs:
         return None
     return BookNeed(levels=max(one.levels for one in needs), max_age_ms=min(one.max_age_ms for one in needs))
-
-
-def with_recorded(
-    series: Sequence[CandleSeries], need: BookNeed, books: Sequence[Path], tape: Path | None = None
-) -> list[CandleSeries]:
-    """Histories with the books beside them that recordings hold.
-
-    Args:
-        series: candles of one or several instruments.
-        need: of the model.
-        books: recordings, one an instrument, or the folder of a tape for all.
-        tape: the tape the candles are from, which may hold books itself.
-
-    Raises ArtifactError when there is no recording, DataError and its kinds where one does not fit the candles.
-    """
-    if not books and tape is not None and is_tape(tape):
-        books = [tape]
-    if not books:
-        raise ArtifactError(
-            f"The model reads {need.levels} levels of order book a side at every close, and there are candles alone.",
-            remedy="Bring the recordings beside them: --book FILE, or the folder of `triptych data record`.",
-        )
-    return [beside(one, _recording_of(one, need, books), need) for one in series]
-
-
-def _recording_of(one: CandleSeries, need: BookNeed, books: Sequence[Path]) -> BookTape:
-    problems = []
-    for path in books:
-        try:
-            return read_beside(path, one, need)
-        except DataError as error:
-            problems.append(error)
-    raise problems[0]
 
 
 def candles_of(
@@ -142,7 +109,7 @@ def _past(need: BookNeed, books: Sequence[Path], tell: Tell) -> Past:
             values=np.array([(one.open, one.high, one.low, one.close, one.volume) for one in candles]),
         )  # fmt: skip
         try:
-            found = beside(series, _recording_of(series, need, books), need)
+            found = beside(series, recording_of(series, need, books), need)
         except DataError as error:  # no reason not to trade: the window fills up as books are heard
             tell(f"No books of the past: {error.message}")
             return candles

@@ -16,7 +16,8 @@ from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.controlling import Control, under_control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import House, Outcome
-from triptych.bootstrap.live_books import need_of, with_recorded
+from triptych.bootstrap.live_books import need_of
+from triptych.bootstrap.recorded_books import with_recorded
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.bootstrap.rungs import rungs_of
 from triptych.bootstrap.staking import base_rates_of, with_known_stakes

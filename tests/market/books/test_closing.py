@@ -96,7 +96,9 @@ def test_what_is_heard_live_is_what_a_recording_of_it_says_at_every_close(messag
 
 @pytest.mark.parametrize("protocol", ["bybit", "none"])
 @settings(max_examples=60, deadline=None)
-@given(messages=st.lists(st.tuples(changes, st.integers(0, 19)), min_size=1, max_size=40), start=st.integers(990, 1_050))
+@given(
+    messages=st.lists(st.tuples(changes, st.integers(0, 19)), min_size=1, max_size=40), start=st.integers(990, 1_050)
+)
 def test_a_replay_for_some_times_gives_what_the_whole_one_gives_there(protocol, messages, start):
     stream = events(invented(protocol, messages), protocol)
     times = np.arange(start, start + 40, 7)
