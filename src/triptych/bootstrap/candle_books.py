@@ -76,7 +76,7 @@ def with_books(
         if one.symbol in only_seen and not in_factors:
             found.append(one)
             continue
-        tape = _invented(market, one, need) if market is not None else _recorded(recipe, one, need, len(series))
+        tape = _invented(market, one, need) if market is not None else recorded(recipe, one, need.levels)
         found.append(beside(one, tape, need))
         notes.append(_told(found[-1], need))
     return found, notes
@@ -149,11 +149,15 @@ def tape_of(market: SyntheticMarket, symbol: str) -> BookTape:
     )  # fmt: skip
 
 
-def _recorded(recipe: Recipe, one: CandleSeries, need: BookNeed, instruments: int) -> BookTape:
+def recorded(recipe: Recipe, one: CandleSeries, levels: int) -> BookTape:
+    """The recording that a recipe names for an instrument: of a stream, so many levels at the closes.
+
+    Raises RecipeError when it names none, and what `read_beside` raises.
+    """
     named = recipe.data.books.path
     if named is None:
         raise RecipeError(
-            f"{recipe.name} reads {need.levels} levels of order book a side, and data.books.path names no recording.",
+            f"{recipe.name} reads {levels} levels of order book a side, and data.books.path names no recording.",
             remedy="Name a file or folder of order books in data.books.path, or choose an encoding and factors of "
             "candles.",
         )
@@ -163,16 +167,16 @@ def _recorded(recipe: Recipe, one: CandleSeries, need: BookNeed, instruments: in
             remedy=f"It names those of {', '.join(named)}; add one, or choose instruments by data.symbols.",
         )
     path = Path(named[one.symbol] if isinstance(named, Mapping) else named).expanduser()
-    return read_beside(path, one, need, is_said=isinstance(named, Mapping))
+    return read_beside(path, one, levels, is_said=isinstance(named, Mapping))
 
 
-def read_beside(path: Path, one: CandleSeries, need: BookNeed, *, is_said: bool = False) -> BookTape:
+def read_beside(path: Path, one: CandleSeries, levels: int, *, is_said: bool = False) -> BookTape:
     """A recording for the closes of an instrument. `is_said`: somebody says that it is of this instrument.
 
     Raises DataError when the recording is of another one, or cannot be read.
     """
     if detect(path) not in ("flat", "lobster orderbook"):
-        return read_books(path, symbol=one.symbol, levels=need.levels, at_ms=one.close_time_ms)
+        return read_books(path, symbol=one.symbol, levels=levels, at_ms=one.close_time_ms)
     tape = read_books(path)  # a table of one instrument, whose name may be no more than that of the file
     if not is_said and _plain(tape.symbol) != _plain(one.symbol):
         raise DataError(

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from triptych.bootstrap.candle_books import beside
-from triptych.bootstrap.candles import Tell
+from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.recorded_books import recording_of
 from triptych.domain import Candle, CandleSeries, Instrument, Timeframe
 from triptych.domain.errors import ArtifactError, DataError
@@ -40,11 +40,11 @@ def candles_of(
     symbols: Sequence[str],
     timeframe: Timeframe,
     need: BookNeed | None,
-    config: BooksConfig,
+    config: BooksConfig | None = None,
     *,
     books: Sequence[Path] = (),
-    metrics: Metrics,
-    tell: Tell,
+    metrics: Metrics | None = None,
+    tell: Tell = silent,
 ) -> AbstractCandleSource:
     """Candles of the venue, with the book of each close beside them where a model reads it.
 
@@ -74,7 +74,8 @@ def candles_of(
 
     def asks(symbol: str) -> Callable[[], Awaitable[None]]:
         async def ask() -> None:
-            metrics.book_resyncs.labels(symbol=symbol).inc()
+            if metrics is not None:
+                metrics.book_resyncs.labels(symbol=symbol).inc()
             await stream.resubscribe(topics[symbol])
 
         return ask

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from triptych.bootstrap.candle_books import tape_of
+from triptych.bootstrap.candle_books import recorded, tape_of
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.rendering.histories import History, usual_factors
 from triptych.domain import AbstractClock, CandleSeries, SystemClock, Timeframe
@@ -18,7 +18,7 @@ from triptych.inference import FactorRows
 from triptych.inference.inputs import Config as FactorConfig
 from triptych.market import EpochUnit, read_candles, resample
 from triptych.market.books import BookTape, candles_from_trades, read_books, read_trades, sample_at
-from triptych.market.books.reading import detect
+from triptych.market.books.reading import DEFAULT_LEVELS, detect
 from triptych.market.synthetic import SyntheticMarket, synthesise
 from triptych.settings import Recipe, load_recipe, shipped_recipes
 
@@ -181,6 +181,8 @@ def _from_recipe(source: str, reading: Reading) -> Opened:
     if recipe.data.source == "synthetic":
         market = synthesise(recipe.data.synthetic)
         books = {one.symbol: invented_history(market, one.symbol).books for one in candles.series}
+    elif recipe.data.books.path is not None:
+        books = {one.symbol: recorded(recipe, one, DEFAULT_LEVELS) for one in candles.series}
     rows = _factors(reading, recipe)
     companions = {one.symbol: one for one in _chosen(candles.by_symbol, rows.companions, place)}
     histories = tuple(
