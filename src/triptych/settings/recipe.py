@@ -76,11 +76,14 @@ class DataConfig(Config):
     """Where the candles come from."""
 
     source: Literal["synthetic", "file", "store"] = Field(
-        "synthetic", description="The embedded synthetic market, a file of candles, or the local candle store."
+        "synthetic",
+        description="The embedded synthetic market, a file of candles (or of trades, or a recorded tape), or the local "
+        "candle store.",
     )
     path: str | None = Field(
         None,
-        description="The file (CSV, Parquet, Arrow), or the folder of the store; relative to the working directory.",
+        description="The file (CSV, Parquet, Arrow), the folder of a recorded tape, or that of the store; relative to "
+        "the working directory. Of trades, `timeframe` says how long their candles are.",
     )
     venue: str = Field(
         "local", description="Venue in the store, and the venue that imported candles are said to be from."
