@@ -1,6 +1,7 @@
 """A recipe whose network reads order books beside candles, the whole way: trained, backtested, on paper, asked."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,7 @@ from triptych.bootstrap.candle_books import tape_of
 from triptych.bootstrap.candles import load_candles
 from triptych.domain import OrderFilled
 from triptych.domain.errors import ArtifactError, RunError
-from triptych.inference import BookNeed, load_artifact
+from triptych.inference import BookNeed, ConsensusArtifact, load_artifact
 from triptych.live.journal import Journal, StepRecorded
 from triptych.market import synthetic
 from triptych.market.books import write_tape
@@ -141,3 +142,40 @@ def test_books_that_changed_since_the_training_are_found(trained_on_books, home)
             bootstrap.backtest(run)
     finally:
         (home / "books.parquet").write_bytes(kept)
+
+
+def test_the_commands_take_the_books_too(trained_on_books, home, tmp_path, triptych):
+    asked = ("predict", trained_on_books, "--data", home / "candles.parquet", "--last", 3, "--json")
+    said = triptych(*asked, "--book", home / "books.parquet")
+    assert said.status == 0
+    assert len(json.loads(said.out)) == 3
+    refused = triptych(*asked)
+    assert refused.status != 0
+    assert "Bring the recordings beside them: --book FILE" in refused.error
+    paper = triptych(
+        "live", trained_on_books, "--tape", home / "candles.parquet", "--book", home / "books.parquet", "--json",
+        "--journal", tmp_path / "j.db", "--from", "2024-01-11T06:00", "--set", "model_deadline_seconds=60",
+    )  # fmt: skip
+    assert paper.status == 0
+    assert json.loads(paper.out)["decisions"] > 5
+
+
+def test_a_recipe_with_recordings_is_drawn_with_them(trained_on_books, home, tmp_path, triptych):
+    said = triptych("render", trained_on_books / "recipe.toml", "--out", tmp_path / "seen.npy", "--quiet")
+    assert said.status == 0, said.err
+    assert list(tmp_path.iterdir())
+
+
+def test_a_consensus_needs_what_its_deepest_and_strictest_member_needs(trained_on_books):
+    one = load_artifact(trained_on_books / "folds" / "0" / "artifact")
+
+    def member(books):
+        return replace(one, card=one.card.model_copy(update={"books": books}))
+
+    def needs(*members):
+        return ConsensusArtifact(folder=one.folder, card=None, members=dict(enumerate(members)), combiner=None).books
+
+    assert needs(member({}), member({})) is None
+    assert needs(member({}), member({"levels": 5, "max_age_ms": 100})) == BookNeed(levels=5, max_age_ms=100)
+    both = needs(member({"levels": 9, "max_age_ms": 900}), member({"levels": 5, "max_age_ms": 100}))
+    assert both == BookNeed(levels=9, max_age_ms=100)
