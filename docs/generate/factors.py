@@ -31,6 +31,11 @@ columns and, with rolling scores, `window` - 1 candles more: {warm_up} for `grid
 candles, in their standard deviations, cut to ±`clip`. A constant column gives 0. A rare candle pattern is many
 deviations away when it comes, so it is cut: ±`clip` stands for "here it is".
 
+**Order books.** Factors of the family *book* measure the book as it stood when the candle closed. Where no book is
+known, or only one that is too old, they are unknown, and so is every window that holds that candle; their rolling scores
+are taken against the known values of the last `window` candles, half of which at least must be known. See
+[order books beside candles](../how-to/order-books-beside-candles.md).
+
 **Left out**, because they never forget: KAMA, parabolic SAR, MAMA and the Hilbert transforms, the levels of OBV and AD.
 """
 
@@ -44,12 +49,13 @@ def write_factor_reference(path: Path) -> None:
         "patterns": "6 candle patterns and 16 ratios of price, volatility, volume and calendar, for sequence models",
         "indicators": "5 indicators, none of them in `patterns`: the other voice of a consensus",
         "regimes": "states of the market: bull, bear, sideways, high volatility, low liquidity, and their measures",
-        "all": "everything",
+        "book": "7 measures of the order book at each close; the candles must carry books",
+        "all": "everything that is made of candles alone",
     }
     table = "\n".join(f"| `{name}` | {len(members[name])} | {uses[name]} |" for name in features.sets())
     warm_up = features.FeaturePipeline(features.Config()).warm_up
     lines = [LEAD.format(sets=table, warm_up=f"{warm_up:,}")]
-    factors = [features.describe(name) for name in features.available()]
+    factors = [features.describe(name) for name in (*features.available(), *features.of_books())]
     for family in dict.fromkeys(factor.family for factor in factors):
         lines += [
             f"## {family.capitalize()}",

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -73,3 +75,12 @@ def test_an_open_market_has_no_more_candles_than_hours():
     assert candles_per_year(np.arange(1000) * HOUR_MS, Timeframe(HOUR_MS)) == pytest.approx(8766)
     assert candles_per_year(np.arange(10) * HOUR_MS * 3, Timeframe(HOUR_MS)) == 8766  # too short to say
     assert candles_per_year(np.arange(1), Timeframe(HOUR_MS)) == 8766
+
+
+def test_candles_bring_the_book_of_their_close():
+    one = series(range(3))
+    books = np.arange(12.0).reshape(3, 4)
+    assert [batch[0].book for _, batch in batches([replace(one, books=books)], 0, 10**12, 0)] == [
+        tuple(row) for row in books.tolist()
+    ]
+    assert [batch[0].book for _, batch in batches([one], 0, 10**12, 0)] == [None] * 3

@@ -6,23 +6,26 @@ Encodings are probed by whole recipes, on candles or on factors with a companion
 
 import itertools
 import typing
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fakes.books import leaning_tape
 from tests.fakes.candles import make_series
 from tests.fakes.micro import micro_recipe
 from tests.fakes.waves import TINY
 from tests.fakes.windows import kinds_of
 
 from triptych.bootstrap import create_detector
+from triptych.bootstrap.candle_books import beside
 from triptych.bootstrap.probing import leak_probe
 from triptych.domain import Timeframe
 from triptych.features.channels import market_channels
 from triptych.images import available, create_encoding
-from triptych.inference import FactorRows, inputs
+from triptych.inference import BookNeed, Columns, FactorRows, inputs
 from triptych.inference.anomaly.saving import save_detector
 from triptych.market import resample
 from triptych.market.synthetic import Config as SyntheticConfig
@@ -59,12 +62,53 @@ FACTORS = (
 @pytest.mark.parametrize("name", available())
 def test_no_encoding_peeks(tmp_path, name):
     kinds = kinds_of(create_encoding(name, 16).columns)
-    if "book" in kinds:
-        pytest.skip("recipes hold no order books: test_encodings.py cuts the history of books instead")
     overrides = beside_a_companion() if kinds == ("factors",) else ()
+    if "book" in kinds:  # the books of the embedded market have ten levels
+        overrides = ("encoding.levels=10",)
     if name == "sequence":  # its columns have no rows of candles
         overrides = tuple(one for one in overrides if "bars_per_row" not in one)
     assert probed(tmp_path, *overrides, f"encoding.name={name}")["passed"]
+
+
+CHART_AND_BOOK = (
+    "encoding.name=multi_channel", "encoding.height=16", "encoding.width=16",
+    'encoding.channels=[{name="gasf"}, {name="book_imbalance", levels=5}]',
+)  # fmt: skip
+BOOK_FACTORS = (
+    "encoding.name=sequence", "encoding.factors=8", 'features.names=["return_1", "book"]', "features.window=20",
+    "model.name=gru", "model.width=0.1", "model.depth=0.5",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("overrides", [CHART_AND_BOOK, (*CHART_AND_BOOK, "features.period=2"), BOOK_FACTORS])
+def test_no_order_book_beside_candles_peeks(tmp_path, overrides):
+    assert probed(tmp_path, *overrides)["passed"]
+
+
+def test_a_book_seen_one_candle_early_is_found(tmp_path, monkeypatch):
+    honest = Columns._books
+
+    def early(self, series):
+        rows = honest(self, series)
+        rows[:-1] = rows[1:]
+        return rows
+
+    monkeypatch.setattr(Columns, "_books", early)
+    found = probed(tmp_path, *CHART_AND_BOOK)
+    assert not found["passed"]
+    assert {"factors", "image (multi_channel)", "prediction"} <= guilty(found)
+
+
+def test_books_beside_candles_are_the_same_however_much_of_the_recording_follows():
+    (series,) = synthesise(SyntheticConfig(seed=3, n_candles=120, instruments=1)).series
+    tape = leaning_tape(3_000, levels=2, start_ms=int(series.open_time_ms[0]) + 17, symbol=series.symbol)
+    tape = replace(tape, time_ms=tape.time_ms[0] + 31_013 * np.arange(len(tape)))  # off the grid of the closes
+    priced = replace(series, values=np.full_like(series.values, 1_000.0))
+    need = BookNeed(levels=2, max_age_ms=40_000)
+    whole = beside(priced, tape, need).books
+    for cut in (1, 2, 50, 119):
+        known = int(np.searchsorted(tape.time_ms, priced.close_time_ms[cut - 1], side="right"))
+        np.testing.assert_array_equal(beside(priced.head(cut), tape.between(0, known), need).books, whole[:cut])
 
 
 @pytest.mark.parametrize("kind", ["candles", "factors"])

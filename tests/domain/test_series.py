@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -98,3 +100,21 @@ def test_the_fingerprint_is_of_symbol_timeframe_times_and_values():
     ]
     assert len({series.fingerprint(), *(other.fingerprint() for other in others)}) == 5
     assert make_series(TIMES, np.asfortranarray(series.values)).fingerprint() == series.fingerprint()
+
+
+def test_books_beside_candles_are_cut_with_them_and_are_part_of_the_hash():
+    series = make_series(TIMES)
+    books = np.arange(80.0).reshape(10, 8)
+    booked = replace(series, books=books)
+    assert booked.between(2, 5).books.tolist() == books[2:5].tolist()
+    assert booked.candle(3).book == tuple(books[3].tolist())
+    assert series.candle(3).book is None
+    assert booked.candle(3) == series.candle(3)  # the book stands beside the candle and makes no other of it
+    assert booked.fingerprint() != series.fingerprint() != replace(series, books=books + 1).fingerprint()
+
+
+@pytest.mark.parametrize("shape", [(9, 8), (10, 7), (80,)])
+def test_books_of_another_shape_are_refused(shape):
+    with pytest.raises(CandleError) as caught:
+        replace(make_series(TIMES), books=np.zeros(shape))
+    assert str(caught.value) == f"BTCUSDT: expected books of shape (10, 4 * levels), was {shape}."

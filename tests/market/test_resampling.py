@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -158,3 +160,11 @@ def test_minutes_of_shanghai_make_the_quarters_of_its_sessions(real_data):
     assert result.open_time_ms.tolist() == coarse.open_time_ms.tolist()
     assert result.values[:, :4].tolist() == coarse.values[:, :4].tolist()
     assert np.allclose(result.values[:, 4], coarse.values[:, 4], rtol=1e-6)
+
+
+def test_a_coarse_candle_has_the_book_of_its_close_or_none():
+    series = make_series(_minutes([0, 1, 2, 3, 4, 6, 7, 8]), timeframe="1m")
+    books = np.arange(8.0)[:, None] * np.ones((1, 4))
+    result = resample(replace(series, books=books), "3m")
+    np.testing.assert_array_equal(result.books[:, 0], [2.0, np.nan, 7.0])  # minute 5 is missing
+    assert resample(series, "3m").books is None

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -68,3 +70,18 @@ def test_a_candle_that_is_not_later_is_refused():
         "ABC: the candle of 1970-01-01 00:01:00 UTC is not later than the one before it. "
         "Feed each closed candle once, in time order."
     )
+
+
+@given(capacity=st.integers(1, 12), n=st.integers(1, 200), first=st.integers(0, 40), every=st.integers(1, 3))
+def test_books_stay_beside_their_candles(capacity, n, first, every):
+    window = CandleWindow(capacity, ABC)
+    booked = [i for i in range(n) if i >= first and i % every == 0]
+    for i in range(n):
+        window.append(replace(candle(i), book=(float(i),) * 4) if i in booked else candle(i))
+    held = min(capacity, n)
+    books = window.history(held).books
+    if not booked:
+        assert books is None
+        return
+    expected = [float(i) if i in booked else np.nan for i in range(n - held, n)]
+    np.testing.assert_array_equal(books, np.repeat(np.array(expected)[:, None], 4, axis=1))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,9 +94,13 @@ def _candles(series: CandleSeries, start: int, stop: int) -> Iterator[Candle]:
     for i in range(start, stop, 4096):
         end = min(i + 4096, stop)
         columns = [column.tolist() for column in series.values[i:end].T]
-        for time_ms, o, h, l, c, v in zip(series.open_time_ms[i:end].tolist(), *columns, strict=True):  # noqa: E741 - the field's letters
+        books: Iterable[tuple[float, ...] | None] = (
+            itertools.repeat(None, end - i) if series.books is None else map(tuple, series.books[i:end].tolist())
+        )
+        for time_ms, o, h, l, c, v, book in zip(series.open_time_ms[i:end].tolist(), *columns, books, strict=True):  # noqa: E741 - the field's letters
             yield Candle(
-                symbol=symbol, timeframe=timeframe, open_time_ms=time_ms, open=o, high=h, low=l, close=c, volume=v
+                symbol=symbol, timeframe=timeframe, open_time_ms=time_ms, open=o, high=h, low=l, close=c, volume=v,
+                book=book,
             )  # fmt: skip
 
 

@@ -10,13 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from triptych.bootstrap.candle_books import windows_without_books
 from triptych.bootstrap.candles import Candles
 from triptych.bootstrap.windowing import cut_windows, labels_of, reach, split_of, tables_of
 from triptych.domain import CANDLE_FIELDS, CandleSeries
 from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.images import AbstractEncoding, load
 from triptych.images.factor_grid import correlation_order
-from triptych.inference import WindowClassifier, WindowRows
+from triptych.inference import Columns, WindowClassifier, WindowRows
 from triptych.models import build_network, create_model, parameter_cap
 from triptych.models.multi_task import MultiTaskNetwork, body_of
 from triptych.models.sequence import PRESETS, SequenceNetwork
@@ -37,16 +38,17 @@ def build_encoding(recipe: Recipe) -> AbstractEncoding:
     """The encoding of a recipe. Raises RecipeError when it does not draw what the recipe's windows hold."""
     encoding: AbstractEncoding = load(recipe.encoding.name).build(recipe.encoding, recipe.window.length)
     _require_same_timeframes(recipe)
-    reads_candles = encoding.columns == CANDLE_FIELDS
-    if not recipe.features.names and not reads_candles:
+    drawn = Columns(encoding.columns)
+    if not recipe.features.names and drawn.factors:
         raise RecipeError(
             f"The encoding {recipe.encoding.name} draws {len(encoding.columns)} columns, and a window of candles has "
             f"{len(CANDLE_FIELDS)}.",
             remedy="Name the factors it shall draw under features.names, or choose an encoding of candles.",
         )
-    if recipe.features.names and reads_candles:
+    if recipe.features.names and not drawn.factors:
+        what = "order books" if not drawn.draws_candles else "candles and order books" if drawn.levels else "candles"
         raise RecipeError(
-            f"The encoding {recipe.encoding.name} draws candles, and the windows hold factors.",
+            f"The encoding {recipe.encoding.name} draws {what}, and the windows hold factors.",
             remedy="Choose encoding.name = 'sequence' or 'factor_grid', or empty features.names.",
         )
     return encoding
@@ -183,6 +185,12 @@ class Dataset:
             out[: length - 1] = False
             count += int(np.count_nonzero(out & (target.classes != UNKNOWN)))
         return count
+
+    @property
+    def without_books(self) -> int:
+        """Windows that are left out because they hold a close beside which no order book is known."""
+        length = self.recipe.window.length * self.recipe.features.period
+        return sum(windows_without_books(one, length) for one in self.series if one.books is not None)
 
     def fitted(self, fold: Fold) -> Recipe:
         """The recipe with what is learned from a fold's training segment before its network is: the factors' order."""

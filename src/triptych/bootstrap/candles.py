@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from triptych.bootstrap.candle_books import with_books
 from triptych.bootstrap.provenance import data_hash, history_mark
+from triptych.bootstrap.taping import tape_series
 from triptych.domain import CandleSeries, Instrument, SystemClock, Timeframe, utc
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.features import days
 from triptych.market import CandleStore, check_quality, read_candles, resample, synthetic
+from triptych.market.books import candles_from_trades, detect, read_trades
 from triptych.market.store import to_ms
+from triptych.market.tapes import is_tape
 from triptych.settings import Recipe, members_of
 
 Tell = Callable[[str], None]
@@ -74,18 +78,26 @@ class Candles:
 
 def with_absolute_path(recipe: Recipe) -> Recipe:
     """The recipe with the place of its data spelt out, so that it is found from any working directory."""
-    if recipe.data.source == "synthetic" or recipe.data.path is None:
+    if recipe.data.source == "synthetic":
         return recipe
-    path = str(Path(recipe.data.path).expanduser().absolute())
-    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"path": path})})
+
+    def absolute(path: str) -> str:
+        return str(Path(path).expanduser().absolute())
+
+    data, books = recipe.data, recipe.data.books.path
+    changes: dict[str, Any] = {} if data.path is None else {"path": absolute(data.path)}
+    if books is not None:
+        named = absolute(books) if isinstance(books, str) else {name: absolute(one) for name, one in books.items()}
+        changes["books"] = data.books.model_copy(update={"path": named})
+    return recipe.model_copy(update={"data": data.model_copy(update=changes)})
 
 
 def load_candles(recipe: Recipe, tell: Tell = silent) -> Candles:
-    """Load, resample, cut and check the candles of a recipe.
+    """Load, resample, cut and check the candles of a recipe, with order books beside them where it reads any.
 
     Raises DataError (and its kinds) with file, row and column where the data cannot be used.
     """
-    series, notes = _source(recipe)
+    series, notes, market = _source(recipe)
     only_seen = set(_only_seen(recipe))
     # Before anything is cut or resampled: another start or timeframe is another trial on the same market.
     history = history_mark(sorted((one for one in series if one.symbol not in only_seen), key=lambda one: one.symbol))
@@ -101,6 +113,8 @@ def load_candles(recipe: Recipe, tell: Tell = silent) -> Candles:
             f"The instruments have different timeframes: {', '.join(sorted(timeframes))}.",
             remedy="Set data.timeframe to the coarsest of them.",
         )
+    series, books = with_books(recipe, series, tuple(only_seen), market)
+    notes += books
     quality = []
     for one in series:
         report = check_quality(one)
@@ -126,13 +140,14 @@ def _only_seen(recipe: Recipe) -> tuple[str, ...]:
     return tuple(symbol for symbol in companions if symbol not in chosen) if chosen else ()
 
 
-def _source(recipe: Recipe) -> tuple[list[CandleSeries], list[str]]:
+def _source(recipe: Recipe) -> tuple[list[CandleSeries], list[str], synthetic.SyntheticMarket | None]:
+    """The histories, what was done to them, and the embedded market where they are its own."""
     data = recipe.data
     wanted = data.symbols + _only_seen(recipe)
     if data.source == "synthetic":
         market = synthetic.synthesise(data.synthetic)
         series, notes = _in_session(_chosen(list(market.series), wanted), recipe)
-        return [_unlimited(one) for one in series], notes
+        return [_unlimited(one) for one in series], notes, market
     path = Path(data.path or "").expanduser()
     if data.source == "store":
         store = CandleStore(path)
@@ -144,7 +159,12 @@ def _source(recipe: Recipe) -> tuple[list[CandleSeries], list[str]]:
             )
         stored = {symbol: known.filter(symbol=symbol)["timeframe"].to_list() for symbol in symbols}
         loaded = [store.load(data.venue, s, _best(frames, data.timeframe)) for s, frames in stored.items()]
-        return [_unlimited(one) for one in loaded], []
+        return [_unlimited(one) for one in loaded], [], None
+    if is_tape(path):
+        wished = None if data.timeframe is None else Timeframe.parse(data.timeframe)
+        return [_unlimited(one) for one in _chosen(tape_series(path, wished), wanted)], [], None
+    if _holds_trades(path):
+        return [_unlimited(one) for one in _chosen([_of_trades(path, recipe)], wanted)], [], None
     try:
         imported = read_candles(
             path,
@@ -159,7 +179,23 @@ def _source(recipe: Recipe) -> tuple[list[CandleSeries], list[str]]:
         )
     except DataError as error:
         raise type(error)(error.message, remedy=_in_a_recipe(error.remedy)) from error
-    return [_unlimited(one) for one in _chosen(list(imported.series), wanted)], list(imported.notes)
+    return [_unlimited(one) for one in _chosen(list(imported.series), wanted)], list(imported.notes), None
+
+
+def _holds_trades(path: Path) -> bool:
+    try:
+        return detect(path) in ("trades", "tardis trades")
+    except DataError:
+        return False
+
+
+def _of_trades(path: Path, recipe: Recipe) -> CandleSeries:
+    """Candles of a file of trades, so that minutes of order book have candles beside them."""
+    if recipe.data.timeframe is None:
+        raise DataError(f"{path.name} holds trades.", remedy="Say of what length their candles are: data.timeframe.")
+    symbols = recipe.data.symbols
+    trades = read_trades(path, symbol=symbols[0] if len(symbols) == 1 else None)
+    return candles_from_trades(trades, recipe.data.timeframe)
 
 
 def _in_session(series: list[CandleSeries], recipe: Recipe) -> tuple[list[CandleSeries], list[str]]:

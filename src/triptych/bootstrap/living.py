@@ -16,6 +16,8 @@ from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.controlling import Control, under_control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import House, Outcome
+from triptych.bootstrap.live_books import need_of
+from triptych.bootstrap.recorded_books import with_recorded
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.bootstrap.rungs import rungs_of
 from triptych.bootstrap.staking import base_rates_of, with_known_stakes
@@ -67,6 +69,7 @@ def build_house(
     log: TextIO | None = None,
     masker: Masker | None = None,
     watch: AbstractWatch | None = None,
+    metrics: Metrics | None = None,
 ) -> House:
     """Join the parts. Takes the journal's lease.
 
@@ -81,12 +84,13 @@ def build_house(
         log: where structured logs go; None: nowhere.
         masker: knows the secrets.
         watch: what the recipe's guard asks; see `open_watch`.
+        metrics: where figures go, if others have written there already.
 
     Raises ArtifactError for runs that do not fit together, LeaseError while another process trades.
     """
     artifacts = [open_any_artifact(run.artifact) for run in runs]
     timeframe = _common_timeframe(runs, artifacts)
-    metrics, masker = Metrics(), masker or Masker()
+    metrics, masker = metrics or Metrics(), masker or Masker()
     logger = create_logger(log or io.StringIO(), masker, instance=settings.name)
     alerts = Alerts(
         settings.alerts, instance=settings.name, clock=clock,
@@ -199,6 +203,7 @@ def trade_on_paper(
     *,
     settings: LiveSettings,
     journal: str | Path,
+    books: Sequence[Path] = (),
     start_ms: int | None = None,
     speed: float = 0.0,
     log: TextIO | None = None,
@@ -213,6 +218,7 @@ def trade_on_paper(
         tape: file of candles, or the folder of a recorded tape; finer ones are resampled.
         settings: of live trading.
         journal: path or URL; an existing one is gone on with.
+        books: recordings of order books beside the candles, for models that read them; none: those of the tape.
         start_ms: first close to trade at, UTC ms; None: as soon as the model has candles enough.
         speed: market time by real time; 0 does not wait.
         log: where structured logs go.
@@ -227,7 +233,10 @@ def trade_on_paper(
         run.require_trained()
     recipe = opened[0].recipe
     series = _tape(tape, opened[0])
-    artifact = open_any_artifact(opened[0].artifact)
+    artifacts = [open_any_artifact(run.artifact) for run in opened]
+    artifact, need = artifacts[0], need_of(artifacts)
+    if need is not None:
+        series = with_recorded(series, need, books, tape)
     memory = artifact.predictor().length
     first = max(int(one.close_time_ms[min(memory, len(one)) - 1]) for one in series) if start_ms is None else start_ms
     source = TapeSource(series, start_ms=_gone_on_with(journal, settings.name, first - 1), speed=speed)

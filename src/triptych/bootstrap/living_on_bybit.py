@@ -11,6 +11,7 @@ from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import Outcome
+from triptych.bootstrap.live_books import candles_of, need_of
 from triptych.bootstrap.living import build_house, outcome_of, run_session
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.bootstrap.venues import Venue, hosts_of, require_consent
@@ -19,11 +20,10 @@ from triptych.domain.errors import ExchangeError, LeaseError, RecipeError
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
-from triptych.exchanges.gateway import AbstractCandleSource
 from triptych.inference import open_any_artifact
 from triptych.live.following import Following
 from triptych.live.journal import Journal
-from triptych.live.monitoring import Masker
+from triptych.live.monitoring import Masker, Metrics
 from triptych.live.standby import wait_until_free
 from triptych.settings.live import LiveSettings
 
@@ -35,6 +35,7 @@ def trade_on_bybit(
     settings: LiveSettings,
     journal: str | Path,
     symbols: Sequence[str] = (),
+    books: Sequence[Path] = (),
     real_money: bool = False,
     standby: bool = False,
     hosts: HostConfig | None = None,
@@ -52,6 +53,7 @@ def trade_on_bybit(
         settings: of live trading.
         journal: path or URL; an existing one is gone on with.
         symbols: what to trade; empty: what the model was trained on.
+        books: recordings that know the order books of past closes, for models that read them.
         real_money: must be said on mainnet.
         standby: wait while another process trades on this journal, and take over when it ends.
         hosts: addresses, instead of the venue's own.
@@ -78,7 +80,7 @@ def trade_on_bybit(
                 await _stand_by(journal, settings, tell)
             try:
                 return await _trade(
-                    opened, venue, where, key, wanted, settings, journal, log, metrics_at, control, tell
+                    opened, venue, where, key, wanted, books, settings, journal, log, metrics_at, control, tell
                 )
             except LeaseError:
                 if not standby:
@@ -105,6 +107,7 @@ async def _trade(
     hosts: HostConfig,
     key: Credentials,
     symbols: tuple[str, ...],
+    books: Sequence[Path],
     settings: LiveSettings,
     journal: str | Path,
     log: TextIO | None,
@@ -112,7 +115,8 @@ async def _trade(
     control: Control | None,
     tell: Tell,
 ) -> Outcome:
-    artifact = open_any_artifact(runs[0].artifact)
+    artifacts = [open_any_artifact(run.artifact) for run in runs]
+    artifact, need = artifacts[0], need_of(artifacts)
     timeframe = Timeframe.parse(artifact.card.timeframe)
     wanted = symbols or tuple(artifact.card.symbols)
     watch = open_watch(runs[0].recipe.guard, timeframe)
@@ -121,7 +125,10 @@ async def _trade(
     async with BybitConnection(hosts, rest=settings.rest, stream=settings.stream) as connection:
         gateway = connection.gateway(key)
         instruments = [one.instrument for one in (await connection.market.listed(wanted)).values()]
-        source: AbstractCandleSource = connection.candles([*wanted, *beside], timeframe)
+        metrics = Metrics()
+        source = candles_of(
+            connection, [*wanted, *beside], timeframe, need, settings.books, books=books, metrics=metrics, tell=tell
+        )
         market_clock: AbstractClock = connection.clock
         if venue == "local":  # its market lives in the time of its tape
             source = following = Following(source, await newest_close(connection, wanted[0], timeframe))
@@ -134,7 +141,7 @@ async def _trade(
         secrets = [key.key, key.secret, *([control.token] if control else [])]
         house = build_house(
             runs, settings=settings, instruments=instruments, gateway=gateway, candles=source, clock=SystemClock(),
-            journal=journal, watch=watch, market_clock=market_clock, log=log, masker=Masker(secrets),
+            journal=journal, watch=watch, market_clock=market_clock, log=log, masker=Masker(secrets), metrics=metrics,
         )  # fmt: skip
         offset = house.metrics.clock_offset.labels(venue=gateway.venue)
         offset.set_function(lambda: connection.clock.offset_ms / 1000)

@@ -12,6 +12,7 @@ from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import Outcome
+from triptych.bootstrap.live_books import candles_of, need_of
 from triptych.bootstrap.living import build_house, outcome_of, resume_on_paper, run_session
 from triptych.bootstrap.living_on_bybit import newest_close
 from triptych.bootstrap.run_folder import open_run
@@ -22,7 +23,7 @@ from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.exchanges.simulated.gateway import SimulatedGateway
 from triptych.inference import open_any_artifact
 from triptych.live.following import Following
-from triptych.live.monitoring import Masker
+from triptych.live.monitoring import Masker, Metrics
 from triptych.settings.live import LiveSettings
 
 
@@ -33,6 +34,7 @@ def trade_on_paper_at(
     settings: LiveSettings,
     journal: str | Path,
     symbols: Sequence[str] = (),
+    books: Sequence[Path] = (),
     hosts: HostConfig | None = None,
     log: TextIO | None = None,
     metrics_at: tuple[str, int] | None = None,
@@ -49,7 +51,8 @@ def trade_on_paper_at(
     opened = [open_run(folder) for folder in runs]
     for run in opened:
         run.require_trained()
-    artifact = open_any_artifact(opened[0].artifact)
+    artifacts = [open_any_artifact(run.artifact) for run in opened]
+    artifact, need = artifacts[0], need_of(artifacts)
     timeframe = Timeframe.parse(artifact.card.timeframe)
     wanted = tuple(symbols) or tuple(artifact.card.symbols)
     watch = open_watch(opened[0].recipe.guard, timeframe)
@@ -60,16 +63,18 @@ def trade_on_paper_at(
         where = hosts or hosts_of(settings, venue)
         async with BybitConnection(where, rest=settings.rest, stream=settings.stream) as connection:
             instruments = [(await connection.market.listing(symbol)).instrument for symbol in wanted]
-            source = Following(
-                connection.candles(known, timeframe), await newest_close(connection, wanted[0], timeframe)
+            metrics = Metrics()
+            candles = candles_of(
+                connection, known, timeframe, need, settings.books, books=books, metrics=metrics, tell=tell
             )
+            source = Following(candles, await newest_close(connection, wanted[0], timeframe))
             gateway = SimulatedGateway(
                 instruments, opened[0].recipe.costs, Decimal(repr(settings.capital)), clock=source.clock
             )
             house = build_house(
                 opened, settings=settings, instruments=instruments, gateway=gateway, candles=source,
                 clock=source.clock, journal=journal, log=log, watch=watch,
-                masker=Masker([control.token] if control else []),
+                masker=Masker([control.token] if control else []), metrics=metrics,
                 before=lambda candles: gateway.on_candles([one for one in candles if one.symbol in wanted]),
             )  # fmt: skip
             resume_on_paper(house, gateway)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from triptych.bootstrap.files import write_frame
+from triptych.bootstrap.recorded_books import with_recorded
 from triptych.bootstrap.run_folder import open_run
 from triptych.domain import CLASSES, AbstractClock, CandleSeries, SystemClock, Timeframe, utc
 from triptych.domain.errors import ArtifactError, DataError, NotEnoughData
@@ -33,6 +34,7 @@ def predict(
     folder: Path,
     data: Path,
     *,
+    books: Sequence[Path] = (),
     symbol: str | None = None,
     last: int = 0,
     backend: Literal["onnx", "torch", "stream"] = "onnx",
@@ -45,6 +47,7 @@ def predict(
     Args:
         folder: a run or an artifact.
         data: a file of candles; finer candles than the model's are resampled.
+        books: recordings of order books, for a model that reads them.
         symbol: one instrument of a file with several.
         last: only the last so many predictions of each instrument; 0 for all.
         backend: ONNX Runtime or PyTorch; `stream`: ONNX Runtime, candle by candle with a memory carried along.
@@ -66,6 +69,9 @@ def predict(
         now_ms=(clock or SystemClock()).now_ms(),
     )
     histories = [_in_timeframe(one, artifact) for one in found.series]
+    if artifact.books is not None:
+        read = [one for one in histories if symbol is None or one.symbol in (symbol, *artifact.companions)]
+        histories = with_recorded(read, artifact.books, books)
     predictor = _streaming(artifact, folder) if backend == "stream" else artifact.predictor(backend)
     by_symbol = {one.symbol: one for one in histories}
     traded = [one for one in histories if symbol is None or one.symbol == symbol]

@@ -65,7 +65,7 @@ def opinionated(
     possible = possible_ends(recipe, series)
     ends = possible[np.linspace(0, len(possible) - 1, AWAKENING).astype(np.int64)]
     found = windows_at(recipe, series, ends, companions)
-    windows = torch.from_numpy(found[np.isfinite(found).all(axis=(1, 2))])
+    windows = torch.from_numpy(found[~np.isnan(found).all(axis=(1, 2))])
     norms = [module for module in classifier.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     classifier.eval()  # all but the normalisations: dropout would draw from a generator that is not ours
     with torch.no_grad():
@@ -150,7 +150,7 @@ def probes_of(
     def images(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         encoding = build_encoding(recipe)  # a new one each time: it must not remember the uncut side
         windows = windows_at(recipe, series, onwards(series, at), beside(series))
-        known = np.isfinite(windows).all(axis=(1, 2))
+        known = ~np.isnan(windows).all(axis=(1, 2))
         found = np.full((len(windows), encoding.channels, encoding.height, encoding.width), np.nan, dtype=np.float32)
         with torch.inference_mode():
             found[known] = encoding(torch.from_numpy(windows[known])).numpy()

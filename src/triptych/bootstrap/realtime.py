@@ -7,12 +7,14 @@ import sys
 from collections.abc import AsyncGenerator, Generator, Sequence
 from pathlib import Path
 
+from triptych.bootstrap.live_books import candles_of
 from triptych.bootstrap.predicting import open_artifact
 from triptych.domain import Candle, CandleSeries, Instrument, Prediction, Timeframe
 from triptych.domain.errors import ExchangeError
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.exchanges.gateway import AbstractCandleSource
+from triptych.inference import BookNeed
 from triptych.inference.base import AbstractPredictor, AbstractView
 from triptych.live.following import Following
 from triptych.market.feed import CandleFeed
@@ -37,7 +39,7 @@ def predict_live(
     """Predictions of all instruments at every close, as it happens, for ever; close it when enough was heard.
 
     Gaps of the stream are filled from history before a prediction is made; a close that was left behind meanwhile is
-    passed over.
+    passed over. A model that reads order books answers once it has heard a window of them.
 
     Args:
         model: folder of a run or of an artifact.
@@ -51,7 +53,7 @@ def predict_live(
     predictor = artifact.predictor()
     said = _said(
         predictor, tuple(symbols or artifact.card.symbols), Timeframe.parse(artifact.card.timeframe),
-        where or bybit_at(),
+        where or bybit_at(), artifact.books,
     )  # fmt: skip
 
     async def following() -> dict[str, Prediction | None]:
@@ -81,14 +83,18 @@ class _Windows(AbstractView):
 
 
 async def _said(
-    predictor: AbstractPredictor, symbols: tuple[str, ...], timeframe: Timeframe, where: HostConfig
+    predictor: AbstractPredictor,
+    symbols: tuple[str, ...],
+    timeframe: Timeframe,
+    where: HostConfig,
+    books: BookNeed | None,
 ) -> AsyncGenerator[dict[str, Prediction | None], None]:
     known = tuple(dict.fromkeys((*symbols, *predictor.companions)))
     view, feed = _Windows(known, predictor.length), CandleFeed(known, timeframe, patience_ms=PATIENCE_MS)
     async with BybitConnection(where) as connection:
         for symbol in known:
             await connection.market.listing(symbol)
-        source = Following(connection.candles(known, timeframe), 0)
+        source = Following(candles_of(connection, known, timeframe, books), 0)
         for symbol in known:
             now = connection.clock.now_ms()
             past = await connection.market.candles(

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
+from triptych.bootstrap.candle_books import book_need
 from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with_absolute_path
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.judging import figures_foretold, judge_predictions
@@ -82,6 +83,8 @@ def train(
     dataset = Dataset.of(recipe, candles)
     if dataset.across_holes:
         tell(f"Left out of training and test: {dataset.across_holes:,} windows across holes in the history.")
+    if dataset.without_books:
+        tell(f"Left out of training and test: {dataset.without_books:,} windows without an order book at some close.")
     build_classifier(recipe)  # before anything is written: parts that do not fit one another
     home = folder or place_of(recipe, candles.hash)
 
@@ -247,6 +250,7 @@ def _card(
         features=recipe.features.model_dump(mode="json") if recipe.features.makes_rows else {},
         timeframe=str(candles.timeframe),
         symbols=tuple(one.symbol for one in candles.series),
+        books=_books(recipe, candles),
         encoding=recipe.encoding.model_dump(mode="json"),
         model=recipe.model.as_options(),
         tasks=recipe.training.tasks.names,
@@ -260,6 +264,12 @@ def _card(
         versions=versions(),
         **learned,
     )
+
+
+def _books(recipe: Recipe, candles: Candles) -> dict[str, int]:
+    """What the card says of the order books that the model needs."""
+    need = book_need(recipe, candles.timeframe)
+    return {} if need is None else {"levels": need.levels, "max_age_ms": need.max_age_ms}
 
 
 def _boundaries(fold: Fold) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.bootstrap.candle_books import bookless, columns_of
 from triptych.domain import CandleSeries, utc
 from triptych.domain.errors import DataError, NotEnoughData, RecipeError
 from triptych.features import days
-from triptych.images import load
 from triptych.inference import FactorRows, WindowRows
 from triptych.settings import Recipe
 from triptych.training.splits import Config as SplitConfig
@@ -19,7 +19,10 @@ from triptych.training.targets import Targets, label
 
 def factor_rows(recipe: Recipe) -> FactorRows | None:
     """What makes the rows that a recipe's network reads; None when it reads raw candles."""
-    return FactorRows(recipe.features) if recipe.features.makes_rows else None
+    drawn = columns_of(recipe)
+    if not (recipe.features.makes_rows or drawn.levels):
+        return None
+    return FactorRows(recipe.features, drawn.names if drawn.are_mixed else ())
 
 
 def split_of(recipe: Recipe) -> SplitConfig:
@@ -63,7 +66,7 @@ def tables_of(
     maker = factor_rows(recipe)
     if maker is None:
         return None
-    drawn = len(load(recipe.encoding.name).build(recipe.encoding, recipe.window.length).columns)
+    drawn = len(columns_of(recipe).names)
     found = []
     for one in series:
         table = maker.table(one, companions)
@@ -100,6 +103,13 @@ def _no_window(
             remedy=f"Bring at least {needed:,} candles, or shorten window.length or "
             f"features.{'window' if maker.period == 1 else 'period'}.",
         )
+    if maker.levels and bookless(one).any():
+        return NotEnoughData(
+            f"{one.symbol}: no window of {length} candles has an order book beside every one of them: "
+            f"{np.count_nonzero(bookless(one)):,} of {len(one):,} have none that is fresh enough.",
+            remedy="Bring recordings without holes, raise data.books.max_age_ms, or shorten window.length or "
+            "features.window.",
+        )
     beside = [companions[symbol] for symbol in maker.beside(one.symbol)]
     held = [
         f"{other.symbol} from {utc(int(other.open_time_ms[0]))[:10]} to {utc(int(other.open_time_ms[-1]))[:10]} "
@@ -125,7 +135,7 @@ def windows_at(
 ) -> NDArray[np.float32]:
     """What the network reads at the closes of candles `ends`: float32 of shape (n, window length, columns).
 
-    NaN where no window ends.
+    All NaN where no window is known.
     """
     tables = tables_of(recipe, (series,), companions)
     return cut_windows(series, None if tables is None else tables[0], ends, recipe.window.length)
@@ -134,7 +144,7 @@ def windows_at(
 def cut_windows(
     series: CandleSeries, table: WindowRows | None, ends: NDArray[np.int64], length: int
 ) -> NDArray[np.float32]:
-    """Windows that end with candles `ends`, float32 of shape (n, length, columns); NaN where none ends.
+    """Windows that end with candles `ends`, float32 of shape (n, length, columns); all NaN where none is known.
 
     Cut from a table, or from the candles themselves where there is none.
     """
@@ -142,7 +152,7 @@ def cut_windows(
         return series.windows(ends, length).astype(np.float32)
     last = table.ends[ends]
     found: NDArray[np.float32] = table.windows(length)[np.maximum(last - (length - 1), 0)]
-    found[last < length - 1] = np.nan
+    found[~table.known(length)[ends]] = np.nan
     return found
 
 

@@ -39,6 +39,15 @@ def live(
             "--tape", help="Candles to trade on paper: CSV, Parquet, Arrow, or a recorded tape.", metavar="FILE"
         ),
     ] = None,
+    book: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--book",
+            help="Recorded order books, for a model that reads them: beside --tape, or of the time before the start; "
+            "may be repeated.",
+            metavar="FILE|FOLDER",
+        ),
+    ] = None,
     symbol: Annotated[
         list[str] | None,
         typer.Option(
@@ -130,7 +139,7 @@ def live(
             tell=Narrator(quiet or json),
         )
         outcome = session.trade(
-            [run, *stand_ins], venue=venue, tape=tape, symbols=symbol or (), is_paper=is_paper,
+            [run, *stand_ins], venue=venue, tape=tape, books=book or (), symbols=symbol or (), is_paper=is_paper,
             real_money=real_money, standby=standby, start=start, speed=speed,
         )  # fmt: skip
     if json:
@@ -156,6 +165,7 @@ class Session:
         *,
         venue: str,
         tape: Path | None,
+        books: Sequence[Path],
         symbols: Sequence[str],
         is_paper: bool,
         real_money: bool,
@@ -166,7 +176,7 @@ class Session:
         """Trade on a tape, on the candles of a venue as they close, or on the venue."""
         from triptych import bootstrap
 
-        common = {field.name: getattr(self, field.name) for field in fields(self)}
+        common = {field.name: getattr(self, field.name) for field in fields(self)} | {"books": books}
         if tape is not None:
             from triptych.market.store import to_ms  # data frames, which no venue needs
 

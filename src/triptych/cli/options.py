@@ -13,7 +13,11 @@ RecipeArgument = Annotated[
 RunArgument = Annotated[Path, typer.Argument(help="Folder of a run.", metavar="RUN")]
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", help="Candles to use instead of the recipe's: CSV, Parquet or Arrow.", metavar="FILE"),
+    typer.Option(
+        "--data",
+        help="Candles to use instead of the recipe's: CSV, Parquet, Arrow, or a recorded tape.",
+        metavar="FILE",
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,

@@ -15,6 +15,14 @@ from triptych.cli.options import JsonOption, RunArgument
 def predict(
     run: RunArgument,
     data: Annotated[Path, typer.Option("--data", help="Candles: CSV, Parquet or Arrow.", metavar="FILE")],
+    book: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--book",
+            help="Order books beside the candles, for a model that reads them; may be repeated.",
+            metavar="FILE|FOLDER",
+        ),
+    ] = None,
     symbol: Annotated[str | None, typer.Option("--symbol", help="Instrument, where the file holds several.")] = None,
     last: Annotated[
         int, typer.Option("--last", min=0, help="Only the last N predictions; 0 for all.", metavar="N")
@@ -37,7 +45,7 @@ def predict(
     if output is not None:
         bootstrap.require_known_ending(output)
     frame = bootstrap.predict(
-        run, data, symbol=symbol, last=last, backend=backend, columns=roles(column), timezone=timezone
+        run, data, books=book or (), symbol=symbol, last=last, backend=backend, columns=roles(column), timezone=timezone
     )
     if output is not None:
         bootstrap.write_predictions(frame, output)

@@ -1,6 +1,6 @@
 """The shared words of the house. Imports nothing of ours."""
 
-from triptych.domain.book import BOOK_FIELDS, BookSnapshot, BookUpdate, book_columns
+from triptych.domain.book import BOOK_FIELDS, BookSnapshot, BookUpdate, book_columns, is_book_column
 from triptych.domain.candle import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN, VOLUME, Candle, utc
 from triptych.domain.clock import AbstractClock, ManualClock, SystemClock
 from triptych.domain.config import Config
@@ -79,5 +79,6 @@ __all__ = [
     "Vote",
     "WalletReport",
     "book_columns",
+    "is_book_column",
     "utc",
 ]

@@ -23,6 +23,11 @@ def book_columns(levels: int) -> tuple[str, ...]:
     return tuple(f"{field}_{level}" for field in BOOK_FIELDS for level in range(1, levels + 1))
 
 
+def is_book_column(column: str) -> bool:
+    """Whether a column is a price or a size of a level of an order book."""
+    return column.startswith(("bid_", "ask_"))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BookSnapshot:
     """Levels from the best price outward as (price, size) pairs; price in quote currency, size in base units.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,6 +24,9 @@ def utc(time_ms: int) -> str:
 class Candle:
     """Prices in quote currency, volume in base units, times in UTC milliseconds.
 
+    `book` is the order book as it stood when the candle closed, where somebody kept one: a row of `book_columns`, NaN
+    where a level was missing. It stands beside the candle and does not make it another one.
+
     Raises CandleError when a price is not a positive number, high and low do not contain open and close,
     or the volume is negative.
     """
@@ -36,6 +39,7 @@ class Candle:
     low: float
     close: float
     volume: float
+    book: tuple[float, ...] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # One chained comparison: it is made for every candle of every replay, and NaN fails it.

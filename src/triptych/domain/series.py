@@ -23,6 +23,9 @@ class CandleSeries:
         timeframe: length of a candle.
         open_time_ms: int64 array of shape (n_candles,), strictly rising, UTC milliseconds.
         values: float64 array of shape (n_candles, 5): open, high, low, close, volume.
+        books: float64 array of shape (n_candles, 4 * levels) in the order of `book_columns`: the order book as it stood
+            when each candle closed. A level that it did not have is NaN, and all are where no book is known. None:
+            nobody kept books.
 
     Raises CandleError for disorder, NaN, or prices that are not positive; it names the candle.
     """
@@ -31,11 +34,14 @@ class CandleSeries:
     timeframe: Timeframe
     open_time_ms: NDArray[np.int64]
     values: NDArray[np.float64]
+    books: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.open_time_ms)
         if self.values.shape != (n, len(CANDLE_FIELDS)):
             raise CandleError(f"{self.symbol}: expected values of shape ({n}, 5), was {self.values.shape}.")
+        if self.books is not None and (self.books.ndim != 2 or len(self.books) != n or self.books.shape[1] % 4):
+            raise CandleError(f"{self.symbol}: expected books of shape ({n}, 4 * levels), was {self.books.shape}.")
         late = np.flatnonzero(np.diff(self.open_time_ms) <= 0)
         if late.size:
             row = int(late[0]) + 1
@@ -82,6 +88,7 @@ class CandleSeries:
             timeframe=self.timeframe,
             open_time_ms=self.open_time_ms[start:stop],
             values=self.values[start:stop],
+            books=None if self.books is None else self.books[start:stop],
         )
 
     def candle(self, index: int) -> Candle:
@@ -90,6 +97,7 @@ class CandleSeries:
         return Candle(
             symbol=self.symbol, timeframe=self.timeframe, open_time_ms=int(self.open_time_ms[index]),
             open=o, high=h, low=l, close=c, volume=v,
+            book=None if self.books is None else tuple(self.books[index].tolist()),
         )  # fmt: skip
 
     def windows(self, ends: NDArray[np.int64], length: int) -> NDArray[np.float64]:
@@ -107,8 +115,10 @@ class CandleSeries:
         return windows
 
     def fingerprint(self) -> str:
-        """SHA-256 of symbol, timeframe, times and values: the data hash that runs record."""
+        """SHA-256 of symbol, timeframe, times, values and books: the data hash that runs record."""
         digest = hashlib.sha256(f"{self.symbol}|{self.timeframe}".encode())
         digest.update(np.ascontiguousarray(self.open_time_ms, dtype="<i8").tobytes())
         digest.update(np.ascontiguousarray(self.values, dtype="<f8").tobytes())
+        if self.books is not None:
+            digest.update(np.ascontiguousarray(self.books, dtype="<f8").tobytes())
         return digest.hexdigest()

@@ -10,7 +10,9 @@ import talib
 from numpy.typing import NDArray
 
 from triptych.domain import CLOSE, HIGH, LOW, OPEN, VOLUME
+from triptych.domain.errors import NotEnoughData
 from triptych.features._rolling import LEAST, STILL, Array, ema, lag, ratio, rolling_mean, rolling_sum, wilder
+from triptych.features.book_measures import Sides
 
 
 class History:
@@ -24,7 +26,13 @@ class History:
         still: mean step below which the price has stood still, shape (n_candles,).
     """
 
-    def __init__(self, values: NDArray[np.float64], open_time_ms: NDArray[np.int64], timeframe_ms: int) -> None:
+    def __init__(
+        self,
+        values: NDArray[np.float64],
+        open_time_ms: NDArray[np.int64],
+        timeframe_ms: int,
+        books: NDArray[np.float64] | None = None,
+    ) -> None:
         columns: Array = np.ascontiguousarray(values.T)
         self.open: Array = columns[OPEN]
         self.high: Array = columns[HIGH]
@@ -37,11 +45,27 @@ class History:
         self.least: Array = LEAST * self.close
         self.still: Array = STILL * self.close
         self._kept: dict[tuple[str, int], Array] = {}
+        self._books = books
 
     def _once(self, what: str, n: int, compute: Callable[[], Array]) -> Array:
         if (what, n) not in self._kept:
             self._kept[what, n] = compute()
         return self._kept[what, n]
+
+    def book(self, levels: int) -> Sides:
+        """The best `levels` of the order book at each close; all unknown where nobody kept books.
+
+        Raises NotEnoughData when the books kept have fewer levels.
+        """
+        if self._books is None:
+            return Sides(*np.full((4, len(self.close), levels), np.nan))
+        kept = self._books.shape[1] // 4
+        if levels > kept:
+            raise NotEnoughData(
+                f"A factor reads {levels} levels of order book a side, and the candles carry {kept}.",
+                remedy="Bring books of more levels, or leave the factor out.",
+            )
+        return Sides(*np.split(self._books, 4, axis=1)).top(levels)
 
     @cached_property
     def previous_close(self) -> Array:

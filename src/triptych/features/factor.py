@@ -17,13 +17,15 @@ class Factor:
 
     Attributes:
         name: in lower case, unique in the registry.
-        family: price, trend, momentum, volatility, volume, calendar, pattern or regime.
+        family: price, trend, momentum, volatility, volume, calendar, pattern, regime or book.
         description: the formula in words.
         lookback: candles before the first one at which a value is known.
         settle: candles before the first one whose value older history cannot change: by nothing at all for windows,
             by less than 1e-7 relative for exponential means, whose memory ends there.
-        unit: of the value: fraction, 0..100, ratio, units of ATR, sine, score.
-        compute: from a history to float64 of shape (n_candles,), NaN in the first `lookback` rows and finite after.
+        unit: of the value: fraction, 0..100, ratio, units of ATR, sine, score, basis points, logarithm.
+        compute: from a history to float64 of shape (n_candles,), NaN in the first `lookback` rows and finite after; of
+            a factor that reads order books also NaN where no book is known.
+        levels: levels a side of the order book that it reads; 0: none, it is made of candles alone.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Factor:
     settle: int
     unit: str
     compute: Callable[[History], NDArray[np.float64]] = field(repr=False, compare=False)
+    levels: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Family:
         unit: str = "fraction",
         *,
         settle: int | None = None,
+        levels: int = 0,
     ) -> Factor:
         """A factor; `settle` is left out where the value stands on a window of `lookback` + 1 candles."""
         return Factor(
@@ -60,4 +64,5 @@ class Family:
             settle=lookback if settle is None else settle,
             unit=unit,
             compute=compute,
+            levels=levels,
         )

@@ -34,6 +34,39 @@ def rolling_scores(rows: NDArray[np.float64], window: int, clip: float) -> NDArr
     return scores
 
 
+def scores_of_known(rows: NDArray[np.float64], window: int, clip: float) -> NDArray[np.float64]:
+    """`rolling_scores` of columns with unknown values: NaN in `rows` and wherever a score cannot be told.
+
+    Mean and standard deviation are those of the known values among the last `window`. A score is NaN where its own
+    value is, and where fewer than half of them are known. Each is computed from its own window alone, to the last bit.
+    """
+    scores = np.full(rows.shape, np.nan)
+    _scores_of_known(np.ascontiguousarray(rows), window, clip, scores)
+    return scores
+
+
+@compiled
+def _scores_of_known(x: NDArray[np.float64], window: int, clip: float, scores: NDArray[np.float64]) -> None:
+    """Fill `scores` from row `window` - 1 on, each in two passes over its window."""
+    for c in range(x.shape[1]):
+        for i in range(window - 1, len(x)):
+            if math.isnan(x[i, c]):
+                continue
+            count, total = 0, 0.0
+            for k in range(i - window + 1, i + 1):
+                if not math.isnan(x[k, c]):
+                    count += 1
+                    total += x[k, c] - x[i, c]
+            if 2 * count < window:
+                continue
+            mean, squares = total / count, 0.0
+            for k in range(i - window + 1, i + 1):
+                if not math.isnan(x[k, c]):
+                    squares += (x[k, c] - x[i, c] - mean) ** 2
+            score = -mean / math.sqrt(squares / count + FLOOR * FLOOR)
+            scores[i, c] = min(max(score, -clip), clip)
+
+
 @compiled
 def _rolling_scores(x: NDArray[np.float64], window: int, clip: float, scores: NDArray[np.float64]) -> None:
     """Fill `scores` from row `window` - 1 on.

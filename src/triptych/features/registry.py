@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from triptych.domain.errors import RecipeError
-from triptych.features import calendar, momentum, patterns, price, regimes, trend, volatility, volume
+from triptych.features import book, calendar, momentum, patterns, price, regimes, trend, volatility, volume
 from triptych.features.factor import Factor
 
 _FACTORS: Final[dict[str, Factor]] = {
     factor.name: factor
-    for family in (price, trend, momentum, volatility, volume, calendar, patterns, regimes)
+    for family in (price, trend, momentum, volatility, volume, calendar, patterns, regimes, book)
     for factor in family.FACTORS
 }
 
@@ -40,14 +40,29 @@ _SETS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "indicators": ("rsi_14", "macd_histogram", "bollinger_b", "atr_14", "obv_20"),
     "regimes": tuple(name for name, factor in _FACTORS.items() if factor.family == "regime"),
-    "all": tuple(_FACTORS),
+    # Named one by one as the grid is: a recipe of today must not ask for deeper books tomorrow.
+    "book": (
+        *("queue_imbalance", "queue_imbalance_5", "queue_imbalance_10"),
+        *("spread_bp", "microprice_bp", "book_slope_10", "book_depth_10"),
+    ),
+    "all": tuple(name for name, factor in _FACTORS.items() if not factor.levels),
 }
 """The two of the xLSTM consensus, `patterns` and `indicators`, share no factor, so that their errors may differ."""
 
 
 def available() -> tuple[str, ...]:
-    """Names of all factors, in the registry's order: by family."""
-    return tuple(_FACTORS)
+    """Names of all factors of candles, in the registry's order: by family."""
+    return _SETS["all"]
+
+
+def of_books() -> tuple[str, ...]:
+    """Names of all factors of the order book beside the candles."""
+    return tuple(name for name, factor in _FACTORS.items() if factor.levels)
+
+
+def levels_read(names: Sequence[str]) -> int:
+    """Levels a side of order book that factors and sets of factors read; 0: none. RecipeError for an unknown name."""
+    return max(describe(name).levels for name in resolve(names))
 
 
 def sets() -> tuple[str, ...]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
     from triptych.inference.card import Card
     from triptych.inference.classifier import WindowClassifier
+    from triptych.inference.columns import BookNeed, Columns
     from triptych.inference.combiner import Combiner
     from triptych.inference.consensus import ConsensusPredictor
     from triptych.inference.consensus_artifact import (
@@ -36,7 +37,9 @@ __all__ = [
     "AbstractPredictor",
     "AbstractView",
     "Artifact",
+    "BookNeed",
     "Card",
+    "Columns",
     "Combiner",
     "ConsensusArtifact",
     "ConsensusPredictor",
@@ -66,6 +69,7 @@ _HOMES: Final = {
     "base": ("NOBODY", "AbstractPredictor", "AbstractView"),
     "card": ("Card",),
     "classifier": ("WindowClassifier",),
+    "columns": ("BookNeed", "Columns"),
     "combiner": ("Combiner",),
     "consensus": ("ConsensusPredictor",),
     "consensus_artifact": (

@@ -21,6 +21,7 @@ from triptych.inference.base import AbstractPredictor
 from triptych.inference.boosted import empty_boosted
 from triptych.inference.card import Card
 from triptych.inference.classifier import WindowClassifier
+from triptych.inference.columns import BookNeed
 from triptych.inference.export import TOLERANCE, export_onnx, largest_difference
 from triptych.inference.factors import FactorPredictor
 from triptych.inference.inputs import Config as FeaturesConfig
@@ -56,6 +57,11 @@ class Artifact:
     def companions(self) -> tuple[str, ...]:
         """Other instruments whose candles the model looks at."""
         return tuple(self.card.features.get("companions", ()))
+
+    @property
+    def books(self) -> BookNeed | None:
+        """The order books that must stand beside the candles; None: the model reads none."""
+        return BookNeed(**self.card.books) if self.card.books else None
 
     def classifier(self) -> WindowClassifier:
         """The network with its encoding and its weights, in evaluation mode, on the CPU.
@@ -102,7 +108,8 @@ class Artifact:
             network = OnnxPredictor(self.folder / GRAPH, threads=threads, **shape)
         else:
             network = TorchPredictor(self.classifier(), device=device, **shape)
-        return self._with_regimes(FactorPredictor(network, self._rows()) if self.card.features else network)
+        makes_rows = self.card.features or self.card.books
+        return self._with_regimes(FactorPredictor(network, self._rows()) if makes_rows else network)
 
     def seen(self) -> SeenFactors:
         """The factors that the model reads, as far as they are watched; none of a model that reads candles."""
@@ -142,7 +149,8 @@ class Artifact:
         if f"{DETECTOR}/{CARD}" in self.card.files:
             features["detector"] = str(self.folder / DETECTOR)
         try:
-            return FactorRows(FeaturesConfig(**features))
+            reads = create_encoding(length=self.card.length, **self.card.encoding).columns if self.card.books else ()
+            return FactorRows(FeaturesConfig(**features), reads)
         except (RecipeError, ValidationError) as error:
             raise ArtifactError(
                 f"{self.folder / CARD} describes factors that cannot be computed: {_in_words(error)}",

@@ -25,6 +25,11 @@ class Card(BaseModel):
         default_factory=dict,
         description="Factors that windows are made of, with their options; empty: candles.",
     )
+    books: dict[str, int] = Field(
+        default_factory=dict,
+        description="Order books that must stand beside the candles: levels a side, and max_age_ms, the milliseconds "
+        "before a close beyond which a book is none; empty: none.",
+    )
     encoding: dict[str, Any] = Field(description="Encoding: its name and its options.")
     model: dict[str, Any] = Field(description="Network: its name and its options.")
     tasks: tuple[str, ...] = Field((), description="Figures foretold beside the class: size, volatility.")

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from triptych.domain.errors import ArtifactError, StorageError
 from triptych.domain.files import replace_folder, temporary_name, write_text
 from triptych.inference.artifact import AGAIN, CARD, Artifact, load_artifact
+from triptych.inference.columns import BookNeed
 from triptych.inference.combiner import Combiner
 from triptych.inference.consensus import ConsensusPredictor
 
@@ -64,6 +65,14 @@ class ConsensusArtifact:
     def companions(self) -> tuple[str, ...]:
         """Other instruments whose candles the members look at."""
         return tuple(dict.fromkeys(symbol for member in self.members.values() for symbol in member.companions))
+
+    @property
+    def books(self) -> BookNeed | None:
+        """The order books that must stand beside the candles, enough for every member; None: no member reads any."""
+        needs = [member.books for member in self.members.values() if member.books is not None]
+        if not needs:
+            return None
+        return BookNeed(levels=max(one.levels for one in needs), max_age_ms=min(one.max_age_ms for one in needs))
 
     def predictor(
         self, backend: Literal["onnx", "torch"] = "onnx", *, device: str = "cpu", threads: int = 0

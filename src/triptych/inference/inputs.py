@@ -6,7 +6,7 @@ history that is given; `warm_up` says how much of it they need, so that a longer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from triptych.domain import CANDLE_FIELDS, CandleSeries, Timeframe
 from triptych.domain.errors import DataError
 from triptych.features import days
 from triptych.inference.base import NOBODY
+from triptych.inference.columns import Columns, no_whole_days
 from triptych.market.resampling import resample
 
 OLDEST = 16
@@ -91,15 +92,18 @@ class WindowRows:
         ends: int64 of shape (n_candles,): last row of the window that ends at the close of each candle; -1 where none
             does.
         step: rows from the end of a window to that of the next; 0 where several candles share a window.
+        needed: columns without which a row is unknown, int64 of shape (k,); None: all.
     """
 
     values: NDArray[np.float32]
     ends: NDArray[np.int64]
     step: int
+    needed: NDArray[np.int64] | None = None
 
     def known(self, length: int) -> NDArray[np.bool_]:
         """At which candles a window of `length` rows without an unknown value ends, shape (n_candles,)."""
-        return (self.ends >= 0) & known_windows(self.values, length)[self.ends]
+        needed = self.values if self.needed is None else self.values[:, self.needed]
+        return (self.ends >= 0) & known_windows(needed, length)[self.ends]
 
     def windows(self, length: int) -> NDArray[np.float32]:
         """All windows of `length` rows as a view on `values`, no copy: (n_rows - length + 1, length, columns).
@@ -120,6 +124,8 @@ class FactorRows:
     """Makes the rows, one a candle.
 
     The columns of the instrument come first, then those of each companion; then the same for each longer timeframe.
+    With `reads`, the columns of an encoding, they stand where it draws them, beside fields of candles and the levels of
+    the instrument's order book.
 
     Raises RecipeError for unknown factors, ArtifactError for a detector that is missing or of other channels.
 
@@ -131,9 +137,10 @@ class FactorRows:
         periods: candles in one of each timeframe.
         period: candles in a row.
         day: the venue's trading day; without hours, windows end at every candle.
+        levels: levels a side of order book that are read; 0: none.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, reads: Sequence[str] = ()) -> None:
         self._pipeline = features.FeaturePipeline(config, _of_detector(config.detector)) if config.names else None
         self.columns = CANDLE_FIELDS if self._pipeline is None else self._pipeline.columns
         self.has_factors = self._pipeline is not None
@@ -141,6 +148,10 @@ class FactorRows:
         self.periods = config.periods
         self.period = config.period
         self.day = config.day
+        self._drawn = Columns(reads)
+        self.levels = max(self._drawn.levels, 0 if self._pipeline is None else self._pipeline.levels)
+        if self.levels and self.day.hours:
+            raise no_whole_days()
         # A longer candle at the start of the history may lack members, and one at its end may not have closed.
         longest = max(config.periods)
         settled = 0 if self._pipeline is None else self._pipeline.warm_up
@@ -183,6 +194,16 @@ class FactorRows:
         return found
 
     def _rows(self, series: CandleSeries, companions: Mapping[str, CandleSeries]) -> NDArray[np.float32]:
+        if not self._drawn.are_mixed:
+            return self._factors(series, companions)
+        nothing = np.empty((len(series), 0), dtype=np.float32)
+        return self._drawn.rows(series, nothing if self._pipeline is None else self._factors(series, companions))
+
+    @property
+    def _needed(self) -> NDArray[np.int64] | None:
+        return self._drawn.needed if self._drawn.are_mixed else None
+
+    def _factors(self, series: CandleSeries, companions: Mapping[str, CandleSeries]) -> NDArray[np.float32]:
         all_series = [series]
         for symbol in self.beside(series.symbol):
             other = companions.get(symbol)
@@ -215,7 +236,7 @@ class FactorRows:
             return self._of_longer(series, companions)
         rows = self._rows(series, companions)
         if not self.day.hours:
-            return WindowRows(values=rows, ends=np.arange(len(rows)), step=1)
+            return WindowRows(values=rows, ends=np.arange(len(rows)), step=1, needed=self._needed)
         found = days.places(series.open_time_ms, series.timeframe.milliseconds, self.day)
         return WindowRows(values=found.lay(rows), ends=np.where(found.closes, found.at, -1), step=found.per_day)
 
@@ -227,7 +248,7 @@ class FactorRows:
         rows = self._rows(longer, others)
         if len(longer) and series.open_time_ms[0] > longer.open_time_ms[0]:
             rows[0] = np.nan  # the history begins within this candle
-        return WindowRows(values=rows, ends=_last_closed(longer, series), step=0)
+        return WindowRows(values=rows, ends=_last_closed(longer, series), step=0, needed=self._needed)
 
     def ends_window(self, series: CandleSeries) -> bool:
         """Whether a window ends with the last candle, by the clock alone."""
@@ -239,7 +260,7 @@ class FactorRows:
     def _own(self, series: CandleSeries) -> NDArray[np.float32]:
         if self._pipeline is None:
             return series.values.astype(np.float32)
-        rows = self._pipeline.rows(series.values, series.open_time_ms, series.timeframe.milliseconds)
+        rows = self._pipeline.rows(series.values, series.open_time_ms, series.timeframe.milliseconds, series.books)
         return rows.astype(np.float32)
 
 

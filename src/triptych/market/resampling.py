@@ -83,8 +83,9 @@ def resample_counted(
         )
     if len(series) == 0:
         empty = CandleSeries(
-            instrument=series.instrument, timeframe=target, open_time_ms=series.open_time_ms, values=series.values
-        )
+            instrument=series.instrument, timeframe=target, open_time_ms=series.open_time_ms, values=series.values,
+            books=series.books,
+        )  # fmt: skip
         return Resampled(
             series=empty,
             members=np.empty(0, np.int64),
@@ -105,8 +106,9 @@ def resample_counted(
     if complete_only:
         keep &= ~incomplete
     coarse = CandleSeries(
-        instrument=series.instrument, timeframe=target, open_time_ms=buckets[starts][keep], values=values[keep]
-    )
+        instrument=series.instrument, timeframe=target, open_time_ms=buckets[starts][keep], values=values[keep],
+        books=None if series.books is None else _at_the_close(series, buckets + target.milliseconds, starts)[keep],
+    )  # fmt: skip
     return Resampled(
         series=coarse, members=members[keep], expected=expected, dropped_unfinished=drop_last,
         dropped_incomplete=int(np.count_nonzero(incomplete)) if complete_only else 0,
@@ -130,6 +132,15 @@ def _refuse_straddlers(series: CandleSeries, buckets: NDArray[np.int64], target:
             f"the {target} candle it would belong to ({late.size:,} such).",
             remedy=f"Choose a coarser timeframe, or bring candles that open on the {series.timeframe} grid.",
         )
+
+
+def _at_the_close(series: CandleSeries, close_ms: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The book of the last member of each coarse candle; none where that closed before the coarse candle does."""
+    assert series.books is not None
+    last = np.r_[starts[1:], len(series)] - 1
+    books: NDArray[np.float64] = series.books[last]
+    books[series.close_time_ms[last] < close_ms[last]] = np.nan
+    return books
 
 
 def _joined(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.exchanges.bybit.rest import Config as RestConfig
 from triptych.exchanges.bybit.stream import Config as StreamConfig
 from triptych.inference.rules import Config as RulesConfig
+from triptych.live.booked_candles import Config as BooksConfig
 from triptych.live.failover import Config as FailoverConfig
 from triptych.live.gate import Config as GateConfig
 from triptych.live.monitoring.alerts import Config as AlertsConfig
@@ -73,6 +74,7 @@ class LiveSettings(domain.Config):
     sending: SenderConfig = Field(default=SenderConfig(), description="How late a command may leave.")
     rest: RestConfig = Field(default=RestConfig(), description="Patience with the venue's answers.")
     stream: StreamConfig = Field(default=StreamConfig(), description="Patience with the venue's streams.")
+    books: BooksConfig = Field(default=BooksConfig(), description="How order books are waited for.")
     runner: RunnerConfig = Field(default=RunnerConfig(), description="How long is waited for what.")
     hosts: HostConfig = Field(
         default=HostConfig(),

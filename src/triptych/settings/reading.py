@@ -6,12 +6,10 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from triptych.domain.errors import RecipeError
 from triptych.settings.overrides import key_and_value, put, toml_value
 from triptych.settings.recipe import ENCODINGS, Recipe
 from triptych.settings.shelf import Shelf
 from triptych.settings.validating import validated
-
 
 _SHELF = Shelf(noun="recipe", remedy="`triptych recipe show` prints a recipe to begin from.")
 

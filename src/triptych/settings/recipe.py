@@ -52,15 +52,38 @@ else:  # a union over whatever encodings there are, chosen by name
     EncodingConfig = Annotated[Union[tuple(ENCODINGS.values())], Field(discriminator="name")]  # noqa: UP007
 
 
+class BooksConfig(Config):
+    """Order books beside the candles, for encodings and factors that read them.
+
+    The embedded market has books of its own.
+    """
+
+    path: str | dict[str, str] | None = Field(
+        None,
+        description="A file or folder of order books, of any format that is known, among them the folder of "
+        "`triptych data record`; of several instruments a table of them: {BTCUSDT = 'a.parquet', ETHUSDT = 'b'}. "
+        "Loaded only where something reads books.",
+    )
+    max_age_ms: int | None = Field(
+        None,
+        ge=0,
+        description="A book last seen longer before a close, in milliseconds, is none, and no window that holds that "
+        "close is used. Empty: 5000, or the length of a candle where that is shorter.",
+    )
+
+
 class DataConfig(Config):
     """Where the candles come from."""
 
     source: Literal["synthetic", "file", "store"] = Field(
-        "synthetic", description="The embedded synthetic market, a file of candles, or the local candle store."
+        "synthetic",
+        description="The embedded synthetic market, a file of candles (or of trades, or a recorded tape), or the local "
+        "candle store.",
     )
     path: str | None = Field(
         None,
-        description="The file (CSV, Parquet, Arrow), or the folder of the store; relative to the working directory.",
+        description="The file (CSV, Parquet, Arrow), the folder of a recorded tape, or that of the store; relative to "
+        "the working directory. Of trades, `timeframe` says how long their candles are.",
     )
     venue: str = Field(
         "local", description="Venue in the store, and the venue that imported candles are said to be from."
@@ -82,6 +105,7 @@ class DataConfig(Config):
         "error", description="Rows of one time that differ: refuse the file, or take the first or last of them."
     )
     repair: bool = Field(False, description="Drop rows that break the rules of a candle instead of refusing the file.")
+    books: BooksConfig = Field(BooksConfig(), description="Order books beside the candles.")
     synthetic: SyntheticConfig = Field(SyntheticConfig(), description="The embedded market.")
 
     @field_validator("start", "end", mode="before")

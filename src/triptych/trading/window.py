@@ -28,6 +28,7 @@ class CandleWindow:
         self._read_only = self._values.view()
         self._read_only.flags.writeable = False
         self._times = np.empty(len(self._values), dtype=np.int64)
+        self._books: NDArray[np.float64] | None = None
         self._end = 0
 
     def append(self, candle: Candle) -> None:
@@ -44,8 +45,14 @@ class CandleWindow:
             end = self._capacity - 1
             self._values[:end] = self._values[len(self._values) - end :].copy()
             self._times[:end] = self._times[len(self._times) - end :].copy()
+            if self._books is not None:
+                self._books[:end] = self._books[len(self._books) - end :].copy()
         self._values[end] = (candle.open, candle.high, candle.low, candle.close, candle.volume)
         self._times[end] = close_ms
+        if candle.book is not None and self._books is None:
+            self._books = np.full((len(self._values), len(candle.book)), np.nan)
+        if self._books is not None:
+            self._books[end] = np.nan if candle.book is None else candle.book
         self._end = end + 1
 
     def __len__(self) -> int:
@@ -76,5 +83,6 @@ class CandleWindow:
             return None
         opens = self.last_times(n) - self._timeframe.milliseconds
         return CandleSeries(
-            instrument=self._instrument, timeframe=self._timeframe, open_time_ms=opens, values=values.copy()
-        )
+            instrument=self._instrument, timeframe=self._timeframe, open_time_ms=opens, values=values.copy(),
+            books=None if self._books is None else self._books[self._end - n : self._end].copy(),
+        )  # fmt: skip

@@ -8,6 +8,8 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from tests.fakes.booked_tape import booked_tape
+from tests.fakes.served import BITCOIN
 
 from triptych.domain.errors import ColumnError, DataError, NotEnoughData
 from triptych.market.books import (
@@ -23,6 +25,7 @@ from triptych.market.books import (
     write_events,
 )
 from triptych.market.books.formats.bitstamp import read_orders
+from triptych.market.tapes import About, TapeWriter
 
 NAN = np.nan
 BINANCE = [
@@ -306,7 +309,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path, content):
         read_books(path)
     assert str(caught.value) == (
         f"{path} is no order-book file of a known format. Known are: flat, tardis snapshots, lobster orderbook, "
-        "recording, bitstamp orders, tardis incremental, binance capture, bybit v2 capture, bybit v5."
+        "recording, data tape, bitstamp orders, tardis incremental, binance capture, bybit v2 capture, bybit v5."
     )
 
 
@@ -429,3 +432,38 @@ def test_the_whole_bybit_capture_replays_without_a_gap(real):
     replayed = replay(events_of(updates, symbol="XRPUSDT", protocol="bybit"), levels=500)
     assert replayed.counts == {BookStatus.RESET: 1, BookStatus.APPLIED: 49}
     assert not np.isnan(replayed.tape.rows()).any()
+
+
+def test_a_recorded_tape_is_read_as_the_stream_it_holds(tmp_path):
+    series = booked_tape(tmp_path / "tape", 20, hole=7)
+    tape = read_books(tmp_path / "tape", levels=5)
+    assert detect(tmp_path / "tape") == "data tape"
+    assert (tape.symbol, len(tape), tape.levels) == ("BTCUSDT", 19 * 5, 5)
+    at_closes = read_books(tmp_path / "tape", levels=5, at_ms=series.close_time_ms)
+    assert len(at_closes) == 19 + 1  # those of the closes, and the first message
+    some, whole = (sample_at(one, series.close_time_ms, 5_000).tape.rows() for one in (at_closes, tape))
+    np.testing.assert_array_equal(some, whole)
+    with pytest.raises(DataError) as other:
+        read_books(tmp_path / "tape", symbol="ETHUSDT")
+    assert str(other.value) == f"{tmp_path / 'tape'} holds no order books of ETHUSDT. It holds BTCUSDT."
+
+
+def test_a_tape_without_books_or_with_several_says_so(tmp_path):
+    def begun(name, topics):
+        about = About(venue="bybit", category="linear", topics=topics, timeframes=("1m",), instruments=(BITCOIN,))
+        with TapeWriter(tmp_path / name, about):
+            return tmp_path / name
+
+    with pytest.raises(DataError) as none:
+        read_books(begun("candles", ("kline.1.BTCUSDT",)))
+    assert str(none.value) == (
+        f"{tmp_path / 'candles'} holds no order books. Record them: `triptych data record --what book`."
+    )
+    with pytest.raises(DataError) as several:
+        read_books(begun("two", ("orderbook.50.BTCUSDT", "orderbook.50.ETHUSDT")))
+    assert str(several.value) == f"{tmp_path / 'two'} holds order books of BTCUSDT, ETHUSDT. Say which: symbol=NAME."
+    with pytest.raises(NotEnoughData) as empty:
+        read_books(begun("empty", ("orderbook.1.BTCUSDT", "orderbook.50.BTCUSDT")))
+    assert str(empty.value) == (
+        f"{tmp_path / 'empty'} holds no message of the order book of BTCUSDT yet. Record for longer."
+    )

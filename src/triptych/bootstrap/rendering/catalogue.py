@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from triptych.bootstrap.rendering.looks import View, look_of
-from triptych.domain import CANDLE_FIELDS
+from triptych.domain import CANDLE_FIELDS, is_book_column
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.images import AbstractEncoding, available, load
@@ -185,11 +185,6 @@ def reads(columns: Iterable[str]) -> tuple[str, ...]:
     """Kinds of history that hold these columns."""
     found = {CANDLES if c in CANDLE_FIELDS else BOOK if is_book_column(c) else FACTORS for c in columns}
     return tuple(kind for kind in (CANDLES, BOOK, FACTORS) if kind in found)
-
-
-def is_book_column(column: str) -> bool:
-    """Whether a column is a price or a size of a level of an order book."""
-    return column.startswith(("bid_", "ask_"))
 
 
 def _explain(name: str, known: list[str], problem: Any) -> str:

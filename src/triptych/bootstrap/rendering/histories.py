@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.bootstrap.rendering.catalogue import BOOK, CANDLES, FACTORS, Offer, is_book_column, reads
+from triptych.bootstrap.rendering.catalogue import BOOK, CANDLES, FACTORS, Offer, reads
 from triptych.bootstrap.rendering.layout import Layout, by_trading_days, holes, with_missing_candles
-from triptych.domain import CANDLE_FIELDS, CandleSeries, book_columns
+from triptych.domain import CANDLE_FIELDS, CandleSeries, book_columns, is_book_column
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.images import AbstractEncoding
 from triptych.images.jkx import LeavesBlank

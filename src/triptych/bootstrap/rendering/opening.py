@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from triptych.bootstrap.candle_books import recorded, tape_of
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.rendering.histories import History, usual_factors
 from triptych.bootstrap.rendering.stores import read_store
@@ -18,7 +19,7 @@ from triptych.inference import FactorRows
 from triptych.inference.inputs import Config as FactorConfig
 from triptych.market import EpochUnit, read_candles, resample
 from triptych.market.books import BookTape, candles_from_trades, read_books, read_trades, sample_at
-from triptych.market.books.reading import detect
+from triptych.market.books.reading import DEFAULT_LEVELS, detect
 from triptych.market.synthetic import SyntheticMarket, synthesise
 from triptych.settings import Recipe, load_recipe, shipped_recipes
 
@@ -192,6 +193,8 @@ def _from_recipe(source: str, reading: Reading) -> Opened:
     if recipe.data.source == "synthetic":
         market = synthesise(recipe.data.synthetic)
         books = {one.symbol: invented_history(market, one.symbol).books for one in candles.series}
+    elif recipe.data.books.path is not None:
+        books = {one.symbol: recorded(recipe, one, DEFAULT_LEVELS) for one in candles.series}
     rows = _factors(reading, recipe)
     companions = {one.symbol: one for one in _chosen(candles.by_symbol, rows.companions, place)}
     histories = tuple(
@@ -209,12 +212,7 @@ def _chosen(by_symbol: Mapping[str, CandleSeries], symbols: tuple[str, ...], pla
 
 def invented_history(market: SyntheticMarket, symbol: str) -> History:
     """An instrument of the embedded market: its candles, and its order book at every close."""
-    levels = market.book_levels(symbol)
-    tape = BookTape(
-        symbol=symbol, time_ms=levels.time_ms,
-        bid_prices=levels.bid_price, bid_sizes=levels.bid_size,
-        ask_prices=levels.ask_price, ask_sizes=levels.ask_size,
-    )  # fmt: skip
+    tape = tape_of(market, symbol)
     return _history(market[symbol], "the embedded market", tape, factors=usual_factors(), companions={})
 
 

@@ -1,6 +1,7 @@
 """Order books: a live book that knows when it is whole, recordings, importers, features, windows beside candles."""
 
 from triptych.market.books.candles import candles_from_mids, candles_from_trades
+from triptych.market.books.closing import ClosingBook
 from triptych.market.books.events import BookEvents, events_of, join_events
 from triptych.market.books.features import (
     BookFeaturesConfig,
@@ -34,6 +35,7 @@ __all__ = [
     "BookStatus",
     "BookTape",
     "BookWindows",
+    "ClosingBook",
     "Fi2010",
     "Format",
     "LiveBook",

@@ -7,18 +7,15 @@ in quote currency, sizes in base units; `bp` is basis points of the mid.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import DataError
+from triptych.features import book_measures
+from triptych.features.book_measures import BP, Sides, Values
 from triptych.market.books.tape import BookTape
-
-Values = NDArray[np.float64]
-BP: Final = 1e4
 
 
 class BookFeaturesConfig(BaseConfig):
@@ -37,9 +34,14 @@ class BookFeaturesConfig(BaseConfig):
     slope_levels: int = Field(default=10, ge=1, description="Levels a side from which the slope is measured.")
 
 
+def sides_of(tape: BookTape) -> Sides:
+    """The four blocks of a tape."""
+    return Sides(tape.bid_prices, tape.bid_sizes, tape.ask_prices, tape.ask_sizes)
+
+
 def spread_bp(tape: BookTape) -> Values:
     """Best ask less best bid in basis points of the mid, shape (n,)."""
-    return (tape.ask_prices[:, 0] - tape.bid_prices[:, 0]) / tape.mid * BP
+    return book_measures.spread_bp(sides_of(tape))
 
 
 def microprice(tape: BookTape) -> Values:
@@ -47,12 +49,7 @@ def microprice(tape: BookTape) -> Values:
 
     Where both sizes are 0 it is the mid.
     """
-    bid, ask = tape.bid_sizes[:, 0], tape.ask_sizes[:, 0]
-    weight = np.where(
-        bid + ask > 0, bid / np.where(bid + ask > 0, bid + ask, 1.0), np.where(bid + ask == 0, 0.5, np.nan)
-    )
-    price: Values = tape.ask_prices[:, 0] * weight + tape.bid_prices[:, 0] * (1 - weight)
-    return price
+    return book_measures.microprice(sides_of(tape))
 
 
 def reach_bp(tape: BookTape) -> tuple[Values, Values]:
@@ -80,9 +77,7 @@ def queue_imbalance(tape: BookTape, levels: int = 1) -> Values:
     A side that is empty counts as 0; NaN when both are. Raises DataError unless the tape has that many levels.
     """
     _require(tape, levels)
-    bid, ask = np.nansum(tape.bid_sizes[:, :levels], axis=1), np.nansum(tape.ask_sizes[:, :levels], axis=1)
-    total = bid + ask
-    return np.where(total > 0, (bid - ask) / np.where(total > 0, total, 1.0), np.nan)
+    return book_measures.imbalance(sides_of(tape).top(levels))
 
 
 def order_flow_imbalance(tape: BookTape, *, level: int = 1, rows: int = 1) -> Values:
@@ -113,15 +108,7 @@ def slope(tape: BookTape, levels: int = 10) -> tuple[Values, Values]:
     The least-squares line through the origin of cumulated size over distance, taken over the best `levels` there are.
     """
     _require(tape, levels)
-    mid = tape.mid[:, None]
-    sides = []
-    for prices, sizes in ((tape.bid_prices, tape.bid_sizes), (tape.ask_prices, tape.ask_sizes)):
-        distance = np.abs(prices[:, :levels] - mid) / mid * BP
-        cumulated = np.cumsum(np.nan_to_num(sizes[:, :levels]), axis=1)
-        squares = np.nansum(distance**2, axis=1)
-        products = np.nansum(distance * cumulated, axis=1)
-        sides.append(np.where(squares > 0, products / np.where(squares > 0, squares, 1.0), np.nan))
-    return sides[0], sides[1]
+    return book_measures.slopes(sides_of(tape).top(levels))
 
 
 def realised_volatility(tape: BookTape, rows: int) -> Values:
@@ -143,10 +130,9 @@ def book_features(tape: BookTape, config: BookFeaturesConfig | None = None) -> t
     the logarithm of their ratio, so that instruments can be compared. Raises DataError for more levels than there are.
     """
     config = config or BookFeaturesConfig()
-    mid = tape.mid
     columns: dict[str, Values] = {
         "spread_bp": spread_bp(tape),
-        "microprice_bp": (microprice(tape) - mid) / mid * BP,
+        "microprice_bp": book_measures.microprice_bp(sides_of(tape)),
     }
     for levels in config.imbalance_levels:
         columns[f"imbalance_{levels}"] = queue_imbalance(tape, levels)
@@ -155,10 +141,8 @@ def book_features(tape: BookTape, config: BookFeaturesConfig | None = None) -> t
             columns[f"{side}_depth_{bp:g}bp_log"] = np.log1p(depth)
     for rows in config.flow_rows:
         columns[f"flow_imbalance_{rows}"] = order_flow_imbalance(tape, rows=rows)
-    bid_slope, ask_slope = slope(tape, config.slope_levels)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.log(bid_slope / ask_slope)
-    columns["slope_log_ratio"] = np.where(np.isfinite(ratio), ratio, np.nan)
+    _require(tape, config.slope_levels)
+    columns["slope_log_ratio"] = book_measures.slope_log_ratio(sides_of(tape).top(config.slope_levels))
     columns[f"realised_volatility_{config.volatility_rows}"] = realised_volatility(tape, config.volatility_rows)
     return tuple(columns), np.column_stack(list(columns.values()))
 

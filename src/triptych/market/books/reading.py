@@ -2,6 +2,7 @@
 
     what it is                              recognised by                       read into
     recording of ours (a folder)            chunks events-*.parquet             events
+    tape of `triptych data record`          the folder's tape.json              events
     sampled books, Parquet                  columns bid_price_0 .. or _1 ..     tape
     Bitstamp orders, Parquet                columns id, action, volume_1e8      events
     Binance futures capture                 lines `<ns> {"...`                  events
@@ -11,7 +12,7 @@
     Tardis incremental_book_L2, CSV         its header                          events
     LOBSTER orderbook_K, CSV                its name                            tape
 
-A folder is a recording of ours; a single file is told by its first bytes.
+A folder is a recording or a tape of ours; a single file is told by its first bytes.
 """
 
 from __future__ import annotations
@@ -22,22 +23,36 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from triptych.domain import BookUpdate
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.market.books.events import BookEvents, events_of, join_events
-from triptych.market.books.formats import binance, bitstamp, bybit, bybit_v2, fi2010, flat, lobster, tardis
+from triptych.market.books.formats import (
+    binance,
+    bitstamp,
+    bybit,
+    bybit_v2,
+    fi2010,
+    flat,
+    lobster,
+    tapes,
+    tardis,
+)
 from triptych.market.books.formats.lines import read_head
 from triptych.market.books.recording import is_recording, read_events
 from triptych.market.books.replay import Clock, replay
 from triptych.market.books.sequence import Protocol
 from triptych.market.books.tape import BookTape, join_tapes
+from triptych.market.tapes import is_tape
 
 Format = Literal[
-    "recording", "flat", "bitstamp orders", "binance capture", "bybit v2 capture", "bybit v5", "tardis snapshots",
-    "tardis incremental", "tardis trades", "lobster orderbook", "lobster message", "fi2010", "trades",
+    "recording", "data tape", "flat", "bitstamp orders", "binance capture", "bybit v2 capture", "bybit v5",
+    "tardis snapshots", "tardis incremental", "tardis trades", "lobster orderbook", "lobster message", "fi2010",
+    "trades",
 ]  # fmt: skip
 DEFAULT_LEVELS: Final = 20
 """Levels a side of tapes made from streams, which keep the whole book."""
@@ -47,7 +62,7 @@ _PROTOCOLS: Final[dict[Format, Protocol]] = {
 _BYBIT_V5: Final = re.compile(
     r'^\{.*?("topic"\s*:\s*"(orderbook|publicTrade|kline|tickers)\.|"result"\s*:\s*\{\s*"s"\s*:)', re.DOTALL
 )
-_EVENT_FORMATS: Final = ("recording", "bitstamp orders", "tardis incremental", *_PROTOCOLS)
+_EVENT_FORMATS: Final = ("recording", "data tape", "bitstamp orders", "tardis incremental", *_PROTOCOLS)
 _TAPE_FORMATS: Final = ("flat", "tardis snapshots", "lobster orderbook")
 
 
@@ -57,6 +72,7 @@ def read_books(
     symbol: str | None = None,
     levels: int | None = None,
     every_ms: int | None = None,
+    at_ms: NDArray[np.int64] | None = None,
     clock: Clock | None = None,
 ) -> BookTape:
     """Order books of a file, or of several that follow one another.
@@ -68,6 +84,8 @@ def read_books(
         levels: levels a side. None: as many as the file has, of a stream 20.
         every_ms: of a stream, one row at every multiple of so many milliseconds; None: one row a message. A file that
             is sampled already stays as it is.
+        at_ms: of a stream, only the rows that `sample_at` finds at these times, and the first and the last one; spares
+            the memory of a row a message. A file that is sampled already stays as it is.
         clock: of a stream, whose times to show: the venue's ("exchange") or those of receipt ("local"). None: the
             venue's where they were recorded.
 
@@ -82,7 +100,7 @@ def read_books(
     events = read_book_events(paths, symbol=symbol)
     if clock is None:
         clock = "exchange" if (events.exchange_time_ns >= 0).any() else "local"
-    return replay(events, levels=levels or DEFAULT_LEVELS, every_ms=every_ms, clock=clock).tape
+    return replay(events, levels=levels or DEFAULT_LEVELS, every_ms=every_ms, at_ms=at_ms, clock=clock).tape
 
 
 def read_book_events(path: Path | Sequence[Path], *, symbol: str | None = None) -> BookEvents:
@@ -106,6 +124,8 @@ def read_book_events(path: Path | Sequence[Path], *, symbol: str | None = None) 
         return _from_messages(paths, kind, symbol)
     if kind == "recording":
         parts = [read_events(item) for item in paths]
+    elif kind == "data tape":
+        parts = [tapes.read_tape_events(item, symbol=symbol) for item in paths]
     elif kind == "bitstamp orders":
         parts = [bitstamp.read_orders(item, symbol=symbol)[0] for item in paths]
     else:
@@ -121,6 +141,8 @@ def detect(path: Path) -> Format:
     if path.is_dir():
         if is_recording(path):
             return "recording"
+        if is_tape(path):
+            return "data tape"
         raise DataError(
             f"{path} is a folder without a recorded book stream.", remedy="Give a file, or the folder of a recording."
         )

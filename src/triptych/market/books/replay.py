@@ -36,7 +36,14 @@ class Replayed:
     n_crossed_rows: int
 
 
-def replay(events: BookEvents, *, levels: int = 20, every_ms: int | None = None, clock: Clock = "exchange") -> Replayed:
+def replay(
+    events: BookEvents,
+    *,
+    levels: int = 20,
+    every_ms: int | None = None,
+    at_ms: NDArray[np.int64] | None = None,
+    clock: Clock = "exchange",
+) -> Replayed:
     """Books of a recorded stream.
 
     What happens to a message is what `OrderBook` does with it live. After a gap, a crossed book or a message that
@@ -48,6 +55,8 @@ def replay(events: BookEvents, *, levels: int = 20, every_ms: int | None = None,
         levels: levels a side to keep.
         every_ms: None: one row a message; else one row at every multiple of `every_ms` since 1970, holding all messages
             up to and including that time.
+        at_ms: int64 of shape (n,), UTC: of one row a message only those that `sample_at` would find at these times, and
+            the first and the last one. Not together with `every_ms`.
         clock: whose times the tape shows. A time that was not recorded is that of the next message that has one.
 
     Raises NotEnoughData when no message of the stream could be applied, DataError for a clock that was not recorded.
@@ -56,7 +65,7 @@ def replay(events: BookEvents, *, levels: int = 20, every_ms: int | None = None,
     steps = plan_steps(events, time_ns)
     if not steps.shows.any():
         raise _nothing_applied(events, steps)
-    wanted, row_time_ms, row_step = _rows(steps, every_ms)
+    wanted, row_time_ms, row_step = _rows(steps, every_ms, at_ms)
     shape = (int(wanted.max()) + 1, 2, levels)
     ticks, sizes = np.zeros(shape, np.int64), np.full(shape, np.nan)
     replay_levels(
@@ -103,13 +112,17 @@ def _times(events: BookEvents, clock: Clock) -> NDArray[np.int64]:
     return np.maximum.accumulate(np.where(filled == latest, times.max(initial=0), filled))
 
 
-def _rows(steps: Steps, every_ms: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _rows(
+    steps: Steps, every_ms: int | None, at_ms: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Which steps are copied out, and time (ms) and step of every row of the tape.
 
     Of a row a message the time is rounded up: the book was not there a fraction of a millisecond earlier.
     """
     if every_ms is None:
         row_step = np.flatnonzero(steps.shows)
+        if at_ms is not None:
+            row_step = _last_before(steps, row_step[~steps.crosses[row_step]], at_ms)
         row_time_ms = -(-steps.time_ns[row_step] // NS_PER_MS)
     else:
         every_ns = every_ms * NS_PER_MS
@@ -129,3 +142,12 @@ def _rows(steps: Steps, every_ms: int | None) -> tuple[NDArray[np.int64], NDArra
     used = np.unique(row_step)
     wanted[used] = np.arange(len(used))
     return wanted, row_time_ms.astype(np.int64), row_step
+
+
+def _last_before(steps: Steps, row_step: NDArray[np.int64], at_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of the steps that give rows, those that were the last at some of the times, and the first and the last one."""
+    if not len(row_step):
+        return row_step
+    place = np.searchsorted(-(-steps.time_ns[row_step] // NS_PER_MS), at_ms, side="right") - 1
+    kept: NDArray[np.int64] = row_step[np.unique(np.r_[0, place[place >= 0], len(row_step) - 1])]
+    return kept

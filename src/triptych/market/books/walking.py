@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain.errors import DataError
-from triptych.market.books.features import BP
+from triptych.features.book_measures import BP
 from triptych.market.books.tape import BookTape
 
 Values = NDArray[np.float64]

@@ -1,0 +1,217 @@
+"""Order books beside candles: each candle carries the book as it stood when it closed, or none where that was too old.
+
+What a recipe reads says how many levels are needed; where nothing reads a book, none is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych import features
+from triptych.domain import CandleSeries, Timeframe, utc
+from triptych.domain.errors import DataError, NotEnoughData, RecipeError
+from triptych.images import load
+from triptych.inference import BookNeed, Columns
+from triptych.inference.columns import no_whole_days
+from triptych.market.books import BookTape, detect, read_books, sample_at
+from triptych.market.synthetic import SyntheticMarket
+from triptych.settings import Recipe, members_of
+
+USUAL_MAX_AGE_MS: Final = 5_000
+"""Unless the recipe says another: a book this old is none, nor is one older than a candle."""
+FARTHEST_MID: Final = 0.05
+"""Largest usual distance of the mid from the close, as a fraction; beyond it the books are another instrument's."""
+
+
+def columns_of(recipe: Recipe) -> Columns:
+    """What the encoding of a recipe reads. Raises RecipeError when it cannot be built."""
+    return Columns(load(recipe.encoding.name).build(recipe.encoding, recipe.window.length).columns)
+
+
+def levels_read(recipe: Recipe) -> int:
+    """Levels a side of order book that a recipe of one model reads; 0: none."""
+    return max(columns_of(recipe).levels, _of_factors(recipe))
+
+
+def book_need(recipe: Recipe, timeframe: Timeframe) -> BookNeed | None:
+    """What a recipe, or any of its members, needs of order books; None when nothing reads any."""
+    levels = max(levels_read(one) for one in _models(recipe))
+    if levels == 0:
+        return None
+    age = recipe.data.books.max_age_ms
+    return BookNeed(levels=levels, max_age_ms=min(USUAL_MAX_AGE_MS, timeframe.milliseconds) if age is None else age)
+
+
+def with_books(
+    recipe: Recipe,
+    series: Sequence[CandleSeries],
+    only_seen: Sequence[str],
+    market: SyntheticMarket | None,
+) -> tuple[list[CandleSeries], list[str]]:
+    """The histories with their books beside them, and what is to be told of each.
+
+    Args:
+        recipe: names the recordings in `data.books.path`.
+        series: histories as they are used, of one timeframe.
+        only_seen: symbols of companions, which need books where factors read any.
+        market: the embedded market, where the candles are its own: it has books, and no recording is needed.
+
+    Raises RecipeError when a recording is needed and none is named, DataError and its kinds for one that is of another
+    instrument, holds too few levels, or knows no book at any close.
+    """
+    need = book_need(recipe, series[0].timeframe) if series else None
+    if need is None:
+        return list(series), []
+    if any(one.features.names and one.features.day.hours and levels_read(one) for one in _models(recipe)):
+        raise no_whole_days()
+    in_factors = any(_of_factors(one) for one in _models(recipe))
+    found, notes = [], []
+    for one in series:
+        if one.symbol in only_seen and not in_factors:
+            found.append(one)
+            continue
+        tape = _invented(market, one, need) if market is not None else recorded(recipe, one, need.levels)
+        found.append(beside(one, tape, need))
+        notes.append(_told(found[-1], need))
+    return found, notes
+
+
+def beside(one: CandleSeries, tape: BookTape, need: BookNeed) -> CandleSeries:
+    """Candles with the book as it stood at each close, from a recording of the instrument.
+
+    Raises NotEnoughData for too few levels, DataError when no close has a book or the prices are another instrument's.
+    """
+    if tape.levels < need.levels:
+        raise NotEnoughData(
+            f"{one.symbol}: {need.levels} levels of order book a side are read, and the recording has {tape.levels}.",
+            remedy=f"Set the levels of the encoding to {tape.levels} or fewer, leave out factors of deeper books, or "
+            "bring a deeper recording.",
+        )
+    sample = sample_at(tape.top(need.levels), one.close_time_ms, need.max_age_ms)
+    if sample.is_stale.all():
+        held = f"from {utc(int(tape.time_ms[0]))} to {utc(int(tape.time_ms[-1]))}" if len(tape) else "none"
+        raise DataError(
+            f"{one.symbol}: no candle closes with an order book beside it that is {need.max_age_ms / 1000:g} s old or "
+            f"younger: there are books {held}, and closes from {utc(int(one.close_time_ms[0]))} to "
+            f"{utc(int(one.close_time_ms[-1]))} UTC.",
+            remedy="Bring books and candles of the same time, or raise data.books.max_age_ms.",
+        )
+    _refuse_strangers(one, sample.tape.mid)
+    return replace(one, books=sample.tape.rows())
+
+
+def bookless(one: CandleSeries) -> NDArray[np.bool_]:
+    """At which closes no book with a best bid and a best ask is known, shape (n_candles,)."""
+    if one.books is None:
+        return np.ones(len(one), dtype=bool)
+    bid, ask = one.books[:, 0], one.books[:, one.books.shape[1] // 2]
+    return np.isnan(bid) | np.isnan(ask)
+
+
+def windows_without_books(one: CandleSeries, length: int) -> int:
+    """Windows of `length` candles that hold a close beside which no book is known."""
+    holes = np.concatenate(([0], np.cumsum(bookless(one))))
+    return int(np.count_nonzero(holes[length:] > holes[: len(holes) - length])) if len(one) >= length else 0
+
+
+def _models(recipe: Recipe) -> Sequence[Recipe]:
+    return list(members_of(recipe).values()) or [recipe]
+
+
+def _of_factors(recipe: Recipe) -> int:
+    return features.levels_read(recipe.features.names) if recipe.features.names else 0
+
+
+def _invented(market: SyntheticMarket, one: CandleSeries, need: BookNeed) -> BookTape:
+    levels = market.config.book.levels
+    if need.levels > levels:
+        raise RecipeError(
+            f"{need.levels} levels of order book a side are read, and the books of the embedded market have {levels}.",
+            remedy=f"Set data.synthetic.book.levels to {need.levels}, or the levels of the encoding to {levels} or "
+            "fewer.",
+        )
+    return tape_of(market, one.symbol)
+
+
+def tape_of(market: SyntheticMarket, symbol: str) -> BookTape:
+    """The books of an instrument of the embedded market, one at every close."""
+    levels = market.book_levels(symbol)
+    return BookTape(
+        symbol=symbol, time_ms=levels.time_ms,
+        bid_prices=levels.bid_price, bid_sizes=levels.bid_size,
+        ask_prices=levels.ask_price, ask_sizes=levels.ask_size,
+    )  # fmt: skip
+
+
+def recorded(recipe: Recipe, one: CandleSeries, levels: int) -> BookTape:
+    """The recording that a recipe names for an instrument: of a stream, so many levels at the closes.
+
+    Raises RecipeError when it names none, and what `read_beside` raises.
+    """
+    named = recipe.data.books.path
+    if named is None:
+        raise RecipeError(
+            f"{recipe.name} reads {levels} levels of order book a side, and data.books.path names no recording.",
+            remedy="Name a file or folder of order books in data.books.path, or choose an encoding and factors of "
+            "candles.",
+        )
+    if isinstance(named, Mapping) and one.symbol not in named:
+        raise RecipeError(
+            f"data.books.path names no recording of {one.symbol}.",
+            remedy=f"It names those of {', '.join(named)}; add one, or choose instruments by data.symbols.",
+        )
+    path = Path(named[one.symbol] if isinstance(named, Mapping) else named).expanduser()
+    return read_beside(path, one, levels, is_said=isinstance(named, Mapping))
+
+
+def read_beside(path: Path, one: CandleSeries, levels: int, *, is_said: bool = False) -> BookTape:
+    """A recording for the closes of an instrument. `is_said`: somebody says that it is of this instrument.
+
+    Raises DataError when the recording is of another one, or cannot be read.
+    """
+    if detect(path) not in ("flat", "lobster orderbook"):
+        return read_books(path, symbol=one.symbol, levels=levels, at_ms=one.close_time_ms)
+    tape = read_books(path)  # a table of one instrument, whose name may be no more than that of the file
+    if not is_said and _plain(tape.symbol) != _plain(one.symbol):
+        raise DataError(
+            f"The order books of {path.name} are of {tape.symbol}, and the candles of {one.symbol}.",
+            remedy=f'Bring books of {one.symbol}; if these are, say so: data.books.path = {{"{one.symbol}" = "FILE"}}.',
+        )
+    return tape
+
+
+def _plain(symbol: str) -> str:
+    return "".join(letter for letter in symbol.upper() if letter.isalnum())
+
+
+def _refuse_strangers(one: CandleSeries, mid: NDArray[np.float64]) -> None:
+    """Books whose mids are far from the closes beside them belong to something else, whatever they are called."""
+    known = np.isfinite(mid)
+    if not known.any():
+        return
+    away = float(np.median(np.abs(mid[known] / one.close[known] - 1.0)))
+    if away > FARTHEST_MID:
+        raise DataError(
+            f"{one.symbol}: the mid of the order books lies {away:.0%} from the close of the candles beside them in "
+            f"the median, such as {mid[known][0]:g} at a close of {one.close[known][0]:g}.",
+            remedy="The books are of another instrument, or their times are not UTC: bring those of the candles.",
+        )
+
+
+def _told(one: CandleSeries, need: BookNeed) -> str:
+    missing = int(np.count_nonzero(bookless(one)))
+    found = (
+        f"{one.symbol}: {len(one) - missing:,} of {len(one):,} candles close with an order book of {need.levels} "
+        f"levels a side beside them"
+    )
+    return (
+        f"{found}; of {missing:,} it is missing or more than {need.max_age_ms / 1000:g} s old."
+        if missing
+        else f"{found}."
+    )

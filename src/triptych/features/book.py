@@ -1,0 +1,52 @@
+"""Measures of the order book as it stood when each candle closed; unknown at candles beside which no book is known.
+
+They need candles that carry books (`CandleSeries.books`); none of them is in a set of factors of candles.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from triptych.features.book_measures import imbalance, log_depth, microprice_bp, slope_log_ratio, spread_bp
+from triptych.features.factor import Factor, Family
+
+_factor = Family("book")
+
+FACTORS: Final[tuple[Factor, ...]] = (
+    _factor(
+        "queue_imbalance",
+        0,
+        lambda h: imbalance(h.book(1)),
+        "(bid size - ask size) / (bid size + ask size) at the best prices, from -1 to 1",
+        "ratio",
+        levels=1,
+    ),
+    _factor(
+        "queue_imbalance_5", 0, lambda h: imbalance(h.book(5)), "the same over the best 5 levels", "ratio", levels=5
+    ),
+    _factor(
+        "queue_imbalance_10", 0, lambda h: imbalance(h.book(10)), "the same over the best 10 levels", "ratio", levels=10
+    ),
+    _factor("spread_bp", 0, lambda h: spread_bp(h.book(1)), "(best ask - best bid) / mid", "basis points", levels=1),
+    _factor(
+        "microprice_bp",
+        0,
+        lambda h: microprice_bp(h.book(1)),
+        "(microprice - mid) / mid; the microprice weighs bid and ask by the size of the other side",
+        "basis points",
+        levels=1,
+    ),
+    _factor(
+        "book_slope_10",
+        0,
+        lambda h: slope_log_ratio(h.book(10)),
+        "log(slope of the bids / slope of the asks): size a basis point away from the mid, 10 levels",
+        "logarithm",
+        levels=10,
+    ),
+    _factor(
+        "book_depth_10", 0, lambda h: log_depth(h.book(10)), "log(size of the best 10 levels of both sides)",
+        "logarithm", levels=10,
+    ),
+)  # fmt: skip
+"""To add a factor, add a line; `levels` says how many a side it reads."""

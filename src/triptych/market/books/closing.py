@@ -1,0 +1,88 @@
+"""The book of a live stream as it stood at each close: what `sample_at` finds in a recording of the stream."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.domain import BookUpdate, Timeframe
+from triptych.market.books.live import LiveBook
+from triptych.market.books.order_book import BookResult
+from triptych.market.books.sequence import BookStatus, Protocol
+
+KEPT_CLOSES: Final = 4_096
+"""Closes whose books are kept for candles that are told late."""
+_NS_PER_MS: Final = 1_000_000
+_CHANGED: Final = (BookStatus.APPLIED, BookStatus.RESET)
+
+
+class ClosingBook:
+    """Keeps a `LiveBook` and remembers how it stood at each close.
+
+    Times are the venue's. A close is past once a message of a later time came; before that, an earlier one may still be
+    on its way. After a gap the last book that was whole stands until it is too old, as in a recording.
+
+    Args:
+        symbol, resubscribe, protocol: see `LiveBook`.
+        timeframe: of the candles.
+        levels: levels a side.
+        max_age_ms: a book last changed longer before a close is none.
+    """
+
+    def __init__(
+        self,
+        symbol: str,
+        resubscribe: Callable[[], Awaitable[None]],
+        *,
+        timeframe: Timeframe,
+        levels: int,
+        max_age_ms: int,
+        protocol: Protocol = "bybit",
+    ) -> None:
+        self.live = LiveBook(symbol, resubscribe, protocol=protocol)
+        self._step, self._origin = timeframe.milliseconds, timeframe.floor(0)
+        self._levels, self._max_age_ms = levels, max_age_ms
+        self._told_ms = -1
+        self._last: tuple[int, NDArray[np.float64]] | None = None
+        self._closes: OrderedDict[int, NDArray[np.float64]] = OrderedDict()
+
+    async def on_update(self, update: BookUpdate, now_ms: int) -> BookResult:
+        """Judge and apply one message; `now_ms` is our clock."""
+        result = await self.live.on_update(update, now_ms)
+        made_ms = now_ms if update.exchange_time_ns is None else -(-update.exchange_time_ns // _NS_PER_MS)
+        self._told_ms = max(self._told_ms, made_ms)
+        if result.status in _CHANGED and self.live.book.is_synchronised:
+            self._remember(self._told_ms)
+            self._last = self._told_ms, self.live.book.row(self._levels)
+        return result
+
+    async def on_interruption(self) -> None:
+        """The connection is gone; see `LiveBook.on_interruption`."""
+        await self.live.on_interruption()
+
+    def is_past(self, close_ms: int) -> bool:
+        """Whether a message of a later time came, so that nothing more is to be said of this close."""
+        return self._told_ms > close_ms
+
+    def at(self, close_ms: int) -> tuple[float, ...] | None:
+        """The book at a close, as far as it was told; None where there was none, or only one that was too old."""
+        found = self._closes.get(close_ms)
+        if found is None and self._last is not None and 0 <= close_ms - self._last[0] <= self._max_age_ms:
+            found = self._last[1]
+        return None if found is None else tuple(found.tolist())
+
+    def _remember(self, before_ms: int) -> None:
+        """The last book is that of the closes from its time up to the next one's, while it is not too old."""
+        if self._last is None:
+            return
+        at_ms, row = self._last
+        close = at_ms + (self._origin - at_ms) % self._step
+        while close < before_ms and close - at_ms <= self._max_age_ms:
+            self._closes[close] = row
+            close += self._step
+        while len(self._closes) > KEPT_CLOSES:
+            self._closes.popitem(last=False)
