@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from triptych.inference.card import Card
     from triptych.inference.classifier import WindowClassifier
     from triptych.inference.combiner import Combiner
+    from triptych.inference.compiled_step import CompiledStep
     from triptych.inference.consensus import ConsensusPredictor
     from triptych.inference.consensus_artifact import (
         ConsensusArtifact,
@@ -38,6 +39,7 @@ __all__ = [
     "Artifact",
     "Card",
     "Combiner",
+    "CompiledStep",
     "ConsensusArtifact",
     "ConsensusPredictor",
     "FactorPredictor",
@@ -67,6 +69,7 @@ _HOMES: Final = {
     "card": ("Card",),
     "classifier": ("WindowClassifier",),
     "combiner": ("Combiner",),
+    "compiled_step": ("CompiledStep",),
     "consensus": ("ConsensusPredictor",),
     "consensus_artifact": (
         "ConsensusArtifact",
