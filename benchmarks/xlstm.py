@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from benchmarks._table import Row, alternate, main
 from triptych.images import create_encoding
 from triptych.inference.classifier import WindowClassifier
+from triptych.inference.compiled_step import CompiledStep
 from triptych.inference.step import OnnxStep, TorchStep, export_step
 from triptych.models import create_model
 from triptych.models.xlstm import Config, XLSTMStack
@@ -106,7 +107,7 @@ def _prefill(width: int, repeats: int) -> list[Row]:
 
 
 def _streaming(width: int, repeats: int) -> list[Row]:
-    """One candle of 22 columns to probabilities, batch 1, state carried: through ONNX Runtime and natively."""
+    """One candle of 22 columns to probabilities, batch 1, state carried: compiled, ONNX Runtime, natively."""
     sizes = {"width": width, "blocks": BLOCKS, "heads": HEADS, "ratio": (1, 1)}
     network = create_model("xlstm_small", in_chans=COLUMNS, num_classes=3, seed=0, sequence=sizes)
     classifier = WindowClassifier(create_encoding("sequence", 64, factors=COLUMNS), network).eval()
@@ -116,6 +117,7 @@ def _streaming(width: int, repeats: int) -> list[Row]:
         export_step(classifier, Path(folder) / "ours.onnx")
         _export_lstm(lstm, Path(folder) / "lstm.onnx", width)
         graph, native = OnnxStep(Path(folder) / "ours.onnx"), TorchStep(classifier)
+        compiled = CompiledStep(classifier)
         session = _session(Path(folder) / "lstm.onnx")
     zeros = [np.zeros((BLOCKS, 1, width), np.float32) for _ in range(2)]
 
@@ -129,17 +131,22 @@ def _streaming(width: int, repeats: int) -> list[Row]:
         return out.numpy(), [one.numpy() for one in after]
 
     sides = [
+        _walk(compiled, row, compiled.fresh(1)),
         _walk(graph, row, graph.fresh(1)),
         _walk(lstm_graph, row, zeros),
         _walk(native, row, native.fresh(1)),
         _walk(lstm_native, row, zeros),
     ]
-    graph_s, lstm_graph_s, native_s, lstm_native_s = (one / STEPS for one in alternate(*sides, repeats=repeats))
+    compiled_s, graph_s, lstm_graph_s, native_s, lstm_native_s = (
+        one / STEPS for one in alternate(*sides, repeats=repeats)
+    )
     name = f"streaming step, 1:1 x{BLOCKS}, D={width}"
+    ways = {"compiled loop": compiled_s, "ONNX Runtime": graph_s, "PyTorch": native_s}
+    peers = {"LSTM x2 in ONNX Runtime": lstm_graph_s, "nn.LSTM x2 in PyTorch": lstm_native_s}
     found = [
-        _row(f"{name}, ONNX Runtime", graph_s, lstm_native_s, "nn.LSTM x2 in PyTorch", 1e6, "µs"),
-        _row(f"{name}, ONNX Runtime", graph_s, lstm_graph_s, "LSTM x2 in ONNX Runtime", 1e6, "µs"),
-        _row(f"{name}, PyTorch", native_s, lstm_native_s, "nn.LSTM x2 in PyTorch", 1e6, "µs"),
+        _row(f"{name}, {way}", ours_s, peer_s, peer, 1e6, "µs")
+        for way, ours_s in ways.items()
+        for peer, peer_s in peers.items()
     ]
     reference = _reference("1:1", width, 64)
     if reference is not None:
@@ -151,8 +158,10 @@ def _streaming(width: int, repeats: int) -> list[Row]:
                 for _ in range(STEPS):
                     _, state = reference.step(x, state)
 
-        graph_s, theirs_s = (one / STEPS for one in alternate(sides[0], walk, repeats=max(repeats // 3, 2)))
-        found.append(_row(f"{name}, ONNX Runtime", graph_s, theirs_s, f"{REFERENCE}, stack alone", 1e6, "µs"))
+        both = alternate(*sides[:2], walk, repeats=max(repeats // 3, 2))
+        compiled_s, graph_s, theirs_s = (one / STEPS for one in both)
+        for way, ours_s in (("compiled loop", compiled_s), ("ONNX Runtime", graph_s)):
+            found.append(_row(f"{name}, {way}", ours_s, theirs_s, f"{REFERENCE}, stack alone", 1e6, "µs"))
     return found
 
 

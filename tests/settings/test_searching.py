@@ -5,7 +5,7 @@ from triptych.domain.errors import RecipeError
 from triptych.domain.search import Choices, Divisors
 from triptych.models import list_models, search_space
 from triptych.settings import load_recipe
-from triptych.settings.searching import candidate, longest_window, search_plan, starting_points
+from triptych.settings.searching import candidate, longest_reach, search_plan, starting_points
 
 
 def recipe(space=None, **tune):
@@ -119,10 +119,17 @@ def test_an_encoding_of_factors_is_as_wide_as_they_are_many():
     assert candidate(grid, {"model.width": 0.5}).encoding.factors == grid.encoding.factors
 
 
-def test_the_longest_window_is_that_of_space_and_recipe():
-    assert longest_window(recipe(), search_plan(recipe())) == 48
+def test_the_longest_reach_is_that_of_space_and_recipe():
+    assert longest_reach(recipe(), search_plan(recipe())) == 48
     space = {"window.length": {"low": 16, "high": 60}}
-    assert longest_window(recipe(space), search_plan(recipe(space))) == 60
+    assert longest_reach(recipe(space), search_plan(recipe(space))) == 60
+
+
+def test_windows_of_longer_candles_look_back_so_many_times_further():
+    hours = load_recipe("chart", (), {"features.period": 4, "tune.space": {"window.length": [24, 30]}})
+    assert longest_reach(hours, search_plan(hours)) == 4 * (48 + 1) - 1
+    either = load_recipe("chart", (), {"tune.space": {"features.period": [1, 12], "window.length": [24, 48]}})
+    assert longest_reach(either, search_plan(either)) == 12 * 49 - 1
 
 
 def test_a_consensus_is_not_searched_as_one():

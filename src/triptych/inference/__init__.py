@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from triptych.inference.classifier import WindowClassifier
     from triptych.inference.columns import BookNeed, Columns
     from triptych.inference.combiner import Combiner
+    from triptych.inference.compiled_step import CompiledStep
     from triptych.inference.consensus import ConsensusPredictor
     from triptych.inference.consensus_artifact import (
         ConsensusArtifact,
@@ -41,6 +42,7 @@ __all__ = [
     "Card",
     "Columns",
     "Combiner",
+    "CompiledStep",
     "ConsensusArtifact",
     "ConsensusPredictor",
     "FactorPredictor",
@@ -71,6 +73,7 @@ _HOMES: Final = {
     "classifier": ("WindowClassifier",),
     "columns": ("BookNeed", "Columns"),
     "combiner": ("Combiner",),
+    "compiled_step": ("CompiledStep",),
     "consensus": ("ConsensusPredictor",),
     "consensus_artifact": (
         "ConsensusArtifact",

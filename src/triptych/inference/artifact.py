@@ -22,6 +22,7 @@ from triptych.inference.boosted import empty_boosted
 from triptych.inference.card import Card
 from triptych.inference.classifier import WindowClassifier
 from triptych.inference.columns import BookNeed
+from triptych.inference.compiled_step import CompiledStep, compiles
 from triptych.inference.export import TOLERANCE, export_onnx, largest_difference
 from triptych.inference.factors import FactorPredictor
 from triptych.inference.inputs import Config as FeaturesConfig
@@ -119,25 +120,35 @@ class Artifact:
         return RegimePredictor.of_card(predictor, self.card.regimes) if self.card.regimes else predictor
 
     def streaming_predictor(
-        self, backend: Literal["onnx", "torch"] = "onnx", *, renewal: int = 0
+        self, backend: Literal["auto", "compiled", "onnx", "torch"] = "auto", *, renewal: int = 0
     ) -> StreamingPredictor:
         """The model ready to predict candle by candle, carrying its memory along.
 
         Args:
-            backend: ONNX Runtime or PyTorch, on one thread of the CPU.
+            backend: a compiled loop, ONNX Runtime or PyTorch, each on one thread of the CPU; auto: the loop, which is
+                the fastest, or ONNX Runtime for a network that has none.
             renewal: candles after which the memory begins anew, see `StreamingPredictor`; 0 for those of a window.
 
-        Raises ArtifactError when the network looks at its window as a whole.
+        Raises ArtifactError when the network looks at its window as a whole, or has no compiled loop and is to use it.
         """
-        step: AbstractStep
         if not self.streams:
             raise ArtifactError(
                 f"{self.folder} cannot answer candle by candle: its network looks at its window as a whole.",
                 remedy="Predict from windows, or train an xlstm with sequence.pool = last, one timeframe and no "
                 "adaptive depth.",
             )
-        step = OnnxStep(self.folder / STEP) if backend == "onnx" else TorchStep(self.classifier())
-        return StreamingPredictor(step, self._rows(), length=self.card.length, renewal=renewal, name=self.card.name)
+        return StreamingPredictor(
+            self._step(backend), self._rows(), length=self.card.length, renewal=renewal, name=self.card.name
+        )
+
+    def _step(self, backend: str) -> AbstractStep:
+        if backend == "onnx":
+            return OnnxStep(self.folder / STEP)
+        classifier = self.classifier()
+        if backend == "torch":
+            return TorchStep(classifier)
+        has_loop = backend == "compiled" or compiles(classifier)
+        return CompiledStep(classifier) if has_loop else OnnxStep(self.folder / STEP)
 
     @property
     def streams(self) -> bool:
@@ -187,7 +198,7 @@ def save_artifact(
         files = [GRAPH, WEIGHTS]
         if streams(classifier):
             export_step(classifier, temporary / STEP)
-            difference = max(difference, _difference_of_steps(temporary, card, probe_windows))
+            difference = max(difference, _difference_of_steps(temporary, classifier, card, probe_windows))
             files.append(STEP)
         if card.features.get("detector"):
             files += _carry_detector(Path(card.features["detector"]), temporary / DETECTOR)
@@ -221,13 +232,16 @@ def _carry_detector(source: Path, folder: Path) -> list[str]:
     return sorted(f"{DETECTOR}/{file.name}" for file in folder.iterdir())
 
 
-def _difference_of_steps(folder: Path, card: Card, windows: NDArray[np.float32]) -> float:
-    """Largest difference in probability between the graph of windows and that of steps.
+def _difference_of_steps(folder: Path, classifier: WindowClassifier, card: Card, windows: NDArray[np.float32]) -> float:
+    """Largest difference in probability between the graph of windows and the steps: their graph, the compiled loop.
 
     Raises ArtifactError when it is above 1e-4.
     """
     whole = OnnxPredictor(folder / GRAPH, length=card.length, width=card.columns).probabilities(windows)
-    difference = float(np.abs(OnnxStep(folder / STEP).through(windows) - whole).max())
+    steps: list[AbstractStep] = [OnnxStep(folder / STEP)]
+    if compiles(classifier):
+        steps.append(CompiledStep(classifier))
+    difference = max(float(np.abs(step.through(windows) - whole).max()) for step in steps)
     if not difference <= TOLERANCE:
         raise ArtifactError(
             f"Steps of the network differ from its windows by {difference:.2g}, more than {TOLERANCE:.0e}.",

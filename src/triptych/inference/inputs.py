@@ -120,6 +120,11 @@ class WindowRows:
         return self.ends // self.step if self.step else np.arange(len(self.ends))
 
 
+def reach_of(length: int, period: int) -> int:
+    """Candles from the first in a window of `length` rows, each `period` candles, to the last at which it is read."""
+    return period * (length + 1) - 1
+
+
 class FactorRows:
     """Makes the rows, one a candle.
 
@@ -170,7 +175,7 @@ class FactorRows:
 
     def reach(self, length: int) -> int:
         """Candles from the first in a window of `length` rows to the last at whose close it may be read."""
-        return self.period * (length + 1) - 1
+        return reach_of(length, self.period)
 
     def rows(self, series: CandleSeries, companions: Mapping[str, CandleSeries] = NOBODY) -> NDArray[np.float32]:
         """Rows as they are known at the close of every candle of a history.

@@ -9,6 +9,7 @@ from typing import Any, Final
 from triptych import features
 from triptych.domain.errors import RecipeError
 from triptych.domain.search import Choices, Dimension, Range, Space
+from triptych.inference.inputs import reach_of
 from triptych.models import SearchSpace, search_space
 from triptych.settings.reading import with_overrides
 from triptych.settings.recipe import Recipe
@@ -115,13 +116,20 @@ def lookup_in(recipe: Recipe) -> Lookup:
     return look
 
 
-def longest_window(recipe: Recipe, plan: SearchPlan) -> int:
-    """Candles of the longest window that the search may choose."""
-    lengths: list[Any] = [recipe.window.length]
+def longest_reach(recipe: Recipe, plan: SearchPlan) -> int:
+    """Candles from the first to the last that a decision of any candidate may look at, see `inputs.reach_of`."""
+    lengths = [recipe.window.length, *_values_of("window.length", plan)]
+    periods = [recipe.features.period, *_values_of("features.period", plan)]
+    return reach_of(max(lengths), max(periods))
+
+
+def _values_of(wanted: str, plan: SearchPlan) -> list[int]:
+    """What the search may choose for a key of whole numbers: all of its choices, or the high end of its range."""
+    found: list[Any] = []
     for name, dimension in plan.space.items():
-        if key_of(name) == "window.length":
-            lengths += [dimension.high] if isinstance(dimension, Range) else list(getattr(dimension, "choices", ()))
-    return int(max(lengths))
+        if key_of(name) == wanted:
+            found += [dimension.high] if isinstance(dimension, Range) else list(getattr(dimension, "choices", ()))
+    return [int(one) for one in found]
 
 
 def _whole_space(recipe: Recipe) -> Space:

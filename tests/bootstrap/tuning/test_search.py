@@ -17,7 +17,7 @@ from triptych.bootstrap.tuning.scoring import judged_of
 from triptych.bootstrap.tuning.study import Place, create_study
 from triptych.bootstrap.tuning.worker import Search
 from triptych.domain.errors import RecipeError, RunError
-from triptych.settings.searching import candidate
+from triptych.settings.searching import candidate, longest_reach, search_plan
 
 
 def searched(recipe, folder, **options):
@@ -191,6 +191,18 @@ def test_windows_of_every_length_are_judged_on_the_same_decisions(recipe):
         inner = Dataset.of(past.recipe(changed), past.candles)
         times.append([inner.samples(fold.test).time_ms.tolist() for fold in inner.folds])
     assert times[0] == times[1]
+
+
+def test_windows_of_longer_candles_are_judged_on_the_same_decisions(recipe, tmp_path):
+    wide = search_recipe(tmp_path, space={"window.length": [12, 16], "features.period": [1, 2]})
+    past = Past.of(recipe, load_candles(recipe), longest_reach(wide, search_plan(wide)))
+    times = []
+    for length, period in ((12, 1), (16, 1), (12, 2), (16, 2)):
+        changed = candidate(recipe, {"window.length": length, "features.period": period})
+        inner = Dataset.of(past.recipe(changed), past.candles)
+        times.append([inner.samples(fold.test).time_ms.tolist() for fold in inner.folds])
+    assert times[0] == times[1] == times[2] == times[3]
+    assert all(len(fold) > 20 for fold in times[0])
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,22 @@ def test_values_state_and_gradients_are_those_of_the_steps(length: int, width: i
         )
 
 
+def test_gradients_reach_back_through_the_state_of_a_stretch_whose_own_outputs_are_not_used() -> None:
+    def gradients(form: object, dtype: torch.dtype) -> list[Tensor]:
+        inputs = [one.to(dtype).requires_grad_() for one in problem(37, 16, 4)]
+        _, (memory, mass, m) = form(inputs, torch.zeros(BATCH, HEADS, dtype=dtype))  # type: ignore[operator]
+        h, _ = form([*(one.detach() for one in inputs[:7]), memory, mass], m)  # type: ignore[operator]
+        (h * drawn(*h.shape, seed=9).to(dtype)).sum().backward()
+        return [torch.zeros_like(one) if one.grad is None else one.grad for one in inputs[:7]]
+
+    found = zip(gradients(compiled, torch.float32), gradients(defined, torch.float64), strict=True)
+    for place, (one, other) in enumerate(found):
+        scale = float(other.abs().max())
+        torch.testing.assert_close(
+            one.double(), other, rtol=1e-3, atol=1e-4 * scale + 1e-6, msg=lambda text, place=place: f"{place}: {text}"
+        )
+
+
 def test_other_widths_blocks_and_precisions_have_no_loop() -> None:
     for width, block, dtype in ((8, 4, torch.float32), (32, 32, torch.float32), (16, 4, torch.float64)):
         u, x, query, key, value, i, f, memory, mass = (one.to(dtype) for one in problem(3, width, block))

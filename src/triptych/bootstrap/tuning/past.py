@@ -9,6 +9,7 @@ import numpy as np
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import Candles
 from triptych.bootstrap.provenance import data_hash, fingerprint
+from triptych.bootstrap.windowing import reach
 from triptych.domain import CandleSeries
 from triptych.settings import Recipe
 from triptych.training.splits import Config as SplitConfig
@@ -20,8 +21,8 @@ class Past:
 
     Attributes:
         candles: of all instruments, companions too, cut at the first moment of the test part.
-        longest: candles of the longest window of the search. Shorter ones are kept from the first candles of every test
-            fold by a longer embargo, so that all candidates are judged on the same decisions.
+        longest: candles that the furthest look back of the search reaches over. Shorter ones are kept from the first
+            candles of every test fold by a longer embargo, so that all candidates are judged on the same decisions.
         walked, folds: share of these candles that the folds walk through, and their number.
     """
 
@@ -51,7 +52,7 @@ class Past:
             test=self.walked,
             folds=self.folds,
             window=split.window,
-            embargo=split.embargo + self.longest - candidate.window.length,
+            embargo=split.embargo + self.longest - reach(candidate),
             exclude_gaps=split.exclude_gaps,
             samples_from=split.samples_from,
             minimum_samples=split.minimum_samples,

@@ -23,7 +23,7 @@ from triptych.bootstrap.tuning.storage import quiet_optuna, storage_errors
 from triptych.bootstrap.tuning.study import Place, Worker, bury_dead, create_study, finished
 from triptych.domain.errors import NotEnoughData, RecipeError, RunError
 from triptych.inference.profile import Profile
-from triptych.settings.searching import candidate, longest_window, search_plan, starting_points
+from triptych.settings.searching import candidate, longest_reach, search_plan, starting_points
 from triptych.training.seeds import derive_seed
 from triptych.training.stopping import StoppedError
 from triptych.training.tuning.limits import Measured, least, overruns
@@ -77,7 +77,7 @@ class Search:
         self._clock = clock
         self.place, self.recipe, self.config, self.tell = place, place.recipe, place.recipe.tune, tell
         self.plan = search_plan(self.recipe)
-        self.past = Past.of(self.recipe, candles, longest_window(self.recipe, self.plan))
+        self.past = Past.of(self.recipe, candles, longest_reach(self.recipe, self.plan))
         self._history = candles.history
         self._datasets = Datasets(self.past)
         self._meter = meter_in(place.folder / "measured", self.config)

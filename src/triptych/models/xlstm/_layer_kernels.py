@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from triptych.models.xlstm._functions import exponential, logistic, normal_tail
-from triptych.models.xlstm._tiles import _F, kernel
+from triptych.models.xlstm._tiles import _F, kernel, widest
 
 
 @kernel
@@ -58,7 +58,8 @@ def convolution_forward(seen: Any, weight: Any, bias: Any, filtered: Any, opened
     for row in range(batch):
         for t in range(length):
             out, active = filtered[row, t], opened[row, t]
-            out[:] = bias
+            for d in range(width):  # an assignment to the whole line takes longer than the filter
+                out[d] = bias[d]
             for lag in range(lags):
                 line, factor = seen[row, t + lag], weight[lag]
                 for d in range(width):
@@ -72,13 +73,13 @@ def convolution_backward(
     seen: Any, weight: Any, filtered: Any, d_opened: Any, d_seen: Any, d_weight: Any, d_bias: Any
 ) -> None:
     """Add to `d_seen`, `d_weight` and `d_bias`, which come in as zeros."""
+    widest()
     batch, length, width = filtered.shape
     lags = len(weight)
     slope = np.empty(width, _F)
     part, part_bias = np.zeros_like(d_weight), np.zeros_like(d_bias)
     for row in range(batch):
-        part[:] = _F(0.0)
-        part_bias[:] = _F(0.0)
+        part[:], part_bias[:] = _F(0.0), _F(0.0)
         for t in range(length):
             out, given = filtered[row, t], d_opened[row, t]
             for d in range(width):
@@ -159,6 +160,7 @@ def output_backward(
 @kernel
 def bell_gate_forward(x: Any, y: Any) -> None:
     """Fill `y` (T, I) with GELU of the left half of `x` (T, 2 I) times the right half."""
+    widest()
     steps, inner = y.shape
     for t in range(steps):
         gate, value, out = x[t, :inner], x[t, inner:], y[t]
@@ -172,6 +174,7 @@ def bell_gate_forward(x: Any, y: Any) -> None:
 @kernel
 def bell_gate_backward(x: Any, d_y: Any, d_x: Any) -> None:
     """Fill `d_x` (T, 2 I)."""
+    widest()
     steps, inner = d_y.shape
     for t in range(steps):
         gate, value, given = x[t, :inner], x[t, inner:], d_y[t]

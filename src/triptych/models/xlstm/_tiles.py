@@ -60,8 +60,8 @@ def kept_value(builder: Any, first: Any) -> Any:
     return cgutils.alloca_once_value(builder, first)  # type: ignore[no-untyped-call]
 
 
-def _tile_of(rows: int) -> Any:
-    """An operation on a tile of so many rows and sixteen columns."""
+def _tile_of(rows: int, across: int = 1) -> Any:
+    """An operation on a tile of so many rows and so many times sixteen columns."""
 
     def tile(
         typing: Any, out: Any, at: Any, step: Any, a: Any, a_at: Any, a_row: Any, a_column: Any, b: Any, b_at: Any,
@@ -71,12 +71,12 @@ def _tile_of(rows: int) -> Any:
         sign = types.void(
             out, numbers, numbers, a, numbers, numbers, numbers, b, numbers, numbers, numbers, types.boolean
         )
-        return sign, _emitter(rows)
+        return sign, _emitter(rows, across)
 
     return operation(tile)
 
 
-def _emitter(rows: int) -> Callable[..., Any]:
+def _emitter(rows: int, across: int) -> Callable[..., Any]:
     vector = ir.VectorType(ir.FloatType(), LANES)
 
     def emit(context: Any, builder: Any, sign: Any, values: Any) -> Any:
@@ -89,28 +89,31 @@ def _emitter(rows: int) -> Callable[..., Any]:
         def vector_at(array: Any, place: Any) -> Any:
             return builder.bitcast(builder.gep(array, [place]), vector.as_pointer())
 
+        offsets = [ir.Constant(at.type, LANES * i) for i in range(across)]
         places = []
         place = at
         for _ in range(rows):
-            places.append(vector_at(out, place))
+            places += [vector_at(out, builder.add(place, offset)) for offset in offsets]
             place = builder.add(place, step)
         zero = ir.Constant(vector, [0.0] * LANES)
-        sums = [kept_value(builder, zero) for _ in range(rows)]
+        sums = [kept_value(builder, zero) for _ in places]
         with builder.if_then(adds):
             for one, target in zip(sums, places, strict=True):
                 builder.store(builder.load(target, align=4), one)
         with cgutils.for_range(builder, depth) as loop:
-            line = builder.load(vector_at(b, builder.add(b_at, builder.mul(loop.index, b_step))), align=4)
+            line = builder.add(b_at, builder.mul(loop.index, b_step))
+            lines = [builder.load(vector_at(b, builder.add(line, offset)), align=4) for offset in offsets]
             place = builder.add(a_at, builder.mul(loop.index, a_column))
-            for one in sums:
+            for row in range(rows):
                 factor = builder.load(builder.gep(a, [place]))
                 first = builder.insert_element(
                     ir.Constant(vector, ir.Undefined), factor, ir.Constant(ir.IntType(32), 0)
                 )
                 mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
                 spread = builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), mask)
-                product = builder.fmul(spread, line, flags=("contract",))
-                builder.store(builder.fadd(builder.load(one), product, flags=("contract",)), one)
+                for one, line in zip(sums[row * across : (row + 1) * across], lines, strict=True):
+                    product = builder.fmul(spread, line, flags=("contract",))
+                    builder.store(builder.fadd(builder.load(one), product, flags=("contract",)), one)
                 place = builder.add(place, a_row)
         for one, target in zip(sums, places, strict=True):
             builder.store(builder.load(one), target, align=4)
@@ -119,7 +122,9 @@ def _emitter(rows: int) -> Callable[..., Any]:
     return emit
 
 
-_tall, _flat = _tile_of(ROWS), _tile_of(1)
+ACROSS: Final = 4
+"""Vectors of a flat tile: sums enough that none waits for the one before it."""
+_tall, _flat, _long = _tile_of(ROWS), _tile_of(1), _tile_of(1, ACROSS)
 
 
 @operation
@@ -210,6 +215,33 @@ def multiply(
             _flat(
                 out, at + row * step + column, step, a, a_at + row * a_row, a_row, a_column, b, b_at + column, b_step,
                 depth, adds,
+            )  # fmt: skip
+
+
+@kernel
+def apply(
+    out: Any, at: int, step: int, a: Any, a_at: int, a_row: int, b: Any, b_at: int, b_step: int, rows: int,
+    columns: int, depth: int, adds: bool,
+) -> None:  # fmt: skip
+    """As `multiply`, for few rows and a second factor that is read once: a row goes over many columns at a time."""
+    separate()
+    whole, far = rows // ROWS * ROWS, columns // (ACROSS * LANES) * (ACROSS * LANES)
+    for column in range(0, columns, LANES):
+        for row in range(0, whole, ROWS):
+            _tall(
+                out, at + row * step + column, step, a, a_at + row * a_row, a_row, 1, b, b_at + column, b_step, depth,
+                adds,
+            )  # fmt: skip
+    for row in range(whole, rows):
+        for column in range(0, far, ACROSS * LANES):
+            _long(
+                out, at + row * step + column, step, a, a_at + row * a_row, a_row, 1, b, b_at + column, b_step, depth,
+                adds,
+            )  # fmt: skip
+        for column in range(far, columns, LANES):
+            _flat(
+                out, at + row * step + column, step, a, a_at + row * a_row, a_row, 1, b, b_at + column, b_step, depth,
+                adds,
             )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ class GatedFeedForward(nn.Module):
         self.up = nn.Linear(width, 2 * inner, bias=False)
         self.down = nn.Linear(inner, width, bias=False)
         self.dropout = nn.Dropout(dropout)
+        self.opening: Activation = activation
         self.activation = ACTIVATIONS[activation]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -207,6 +207,23 @@ def _above(chunk: int, device: torch.device) -> Tensor:
     return torch.ones(chunk, chunk, dtype=torch.bool, device=device).triu(1)
 
 
+def gradients_of_last(
+    d_memory: Tensor | None, d_mass: Tensor | None, memory: Tensor, mass: Tensor
+) -> tuple[Tensor, list[Tensor]]:
+    """What a backward pass begins with: <G, C> + <dn, n> of the last state, shape (B, N), and G and dn to write into.
+
+    None stands for a last state that nothing was made of, as in most training: its zeros need no products.
+    """
+    if d_memory is None and d_mass is None:
+        return mass.new_zeros(mass.shape[:2]), [torch.zeros_like(memory), torch.zeros_like(mass)]
+    pairs = ((d_memory, memory), (d_mass, mass))
+    given = [
+        torch.zeros_like(like) if one is None else one.clone(memory_format=torch.contiguous_format)
+        for one, like in pairs
+    ]
+    return (given[0] * memory).sum(dim=(2, 3)) + (given[1] * mass).sum(dim=2), given
+
+
 class _CompiledSequence(torch.autograd.Function):
     """Both passes as loops over rows, heads and chunks. Gates come as (B, N, S), widths are multiples of sixteen."""
 
@@ -222,16 +239,19 @@ class _CompiledSequence(torch.autograd.Function):
             divisors.numpy(),
         )  # fmt: skip
         ctx.scale = scale
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(q, k, v, i, f, *state, h, signs, divisors, memory, mass)
         ctx.mark_non_differentiable(m)
         return h, memory, mass, m
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_h: Tensor, d_memory: Tensor, d_mass: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, d_h: Tensor | None, d_memory: Tensor | None, d_mass: Tensor | None, _: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         q, k, v, i, f, first, first_mass, m, h, signs, divisors, memory, mass = ctx.saved_tensors
-        d_flow = (d_memory * memory).sum(dim=(2, 3)) + (d_mass * mass).sum(dim=2)
-        d_first = [one.clone(memory_format=torch.contiguous_format) for one in (d_memory, d_mass)]
+        d_flow, d_first = gradients_of_last(d_memory, d_mass, memory, mass)
+        d_h = torch.zeros_like(h) if d_h is None else d_h
         d_inputs = [torch.empty_like(one) for one in (q, k, v, i, f)]
         given = (q.view(-1), k.view(-1), v.view(-1), i, f, first.flatten(2), first_mass, m)
         d_q, d_k, d_v, *d_gates = d_inputs

@@ -20,7 +20,7 @@ from torch.autograd.function import once_differentiable
 from triptych.models.xlstm import _mlstm_rows as kernels
 from triptych.models.xlstm._dispatch import full_precision, takes_kernel
 from triptych.models.xlstm._tiles import LANES
-from triptych.models.xlstm.mlstm_cell import LIMITS, State
+from triptych.models.xlstm.mlstm_cell import LIMITS, State, gradients_of_last
 
 Maps = tuple[Tensor, Tensor, Tensor]
 """Of queries, keys and values, each (G, M outputs, M inputs)."""
@@ -66,16 +66,19 @@ class _Mapped(torch.autograd.Function):
         run: Any = kernels.mapped_forward
         run(*(one.numpy() for one in given), scale, *LIMITS, *(one.numpy() for one in filled))
         ctx.block = query.shape[1]
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(u, x, *maps, i, f, *state, h, signs, divisors, memory, mass)
         ctx.mark_non_differentiable(m)
         return h, memory, mass, m
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_h: Tensor, d_memory: Tensor, d_mass: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, d_h: Tensor | None, d_memory: Tensor | None, d_mass: Tensor | None, _: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         u, x, *maps, i, f, first, first_mass, m, h, signs, divisors, memory, mass = ctx.saved_tensors
-        d_flow = (d_memory * memory).sum(dim=(2, 3)) + (d_mass * mass).sum(dim=2)
-        d_first = [one.clone(memory_format=torch.contiguous_format) for one in (d_memory, d_mass)]
+        d_flow, d_first = gradients_of_last(d_memory, d_mass, memory, mass)
+        d_h = torch.zeros_like(h) if d_h is None else d_h
         d_u, d_x, d_i, d_f = (torch.empty_like(one) for one in (u, x, i, f))
         d_maps = [torch.zeros_like(one) for one in maps]
         turned = (one.transpose(1, 2).contiguous() for one in maps)
