@@ -42,6 +42,28 @@ def test_real_money_takes_limits_and_consent(tmp_path, overrides, real_money, wo
         )  # fmt: skip
 
 
+def step_and_stop(server, run, journal, streams):
+    """Once all streams have subscribed let 40 candles close; when the last was decided on, Ctrl-C."""
+
+    def until(condition):
+        end = time.monotonic() + 60
+        while time.monotonic() < end and not condition():
+            time.sleep(0.02)
+
+    def is_decided():
+        reader = Journal.read(journal, "micro")
+        last = reader.last(StepRecorded)
+        reader.close()
+        return last is not None and last.record.close_ms >= server.tape.now_ms
+
+    until(lambda: len(server._sessions.open) >= streams and all(one.topics for one in server._sessions.open))
+    for _ in range(40):
+        run(server.step())
+        time.sleep(0.05)
+    until(is_decided)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 def test_a_trained_run_trades_on_the_served_exchange_until_it_is_told_to_stop(trained, tmp_path):
     """Over real sockets; the key's secret stands in no file and no log afterwards."""
     (series,) = load_candles(open_run(trained).recipe).series
@@ -52,20 +74,7 @@ def test_a_trained_run_trades_on_the_served_exchange_until_it_is_told_to_stop(tr
     log = io.StringIO()
 
     with in_thread(server) as run:
-
-        def step_and_stop():
-            journal = tmp_path / "j.db"
-            deadline = time.monotonic() + 60
-            while time.monotonic() < deadline and not journal.exists():
-                time.sleep(0.1)
-            time.sleep(1.0)
-            for _ in range(40):
-                run(server.step())
-                time.sleep(0.05)
-            time.sleep(0.5)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        stepping = threading.Thread(target=step_and_stop)
+        stepping = threading.Thread(target=step_and_stop, args=(server, run, tmp_path / "j.db", 2))
         stepping.start()
         outcome = bootstrap.trade_on_bybit(
             [trained], venue="local", symbols=[tape[0].symbol], journal=tmp_path / "j.db", log=log,
@@ -94,19 +103,7 @@ def test_paper_on_the_candles_of_a_venue_needs_no_key_and_leaves_the_venue_alone
     tape = tape_for_serving(panel, ())
     server = BybitServer(tape, known=900)
     with in_thread(server) as run:
-
-        def step_and_stop():
-            deadline = time.monotonic() + 120
-            while time.monotonic() < deadline and not server._sessions.open:
-                time.sleep(0.1)
-            time.sleep(0.5)
-            for _ in range(40):
-                run(server.step())
-                time.sleep(0.05)
-            time.sleep(0.5)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        stepping = threading.Thread(target=step_and_stop)
+        stepping = threading.Thread(target=step_and_stop, args=(server, run, tmp_path / "j.db", 1))
         stepping.start()
         outcome = bootstrap.trade_on_paper_at(
             [trained], venue="local", symbols=[tape[0].symbol], journal=tmp_path / "j.db", hosts=server.hosts,

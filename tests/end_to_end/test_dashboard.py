@@ -167,6 +167,7 @@ async def kill(page, step, folder: Path):
     # Until the venue has filled it, the page says what is not closed yet.
     await page.until("/the venue holds/.test(document.querySelector('[data-testid=closing]')?.innerText)")
     await page.until("/not everything is closed yet/.test(document.querySelector('[data-testid=killed]').innerText)")
+    await page.picture(folder / "closing.png")
     step()  # a market order is filled at the next candle of the tape
     await page.until("parseFloat(document.querySelector('[data-testid=position]').dataset.quantity) === 0")
     await page.until("!document.querySelector('.q-dialog')")
