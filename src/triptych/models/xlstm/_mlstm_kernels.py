@@ -25,7 +25,7 @@ from triptych.models.xlstm._lines import (
     weighed,
     weighed_twice,
 )
-from triptych.models.xlstm._tiles import _F, LANES, inline, kernel, multiply, separate, turn, widest
+from triptych.models.xlstm._tiles import _F, LANES, inline, kernel, multiply, separate, turn, widest, written_out
 
 SMALLEST: Final = _F(_SMALLEST)
 CHUNK: Final = 32
@@ -92,7 +92,7 @@ def _triangle(out: Any, a: Any, a_at: int, a_step: int, b: Any, steps: int, dept
         )  # fmt: skip
 
 
-@kernel
+@written_out
 def head_forward(
     q: Any, k: Any, first_k: int, step_k: int, v: Any, first_v: int, step_v: int, i: Any, f: Any, place: Any, n: Any,
     m: Any, scale: Any, lowest: Any, epsilon: Any, h: Any, first_h: int, step_h: int, signs: Any, divisors: Any,
@@ -103,7 +103,6 @@ def head_forward(
     `f` are (S). Memory `place` (K V) and mass `n` (K) become the last ones. A sign is that of q n where q n divides,
     and 0 where the floor exp(-m) does.
     """
-    separate()
     widest()
     length, width = len(i), len(n)
     values = len(place) // width
@@ -141,7 +140,7 @@ def head_forward(
     return ms[length - 1]
 
 
-@kernel
+@written_out
 def head_backward(
     q: Any, k: Any, first_k: int, step_k: int, v: Any, first_v: int, step_v: int, i: Any, f: Any, memory: Any,
     mass: Any, m: Any, scale: Any, epsilon: Any, h: Any, d_h: Any, first_h: int, step_h: int, signs: Any, divisors: Any,
@@ -152,7 +151,6 @@ def head_backward(
     `memory`, `mass`, `m` are the first state; `d_memory` (K V) and `d_mass` (K) come in for the last state and leave
     for the first, `d_flow` comes in as their product with the last state.
     """
-    separate()
     widest()
     length, width = len(i), len(mass)
     values = len(memory) // width
