@@ -11,7 +11,7 @@ LOGGER: Final = logging.getLogger("triptych.compiling")
 OURS: Final = __name__.rpartition(".")[0]
 
 
-class Notice(event.Listener):  # type: ignore[misc]
+class Notice(event.Listener):
     """Says so at the first loop of this package that was not found on disk, once in its life."""
 
     def __init__(self) -> None:
