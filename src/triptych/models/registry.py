@@ -126,16 +126,7 @@ def create_model(
     """
     model, weights = _find(name)
     config = weights.as_config(model.name)
-    known = inspect.signature(model.build).parameters
-    accepts_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
-    unknown = [option for option in options if option not in known]
-    if unknown and not accepts_all:
-        near = difflib.get_close_matches(unknown[0], known, n=1)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
-        raise RecipeError(
-            f"{model.name} has no option {unknown[0]!r}.",
-            remedy=f"{hint}Its options: {', '.join(sorted(known))}.",
-        )
+    _require_known(model, options)
     if pretrained and checkpoint_path:
         raise RecipeError(
             "pretrained and checkpoint_path name two sources of weights.", remedy="Give only one of them."
@@ -200,6 +191,19 @@ def _find(name: str) -> tuple[RegisteredModel, PretrainedWeights]:
         tags = ", ".join(weights.tag for weights in model.published if weights.tag) or "none"
         raise RecipeError(f"{base} has no published weights {tag!r}.", remedy=f"Its tags: {tags}.")
     return model, weights
+
+
+def _require_known(model: RegisteredModel, options: dict[str, Any]) -> None:
+    known = inspect.signature(model.build).parameters
+    accepts_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
+    unknown = [option for option in options if option not in known]
+    if unknown and not accepts_all:
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        raise RecipeError(
+            f"{model.name} has no option {unknown[0]!r}.",
+            remedy=f"{hint}Its options: {', '.join(sorted(known))}.",
+        )
 
 
 def _require_published(model: RegisteredModel, config: dict[str, Any], options: dict[str, Any]) -> None:

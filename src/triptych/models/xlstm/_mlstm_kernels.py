@@ -25,7 +25,7 @@ from triptych.models.xlstm._lines import (
     weighed,
     weighed_twice,
 )
-from triptych.models.xlstm._tiles import _F, LANES, inline, kernel, multiply, separate, turn, widest
+from triptych.models.xlstm._tiles import _F, LANES, inline, kernel, multiply, separate, turn, widest, written_out
 
 SMALLEST: Final = _F(_SMALLEST)
 CHUNK: Final = 32
@@ -92,7 +92,7 @@ def _triangle(out: Any, a: Any, a_at: int, a_step: int, b: Any, steps: int, dept
         )  # fmt: skip
 
 
-@kernel
+@written_out
 def head_forward(
     q: Any, k: Any, first_k: int, step_k: int, v: Any, first_v: int, step_v: int, i: Any, f: Any, place: Any, n: Any,
     m: Any, scale: Any, lowest: Any, epsilon: Any, h: Any, first_h: int, step_h: int, signs: Any, divisors: Any,
@@ -103,7 +103,6 @@ def head_forward(
     `f` are (S). Memory `place` (K V) and mass `n` (K) become the last ones. A sign is that of q n where q n divides,
     and 0 where the floor exp(-m) does.
     """
-    separate()
     widest()
     length, width = len(i), len(n)
     values = len(place) // width
@@ -141,7 +140,61 @@ def head_forward(
     return ms[length - 1]
 
 
-@kernel
+@written_out
+def _memories(
+    k: Any, first_k: int, step_k: int, v: Any, first_v: int, step_v: int, enters: Any, stays: Any, carried: Any,
+    reaching: Any, turned_k: Any, place: Any, n: Any, places: Any, masses: Any,
+) -> None:  # fmt: skip
+    """Forwards: the memories again that chunks began with; `place` and `n`, those before the first, are spoilt."""
+    length, chunks, width = len(enters), len(places), masses.shape[1]
+    values = places.shape[1] // width
+    for c in range(chunks):
+        start = c * CHUNK
+        steps = min(CHUNK, length - start)
+        places[c], masses[c] = place, n
+        if c < chunks - 1:
+            _reach(enters, stays, start, steps, carried, reaching)
+            turn(k, first_k + start * step_k, step_k, steps, width, turned_k, 0, CHUNK)
+            at_v = first_v + start * step_v
+            _handed_on(place, n, turned_k, v, at_v, step_v, steps, width, values, carried, reaching)
+
+
+@written_out
+def _inputs_of_chunk(
+    q: Any, k: Any, at_k: int, step_k: int, v: Any, at_v: int, step_v: int, steps: int, width: int, values: int,
+    memory: Any, mass: Any, place: Any, n: Any, turned: Any, carried_above: Any, above: Any, weights: Any,
+    d_weights: Any, products: Any, carried: Any, reaching: Any, d_q: Any, d_k: Any, d_v: Any,
+) -> None:  # fmt: skip
+    """Gradients of a chunk's queries, keys and values; memory and mass before it, gradients of those after it."""
+    # Queries: from the memory before the chunk, and from its steps up to their own.
+    turn(memory, 0, values, width, values, turned, 0, width)
+    multiply(d_q, at_k, step_k, carried_above, 0, values, 1, turned, 0, width, steps, width, values, False)
+    for t in range(steps):
+        add_scaled(d_q, at_k + t * step_k, mass, 0, products[t] * carried[t], width)
+    # Keys and values: from the memory after the chunk, and from its steps after their own.
+    turn(place, 0, values, width, values, turned, 0, width)
+    multiply(d_k, at_k, step_k, v, at_v, step_v, 1, turned, 0, width, steps, width, values, False)
+    multiply(d_v, at_v, step_v, k, at_k, step_k, 1, place, 0, values, steps, values, width, False)
+    for s in range(steps):
+        shifted(d_k, at_k + s * step_k, n, 0, reaching[s], width)
+        scaled(d_v, at_v + s * step_v, reaching[s], values)
+    for s in range(0, steps, LANES):
+        rows = min(LANES, steps - s)
+        multiply(
+            d_q, at_k + s * step_k, step_k, d_weights, s * CHUNK, CHUNK, 1, k, at_k, step_k, rows, width,
+            s + rows, True,
+        )  # fmt: skip
+        multiply(
+            d_k, at_k + s * step_k, step_k, d_weights, s * CHUNK + s, 1, CHUNK, q, at_k + s * step_k, step_k,
+            rows, width, steps - s, True,
+        )  # fmt: skip
+        multiply(
+            d_v, at_v + s * step_v, step_v, weights, s * CHUNK + s, 1, CHUNK, above, s * values, values,
+            rows, values, steps - s, True,
+        )  # fmt: skip
+
+
+@written_out
 def head_backward(
     q: Any, k: Any, first_k: int, step_k: int, v: Any, first_v: int, step_v: int, i: Any, f: Any, memory: Any,
     mass: Any, m: Any, scale: Any, epsilon: Any, h: Any, d_h: Any, first_h: int, step_h: int, signs: Any, divisors: Any,
@@ -152,7 +205,6 @@ def head_backward(
     `memory`, `mass`, `m` are the first state; `d_memory` (K V) and `d_mass` (K) come in for the last state and leave
     for the first, `d_flow` comes in as their product with the last state.
     """
-    separate()
     widest()
     length, width = len(i), len(mass)
     values = len(memory) // width
@@ -167,17 +219,10 @@ def head_backward(
     places, masses = np.empty((chunks, width * values), _F), np.empty((chunks, width), _F)
     place, n = np.empty(width * values, _F), np.empty(width, _F)
     _weights(i, f, m, scale, enters, stays, ms)
-    # Forwards: the memories again that chunks began with.
     place[:], n[:] = memory, mass
-    for c in range(chunks):
-        start = c * CHUNK
-        steps = min(CHUNK, length - start)
-        at_k, at_v = first_k + start * step_k, first_v + start * step_v
-        places[c], masses[c] = place, n
-        if c < chunks - 1:
-            _reach(enters, stays, start, steps, carried, reaching)
-            turn(k, at_k, step_k, steps, width, turned_k, 0, CHUNK)
-            _handed_on(place, n, turned_k, v, at_v, step_v, steps, width, values, carried, reaching)
+    _memories(
+        k, first_k, step_k, v, first_v, step_v, enters, stays, carried, reaching, turned_k, place, n, places, masses
+    )
     # Backwards, with the gradient of the memory.
     place[:], n[:] = d_memory, d_mass
     flow = np.float64(d_flow)
@@ -207,32 +252,10 @@ def head_backward(
                 weights, t * CHUNK, d_weights, t * CHUNK, decay, 0, products[t], after,
                 t // LANES * LANES + LANES,
             )  # fmt: skip
-        # Queries: from the memory before the chunk, and from its steps up to their own.
-        turn(places[c], 0, values, width, values, turned, 0, width)
-        multiply(d_q, at_k, step_k, carried_above, 0, values, 1, turned, 0, width, steps, width, values, False)
-        for t in range(steps):
-            add_scaled(d_q, at_k + t * step_k, masses[c], 0, products[t] * carried[t], width)
-        # Keys and values: from the memory after the chunk, and from its steps after their own.
-        turn(place, 0, values, width, values, turned, 0, width)
-        multiply(d_k, at_k, step_k, v, at_v, step_v, 1, turned, 0, width, steps, width, values, False)
-        multiply(d_v, at_v, step_v, k, at_k, step_k, 1, place, 0, values, steps, values, width, False)
-        for s in range(steps):
-            shifted(d_k, at_k + s * step_k, n, 0, reaching[s], width)
-            scaled(d_v, at_v + s * step_v, reaching[s], values)
-        for s in range(0, steps, LANES):
-            rows = min(LANES, steps - s)
-            multiply(
-                d_q, at_k + s * step_k, step_k, d_weights, s * CHUNK, CHUNK, 1, k, at_k, step_k, rows, width,
-                s + rows, True,
-            )  # fmt: skip
-            multiply(
-                d_k, at_k + s * step_k, step_k, d_weights, s * CHUNK + s, 1, CHUNK, q, at_k + s * step_k, step_k,
-                rows, width, steps - s, True,
-            )  # fmt: skip
-            multiply(
-                d_v, at_v + s * step_v, step_v, weights, s * CHUNK + s, 1, CHUNK, above, s * values, values,
-                rows, values, steps - s, True,
-            )  # fmt: skip
+        _inputs_of_chunk(
+            q, k, at_k, step_k, v, at_v, step_v, steps, width, values, places[c], masses[c], place, n, turned,
+            carried_above, above, weights, d_weights, products, carried, reaching, d_q, d_k, d_v,
+        )  # fmt: skip
         kept = carried[steps - 1]
         for a in range(width):
             n[a] *= kept

@@ -17,6 +17,8 @@ from llvmlite import binding, ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from triptych.models.xlstm import _compiling
+
 LANES: Final = 16
 """Columns of a tile: one vector of the widest kind, two of the usual one."""
 ROWS: Final = 8 if binding.get_host_cpu_features().get("avx512f", False) else 4
@@ -30,6 +32,7 @@ _STAMPS: Final = tuple(
 )
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_compiling.tell_once()
 
 
 def kernel(function: Function) -> Function:
@@ -42,12 +45,31 @@ def kernel(function: Function) -> Function:
         place._source_stamp = (place._source_stamp, *_STAMPS)
     except RuntimeError:  # nowhere to keep it: no folder that can be written to, no file that it came from
         compiled = numba.njit(**options)(function)
-    return cast(Function, compiled)
+    return cast(Function, _for_all_numbers(compiled))
+
+
+def _for_all_numbers(compiled: Any) -> Any:
+    """Lets other kernels call one compiled form whether they pass a constant or a variable.
+
+    Of itself numba compiles a form for every pattern of constants: ten of one product, each as long in the making.
+    """
+    original = compiled.get_call_template
+
+    def of_types(args: Any, kws: Any) -> Any:
+        return original(tuple(types.unliteral(one) for one in args), kws)  # type: ignore[no-untyped-call]
+
+    compiled.get_call_template = of_types
+    return compiled
 
 
 def inline(function: Function) -> Function:
     """A piece of a compiled function."""
     return cast(Function, numba.njit(nogil=True, fastmath=MATH, error_model="numpy")(function))
+
+
+def written_out(function: Function) -> Function:
+    """A long piece of a compiled function, which is compiled with it and not, before that, by itself."""
+    return cast(Function, numba.njit(nogil=True, fastmath=MATH, error_model="numpy", inline="always")(function))
 
 
 def operation(emitter: Callable[..., Any]) -> Callable[..., Any]:
