@@ -8,8 +8,9 @@ minute, is not timed, and is kept on disk.
 
 Names: encoding, height x width, candles (or rows of the book) in a window where the width is not their number, images
 in a batch, threads. Squares and charts come in two batches: large ones, whose images do not fit into the caches,
-so that main memory sets the pace of all sides; and batches of some 8 MB, as a step of training draws them. "points" is
-the recurrence plot of the nearest 10 % of points.
+so that main memory sets the pace of all sides; and batches of some 8 MB, as a step of training draws them. What a
+figure could be at best is the floor of its row: 64 charts of 224 x 224 are 38 MB, so no chart takes less than a 64th
+of the time in which the machine fills those. "points" is the recurrence plot of the nearest 10 % of points.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tests.fakes.candles import make_series
 
 from triptych.bootstrap.rendering import Output, Reading, render
 from triptych.bootstrap.rendering.opening import open_source
-from triptych.domain.errors import DataError
+from triptych.domain.errors import DataError, RecipeError
 from triptych.market import CandleStore, resample, to_panel
 
 MINUTE_MS = 60_000
@@ -38,6 +39,38 @@ def test_a_store_gives_what_its_files_would(store, tmp_path):
     (one,), (other,) = (tmp_path / "a").iterdir(), (tmp_path / "b").iterdir()
     assert one.name == other.name == "ETHUSDT_5m_gasf_2024-01-01T0800Z.png"
     assert one.read_bytes() == other.read_bytes()
+
+
+def test_what_a_killed_process_left_of_a_picture_is_removed_and_nothing_else(store, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    drawn = "BTCUSDT_5m_gasf_2024-01-01T0800Z.png"
+    left, young = folder / f".{drawn}.12-34.tmp", folder / f".{drawn}.12-35.tmp"
+    foreign = folder / ".notes.png.12-34.tmp"
+    for path in (left, young, foreign):
+        path.write_bytes(b"half a picture")
+    for path in (left, foreign):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    render(str(store), Output(path=folder), encodings=["gasf"], length=12, reading=Reading(symbols=("BTCUSDT",)))
+    assert {path.name for path in folder.iterdir()} == {drawn, young.name, foreign.name}
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(store, tmp_path):
+    (tmp_path / "pictures").write_text("notes")
+    with pytest.raises(DataError) as caught:
+        render(str(store), Output(path=tmp_path / "pictures"), encodings=["gasf"], length=12)
+    assert str(caught.value) == (
+        f"{tmp_path / 'pictures'} is a file. Name a folder by --out, or a file that ends in .png, .gif or .webp."
+    )
+
+
+def test_an_image_that_fills_the_memory_is_refused(store, tmp_path):
+    with pytest.raises(RecipeError) as caught:
+        render(str(store), Output(path=tmp_path / "a"), encodings=["gasf"], length=11_000)
+    assert str(caught.value) == (
+        "gasf: an image of 1 x 11000 x 11000 would fill the memory. Shorten the window by --length, or draw it "
+        "smaller: `triptych encodings gasf` lists what sets its size."
+    )
 
 
 def test_companions_come_from_the_store(store):

@@ -3,7 +3,10 @@
 The arithmetic is that of `_geometry.py`, operation by operation and in the same precision, so that both paths round a
 price to the same place; only the last digit of a colour may differ. A pixel costs its store and two vector instructions
 or so, hence a chart takes little more time than its bytes take to be written. Drawing only the pixels that candles
-touch, on a background filled before, was measured too: not faster, and slower the more the candles overlap.
+touch, on a background filled before, was measured too: not faster, and slower the more the candles overlap. Nor is
+leaving out empty blocks of columns, since a loop that begins in the middle of a row is no longer made of vectors. A
+batch that is larger than the caches takes as long as main memory takes to fill: 64 charts of 224 x 224 are 38 MB, and
+stores that pass the caches by were slower still (7 GB/s against 10).
 
 An innermost loop writes one array and reads few: with more of them the compiler would have to rule out too many
 overlaps to use vector instructions. Nor are rows taken out as arrays of their own (`image[b, c, row]`): counting their

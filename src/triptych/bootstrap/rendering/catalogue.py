@@ -21,6 +21,8 @@ CANDLES: Final = "candles"
 BOOK: Final = "order book"
 FACTORS: Final = "factors"
 USUAL_LENGTH: Final = 60
+MOST_VALUES: Final = 120_000_000
+"""Of one image: half a gigabyte in single precision."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,11 +121,17 @@ def for_view(
 ) -> tuple[AbstractEncoding, dict[str, Any]]:
     """(An encoding as it is shown, its options JSON-ready). For people's eyes it may be larger than by default.
 
-    `length` None takes the usual one. Errors as in `make`.
+    `length` None takes the usual one. Errors as in `make`; RecipeError for an image that would fill the memory.
     """
     rows = usual_length(name) if length is None else length
     for_people = look_of(name).options(rows) if view == "people" else {}
     encoding, config = make(name, rows, {**for_people, **options})
+    if encoding.channels * encoding.height * encoding.width > MOST_VALUES:
+        raise RecipeError(
+            f"{name}: an image of {encoding.channels} x {encoding.height} x {encoding.width} would fill the memory.",
+            remedy="Shorten the window by --length, or draw it smaller: "
+            f"`triptych encodings {name}` lists what sets its size.",
+        )
     return encoding, config.model_dump(mode="json")
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from triptych.domain import utc
+from triptych.domain import SystemClock, utc
 from triptych.domain.errors import DataError, StorageError
 from triptych.domain.files import temporary_name
 
@@ -19,6 +19,8 @@ ENDINGS: Final[tuple[Format, ...]] = ("png", "gif", "webp")
 SOFTWARE: Final = "Triptych picture of a market"
 """Stands in every picture; a file that holds it may be replaced."""
 _HEAD_BYTES = 4096
+LEFT_S: Final = 60
+"""A temporary file of a picture that is older has been left: writing takes milliseconds."""
 
 
 def time_in_name(time_ms: int) -> str:
@@ -74,6 +76,23 @@ def require_replaceable(paths: Iterable[Path], *, overwrite: bool) -> None:
                 f"{path} is there already and is no picture of ours.",
                 remedy="Choose another name or folder, or replace it with --overwrite.",
             )
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Delete what killed processes have left of these files: temporary ones that nobody has touched for a minute.
+
+    Another process may be drawing into the same folder: what it is just writing is younger.
+    """
+    by_folder: dict[Path, set[str]] = {}
+    for path in paths:
+        by_folder.setdefault(path.parent, set()).add(path.name)
+    latest_s = SystemClock().now_ms() / 1000 - LEFT_S
+    for folder, names in by_folder.items():
+        for leftover in folder.glob(".*.tmp"):
+            if leftover.name[1:].rsplit(".", 2)[0] in names:
+                with contextlib.suppress(OSError):  # gone, or not ours to delete
+                    if leftover.stat().st_mtime < latest_s:
+                        leftover.unlink()
 
 
 def _is_ours(path: Path) -> bool:

@@ -16,6 +16,7 @@ from triptych.bootstrap.rendering.names import (
     Format,
     format_of,
     picture_name,
+    remove_leftovers,
     require_replaceable,
     time_in_name,
     time_in_words,
@@ -131,9 +132,15 @@ def _paths(names: Sequence[str], output: Output) -> list[Path]:
                 remedy="Name a folder by --out, or put them on one sheet by --sheet.",
             )
         paths = [output.path]
+    elif output.path.is_file():
+        raise DataError(
+            f"{output.path} is a file.",
+            remedy="Name a folder by --out, or a file that ends in .png, .gif or .webp.",
+        )
     else:
         paths = [output.path / name for name in names]
     require_replaceable(paths, overwrite=output.overwrite)
+    remove_leftovers(paths)
     return paths
 
 
