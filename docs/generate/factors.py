@@ -32,7 +32,7 @@ candles, in their standard deviations, cut to ±`clip`. A constant column gives 
 deviations away when it comes, so it is cut: ±`clip` stands for "here it is".
 
 **Order books.** Factors of the family *book* measure the book as it stood when the candle closed. Where no book is
-known, or only one that is too old, they are unknown, and so is every window that holds that candle; their rolling
+known, or only one that is too old, they are unknown, and so is every window that holds that candle. Their rolling
 scores are taken against the known values of the last `window` candles, half of which at least must be known. See
 [order books beside candles](../how-to/order-books-beside-candles.md).
 

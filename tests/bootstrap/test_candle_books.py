@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from tests.fakes.micro import micro_recipe
 
@@ -206,8 +207,6 @@ def test_whole_trading_days_and_books_do_not_go_together(tmp_path):
 
 
 def test_candles_may_be_made_of_the_trades_beside_the_books(tmp_path, market):
-    import polars as pl
-
     (series,) = market.series
     times = np.repeat(series.open_time_ms, 2)
     times[1::2] += 1_000
@@ -228,3 +227,18 @@ def test_candles_may_be_made_of_the_trades_beside_the_books(tmp_path, market):
     assert not bookless(found).any()
     with pytest.raises(DataError, match=r"holds trades\. Say of what length their candles are: data\.timeframe\."):
         load_candles(recipe.model_copy(update={"data": data.model_copy(update={"timeframe": None})}))
+
+
+def test_a_table_with_a_crossed_book_is_refused_with_its_row(tmp_path, market):
+    recipe = on_files(tmp_path, market)
+    table = pl.read_parquet(tmp_path / "books.parquet")
+    best = table["ask_price_1"].to_list()
+    crossed = table["bid_price_1"].to_list()
+    crossed[5] = best[5]
+    table.with_columns(pl.Series("bid_price_1", crossed)).write_parquet(tmp_path / "books.parquet")
+    with pytest.raises(DataError) as refused:
+        load_candles(recipe)
+    assert str(refused.value) == (
+        "BOOKS: row 5 (2024-01-01 01:30:00 UTC) of the books: crossed book, best bid "
+        f"{best[5]} >= best ask {best[5]}."
+    )

@@ -457,7 +457,7 @@ def test_a_tape_without_books_or_with_several_says_so(tmp_path):
     with pytest.raises(DataError) as none:
         read_books(begun("candles", ("kline.1.BTCUSDT",)))
     assert str(none.value) == (
-        f"{tmp_path / 'candles'} holds no order books. Record them: `triptych data record --what book`."
+        f"{tmp_path / 'candles'} holds no order books. Record them: `triptych data record --stream book`."
     )
     with pytest.raises(DataError) as several:
         read_books(begun("two", ("orderbook.50.BTCUSDT", "orderbook.50.ETHUSDT")))

@@ -30,7 +30,7 @@ def read_tape_events(folder: Path, *, symbol: str | None = None) -> BookEvents:
             _, depth, name = topic.split(".", 2)
             depths[name] = max(depths.get(name, 0), int(depth))
     if not depths:
-        raise DataError(f"{folder} holds no order books.", remedy="Record them: `triptych data record --what book`.")
+        raise DataError(f"{folder} holds no order books.", remedy="Record them: `triptych data record --stream book`.")
     if symbol is None and len(depths) > 1:
         raise DataError(f"{folder} holds order books of {', '.join(depths)}.", remedy="Say which: symbol=NAME.")
     chosen = symbol or next(iter(depths))
