@@ -239,6 +239,5 @@ def test_a_table_with_a_crossed_book_is_refused_with_its_row(tmp_path, market):
     with pytest.raises(DataError) as refused:
         load_candles(recipe)
     assert str(refused.value) == (
-        "BOOKS: row 5 (2024-01-01 01:30:00 UTC) of the books: crossed book, best bid "
-        f"{best[5]} >= best ask {best[5]}."
+        f"BOOKS: row 5 (2024-01-01 01:30:00 UTC) of the books: crossed book, best bid {best[5]} >= best ask {best[5]}."
     )
