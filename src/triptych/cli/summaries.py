@@ -264,7 +264,7 @@ def leaderboard_table(results: dict[str, Any], most: int = 12) -> Group:
             _number(row["mcc"], 4),
             _number(row["mcc_error"], 4),
             _number(row["sharpe"], 4),
-            f"{measured[f'{quantile}_ms']:.3g}" if measured else "-",
+            f"{latency:.3g}" if (latency := measured.get(f"{quantile}_ms")) is not None else "-",
             f"{measured['parameters']:,}" if measured else "-",
             escape(row["outcome"] + (f": {row['reason']}" if row["reason"] else "")),
         )

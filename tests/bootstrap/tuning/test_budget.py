@@ -144,3 +144,16 @@ def test_what_seems_too_slow_is_measured_again_before_it_is_rejected(tmp_path, m
     recipe = search_recipe(tmp_path, **{"budget.latency_ms": 8.0, "stages": 1, "trials": 1})
     (row,) = searched(recipe, tmp_path / "search").results["leaderboard"]
     assert (row["outcome"], row["measured"]["p50_ms"]) == ("judged", 5.0)
+
+
+def test_a_candidate_that_is_too_large_is_not_timed(monkeypatch, tmp_path):
+    def never(call):
+        raise AssertionError("timed")
+
+    monkeypatch.setattr(measuring, "measure", never)
+    recipe = search_recipe(tmp_path, **{"budget.parameters": 10, "budget.latency_ms": 1.0, "trials": 2})
+    with pytest.raises(RecipeError) as caught:
+        searched(recipe, tmp_path / "search")
+    assert "1.0 ms of latency p50, nothing was worth timing; 10 parameters, the smallest measured was " in str(
+        caught.value
+    )

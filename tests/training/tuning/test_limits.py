@@ -1,5 +1,8 @@
+import math
+from dataclasses import replace
+
 from triptych.training.tuning.config import Budget
-from triptych.training.tuning.limits import Measured, overruns
+from triptych.training.tuning.limits import Measured, least, overruns
 
 MEASURED = Measured(p50_ms=1.234, p99_ms=5.0, memory_mb=2.5, parameters=12_345)
 
@@ -24,3 +27,13 @@ def test_without_a_budget_nothing_is_too_much():
 
 def test_it_survives_json():
     assert Measured.of(MEASURED.to_dict()) == MEASURED
+
+
+def test_what_was_not_timed_is_no_latency():
+    untimed = replace(MEASURED, p50_ms=math.inf, p99_ms=math.inf)
+    assert Measured.of(untimed.to_dict()) == untimed
+    assert untimed.to_dict()["p50_ms"] is None
+    budget = Budget(latency_ms=1.0, parameters=10_000)
+    assert overruns(untimed, budget) == ["12,345 parameters, the budget is 10,000"]
+    assert least([untimed], budget)[0] == "1.0 ms of latency p50, nothing was worth timing"
+    assert least([untimed, MEASURED], budget)[0] == "1.0 ms of latency p50, the smallest measured was 1.23 ms"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +17,7 @@ from triptych.inference.profile import Profile, Translation
 from triptych.models import Config as ModelConfig
 from triptych.settings import Recipe
 from triptych.training.tuning.config import Config
-from triptych.training.tuning.limits import Measured
+from triptych.training.tuning.limits import Measured, overruns
 
 _PATIENCE_S = 600.0
 
@@ -43,7 +44,8 @@ def meter_in(folder: Path, config: Config) -> Meter:
             found = measure_candidate(recipe, config)
             if known is not None:  # a machine can only seem slower than it is, never faster
                 found = replace(found, p50_ms=min(found.p50_ms, known.p50_ms), p99_ms=min(found.p99_ms, known.p99_ms))
-            write_json(path, found.to_dict())
+            if found.p50_ms < math.inf:  # what was too large to be timed is quickly told again, by another budget too
+                write_json(path, found.to_dict())
         return found
 
     return meter
@@ -55,17 +57,22 @@ def _shape_of(model: ModelConfig) -> ModelConfig:
 
 
 def measure_candidate(recipe: Recipe, config: Config) -> Measured:
-    """Build the untrained network of a recipe and time one prediction. Raises RecipeError for an impossible shape."""
+    """Build the untrained network of a recipe and time one prediction; one beyond the budget by its size is not timed.
+
+    Raises RecipeError for an impossible shape.
+    """
     classifier = build_classifier(recipe)
     shape = {"length": recipe.window.length, "width": len(build_encoding(recipe).columns)}
-    call = prediction_call(classifier, **shape, runtime=config.runtime, threads=config.threads)
-    found = measure(call)
-    return Measured(
-        p50_ms=found.p50_ms,
-        p99_ms=found.p99_ms,
+    size = Measured(
+        p50_ms=math.inf,
+        p99_ms=math.inf,
         memory_mb=memory_mb(classifier, **shape),
         parameters=sum(one.numel() for one in classifier.parameters()),
     )
+    if overruns(size, config.budget):
+        return size
+    found = measure(prediction_call(classifier, **shape, runtime=config.runtime, threads=config.threads))
+    return replace(size, p50_ms=found.p50_ms, p99_ms=found.p99_ms)
 
 
 def elsewhere(measured: Measured, here: Profile | None, there: Profile | None) -> Measured:

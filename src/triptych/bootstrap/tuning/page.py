@@ -167,7 +167,7 @@ def leaderboard_table(results: dict[str, Any]) -> Table:
                 Cell(text=number(row["mcc"], 4)),
                 Cell(text=number(row["mcc_error"], 4)),
                 Cell(text=number(row["sharpe"], 4)),
-                Cell(text=f"{measured[quantile]:.3g}" if measured else plain(None)),
+                Cell(text=plain(None) if (latency := measured.get(quantile)) is None else f"{latency:.3g}"),
                 Cell(text=plain(measured.get("parameters"))),
                 Cell(text=plain(row["stage"])),
                 Cell(text=", ".join(f"{key} = {plain(value)}" for key, value in row["changes"].items())),

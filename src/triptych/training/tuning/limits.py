@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -14,7 +15,8 @@ class Measured:
     """What one prediction of an untrained candidate takes.
 
     Attributes:
-        p50_ms, p99_ms: milliseconds from window to probabilities: median, and what 1 in 100 exceeds.
+        p50_ms, p99_ms: milliseconds from window to probabilities: median, and what 1 in 100 exceeds; infinite where
+            the size alone was beyond the budget and nothing was timed.
         memory_mb: megabytes of weights and of the tensors that live at the same time.
         parameters: number of them.
     """
@@ -25,13 +27,14 @@ class Measured:
     parameters: int
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return asdict(self)
+        """JSON-ready; what was not timed is None."""
+        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:
         """From `to_dict`."""
-        return cls(**{name: content[name] for name in cls.__dataclass_fields__})
+        given: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
+        return cls(**{name: math.inf if value is None else value for name, value in given.items()})
 
     def latency(self, budget: Budget) -> float:
         """The latency that the budget counts, in milliseconds."""
@@ -42,7 +45,7 @@ def overruns(measured: Measured, budget: Budget) -> list[str]:
     """What a candidate has too much of, in words; empty when it is within the budget."""
     found = []
     latency = measured.latency(budget)
-    if budget.latency_ms is not None and latency > budget.latency_ms:
+    if budget.latency_ms is not None and budget.latency_ms < latency < math.inf:
         found.append(f"latency {budget.quantile} {latency:.3g} ms, the budget is {budget.latency_ms:g} ms")
     if budget.memory_mb is not None and measured.memory_mb > budget.memory_mb:
         found.append(f"memory {measured.memory_mb:.3g} MB, the budget is {budget.memory_mb:g} MB")
@@ -56,9 +59,8 @@ def least(costs: Sequence[Measured], budget: Budget) -> list[str]:
     found = []
     if budget.latency_ms is not None:
         smallest = min(one.latency(budget) for one in costs)
-        found.append(
-            f"{budget.latency_ms} ms of latency {budget.quantile}, the smallest measured was {smallest:.3g} ms"
-        )
+        seen = f"the smallest measured was {smallest:.3g} ms" if smallest < math.inf else "nothing was worth timing"
+        found.append(f"{budget.latency_ms} ms of latency {budget.quantile}, {seen}")
     if budget.memory_mb is not None:
         smallest = min(one.memory_mb for one in costs)
         found.append(f"{budget.memory_mb} MB of memory, the smallest measured was {smallest:.3g} MB")
