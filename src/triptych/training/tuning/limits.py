@@ -34,7 +34,8 @@ class Measured:
     def of(cls, content: Mapping[str, Any]) -> Self:
         """From `to_dict`."""
         given: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
-        return cls(**{name: math.inf if value is None else value for name, value in given.items()})
+        timed: dict[str, Any] = {name: math.inf if value is None else value for name, value in given.items()}
+        return cls(**timed)
 
     def latency(self, budget: Budget) -> float:
         """The latency that the budget counts, in milliseconds."""
