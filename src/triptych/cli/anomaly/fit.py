@@ -56,7 +56,7 @@ def fit(
         Rows(time=time, entity=entity, labels=labels),
         settings={"contamination": contamination, "seed": seed, "bad_rows": "mask" if mask else "refuse"}
         | ({"network": {**SMALL.model_dump(), "hidden_rows": hidden_rows}} if hidden_rows else {}),
-        training={"epochs": epochs},
+        training={"epochs": epochs} | ({"learning_rate": 2e-3} if hidden_rows else {}),  # as it was measured
         name=detector,
     )
     if json:
