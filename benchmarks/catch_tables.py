@@ -27,12 +27,12 @@ from triptych.domain.files import write_json
 MARKETS = (21, 22, 23)
 """Markets on which nothing was ever chosen."""
 DETECTORS = (
-    "catch", "no network", "left out", "pca", "zscore", "isolation_forest", "kmeans", "copy", "guard", "blend",
-    "compat", "complex", "reference",
+    "catch", "foretelling", "no network", "foretold zeros", "left out", "pca", "zscore", "isolation_forest", "kmeans",
+    "guard", "blend", "compat", "complex", "reference",
 )  # fmt: skip
-"""`no network`: CATCH whose network foretells zeros; `left out`: whose network says nothing. `reference`: the authors'
-network and score. The others judge by the error of a reconstruction in which nothing is hidden: of our network
-(`copy`), of the authors' choices at our sizes (`compat`), of `attention = "complex"`."""
+"""`foretelling`: CATCH with 16 hidden rows. `no network`, `foretold zeros`: both with a network of zeros; `left out`:
+with one that says nothing. `reference`: the authors' network and score. `compat`: their choices at our sizes, with our
+score. `complex`: `attention = "complex"`."""
 SEEDED = ("catch", "isolation_forest", "kmeans")
 COLUMNS = {
     "auc_roc": "AUC-ROC", "vus_pr": "VUS-PR", "affiliation_f1": "affiliation F1", "recall": "events found",

@@ -38,10 +38,12 @@ def fitted(tmp_path_factory):
 def test_fit_tells_what_was_fitted(fitted, triptych, tmp_path):
     said = triptych(
         "anomaly", "fit", fitted / "train.parquet", "--out", tmp_path / "d", "--labels", "truth", "--epochs", 1,
-        "--json",
+        "--hidden-rows", 12, "--json",
     )  # fmt: skip
     assert said.status == 0
-    assert json.loads(said.out)["columns"] == ["a", "b", "c"]
+    card = json.loads(said.out)
+    assert card["columns"] == ["a", "b", "c"]
+    assert card["config"]["network"]["hidden_rows"] == 12
 
 
 def test_a_folder_that_is_no_detector_is_never_touched(fitted, triptych, tmp_path, monkeypatch):

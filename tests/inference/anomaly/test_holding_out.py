@@ -15,10 +15,10 @@ PARTS = ("stop", "calibrate", "threshold")
 
 
 class NoNetwork(torch.nn.Module):
-    """Foretells zeros with the scale 1: what is left of CATCH costs nothing to train."""
+    """Reconstructs nothing: what is left of CATCH costs nothing to train."""
 
     def forward(self, x):
-        return x.new_zeros(len(x), 16, x.shape[2], 2)
+        return torch.zeros_like(x)
 
 
 @pytest.fixture

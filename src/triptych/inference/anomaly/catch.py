@@ -28,9 +28,11 @@ Learner = Callable[[Network, Sequence[NDArray[np.float32]], Sequence[NDArray[np.
 
 SMALL = NetworkConfig(
     length=96, embedding=32, layers=2, heads=2, head_size=16, feed_forward=64, width=48, head_layers=1, head_rank=4,
-    dropout=0.0, hidden_rows=16,
+    dropout=0.0,
 )  # fmt: skip
 """A network that a laptop trains in half a minute: the sizes near those of TAB's one setting for all data sets."""
+FORETELLING = SMALL.model_copy(update={"hidden_rows": 16})
+"""The same, foretelling hidden rows: better on markets, worse on some machines (see `docs/explanation/catch.md`)."""
 
 
 class Config(CommonConfig):

@@ -114,16 +114,11 @@ class ConditionalCatch(nn.Module):
         nn.init.zeros_(self.scales.bias)
         others = (1.0 - torch.eye(channels)).repeat(1, _SHAPES)
         self.register_buffer("_others", others, persistent=False)
-        self.register_buffer("usual", torch.zeros(channels))
 
     def forward(self, x_BTC: Tensor) -> Tensor:
-        """Mean and logarithm of the scale of the hidden rows, (B, F, C, 2).
-
-        The scale is at least what the ridge regression of `begin` left on average: where all is still, a small error
-        tells nothing.
-        """
+        """Mean and logarithm of the scale of the hidden rows, (B, F, C, 2)."""
         made = self.foretell(x_BTC)
-        return torch.stack([made.mean, torch.maximum(made.log_scale, self.get_buffer("usual"))], dim=-1)
+        return torch.stack([made.mean, made.log_scale], dim=-1)
 
     def tokens(self, x_BTC: Tensor) -> Tensor:
         """The tokens of all bands, (B, P, C, W): what it sees in windows."""
@@ -187,7 +182,6 @@ class ConditionalCatch(nn.Module):
         left = (y - x @ weights.T).square().mean(dim=0)
         # Student's law is wider than its scale: of as many deviations as a normal one at 5 degrees of freedom.
         self.log_scale.copy_(0.5 * torch.log(left.clamp_min(1e-6) * (_FREEDOM - 2.0) / _FREEDOM))
-        self.get_buffer("usual").copy_(self.log_scale)
 
     def _surprisal(self, made: Foretold, x_BTC: Tensor) -> Tensor:
         away = x_BTC[:, -self.hidden :].clamp(-FARTHEST, FARTHEST) - made.mean

@@ -14,7 +14,7 @@ class Config(BaseConfig):
 
     epochs: int = Field(6, description="Passes over the training windows at most.", ge=1, le=100_000)
     batch_size: int = Field(64, description="Windows in a batch.", ge=1, le=1_000_000)
-    learning_rate: float = Field(2e-3, description="Highest learning rate of the network (AdamW).", gt=0, le=10)
+    learning_rate: float = Field(1e-3, description="Highest learning rate of the network (AdamW).", gt=0, le=10)
     mask_learning_rate: float = Field(
         2e-2, description="Highest learning rate of the mask generator (Adam).", gt=0, le=10
     )
