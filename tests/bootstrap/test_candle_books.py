@@ -6,15 +6,19 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.fakes.micro import micro_recipe
+from tests.fakes.served import BITCOIN
 
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candle_books import beside, bookless, tape_of, windows_without_books
 from triptych.bootstrap.candles import load_candles, with_absolute_path
+from triptych.bootstrap.taping import tape_series
+from triptych.domain import Timeframe
 from triptych.domain.errors import DataError, NotEnoughData, RecipeError
 from triptych.inference import BookNeed
 from triptych.market import synthetic
 from triptych.market.books import BookTape, sample_at, write_tape
 from triptych.market.frames import to_panel
+from triptych.market.tapes import About, TapeEntry, TapeWriter
 
 NEED = BookNeed(levels=3, max_age_ms=5_000)
 IMBALANCE = ("encoding.name=book_imbalance", "encoding.levels=3")
@@ -239,6 +243,22 @@ def test_a_table_with_a_crossed_book_is_refused_with_its_row(tmp_path, market):
     with pytest.raises(DataError) as refused:
         load_candles(recipe)
     assert str(refused.value) == (
-        "BOOKS: row 5 (2024-01-01 01:30:00 UTC) of the books: crossed book, best bid "
-        f"{best[5]} >= best ask {best[5]}."
+        f"BOOKS: row 5 (2024-01-01 01:30:00 UTC) of the books: crossed book, best bid {best[5]} >= best ask {best[5]}."
     )
+
+
+def test_candles_are_made_of_the_trades_of_a_tape_that_holds_no_candles(tmp_path):
+    topic = "publicTrade.BTCUSDT"
+    about = About(venue="bybit", category="linear", topics=(topic,), timeframes=(), instruments=(BITCOIN,))
+    prices = [100.0, 101.0, 99.0, 100.5, 102.0]
+    with TapeWriter(tmp_path / "tape", about) as writer:
+        for i, price in enumerate(prices):
+            at = 1_700_006_400_000 + 20_000 * i
+            trade = {"T": at, "s": "BTCUSDT", "S": "Buy", "v": "2", "p": str(price), "i": str(i), "BT": False}
+            content = {"topic": topic, "type": "snapshot", "ts": at, "data": [trade]}
+            writer.append(TapeEntry(at * 1_000_000, topic, content))
+    (series,) = tape_series(tmp_path / "tape", Timeframe.parse("1m"))
+    assert series.instrument == BITCOIN
+    assert series.values.tolist() == [[100.0, 101.0, 99.0, 99.0, 6.0]]  # that of the last trade may not have closed
+    with pytest.raises(DataError, match="holds candles of no timeframe, and some are wanted"):
+        tape_series(tmp_path / "tape")
