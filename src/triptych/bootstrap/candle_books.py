@@ -48,6 +48,14 @@ def book_need(recipe: Recipe, timeframe: Timeframe) -> BookNeed | None:
     return BookNeed(levels=levels, max_age_ms=min(USUAL_MAX_AGE_MS, timeframe.milliseconds) if age is None else age)
 
 
+def lacks_books(recipe: Recipe) -> str:
+    """Why the books that a recipe reads cannot be had, in words; empty where it reads none, or says where they are."""
+    levels = max(levels_read(one) for one in _models(recipe))
+    if levels == 0 or recipe.data.source == "synthetic" or recipe.data.books.path is not None:
+        return ""
+    return f"{recipe.name} reads {levels} levels of order book a side, and data.books.path names no recording."
+
+
 def with_books(
     recipe: Recipe,
     series: Sequence[CandleSeries],
@@ -157,7 +165,7 @@ def recorded(recipe: Recipe, one: CandleSeries, levels: int) -> BookTape:
     named = recipe.data.books.path
     if named is None:
         raise RecipeError(
-            f"{recipe.name} reads {levels} levels of order book a side, and data.books.path names no recording.",
+            lacks_books(recipe) or f"data.books.path of {recipe.name} names no recording.",
             remedy="Name a file or folder of order books in data.books.path, or choose an encoding and factors of "
             "candles.",
         )
