@@ -45,7 +45,11 @@ def book_need(recipe: Recipe, timeframe: Timeframe) -> BookNeed | None:
     if levels == 0:
         return None
     age = recipe.data.books.max_age_ms
-    return BookNeed(levels=levels, max_age_ms=min(USUAL_MAX_AGE_MS, timeframe.milliseconds) if age is None else age)
+    return BookNeed(
+        levels=levels,
+        max_age_ms=min(USUAL_MAX_AGE_MS, timeframe.milliseconds) if age is None else age,
+        companions=any(one.features.companions and _of_factors(one) for one in _models(recipe)),
+    )
 
 
 def lacks_books(recipe: Recipe) -> str:
@@ -78,10 +82,9 @@ def with_books(
         return list(series), []
     if any(one.features.names and one.features.day.hours and levels_read(one) for one in _models(recipe)):
         raise no_whole_days()
-    in_factors = any(_of_factors(one) for one in _models(recipe))
     found, notes = [], []
     for one in series:
-        if one.symbol in only_seen and not in_factors:
+        if one.symbol in only_seen and not need.companions:
             found.append(one)
             continue
         tape = _invented(market, one, need) if market is not None else recorded(recipe, one, need.levels)
