@@ -10,8 +10,10 @@ from triptych import bootstrap
 from triptych.bootstrap.ablating import _Answers, _compared, _from_one_time_on
 from triptych.bootstrap.ablation_page import write_ablation_page
 from triptych.bootstrap.building import Dataset
+from triptych.bootstrap.candles import load_candles
 from triptych.cli.summaries import ablation_tables
 from triptych.domain.errors import RecipeError
+from triptych.market.frames import to_panel
 from triptych.settings.variant import Variant
 from triptych.training.samples import Samples
 
@@ -93,6 +95,31 @@ def test_a_recipe_without_variants_has_nothing_to_compare(tmp_path):
         "micro names no variants. Add a table to the recipe: [[ablation]] with name and changes."
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_a_variant_that_reads_books_which_are_not_there_is_left_out(recipe, tmp_path):
+    (series,) = load_candles(recipe).series
+    to_panel([series]).write_parquet(tmp_path / "candles.parquet")
+    book = Variant(name="book", changes={"encoding.name": "book_imbalance", "encoding.levels": 3})
+    on_file = micro_recipe(
+        tmp_path, "training.epochs=1", "data.source=file", f"data.path={tmp_path / 'candles.parquet'}"
+    )
+    with pytest.raises(RecipeError) as caught:
+        bootstrap.ablate(on_file.model_copy(update={"ablation": (book,)}), folder=tmp_path / "out")
+    reason = "micro reads 3 levels of order book a side, and data.books.path names no recording."
+    assert str(caught.value) == (
+        f"There is nothing to compare: {reason} Name the recordings of order books beside the candles in "
+        "data.books.path."
+    )
+    told = []
+    variants = (book, Variant(name="other seed", changes={"seed": 4}))
+    found = bootstrap.ablate(
+        on_file.model_copy(update={"ablation": variants}), folder=tmp_path / "out", tell=told.append
+    )
+    assert [row["variant"] for row in found.rows] == ["micro", "other seed"]
+    assert found.left_out == {"book": reason}
+    assert f"book is left out: {reason}" in told
+    assert json.loads((tmp_path / "out" / "ablation.json").read_text())["left_out"] == {"book": reason}
 
 
 def answers(labels, times, seed=0):

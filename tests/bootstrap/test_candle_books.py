@@ -6,15 +6,20 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.fakes.micro import micro_recipe
+from tests.fakes.served import BITCOIN
 
 from triptych.bootstrap.building import Dataset
-from triptych.bootstrap.candle_books import beside, bookless, tape_of, windows_without_books
+from triptych.bootstrap.candle_books import beside, book_need, bookless, tape_of, windows_without_books
 from triptych.bootstrap.candles import load_candles, with_absolute_path
+from triptych.bootstrap.recorded_books import with_recorded
+from triptych.bootstrap.taping import tape_series
+from triptych.domain import Timeframe
 from triptych.domain.errors import DataError, NotEnoughData, RecipeError
 from triptych.inference import BookNeed
 from triptych.market import synthetic
 from triptych.market.books import BookTape, sample_at, write_tape
 from triptych.market.frames import to_panel
+from triptych.market.tapes import About, TapeEntry, TapeWriter
 
 NEED = BookNeed(levels=3, max_age_ms=5_000)
 IMBALANCE = ("encoding.name=book_imbalance", "encoding.levels=3")
@@ -241,3 +246,51 @@ def test_a_table_with_a_crossed_book_is_refused_with_its_row(tmp_path, market):
     assert str(refused.value) == (
         f"BOOKS: row 5 (2024-01-01 01:30:00 UTC) of the books: crossed book, best bid {best[5]} >= best ask {best[5]}."
     )
+
+
+def test_candles_are_made_of_the_trades_of_a_tape_that_holds_no_candles(tmp_path):
+    topic = "publicTrade.BTCUSDT"
+    about = About(venue="bybit", category="linear", topics=(topic,), timeframes=(), instruments=(BITCOIN,))
+    prices = [100.0, 101.0, 99.0, 100.5, 102.0]
+    with TapeWriter(tmp_path / "tape", about) as writer:
+        for i, price in enumerate(prices):
+            at = 1_700_006_400_000 + 20_000 * i
+            trade = {"T": at, "s": "BTCUSDT", "S": "Buy", "v": "2", "p": str(price), "i": str(i), "BT": False}
+            content = {"topic": topic, "type": "snapshot", "ts": at, "data": [trade]}
+            writer.append(TapeEntry(at * 1_000_000, topic, content))
+    (series,) = tape_series(tmp_path / "tape", Timeframe.parse("1m"))
+    assert series.instrument == BITCOIN
+    assert series.values.tolist() == [[100.0, 101.0, 99.0, 99.0, 6.0]]  # that of the last trade may not have closed
+    with pytest.raises(DataError, match="holds candles of no timeframe, and some are wanted"):
+        tape_series(tmp_path / "tape")
+
+
+@pytest.mark.parametrize(("factor", "needed"), [("queue_imbalance", True), ("return_1", False)])
+def test_companions_need_books_only_where_factors_read_them(tmp_path, factor, needed):
+    own, other = synthetic.Config(instruments=2).symbols
+    encoding = ("encoding.name=multi_channel", "encoding.height=8", "encoding.width=8")
+    channels = 'encoding.channels=[{name="factor_grid", factors=1, channels=2, bars_per_row=4}, {name="book_imbalance"'
+    recipe = micro_recipe(
+        tmp_path, "data.synthetic.instruments=2", "features.window=20", *encoding, channels + ", levels=2}]",
+        f'data.symbols=["{own}"]', f'features.companions=["{other}"]', f'features.names=["{factor}"]',
+    )  # fmt: skip
+    candles = load_candles(recipe)
+    assert candles.series[0].books.shape == (1000, 8)
+    assert (candles.companions[0].books is not None) == needed
+    assert book_need(recipe, candles.timeframe) == BookNeed(levels=2, max_age_ms=5_000, companions=needed)
+    dataset = Dataset.of(recipe, candles)
+    assert dataset.tables[0].values.shape == (1000, 2 + 8)
+    assert np.isfinite(dataset.tables[0].values[100:]).all()
+    bare = with_recorded(
+        [replace(one, books=None) for one in (*candles.series, *candles.companions)],
+        BookNeed(levels=2, max_age_ms=5_000, companions=needed),
+        [written(tmp_path, recipe, symbol) for symbol in (own, other)[: 1 + needed]],
+        only_seen=[other],
+    )
+    np.testing.assert_array_equal(bare[0].books, candles.series[0].books)
+    assert (bare[1].books is not None) == needed
+
+
+def written(folder, recipe, symbol):
+    """The books of an instrument of the embedded market as a file that bears its name."""
+    return write_tape(folder / f"{symbol}.parquet", tape_of(synthetic.synthesise(recipe.data.synthetic), symbol))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from triptych.bootstrap.ablation_page import write_ablation_page
 from triptych.bootstrap.backtesting import PROBABILITIES, backtest
 from triptych.bootstrap.building import Dataset
+from triptych.bootstrap.candle_books import lacks_books
 from triptych.bootstrap.candles import Tell, load_candles, silent
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json
 from triptych.bootstrap.learning import train
@@ -33,10 +34,14 @@ RESULT, PAGE = "ablation.json", "ablation.html"
 
 @dataclass(frozen=True, kw_only=True)
 class Ablation:
-    """Where the runs of an ablation lie, and its table: one row a variant, the recipe itself first."""
+    """Where the runs of an ablation lie, and its table: one row a variant, the recipe itself first.
+
+    `left_out` says by name of variants that could not be asked why they could not.
+    """
 
     folder: Path
     rows: list[dict[str, Any]]
+    left_out: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +84,9 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
         recipe, is not comparable: it has no difference, its skill is that on its own windows, and what the others share
         does not depend on it. Also written to the folder, as ablation.json and ablation.html.
 
+    A variant that reads order books where none are named is left out, and that is told: the same recipe then serves
+    histories with and without books.
+
     Raises RecipeError when there is nothing to compare, and whatever training raises.
     """
     recipes = variants_of(recipe)
@@ -88,7 +96,15 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
             remedy="Add a table to the recipe: [[ablation]] with name and changes.",
         )
     home = folder or RUNS / f"{recipe.name}-ablation-{fingerprint(recipe_hash(recipe.to_toml()))[:8]}"
-    recipes = _from_one_time_on(recipes, tell)
+    left_out = {name: reason for name, variant in recipes.items() if (reason := lacks_books(variant))}
+    if recipe.name in left_out or len(recipes) - len(left_out) < 2:
+        raise RecipeError(
+            f"There is nothing to compare: {' '.join(left_out.values())}",
+            remedy="Name the recordings of order books beside the candles in data.books.path.",
+        )
+    for name, reason in left_out.items():
+        tell(f"{name} is left out: {reason}")
+    recipes = _from_one_time_on({name: one for name, one in recipes.items() if name not in left_out}, tell)
     runs = {}
     for number, (name, variant) in enumerate(recipes.items()):
         tell(f"Variant {number + 1} of {len(recipes)}: {name}.")
@@ -106,9 +122,9 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
         }
         for name, compared in _compared(recipe, asked).items()
     ]
-    write_json(home / RESULT, {"recipe": recipe.name, "seed": recipe.seed, "rows": rows})
+    write_json(home / RESULT, {"recipe": recipe.name, "seed": recipe.seed, "rows": rows, "left_out": left_out})
     write_ablation_page(home / PAGE, recipe.name, recipe.seed, rows)
-    return Ablation(folder=home, rows=rows)
+    return Ablation(folder=home, rows=rows, left_out=left_out)
 
 
 def _slug(name: str) -> str:

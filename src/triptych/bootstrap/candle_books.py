@@ -45,7 +45,19 @@ def book_need(recipe: Recipe, timeframe: Timeframe) -> BookNeed | None:
     if levels == 0:
         return None
     age = recipe.data.books.max_age_ms
-    return BookNeed(levels=levels, max_age_ms=min(USUAL_MAX_AGE_MS, timeframe.milliseconds) if age is None else age)
+    return BookNeed(
+        levels=levels,
+        max_age_ms=min(USUAL_MAX_AGE_MS, timeframe.milliseconds) if age is None else age,
+        companions=any(one.features.companions and _of_factors(one) for one in _models(recipe)),
+    )
+
+
+def lacks_books(recipe: Recipe) -> str:
+    """Why the books that a recipe reads cannot be had, in words; empty where it reads none, or says where they are."""
+    levels = max(levels_read(one) for one in _models(recipe))
+    if levels == 0 or recipe.data.source == "synthetic" or recipe.data.books.path is not None:
+        return ""
+    return f"{recipe.name} reads {levels} levels of order book a side, and data.books.path names no recording."
 
 
 def with_books(
@@ -70,10 +82,9 @@ def with_books(
         return list(series), []
     if any(one.features.names and one.features.day.hours and levels_read(one) for one in _models(recipe)):
         raise no_whole_days()
-    in_factors = any(_of_factors(one) for one in _models(recipe))
     found, notes = [], []
     for one in series:
-        if one.symbol in only_seen and not in_factors:
+        if one.symbol in only_seen and not need.companions:
             found.append(one)
             continue
         tape = _invented(market, one, need) if market is not None else recorded(recipe, one, need.levels)
@@ -157,7 +168,7 @@ def recorded(recipe: Recipe, one: CandleSeries, levels: int) -> BookTape:
     named = recipe.data.books.path
     if named is None:
         raise RecipeError(
-            f"{recipe.name} reads {levels} levels of order book a side, and data.books.path names no recording.",
+            lacks_books(recipe) or f"data.books.path of {recipe.name} names no recording.",
             remedy="Name a file or folder of order books in data.books.path, or choose an encoding and factors of "
             "candles.",
         )

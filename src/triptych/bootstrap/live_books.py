@@ -32,7 +32,11 @@ def need_of(artifacts: Sequence[Artifact | ConsensusArtifact]) -> BookNeed | Non
     needs = [one.books for one in artifacts if one.books is not None]
     if not needs:
         return None
-    return BookNeed(levels=max(one.levels for one in needs), max_age_ms=min(one.max_age_ms for one in needs))
+    return BookNeed(
+        levels=max(one.levels for one in needs),
+        max_age_ms=min(one.max_age_ms for one in needs),
+        companions=any(one.companions for one in needs),
+    )
 
 
 def candles_of(
@@ -42,6 +46,7 @@ def candles_of(
     need: BookNeed | None,
     config: BooksConfig | None = None,
     *,
+    only_seen: Sequence[str] = (),
     books: Sequence[Path] = (),
     metrics: Metrics | None = None,
     tell: Tell = silent,
@@ -54,6 +59,7 @@ def candles_of(
         timeframe: of the candles.
         need: of the models; None: candles alone.
         config: how books are waited for.
+        only_seen: those of them that are companions; they have books only where the models read theirs too.
         books: recordings that know the books of past closes; none: a window is full only once all of its closes have
             been heard.
         metrics: count books that had to be asked for anew.
@@ -69,7 +75,8 @@ def candles_of(
             f"The model reads {need.levels} levels of order book a side, and the venue tells {DEPTHS[-1]}.",
             remedy="Train it on fewer levels.",
         )
-    topics = {symbol: book_topic(symbol, depth) for symbol in symbols}
+    bare = () if need.companions else only_seen
+    topics = {symbol: book_topic(symbol, depth) for symbol in symbols if symbol not in bare}
     stream = connection.public([*(candle_topic(symbol, timeframe) for symbol in symbols), *topics.values()])
 
     def asks(symbol: str) -> Callable[[], Awaitable[None]]:
@@ -84,7 +91,7 @@ def candles_of(
         symbol: ClosingBook(
             symbol, asks(symbol), timeframe=timeframe, levels=need.levels, max_age_ms=need.max_age_ms
         )
-        for symbol in symbols
+        for symbol in topics
     }  # fmt: skip
     tell(
         f"Order books of {need.levels} levels a side stand beside the candles, from the stream of {depth}; "

@@ -236,12 +236,13 @@ def trade_on_paper(
     artifacts = [open_any_artifact(run.artifact) for run in opened]
     artifact, need = artifacts[0], need_of(artifacts)
     if need is not None:
-        series = with_recorded(series, need, books, tape)
+        series = with_recorded(series, need, books, tape, only_seen=_only_seen(series, artifact.companions))
     memory = artifact.predictor().length
     first = max(int(one.close_time_ms[min(memory, len(one)) - 1]) for one in series) if start_ms is None else start_ms
     source = TapeSource(series, start_ms=_gone_on_with(journal, settings.name, first - 1), speed=speed)
     watch = open_watch(recipe.guard, series[0].timeframe)
-    traded = [one.instrument for one in series if one.symbol not in artifact.companions] or [series[0].instrument]
+    beside = _only_seen(series, artifact.companions)
+    traded = [one.instrument for one in series if one.symbol not in beside]
     gateway = SimulatedGateway(traded, recipe.costs, Decimal(repr(settings.capital)), clock=source.clock)
     symbols = {one.symbol for one in traded}
     house = build_house(
@@ -253,6 +254,13 @@ def trade_on_paper(
     tell(f"Trading {', '.join(symbols)} on paper from {utc(source.clock.now_ms())} UTC.")
     asyncio.run(run_session(house, metrics_at, control, tell))
     return outcome_of(house)
+
+
+def _only_seen(series: Sequence[CandleSeries], companions: Sequence[str]) -> tuple[str, ...]:
+    """What of a tape is looked at and not traded: the companions, unless there is nothing else."""
+    symbols = [one.symbol for one in series]
+    others = [symbol for symbol in symbols if symbol not in companions] or symbols[:1]
+    return tuple(symbol for symbol in symbols if symbol not in others)
 
 
 def outcome_of(house: House) -> Outcome:

@@ -127,8 +127,9 @@ async def _trade(
         instruments = [one.instrument for one in (await connection.market.listed(wanted)).values()]
         metrics = Metrics()
         source = candles_of(
-            connection, [*wanted, *beside], timeframe, need, settings.books, books=books, metrics=metrics, tell=tell
-        )
+            connection, [*wanted, *beside], timeframe, need, settings.books, only_seen=beside, books=books,
+            metrics=metrics, tell=tell,
+        )  # fmt: skip
         market_clock: AbstractClock = connection.clock
         if venue == "local":  # its market lives in the time of its tape
             source = following = Following(source, await newest_close(connection, wanted[0], timeframe))

@@ -65,8 +65,9 @@ def trade_on_paper_at(
             instruments = [(await connection.market.listing(symbol)).instrument for symbol in wanted]
             metrics = Metrics()
             candles = candles_of(
-                connection, known, timeframe, need, settings.books, books=books, metrics=metrics, tell=tell
-            )
+                connection, known, timeframe, need, settings.books,
+                only_seen=[one for one in known if one not in wanted], books=books, metrics=metrics, tell=tell,
+            )  # fmt: skip
             source = Following(candles, await newest_close(connection, wanted[0], timeframe))
             gateway = SimulatedGateway(
                 instruments, opened[0].recipe.costs, Decimal(repr(settings.capital)), clock=source.clock

@@ -71,7 +71,9 @@ def predict(
     histories = [_in_timeframe(one, artifact) for one in found.series]
     if artifact.books is not None:
         read = [one for one in histories if symbol is None or one.symbol in (symbol, *artifact.companions)]
-        histories = with_recorded(read, artifact.books, books)
+        histories = with_recorded(
+            read, artifact.books, books, only_seen=() if symbol is None else set(artifact.companions) - {symbol}
+        )
     predictor = _streaming(artifact, folder) if backend == "stream" else artifact.predictor(backend)
     by_symbol = {one.symbol: one for one in histories}
     traded = [one for one in histories if symbol is None or one.symbol == symbol]

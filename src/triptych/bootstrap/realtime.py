@@ -94,7 +94,8 @@ async def _said(
     async with BybitConnection(where) as connection:
         for symbol in known:
             await connection.market.listing(symbol)
-        source = Following(candles_of(connection, known, timeframe, books), 0)
+        only_seen = [one for one in known if one not in symbols]
+        source = Following(candles_of(connection, known, timeframe, books, only_seen=only_seen), 0)
         for symbol in known:
             now = connection.clock.now_ms()
             past = await connection.market.candles(

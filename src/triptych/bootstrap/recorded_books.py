@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from triptych.bootstrap.candle_books import beside, read_beside
@@ -14,7 +14,12 @@ from triptych.market.tapes import is_tape
 
 
 def with_recorded(
-    series: Sequence[CandleSeries], need: BookNeed, books: Sequence[Path], tape: Path | None = None
+    series: Sequence[CandleSeries],
+    need: BookNeed,
+    books: Sequence[Path],
+    tape: Path | None = None,
+    *,
+    only_seen: Collection[str] = (),
 ) -> list[CandleSeries]:
     """Histories with the books beside them that recordings hold.
 
@@ -23,6 +28,7 @@ def with_recorded(
         need: of the model.
         books: recordings, one an instrument, or the folder of a tape for all.
         tape: the tape the candles are from, which may hold books itself.
+        only_seen: symbols of companions; they stay without books unless the model reads theirs too.
 
     Raises ArtifactError when there is no recording, DataError and its kinds where one does not fit the candles.
     """
@@ -33,7 +39,8 @@ def with_recorded(
             f"The model reads {need.levels} levels of order book a side at every close, and there are candles alone.",
             remedy="Bring the recordings beside them: --book FILE, or the folder of `triptych data record`.",
         )
-    return [beside(one, recording_of(one, need, books), need) for one in series]
+    bare = () if need.companions else only_seen
+    return [one if one.symbol in bare else beside(one, recording_of(one, need, books), need) for one in series]
 
 
 def recording_of(one: CandleSeries, need: BookNeed, books: Sequence[Path]) -> BookTape:

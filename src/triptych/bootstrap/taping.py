@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from triptych.domain import Candle, CandleSeries, CandleUpdate, Instrument, StreamState, Timeframe
+from triptych.domain import Candle, CandleSeries, CandleUpdate, Instrument, StreamState, Timeframe, Trade
 from triptych.domain.errors import DataError, ProtocolError
 from triptych.exchanges.bybit.envelopes import Data
 from triptych.exchanges.bybit.market_messages import PublicMessage, candle_updates, parse_public
 from triptych.market import resample
+from triptych.market.books import Trades, candles_from_trades
 from triptych.market.tapes import STREAM, TapeEntry, read_about, read_tape
 
 NS_PER_MS = 1_000_000
+_TRADES = "publicTrade."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,14 +73,16 @@ def tape_series(folder: Path, timeframe: Timeframe | None = None) -> list[Candle
 
     Args:
         folder: of the tape.
-        timeframe: wanted; made of the longest recorded one that divides it where it was not recorded itself. None takes
-            the shortest recorded.
+        timeframe: wanted; made of the longest recorded one that divides it where it was not recorded itself, or of the
+            trades of a tape that holds no candles. None takes the shortest recorded.
 
     Raises DataError when there are no candles to make it of.
     """
     about = read_about(folder)
     recorded = sorted(Timeframe.parse(text) for text in about.timeframes)
     wanted = timeframe or (recorded[0] if recorded else None)
+    if timeframe is not None and not recorded and any(topic.startswith(_TRADES) for topic in about.topics):
+        return _of_trades(folder, timeframe, {one.symbol: one for one in about.instruments})
     parts = [one for one in recorded if wanted is not None and wanted.milliseconds % one.milliseconds == 0]
     if wanted is None or not parts:
         raise DataError(
@@ -96,6 +100,30 @@ def tape_series(folder: Path, timeframe: Timeframe | None = None) -> list[Candle
     if not series:
         raise DataError(f"{folder} holds no closed candle yet.", remedy="Record for longer.")
     return series if parts[-1] == wanted else [resample(one, wanted) for one in series]
+
+
+def _of_trades(folder: Path, timeframe: Timeframe, rules: Mapping[str, Instrument]) -> list[CandleSeries]:
+    """Candles of the trades that a tape holds."""
+    found: dict[str, list[Trade]] = {}
+    for entry in read_tape(folder):
+        if entry.topic.startswith(_TRADES):
+            for one in _messages(entry):
+                if isinstance(one, Trade):
+                    found.setdefault(one.symbol, []).append(one)
+    series = []
+    for symbol, trades in sorted(found.items()):
+        trades.sort(key=lambda one: one.time_ms)
+        columns = Trades(
+            symbol=symbol,
+            time_ms=np.array([one.time_ms for one in trades], dtype=np.int64),
+            price=np.array([one.price for one in trades], dtype=np.float64),
+            size=np.array([one.size for one in trades], dtype=np.float64),
+            side=np.array([one.side.sign for one in trades], dtype=np.int8),
+        )
+        series.append(candles_from_trades(columns, timeframe, instrument=rules[symbol]))
+    if not series:
+        raise DataError(f"{folder} holds no trade yet.", remedy="Record for longer.")
+    return series
 
 
 def _series(instrument: Instrument, timeframe: Timeframe, candles: dict[int, Candle]) -> CandleSeries:

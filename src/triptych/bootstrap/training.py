@@ -269,7 +269,10 @@ def _card(
 def _books(recipe: Recipe, candles: Candles) -> dict[str, int]:
     """What the card says of the order books that the model needs."""
     need = book_need(recipe, candles.timeframe)
-    return {} if need is None else {"levels": need.levels, "max_age_ms": need.max_age_ms}
+    if need is None:
+        return {}
+    found = {"levels": need.levels, "max_age_ms": need.max_age_ms}
+    return found | {"companions": 1} if need.companions else found
 
 
 def _boundaries(fold: Fold) -> dict[str, Any]:

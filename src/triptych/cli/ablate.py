@@ -26,8 +26,8 @@ def ablate(
 
     Every variant is trained on the same folds with the same seed, from the same time on, and each counts as a trial for
     all. Skill is the Matthews correlation on the test windows that all have, the difference that to the recipe, with
-    95 % intervals. A variant that changes the labels is marked as not comparable. A stopped ablation goes on where it
-    was.
+    95 % intervals. A variant that changes the labels is marked as not comparable; one that reads order books is left
+    out where none stand beside the candles. A stopped ablation goes on where it was.
     """
     from triptych import bootstrap
     from triptych.cli.summaries import ablation_tables
@@ -36,8 +36,10 @@ def ablate(
     chosen = load_recipe(recipe, set_ or [], recipe_changes(data))
     found = bootstrap.ablate(chosen, folder=folder, tell=Narrator(quiet or json))
     if json:
-        print_json({"folder": str(found.folder), "rows": found.rows})
+        print_json({"folder": str(found.folder), "rows": found.rows, "left_out": found.left_out})
         return
     for table in ablation_tables(found.rows):
         out.print(table)
+    for name, reason in found.left_out.items():
+        out.print(f"Left out: {name}. {reason}", markup=False)
     out.print(f"Runs and ablation.html: {found.folder}", soft_wrap=True, markup=False)

@@ -62,7 +62,12 @@ class Artifact:
     @property
     def books(self) -> BookNeed | None:
         """The order books that must stand beside the candles; None: the model reads none."""
-        return BookNeed(**self.card.books) if self.card.books else None
+        said = self.card.books
+        if not said:
+            return None
+        return BookNeed(
+            levels=said["levels"], max_age_ms=said["max_age_ms"], companions=bool(said.get("companions", 0))
+        )
 
     def classifier(self) -> WindowClassifier:
         """The network with its encoding and its weights, in evaluation mode, on the CPU.

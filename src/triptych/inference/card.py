@@ -28,7 +28,7 @@ class Card(BaseModel):
     books: dict[str, int] = Field(
         default_factory=dict,
         description="Order books that must stand beside the candles: levels a side, and max_age_ms, the milliseconds "
-        "before a close beyond which a book is none; empty: none.",
+        "before a close beyond which a book is none; companions where theirs are read too; empty: none.",
     )
     encoding: dict[str, Any] = Field(description="Encoding: its name and its options.")
     model: dict[str, Any] = Field(description="Network: its name and its options.")

@@ -23,10 +23,12 @@ class BookNeed:
     Attributes:
         levels: levels a side.
         max_age_ms: a book last seen longer before a close is none.
+        companions: whether the books of instruments that are only looked at are read too.
     """
 
     levels: int
     max_age_ms: int
+    companions: bool = False
 
 
 def no_whole_days() -> RecipeError:

@@ -72,7 +72,11 @@ class ConsensusArtifact:
         needs = [member.books for member in self.members.values() if member.books is not None]
         if not needs:
             return None
-        return BookNeed(levels=max(one.levels for one in needs), max_age_ms=min(one.max_age_ms for one in needs))
+        return BookNeed(
+            levels=max(one.levels for one in needs),
+            max_age_ms=min(one.max_age_ms for one in needs),
+            companions=any(one.companions for one in needs),
+        )
 
     def predictor(
         self, backend: Literal["onnx", "torch"] = "onnx", *, device: str = "cpu", threads: int = 0

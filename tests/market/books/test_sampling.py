@@ -96,3 +96,10 @@ def test_a_window_without_length_is_refused(tape):
     assert str(caught.value) == (
         "TEST: a window of 0 books 100 ms apart cannot be cut. Give a length and a step of at least 1."
     )
+
+
+def test_times_without_a_book_between_two_stretches_are_stale_and_break_nothing(make_tape):
+    first, second = make_tape(n=3, start_ms=1_000_000), make_tape(n=3, start_ms=1_060_000)
+    sample = sample_at(join_tapes([first, second]), np.array([999_000, 1_000_100, 1_030_000, 1_060_100]), 1_000)
+    assert sample.is_stale.tolist() == [True, False, True, False]
+    assert sample.tape.segment.tolist() == [0, 0, 0, 1]

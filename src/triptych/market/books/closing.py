@@ -51,10 +51,10 @@ class ClosingBook:
         self._closes: OrderedDict[int, NDArray[np.float64]] = OrderedDict()
 
     async def on_update(self, update: BookUpdate, now_ms: int) -> BookResult:
-        """Judge and apply one message; `now_ms` is our clock."""
+        """Judge and apply one message; `now_ms` is any clock of ours, see `LiveBook.on_update`."""
         result = await self.live.on_update(update, now_ms)
-        made_ms = now_ms if update.exchange_time_ns is None else -(-update.exchange_time_ns // _NS_PER_MS)
-        self._told_ms = max(self._told_ms, made_ms)
+        if update.exchange_time_ns is not None:  # else it is taken to be as old as the one before it
+            self._told_ms = max(self._told_ms, -(-update.exchange_time_ns // _NS_PER_MS))
         if result.status in _CHANGED and self.live.book.is_synchronised:
             self._remember(self._told_ms)
             self._last = self._told_ms, self.live.book.row(self._levels)

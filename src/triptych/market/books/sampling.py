@@ -91,12 +91,13 @@ def sample_at(tape: BookTape, times_ms: NDArray[np.int64], max_age_ms: int) -> B
         raise DataError(f"{tape.symbol}: times at which to sample must not fall.", remedy="Sort them.")
     source, age = _last_before(tape, times_ms)
     is_stale = (source < 0) | (age > max_age_ms)
+    stretch = np.maximum(source, 0)  # a stale row belongs to the stretch before it, so that numbers never fall
     source = np.where(is_stale, -1, source)
     blocks = {
         name: np.where(is_stale[:, None], np.nan, getattr(tape, name)[source] if len(tape) else np.nan)
         for name in ("bid_prices", "bid_sizes", "ask_prices", "ask_sizes")
     }
-    segment = tape.segment[source] if len(tape) else np.zeros(len(times_ms), np.int64)
+    segment = tape.segment[stretch] if len(tape) else np.zeros(len(times_ms), np.int64)
     sampled = BookTape(symbol=tape.symbol, time_ms=times_ms, segment=segment, **blocks)
     return BookSample(tape=sampled, source=source, age_ms=age, is_stale=is_stale)
 
