@@ -84,11 +84,16 @@ def test_nothing_prints_but_the_console():
 
 def test_modules_are_loaded_by_name_only_inside_the_folder_that_owns_the_names():
     """import-linter cannot see `import_module`: front doors of their own folders, and the encodings' own folder."""
-    loading = [str(path.relative_to(SOURCE)) for path in FILES if re.search(r"\bimport_module\(", path.read_text())]
-    assert sorted(loading) == [
-        "__init__.py", "bootstrap/__init__.py", "images/__init__.py", "inference/__init__.py", "market/__init__.py",
-        "settings/__init__.py",
-    ]  # fmt: skip
+
+    def doing(pattern: str) -> list[str]:
+        return sorted(str(path.relative_to(SOURCE)) for path in FILES if re.search(pattern, path.read_text()))
+
+    assert doing(r"\bimport_module\(") == ["__init__.py", "domain/on_demand.py", "images/__init__.py"]
+    assert doing(r"= on_demand\(") == [f"{package}/__init__.py" for package in (
+        "bootstrap", "inference", "market/books", "market", "settings"
+    )]  # fmt: skip
+    calls = [re.findall(r"on_demand\(.*", path.read_text()) for path in FILES if path.name == "__init__.py"]
+    assert {call for found in calls for call in found} == {"on_demand(__name__, _HOMES)"}
 
 
 def test_a_restarted_house_waits_for_no_network_library():

@@ -5,8 +5,9 @@ Each name is imported when it is first asked for: who draws pictures need not wa
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from triptych.domain.on_demand import on_demand
 
 if TYPE_CHECKING:
     from triptych.bootstrap.ablating import Ablation, ablate
@@ -121,12 +122,5 @@ _HOMES: Final = {
     "taping": ("TapeEvent", "tape_events", "tape_series"),
     "serving": ("Serving", "recording_for_serving", "serve_exchange", "tape_for_serving"),
 }
-_PLACES: Final = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = on_demand(__name__, _HOMES)

@@ -5,8 +5,9 @@ Each name is imported when it is first asked for: the live feed and the order bo
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from triptych.domain.on_demand import on_demand
 
 if TYPE_CHECKING:
     from triptych.market.cleaning import Duplicates
@@ -54,16 +55,5 @@ _HOMES: Final = {
     "store": ("CandleStore", "MergeReport", "Moment", "OnConflict"),
     "times": ("EpochUnit",),
 }
-_PLACES: Final = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_demand(__name__, _HOMES)

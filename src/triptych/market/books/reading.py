@@ -44,7 +44,7 @@ from triptych.market.books.formats import (
 )
 from triptych.market.books.formats.lines import read_head
 from triptych.market.books.recording import is_recording, read_events
-from triptych.market.books.replay import Clock, replay
+from triptych.market.books.replaying import Clock, replay
 from triptych.market.books.sequence import Protocol
 from triptych.market.books.tape import BookTape, join_tapes
 from triptych.market.tapes import is_tape
