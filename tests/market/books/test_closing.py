@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.market.books.test_replay import changes, events, invented, update
+from tests.market.books.test_replaying import changes, events, invented, update
 
 from triptych.domain import Timeframe
 from triptych.domain.errors import NotEnoughData
