@@ -379,3 +379,33 @@ def test_a_venue_that_cannot_be_asked_is_asked_again_soon_then_later_and_both_it
         assert value("triptych_ready") == 1
 
     play(tmp_path, act)
+
+
+@pytest.mark.parametrize("says", [-1, 1], ids=["and goes on", "and is given up"])
+def test_a_turn_that_is_filled_in_part_keeps_the_stop_of_the_side_that_is_held(tmp_path, says):
+    """Close and entry of a turn are cut off at the venue, again and again: nobody asks for the other side's stop."""
+
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(8)
+        signs = {scene.held()[1] > 0}
+        scene.wish.says = -1
+        for _ in range(8):
+            await scene.close()
+            scene.wish.says = says
+            await scene.trader.reconcile()
+            ours, theirs = scene.held()
+            assert ours == theirs != 0
+            signs.add(theirs > 0)
+            stop, target = scene.server.desk.venue.protection(BTC)
+            assert scene.trader.books.stops[BTC] == (stop, target)
+            assert (stop < scene.server.desk.venue.mark(BTC)) == (theirs > 0)
+        assert signs == ({True, False} if says < 0 else {True})
+        assert scene.told("unprotected") == []
+        # What the books want after a restart is what they want now.
+        before = scene.trader.books.stops
+        scene.trader.books.recover()
+        assert scene.trader.books.stops == before
+        assert (scene.steps()[-1].stops, scene.trader.reasons()) == (before, {})
+
+    play(tmp_path, act, costs=COSTS.model_copy(update={"fill_share": 0.002}))

@@ -145,8 +145,6 @@ class Auditor:
 
     def _stop(self, report: PositionReport) -> list[Difference]:
         wanted = self.books.stops.get(report.symbol, (None, None))
-        if any(one.symbol == report.symbol and one.stop_loss is not None for one in self.books.under_way):
-            return []  # the journal's stop is that of an order which has not been filled yet
         if not report.quantity or wanted == (None, None) or wanted == (report.stop_loss, report.take_profit):
             return []
         is_lost = wanted[0] is not None and report.stop_loss is None

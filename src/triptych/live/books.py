@@ -7,25 +7,25 @@ aside and written as soon as the journal can be written again. Until then nothin
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from triptych.domain import (
     ExchangeEvent,
     FillReason,
     FundingPaid,
+    MoveStop,
     OrderFilled,
-    OrderRejected,
     OrderReport,
+    Side,
     SubmitOrder,
 )
 from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.intake import Intake
 from triptych.live.journal import EVENTS, Journal, NoteWritten, Record, StepRecorded
+from triptych.live.protections import NOTHING, Protection, Protections, Sides
 from triptych.trading.engine import Engine
 
-Stops = dict[str, tuple[Decimal | None, Decimal | None]]
 KINDS: Final = (OrderFilled, FundingPaid)
 
 
@@ -35,7 +35,6 @@ class Books:
     Attributes:
         engine: decides.
         journal: remembers; acquire its lease first.
-        stops: where stop and target of each position should lie at the venue.
         has_journal: whether the journal could be written when it was last tried.
         last_close_ms: close of the candles that were decided on last; -1 before the first.
         recovered_ms: when the last decision in the journal was written, our clock; -1 when the journal was empty.
@@ -47,7 +46,6 @@ class Books:
     def __init__(self, engine: Engine, journal: Journal, *, note: Callable[[str], None]) -> None:
         """Join them. `note` is told in words when the journal fails and when it works again."""
         self.engine, self.journal = engine, journal
-        self.stops: Stops = {}
         self.has_journal = True
         self.last_close_ms = self.recovered_ms = self.began_ms = -1
         self.unsure: set[str] = set()
@@ -55,8 +53,7 @@ class Books:
         self._intake = Intake()
         self._aside: list[Record] = []
         self._decided_ms: dict[str, int] = {}
-        self._displaced: dict[str, tuple[Decimal | None, Decimal | None]] = {}
-        """By order under way: the protection that its own will take the place of."""
+        self._protections = Protections()
         self._note = note
 
     def recover(self) -> bool:
@@ -71,14 +68,17 @@ class Books:
         assert isinstance(step, StepRecorded)
         self._intake = Intake()
         self.engine.restore(step.state)
-        self.stops, self.last_close_ms = dict(step.stops), step.close_ms
-        self.peak_equity = step.peak_equity
+        self.last_close_ms, self.peak_equity = step.close_ms, step.peak_equity
+        self._protections = Protections(step.protections or self._of_held(step.stops))
         for desk in step.state.desks:
             for order, remaining in desk.orders:
                 self._intake.track(order, order.quantity - remaining)
+                if remaining == order.quantity:
+                    self._protections.track(order)
                 self.unsure.add(order.order_id)
                 # Not earlier than it was: an order that is waited for too long does no harm.
                 self._decided_ms[order.order_id] = last.time_ms
+        self._move(step)
         events: list[ExchangeEvent] = []
         for entry in self.journal.entries(after=last.seq, kinds=EVENTS):
             assert isinstance(entry.record, EVENTS)
@@ -92,6 +92,18 @@ class Books:
         with contextlib.closing(self.journal.entries(limit=1)) as entries:
             self.began_ms = next(entries).time_ms
         return True
+
+    @property
+    def stops(self) -> dict[str, Protection]:
+        """By symbol, where stop and target of the position should lie at the venue; left out where nowhere."""
+        held = {symbol: self.engine.portfolio.position(symbol).quantity for symbol in self.engine.symbols}
+        found = {symbol: self._protections.of(symbol, quantity) for symbol, quantity in held.items()}
+        return {symbol: one for symbol, one in found.items() if one != NOTHING}
+
+    @property
+    def protections(self) -> Sides:
+        """By symbol and side, the same with what a turn under way may lead to; for the journal."""
+        return self._protections.sides
 
     @property
     def under_way(self) -> tuple[SubmitOrder, ...]:
@@ -124,16 +136,15 @@ class Books:
 
     def follow(self, step: StepRecorded, decided_ms: int) -> None:
         """Follow the orders of a decision, and remember its stops."""
-        for order in step.commands:
-            if isinstance(order, SubmitOrder) and (order.stop_loss is not None or order.take_profit is not None):
-                self._displaced[order.order_id] = self.stops.get(order.symbol, (None, None))
-        self.last_close_ms, self.stops = step.close_ms, dict(step.stops)
+        self.last_close_ms = step.close_ms
+        self._move(step)
         self.peak_equity = max(self.peak_equity, step.peak_equity)
         under_way = {order.order_id for order in self.under_way}
         self._decided_ms = {name: when for name, when in self._decided_ms.items() if name in under_way}
         for command in step.commands:
             if isinstance(command, SubmitOrder):
                 self._intake.track(command)
+                self._protections.track(command)
                 self._decided_ms[command.order_id] = decided_ms
 
     def take_executions(self, executions: Iterable[OrderFilled | FundingPaid]) -> list[ExchangeEvent]:
@@ -201,17 +212,26 @@ class Books:
         return taken
 
     def _enter(self, events: Sequence[ExchangeEvent]) -> None:
-        """All of them, and only then forget the stops of what is flat: between two fills that turn it a position is."""
+        """All of them, and only then forget stops: between two fills that turn it a position is flat."""
         for event in events:
             self.engine.on_event(event)
-            if isinstance(event, OrderFilled | OrderRejected):
-                before = self._displaced.pop(event.order_id, None)
-                if before is not None and isinstance(event, OrderRejected):
-                    self.stops[event.symbol] = before
-        for symbol in {event.symbol for event in events}:
-            opens = any(order.symbol == symbol and not order.reduce_only for order in self.under_way)
-            if not opens and not self.engine.portfolio.position(symbol).quantity:
-                self.stops.pop(symbol, None)
+            if isinstance(event, OrderFilled):
+                self._protections.filled(event)
+        for symbol in {event.symbol for event in events} - {order.symbol for order in self.under_way}:
+            self._protections.forget(symbol, self.engine.portfolio.position(symbol).quantity)
+
+    def _move(self, step: StepRecorded) -> None:
+        for command in step.commands:
+            if isinstance(command, MoveStop):
+                held = self.engine.portfolio.position(command.symbol).quantity
+                self._protections.move(command.symbol, held, command.stop_loss)
+
+    def _of_held(self, stops: Mapping[str, Protection]) -> Sides:
+        """Of a step that was written before both sides were."""
+        held = {symbol: self.engine.portfolio.position(symbol).quantity for symbol in stops}
+        return {
+            symbol: {Side.BUY if held[symbol] > 0 else Side.SELL: one} for symbol, one in stops.items() if held[symbol]
+        }
 
     def _write(self, records: Sequence[Record]) -> tuple[bool, ...]:
         """Append what was kept aside and these records, in one transaction."""

@@ -178,11 +178,9 @@ class Dispatcher:
 
     def _step(self, close_ms: int, commands: tuple[Command, ...], cause: Literal["candles", "switch"]) -> StepRecorded:
         state = self.books.engine.state()
-        stops = dict(self.books.stops)
+        stops = self.books.stops
         for command in commands:
-            if isinstance(command, SubmitOrder) and (command.stop_loss is not None or command.take_profit is not None):
-                stops[command.symbol] = command.stop_loss, command.take_profit
-            elif isinstance(command, MoveStop):
+            if isinstance(command, MoveStop):
                 stops[command.symbol] = command.stop_loss, stops.get(command.symbol, (None, None))[1]
         return StepRecorded(
             close_ms=close_ms,
@@ -192,6 +190,7 @@ class Dispatcher:
             # Which fills were entered is known to the journal itself, by their keys.
             state=replace(state, portfolio=replace(state.portfolio, fill_ids=())),
             stops=stops,
+            protections=self.books.protections,
             cause=cause,
             peak_equity=max(self.books.peak_equity, self.books.engine.portfolio.equity()),
         )

@@ -232,13 +232,11 @@ class Reconciler:
         if not report.quantity or wanted is None or wanted == (None, None):
             return
         stop, target = wanted
-        is_adding = any(one.symbol == report.symbol and not one.reduce_only for one in self.books.under_way)
         tick = self.books.engine.instrument(report.symbol).price_step
         wrong = [
             f"{name} {ours} {'is gone' if theirs is None else f'was moved to {theirs}'}"
             for name, ours, theirs in (("stop", stop, report.stop_loss), ("target", target, report.take_profit))
-            # What an entry brings along lies at the venue only when it has been filled.
-            if ours is not None and (theirs is None or (not is_adding and abs(theirs - ours) >= tick))
+            if ours is not None and (theirs is None or abs(theirs - ours) >= tick)
         ]
         if not wrong:
             return

@@ -12,7 +12,7 @@ Steps and events are enough to rebuild the engine; the others tell the story of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
@@ -27,6 +27,7 @@ from triptych.domain import (
     OrderDenied,
     OrderFilled,
     OrderRejected,
+    Side,
     SubmitOrder,
 )
 from triptych.trading.decision import Decision, EngineState
@@ -64,6 +65,8 @@ class StepRecorded:
         state: the engine after the decision, its orders under way.
         model: name and fingerprint of the model whose predictions were decided on; empty when none answered.
         stops: by symbol, where the position's stop and target should lie at the venue; None: nowhere.
+        protections: the same by symbol and side (buy: of a long) before `commands`, with what a turn under way may lead
+            to; empty in journals of earlier versions.
         peak_equity: highest equity at any decision so far, quote currency.
     """
 
@@ -75,6 +78,7 @@ class StepRecorded:
     commands: tuple[JournalledCommand, ...]
     state: EngineState
     stops: dict[str, tuple[Decimal | None, Decimal | None]]
+    protections: dict[str, dict[Side, tuple[Decimal | None, Decimal | None]]] = field(default_factory=dict)
     cause: Literal["candles", "switch"] = "candles"
     model: str = ""
     peak_equity: float = 0.0
