@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
 from triptych.domain import (
@@ -24,6 +25,7 @@ from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.intake import Intake
 from triptych.live.journal import EVENTS, Journal, NoteWritten, Record, StepRecorded
 from triptych.live.protections import NOTHING, Protection, Protections, Sides
+from triptych.live.strangers import Judged, Strangers, exits
 from triptych.trading.engine import Engine
 
 KINDS: Final = (OrderFilled, FundingPaid)
@@ -54,6 +56,7 @@ class Books:
         self._aside: list[Record] = []
         self._decided_ms: dict[str, int] = {}
         self._protections = Protections()
+        self._strangers, self._agreed = Strangers(), set[str]()
         self._note = note
 
     def recover(self) -> bool:
@@ -150,10 +153,46 @@ class Books:
     def take_executions(self, executions: Iterable[OrderFilled | FundingPaid]) -> list[ExchangeEvent]:
         """Take in fills and payments. Returns the events that were new.
 
-        Fills of orders that somebody else has sent are none of ours: what they make of the position is reconciled.
+        Fills of orders that somebody else has sent are none of ours: what they make of the position is reconciled. So
+        are those of stops that do not fit the position which our fills make.
         """
-        ours = [one for one in executions if isinstance(one, FundingPaid) or self._is_ours(one)]
+        held: dict[str, Decimal] = {}
+        ours = [one for one in executions if isinstance(one, FundingPaid) or self._is_ours(one, held)]
         return self._take(self._intake.on_executions(ours))
+
+    def agree(self, symbol: str, venue: Decimal, now_ms: int, *, has_strangers: bool) -> Decimal | None:
+        """Say of what strangers did whether it closed something of ours; `venue` is what the venue holds, signed.
+
+        Without `has_strangers` every position is ours, and only the stops are entered that had to wait. Returns the
+        signed quantity that was entered; None while it is too early to say.
+        """
+        ours = self.engine.portfolio.position(symbol).quantity
+        pending = self._strangers.pending.get(symbol, [])
+        try:
+            fills = [one for one in pending if not self.journal.holds(one)]
+        except JournalError:  # nobody can tell which of them an earlier process has entered
+            return None
+        if not has_strangers:
+            self._strangers.forget(symbol)
+            judged: Judged | None = Judged(fills=exits(fills, ours))
+        else:
+            judged = self._strangers.judge(symbol, fills, ours=ours, venue=venue, now_ms=now_ms)
+        if judged is None:
+            return None
+        self._agreed.add(symbol)
+        entered = list(judged.fills)
+        if judged.unexplained:
+            entered.append(self._closed_by_hand(symbol, judged.unexplained, now_ms))
+        self._take(entered)
+        return sum((one.side.sign * one.quantity for one in entered), Decimal(0))
+
+    def _closed_by_hand(self, symbol: str, quantity: Decimal, now_ms: int) -> OrderFilled:
+        price = Decimal(repr(self.engine.portfolio.last_mark(symbol)))
+        return OrderFilled(
+            order_id="", fill_id=f"by-hand-{symbol}-{now_ms}", symbol=symbol,
+            side=Side.BUY if quantity > 0 else Side.SELL, quantity=abs(quantity), price=price, fee=Decimal(0),
+            is_maker=False, time_ms=now_ms, reference_price=price, reason=FillReason.BY_HAND,
+        )  # fmt: skip
 
     def adopt(self, fill: OrderFilled) -> None:
         """Enter somebody else's trading as a fill of ours."""
@@ -187,11 +226,26 @@ class Books:
         """What the journal does not hold yet because it could not be written."""
         return tuple(self._aside)
 
-    def _is_ours(self, fill: OrderFilled) -> bool:
-        """Stops, targets and liquidations are orders of the venue's own, which carry no id of ours."""
-        if fill.reason is not FillReason.ORDER or self.engine.has_sent(fill.order_id, fill.symbol):
+    def _is_ours(self, fill: OrderFilled, held: dict[str, Decimal]) -> bool:
+        """Stops, targets and liquidations are orders of the venue's own: ours if they close what our fills have made.
+
+        `held` is what they make with those of the fills before this one that have not been entered yet.
+        """
+        if self._intake.has_seen(fill.fill_id):
+            return False
+        symbol, change = fill.symbol, fill.side.sign * fill.quantity
+        before = held.setdefault(symbol, self.engine.portfolio.position(symbol).quantity)
+        if fill.reason is FillReason.ORDER:
+            is_ours = self.engine.has_sent(fill.order_id, symbol)
+        else:
+            fits = before * change < 0 and fill.quantity <= abs(before)
+            is_ours = fits and symbol in self._agreed and not self._strangers.are_in(symbol)
+        if is_ours:
+            held[symbol] = before + change
             return True
-        if self._intake.is_new(fill.fill_id):
+        self._intake.is_new(fill.fill_id)
+        self._strangers.heard(fill)
+        if fill.reason is FillReason.ORDER:
             by = f"order {fill.order_id}" if fill.order_id else "an order without an id"
             text = f"{fill.side} {fill.quantity} at {fill.price} by {by}, which is not ours"
             self.write(NoteWritten(topic="foreign fill", text=text, symbol=fill.symbol))

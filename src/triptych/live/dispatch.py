@@ -122,6 +122,8 @@ class Dispatcher:
         """Whether the gate lets a command out; `held` then counts what it will change."""
         if not isinstance(command, SubmitOrder):
             return True
+        if timeframe_ms and command.reduce_only and not now.standings[command.symbol].is_ours:
+            return self._hold_back(command, "nobody knows whether what the venue holds is ours: it is left alone")
         marks, symbol = self.books.engine.portfolio.last_mark, command.symbol
         mark = marks(symbol)
         reason = self._gate.review(
@@ -140,15 +142,19 @@ class Dispatcher:
                 timeframe_s=timeframe_ms / 1000,
             ),
         )
-        if not reason:
-            held[symbol] += command.side.sign * command.quantity
-        else:
-            self.held_back += 1
-            self._drop(command, f"held back at the gate: {reason}")
-            self._records.append(
-                OrderDenied(order_id=command.order_id, symbol=symbol, time_ms=command.time_ms, reason=reason)
-            )
-        return not reason
+        if reason:
+            return self._hold_back(command, reason)
+        held[symbol] += command.side.sign * command.quantity
+        return True
+
+    def _hold_back(self, order: SubmitOrder, reason: str) -> bool:
+        """Write down why an order does not leave. Returns False."""
+        self.held_back += 1
+        self._drop(order, f"held back at the gate: {reason}")
+        self._records.append(
+            OrderDenied(order_id=order.order_id, symbol=order.symbol, time_ms=order.time_ms, reason=reason)
+        )
+        return False
 
     def _drop(self, command: Command, reason: str) -> None:
         """An order that will not be sent is not under way."""

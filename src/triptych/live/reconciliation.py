@@ -59,12 +59,14 @@ class Config(domain.Config):
 class Settled:
     """How an instrument stands: settled when venue and books agree; `reason` says why not.
 
-    `is_passing`: the difference will go away by itself, because a message or an order is still on its way.
+    `is_passing`: the difference will go away by itself, because a message or an order is still on its way. `is_ours`:
+    whether at least what our fills make is held, so that it may be closed.
     """
 
     is_settled: bool
     reason: str = ""
     is_passing: bool = False
+    is_ours: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,7 +143,8 @@ class Reconciler:
             report = (await self.gateway.positions([symbol]))[symbol]
         self.reports[symbol] = report
         settled = self._compare(report, may_adopt=is_killed and not report.quantity)
-        await self._protect(report)
+        if settled.is_ours:
+            await self._protect(report)
         return settled
 
     def _since(self, symbol: str) -> int:
@@ -196,6 +199,13 @@ class Reconciler:
                 self.note("warning", "foreign order", f"open order {name} is not ours; it is left alone", symbol)
 
     def _compare(self, report: PositionReport, *, may_adopt: bool) -> Settled:
+        adopts = self.config.foreign == "adopt" or may_adopt
+        now = self.clock.now_ms()
+        closed = self.books.agree(report.symbol, report.quantity, now, has_strangers=not adopts)
+        if closed:
+            self._tell(
+                "warning", f"{closed:+}: a position of ours was closed by somebody else or by a stop", report.symbol
+            )
         ours = self.books.engine.portfolio.position(report.symbol)
         difference = report.quantity - ours.quantity
         if not difference:
@@ -205,8 +215,9 @@ class Reconciler:
         if self.frozen.get(report.symbol) != text:  # told once, not at every look
             self._tell("critical", text, report.symbol)
             self.frozen[report.symbol] = text
-        if self.config.foreign == "freeze" and not may_adopt:
-            return Settled(is_settled=False, reason=text)
+        if not adopts:
+            is_ours = bool(ours.quantity) and ours.quantity * difference > 0
+            return Settled(is_settled=False, reason=text, is_passing=closed is None, is_ours=is_ours)
         self._adopt(report, difference)
         return Settled(is_settled=True)
 
