@@ -9,13 +9,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal
 
 from triptych.domain import AbstractClock, Command, MoveStop, OrderDenied, OrderRejected, SubmitOrder
 from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.books import Books
 from triptych.live.gate import Circumstances, Gate
-from triptych.live.journal import StepRecorded, Switch
+from triptych.live.journal import Cause, StepRecorded, Switch
 from triptych.live.monitoring import Metrics
 from triptych.live.reconciliation import Settled
 from triptych.live.sender import Sender
@@ -74,7 +73,7 @@ class Dispatcher:
         commands: Sequence[Command],
         now: Standing,
         *,
-        cause: Literal["candles", "switch"] = "candles",
+        cause: Cause = "candles",
         model: str = "",
         timeframe_ms: int = 0,
     ) -> Carried:
@@ -182,7 +181,7 @@ class Dispatcher:
         self.books.follow(replace(step, commands=kept), decided_ms)
         return kept
 
-    def _step(self, close_ms: int, commands: tuple[Command, ...], cause: Literal["candles", "switch"]) -> StepRecorded:
+    def _step(self, close_ms: int, commands: tuple[Command, ...], cause: Cause) -> StepRecorded:
         state = self.books.engine.state()
         stops = self.books.stops
         for command in commands:

@@ -30,7 +30,7 @@ from triptych.live.closing import Closer, Closure
 from triptych.live.dispatch import Dispatcher, Records, Standing
 from triptych.live.failover import Ladder, Outcome
 from triptych.live.gate import Gate
-from triptych.live.journal import NoteWritten, Switch, SwitchSet
+from triptych.live.journal import Cause, NoteWritten, Switch, SwitchSet
 from triptych.live.monitoring import Metrics
 from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler, Settled
@@ -125,9 +125,9 @@ class Trader:
     def _standing(self) -> Standing:
         return Standing(switch=self._switch, standings=self.standings, is_heard=self._is_heard)
 
-    async def _carry_out_closes(self, commands: Sequence[Command]) -> tuple[Command, ...]:
+    async def _carry_out_closes(self, commands: Sequence[Command], cause: Cause = "switch") -> tuple[Command, ...]:
         close_ms = self.books.last_close_ms
-        return (await self._dispatcher.carry_out(close_ms, commands, self._standing, cause="switch")).sent
+        return (await self._dispatcher.carry_out(close_ms, commands, self._standing, cause=cause)).sent
 
     @property
     def switch(self) -> Switch:
@@ -352,6 +352,16 @@ class Trader:
     async def _settle_all(self) -> None:
         """Reconcile, unless a kill cuts it short: every await of it is a point at which a process may die as well."""
         await self._unless_cut(self._settle())
+        await self._leave()
+
+    async def _leave(self) -> None:
+        """Close at market what must not be held without its stop; after a kill everything is closed anyway."""
+        leaving = {symbol: one.must_close for symbol, one in self.standings.items() if one.must_close}
+        if leaving and not self._to_close.is_set():
+            self._records.clear()
+            now = self._reconciler.clock.now_ms()
+            if commands := [c for symbol, why in leaving.items() for c in self.books.engine.leave(symbol, now, why)]:
+                await self._carry_out_closes(commands, "stop")
 
     async def _unless_cut(self, work: Coroutine[Any, Any, T]) -> T:
         """Await, with the lock held, what a kill does not wait for. Raises _CutShort when there was one."""
@@ -373,7 +383,7 @@ class Trader:
         is_killed = self._switch is Switch.KILLED
         self.standings = await self._reconciler.settle(self._symbols, is_killed=is_killed)
         self.is_ready = True
-        certain = [symbol for symbol, one in self.standings.items() if not one.is_passing]
+        certain = [symbol for symbol, one in self.standings.items() if not one.is_passing or one.must_close]
         if is_killed and any(self._reconciler.reports[symbol].quantity for symbol in certain):
             self._to_close.set()  # somebody has opened something since
 

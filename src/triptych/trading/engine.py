@@ -220,6 +220,15 @@ class Engine(AbstractView):
             commands += desk.flatten(quantity, time_ms, reason, is_closing=is_closing)
         return commands
 
+    def leave(self, symbol: str, time_ms: int, reason: str) -> list[Command]:
+        """Close one position now, as its stop would have done; `time_ms` goes into the id. Nothing where that happens
+        already.
+        """
+        desk, held = self._desks[symbol], self.portfolio.position(symbol).quantity
+        if held and self._execution.after_exit == "new_signal":
+            desk.barred = 1 if held > 0 else -1
+        return list(desk.flatten(held, time_ms, reason))
+
     def _decide(
         self,
         desk: Desk,

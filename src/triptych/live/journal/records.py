@@ -46,6 +46,9 @@ JournalledCommand = Annotated[
 ]
 
 
+Cause = Literal["candles", "switch", "stop"]
+
+
 class Switch(StrEnum):
     """What the house allows itself."""
 
@@ -59,8 +62,8 @@ class StepRecorded:
     """One decision on the candles that closed at `close_ms`, written before any of its commands is sent.
 
     Attributes:
-        cause: the close of candles, or the switch that was turned between two closes; then `close_ms` is that of the
-            decision before.
+        cause: the close of candles; between two closes the switch that was turned, or a stop that could not be set
+            again. Then `close_ms` is that of the decision before.
         commands: what is sent once this is written, first attempts.
         state: the engine after the decision, its orders under way.
         model: name and fingerprint of the model whose predictions were decided on; empty when none answered.
@@ -79,7 +82,7 @@ class StepRecorded:
     state: EngineState
     stops: dict[str, tuple[Decimal | None, Decimal | None]]
     protections: dict[str, dict[Side, tuple[Decimal | None, Decimal | None]]] = field(default_factory=dict)
-    cause: Literal["candles", "switch"] = "candles"
+    cause: Cause = "candles"
     model: str = ""
     peak_equity: float = 0.0
 
