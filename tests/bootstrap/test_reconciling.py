@@ -76,13 +76,24 @@ def test_fills_that_nobody_heard_of_explain_the_position_and_are_entered(traded)
 
 def test_a_trade_by_hand_is_named_and_only_adopted_when_told_so(traded):
     server, run, _ = traded
-    command(traded, order("by-hand"))
+    assert server.desk.venue.position("BTCUSDT").quantity < 0
+    command(traded, order("by-hand", side=Side.SELL))
     run(server.step())
     (one,) = look(traded).differences
     assert one.explanation == "1 fills of orders that are not ours make the difference: somebody trades by hand."
+    assert one.repair == "Left as it is; --adopt takes the venue's quantity over."
     assert len(look(traded, repair=True).left) == 1
     assert look(traded, repair=True, adopt=True).left == ()
     assert look(traded).differences == ()
+
+
+def test_what_somebody_has_closed_of_ours_is_entered(traded):
+    server, run, _ = traded
+    command(traded, order("by-hand"))
+    run(server.step())
+    (one,) = look(traded).differences
+    assert one.repair == "So much of our position is entered as closed by somebody else."
+    assert look(traded, repair=True).left == ()
 
 
 def test_an_order_with_an_id_of_ours_that_nobody_decided_on_is_withdrawn_and_a_strangers_is_not(traded):

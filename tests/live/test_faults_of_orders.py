@@ -379,3 +379,102 @@ def test_a_venue_that_cannot_be_asked_is_asked_again_soon_then_later_and_both_it
         assert value("triptych_ready") == 1
 
     play(tmp_path, act)
+
+
+@pytest.mark.parametrize("says", [-1, 1], ids=["and goes on", "and is given up"])
+def test_a_turn_that_is_filled_in_part_keeps_the_stop_of_the_side_that_is_held(tmp_path, says):
+    """Close and entry of a turn are cut off at the venue, again and again: nobody asks for the other side's stop."""
+
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(8)
+        signs = {scene.held()[1] > 0}
+        scene.wish.says = -1
+        for _ in range(8):
+            await scene.close()
+            scene.wish.says = says
+            await scene.trader.reconcile()
+            ours, theirs = scene.held()
+            assert ours == theirs != 0
+            signs.add(theirs > 0)
+            stop, target = scene.server.desk.venue.protection(BTC)
+            assert scene.trader.books.stops[BTC] == (stop, target)
+            assert (stop < scene.server.desk.venue.mark(BTC)) == (theirs > 0)
+        assert signs == ({True, False} if says < 0 else {True})
+        assert scene.told("unprotected") == []
+        # What the books want after a restart is what they want now.
+        before = scene.trader.books.stops
+        scene.trader.books.recover()
+        assert scene.trader.books.stops == before
+        assert (scene.steps()[-1].stops, scene.trader.reasons()) == (before, {})
+
+    play(tmp_path, act, costs=COSTS.model_copy(update={"fill_share": 0.002}))
+
+
+async def take_the_stop_away(scene):
+    async with gateway_on(scene.server) as human:
+        body = {"category": "linear", "symbol": BTC, "stopLoss": "0", "positionIdx": 0}
+        await human._rest.post("/v5/position/trading-stop", body)
+
+
+def test_a_stop_that_is_gone_while_the_price_lies_beyond_it_closes_the_position(tmp_path):
+    series = tape()
+    values = series.values.copy()
+    values[53:, :4] -= 1_500  # the stop lies 1,000 below
+
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(2)
+        stop = scene.trader.books.stops[BTC][0]
+        await take_the_stop_away(scene)
+        await scene.close()
+        reason = f"the position's stop {stop} is gone, and could not be set again"
+        assert scene.trader.reasons() == {BTC: reason}
+        ours, theirs = scene.held()
+        assert ours == theirs > 0
+        closing = scene.steps()[-2:]
+        (order,) = [one for step in closing if step.cause == "stop" for one in step.commands]
+        assert (order.reduce_only, order.quantity, order.reason) == (True, ours, reason)
+        await scene.close()
+        assert scene.held() == (0, 0)
+        await scene.until(lambda: not scene.trader.reasons())
+        sent = len(scene.sent())
+        await scene.close(2)
+        assert len(scene.sent()) == sent  # as after a stop, the side waits for a new signal
+        assert scene.told("unprotected")[0] == f"the position's stop {stop} is gone: set again"
+
+    play(tmp_path, act, series=replace(series, values=values))
+
+
+def test_a_stop_that_the_venue_refuses_twice_closes_the_position(tmp_path):
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(2)
+        path = "/v5/position/trading-stop"
+        await take_the_stop_away(scene)
+        scene.server.faults.add(RestFault(kind="refuse", code=10001, path=path, times=2))
+        await scene.trader.reconcile()
+        assert [one for one in scene.trader.books.under_way if one.reduce_only] == []
+        assert scene.trader.reasons() != {}
+        await scene.until(lambda: any(one.reduce_only for one in scene.trader.books.under_way))
+        await scene.close()
+        assert scene.held() == (0, 0)
+
+    play(tmp_path, act)
+
+
+def test_a_stop_that_is_refused_once_is_set_again(tmp_path):
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(2)
+        stop = scene.server.desk.venue.protection(BTC)
+        await take_the_stop_away(scene)
+        scene.server.faults.add(RestFault(kind="refuse", code=10001, path="/v5/position/trading-stop"))
+        await scene.trader.reconcile()
+        await scene.until(lambda: not scene.trader.reasons())
+        assert scene.server.desk.venue.protection(BTC) == stop
+        await scene.close()
+        ours, theirs = scene.held()
+        assert ours == theirs > 0
+
+    play(tmp_path, act)

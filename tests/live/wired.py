@@ -1,6 +1,7 @@
 """A house on the simulated exchange over real sockets, whose model says what the test wants it to."""
 
 import asyncio
+import contextlib
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from triptych.exchanges.bybit.rest import Config as RestConfig
 from triptych.exchanges.bybit.stream import Config as StreamConfig
 from triptych.inference.base import AbstractPredictor
 from triptych.live.journal import NoteWritten, OrderAnswered, StepRecorded
+from triptych.live.journal.database import entries
 
 BTC = "BTCUSDT"
 SILENCE_S = 0.8
@@ -146,6 +148,12 @@ def full_disk(journal):
 
     database.dispose()
     sa.event.listen(database, "connect", limit)
+    words = {"name": "filler", "time_ms": 0, "token": 0, "kind": "", "body": " " * 100}
+    with contextlib.suppress(sa.exc.OperationalError), database.connect() as connection:
+        while True:  # the room that is left in the last pages
+            connection.execute(entries.insert().values(words))
+            connection.commit()
+    database.dispose()
     try:
         yield
     finally:

@@ -149,7 +149,8 @@ async def _repaired(
         for symbol in symbols:
             settled = (await reconciler.settle([symbol]))[symbol]
             note("info", "reconcile", "settled" if settled.is_settled else f"not settled: {settled.reason}", symbol)
-            await _set_stops(books, gateway, symbol, note)
+            if settled.is_settled:
+                await _set_stops(books, gateway, symbol, note)
         books.write(NoteWritten(topic="reconcile", text="; ".join(done)))
     finally:
         writer.lease.release()

@@ -27,13 +27,14 @@ class OrderType(StrEnum):
 
 
 class FillReason(StrEnum):
-    """Why a fill happened."""
+    """Why a fill happened; `by_hand` is a position of ours that somebody else has closed, by an order not ours."""
 
     ORDER = "order"
     STOP_LOSS = "stop_loss"
     TRAILING_STOP = "trailing_stop"
     TAKE_PROFIT = "take_profit"
     LIQUIDATION = "liquidation"
+    BY_HAND = "by_hand"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

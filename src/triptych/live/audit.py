@@ -72,8 +72,10 @@ class Auditor:
         return OrderIds(self.strategy, symbol).is_ours(order_id)
 
     def _is_our_fill(self, fill: OrderFilled) -> bool:
-        """Stops, targets and liquidations are orders of the venue's own, which need not carry an id of ours."""
-        return fill.reason is not FillReason.ORDER or self._is_ours(fill.order_id, fill.symbol)
+        """Stops, targets and liquidations are orders of the venue's own: ours where they close a position of ours."""
+        held = self.books.engine.portfolio.position(fill.symbol).quantity
+        is_exit = fill.reason is not FillReason.ORDER and held * fill.side.sign < 0
+        return is_exit or self._is_ours(fill.order_id, fill.symbol)
 
     def _unknown_to_us(self, fill: OrderFilled) -> Difference:
         return Difference(
@@ -136,6 +138,8 @@ class Auditor:
                 "account, or the journal is not of this account."
             )
         repair = "Left as it is; --adopt takes the venue's quantity over." if rest else "It follows from the fills."
+        if rest and rest == _traded(theirs) and rest * held < 0 and abs(rest) <= abs(held):
+            repair = "So much of our position is entered as closed by somebody else."
         return [
             Difference(
                 kind="position", symbol=report.symbol, journal=f"holds {held}", venue=f"holds {report.quantity}",
@@ -145,8 +149,6 @@ class Auditor:
 
     def _stop(self, report: PositionReport) -> list[Difference]:
         wanted = self.books.stops.get(report.symbol, (None, None))
-        if any(one.symbol == report.symbol and one.stop_loss is not None for one in self.books.under_way):
-            return []  # the journal's stop is that of an order which has not been filled yet
         if not report.quantity or wanted == (None, None) or wanted == (report.stop_loss, report.take_profit):
             return []
         is_lost = wanted[0] is not None and report.stop_loss is None

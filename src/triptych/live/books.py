@@ -7,7 +7,7 @@ aside and written as soon as the journal can be written again. Until then nothin
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -15,17 +15,19 @@ from triptych.domain import (
     ExchangeEvent,
     FillReason,
     FundingPaid,
+    MoveStop,
     OrderFilled,
-    OrderRejected,
     OrderReport,
+    Side,
     SubmitOrder,
 )
 from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.intake import Intake
 from triptych.live.journal import EVENTS, Journal, NoteWritten, Record, StepRecorded
+from triptych.live.protections import NOTHING, Protection, Protections, Sides
+from triptych.live.strangers import Judged, Strangers, exits
 from triptych.trading.engine import Engine
 
-Stops = dict[str, tuple[Decimal | None, Decimal | None]]
 KINDS: Final = (OrderFilled, FundingPaid)
 
 
@@ -35,7 +37,6 @@ class Books:
     Attributes:
         engine: decides.
         journal: remembers; acquire its lease first.
-        stops: where stop and target of each position should lie at the venue.
         has_journal: whether the journal could be written when it was last tried.
         last_close_ms: close of the candles that were decided on last; -1 before the first.
         recovered_ms: when the last decision in the journal was written, our clock; -1 when the journal was empty.
@@ -47,7 +48,6 @@ class Books:
     def __init__(self, engine: Engine, journal: Journal, *, note: Callable[[str], None]) -> None:
         """Join them. `note` is told in words when the journal fails and when it works again."""
         self.engine, self.journal = engine, journal
-        self.stops: Stops = {}
         self.has_journal = True
         self.last_close_ms = self.recovered_ms = self.began_ms = -1
         self.unsure: set[str] = set()
@@ -55,8 +55,8 @@ class Books:
         self._intake = Intake()
         self._aside: list[Record] = []
         self._decided_ms: dict[str, int] = {}
-        self._displaced: dict[str, tuple[Decimal | None, Decimal | None]] = {}
-        """By order under way: the protection that its own will take the place of."""
+        self._protections = Protections()
+        self._strangers, self._agreed = Strangers(), set[str]()
         self._note = note
 
     def recover(self) -> bool:
@@ -71,14 +71,17 @@ class Books:
         assert isinstance(step, StepRecorded)
         self._intake = Intake()
         self.engine.restore(step.state)
-        self.stops, self.last_close_ms = dict(step.stops), step.close_ms
-        self.peak_equity = step.peak_equity
+        self.last_close_ms, self.peak_equity = step.close_ms, step.peak_equity
+        self._protections = Protections(step.protections or self._of_held(step.stops))
         for desk in step.state.desks:
             for order, remaining in desk.orders:
                 self._intake.track(order, order.quantity - remaining)
+                if remaining == order.quantity:
+                    self._protections.track(order)
                 self.unsure.add(order.order_id)
                 # Not earlier than it was: an order that is waited for too long does no harm.
                 self._decided_ms[order.order_id] = last.time_ms
+        self._move(step)
         events: list[ExchangeEvent] = []
         for entry in self.journal.entries(after=last.seq, kinds=EVENTS):
             assert isinstance(entry.record, EVENTS)
@@ -92,6 +95,18 @@ class Books:
         with contextlib.closing(self.journal.entries(limit=1)) as entries:
             self.began_ms = next(entries).time_ms
         return True
+
+    @property
+    def stops(self) -> dict[str, Protection]:
+        """By symbol, where stop and target of the position should lie at the venue; left out where nowhere."""
+        held = {symbol: self.engine.portfolio.position(symbol).quantity for symbol in self.engine.symbols}
+        found = {symbol: self._protections.of(symbol, quantity) for symbol, quantity in held.items()}
+        return {symbol: one for symbol, one in found.items() if one != NOTHING}
+
+    @property
+    def protections(self) -> Sides:
+        """By symbol and side, the same with what a turn under way may lead to; for the journal."""
+        return self._protections.sides
 
     @property
     def under_way(self) -> tuple[SubmitOrder, ...]:
@@ -124,25 +139,60 @@ class Books:
 
     def follow(self, step: StepRecorded, decided_ms: int) -> None:
         """Follow the orders of a decision, and remember its stops."""
-        for order in step.commands:
-            if isinstance(order, SubmitOrder) and (order.stop_loss is not None or order.take_profit is not None):
-                self._displaced[order.order_id] = self.stops.get(order.symbol, (None, None))
-        self.last_close_ms, self.stops = step.close_ms, dict(step.stops)
+        self.last_close_ms = step.close_ms
+        self._move(step)
         self.peak_equity = max(self.peak_equity, step.peak_equity)
         under_way = {order.order_id for order in self.under_way}
         self._decided_ms = {name: when for name, when in self._decided_ms.items() if name in under_way}
         for command in step.commands:
             if isinstance(command, SubmitOrder):
                 self._intake.track(command)
+                self._protections.track(command)
                 self._decided_ms[command.order_id] = decided_ms
 
     def take_executions(self, executions: Iterable[OrderFilled | FundingPaid]) -> list[ExchangeEvent]:
         """Take in fills and payments. Returns the events that were new.
 
-        Fills of orders that somebody else has sent are none of ours: what they make of the position is reconciled.
+        Fills of orders that somebody else has sent are none of ours: what they make of the position is reconciled. So
+        are those of stops that do not fit the position which our fills make.
         """
-        ours = [one for one in executions if isinstance(one, FundingPaid) or self._is_ours(one)]
+        held: dict[str, Decimal] = {}
+        ours = [one for one in executions if isinstance(one, FundingPaid) or self._is_ours(one, held)]
         return self._take(self._intake.on_executions(ours))
+
+    def agree(self, symbol: str, venue: Decimal, now_ms: int, *, has_strangers: bool) -> Decimal | None:
+        """Say of what strangers did whether it closed something of ours; `venue` is what the venue holds, signed.
+
+        Without `has_strangers` every position is ours, and only the stops are entered that had to wait. Returns the
+        signed quantity that was entered; None while it is too early to say.
+        """
+        ours = self.engine.portfolio.position(symbol).quantity
+        pending = self._strangers.pending.get(symbol, [])
+        try:
+            fills = [one for one in pending if not self.journal.holds(one)]
+        except JournalError:  # nobody can tell which of them an earlier process has entered
+            return None
+        if not has_strangers:
+            self._strangers.forget(symbol)
+            judged: Judged | None = Judged(fills=exits(fills, ours))
+        else:
+            judged = self._strangers.judge(symbol, fills, ours=ours, venue=venue, now_ms=now_ms)
+        if judged is None:
+            return None
+        self._agreed.add(symbol)
+        entered = list(judged.fills)
+        if judged.unexplained:
+            entered.append(self._closed_by_hand(symbol, judged.unexplained, now_ms))
+        self._take(entered)
+        return sum((one.side.sign * one.quantity for one in entered), Decimal(0))
+
+    def _closed_by_hand(self, symbol: str, quantity: Decimal, now_ms: int) -> OrderFilled:
+        price = Decimal(repr(self.engine.portfolio.last_mark(symbol)))
+        return OrderFilled(
+            order_id="", fill_id=f"by-hand-{symbol}-{now_ms}", symbol=symbol,
+            side=Side.BUY if quantity > 0 else Side.SELL, quantity=abs(quantity), price=price, fee=Decimal(0),
+            is_maker=False, time_ms=now_ms, reference_price=price, reason=FillReason.BY_HAND,
+        )  # fmt: skip
 
     def adopt(self, fill: OrderFilled) -> None:
         """Enter somebody else's trading as a fill of ours."""
@@ -176,11 +226,26 @@ class Books:
         """What the journal does not hold yet because it could not be written."""
         return tuple(self._aside)
 
-    def _is_ours(self, fill: OrderFilled) -> bool:
-        """Stops, targets and liquidations are orders of the venue's own, which carry no id of ours."""
-        if fill.reason is not FillReason.ORDER or self.engine.has_sent(fill.order_id, fill.symbol):
+    def _is_ours(self, fill: OrderFilled, held: dict[str, Decimal]) -> bool:
+        """Stops, targets and liquidations are orders of the venue's own: ours if they close what our fills have made.
+
+        `held` is what they make with those of the fills before this one that have not been entered yet.
+        """
+        if self._intake.has_seen(fill.fill_id):
+            return False
+        symbol, change = fill.symbol, fill.side.sign * fill.quantity
+        before = held.setdefault(symbol, self.engine.portfolio.position(symbol).quantity)
+        if fill.reason is FillReason.ORDER:
+            is_ours = self.engine.has_sent(fill.order_id, symbol)
+        else:
+            fits = before * change < 0 and fill.quantity <= abs(before)
+            is_ours = fits and symbol in self._agreed and not self._strangers.are_in(symbol)
+        if is_ours:
+            held[symbol] = before + change
             return True
-        if self._intake.is_new(fill.fill_id):
+        self._intake.is_new(fill.fill_id)
+        self._strangers.heard(fill)
+        if fill.reason is FillReason.ORDER:
             by = f"order {fill.order_id}" if fill.order_id else "an order without an id"
             text = f"{fill.side} {fill.quantity} at {fill.price} by {by}, which is not ours"
             self.write(NoteWritten(topic="foreign fill", text=text, symbol=fill.symbol))
@@ -201,17 +266,26 @@ class Books:
         return taken
 
     def _enter(self, events: Sequence[ExchangeEvent]) -> None:
-        """All of them, and only then forget the stops of what is flat: between two fills that turn it a position is."""
+        """All of them, and only then forget stops: between two fills that turn it a position is flat."""
         for event in events:
             self.engine.on_event(event)
-            if isinstance(event, OrderFilled | OrderRejected):
-                before = self._displaced.pop(event.order_id, None)
-                if before is not None and isinstance(event, OrderRejected):
-                    self.stops[event.symbol] = before
-        for symbol in {event.symbol for event in events}:
-            opens = any(order.symbol == symbol and not order.reduce_only for order in self.under_way)
-            if not opens and not self.engine.portfolio.position(symbol).quantity:
-                self.stops.pop(symbol, None)
+            if isinstance(event, OrderFilled):
+                self._protections.filled(event)
+        for symbol in {event.symbol for event in events} - {order.symbol for order in self.under_way}:
+            self._protections.forget(symbol, self.engine.portfolio.position(symbol).quantity)
+
+    def _move(self, step: StepRecorded) -> None:
+        for command in step.commands:
+            if isinstance(command, MoveStop):
+                held = self.engine.portfolio.position(command.symbol).quantity
+                self._protections.move(command.symbol, held, command.stop_loss)
+
+    def _of_held(self, stops: Mapping[str, Protection]) -> Sides:
+        """Of a step that was written before both sides were."""
+        held = {symbol: self.engine.portfolio.position(symbol).quantity for symbol in stops}
+        return {
+            symbol: {Side.BUY if held[symbol] > 0 else Side.SELL: one} for symbol, one in stops.items() if held[symbol]
+        }
 
     def _write(self, records: Sequence[Record]) -> tuple[bool, ...]:
         """Append what was kept aside and these records, in one transaction."""

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from triptych.domain import AbstractClock, CancelOrder, Command, OrderReport, SubmitOrder
-from triptych.domain.errors import Banned, ExchangeError, RateLimited
+from triptych.domain.errors import AuthenticationRefused, Banned, ExchangeError, RateLimited
 from triptych.exchanges.gateway import AbstractGateway
 from triptych.live.books import Books
 from triptych.live.sender import Sender
@@ -62,6 +62,7 @@ class Closer:
         carry_out: gates, writes and sends commands; returns those that were sent.
         wait_s: how long to wait before the next attempt.
         answer_s: how long an attempt waits for one answer.
+        shut_out: why the venue will answer no more at all, to key or account; None while it may.
     """
 
     symbols: Sequence[str]
@@ -72,6 +73,7 @@ class Closer:
     carry_out: Callable[[Sequence[Command]], Awaitable[tuple[Command, ...]]]
     wait_s: float = SHORTEST_WAIT_S
     answer_s: float = ANSWER_S
+    shut_out: ExchangeError | None = None
     _is_limited: bool = False
 
     def begin(self) -> None:
@@ -162,7 +164,9 @@ class Closer:
             raise ExchangeError(f"no answer within {self.answer_s:g} s") from None
 
     def _failed(self, what: str, error: ExchangeError, problems: list[str]) -> None:
-        self._is_limited |= isinstance(error, RateLimited | Banned)
+        self._is_limited |= isinstance(error, RateLimited | Banned | AuthenticationRefused)
+        if isinstance(error, Banned | AuthenticationRefused):
+            self.shut_out = error
         problems.append(f"the venue cannot be asked for {what}: {error.message}")
 
     def _refusals(self, sent: Sequence[Command]) -> list[str]:

@@ -9,13 +9,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal
 
 from triptych.domain import AbstractClock, Command, MoveStop, OrderDenied, OrderRejected, SubmitOrder
 from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.books import Books
 from triptych.live.gate import Circumstances, Gate
-from triptych.live.journal import StepRecorded, Switch
+from triptych.live.journal import Cause, StepRecorded, Switch
 from triptych.live.monitoring import Metrics
 from triptych.live.reconciliation import Settled
 from triptych.live.sender import Sender
@@ -74,7 +73,7 @@ class Dispatcher:
         commands: Sequence[Command],
         now: Standing,
         *,
-        cause: Literal["candles", "switch"] = "candles",
+        cause: Cause = "candles",
         model: str = "",
         timeframe_ms: int = 0,
     ) -> Carried:
@@ -122,6 +121,8 @@ class Dispatcher:
         """Whether the gate lets a command out; `held` then counts what it will change."""
         if not isinstance(command, SubmitOrder):
             return True
+        if timeframe_ms and command.reduce_only and not now.standings[command.symbol].is_ours:
+            return self._hold_back(command, "nobody knows whether what the venue holds is ours: it is left alone")
         marks, symbol = self.books.engine.portfolio.last_mark, command.symbol
         mark = marks(symbol)
         reason = self._gate.review(
@@ -140,15 +141,19 @@ class Dispatcher:
                 timeframe_s=timeframe_ms / 1000,
             ),
         )
-        if not reason:
-            held[symbol] += command.side.sign * command.quantity
-        else:
-            self.held_back += 1
-            self._drop(command, f"held back at the gate: {reason}")
-            self._records.append(
-                OrderDenied(order_id=command.order_id, symbol=symbol, time_ms=command.time_ms, reason=reason)
-            )
-        return not reason
+        if reason:
+            return self._hold_back(command, reason)
+        held[symbol] += command.side.sign * command.quantity
+        return True
+
+    def _hold_back(self, order: SubmitOrder, reason: str) -> bool:
+        """Write down why an order does not leave. Returns False."""
+        self.held_back += 1
+        self._drop(order, f"held back at the gate: {reason}")
+        self._records.append(
+            OrderDenied(order_id=order.order_id, symbol=order.symbol, time_ms=order.time_ms, reason=reason)
+        )
+        return False
 
     def _drop(self, command: Command, reason: str) -> None:
         """An order that will not be sent is not under way."""
@@ -176,13 +181,11 @@ class Dispatcher:
         self.books.follow(replace(step, commands=kept), decided_ms)
         return kept
 
-    def _step(self, close_ms: int, commands: tuple[Command, ...], cause: Literal["candles", "switch"]) -> StepRecorded:
+    def _step(self, close_ms: int, commands: tuple[Command, ...], cause: Cause) -> StepRecorded:
         state = self.books.engine.state()
-        stops = dict(self.books.stops)
+        stops = self.books.stops
         for command in commands:
-            if isinstance(command, SubmitOrder) and (command.stop_loss is not None or command.take_profit is not None):
-                stops[command.symbol] = command.stop_loss, command.take_profit
-            elif isinstance(command, MoveStop):
+            if isinstance(command, MoveStop):
                 stops[command.symbol] = command.stop_loss, stops.get(command.symbol, (None, None))[1]
         return StepRecorded(
             close_ms=close_ms,
@@ -192,6 +195,7 @@ class Dispatcher:
             # Which fills were entered is known to the journal itself, by their keys.
             state=replace(state, portfolio=replace(state.portfolio, fill_ids=())),
             stops=stops,
+            protections=self.books.protections,
             cause=cause,
             peak_equity=max(self.books.peak_equity, self.books.engine.portfolio.equity()),
         )

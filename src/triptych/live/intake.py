@@ -107,6 +107,10 @@ class Intake:
         # Filled less than was asked for: the rest was cut off, by the venue or by us.
         return [OrderCancelled(time_ms=report.updated_ms, **words)]
 
+    def has_seen(self, key: str) -> bool:
+        """Whether this was heard of before."""
+        return key in self._seen
+
     def is_new(self, key: str) -> bool:
         """Whether this was not heard of before; now it was."""
         if key in self._seen:

@@ -11,6 +11,7 @@ import numpy as np
 from triptych.domain import Prediction, Vote
 from triptych.inference.base import AbstractView
 from triptych.inference.reference import WINDOW_STATISTICS, window_statistics
+from triptych.live.failover import Outcome
 from triptych.live.monitoring import DriftWatch, Metrics
 from triptych.live.monitoring.drift import Config as DriftConfig
 from triptych.live.monitoring.drift import DriftView
@@ -186,6 +187,16 @@ class Observer:
             self._show_feature(symbol, model, what, view)
         self._alarms[key] = view.reasons
         self._tell(key, view.reasons, view.kinds)
+
+
+def measure(metrics: Metrics, outcome: Outcome) -> str:
+    """Count what the ladder of models did. Returns its failures in words."""
+    for name, seconds in outcome.seconds.items():
+        metrics.inference.labels(model=name).observe(seconds)
+    for name in outcome.failures:
+        metrics.model_failures.labels(model=name).inc()
+    metrics.fallback_level.set(outcome.level)
+    return "; ".join(f"{name}: {why}" for name, why in outcome.failures.items())
 
 
 def _likeliest(said: Prediction | Vote) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -59,12 +59,16 @@ class Config(domain.Config):
 class Settled:
     """How an instrument stands: settled when venue and books agree; `reason` says why not.
 
-    `is_passing`: the difference will go away by itself, because a message or an order is still on its way.
+    `is_passing`: the difference will go away by itself, because a message or an order is still on its way. `is_ours`:
+    whether at least what our fills make is held, so that it may be closed. `must_close`: why it must be, at once; empty
+    while it need not.
     """
 
     is_settled: bool
     reason: str = ""
     is_passing: bool = False
+    is_ours: bool = True
+    must_close: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +82,7 @@ class Reconciler:
         protected_ms: by symbol, when it was last known whether the position was protected.
         reports: by symbol, what the venue last said of the position, its stop and its target.
         frozen: by symbol, the difference that was told of.
+        refused: by symbol, how often in a row the venue refused to set stop and target again.
         note: told in words what a person should know: severity, topic, text, symbol.
     """
 
@@ -94,6 +99,7 @@ class Reconciler:
     protected_ms: dict[str, int] = field(default_factory=dict)
     reports: dict[str, PositionReport] = field(default_factory=dict)
     frozen: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
 
     async def settle(self, symbols: Sequence[str], *, is_killed: bool = False) -> dict[str, Settled]:
         """Bring instruments up to date. Raises ExchangeError when the venue cannot be asked.
@@ -141,7 +147,8 @@ class Reconciler:
             report = (await self.gateway.positions([symbol]))[symbol]
         self.reports[symbol] = report
         settled = self._compare(report, may_adopt=is_killed and not report.quantity)
-        await self._protect(report)
+        if settled.is_ours:
+            return await self._protect(report, settled)
         return settled
 
     def _since(self, symbol: str) -> int:
@@ -196,6 +203,13 @@ class Reconciler:
                 self.note("warning", "foreign order", f"open order {name} is not ours; it is left alone", symbol)
 
     def _compare(self, report: PositionReport, *, may_adopt: bool) -> Settled:
+        adopts = self.config.foreign == "adopt" or may_adopt
+        now = self.clock.now_ms()
+        closed = self.books.agree(report.symbol, report.quantity, now, has_strangers=not adopts)
+        if closed:
+            self._tell(
+                "warning", f"{closed:+}: a position of ours was closed by somebody else or by a stop", report.symbol
+            )
         ours = self.books.engine.portfolio.position(report.symbol)
         difference = report.quantity - ours.quantity
         if not difference:
@@ -205,8 +219,9 @@ class Reconciler:
         if self.frozen.get(report.symbol) != text:  # told once, not at every look
             self._tell("critical", text, report.symbol)
             self.frozen[report.symbol] = text
-        if self.config.foreign == "freeze" and not may_adopt:
-            return Settled(is_settled=False, reason=text)
+        if not adopts:
+            is_ours = bool(ours.quantity) and ours.quantity * difference > 0
+            return Settled(is_settled=False, reason=text, is_passing=closed is None, is_ours=is_ours)
         self._adopt(report, difference)
         return Settled(is_settled=True)
 
@@ -224,36 +239,55 @@ class Reconciler:
         )  # fmt: skip
         self._tell("warning", f"{difference:+} of somebody else's trading was adopted at {price}", report.symbol)
 
-    async def _protect(self, report: PositionReport) -> None:
-        """A position whose stop or target is gone, or is not where it should be, gets it back."""
+    async def _protect(self, report: PositionReport, settled: Settled) -> Settled:
+        """A position whose stop or target is gone, or is not where it should be, gets it back.
+
+        Where the price lies beyond them they cannot be set any more, and the position must be closed; also where the
+        venue refuses a stop that is gone for the second time.
+        """
         now = self.clock.now_ms()
         before, self.protected_ms[report.symbol] = self.protected_ms.get(report.symbol, now), now
         wanted = self.books.stops.get(report.symbol)
-        if not report.quantity or wanted is None or wanted == (None, None):
-            return
+        refused = self.refused.pop(report.symbol, 0)
+        if not report.quantity or wanted is None:
+            return settled
         stop, target = wanted
-        is_adding = any(one.symbol == report.symbol and not one.reduce_only for one in self.books.under_way)
         tick = self.books.engine.instrument(report.symbol).price_step
         wrong = [
             f"{name} {ours} {'is gone' if theirs is None else f'was moved to {theirs}'}"
             for name, ours, theirs in (("stop", stop, report.stop_loss), ("target", target, report.take_profit))
-            # What an entry brings along lies at the venue only when it has been filled.
-            if ours is not None and (theirs is None or (not is_adding and abs(theirs - ours) >= tick))
+            if ours is not None and (theirs is None or abs(theirs - ours) >= tick)
         ]
         if not wrong:
-            return
+            return settled
         # At most so long: since it was last seen to be protected.
         self.metrics.unprotected.labels(symbol=report.symbol).inc(max(now - before, 1) / 1000)
         text = f"the position's {' and '.join(wrong)}: set again"
-        # Written first: who has lost the right to write must not touch the position of its successor.
-        self.books.write(NoteWritten(topic="unprotected", text=text, symbol=report.symbol))
-        self.metrics.reconciliation_differences.labels(symbol=report.symbol).inc()
-        self.note("critical", "unprotected", text, report.symbol)
+        if not refused:  # told once, not at every attempt
+            # Written first: who has lost the right to write must not touch the position of its successor.
+            self.books.write(NoteWritten(topic="unprotected", text=text, symbol=report.symbol))
+            self.metrics.reconciliation_differences.labels(symbol=report.symbol).inc()
+            self.note("critical", "unprotected", text, report.symbol)
         answer = await self.gateway.protect(
             report.symbol, stop_loss=stop, take_profit=target, signed_ms=self.clock.now_ms()
         )
-        if answer.outcome != "accepted":
-            self.note("critical", "unprotected", f"the stop could not be set again: {answer.text}", report.symbol)
+        if answer.outcome == "accepted":
+            return settled
+        self.refused[report.symbol] = refused + 1
+        self.note("critical", "unprotected", f"the stop could not be set again: {answer.text}", report.symbol)
+        reason = f"the position's {' and '.join(wrong)}, and could not be set again"
+        is_refused = answer.outcome == "rejected" and refused and stop is not None and report.stop_loss is None
+        must_close = reason if is_refused or self._is_passed(report, stop, target) else ""
+        return replace(settled, is_settled=False, is_passing=True, reason=reason, must_close=must_close)
+
+    def _is_passed(self, report: PositionReport, stop: Decimal | None, target: Decimal | None) -> bool:
+        """Whether the newest price lies beyond a stop or a target that is not where it should be."""
+        price, sign = (
+            Decimal(repr(self.books.engine.portfolio.last_mark(report.symbol))),
+            1 if report.quantity > 0 else -1,
+        )
+        is_stopped = stop is not None and report.stop_loss != stop and (price - stop) * sign <= 0
+        return is_stopped or (target is not None and report.take_profit != target and (price - target) * sign >= 0)
 
     def _tell(self, severity: str, text: str, symbol: str) -> None:
         self.metrics.reconciliation_differences.labels(symbol=symbol).inc()

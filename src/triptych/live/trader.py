@@ -22,7 +22,7 @@ from triptych.domain import (
     OrderReport,
     StreamState,
 )
-from triptych.domain.errors import ExchangeError
+from triptych.domain.errors import AuthenticationRefused, Banned, ExchangeError
 from triptych.exchanges.gateway import PrivateMessage
 from triptych.inference.watch import Reading
 from triptych.live.books import Books
@@ -30,9 +30,9 @@ from triptych.live.closing import Closer, Closure
 from triptych.live.dispatch import Dispatcher, Records, Standing
 from triptych.live.failover import Ladder, Outcome
 from triptych.live.gate import Gate
-from triptych.live.journal import NoteWritten, Switch, SwitchSet
+from triptych.live.journal import Cause, NoteWritten, Switch, SwitchSet
 from triptych.live.monitoring import Metrics
-from triptych.live.observing import Observer
+from triptych.live.observing import Observer, measure
 from triptych.live.reconciliation import Reconciler, Settled
 from triptych.live.sender import Sender
 from triptych.live.silence import Silence
@@ -125,9 +125,9 @@ class Trader:
     def _standing(self) -> Standing:
         return Standing(switch=self._switch, standings=self.standings, is_heard=self._is_heard)
 
-    async def _carry_out_closes(self, commands: Sequence[Command]) -> tuple[Command, ...]:
+    async def _carry_out_closes(self, commands: Sequence[Command], cause: Cause = "switch") -> tuple[Command, ...]:
         close_ms = self.books.last_close_ms
-        return (await self._dispatcher.carry_out(close_ms, commands, self._standing, cause="switch")).sent
+        return (await self._dispatcher.carry_out(close_ms, commands, self._standing, cause=cause)).sent
 
     @property
     def switch(self) -> Switch:
@@ -188,7 +188,10 @@ class Trader:
             self._watcher.close()
 
     async def reconcile(self) -> bool:
-        """Compare venue and books. Returns whether the venue could be asked about everything."""
+        """Compare venue and books. Returns whether the venue could be asked about everything.
+
+        Raises AuthenticationRefused or Banned where the venue has shut us out for good: nothing may be asked again.
+        """
         async with self._lock:
             return await self._try_to_settle()
 
@@ -217,7 +220,8 @@ class Trader:
                 outcome, readings = await self._unless_cut(self._foresee(closes))
             except _CutShort:
                 return ()
-            self._measure(outcome.seconds, outcome.failures, outcome.level)
+            if failures := measure(self._metrics, outcome):
+                self.books.write(NoteWritten(topic="fallback", text=failures))
             self._records.clear()
             halt = "trading was killed by hand" if self._switch is Switch.KILLED else ""
             commands = engine.decide(candles, outcome.predictions, halt=halt, readings=readings)
@@ -300,7 +304,8 @@ class Trader:
     async def keep_closing(self) -> None:
         """For ever: after a kill, close again and again until the venue says that nothing is held.
 
-        Raises LeaseError when the right to write is lost.
+        Raises LeaseError when the right to write is lost, AuthenticationRefused or Banned where the venue has shut us
+        out for good.
         """
         while True:
             await self._to_close.wait()
@@ -309,6 +314,8 @@ class Trader:
             async with self._lock:
                 if self._to_close.is_set():
                     await self._close_everything()
+                    if self._closer.shut_out is not None:
+                        raise self._closer.shut_out
                     if self._to_close.is_set() and self.closure is not None and not self.closure.is_holding:
                         await self._try_to_settle()  # what became of entries under way, only this can tell
 
@@ -331,6 +338,10 @@ class Trader:
             await self._settle_all()
         except _CutShort:
             return self._unsettled("the reconciliation was cut short: trading was killed")
+        except (AuthenticationRefused, Banned) as error:  # asking again makes it worse
+            self._unsettled(error.message)
+            self._tell_of_venue("critical", f"{error.message} The session ends; stops lie at the venue.", "refused")
+            raise
         except ExchangeError as error:
             if self.silence.goes_on(error):
                 self._tell_of_venue("warning", error.message)
@@ -339,10 +350,10 @@ class Trader:
             self._tell_of_venue("info", told)
         return self.is_ready
 
-    def _tell_of_venue(self, severity: str, text: str) -> None:
+    def _tell_of_venue(self, severity: str, text: str, topic: str = "unreachable") -> None:
         """Once when it falls silent and once when it answers again, however often it is asked in between."""
-        self.books.write(NoteWritten(topic="unreachable", text=text))
-        self._note(severity, "unreachable", text, "")
+        self.books.write(NoteWritten(topic=topic, text=text))
+        self._note(severity, topic, text, "")
 
     def _unsettled(self, reason: str) -> bool:
         self.is_ready = False
@@ -352,6 +363,16 @@ class Trader:
     async def _settle_all(self) -> None:
         """Reconcile, unless a kill cuts it short: every await of it is a point at which a process may die as well."""
         await self._unless_cut(self._settle())
+        await self._leave()
+
+    async def _leave(self) -> None:
+        """Close at market what must not be held without its stop; after a kill everything is closed anyway."""
+        leaving = {symbol: one.must_close for symbol, one in self.standings.items() if one.must_close}
+        if leaving and not self._to_close.is_set():
+            self._records.clear()
+            now = self._reconciler.clock.now_ms()
+            if commands := [c for symbol, why in leaving.items() for c in self.books.engine.leave(symbol, now, why)]:
+                await self._carry_out_closes(commands, "stop")
 
     async def _unless_cut(self, work: Coroutine[Any, Any, T]) -> T:
         """Await, with the lock held, what a kill does not wait for. Raises _CutShort when there was one."""
@@ -373,18 +394,6 @@ class Trader:
         is_killed = self._switch is Switch.KILLED
         self.standings = await self._reconciler.settle(self._symbols, is_killed=is_killed)
         self.is_ready = True
-        certain = [symbol for symbol, one in self.standings.items() if not one.is_passing]
+        certain = [symbol for symbol, one in self.standings.items() if not one.is_passing or one.must_close]
         if is_killed and any(self._reconciler.reports[symbol].quantity for symbol in certain):
             self._to_close.set()  # somebody has opened something since
-
-    def _measure(self, seconds: object, failures: object, level: int) -> None:
-        assert isinstance(seconds, dict)
-        assert isinstance(failures, dict)
-        for name, one in seconds.items():
-            self._metrics.inference.labels(model=name).observe(one)
-        for name in failures:
-            self._metrics.model_failures.labels(model=name).inc()
-        self._metrics.fallback_level.set(level)
-        if failures:
-            text = "; ".join(f"{name}: {why}" for name, why in failures.items())
-            self.books.write(NoteWritten(topic="fallback", text=text))

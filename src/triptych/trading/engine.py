@@ -51,7 +51,8 @@ class Engine(AbstractView):
       What a venue rejected, cancelled or filled in part is asked for again at the next close, under a new id.
     - While an order is under way in an instrument, no other is sent there. An entry limit order that has not filled by
       the next close is cancelled.
-    - After a stop, target or liquidation the strategy's target counts as 0.
+    - After a stop, target or liquidation the strategy's target counts as 0; also after somebody has closed the position
+      by hand.
     - A trailing stop is moved at closes, by closed candles. Where the close lies beyond it already, the position is
       closed by a market order instead.
     - Order ids depend on strategy name, symbol, close time and leg only: the same candles give the same ids.
@@ -219,6 +220,15 @@ class Engine(AbstractView):
             commands += desk.flatten(quantity, time_ms, reason, is_closing=is_closing)
         return commands
 
+    def leave(self, symbol: str, time_ms: int, reason: str) -> list[Command]:
+        """Close one position now, as its stop would have done; `time_ms` goes into the id. Nothing where that happens
+        already.
+        """
+        desk, held = self._desks[symbol], self.portfolio.position(symbol).quantity
+        if held and self._execution.after_exit == "new_signal":
+            desk.barred = 1 if held > 0 else -1
+        return list(desk.flatten(held, time_ms, reason))
+
     def _decide(
         self,
         desk: Desk,
@@ -307,7 +317,8 @@ class Engine(AbstractView):
             if not self.portfolio.apply(event):
                 return
             desk.filled(event, held, self.portfolio.position(event.symbol).quantity)
-            if event.reason is not FillReason.ORDER:
+            is_partial = event.reason is FillReason.BY_HAND and self.portfolio.quantity(event.symbol) != 0.0
+            if event.reason is not FillReason.ORDER and not is_partial:
                 desk.target = 0.0
                 if self._execution.after_exit == "new_signal":
                     desk.barred = 1 if held > 0 else -1

@@ -27,6 +27,6 @@ def test_a_code_becomes_its_error(kind, code):
     assert error.remedy
 
 
-@pytest.mark.parametrize("code", [0, 110025, 110026, 110043])
+@pytest.mark.parametrize("code", [0, 34040, 110025, 110026, 110043])
 def test_success_and_not_modified_are_no_error(code):
     assert error_of(code, "", "x") is None

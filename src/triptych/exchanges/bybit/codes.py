@@ -19,7 +19,7 @@ from triptych.domain.errors import (
 )
 
 OK: Final = 0
-NOT_MODIFIED: Final = frozenset({110025, 110026, 110043})
+NOT_MODIFIED: Final = frozenset({34040, 110025, 110026, 110043})
 """The venue already is as we asked it to be: a success."""
 
 _KEY = "Check the API key, its secret, its permissions and the addresses it may be used from; nothing more was sent."

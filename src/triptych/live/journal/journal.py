@@ -98,6 +98,16 @@ class Journal:
         )
         return True
 
+    def holds(self, record: Record) -> bool:
+        """Whether a record of the same kind and key was written. Raises JournalError when it cannot be read."""
+        kind, key = type(record).__name__, key_of(record)
+        same = (entries.c.name == self.name) & (entries.c.kind == kind) & (entries.c.key == key)
+        try:
+            with self._database.connect() as connection:
+                return connection.execute(sa.select(entries.c.seq).where(same)).first() is not None
+        except sa.exc.SQLAlchemyError as error:
+            raise refused(error) from error
+
     def entries(
         self, *, after: int = 0, kinds: Sequence[type[Any]] = (), limit: int | None = None, newest_first: bool = False
     ) -> Generator[Entry, None, None]:

@@ -12,7 +12,7 @@ Steps and events are enough to rebuild the engine; the others tell the story of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
@@ -27,6 +27,7 @@ from triptych.domain import (
     OrderDenied,
     OrderFilled,
     OrderRejected,
+    Side,
     SubmitOrder,
 )
 from triptych.trading.decision import Decision, EngineState
@@ -45,6 +46,9 @@ JournalledCommand = Annotated[
 ]
 
 
+Cause = Literal["candles", "switch", "stop"]
+
+
 class Switch(StrEnum):
     """What the house allows itself."""
 
@@ -58,12 +62,14 @@ class StepRecorded:
     """One decision on the candles that closed at `close_ms`, written before any of its commands is sent.
 
     Attributes:
-        cause: the close of candles, or the switch that was turned between two closes; then `close_ms` is that of the
-            decision before.
+        cause: the close of candles; between two closes the switch that was turned, or a stop that could not be set
+            again. Then `close_ms` is that of the decision before.
         commands: what is sent once this is written, first attempts.
         state: the engine after the decision, its orders under way.
         model: name and fingerprint of the model whose predictions were decided on; empty when none answered.
         stops: by symbol, where the position's stop and target should lie at the venue; None: nowhere.
+        protections: the same by symbol and side (buy: of a long) before `commands`, with what a turn under way may lead
+            to; empty in journals of earlier versions.
         peak_equity: highest equity at any decision so far, quote currency.
     """
 
@@ -75,7 +81,8 @@ class StepRecorded:
     commands: tuple[JournalledCommand, ...]
     state: EngineState
     stops: dict[str, tuple[Decimal | None, Decimal | None]]
-    cause: Literal["candles", "switch"] = "candles"
+    protections: dict[str, dict[Side, tuple[Decimal | None, Decimal | None]]] = field(default_factory=dict)
+    cause: Cause = "candles"
     model: str = ""
     peak_equity: float = 0.0
 

@@ -218,6 +218,8 @@ def test_stop_and_target_can_be_moved_and_close_the_position():
         assert "wrong side" in refused.text
         stop = Decimal("19999.9") if tape().values[50, 3] > 20_000 else Decimal(10_000)
         answer = await gateway.protect("BTCUSDT", stop_loss=stop, take_profit=Decimal(90_000))
+        # A move whose reply was lost is asked for again: it lies there already.
+        assert answer == await gateway.protect("BTCUSDT", stop_loss=stop, take_profit=Decimal(90_000))
         assert answer.outcome == "accepted"
         held = (await gateway.positions(["BTCUSDT"]))["BTCUSDT"]
         assert (held.stop_loss, held.take_profit) == (stop, Decimal(90_000))
