@@ -42,6 +42,32 @@ def test_real_money_takes_limits_and_consent(tmp_path, overrides, real_money, wo
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("venue", ["local", "bybit-demo", "bybit-testnet"])
+@pytest.mark.parametrize(
+    "rest", ["https://api.bybit.com", "https://api.bybit.eu", "https://api.bybit.nl", "https://api.bytick.com"]
+)
+def test_no_name_of_a_venue_stands_in_for_consent_when_its_addresses_are_those_of_real_money(tmp_path, venue, rest):
+    """The address that is talked to decides; limits and flag are asked for before anything is sent."""
+    hosts = [f"hosts.rest={rest}", "hosts.public=wss://stream.bybit.com/v5/public",
+             "hosts.private=wss://stream.bybit.com/v5/private"]  # fmt: skip
+    limits = ["gate.max_order_quote=9", "gate.max_position_quote=9"]
+    for overrides, said, words in (
+        (hosts, True, "Real money is traded only within limits: gate.max_order_quote and gate.max_position_quote are "
+                      "not set."),
+        ([*hosts, *limits], False, f"{rest} is real money, and --real-money was not given."),
+    ):  # fmt: skip
+        settings = load_live_settings(overrides=overrides)
+        for start in (
+            lambda: bootstrap.trade_on_bybit(
+                [tmp_path], venue=venue, settings=settings, journal=tmp_path / "j.db", real_money=said
+            ),
+            lambda: bootstrap.settle_first(tmp_path / "j.db", venue=venue, settings=settings, real_money=said),
+        ):
+            with pytest.raises(RecipeError) as caught:
+                start()
+            assert caught.value.message == words
+
+
 def step_and_stop(server, run, journal, streams):
     """Once all streams have subscribed let 40 candles close; when the last was decided on, Ctrl-C."""
 
@@ -128,7 +154,7 @@ def test_half_of_the_addresses_is_an_error_and_none_takes_those_of_the_venue():
 def test_real_money_takes_no_more_capital_than_the_account_holds_unless_told_so():
     settings = LiveSettings(capital=500)
     with pytest.raises(RecipeError) as caught:
-        _require_wallet("bybit", settings, 200.0, "USDT")
+        _require_wallet(HostConfig(environment="mainnet"), settings, 200.0, "USDT")
     assert caught.value.message == "The engine would work with 500 USDT, and the account holds 200."
-    _require_wallet("bybit-demo", settings, 200.0, "USDT")
-    _require_wallet("bybit", settings.model_copy(update={"more_than_wallet": True}), 200.0, "USDT")
+    _require_wallet(HostConfig(environment="demo"), settings, 200.0, "USDT")
+    _require_wallet(HostConfig(environment="mainnet"), settings.model_copy(update={"more_than_wallet": True}), 200.0, "USDT")

@@ -54,7 +54,7 @@ def trade_on_bybit(
         journal: path or URL; an existing one is gone on with.
         symbols: what to trade; empty: what the model was trained on.
         books: recordings that know the order books of past closes, for models that read them.
-        real_money: must be said on mainnet.
+        real_money: must be said where the addresses are neither this machine nor a known testnet or demo.
         standby: wait while another process trades on this journal, and take over when it ends.
         hosts: addresses, instead of the venue's own.
         credentials: the key; None reads the environment, see `read_credentials`.
@@ -63,15 +63,15 @@ def trade_on_bybit(
         control: how the session is opened to a dashboard; None: not at all.
         tell: told every stage in words.
 
-    Raises RecipeError without a key, or on mainnet without limits and consent; ExchangeError, ArtifactError,
+    Raises RecipeError without a key, or with real money without limits and consent; ExchangeError, ArtifactError,
     JournalError and their kinds.
     """
-    require_consent(venue, settings, real_money=real_money)
+    where = hosts or hosts_of(settings, venue)
+    require_consent(where, settings, real_money=real_money)
     opened = [open_run(folder) for folder in runs]
     for run in opened:
         run.require_trained()
     key = credentials or read_credentials()
-    where = hosts or hosts_of(settings, venue)
     wanted = tuple(symbols)
 
     async def trade() -> Outcome:
@@ -137,7 +137,7 @@ async def _trade(
         wallet = await gateway.wallet()
         tell(f"{venue}: equity {wallet.equity} {wallet.currency}; trading {', '.join(wanted)} at {timeframe}.")
         if float(wallet.equity) < settings.capital:
-            _require_wallet(venue, settings, float(wallet.equity), wallet.currency)
+            _require_wallet(hosts, settings, float(wallet.equity), wallet.currency)
             tell(f"Note: the engine works with {settings.capital:g}, more than the account holds.")
         secrets = [key.key, key.secret, *([control.token] if control else [])]
         house = build_house(
@@ -154,9 +154,9 @@ async def _trade(
     return outcome_of(house)
 
 
-def _require_wallet(venue: Venue, settings: LiveSettings, equity: float, currency: str) -> None:
-    """On mainnet nobody trades by accident with more than the account holds: sizes are shares of the capital."""
-    if venue == "bybit" and not settings.more_than_wallet:
+def _require_wallet(hosts: HostConfig, settings: LiveSettings, equity: float, currency: str) -> None:
+    """No real money is traded by accident with more than the account holds: sizes are shares of the capital."""
+    if hosts.world == "real" and not settings.more_than_wallet:
         raise RecipeError(
             f"The engine would work with {settings.capital:g} {currency}, and the account holds {equity:g}.",
             remedy=f"Set capital to {equity:g} at most, or say --set more_than_wallet=true.",

@@ -55,14 +55,13 @@ def settle_first(
 
     Raises LeaseError while another process trades, and otherwise as `trade_on_bybit`.
     """
-    require_consent(venue, settings, real_money=real_money)
+    where = hosts or hosts_of(settings, venue)
+    require_consent(where, settings, real_money=real_money)
     if "://" not in str(journal) and not Path(journal).exists():
         return {}
     key = credentials or read_credentials()
     mask = Masker([key.key, key.secret]).text
-    return asyncio.run(
-        _settled(journal, hosts or hosts_of(settings, venue), key, settings, lambda text: tell(mask(text)))
-    )
+    return asyncio.run(_settled(journal, where, key, settings, lambda text: tell(mask(text))))
 
 
 async def _settled(
