@@ -12,7 +12,6 @@ from tests.fakes.served import in_thread
 from triptych import bootstrap
 from triptych.bootstrap import open_run
 from triptych.bootstrap.candles import load_candles
-from triptych.bootstrap.living_on_bybit import _require_wallet
 from triptych.bootstrap.serving import tape_for_serving
 from triptych.bootstrap.venues import hosts_of
 from triptych.domain.errors import RecipeError
@@ -149,12 +148,3 @@ def test_half_of_the_addresses_is_an_error_and_none_takes_those_of_the_venue():
         )
     assert caught.value.message == "[hosts] gives rest, public, and private is missing."
     assert hosts_of(LiveSettings(), "bybit-demo").rest_url == "https://api-demo.bybit.com"
-
-
-def test_real_money_takes_no_more_capital_than_the_account_holds_unless_told_so():
-    settings = LiveSettings(capital=500)
-    with pytest.raises(RecipeError) as caught:
-        _require_wallet(HostConfig(environment="mainnet"), settings, 200.0, "USDT")
-    assert caught.value.message == "The engine would work with 500 USDT, and the account holds 200."
-    _require_wallet(HostConfig(environment="demo"), settings, 200.0, "USDT")
-    _require_wallet(HostConfig(environment="mainnet"), settings.model_copy(update={"more_than_wallet": True}), 200.0, "USDT")

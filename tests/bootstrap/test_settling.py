@@ -6,10 +6,10 @@ import pytest
 from tests.fakes.served import gateway_on
 
 from triptych import bootstrap
-from triptych.domain.errors import ExchangeError, LeaseError, RecipeError
+from triptych.domain.errors import ExchangeError, JournalError, LeaseError, RecipeError
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.simulated.server import RestFault
-from triptych.live.journal import Journal
+from triptych.live.journal import AccountNamed, Journal
 from triptych.settings.live import LiveSettings
 
 KEY = Credentials(key="key", secret="secret")
@@ -79,3 +79,19 @@ def test_real_money_takes_consent_before_a_stop_is_touched(traded):
     _, _, journal = traded
     with pytest.raises(RecipeError, match="Real money is traded only within limits"):
         bootstrap.settle_first(journal, venue="bybit", settings=LiveSettings(name="demo"), credentials=KEY)
+
+
+@pytest.mark.parametrize("other", [AccountNamed(world="paper"), AccountNamed(world="simulated", account="2")])
+def test_the_journal_of_another_account_is_refused_before_anything_is_touched(traded, other):
+    server, _, journal = traded
+    writer = Journal.open(journal, "demo", owner="an earlier session")
+    writer.lease.acquire()
+    writer.append(other)
+    writer.lease.release()
+    writer.close()
+    protected = server.desk.venue.protection("BTCUSDT")
+    with pytest.raises(JournalError, match="and this start is on the simulated exchange, account 1"):
+        settle(server, journal)
+    with pytest.raises(JournalError, match="and this start is on the simulated exchange, account 1"):
+        bootstrap.reconcile(journal, venue="local", hosts=server.hosts, credentials=KEY, repair=True)
+    assert server.desk.venue.protection("BTCUSDT") == protected

@@ -30,12 +30,13 @@ from triptych.exchanges.simulated.tape import TapeSource
 from triptych.inference import Artifact, ConsensusArtifact, open_any_artifact
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.watch import AbstractWatch
+from triptych.live.belonging import PAPER, require_account, take_possession
 from triptych.live.books import Books
 from triptych.live.control import SessionView, Watched
 from triptych.live.dispatch import Records
 from triptych.live.failover import Ladder
 from triptych.live.gate import Gate
-from triptych.live.journal import Journal, StepRecorded, SwitchSet
+from triptych.live.journal import AccountNamed, Journal, StepRecorded, SwitchSet
 from triptych.live.monitoring import Alerts, Masker, Metrics, create_logger
 from triptych.live.monitoring.server import MetricsServer
 from triptych.live.monitoring.webhook import post_to
@@ -64,6 +65,7 @@ def build_house(
     candles: AbstractCandleSource,
     clock: AbstractClock,
     journal: str | Path,
+    account: AccountNamed = PAPER,
     market_clock: AbstractClock | None = None,
     before: Callable[..., None] | None = None,
     log: TextIO | None = None,
@@ -79,6 +81,7 @@ def build_house(
         instruments: what is traded, with the venue's rules.
         gateway, candles, clock: the venue.
         journal: path or URL.
+        account: that the journal must be of; a new one is of it from now on.
         market_clock: of the candles, where it is not `clock`.
         before: see `Runner`.
         log: where structured logs go; None: nowhere.
@@ -86,7 +89,8 @@ def build_house(
         watch: what the recipe's guard asks; see `open_watch`.
         metrics: where figures go, if others have written there already.
 
-    Raises ArtifactError for runs that do not fit together, LeaseError while another process trades.
+    Raises ArtifactError for runs that do not fit together, LeaseError while another process trades, JournalError for
+    the journal of another account.
     """
     artifacts = [open_any_artifact(run.artifact) for run in runs]
     timeframe = _common_timeframe(runs, artifacts)
@@ -106,8 +110,7 @@ def build_house(
         journal, settings.name, owner=f"triptych on {socket.gethostname()}", clock=clock,
         lease_ms=int(settings.runner.lease_seconds * 1000),
     )  # fmt: skip
-    assert book.lease is not None
-    token = book.lease.acquire()
+    token = _taken(book, account, lambda text: note("warning", "account", text, ""))
     records = Records()
     traded = [one.symbol for one in instruments]
     beside = dict.fromkeys((*artifacts[0].companions, *(watch.symbols if watch is not None else ())))
@@ -160,6 +163,19 @@ def build_house(
         runner=runner, trader=trader, engine=engine, ladder=ladder, journal=book, metrics=metrics, alerts=alerts,
         view=view, candles=watched_candles, journal_at=journal, reloaders=reloaders, settings=settings,
     )  # fmt: skip
+
+
+def _taken(book: Journal, account: AccountNamed, tell: Callable[[str], None]) -> int:
+    """The token of the lease on a journal that is of this account. Raises JournalError for that of another."""
+    assert book.lease is not None
+    try:
+        require_account(book, account)
+        token = book.lease.acquire()
+        take_possession(book, account, tell)
+    except JournalError:
+        book.close()
+        raise
+    return token
 
 
 def _observer(

@@ -7,22 +7,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from triptych.bootstrap.affording import require_wallet
 from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
-from triptych.bootstrap.house import Outcome
+from triptych.bootstrap.house import House, Outcome
 from triptych.bootstrap.live_books import candles_of, need_of
 from triptych.bootstrap.living import build_house, outcome_of, run_session
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.bootstrap.venues import Venue, hosts_of, require_consent
-from triptych.domain import AbstractClock, SystemClock, Timeframe
+from triptych.domain import AbstractClock, SystemClock, Timeframe, WalletReport
 from triptych.domain.errors import ExchangeError, LeaseError, RecipeError
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.inference import open_any_artifact
 from triptych.live.following import Following
-from triptych.live.journal import Journal
+from triptych.live.journal import AccountNamed, Journal
 from triptych.live.monitoring import Masker, Metrics
 from triptych.live.standby import wait_until_free
 from triptych.settings.live import LiveSettings
@@ -136,17 +137,16 @@ async def _trade(
             market_clock = following.clock
         wallet = await gateway.wallet()
         tell(f"{venue}: equity {wallet.equity} {wallet.currency}; trading {', '.join(wanted)} at {timeframe}.")
-        if float(wallet.equity) < settings.capital:
-            _require_wallet(hosts, settings, float(wallet.equity), wallet.currency)
-            tell(f"Note: the engine works with {settings.capital:g}, more than the account holds.")
+        account = AccountNamed(world=hosts.world, account=await gateway.account())
         secrets = [key.key, key.secret, *([control.token] if control else [])]
         house = build_house(
             runs, settings=settings, instruments=instruments, gateway=gateway, candles=source, clock=SystemClock(),
-            journal=journal, watch=watch, market_clock=market_clock, log=log, masker=Masker(secrets), metrics=metrics,
+            journal=journal, account=account, watch=watch, market_clock=market_clock, log=log, masker=Masker(secrets), metrics=metrics,
         )  # fmt: skip
         offset = house.metrics.clock_offset.labels(venue=gateway.venue)
         offset.set_function(lambda: connection.clock.offset_ms / 1000)
         try:
+            _afford(house, hosts, wallet, tell)
             await run_session(house, metrics_at, control, tell)
         except BaseException:
             house.journal.close()
@@ -154,13 +154,13 @@ async def _trade(
     return outcome_of(house)
 
 
-def _require_wallet(hosts: HostConfig, settings: LiveSettings, equity: float, currency: str) -> None:
-    """No real money is traded by accident with more than the account holds: sizes are shares of the capital."""
-    if hosts.world == "real" and not settings.more_than_wallet:
-        raise RecipeError(
-            f"The engine would work with {settings.capital:g} {currency}, and the account holds {equity:g}.",
-            remedy=f"Set capital to {equity:g} at most, or say --set more_than_wallet=true.",
-        )
+def _afford(house: House, hosts: HostConfig, wallet: WalletReport, tell: Tell) -> None:
+    try:
+        require_wallet(house, hosts, wallet, tell)
+    except RecipeError:
+        assert house.journal.lease is not None
+        house.journal.lease.release()
+        raise
 
 
 async def newest_close(connection: BybitConnection, symbol: str, timeframe: Timeframe) -> int:

@@ -18,8 +18,9 @@ from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.exchanges.gateway import AbstractGateway
 from triptych.live.audit import Auditor, Difference
+from triptych.live.belonging import require_account
 from triptych.live.books import Books
-from triptych.live.journal import Journal, NoteWritten
+from triptych.live.journal import AccountNamed, Journal, NoteWritten
 from triptych.live.monitoring import Metrics
 from triptych.live.reconciliation import Config, Reconciler
 from triptych.live.sender import Sender
@@ -85,7 +86,7 @@ def reconcile(
         credentials: the key; None reads the environment.
         tell: told what is done.
 
-    Raises JournalError for a journal without a decision, LeaseError while a process trades, ExchangeError when the
+    Raises JournalError for a journal without a decision or of another account, LeaseError while a process trades, ExchangeError when the
     venue cannot be asked, DataError for symbols that are not in the journal.
     """
     name = only_name(journal, name)
@@ -93,8 +94,10 @@ def reconcile(
 
     async def run() -> Reconciled:
         said = settings or LiveSettings()
-        async with BybitConnection(hosts or hosts_of(said, venue), rest=said.rest, stream=said.stream) as connection:
+        where = hosts or hosts_of(said, venue)
+        async with BybitConnection(where, rest=said.rest, stream=said.stream) as connection:
             gateway = connection.gateway(key)
+            _require_account(journal, name, AccountNamed(world=where.world, account=await gateway.account()))
             found = await _compared(journal, name, symbols, days, gateway)
             done: tuple[str, ...] = ()
             left = found
@@ -104,6 +107,14 @@ def reconcile(
             return Reconciled(name=name, symbols=found[0], differences=found[1], done=done, left=left[1])
 
     return asyncio.run(run())
+
+
+def _require_account(journal: str | Path, name: str, here: AccountNamed) -> None:
+    reader = Journal.read(journal, name)
+    try:
+        require_account(reader, here)
+    finally:
+        reader.close()
 
 
 async def _compared(

@@ -22,8 +22,9 @@ from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.inference.base import AbstractPredictor
+from triptych.live.belonging import require_account
 from triptych.live.books import Books
-from triptych.live.journal import Journal, StepRecorded
+from triptych.live.journal import AccountNamed, Journal, StepRecorded
 from triptych.live.monitoring import Masker, Metrics
 from triptych.live.reconciliation import Reconciler, Settled
 from triptych.live.sender import Sender
@@ -53,7 +54,7 @@ def settle_first(
     Returns:
         How each instrument of the journal stands; empty where there was nothing to settle.
 
-    Raises LeaseError while another process trades, and otherwise as `trade_on_bybit`.
+    Raises LeaseError while another process trades, JournalError for the journal of another account, and otherwise as `trade_on_bybit`.
     """
     where = hosts or hosts_of(settings, venue)
     require_consent(where, settings, real_money=real_money)
@@ -94,6 +95,7 @@ async def _with_books(
     books, symbols = books_of(book, settings.name, ())
     async with BybitConnection(hosts, rest=settings.rest, stream=settings.stream) as connection:
         gateway, clock, metrics = connection.gateway(key), SystemClock(), Metrics()
+        require_account(book, AccountNamed(world=hosts.world, account=await gateway.account()))
         sender = Sender(
             gateway=gateway, books=books, clock=clock, metrics=metrics, note=note, config=settings.sending
         )  # fmt: skip

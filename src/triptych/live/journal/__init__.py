@@ -4,6 +4,7 @@ from triptych.live.journal.journal import Entry, Journal, read_row
 from triptych.live.journal.lease import Lease, LeaseView
 from triptych.live.journal.records import (
     EVENTS,
+    AccountNamed,
     NoteWritten,
     OrderAnswered,
     OrderSent,
@@ -15,6 +16,7 @@ from triptych.live.journal.records import (
 
 __all__ = [
     "EVENTS",
+    "AccountNamed",
     "Entry",
     "Journal",
     "Lease",
