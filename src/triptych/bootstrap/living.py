@@ -16,6 +16,7 @@ from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.controlling import Control, under_control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import House, Outcome
+from triptych.bootstrap.letting_go import let_go
 from triptych.bootstrap.live_books import need_of
 from triptych.bootstrap.recorded_books import with_recorded
 from triptych.bootstrap.run_folder import Run, open_run
@@ -89,7 +90,8 @@ def build_house(
         watch: what the recipe's guard asks; see `open_watch`.
         metrics: where figures go, if others have written there already.
 
-    Raises ArtifactError for runs that do not fit together, LeaseError while another process trades, JournalError for
+    Raises ArtifactError for runs that do not fit together, DataError when the journal holds a position in an instrument
+    that is not traded any more, LeaseError while another process trades, JournalError for
     the journal of another account.
     """
     artifacts = [open_any_artifact(run.artifact) for run in runs]
@@ -110,6 +112,7 @@ def build_house(
         journal, settings.name, owner=f"triptych on {socket.gethostname()}", clock=clock,
         lease_ms=int(settings.runner.lease_seconds * 1000),
     )  # fmt: skip
+    assert book.lease is not None
     token = _taken(book, account, lambda text: note("warning", "account", text, ""))
     records = Records()
     traded = [one.symbol for one in instruments]
@@ -129,6 +132,12 @@ def build_house(
         config=settings.reconciliation, strategy=settings.name, gateway=gateway, books=books, sender=sender,
         clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
     )  # fmt: skip
+    try:
+        let_go(books, lambda text, symbol: note("warning", "instrument", text, symbol))
+    except DataError:
+        book.lease.release()
+        book.close()
+        raise
     ladder = Ladder(levels, settings.failover, lambda text: note("warning", "fallback", text, ""))
     ages: dict[str, Callable[[str], float]] = {}
     trader = Trader(
