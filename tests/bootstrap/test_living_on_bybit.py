@@ -55,16 +55,13 @@ def test_no_name_of_a_venue_stands_in_for_consent_when_its_addresses_are_those_o
                       "not set."),
         ([*hosts, *limits], False, f"{rest} is real money, and --real-money was not given."),
     ):  # fmt: skip
-        settings = load_live_settings(overrides=overrides)
-        for start in (
-            lambda: bootstrap.trade_on_bybit(
-                [tmp_path], venue=venue, settings=settings, journal=tmp_path / "j.db", real_money=said
-            ),
-            lambda: bootstrap.settle_first(tmp_path / "j.db", venue=venue, settings=settings, real_money=said),
-        ):
-            with pytest.raises(RecipeError) as caught:
-                start()
-            assert caught.value.message == words
+        common = {"venue": venue, "settings": load_live_settings(overrides=overrides), "real_money": said}
+        with pytest.raises(RecipeError) as caught:
+            bootstrap.trade_on_bybit([tmp_path], journal=tmp_path / "j.db", **common)
+        assert caught.value.message == words
+        with pytest.raises(RecipeError) as caught:
+            bootstrap.settle_first(tmp_path / "j.db", **common)
+        assert caught.value.message == words
 
 
 def step_and_stop(server, run, journal, streams):

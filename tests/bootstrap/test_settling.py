@@ -6,10 +6,10 @@ import pytest
 from tests.fakes.served import gateway_on
 
 from triptych import bootstrap
-from triptych.domain.errors import ExchangeError, JournalError, LeaseError, RecipeError
+from triptych.domain.errors import ExchangeError, JournalError, LeaseError, RateLimited, RecipeError
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.simulated.server import RestFault
-from triptych.live.journal import AccountNamed, Journal
+from triptych.live.journal import AccountNamed, Journal, keep_lockout, kept_lockout
 from triptych.settings.live import LiveSettings
 
 KEY = Credentials(key="key", secret="secret")
@@ -95,3 +95,22 @@ def test_the_journal_of_another_account_is_refused_before_anything_is_touched(tr
     with pytest.raises(JournalError, match="and this start is on the simulated exchange, account 1"):
         bootstrap.reconcile(journal, venue="local", hosts=server.hosts, credentials=KEY, repair=True)
     assert server.desk.venue.protection("BTCUSDT") == protected
+
+
+def test_a_lock_out_is_remembered_by_the_next_start_which_asks_nothing_before_its_end(traded):
+    server, _, journal = traded
+    host = server.hosts.rest_url.removeprefix("http://")
+    server.faults.add(RestFault(kind="http_status", code=403, times=10_000))
+    with pytest.raises(RateLimited, match="was answered with HTTP 403: this address is locked out"):
+        settle(server, journal)
+    until_ms, ((_, left),) = kept_lockout(journal, host), server.faults._rest
+    for start in (settle, settle, lambda *given: bootstrap.reconcile(
+        journal, venue="local", hosts=server.hosts, credentials=KEY,
+    )):  # fmt: skip
+        with pytest.raises(RateLimited, match="was not sent: the venue has locked this address out, nothing is sent"):
+            start(server, journal)
+    assert [one for _, one in server.faults._rest] == [left]
+    assert kept_lockout(journal, host) == until_ms
+    server.faults._rest.clear()
+    keep_lockout(journal, host, 1)
+    assert settle(server, journal)["BTCUSDT"].is_settled

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from triptych.bootstrap.affording import require_wallet
 from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import House, Outcome
@@ -55,7 +56,7 @@ def trade_on_bybit(
         journal: path or URL; an existing one is gone on with.
         symbols: what to trade; empty: what the model was trained on.
         books: recordings that know the order books of past closes, for models that read them.
-        real_money: must be said where the addresses are neither this machine nor a known testnet or demo.
+        real_money: must be said where an address is neither this machine nor a known testnet or demo.
         standby: wait while another process trades on this journal, and take over when it ends.
         hosts: addresses, instead of the venue's own.
         credentials: the key; None reads the environment, see `read_credentials`.
@@ -123,7 +124,7 @@ async def _trade(
     watch = open_watch(runs[0].recipe.guard, timeframe)
     looked_at = (*artifact.companions, *(watch.symbols if watch is not None else ()))
     beside = [symbol for symbol in dict.fromkeys(looked_at) if symbol not in wanted]
-    async with BybitConnection(hosts, rest=settings.rest, stream=settings.stream) as connection:
+    async with connect(hosts, settings, journal, tell) as connection:
         gateway = connection.gateway(key)
         instruments = [one.instrument for one in (await connection.market.listed(wanted)).values()]
         metrics = Metrics()
@@ -141,7 +142,8 @@ async def _trade(
         secrets = [key.key, key.secret, *([control.token] if control else [])]
         house = build_house(
             runs, settings=settings, instruments=instruments, gateway=gateway, candles=source, clock=SystemClock(),
-            journal=journal, account=account, watch=watch, market_clock=market_clock, log=log, masker=Masker(secrets), metrics=metrics,
+            journal=journal, account=account, watch=watch, market_clock=market_clock, log=log,
+            masker=Masker(secrets), metrics=metrics,
         )  # fmt: skip
         offset = house.metrics.clock_offset.labels(venue=gateway.venue)
         offset.set_function(lambda: connection.clock.offset_ms / 1000)

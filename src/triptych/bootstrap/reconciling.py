@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.journals import only_name
 from triptych.bootstrap.settling import books_of
 from triptych.bootstrap.venues import Venue, hosts_of
 from triptych.domain import OrderFilled, SystemClock
-from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.exchanges.gateway import AbstractGateway
@@ -86,8 +86,8 @@ def reconcile(
         credentials: the key; None reads the environment.
         tell: told what is done.
 
-    Raises JournalError for a journal without a decision or of another account, LeaseError while a process trades, ExchangeError when the
-    venue cannot be asked, DataError for symbols that are not in the journal.
+    Raises JournalError for a journal without a decision or of another account, LeaseError while a process trades,
+    ExchangeError when the venue cannot be asked, DataError for symbols that are not in the journal.
     """
     name = only_name(journal, name)
     key = credentials or read_credentials()
@@ -95,7 +95,7 @@ def reconcile(
     async def run() -> Reconciled:
         said = settings or LiveSettings()
         where = hosts or hosts_of(said, venue)
-        async with BybitConnection(where, rest=said.rest, stream=said.stream) as connection:
+        async with connect(where, said, journal, tell) as connection:
             gateway = connection.gateway(key)
             _require_account(journal, name, AccountNamed(world=where.world, account=await gateway.account()))
             found = await _compared(journal, name, symbols, days, gateway)

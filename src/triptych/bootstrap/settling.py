@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.venues import Venue, hosts_of, require_consent
 from triptych.domain import Instrument, SystemClock
 from triptych.domain.errors import DataError, JournalError
-from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.inference.base import AbstractPredictor
@@ -54,7 +54,8 @@ def settle_first(
     Returns:
         How each instrument of the journal stands; empty where there was nothing to settle.
 
-    Raises LeaseError while another process trades, JournalError for the journal of another account, and otherwise as `trade_on_bybit`.
+    Raises LeaseError while another process trades, JournalError for the journal of another account, and otherwise as
+    `trade_on_bybit`.
     """
     where = hosts or hosts_of(settings, venue)
     require_consent(where, settings, real_money=real_money)
@@ -79,7 +80,7 @@ async def _settled(
         assert book.lease is not None
         book.lease.acquire()
         try:
-            return await _with_books(book, hosts, key, settings, tell)
+            return await _with_books(book, journal, hosts, key, settings, tell)
         finally:
             book.lease.release()
     finally:
@@ -87,13 +88,18 @@ async def _settled(
 
 
 async def _with_books(
-    book: Journal, hosts: HostConfig, key: Credentials, settings: LiveSettings, tell: Callable[[str], None]
+    book: Journal,
+    journal: str | Path,
+    hosts: HostConfig,
+    key: Credentials,
+    settings: LiveSettings,
+    tell: Callable[[str], None],
 ) -> Mapping[str, Settled]:
     def note(_severity: str, _topic: str, text: str, symbol: str) -> None:
         tell(f"{symbol}: {text}" if symbol else text)
 
     books, symbols = books_of(book, settings.name, ())
-    async with BybitConnection(hosts, rest=settings.rest, stream=settings.stream) as connection:
+    async with connect(hosts, settings, journal, tell) as connection:
         gateway, clock, metrics = connection.gateway(key), SystemClock(), Metrics()
         require_account(book, AccountNamed(world=hosts.world, account=await gateway.account()))
         sender = Sender(

@@ -17,7 +17,8 @@ World = Literal["simulated", "demo", "testnet", "real"]
 
 _PLAY: Final[dict[str, World]] = {
     "api-testnet.bybit.com": "testnet", "stream-testnet.bybit.com": "testnet", "api-demo.bybit.com": "demo",
-    "stream-demo.bybit.com": "demo", "api-demo-testnet.bybit.com": "testnet", "stream-demo-testnet.bybit.com": "testnet",
+    "stream-demo.bybit.com": "demo", "api-demo-testnet.bybit.com": "testnet",
+    "stream-demo-testnet.bybit.com": "testnet",
 }  # fmt: skip
 _RISK: Final[tuple[World, ...]] = ("simulated", "testnet", "demo", "real")
 

@@ -2,6 +2,7 @@
 
 from triptych.live.journal.journal import Entry, Journal, read_row
 from triptych.live.journal.lease import Lease, LeaseView
+from triptych.live.journal.lockouts import keep_lockout, kept_lockout
 from triptych.live.journal.records import (
     EVENTS,
     AccountNamed,
@@ -28,5 +29,7 @@ __all__ = [
     "StepRecorded",
     "Switch",
     "SwitchSet",
+    "keep_lockout",
+    "kept_lockout",
     "read_row",
 ]
