@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+import urllib.request
 from decimal import Decimal
 
 import pytest
@@ -12,12 +13,13 @@ from tests.fakes.served import in_thread
 from triptych import bootstrap
 from triptych.bootstrap import open_run
 from triptych.bootstrap.candles import load_candles
+from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.serving import tape_for_serving
 from triptych.bootstrap.venues import hosts_of
 from triptych.domain.errors import RecipeError
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
-from triptych.exchanges.simulated.server import BybitServer
+from triptych.exchanges.simulated.server import BybitServer, RestFault
 from triptych.live.journal import Journal, OrderAnswered, StepRecorded
 from triptych.market.frames import to_panel
 from triptych.settings.live import LiveSettings, load_live_settings
@@ -145,3 +147,40 @@ def test_half_of_the_addresses_is_an_error_and_none_takes_those_of_the_venue():
         )
     assert caught.value.message == "[hosts] gives rest, public, and private is missing."
     assert hosts_of(LiveSettings(), "bybit-demo").rest_url == "https://api-demo.bybit.com"
+
+
+def test_a_kill_is_heard_while_the_session_is_still_starting(trained, tmp_path):
+    """Candles are fetched and the venue is asked for ever: the switch works all the same."""
+    (series,) = load_candles(open_run(trained).recipe).series
+    panel = tmp_path / "tape.parquet"
+    to_panel([series]).write_parquet(panel)
+    tape = tape_for_serving(panel, ())
+    server = BybitServer(tape, known=900, keys={"served-key": SECRET})
+    server.faults.add(RestFault(kind="hang", path="/v5/execution/list", times=1_000))
+    answers, token = [], "sixteen-letters-or-more"
+
+    def beside(url):
+        def act():
+            said = json.dumps({"switch": "killed", "confirm": "micro", "reason": "smoke"}).encode()
+            request = urllib.request.Request(
+                url + "/api/switch", data=said, headers={"Authorization": f"Bearer {token}"}
+            )
+            time.sleep(1)
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    answers.append(json.loads(answer.read()))
+            finally:
+                server.faults.clear()
+                os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=act).start()
+        return lambda: None
+
+    with in_thread(server):
+        bootstrap.trade_on_bybit(
+            [trained], venue="local", symbols=[tape[0].symbol], journal=tmp_path / "j.db", hosts=server.hosts,
+            settings=load_live_settings(overrides=["name=micro"]), control=Control(token=token, beside=beside),
+            credentials=Credentials(key="served-key", secret=SECRET),
+        )  # fmt: skip
+    assert [one["switch"] for one in answers] == ["killed"]
+    assert Journal.read(tmp_path / "j.db", "micro").switch().switch == "killed"

@@ -7,7 +7,7 @@ import contextlib
 import io
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
@@ -316,7 +316,6 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
             loop.add_signal_handler(name, stop.set)
     house.alerts.start()
     try:
-        await house.runner.start(house.engine.memory)
         view = house.view, house.candles, house.journal_at
         async with under_control(*view, control, tell), watching(house.reloaders, house.settings.reload) as look:
             with contextlib.suppress(NotImplementedError, ValueError, AttributeError):
@@ -324,7 +323,10 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
             try:
                 await house.runner.run(stop)
             finally:
+        # Opened first: a kill must be heard while candles are fetched and the venue is asked, however long that takes.
                 _require_written(house.trader.books)
+            async with _kept_closing(house.trader):
+                await house.runner.start(house.engine.memory)
         assert house.journal.lease is not None
         house.journal.lease.release()
     finally:
@@ -339,6 +341,18 @@ def _require_written(books: Books) -> None:
     Raises JournalError that names what would be lost.
     """
     with contextlib.suppress(LeaseError):  # what another process writes now is its own affair
+@contextlib.asynccontextmanager
+async def _kept_closing(trader: Trader) -> AsyncIterator[None]:
+    """After a kill, close again and again while something else is waited for; the runner goes on with it."""
+    task = asyncio.create_task(trader.keep_closing())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
         if not books.flush() and books.kept_aside:
             kept = [
                 f"the switch at {one.switch}" if isinstance(one, SwitchSet) else type(one).__name__
