@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -45,6 +46,7 @@ from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler
 from triptych.live.reloading import Reloader
 from triptych.live.reloading import watched as watching
+from triptych.live.rivals import Rivals
 from triptych.live.runner import Runner
 from triptych.live.sender import Sender
 from triptych.live.trader import Trader
@@ -111,6 +113,7 @@ def build_house(
     book = Journal.open(
         journal, settings.name, owner=f"triptych on {socket.gethostname()}", clock=clock,
         lease_ms=int(settings.runner.lease_seconds * 1000),
+        first_token=1 if account.world == "paper" else 1 + secrets.randbelow(1_000_000),
     )  # fmt: skip
     assert book.lease is not None
     token = _taken(book, account, lambda text: note("warning", "account", text, ""))
@@ -131,6 +134,9 @@ def build_house(
     reconciler = Reconciler(
         config=settings.reconciliation, strategy=settings.name, gateway=gateway, books=books, sender=sender,
         clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
+        rivals=None if account.world == "paper" else Rivals(
+            journal=book, gateway=gateway, clock=clock, quiet_minutes=settings.reconciliation.rival_minutes, note=note,
+        ),
     )  # fmt: skip
     try:
         let_go(books, lambda text, symbol: note("warning", "instrument", text, symbol))
@@ -317,16 +323,16 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
     house.alerts.start()
     try:
         view = house.view, house.candles, house.journal_at
+        # Opened first: a kill must be heard while candles are fetched and the venue is asked, however long that takes.
         async with under_control(*view, control, tell), watching(house.reloaders, house.settings.reload) as look:
+            async with _kept_closing(house.trader):
+                await house.runner.start(house.engine.memory)
             with contextlib.suppress(NotImplementedError, ValueError, AttributeError):
                 loop.add_signal_handler(signal.SIGHUP, look)
             try:
                 await house.runner.run(stop)
             finally:
-        # Opened first: a kill must be heard while candles are fetched and the venue is asked, however long that takes.
                 _require_written(house.trader.books)
-            async with _kept_closing(house.trader):
-                await house.runner.start(house.engine.memory)
         assert house.journal.lease is not None
         house.journal.lease.release()
     finally:
@@ -335,12 +341,6 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
         await server.stop()
 
 
-def _require_written(books: Books) -> None:
-    """At the end nothing may be left that the journal does not hold: a switch turned on a full disk, say.
-
-    Raises JournalError that names what would be lost.
-    """
-    with contextlib.suppress(LeaseError):  # what another process writes now is its own affair
 @contextlib.asynccontextmanager
 async def _kept_closing(trader: Trader) -> AsyncIterator[None]:
     """After a kill, close again and again while something else is waited for; the runner goes on with it."""
@@ -353,6 +353,12 @@ async def _kept_closing(trader: Trader) -> AsyncIterator[None]:
             await task
 
 
+def _require_written(books: Books) -> None:
+    """At the end nothing may be left that the journal does not hold: a switch turned on a full disk, say.
+
+    Raises JournalError that names what would be lost.
+    """
+    with contextlib.suppress(LeaseError):  # what another process writes now is its own affair
         if not books.flush() and books.kept_aside:
             kept = [
                 f"the switch at {one.switch}" if isinstance(one, SwitchSet) else type(one).__name__

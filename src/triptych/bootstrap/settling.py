@@ -27,6 +27,7 @@ from triptych.live.books import Books
 from triptych.live.journal import AccountNamed, Journal, StepRecorded
 from triptych.live.monitoring import Masker, Metrics
 from triptych.live.reconciliation import Reconciler, Settled
+from triptych.live.rivals import Rivals
 from triptych.live.sender import Sender
 from triptych.settings.live import LiveSettings
 from triptych.strategies import Config as StrategyConfig
@@ -108,6 +109,10 @@ async def _with_books(
         reconciler = Reconciler(
             config=settings.reconciliation, strategy=settings.name, gateway=gateway, books=books, sender=sender,
             clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
+            rivals=Rivals(
+                journal=book, gateway=gateway, clock=clock, quiet_minutes=settings.reconciliation.rival_minutes,
+                note=note,
+            ),
         )  # fmt: skip
         found = await reconciler.settle(symbols)
     positions = books.engine.portfolio.position
