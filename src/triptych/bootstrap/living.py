@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
 import secrets
-import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
 from triptych.bootstrap.candles import Tell, silent
-from triptych.bootstrap.controlling import Control, under_control
+from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import House, Outcome
 from triptych.bootstrap.letting_go import let_go
@@ -22,10 +20,11 @@ from triptych.bootstrap.live_books import need_of
 from triptych.bootstrap.recorded_books import with_recorded
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.bootstrap.rungs import rungs_of
+from triptych.bootstrap.session import run_session
 from triptych.bootstrap.staking import base_rates_of, with_known_stakes
 from triptych.bootstrap.taping import tape_series
 from triptych.domain import AbstractClock, CandleSeries, Instrument, OrderFilled, Timeframe, utc
-from triptych.domain.errors import ArtifactError, DataError, JournalError, LeaseError
+from triptych.domain.errors import ArtifactError, DataError, JournalError
 from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
 from triptych.exchanges.simulated.gateway import SimulatedGateway
 from triptych.exchanges.simulated.tape import TapeSource
@@ -38,14 +37,12 @@ from triptych.live.control import SessionView, Watched
 from triptych.live.dispatch import Records
 from triptych.live.failover import Ladder
 from triptych.live.gate import Gate
-from triptych.live.journal import AccountNamed, Journal, StepRecorded, SwitchSet
+from triptych.live.journal import AccountNamed, Journal, StepRecorded
 from triptych.live.monitoring import Alerts, Masker, Metrics, create_logger
-from triptych.live.monitoring.server import MetricsServer
 from triptych.live.monitoring.webhook import post_to
 from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler
 from triptych.live.reloading import Reloader
-from triptych.live.reloading import watched as watching
 from triptych.live.rivals import Rivals
 from triptych.live.runner import Runner
 from triptych.live.sender import Sender
@@ -173,6 +170,7 @@ def build_house(
         models=[(rung.level.name, rung.folder) for rung in rungs],
         trader=trader, ladder=ladder, metrics=metrics, reports=reconciler.reports, gate=settings.gate,
         data_age_s=runner.data_age_s, market_clock=market_clock or clock, clock=clock, journal=book.place,
+        world=account.world,
     )  # fmt: skip
     return House(
         runner=runner, trader=trader, engine=engine, ladder=ladder, journal=book, metrics=metrics, alerts=alerts,
@@ -307,67 +305,6 @@ def outcome_of(house: House) -> Outcome:
     )  # fmt: skip
     house.journal.close()
     return outcome
-
-
-async def run_session(house: House, metrics_at: tuple[str, int] | None, control: Control | None, tell: Tell) -> None:
-    """Run until the tape ends or Ctrl-C; then give the lease back."""
-    server = MetricsServer(house.metrics, house.trader.reasons)
-    if metrics_at is not None:
-        port = await server.start(*metrics_at)
-        tell(f"Metrics: http://{metrics_at[0]}:{port}/metrics, readiness: /readyz.")
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError, ValueError):  # not on Windows, not in a thread
-            loop.add_signal_handler(name, stop.set)
-    house.alerts.start()
-    try:
-        view = house.view, house.candles, house.journal_at
-        # Opened first: a kill must be heard while candles are fetched and the venue is asked, however long that takes.
-        async with under_control(*view, control, tell), watching(house.reloaders, house.settings.reload) as look:
-            async with _kept_closing(house.trader):
-                await house.runner.start(house.engine.memory)
-            with contextlib.suppress(NotImplementedError, ValueError, AttributeError):
-                loop.add_signal_handler(signal.SIGHUP, look)
-            try:
-                await house.runner.run(stop)
-            finally:
-                _require_written(house.trader.books)
-        assert house.journal.lease is not None
-        house.journal.lease.release()
-    finally:
-        house.trader.close()
-        await house.alerts.stop()
-        await server.stop()
-
-
-@contextlib.asynccontextmanager
-async def _kept_closing(trader: Trader) -> AsyncIterator[None]:
-    """After a kill, close again and again while something else is waited for; the runner goes on with it."""
-    task = asyncio.create_task(trader.keep_closing())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-def _require_written(books: Books) -> None:
-    """At the end nothing may be left that the journal does not hold: a switch turned on a full disk, say.
-
-    Raises JournalError that names what would be lost.
-    """
-    with contextlib.suppress(LeaseError):  # what another process writes now is its own affair
-        if not books.flush() and books.kept_aside:
-            kept = [
-                f"the switch at {one.switch}" if isinstance(one, SwitchSet) else type(one).__name__
-                for one in books.kept_aside
-            ]
-            raise JournalError(
-                f"The session ends, and the journal could not be written: {', '.join(kept)} will not be remembered.",
-                remedy="Make room on the disk. Set a switch again after the next start; the fills are asked for then.",
-            )
 
 
 def resume_on_paper(house: House, gateway: SimulatedGateway) -> None:

@@ -14,8 +14,9 @@ from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import House, Outcome
 from triptych.bootstrap.live_books import candles_of, need_of
-from triptych.bootstrap.living import build_house, outcome_of, run_session
+from triptych.bootstrap.living import build_house, outcome_of
 from triptych.bootstrap.run_folder import Run, open_run
+from triptych.bootstrap.session import run_session
 from triptych.bootstrap.venues import Venue, hosts_of, require_consent
 from triptych.domain import AbstractClock, SystemClock, Timeframe, WalletReport
 from triptych.domain.errors import ExchangeError, LeaseError, RecipeError
@@ -137,7 +138,7 @@ async def _trade(
             source = following = Following(source, await newest_close(connection, wanted[0], timeframe))
             market_clock = following.clock
         wallet = await gateway.wallet()
-        tell(f"{venue}: equity {wallet.equity} {wallet.currency}; trading {', '.join(wanted)} at {timeframe}.")
+        tell(f"{hosts.venue}: equity {wallet.equity} {wallet.currency}; trading {', '.join(wanted)} at {timeframe}.")
         account = AccountNamed(world=hosts.world, account=await gateway.account())
         secrets = [key.key, key.secret, *([control.token] if control else [])]
         house = build_house(

@@ -14,9 +14,10 @@ from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import Outcome
 from triptych.bootstrap.live_books import candles_of, need_of
-from triptych.bootstrap.living import build_house, outcome_of, resume_on_paper, run_session
+from triptych.bootstrap.living import build_house, outcome_of, resume_on_paper
 from triptych.bootstrap.living_on_bybit import newest_close
 from triptych.bootstrap.run_folder import open_run
+from triptych.bootstrap.session import run_session
 from triptych.bootstrap.venues import Venue, hosts_of
 from triptych.domain import Timeframe, utc
 from triptych.exchanges.bybit.hosts import Config as HostConfig

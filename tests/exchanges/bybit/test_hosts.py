@@ -12,8 +12,10 @@ def at(rest, private):
     ("environment", "world"),
     [("mainnet", "real"), ("testnet", "testnet"), ("demo", "demo"), ("local", "simulated")],
 )
-def test_each_environment_is_of_its_own_world(environment, world):
-    assert Config(environment=environment).world == world
+def test_each_environment_is_of_its_own_world_and_says_so(environment, world):
+    hosts = Config(environment=environment)
+    assert hosts.world == world
+    assert hosts.venue == ("bybit real money" if world == "real" else f"bybit {world}")
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ from triptych.exchanges.bybit.rest import RestClient
 from triptych.exchanges.bybit.socket import AbstractConnector
 from triptych.exchanges.bybit.stream import Config as StreamConfig
 from triptych.exchanges.bybit.stream import Stream
-from triptych.exchanges.bybit.words import VENUE, Category
+from triptych.exchanges.bybit.words import Category
 from triptych.exchanges.gateway import AbstractGateway, Answer, PrivateMessage
 from triptych.exchanges.timing import AbstractTimer
 
@@ -78,7 +78,7 @@ class BybitGateway(AbstractGateway):
         chance: random.Random | None = None,
     ) -> None:
         self.config = config or Config()
-        self.venue = VENUE
+        self.venue = hosts.venue
         self.validity_ms = rest.config.receive_window_ms
         self.market = MarketClient(rest, self.config.category)
         self._rest, self._hosts = rest, hosts

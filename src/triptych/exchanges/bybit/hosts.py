@@ -88,6 +88,11 @@ class Config(domain.Config):
         """Address of the private stream."""
         return self.private or _KNOWN[self.environment][2]
 
+    @property
+    def venue(self) -> str:
+        """Venue and world in words, for pages and labels: nobody takes real money for anything else."""
+        return {"real": "bybit real money"}.get(self.world, f"bybit {self.world}")
+
 
 def world_of(address: str) -> World:
     """The world of one address, judged by its host alone."""
