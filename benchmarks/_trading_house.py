@@ -34,6 +34,7 @@ from triptych.live.journal import Journal
 from triptych.live.monitoring import Metrics
 from triptych.live.reconciliation import Config as ReconciliationConfig
 from triptych.live.reconciliation import Reconciler
+from triptych.live.rivals import Rivals
 from triptych.live.runner import Config as RunnerConfig
 from triptych.live.runner import Runner
 from triptych.live.sender import Config as SenderConfig
@@ -99,6 +100,7 @@ class Patience:
         default_factory=lambda: RunnerConfig(pulse_seconds=0.1, doubt_seconds=0.1, lease_seconds=3)
     )
     overlap_minutes: float = 0.1
+    rival_minutes: float = 0.2
     sending: SenderConfig = field(default_factory=lambda: SenderConfig(within_seconds=0.3))
 
 
@@ -165,6 +167,9 @@ async def house_on(
             config=ReconciliationConfig(foreign=policy, overlap_minutes=patience.overlap_minutes), strategy=NAME,
             gateway=gateway, books=books, sender=sender, clock=clock, metrics=metrics, started_ms=clock.now_ms(),
             note=note,
+            rivals=Rivals(
+                journal=journal, gateway=gateway, clock=clock, quiet_minutes=patience.rival_minutes, note=note
+            ),
         )  # fmt: skip
         level = Level("model", predictor or LastMove(), deadline_s=5)
         ladder = Ladder([level], LadderConfig(), lambda text: note("warning", "fallback", text, ""))

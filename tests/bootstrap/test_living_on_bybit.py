@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+import urllib.request
 from decimal import Decimal
 
 import pytest
@@ -12,13 +13,13 @@ from tests.fakes.served import in_thread
 from triptych import bootstrap
 from triptych.bootstrap import open_run
 from triptych.bootstrap.candles import load_candles
-from triptych.bootstrap.living_on_bybit import _require_wallet
+from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.serving import tape_for_serving
 from triptych.bootstrap.venues import hosts_of
 from triptych.domain.errors import RecipeError
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
-from triptych.exchanges.simulated.server import BybitServer
+from triptych.exchanges.simulated.server import BybitServer, RestFault
 from triptych.live.journal import Journal, OrderAnswered, StepRecorded
 from triptych.market.frames import to_panel
 from triptych.settings.live import LiveSettings, load_live_settings
@@ -40,6 +41,29 @@ def test_real_money_takes_limits_and_consent(tmp_path, overrides, real_money, wo
             [tmp_path], venue="bybit", settings=load_live_settings(overrides=overrides), journal=tmp_path / "j.db",
             real_money=real_money,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("venue", ["local", "bybit-demo", "bybit-testnet"])
+@pytest.mark.parametrize(
+    "rest", ["https://api.bybit.com", "https://api.bybit.eu", "https://api.bybit.nl", "https://api.bytick.com"]
+)
+def test_no_name_of_a_venue_stands_in_for_consent_when_its_addresses_are_those_of_real_money(tmp_path, venue, rest):
+    """The address that is talked to decides; limits and flag are asked for before anything is sent."""
+    hosts = [f"hosts.rest={rest}", "hosts.public=wss://stream.bybit.com/v5/public",
+             "hosts.private=wss://stream.bybit.com/v5/private"]  # fmt: skip
+    limits = ["gate.max_order_quote=9", "gate.max_position_quote=9"]
+    for overrides, said, words in (
+        (hosts, True, "Real money is traded only within limits: gate.max_order_quote and gate.max_position_quote are "
+                      "not set."),
+        ([*hosts, *limits], False, f"{rest} is real money, and --real-money was not given."),
+    ):  # fmt: skip
+        common = {"venue": venue, "settings": load_live_settings(overrides=overrides), "real_money": said}
+        with pytest.raises(RecipeError) as caught:
+            bootstrap.trade_on_bybit([tmp_path], journal=tmp_path / "j.db", **common)
+        assert caught.value.message == words
+        with pytest.raises(RecipeError) as caught:
+            bootstrap.settle_first(tmp_path / "j.db", **common)
+        assert caught.value.message == words
 
 
 def step_and_stop(server, run, journal, streams):
@@ -125,10 +149,38 @@ def test_half_of_the_addresses_is_an_error_and_none_takes_those_of_the_venue():
     assert hosts_of(LiveSettings(), "bybit-demo").rest_url == "https://api-demo.bybit.com"
 
 
-def test_real_money_takes_no_more_capital_than_the_account_holds_unless_told_so():
-    settings = LiveSettings(capital=500)
-    with pytest.raises(RecipeError) as caught:
-        _require_wallet("bybit", settings, 200.0, "USDT")
-    assert caught.value.message == "The engine would work with 500 USDT, and the account holds 200."
-    _require_wallet("bybit-demo", settings, 200.0, "USDT")
-    _require_wallet("bybit", settings.model_copy(update={"more_than_wallet": True}), 200.0, "USDT")
+def test_a_kill_is_heard_while_the_session_is_still_starting(trained, tmp_path):
+    """Candles are fetched and the venue is asked for ever: the switch works all the same."""
+    (series,) = load_candles(open_run(trained).recipe).series
+    panel = tmp_path / "tape.parquet"
+    to_panel([series]).write_parquet(panel)
+    tape = tape_for_serving(panel, ())
+    server = BybitServer(tape, known=900, keys={"served-key": SECRET})
+    server.faults.add(RestFault(kind="hang", path="/v5/execution/list", times=1_000))
+    answers, token = [], "sixteen-letters-or-more"
+
+    def beside(url):
+        def act():
+            said = json.dumps({"switch": "killed", "confirm": "micro", "reason": "smoke"}).encode()
+            request = urllib.request.Request(
+                url + "/api/switch", data=said, headers={"Authorization": f"Bearer {token}"}
+            )
+            time.sleep(1)
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    answers.append(json.loads(answer.read()))
+            finally:
+                server.faults.clear()
+                os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=act).start()
+        return lambda: None
+
+    with in_thread(server):
+        bootstrap.trade_on_bybit(
+            [trained], venue="local", symbols=[tape[0].symbol], journal=tmp_path / "j.db", hosts=server.hosts,
+            settings=load_live_settings(overrides=["name=micro"]), control=Control(token=token, beside=beside),
+            credentials=Credentials(key="served-key", secret=SECRET),
+        )  # fmt: skip
+    assert [one["switch"] for one in answers] == ["killed"]
+    assert Journal.read(tmp_path / "j.db", "micro").switch().switch == "killed"

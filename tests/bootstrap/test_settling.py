@@ -6,10 +6,10 @@ import pytest
 from tests.fakes.served import gateway_on
 
 from triptych import bootstrap
-from triptych.domain.errors import ExchangeError, LeaseError, RecipeError
+from triptych.domain.errors import ExchangeError, JournalError, LeaseError, RateLimited, RecipeError
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.simulated.server import RestFault
-from triptych.live.journal import Journal
+from triptych.live.journal import AccountNamed, Journal, keep_lockout, kept_lockout
 from triptych.settings.live import LiveSettings
 
 KEY = Credentials(key="key", secret="secret")
@@ -79,3 +79,38 @@ def test_real_money_takes_consent_before_a_stop_is_touched(traded):
     _, _, journal = traded
     with pytest.raises(RecipeError, match="Real money is traded only within limits"):
         bootstrap.settle_first(journal, venue="bybit", settings=LiveSettings(name="demo"), credentials=KEY)
+
+
+@pytest.mark.parametrize("other", [AccountNamed(world="paper"), AccountNamed(world="simulated", account="2")])
+def test_the_journal_of_another_account_is_refused_before_anything_is_touched(traded, other):
+    server, _, journal = traded
+    writer = Journal.open(journal, "demo", owner="an earlier session")
+    writer.lease.acquire()
+    writer.append(other)
+    writer.lease.release()
+    writer.close()
+    protected = server.desk.venue.protection("BTCUSDT")
+    with pytest.raises(JournalError, match="and this start is on the simulated exchange, account 1"):
+        settle(server, journal)
+    with pytest.raises(JournalError, match="and this start is on the simulated exchange, account 1"):
+        bootstrap.reconcile(journal, venue="local", hosts=server.hosts, credentials=KEY, repair=True)
+    assert server.desk.venue.protection("BTCUSDT") == protected
+
+
+def test_a_lock_out_is_remembered_by_the_next_start_which_asks_nothing_before_its_end(traded):
+    server, _, journal = traded
+    host = server.hosts.rest_url.removeprefix("http://")
+    server.faults.add(RestFault(kind="http_status", code=403, times=10_000))
+    with pytest.raises(RateLimited, match="was answered with HTTP 403: this address is locked out"):
+        settle(server, journal)
+    until_ms, ((_, left),) = kept_lockout(journal, host), server.faults._rest
+    for start in (settle, settle, lambda *given: bootstrap.reconcile(
+        journal, venue="local", hosts=server.hosts, credentials=KEY,
+    )):  # fmt: skip
+        with pytest.raises(RateLimited, match="was not sent: the venue has locked this address out, nothing is sent"):
+            start(server, journal)
+    assert [one for _, one in server.faults._rest] == [left]
+    assert kept_lockout(journal, host) == until_ms
+    server.faults._rest.clear()
+    keep_lockout(journal, host, 1)
+    assert settle(server, journal)["BTCUSDT"].is_settled

@@ -24,7 +24,7 @@ ALL = commands()
 def test_the_commands_are_those_of_the_documentation():
     assert [" ".join(path) for path, _ in ALL] == [
         "demo", "encodings", "render", "train", "evaluate", "backtest", "report", "predict", "explain",
-        "similar", "live", "dashboard", "reconcile",
+        "similar", "live", "dashboard", "kill", "reconcile",
         "ablate", "tune", "leaderboard", "profile", "leak-probe",
         "data", "data synth", "data fetch", "data instruments", "data record", "data import", "data check", "data list",
         "exchange", "exchange serve", "recipe", "recipe list", "recipe show",

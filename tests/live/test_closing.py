@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.served import gateway_on
 from tests.live.wired import BTC, PATIENCE, full_disk, play
 
-from triptych.bootstrap.living import _require_written
+from triptych.bootstrap.session import _require_written
 from triptych.domain import OrderFilled
 from triptych.domain.errors import JournalError
 from triptych.exchanges.bybit.rest import Config as RestConfig

@@ -20,7 +20,16 @@ from triptych.domain import (
 )
 from triptych.domain.errors import DataError, JournalError
 from triptych.domain.files import write_json, write_text
-from triptych.live.journal import Entry, Journal, NoteWritten, OrderAnswered, OrderSent, StepRecorded, SwitchSet
+from triptych.live.journal import (
+    AccountNamed,
+    Entry,
+    Journal,
+    NoteWritten,
+    OrderAnswered,
+    OrderSent,
+    StepRecorded,
+    SwitchSet,
+)
 from triptych.live.journal.records import encode
 
 SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
@@ -120,6 +129,8 @@ def entry_words(entry: Entry) -> str:
         return f"{'rejected' if isinstance(record, OrderRejected) else 'ended'}: {record.reason or 'as it was'}"
     if isinstance(record, FundingPaid):
         return f"funding {record.amount}"
+    if isinstance(record, AccountNamed):
+        return f"everything here happens on {record.world}, account {record.account or 'without a number'}"
     if isinstance(record, SwitchSet):
         return f"{record.by} set the switch to {record.switch}: {record.reason}"
     assert isinstance(record, NoteWritten)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
-import signal
+import secrets
 import socket
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -13,36 +12,38 @@ from pathlib import Path
 from typing import TextIO
 
 from triptych.bootstrap.candles import Tell, silent
-from triptych.bootstrap.controlling import Control, under_control
+from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import House, Outcome
+from triptych.bootstrap.letting_go import let_go
 from triptych.bootstrap.live_books import need_of
 from triptych.bootstrap.recorded_books import with_recorded
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.bootstrap.rungs import rungs_of
+from triptych.bootstrap.session import run_session
 from triptych.bootstrap.staking import base_rates_of, with_known_stakes
 from triptych.bootstrap.taping import tape_series
 from triptych.domain import AbstractClock, CandleSeries, Instrument, OrderFilled, Timeframe, utc
-from triptych.domain.errors import ArtifactError, DataError, JournalError, LeaseError
+from triptych.domain.errors import ArtifactError, DataError, JournalError
 from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
 from triptych.exchanges.simulated.gateway import SimulatedGateway
 from triptych.exchanges.simulated.tape import TapeSource
 from triptych.inference import Artifact, ConsensusArtifact, open_any_artifact
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.watch import AbstractWatch
+from triptych.live.belonging import PAPER, require_account, take_possession
 from triptych.live.books import Books
 from triptych.live.control import SessionView, Watched
 from triptych.live.dispatch import Records
 from triptych.live.failover import Ladder
 from triptych.live.gate import Gate
-from triptych.live.journal import Journal, StepRecorded, SwitchSet
+from triptych.live.journal import AccountNamed, Journal, StepRecorded
 from triptych.live.monitoring import Alerts, Masker, Metrics, create_logger
-from triptych.live.monitoring.server import MetricsServer
 from triptych.live.monitoring.webhook import post_to
 from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler
 from triptych.live.reloading import Reloader
-from triptych.live.reloading import watched as watching
+from triptych.live.rivals import Rivals
 from triptych.live.runner import Runner
 from triptych.live.sender import Sender
 from triptych.live.trader import Trader
@@ -64,6 +65,7 @@ def build_house(
     candles: AbstractCandleSource,
     clock: AbstractClock,
     journal: str | Path,
+    account: AccountNamed = PAPER,
     market_clock: AbstractClock | None = None,
     before: Callable[..., None] | None = None,
     log: TextIO | None = None,
@@ -79,6 +81,7 @@ def build_house(
         instruments: what is traded, with the venue's rules.
         gateway, candles, clock: the venue.
         journal: path or URL.
+        account: that the journal must be of; a new one is of it from now on.
         market_clock: of the candles, where it is not `clock`.
         before: see `Runner`.
         log: where structured logs go; None: nowhere.
@@ -86,7 +89,9 @@ def build_house(
         watch: what the recipe's guard asks; see `open_watch`.
         metrics: where figures go, if others have written there already.
 
-    Raises ArtifactError for runs that do not fit together, LeaseError while another process trades.
+    Raises ArtifactError for runs that do not fit together, DataError when the journal holds a position in an instrument
+    that is not traded any more, LeaseError while another process trades, JournalError for
+    the journal of another account.
     """
     artifacts = [open_any_artifact(run.artifact) for run in runs]
     timeframe = _common_timeframe(runs, artifacts)
@@ -105,9 +110,10 @@ def build_house(
     book = Journal.open(
         journal, settings.name, owner=f"triptych on {socket.gethostname()}", clock=clock,
         lease_ms=int(settings.runner.lease_seconds * 1000),
+        first_token=1 if account.world == "paper" else 1 + secrets.randbelow(1_000_000),
     )  # fmt: skip
     assert book.lease is not None
-    token = book.lease.acquire()
+    token = _taken(book, account, lambda text: note("warning", "account", text, ""))
     records = Records()
     traded = [one.symbol for one in instruments]
     beside = dict.fromkeys((*artifacts[0].companions, *(watch.symbols if watch is not None else ())))
@@ -125,7 +131,16 @@ def build_house(
     reconciler = Reconciler(
         config=settings.reconciliation, strategy=settings.name, gateway=gateway, books=books, sender=sender,
         clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
+        rivals=None if account.world == "paper" else Rivals(
+            journal=book, gateway=gateway, clock=clock, quiet_minutes=settings.reconciliation.rival_minutes, note=note,
+        ),
     )  # fmt: skip
+    try:
+        let_go(books, lambda text, symbol: note("warning", "instrument", text, symbol))
+    except DataError:
+        book.lease.release()
+        book.close()
+        raise
     ladder = Ladder(levels, settings.failover, lambda text: note("warning", "fallback", text, ""))
     ages: dict[str, Callable[[str], float]] = {}
     trader = Trader(
@@ -155,11 +170,25 @@ def build_house(
         models=[(rung.level.name, rung.folder) for rung in rungs],
         trader=trader, ladder=ladder, metrics=metrics, reports=reconciler.reports, gate=settings.gate,
         data_age_s=runner.data_age_s, market_clock=market_clock or clock, clock=clock, journal=book.place,
+        world=account.world,
     )  # fmt: skip
     return House(
         runner=runner, trader=trader, engine=engine, ladder=ladder, journal=book, metrics=metrics, alerts=alerts,
         view=view, candles=watched_candles, journal_at=journal, reloaders=reloaders, settings=settings,
     )  # fmt: skip
+
+
+def _taken(book: Journal, account: AccountNamed, tell: Callable[[str], None]) -> int:
+    """The token of the lease on a journal that is of this account. Raises JournalError for that of another."""
+    assert book.lease is not None
+    try:
+        require_account(book, account)
+        token = book.lease.acquire()
+        take_possession(book, account, tell)
+    except JournalError:
+        book.close()
+        raise
+    return token
 
 
 def _observer(
@@ -276,53 +305,6 @@ def outcome_of(house: House) -> Outcome:
     )  # fmt: skip
     house.journal.close()
     return outcome
-
-
-async def run_session(house: House, metrics_at: tuple[str, int] | None, control: Control | None, tell: Tell) -> None:
-    """Run until the tape ends or Ctrl-C; then give the lease back."""
-    server = MetricsServer(house.metrics, house.trader.reasons)
-    if metrics_at is not None:
-        port = await server.start(*metrics_at)
-        tell(f"Metrics: http://{metrics_at[0]}:{port}/metrics, readiness: /readyz.")
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError, ValueError):  # not on Windows, not in a thread
-            loop.add_signal_handler(name, stop.set)
-    house.alerts.start()
-    try:
-        await house.runner.start(house.engine.memory)
-        view = house.view, house.candles, house.journal_at
-        async with under_control(*view, control, tell), watching(house.reloaders, house.settings.reload) as look:
-            with contextlib.suppress(NotImplementedError, ValueError, AttributeError):
-                loop.add_signal_handler(signal.SIGHUP, look)
-            try:
-                await house.runner.run(stop)
-            finally:
-                _require_written(house.trader.books)
-        assert house.journal.lease is not None
-        house.journal.lease.release()
-    finally:
-        house.trader.close()
-        await house.alerts.stop()
-        await server.stop()
-
-
-def _require_written(books: Books) -> None:
-    """At the end nothing may be left that the journal does not hold: a switch turned on a full disk, say.
-
-    Raises JournalError that names what would be lost.
-    """
-    with contextlib.suppress(LeaseError):  # what another process writes now is its own affair
-        if not books.flush() and books.kept_aside:
-            kept = [
-                f"the switch at {one.switch}" if isinstance(one, SwitchSet) else type(one).__name__
-                for one in books.kept_aside
-            ]
-            raise JournalError(
-                f"The session ends, and the journal could not be written: {', '.join(kept)} will not be remembered.",
-                remedy="Make room on the disk. Set a switch again after the next start; the fills are asked for then.",
-            )
 
 
 def resume_on_paper(house: House, gateway: SimulatedGateway) -> None:

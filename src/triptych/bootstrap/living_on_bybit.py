@@ -7,22 +7,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from triptych.bootstrap.affording import require_wallet
 from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
-from triptych.bootstrap.house import Outcome
+from triptych.bootstrap.house import House, Outcome
 from triptych.bootstrap.live_books import candles_of, need_of
-from triptych.bootstrap.living import build_house, outcome_of, run_session
+from triptych.bootstrap.living import build_house, outcome_of
 from triptych.bootstrap.run_folder import Run, open_run
+from triptych.bootstrap.session import run_session
 from triptych.bootstrap.venues import Venue, hosts_of, require_consent
-from triptych.domain import AbstractClock, SystemClock, Timeframe
+from triptych.domain import AbstractClock, SystemClock, Timeframe, WalletReport
 from triptych.domain.errors import ExchangeError, LeaseError, RecipeError
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.inference import open_any_artifact
 from triptych.live.following import Following
-from triptych.live.journal import Journal
+from triptych.live.journal import AccountNamed, Journal
 from triptych.live.monitoring import Masker, Metrics
 from triptych.live.standby import wait_until_free
 from triptych.settings.live import LiveSettings
@@ -54,7 +57,7 @@ def trade_on_bybit(
         journal: path or URL; an existing one is gone on with.
         symbols: what to trade; empty: what the model was trained on.
         books: recordings that know the order books of past closes, for models that read them.
-        real_money: must be said on mainnet.
+        real_money: must be said where an address is neither this machine nor a known testnet or demo.
         standby: wait while another process trades on this journal, and take over when it ends.
         hosts: addresses, instead of the venue's own.
         credentials: the key; None reads the environment, see `read_credentials`.
@@ -63,15 +66,15 @@ def trade_on_bybit(
         control: how the session is opened to a dashboard; None: not at all.
         tell: told every stage in words.
 
-    Raises RecipeError without a key, or on mainnet without limits and consent; ExchangeError, ArtifactError,
+    Raises RecipeError without a key, or with real money without limits and consent; ExchangeError, ArtifactError,
     JournalError and their kinds.
     """
-    require_consent(venue, settings, real_money=real_money)
+    where = hosts or hosts_of(settings, venue)
+    require_consent(where, settings, real_money=real_money)
     opened = [open_run(folder) for folder in runs]
     for run in opened:
         run.require_trained()
     key = credentials or read_credentials()
-    where = hosts or hosts_of(settings, venue)
     wanted = tuple(symbols)
 
     async def trade() -> Outcome:
@@ -122,7 +125,7 @@ async def _trade(
     watch = open_watch(runs[0].recipe.guard, timeframe)
     looked_at = (*artifact.companions, *(watch.symbols if watch is not None else ()))
     beside = [symbol for symbol in dict.fromkeys(looked_at) if symbol not in wanted]
-    async with BybitConnection(hosts, rest=settings.rest, stream=settings.stream) as connection:
+    async with connect(hosts, settings, journal, tell) as connection:
         gateway = connection.gateway(key)
         instruments = [one.instrument for one in (await connection.market.listed(wanted)).values()]
         metrics = Metrics()
@@ -135,18 +138,18 @@ async def _trade(
             source = following = Following(source, await newest_close(connection, wanted[0], timeframe))
             market_clock = following.clock
         wallet = await gateway.wallet()
-        tell(f"{venue}: equity {wallet.equity} {wallet.currency}; trading {', '.join(wanted)} at {timeframe}.")
-        if float(wallet.equity) < settings.capital:
-            _require_wallet(venue, settings, float(wallet.equity), wallet.currency)
-            tell(f"Note: the engine works with {settings.capital:g}, more than the account holds.")
+        tell(f"{hosts.venue}: equity {wallet.equity} {wallet.currency}; trading {', '.join(wanted)} at {timeframe}.")
+        account = AccountNamed(world=hosts.world, account=await gateway.account())
         secrets = [key.key, key.secret, *([control.token] if control else [])]
         house = build_house(
             runs, settings=settings, instruments=instruments, gateway=gateway, candles=source, clock=SystemClock(),
-            journal=journal, watch=watch, market_clock=market_clock, log=log, masker=Masker(secrets), metrics=metrics,
+            journal=journal, account=account, watch=watch, market_clock=market_clock, log=log,
+            masker=Masker(secrets), metrics=metrics,
         )  # fmt: skip
         offset = house.metrics.clock_offset.labels(venue=gateway.venue)
         offset.set_function(lambda: connection.clock.offset_ms / 1000)
         try:
+            _afford(house, hosts, wallet, tell)
             await run_session(house, metrics_at, control, tell)
         except BaseException:
             house.journal.close()
@@ -154,13 +157,13 @@ async def _trade(
     return outcome_of(house)
 
 
-def _require_wallet(venue: Venue, settings: LiveSettings, equity: float, currency: str) -> None:
-    """On mainnet nobody trades by accident with more than the account holds: sizes are shares of the capital."""
-    if venue == "bybit" and not settings.more_than_wallet:
-        raise RecipeError(
-            f"The engine would work with {settings.capital:g} {currency}, and the account holds {equity:g}.",
-            remedy=f"Set capital to {equity:g} at most, or say --set more_than_wallet=true.",
-        )
+def _afford(house: House, hosts: HostConfig, wallet: WalletReport, tell: Tell) -> None:
+    try:
+        require_wallet(house, hosts, wallet, tell)
+    except RecipeError:
+        assert house.journal.lease is not None
+        house.journal.lease.release()
+        raise
 
 
 async def newest_close(connection: BybitConnection, symbol: str, timeframe: Timeframe) -> int:

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import TextIO
 
 from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import Outcome
 from triptych.bootstrap.live_books import candles_of, need_of
-from triptych.bootstrap.living import build_house, outcome_of, resume_on_paper, run_session
+from triptych.bootstrap.living import build_house, outcome_of, resume_on_paper
 from triptych.bootstrap.living_on_bybit import newest_close
 from triptych.bootstrap.run_folder import open_run
+from triptych.bootstrap.session import run_session
 from triptych.bootstrap.venues import Venue, hosts_of
 from triptych.domain import Timeframe, utc
-from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.exchanges.simulated.gateway import SimulatedGateway
 from triptych.inference import open_any_artifact
@@ -61,7 +62,7 @@ def trade_on_paper_at(
 
     async def run_it() -> Outcome:
         where = hosts or hosts_of(settings, venue)
-        async with BybitConnection(where, rest=settings.rest, stream=settings.stream) as connection:
+        async with connect(where, settings, journal, tell) as connection:
             instruments = [(await connection.market.listing(symbol)).instrument for symbol in wanted]
             metrics = Metrics()
             candles = candles_of(

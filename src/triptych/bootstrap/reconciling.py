@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.journals import only_name
 from triptych.bootstrap.settling import books_of
 from triptych.bootstrap.venues import Venue, hosts_of
 from triptych.domain import OrderFilled, SystemClock
-from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.exchanges.gateway import AbstractGateway
 from triptych.live.audit import Auditor, Difference
+from triptych.live.belonging import require_account
 from triptych.live.books import Books
-from triptych.live.journal import Journal, NoteWritten
+from triptych.live.journal import AccountNamed, Journal, NoteWritten
 from triptych.live.monitoring import Metrics
 from triptych.live.reconciliation import Config, Reconciler
 from triptych.live.sender import Sender
@@ -85,16 +86,18 @@ def reconcile(
         credentials: the key; None reads the environment.
         tell: told what is done.
 
-    Raises JournalError for a journal without a decision, LeaseError while a process trades, ExchangeError when the
-    venue cannot be asked, DataError for symbols that are not in the journal.
+    Raises JournalError for a journal without a decision or of another account, LeaseError while a process trades,
+    ExchangeError when the venue cannot be asked, DataError for symbols that are not in the journal.
     """
     name = only_name(journal, name)
     key = credentials or read_credentials()
 
     async def run() -> Reconciled:
         said = settings or LiveSettings()
-        async with BybitConnection(hosts or hosts_of(said, venue), rest=said.rest, stream=said.stream) as connection:
+        where = hosts or hosts_of(said, venue)
+        async with connect(where, said, journal, tell) as connection:
             gateway = connection.gateway(key)
+            _require_account(journal, name, AccountNamed(world=where.world, account=await gateway.account()))
             found = await _compared(journal, name, symbols, days, gateway)
             done: tuple[str, ...] = ()
             left = found
@@ -104,6 +107,14 @@ def reconcile(
             return Reconciled(name=name, symbols=found[0], differences=found[1], done=done, left=left[1])
 
     return asyncio.run(run())
+
+
+def _require_account(journal: str | Path, name: str, here: AccountNamed) -> None:
+    reader = Journal.read(journal, name)
+    try:
+        require_account(reader, here)
+    finally:
+        reader.close()
 
 
 async def _compared(

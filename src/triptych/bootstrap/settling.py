@@ -15,17 +15,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.venues import Venue, hosts_of, require_consent
 from triptych.domain import Instrument, SystemClock
 from triptych.domain.errors import DataError, JournalError
-from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.inference.base import AbstractPredictor
+from triptych.live.belonging import require_account
 from triptych.live.books import Books
-from triptych.live.journal import Journal, StepRecorded
+from triptych.live.journal import AccountNamed, Journal, StepRecorded
 from triptych.live.monitoring import Masker, Metrics
 from triptych.live.reconciliation import Reconciler, Settled
+from triptych.live.rivals import Rivals
 from triptych.live.sender import Sender
 from triptych.settings.live import LiveSettings
 from triptych.strategies import Config as StrategyConfig
@@ -53,16 +55,16 @@ def settle_first(
     Returns:
         How each instrument of the journal stands; empty where there was nothing to settle.
 
-    Raises LeaseError while another process trades, and otherwise as `trade_on_bybit`.
+    Raises LeaseError while another process trades, JournalError for the journal of another account, and otherwise as
+    `trade_on_bybit`.
     """
-    require_consent(venue, settings, real_money=real_money)
+    where = hosts or hosts_of(settings, venue)
+    require_consent(where, settings, real_money=real_money)
     if "://" not in str(journal) and not Path(journal).exists():
         return {}
     key = credentials or read_credentials()
     mask = Masker([key.key, key.secret]).text
-    return asyncio.run(
-        _settled(journal, hosts or hosts_of(settings, venue), key, settings, lambda text: tell(mask(text)))
-    )
+    return asyncio.run(_settled(journal, where, key, settings, lambda text: tell(mask(text))))
 
 
 async def _settled(
@@ -79,7 +81,7 @@ async def _settled(
         assert book.lease is not None
         book.lease.acquire()
         try:
-            return await _with_books(book, hosts, key, settings, tell)
+            return await _with_books(book, journal, hosts, key, settings, tell)
         finally:
             book.lease.release()
     finally:
@@ -87,20 +89,30 @@ async def _settled(
 
 
 async def _with_books(
-    book: Journal, hosts: HostConfig, key: Credentials, settings: LiveSettings, tell: Callable[[str], None]
+    book: Journal,
+    journal: str | Path,
+    hosts: HostConfig,
+    key: Credentials,
+    settings: LiveSettings,
+    tell: Callable[[str], None],
 ) -> Mapping[str, Settled]:
     def note(_severity: str, _topic: str, text: str, symbol: str) -> None:
         tell(f"{symbol}: {text}" if symbol else text)
 
     books, symbols = books_of(book, settings.name, ())
-    async with BybitConnection(hosts, rest=settings.rest, stream=settings.stream) as connection:
+    async with connect(hosts, settings, journal, tell) as connection:
         gateway, clock, metrics = connection.gateway(key), SystemClock(), Metrics()
+        require_account(book, AccountNamed(world=hosts.world, account=await gateway.account()))
         sender = Sender(
             gateway=gateway, books=books, clock=clock, metrics=metrics, note=note, config=settings.sending
         )  # fmt: skip
         reconciler = Reconciler(
             config=settings.reconciliation, strategy=settings.name, gateway=gateway, books=books, sender=sender,
             clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
+            rivals=Rivals(
+                journal=book, gateway=gateway, clock=clock, quiet_minutes=settings.reconciliation.rival_minutes,
+                note=note,
+            ),
         )  # fmt: skip
         found = await reconciler.settle(symbols)
     positions = books.engine.portfolio.position

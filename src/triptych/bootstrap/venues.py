@@ -31,9 +31,12 @@ def hosts_of(settings: LiveSettings, venue: Venue) -> HostConfig:
     return settings.hosts.model_copy(update={"environment": ENVIRONMENTS[venue]})
 
 
-def require_consent(venue: Venue, settings: LiveSettings, *, real_money: bool) -> None:
-    """Mainnet takes a flag, and limits in money that somebody has written down. Raises RecipeError without them."""
-    if venue != "bybit":
+def require_consent(hosts: HostConfig, settings: LiveSettings, *, real_money: bool) -> None:
+    """Real money takes a flag, and limits in money that somebody has written down. Raises RecipeError without them.
+
+    Which world it is, the addresses say that are really talked to, not the name of a venue.
+    """
+    if hosts.world != "real":
         return
     limits = {"gate.max_order_quote": settings.gate.max_order_quote,
               "gate.max_position_quote": settings.gate.max_position_quote}  # fmt: skip
@@ -46,6 +49,6 @@ def require_consent(venue: Venue, settings: LiveSettings, *, real_money: bool) -
         )
     if not real_money:
         raise RecipeError(
-            "bybit is real money, and --real-money was not given.",
+            f"{hosts.rest_url} is real money, and --real-money was not given.",
             remedy="Try bybit-demo or bybit-testnet first; then say --real-money.",
         )

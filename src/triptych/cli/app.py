@@ -20,6 +20,7 @@ from triptych.cli import (
     exchange,
     explain,
     journal,
+    kill,
     leaderboard,
     leak_probe,
     live,
@@ -76,6 +77,7 @@ app.command("explain")(explain.explain)
 app.command("similar")(similar.similar)
 app.command("live")(live.live)
 app.command("dashboard")(dashboard.dashboard)
+app.command("kill")(kill.kill)
 app.add_typer(journal.app, name="journal")
 app.command("reconcile")(reconcile.reconcile)
 app.command("ablate")(ablate.ablate)

@@ -39,7 +39,8 @@ def instance(desk: Desk) -> dict[str, Any]:
     switch = state["switch"]["state"] if state else (str(last.switch) if last else "run")
     return {
         "name": desk.name, "is_live": desk.is_live, "status": _status(desk, switch),
-        "venue": state["venue"] if state else "", "timeframe": state["timeframe"] if state else "",
+        "venue": state["venue"] if state else "", "world": state.get("world", "") if state else "",
+        "timeframe": state["timeframe"] if state else "",
         "symbols": list(desk.symbols), "switch": switch, "now_ms": desk.now_ms,
         "market_ms": state["market_ms"] if state else desk.now_ms,
         "closing": closing(desk),

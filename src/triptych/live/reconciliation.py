@@ -31,6 +31,7 @@ from triptych.exchanges.gateway import AbstractGateway
 from triptych.live.books import Books
 from triptych.live.journal import NoteWritten, OrderAnswered
 from triptych.live.monitoring import Metrics
+from triptych.live.rivals import Rivals
 from triptych.live.sender import Sender
 from triptych.trading.order_id import OrderIds
 
@@ -49,6 +50,12 @@ class Config(domain.Config):
         default=10.0,
         ge=0,
         description="Minutes before the last time they were asked for from which executions are asked for again.",
+    )
+    rival_minutes: float = Field(
+        default=10.0,
+        ge=0,
+        description="Minutes without an opening order of another session in this account before one is started, and "
+        "before one that goes on opens anything again. 0: other sessions are not looked for.",
     )
     every_seconds: float = Field(
         default=30.0, gt=0, description="Seconds between two reconciliations when nothing else asks for one."
@@ -84,6 +91,7 @@ class Reconciler:
         frozen: by symbol, the difference that was told of.
         refused: by symbol, how often in a row the venue refused to set stop and target again.
         note: told in words what a person should know: severity, topic, text, symbol.
+        rivals: other sessions in the account; None where there can be none.
     """
 
     config: Config
@@ -95,6 +103,7 @@ class Reconciler:
     metrics: Metrics
     started_ms: int
     note: Callable[[str, str, str, str], None]
+    rivals: Rivals | None = None
     asked_ms: dict[str, int] = field(default_factory=dict)
     protected_ms: dict[str, int] = field(default_factory=dict)
     reports: dict[str, PositionReport] = field(default_factory=dict)
@@ -107,12 +116,17 @@ class Reconciler:
         The questions are asked for all instruments at once, whatever their number: three, and those for orders under
         way that are not among the open ones. Where trading was killed and the venue is flat, so are the books then: the
         difference is what somebody else had traded and the kill has closed.
+
+        Raises LeaseError when another session trades in the account and this one must give way.
         """
         now = self.clock.now_ms()
         known = {order.order_id for order in self.books.under_way}
-        self.books.take_executions(await self.gateway.executions(symbols, min(map(self._since, symbols))))
-        self.asked_ms.update(dict.fromkeys(symbols, now))
+        executions = await self.gateway.executions(symbols, min(map(self._since, symbols)))
         opened = await self.gateway.open_orders(symbols)
+        # Before anything is taken in or withdrawn: who must give way touches nothing.
+        rival = "" if self.rivals is None else await self.rivals.look(symbols, executions, opened)
+        self.books.take_executions(executions)
+        self.asked_ms.update(dict.fromkeys(symbols, now))
         doubts = await asyncio.gather(*(self._orders(one, opened, known) for one in symbols))
         found = {
             symbol: Settled(is_settled=False, reason=reason, is_passing=True)
@@ -123,7 +137,7 @@ class Reconciler:
         reports = await self.gateway.positions(certain) if certain else {}
         for symbol in certain:
             found[symbol] = await self._position(reports[symbol], is_killed=is_killed)
-        return found
+        return {symbol: Settled(is_settled=False, reason=rival) for symbol in found} if rival else found
 
     async def _orders(self, symbol: str, opened: Sequence[OrderReport], known: set[str]) -> str:
         """Take in what the venue knows of the orders; returns why something is still open to doubt, or nothing."""

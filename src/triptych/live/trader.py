@@ -163,7 +163,10 @@ class Trader:
                 self._to_close.set()
                 await self._try_to_settle()
             else:
-                await self._settle_all()
+                try:
+                    await self._settle_all()
+                except _CutShort:
+                    self._unsettled("the reconciliation was cut short: trading was killed")
 
     async def on_message(self, message: PrivateMessage) -> None:
         """Take in what the venue says of the account. Raises LeaseError when the right to write is lost."""

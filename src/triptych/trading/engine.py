@@ -105,7 +105,7 @@ class Engine(AbstractView):
         self._guard = guard_.Guard(guard, watch)
         self._execution = execution or execution_.Config()
         self.portfolio = Portfolio(initial_capital)
-        self.share = 1.0
+        self.share, self.dropped = 1.0, tuple[str, ...]()
         self._desks: dict[str, Desk] = {}
         for instrument in instruments:
             executor = execution_.Executor(self._execution, instrument, OrderIds(name, instrument.symbol, token))
@@ -307,6 +307,9 @@ class Engine(AbstractView):
         Raises OrderError for an instrument that the engine does not trade.
         """
         desk = self._desks.get(event.symbol)
+        if desk is None and event.symbol in self.dropped:
+            self.portfolio.apply(event)
+            return
         if desk is None:
             raise OrderError(
                 f"An event of {event.symbol} came in, which this engine does not trade: {event}.",
@@ -346,9 +349,15 @@ class Engine(AbstractView):
         )
 
     def restore(self, state: EngineState) -> None:
-        """Become the engine that `state` was taken from. The candles must have been observed before."""
+        """Become the engine that `state` was taken from. The candles must have been observed before.
+
+        What that engine traded and this one does not is `dropped`: its events still change the portfolio, so that the
+        money is right. Whether anything of it is held, the portfolio says once all events are in.
+        """
         self.portfolio.restore(state.portfolio)
         self._risk.restore(state.risk)
         self._guard.restore(state.guard)
+        self.dropped = tuple(desk.symbol for desk in state.desks if desk.symbol not in self._desks)
         for desk in state.desks:
-            self._desks[desk.symbol].restore(desk)
+            if desk.symbol in self._desks:
+                self._desks[desk.symbol].restore(desk)

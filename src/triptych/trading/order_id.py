@@ -13,6 +13,7 @@ Leg = Literal["open", "close"]
 MAXIMUM_LENGTH = 36
 MAXIMUM_ATTEMPT = 9999
 MAXIMUM_TOKEN = 36**4 - 1
+_OPENS = re.compile(r"[A-Za-z0-9]{1,8}_([0-9a-z]{1,4})-[0-9a-f]{10}-[0-9a-z]{1,9}-o[0-9]{1,4}")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -47,6 +48,12 @@ class OrderIds:
         if not 0 <= close_time_ms < 36**9 or not 0 <= attempt <= MAXIMUM_ATTEMPT:
             raise OrderError(f"No order id for close time {close_time_ms} and attempt {attempt}.")
         return f"{self._prefix}-{_base36(close_time_ms)}-{leg[0]}{attempt}"
+
+
+def opener_token(order_id: str) -> int | None:
+    """The token of the session that opens something by this order; None for a close, and for any other id."""
+    found = _OPENS.fullmatch(order_id)
+    return None if found is None else int(found[1], 36)
 
 
 def _base36(number: int) -> str:

@@ -7,6 +7,7 @@ from tests.fakes.venue_wire import KEY, FakeTimer, ScriptedTransport, http, rest
 from triptych.domain import ManualClock, OrderType, Side, SubmitOrder
 from triptych.domain.errors import (
     AuthenticationRefused,
+    Banned,
     ClockRefused,
     ExchangeError,
     OrderError,
@@ -122,6 +123,30 @@ def test_403_stops_everything_for_ten_minutes():
     assert len(transport.requests) == 1
     timer.now_s += 600
     ask(client)
+
+
+def test_a_429_that_names_a_far_end_stops_everything_until_then():
+    timer = FakeTimer()
+    transport = ScriptedTransport(http("", 429, Retry_After="90"), OK)
+    client = rest_client(transport, timer=timer)
+    with pytest.raises(RateLimited) as caught:
+        ask(client)
+    assert caught.value.retry_after_ms == 90_000
+    timer.now_s = 89.5
+    with pytest.raises(RateLimited, match="nothing is sent for another 1 s"):
+        ask(client)
+    timer.now_s = 90.0
+    ask(client)
+
+
+def test_a_banned_address_asks_nothing_more():
+    transport = ScriptedTransport(refused(10009))
+    client = rest_client(transport)
+    with pytest.raises(Banned):
+        ask(client)
+    with pytest.raises(RateLimited, match="was not sent"):
+        ask(client)
+    assert len(transport.requests) == 1
 
 
 def test_a_wrong_key_stops_at_once():

@@ -21,7 +21,7 @@ SIGNED = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @contextlib.asynccontextmanager
-async def served(path, count=30):
+async def served(path, count=30, port=0):
     """A house after `count` closes, its server's URL, and a function that asks it."""
     tape = TapeSource(SERIES, start_ms=0)
     clock, gateway = paper(SERIES, tape.clock)
@@ -41,7 +41,7 @@ async def served(path, count=30):
         gate=GateConfig(), data_age_s=lambda _: float("inf"), market_clock=clock, clock=clock, journal="j.db",
     )  # fmt: skip
     server = ControlServer(view, candles, Journal.read(path / "j.db", "house"), Access(host="127.0.0.1", token=TOKEN))
-    port = await server.start(0)
+    port = await server.start(port)
     async with aiohttp.ClientSession() as session:
 
         async def ask(method, where, headers=SIGNED, **options):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -39,6 +39,7 @@ class BybitConnection:
         rest, limits, stream: patience and rates.
         clock_limit_ms: ClockRefused is raised on entering when our clock is further off than that.
         clock, timer, seed: the world outside.
+        halted_for_s, on_halt: of a lock-out; see `limits.Limiter`.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class BybitConnection:
         clock: AbstractClock | None = None,
         timer: AbstractTimer | None = None,
         seed: int | None = None,
+        halted_for_s: float = 0.0,
+        on_halt: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self.clock = VenueClock(clock or SystemClock())
         self._hosts = hosts
@@ -61,7 +64,9 @@ class BybitConnection:
         self._stream_config = stream or stream_.Config()
         self._clock_limit_ms = clock_limit_ms
         self._timer = timer or SystemTimer()
-        self._limiter = limits_.Limiter(limits or limits_.Config(), self._timer)
+        self._limiter = limits_.Limiter(
+            limits or limits_.Config(), self._timer, halted_for_s=halted_for_s, on_halt=on_halt
+        )
         self._chance = random.Random(seed)
 
     async def __aenter__(self) -> Self:

@@ -20,7 +20,17 @@ from triptych.domain import (
     SubmitOrder,
     WalletReport,
 )
-from triptych.domain.errors import DuplicateOrderId, ExchangeError, OrderNotFound, OutcomeUnknown, ProtocolError
+from triptych.domain.errors import (
+    AuthenticationRefused,
+    Banned,
+    ClockRefused,
+    DuplicateOrderId,
+    ExchangeError,
+    OrderNotFound,
+    OutcomeUnknown,
+    ProtocolError,
+    RateLimited,
+)
 from triptych.exchanges.bybit import account_messages as messages
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.bybit.envelopes import Data
@@ -32,7 +42,7 @@ from triptych.exchanges.bybit.rest import RestClient
 from triptych.exchanges.bybit.socket import AbstractConnector
 from triptych.exchanges.bybit.stream import Config as StreamConfig
 from triptych.exchanges.bybit.stream import Stream
-from triptych.exchanges.bybit.words import VENUE, Category
+from triptych.exchanges.bybit.words import Category
 from triptych.exchanges.gateway import AbstractGateway, Answer, PrivateMessage
 from triptych.exchanges.timing import AbstractTimer
 
@@ -68,10 +78,10 @@ class BybitGateway(AbstractGateway):
         chance: random.Random | None = None,
     ) -> None:
         self.config = config or Config()
-        self.venue = VENUE
+        self.venue = hosts.venue
         self.validity_ms = rest.config.receive_window_ms
         self.market = MarketClient(rest, self.config.category)
-        self._rest = rest
+        self._rest, self._hosts = rest, hosts
         self._coins: dict[str, str] = {}
         self.private: Stream[messages.AccountMessage] = Stream(
             hosts.private_url, PRIVATE_TOPICS, parse=self._parse, connector=connector, timer=timer, clock=rest.clock,
@@ -163,6 +173,21 @@ class BybitGateway(AbstractGateway):
                 return report
         zero = Decimal(0)
         return WalletReport(currency=self.config.currency, equity=zero, balance=zero, updated_ms=time_ms)
+
+    async def account(self) -> str:
+        """The number of the account behind the key; empty where the venue does not tell it, as on its demo."""
+        try:
+            reply = await self._rest.get("/v5/user/query-api", signed=True)
+        except (AuthenticationRefused, Banned, ClockRefused, RateLimited):
+            raise
+        except ExchangeError as error:
+            if error.code is None or self._hosts.world == "real":
+                raise
+            return ""
+        try:
+            return str(reply.result.optional_integer("userID") or "")
+        except ProtocolError:  # which would quote the answer, and the key in it
+            raise ProtocolError("GET /v5/user/query-api: the number of the account cannot be read.") from None
 
     async def fee_rates(self, symbol: str) -> tuple[Decimal, Decimal]:
         """Maker and taker fee of an instrument, fractions of the notional."""

@@ -1,7 +1,8 @@
-"""Where the venue lives: one set of addresses for each of its worlds."""
+"""Where the venue lives: one set of addresses for each of its worlds, and which world an address belongs to."""
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
@@ -11,6 +12,15 @@ from triptych import domain
 from triptych.exchanges.bybit.words import Category
 
 Environment = Literal["mainnet", "testnet", "demo", "local", "custom"]
+World = Literal["simulated", "demo", "testnet", "real"]
+"""What is at stake where an order goes: only in the last of these worlds it is money."""
+
+_PLAY: Final[dict[str, World]] = {
+    "api-testnet.bybit.com": "testnet", "stream-testnet.bybit.com": "testnet", "api-demo.bybit.com": "demo",
+    "stream-demo.bybit.com": "demo", "api-demo-testnet.bybit.com": "testnet",
+    "stream-demo-testnet.bybit.com": "testnet",
+}  # fmt: skip
+_RISK: Final[tuple[World, ...]] = ("simulated", "testnet", "demo", "real")
 
 _MAINNET_PUBLIC: Final = "wss://stream.bybit.com/v5/public"
 _KNOWN: Final[dict[str, tuple[str, str, str]]] = {
@@ -51,7 +61,18 @@ class Config(domain.Config):
                 raise ValueError(f"a custom environment needs all of rest, public and private, {name} is missing")
             if address and (urlsplit(address).scheme not in schemes or not urlsplit(address).netloc):
                 raise ValueError(f"{name} must be an address beginning with {schemes[0]}:// or {schemes[1]}://")
+            if any(letter in urlsplit(address).netloc for letter in "@\\ "):
+                raise ValueError(f"{name} must name a host, and a port if need be, and nothing else before its path")
         return self
+
+    @property
+    def world(self) -> World:
+        """What is at stake at the addresses that are really talked to, whatever the environment is called.
+
+        An address that is neither this machine's own nor one of Bybit's known testnet and demo hosts is real money, as
+        are all regional houses. Of an account whose orders and whose messages go to two worlds, the dearer one counts.
+        """
+        return max((world_of(self.rest_url), world_of(self.private_url)), key=_RISK.index)
 
     @property
     def rest_url(self) -> str:
@@ -66,3 +87,19 @@ class Config(domain.Config):
     def private_url(self) -> str:
         """Address of the private stream."""
         return self.private or _KNOWN[self.environment][2]
+
+    @property
+    def venue(self) -> str:
+        """Venue and world in words, for pages and labels: nobody takes real money for anything else."""
+        return {"real": "bybit real money"}.get(self.world, f"bybit {self.world}")
+
+
+def world_of(address: str) -> World:
+    """The world of one address, judged by its host alone."""
+    name = (urlsplit(address).hostname or "").rstrip(".").lower()
+    if name == "localhost":
+        return "simulated"
+    try:
+        return "simulated" if ipaddress.ip_address(name).is_loopback else "real"
+    except ValueError:
+        return _PLAY.get(name, "real")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from pydantic import Field
@@ -19,6 +19,7 @@ ORDER_PATHS: Final = (
     "/v5/order/cancel-all",
     "/v5/position/trading-stop",
 )
+LONGEST_HALT_S: Final = 86_400.0
 
 
 class Config(domain.Config):
@@ -72,14 +73,22 @@ class TokenBucket:
 class Limiter:
     """One bucket for the machine's address, one for each interface, and the halt after HTTP 403."""
 
-    def __init__(self, config: Config, timer: AbstractTimer) -> None:
-        self._config = config
+    def __init__(
+        self,
+        config: Config,
+        timer: AbstractTimer,
+        *,
+        halted_for_s: float = 0.0,
+        on_halt: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        """`halted_for_s`: what is left of a lock-out that an earlier process met; `on_halt` is told of a new one."""
+        self._config, self._on_halt = config, on_halt
         self._timer = timer
         rate = config.address_rate_per_s
         self._address = TokenBucket(rate_per_s=rate, capacity=rate, now_s=timer.monotonic_s())
         self._paths: dict[str, TokenBucket] = {}
         self._blocked_until_s: dict[str, float] = {}
-        self._halted_until_s = -math.inf
+        self._halted_until_s = timer.monotonic_s() + halted_for_s if halted_for_s > 0 else -math.inf
 
     async def acquire(self, path: str) -> None:
         """Wait for one's turn. Raises RateLimited, without waiting, while everything is halted."""
@@ -106,14 +115,22 @@ class Limiter:
             self._blocked_until_s.get(path, -math.inf), self._timer.monotonic_s() + seconds
         )
 
-    def halt(self) -> None:
-        """The venue answered 403: send nothing at all for `halt_s`."""
-        self._halted_until_s = self._timer.monotonic_s() + self._config.halt_s
+    def halt(self, seconds: float | None = None) -> None:
+        """The venue has locked us out: send nothing at all for so long; None: for `halt_s`, as it asks after a 403."""
+        seconds = self._config.halt_s if seconds is None else min(seconds, LONGEST_HALT_S)
+        self._halted_until_s = max(self._halted_until_s, self._timer.monotonic_s() + seconds)
+        self._on_halt(seconds)
 
     @property
     def halted_for_s(self) -> float:
         """Seconds until anything may be sent again, 0 when it may."""
         return max(0.0, self._halted_until_s - self._timer.monotonic_s())
+
+    def told_wait_s(self, headers: Mapping[str, str], venue_now_ms: int) -> float:
+        """Seconds after which the venue says that it may be asked again; 0 where it does not say."""
+        reset = _number(headers, "X-Bapi-Limit-Reset-Timestamp")
+        told = 0.0 if reset is None else (reset - venue_now_ms) / 1000
+        return max(0.0, told, float(_number(headers, "Retry-After") or 0))
 
     def _refuse_while_halted(self, path: str) -> None:
         left = self.halted_for_s

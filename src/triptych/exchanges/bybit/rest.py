@@ -13,6 +13,7 @@ from pydantic import Field
 from triptych import domain
 from triptych.domain.errors import (
     AuthenticationRefused,
+    Banned,
     ClockRefused,
     ExchangeError,
     OutcomeUnknown,
@@ -29,6 +30,9 @@ from triptych.exchanges.bybit.venue_clock import VenueClock
 from triptych.exchanges.timing import AbstractTimer, BackOff
 
 _ASK: Final = "Ask the venue what became of it before anything is sent again."
+LONG_WAIT_S: Final = 5.0
+"""A wait that the venue asks for is a lock-out from here on: every request waits, and the next process too."""
+ADDRESS_BANNED: Final = 10009
 
 
 class Config(domain.Config):
@@ -196,14 +200,25 @@ class RestClient:
         if reply.status >= 500:
             raise OutcomeUnknown(f"{request} was answered with HTTP {reply.status}.", remedy=_ASK, code=reply.status)
         if reply.status == 429:
-            raise RateLimited(f"{request} was answered with HTTP 429.", remedy="Wait.", code=429, retry_after_ms=1000)
+            wait_s = self._limiter.told_wait_s(reply.headers, self.clock.now_ms())
+            if wait_s > LONG_WAIT_S:  # no moment's haste, but a lock-out
+                self._limiter.halt(wait_s)
+            wait_ms = max(1000, round(wait_s * 1000))
+            raise RateLimited(
+                f"{request} was answered with HTTP 429.", remedy="Wait.", code=429, retry_after_ms=wait_ms
+            )
         content = decode(reply.body, f"{request} (HTTP {reply.status})")
         venue_ms = venue_time_ms(content)
         if content.get("retCode") == 10002:
             self.clock.forget()
         if venue_ms is not None:
             self.clock.observe(sent_ms=sent_ms, received_ms=received_ms, venue_ms=venue_ms)
-        return read_reply(content, request)
+        try:
+            return read_reply(content, request)
+        except Banned as error:
+            if error.code == ADDRESS_BANNED:
+                self._limiter.halt()
+            raise
 
 
 class _NotSent(OutcomeUnknown):

@@ -4,7 +4,7 @@
     GET  /api/candles?symbol=S&from=MS     candles that open at MS or later
     GET  /api/journal?after=SEQ&limit=N    entries of the journal as they were written
     POST /api/switch                       takes {"switch": "killed" | "close_only" | "run", "confirm": NAME,
-                                           "reason": TEXT}, answers {"switch", "closed", "pending",
+                                           "reason": TEXT, "by": TEXT}, answers {"switch", "closed", "pending",
                                            "problems", "orders"}
 
 Everything takes the token, as `Authorization: Bearer`. The journal is read through a connection of its own that cannot
@@ -107,16 +107,22 @@ class ControlServer:
         try:
             said = await request.json()
             switch = Switch(said["switch"])
-            confirmed, reason = str(said["confirm"]), " ".join(str(said.get("reason", "")).split())[:200]
+            confirmed, reason = str(said["confirm"]), _short(said.get("reason", ""), 200)
+            by = _short(said.get("by", ""), 40) or "the dashboard"
         except (json.JSONDecodeError, KeyError, ValueError, TypeError):
             return _refused(400, "Expected JSON with switch (run, close_only or killed), confirm and reason.")
         if confirmed != self._view.name:
             return _refused(409, f"Not confirmed: confirm must be the name of the instance, {self._view.name}.")
         try:
-            closure = await self._view.trader.turn(switch, by="the dashboard", reason=reason or "no reason was given")
+            closure = await self._view.trader.turn(switch, by=by, reason=reason or "no reason was given")
         except LeaseError as error:
             return _refused(409, error.message)
         return web.json_response({"switch": str(switch), **closure.to_dict()})
+
+
+def _short(text: object, length: int) -> str:
+    """Words of somebody else on one line."""
+    return " ".join(str(text).split())[:length]
 
 
 def _refused(status: int, reason: str) -> web.Response:

@@ -31,6 +31,7 @@ class SessionView:
         market_clock: of the candles.
         clock: of the journal.
         journal: where it is, for people.
+        world: what is at stake: paper, simulated, testnet, demo or real.
     """
 
     name: str
@@ -47,6 +48,7 @@ class SessionView:
     market_clock: AbstractClock
     clock: AbstractClock
     journal: str
+    world: str = "paper"
 
     def state(self, switched: SwitchSet | None) -> dict[str, Any]:
         """Ready for JSON; `switched` is what the journal says of the switch. Money in quote currency, times UTC ms."""
@@ -54,7 +56,8 @@ class SessionView:
         portfolio = engine.portfolio
         reasons = self.trader.reasons()
         return {
-            "name": self.name, "venue": self.venue, "timeframe": self.timeframe, "symbols": list(self.symbols),
+            "name": self.name, "venue": self.venue, "world": self.world, "timeframe": self.timeframe,
+            "symbols": list(self.symbols),
             "now_ms": self.clock.now_ms(), "market_ms": self.market_clock.now_ms(),
             "last_close_ms": self.trader.books.last_close_ms,
             "ready": not reasons, "reasons": reasons,

@@ -2,8 +2,10 @@
 
 from triptych.live.journal.journal import Entry, Journal, read_row
 from triptych.live.journal.lease import Lease, LeaseView
+from triptych.live.journal.lockouts import keep_lockout, kept_lockout
 from triptych.live.journal.records import (
     EVENTS,
+    AccountNamed,
     Cause,
     NoteWritten,
     OrderAnswered,
@@ -16,6 +18,7 @@ from triptych.live.journal.records import (
 
 __all__ = [
     "EVENTS",
+    "AccountNamed",
     "Cause",
     "Entry",
     "Journal",
@@ -28,5 +31,7 @@ __all__ = [
     "StepRecorded",
     "Switch",
     "SwitchSet",
+    "keep_lockout",
+    "kept_lockout",
     "read_row",
 ]

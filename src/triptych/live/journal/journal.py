@@ -19,7 +19,7 @@ from triptych.domain.clock import AbstractClock, SystemClock
 from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.journal.database import entries, open_database
 from triptych.live.journal.lease import Lease, refused
-from triptych.live.journal.records import Record, SwitchSet, decode, encode, key_of
+from triptych.live.journal.records import Record, StepRecorded, SwitchSet, decode, encode, key_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,10 +58,11 @@ class Journal:
         owner: str,
         clock: AbstractClock | None = None,
         lease_ms: int = 15_000,
+        first_token: int = 1,
     ) -> Journal:
         """Open for writing: a path or URL, see `open_database`. The lease still has to be acquired."""
         database = open_database(where)
-        lease = Lease(database, name, owner=owner, duration_ms=lease_ms, clock=clock)
+        lease = Lease(database, name, owner=owner, duration_ms=lease_ms, clock=clock, first_token=first_token)
         return cls(database, name, lease=lease, clock=clock)
 
     @classmethod
@@ -156,6 +157,16 @@ class Journal:
         """The newest entry of a kind; None when there is none."""
         with contextlib.closing(self.entries(kinds=(kind,), limit=1, newest_first=True)) as found:
             return next(found, None)
+
+    def has_decided(self, order_id: str) -> bool:
+        """Whether a decision in this journal stands behind an order. Raises JournalError when it cannot be read."""
+        of_steps = (entries.c.name == self.name) & (entries.c.kind == StepRecorded.__name__)
+        wanted = sa.select(entries.c.seq).where(of_steps & entries.c.body.contains(f'"{order_id}"', autoescape=True))
+        try:
+            with self._database.connect() as connection:
+                return connection.execute(wanted.order_by(entries.c.seq.desc()).limit(1)).first() is not None
+        except sa.exc.SQLAlchemyError as error:
+            raise refused(error) from error
 
     def switch(self) -> SwitchSet | None:
         """What the house allows itself since somebody last said so."""

@@ -61,6 +61,7 @@ class Lease:
         duration_ms: int = 15_000,
         clock: AbstractClock | None = None,
         is_alive: Callable[[int], bool] = is_process_alive,
+        first_token: int = 1,
     ) -> None:
         """Nothing is acquired yet.
 
@@ -71,9 +72,10 @@ class Lease:
             duration_ms: for how long a lease is given; renew it several times within.
             clock: of SQLite's machine; None takes the machine's own. PostgreSQL is asked for its time.
             is_alive: whether a process of this machine runs.
+            first_token: of a new journal; drawn by chance, so that two journals of one account hardly ever share one.
         """
         self.token = 0
-        self.name = name
+        self.name, self._first_token = name, first_token
         self._database, self._owner, self._duration_ms = database, owner, duration_ms
         self._clock, self._is_alive = clock or SystemClock(), is_alive
         self._renewed_s = float("-inf")
@@ -93,7 +95,7 @@ class Lease:
                     f"{(held.expires_ms - now) / 1000:.1f} s more.",
                     remedy="Stop that one first, start this one as a standby, or trade under another name.",
                 )
-            token = 1 if held is None else held.token + 1
+            token = self._first_token if held is None else held.token + 1
             values = {
                 "token": token, "owner": self._owner, "host": self._host, "pid": self._pid,
                 "expires_ms": now + self._duration_ms,

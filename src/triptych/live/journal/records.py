@@ -1,5 +1,6 @@
 """What the journal holds: one frozen record for everything that must not be forgotten.
 
+    AccountNamed      the world and the account that the journal is of: its first entry
     StepRecorded      one decision: what was decided, the commands it leads to and the engine's state after it
     OrderSent         a command is about to be sent once more, under its old id
     OrderAnswered     what the venue answered to it; `unknown` when nobody can tell
@@ -55,6 +56,19 @@ class Switch(StrEnum):
     RUN = "run"
     CLOSE_ONLY = "close_only"
     KILLED = "killed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountNamed:
+    """Where everything in this journal happens.
+
+    Attributes:
+        world: what is at stake there.
+        account: the account's number as the venue tells it, never the key; empty where it does not tell.
+    """
+
+    world: Literal["paper", "simulated", "testnet", "demo", "real"]
+    account: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,10 +143,12 @@ class NoteWritten:
 
 
 Event = OrderFilled | OrderRejected | OrderCancelled | FundingPaid
-Record = StepRecorded | OrderSent | OrderAnswered | Event | SwitchSet | NoteWritten
+Record = AccountNamed | StepRecorded | OrderSent | OrderAnswered | Event | SwitchSet | NoteWritten
 
 EVENTS: Final = (OrderFilled, OrderRejected, OrderCancelled, FundingPaid)
-_TYPES: Final[tuple[type[Any], ...]] = (StepRecorded, OrderSent, OrderAnswered, *EVENTS, SwitchSet, NoteWritten)
+_TYPES: Final[tuple[type[Any], ...]] = (
+    AccountNamed, StepRecorded, OrderSent, OrderAnswered, *EVENTS, SwitchSet, NoteWritten,
+)  # fmt: skip
 _ADAPTERS: Final[dict[str, TypeAdapter[Any]]] = {one.__name__: TypeAdapter(one) for one in _TYPES}
 
 

@@ -1,0 +1,79 @@
+"""A house that is put together runs, opened to those who look at it, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+
+from triptych.bootstrap.candles import Tell
+from triptych.bootstrap.controlling import Control, under_control
+from triptych.bootstrap.house import House
+from triptych.domain.errors import JournalError, LeaseError
+from triptych.live.books import Books
+from triptych.live.journal import SwitchSet
+from triptych.live.monitoring.server import MetricsServer
+from triptych.live.reloading import watched as watching
+from triptych.live.trader import Trader
+
+
+async def run_session(house: House, metrics_at: tuple[str, int] | None, control: Control | None, tell: Tell) -> None:
+    """Run until the tape ends or Ctrl-C; then give the lease back."""
+    server = MetricsServer(house.metrics, house.trader.reasons)
+    if metrics_at is not None:
+        port = await server.start(*metrics_at)
+        tell(f"Metrics: http://{metrics_at[0]}:{port}/metrics, readiness: /readyz.")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, ValueError):  # not on Windows, not in a thread
+            loop.add_signal_handler(name, stop.set)
+    house.alerts.start()
+    try:
+        view = house.view, house.candles, house.journal_at
+        # Opened first: a kill must be heard while candles are fetched and the venue is asked, however long that takes.
+        async with under_control(*view, control, tell), watching(house.reloaders, house.settings.reload) as look:
+            async with _kept_closing(house.trader):
+                await house.runner.start(house.engine.memory)
+            with contextlib.suppress(NotImplementedError, ValueError, AttributeError):
+                loop.add_signal_handler(signal.SIGHUP, look)
+            try:
+                await house.runner.run(stop)
+            finally:
+                _require_written(house.trader.books)
+        assert house.journal.lease is not None
+        house.journal.lease.release()
+    finally:
+        house.trader.close()
+        await house.alerts.stop()
+        await server.stop()
+
+
+@contextlib.asynccontextmanager
+async def _kept_closing(trader: Trader) -> AsyncIterator[None]:
+    """After a kill, close again and again while something else is waited for; the runner goes on with it."""
+    task = asyncio.create_task(trader.keep_closing())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _require_written(books: Books) -> None:
+    """At the end nothing may be left that the journal does not hold: a switch turned on a full disk, say.
+
+    Raises JournalError that names what would be lost.
+    """
+    with contextlib.suppress(LeaseError):  # what another process writes now is its own affair
+        if not books.flush() and books.kept_aside:
+            kept = [
+                f"the switch at {one.switch}" if isinstance(one, SwitchSet) else type(one).__name__
+                for one in books.kept_aside
+            ]
+            raise JournalError(
+                f"The session ends, and the journal could not be written: {', '.join(kept)} will not be remembered.",
+                remedy="Make room on the disk. Set a switch again after the next start; the fills are asked for then.",
+            )

@@ -1,0 +1,57 @@
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+
+from triptych.bootstrap.affording import require_wallet
+from triptych.domain import WalletReport
+from triptych.domain.errors import RecipeError
+from triptych.exchanges.bybit.hosts import Config as HostConfig
+from triptych.settings.live import LiveSettings
+
+REAL, DEMO = HostConfig(environment="mainnet"), HostConfig(environment="demo")
+
+
+def house(capital, *, began=None, equity=0.0, **settings):
+    """As much of a house as is looked at; `began`: the capital that its journal began with."""
+    portfolio = SimpleNamespace(initial_capital=Decimal(str(began or 0)), equity=lambda: equity)
+    books = SimpleNamespace(recover=lambda: began is not None, engine=SimpleNamespace(portfolio=portfolio))
+    return SimpleNamespace(
+        settings=LiveSettings(capital=capital, **settings), trader=SimpleNamespace(books=books)
+    )  # fmt: skip
+
+
+def look(one, hosts, held=200):
+    said = []
+    money = WalletReport(currency="USDT", equity=Decimal(held), balance=Decimal(held), updated_ms=0)
+    require_wallet(one, hosts, money, said.append)
+    return said
+
+
+def test_real_money_takes_no_more_capital_than_the_account_holds_unless_told_so():
+    with pytest.raises(RecipeError) as caught:
+        look(house(500), REAL)
+    assert caught.value.message == "The engine would work with 500 USDT, and the account holds 200."
+    assert look(house(500), DEMO) == ["Note: the engine works with 500, more than the account holds."]
+    assert look(house(500, more_than_wallet=True), REAL) == look(house(500), DEMO)
+    assert look(house(200), REAL) == []
+
+
+def test_a_journal_that_is_gone_on_with_is_measured_by_its_own_equity():
+    with pytest.raises(RecipeError) as caught:
+        look(house(100, began=100, equity=211.0), REAL)
+    assert caught.value.message == "The engine would work with 211 USDT, and the account holds 200."
+
+
+def test_after_a_loss_the_same_settings_start_again():
+    assert look(house(250, began=250, equity=200.5), REAL) == []
+
+
+def test_a_capital_that_the_journal_does_not_heed_is_told_and_refused_with_real_money():
+    words = (
+        "The journal began with a capital of 10000 USDT and its equity is 9876; sizes go by that, not by capital = 150."
+    )
+    with pytest.raises(RecipeError) as caught:
+        look(house(150, began=10_000, equity=9_876.0), REAL)
+    assert caught.value.message == words
+    assert look(house(150, began=10_000, equity=9_876.0), DEMO, held=20_000) == [words]
