@@ -383,6 +383,19 @@ def test_a_sheet_shows_the_windows_that_every_encoding_can_draw(holed, tmp_path)
     assert not any("left blank" in note for note in drawn.notes)
 
 
+@pytest.mark.parametrize("names", [["jkx", "candlestick"], ["gasf", "jkx", "gadf"]])
+def test_charts_with_blanks_stand_beside_the_others_on_a_sheet(holed, tmp_path, names):
+    style = Style(view="network", scale=1)
+    common = {"encodings": names, "length": 10, "moments": Moments(last=3), "style": style}
+    (sheet,) = render(holed, Output(path=tmp_path / "sheet.png", kind="sheet"), **common).files
+    assert (sheet["encodings"], sheet["windows"]) == (names, 3)
+    heights = [create_encoding(name, 10).height for name in names]
+    assert picture(sheet["file"]).height == 20 + 13 + 3 * (max(heights) + 10) + 5  # a row a time
+    (animated,) = render(holed, Output(path=tmp_path / "sheet.gif", kind="animated sheet"), **common).files
+    assert (animated["encodings"], animated["windows"]) == (names, 3)
+    assert picture(animated["file"]).n_frames == 3
+
+
 def test_a_recipe_of_whole_days_is_drawn_as_its_network_sees_it(tmp_path):
     recipe = load_recipe("grid")
     drawn = render("grid", Output(path=tmp_path / "out"), style=Style(view="network"), moments=Moments(last=2))
