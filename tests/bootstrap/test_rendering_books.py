@@ -70,3 +70,15 @@ def test_candles_dealt_out_to_trading_hours_have_no_books_of_the_hours_they_came
     (dealt_out,) = open_source("grid", Reading()).histories
     assert dealt_out.books is None
     assert all(one.books is not None for one in open_source("chart", Reading()).histories)
+
+
+@pytest.mark.parametrize(("beside", "third"), [(True, "book_imbalance"), (False, "gasf")])
+def test_the_third_of_the_default_channels_is_the_book_where_there_is_one(series, tmp_path, beside, third):
+    path = tmp_path / "candles.parquet"
+    to_panel([series]).write_parquet(path)
+    reading = Reading(book=book_file(tmp_path, series) if beside else None)
+    drawn = render(str(path), Output(path=tmp_path / "out"), encodings=["multi_channel"], length=10, reading=reading)
+    channels = drawn.encodings["multi_channel"]["options"]["channels"]
+    assert [one["name"] for one in channels] == ["candlestick", "volume_profile", third]
+    if beside:
+        assert channels[2]["levels"] == 3  # as many as the books have

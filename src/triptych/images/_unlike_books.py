@@ -68,7 +68,7 @@ def _places(columns: tuple[str, ...]) -> NDArray[np.int64] | None:
 
 @kernel
 def _first(values: NDArray[Any], places: NDArray[np.int64]) -> tuple[int, int, int, int, int]:
-    """(what is wrong, window, row, side, level) of the first row that is no book, level counted from 0; 0 first: none."""
+    """(what is wrong, window, row, side, level counted from 0) of the first row that is no book; all 0: none."""
     for b in range(values.shape[0]):
         for t in range(values.shape[1]):
             row = values[b, t]

@@ -31,9 +31,10 @@ def check_window(
 ) -> None:
     """Raise DataError unless this is a tensor of shape (batch, length, number of columns), float32 or float64, finite.
 
-    NaN in the columns of an order book stands for a level that is not there; what no book can hold (a size below zero,
-    half a level, a hole among the levels, a best bid above the best ask) is refused unless the columns are `scores`. Values are looked at on the CPU only, and not while a graph is made of the
-    encoding: a GPU would have to be waited for.
+    NaN in the columns of an order book stands for a level that is not there. What no book can hold (a size below zero,
+    half a level, a hole among the levels, a best bid above the best ask) is refused unless the columns are `scores`.
+    Values are looked at on the CPU only, and not while a graph is made of the encoding: a GPU would have to be waited
+    for.
     """
     if not isinstance(window_BTF, Tensor):
         raise DataError(
