@@ -430,7 +430,7 @@ def test_more_levels_than_the_file_has_are_refused(tape):
 def test_everything_for_people_leaves_numbers_side_by_side_out_unless_they_are_named(tape, tmp_path):
     opened = open_source(str(write_tape(tmp_path / "book.parquet", tape)), Reading())
     drawn = {
-        (view, *names): "book_levels" in wanted_encodings(opened, names, {}, 5, view=view)[0]
+        (view, *names): "book_levels" in wanted_encodings(opened, names, {}, 5, view=view).options
         for view in ("people", "network")
         for names in (("all",), ("all", "book_levels"))
     }
@@ -639,6 +639,33 @@ def test_a_factor_grid_shows_the_scores_that_a_network_reads(long_file, tmp_path
     rows = FeaturePipeline(FeatureConfig()).rows(first.values, first.open_time_ms, 15 * MINUTE_MS)[-64:]
     expected = np.rint((rows.reshape(16, 224) + 4) / 8 * 255)
     assert np.abs(np.asarray(picture(one["file"])).astype(float) - expected).max() <= 1
+
+
+@pytest.fixture
+def short_one(tmp_path):
+    """A long history and one that is too short for factors."""
+    long = make_series(START_MS + 15 * MINUTE_MS * np.arange(2200), symbol="LONG")
+    short = make_series(START_MS + 15 * MINUTE_MS * np.arange(200), symbol="SHORT", seed=1)
+    path = tmp_path / "both.parquet"
+    to_panel([long, short]).write_parquet(path)
+    return str(path)
+
+
+WARM_UP = "factor_grid, sequence (The factors are known after 1199 candles, the history has 200)"
+
+
+def test_what_cannot_be_drawn_of_one_instrument_is_left_out_and_said(short_one, tmp_path):
+    drawn = render(short_one, Output(path=tmp_path / "out"), encodings=["all"], style=Style(view="network"))
+    names = {symbol: {f["encoding"] for f in drawn.files if f["symbol"] == symbol} for symbol in ("LONG", "SHORT")}
+    assert names["LONG"] - names["SHORT"] == {"factor_grid", "sequence"}
+    assert f"left out of SHORT: {WARM_UP}" in drawn.notes
+
+
+def test_of_a_sheet_an_instrument_is_left_out_as_a_whole(short_one, tmp_path):
+    style = Style(view="network")
+    drawn = render(short_one, Output(path=tmp_path, kind="sheet"), encodings=["all"], style=style)
+    assert [one["symbol"] for one in drawn.files] == ["LONG"]
+    assert f"left out: SHORT, of which not all can be drawn ({WARM_UP})" in drawn.notes
 
 
 def test_a_companion_is_another_channel(long_file, tmp_path):
