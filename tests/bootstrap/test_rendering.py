@@ -383,6 +383,19 @@ def test_a_sheet_shows_the_windows_that_every_encoding_can_draw(holed, tmp_path)
     assert not any("left blank" in note for note in drawn.notes)
 
 
+@pytest.mark.parametrize("names", [["jkx", "candlestick"], ["gasf", "jkx", "gadf"]])
+def test_charts_with_blanks_stand_beside_the_others_on_a_sheet(holed, tmp_path, names):
+    style = Style(view="network", scale=1)
+    common = {"encodings": names, "length": 10, "moments": Moments(last=3), "style": style}
+    (sheet,) = render(holed, Output(path=tmp_path / "sheet.png", kind="sheet"), **common).files
+    assert (sheet["encodings"], sheet["windows"]) == (names, 3)
+    heights = [create_encoding(name, 10).height for name in names]
+    assert picture(sheet["file"]).height == 20 + 13 + 3 * (max(heights) + 10) + 5  # a row a time
+    (animated,) = render(holed, Output(path=tmp_path / "sheet.gif", kind="animated sheet"), **common).files
+    assert (animated["encodings"], animated["windows"]) == (names, 3)
+    assert picture(animated["file"]).n_frames == 3
+
+
 def test_a_recipe_of_whole_days_is_drawn_as_its_network_sees_it(tmp_path):
     recipe = load_recipe("grid")
     drawn = render("grid", Output(path=tmp_path / "out"), style=Style(view="network"), moments=Moments(last=2))
@@ -417,7 +430,7 @@ def test_more_levels_than_the_file_has_are_refused(tape):
 def test_everything_for_people_leaves_numbers_side_by_side_out_unless_they_are_named(tape, tmp_path):
     opened = open_source(str(write_tape(tmp_path / "book.parquet", tape)), Reading())
     drawn = {
-        (view, *names): "book_levels" in wanted_encodings(opened, names, {}, 5, view=view)[0]
+        (view, *names): "book_levels" in wanted_encodings(opened, names, {}, 5, view=view).options
         for view in ("people", "network")
         for names in (("all",), ("all", "book_levels"))
     }
@@ -626,6 +639,33 @@ def test_a_factor_grid_shows_the_scores_that_a_network_reads(long_file, tmp_path
     rows = FeaturePipeline(FeatureConfig()).rows(first.values, first.open_time_ms, 15 * MINUTE_MS)[-64:]
     expected = np.rint((rows.reshape(16, 224) + 4) / 8 * 255)
     assert np.abs(np.asarray(picture(one["file"])).astype(float) - expected).max() <= 1
+
+
+@pytest.fixture
+def short_one(tmp_path):
+    """A long history and one that is too short for factors."""
+    long = make_series(START_MS + 15 * MINUTE_MS * np.arange(2200), symbol="LONG")
+    short = make_series(START_MS + 15 * MINUTE_MS * np.arange(200), symbol="SHORT", seed=1)
+    path = tmp_path / "both.parquet"
+    to_panel([long, short]).write_parquet(path)
+    return str(path)
+
+
+WARM_UP = "factor_grid, sequence (The factors are known after 1199 candles, the history has 200)"
+
+
+def test_what_cannot_be_drawn_of_one_instrument_is_left_out_and_said(short_one, tmp_path):
+    drawn = render(short_one, Output(path=tmp_path / "out"), encodings=["all"], style=Style(view="network"))
+    names = {symbol: {f["encoding"] for f in drawn.files if f["symbol"] == symbol} for symbol in ("LONG", "SHORT")}
+    assert names["LONG"] - names["SHORT"] == {"factor_grid", "sequence"}
+    assert f"left out of SHORT: {WARM_UP}" in drawn.notes
+
+
+def test_of_a_sheet_an_instrument_is_left_out_as_a_whole(short_one, tmp_path):
+    style = Style(view="network")
+    drawn = render(short_one, Output(path=tmp_path, kind="sheet"), encodings=["all"], style=style)
+    assert [one["symbol"] for one in drawn.files] == ["LONG"]
+    assert f"left out: SHORT, of which not all can be drawn ({WARM_UP})" in drawn.notes
 
 
 def test_a_companion_is_another_channel(long_file, tmp_path):

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -47,6 +48,25 @@ def test_help_is_printed_on_stdout(run_command, path):
     said = run_command(*path, "--help")
     assert (said.status, said.err) == (0, "")
     assert "Usage: triptych" in said.out
+
+
+def shown(text: str) -> str:
+    """What remains of a text when lines are broken and framed anywhere."""
+    return re.sub(r"[\s│╭╮╰╯─]+", "", text)
+
+
+@pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) for path, _ in ALL])
+def test_help_shows_every_word_in_square_brackets(run_command, monkeypatch, path, command):
+    monkeypatch.setenv("COLUMNS", "400")
+    said = shown(run_command(*path, "--help").out)
+    for text in (command.help, *(parameter.help for parameter in command.params)):
+        for bracketed in re.findall(r"\[[^\]]*\]", text):
+            assert shown(bracketed) in said
+
+
+def test_some_help_has_words_in_square_brackets():
+    texts = [parameter.help for _, command in ALL for parameter in command.params]
+    assert sum("[default: " in text for text in texts) > 10
 
 
 def test_the_version_is_printed(run_command):

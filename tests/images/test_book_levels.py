@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -57,7 +58,9 @@ def test_with_and_without_a_kernel_the_numbers_are_the_same(options, dtype) -> N
     window = torch.rand(50, 12, 4 * 6, generator=random, dtype=torch.float64)
     if "scale" not in options:
         window = torch.cat([100 - window[..., :6], window[..., :6] * 9, 100 + window[..., :6], window[..., 6:12]], -1)
-    window[torch.rand(window.shape, generator=random) < 0.1] = torch.nan
+    held = torch.randint(2, 7, (50, 12, 2, 1), generator=random)
+    thin = torch.arange(6) >= held  # the deepest levels of a side are not there
+    window[torch.cat([thin[:, :, 0], thin[:, :, 0], thin[:, :, 1], thin[:, :, 1]], dim=-1)] = torch.nan
     window[0] = torch.nan  # books without any level
     window[1, :, 12:] = torch.nan  # bids only
     window[2, 6:] = torch.nan
@@ -107,6 +110,54 @@ def test_a_size_that_no_book_holds_is_refused_in_batches_and_in_streams(name, op
     assert stream.n_rows == 1
     stream.append(window[0, 0])
     assert stream.image().isfinite().all()
+
+
+ABSENT = "A level that is not there is NaN in price and size: bring both, or neither."
+NO_BOOKS = [
+    ({3: np.nan}, f"bid level 2 has a price and no size. {ABSENT}"),
+    ({4: np.nan}, f"ask level 1 has a size and no price. {ABSENT}"),
+    (
+        {0: np.nan, 2: np.nan},
+        "bid level 1 is missing, and level 2 is there. Levels stand from the best price outward: those that are not "
+        "there come last. Sort them, or leave the book out.",
+    ),
+    (
+        {0: 500.0},
+        "the best bid 500.0 is above the best ask 101.0. Leave out books that are crossed: the stream they come from "
+        "has lost a message, or the sides are exchanged.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), NO_BOOKS)
+@pytest.mark.parametrize(("name", "options"), BOOKS)
+def test_what_is_no_book_is_refused_by_row_and_level(name, options, changes, sentence) -> None:
+    good = torch.tensor([99.0, 98.0, 5.0, 4.0, 101.0, 102.0, 3.0, 2.0], dtype=torch.float64)
+    bad = good.clone()
+    for column, value in changes.items():
+        bad[column] = value
+    encoding = create_encoding(name, 2, **options)
+    with pytest.raises(DataError) as caught:
+        encoding(torch.stack([torch.stack([good, good]), torch.stack([good, bad])]))
+    assert str(caught.value) == f"Window 1 of the batch, row 1 of 2: {sentence}"
+    stream = StreamingEncoder(encoding, dtype=torch.float64)
+    stream.append(good)
+    with pytest.raises(DataError) as caught:
+        stream.append(bad)
+    assert str(caught.value) == f"Row 1: {sentence}"
+    assert stream.n_rows == 1
+
+
+@pytest.mark.parametrize(("name", "options"), BOOKS)
+def test_levels_that_are_not_there_come_last_and_an_empty_book_is_one(name, options) -> None:
+    good = torch.tensor([99.0, 98.0, 5.0, 4.0, 101.0, 102.0, 3.0, 2.0])
+    thin, empty, bare = good.clone(), torch.full((8,), torch.nan), good.clone()
+    thin[[1, 3]] = torch.nan
+    bare[1], bare[3] = torch.nan, 0.0  # nothing at no price
+    encoding = create_encoding(name, 4, **options)
+    image = encoding(torch.stack([good, thin, empty, bare])[None])
+    assert image.isfinite().all()
+    assert torch.equal(image, encoding(torch.stack([good, thin, empty, thin])[None]))
 
 
 def test_a_score_below_zero_is_no_size() -> None:

@@ -13,7 +13,8 @@ from triptych.images import BufferPool, available, create_encoding, encode_into
 def windows_of(encoding, batch=3, dtype=torch.float32):
     """Candles that rise and fall, or positive numbers where the columns are others."""
     numbers = torch.rand(batch, encoding.length, len(encoding.columns), generator=torch.Generator().manual_seed(0))
-    return (numbers + 1).to(dtype)
+    asks = torch.tensor([column.startswith("ask_price") for column in encoding.columns])
+    return (numbers + 1 + asks).to(dtype)  # no bid above an ask
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

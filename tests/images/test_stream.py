@@ -15,7 +15,8 @@ def rows_for(encoding, n_rows, walk):
     """Candles of a random walk, or positive numbers where the columns are others; float64."""
     if encoding.columns == ("open", "high", "low", "close", "volume"):
         return walk(1, n_rows)[0].numpy()
-    return np.random.default_rng(0).uniform(1, 2, (n_rows, len(encoding.columns)))
+    asks = [column.startswith("ask_price") for column in encoding.columns]
+    return np.random.default_rng(0).uniform(1, 2, (n_rows, len(encoding.columns))) + asks  # no bid above an ask
 
 
 def filled(name, length, walk, **options) -> tuple[StreamingEncoder, np.ndarray]:

@@ -74,3 +74,17 @@ def test_what_may_be_empty_is_empty_by_default_because_toml_has_no_word_for_noth
 def test_a_recipe_cannot_be_changed_in_place():
     with pytest.raises(ValueError, match="Instance is frozen"):
         load_recipe("demo").seed = 5
+
+
+def test_the_default_channels_show_the_order_book_where_a_recipe_names_one():
+    def channels(data: dict[str, object], **encoding: object) -> list[str]:
+        recipe = Recipe.model_validate({"data": data, "encoding": {"name": "multi_channel", **encoding}})
+        return [one["name"] for one in recipe.model_dump()["encoding"]["channels"]]
+
+    candles = {"source": "file", "path": "candles.parquet"}
+    with_book = {**candles, "books": {"path": "books.parquet"}}
+    assert channels(candles) == ["candlestick", "volume_profile", "gasf"]
+    assert channels(with_book) == ["candlestick", "volume_profile", "book_imbalance"]
+    assert channels(with_book, channels=[{"name": "gadf"}]) == ["gadf"]
+    again = Recipe.model_validate({"data": with_book, "encoding": {"name": "multi_channel"}})
+    assert Recipe.model_validate(again.model_dump()) == again

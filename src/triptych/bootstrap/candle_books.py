@@ -19,7 +19,7 @@ from triptych.domain.errors import DataError, NotEnoughData, RecipeError
 from triptych.images import load
 from triptych.inference import BookNeed, Columns
 from triptych.inference.columns import no_whole_days
-from triptych.market.books import BookTape, detect, read_books, sample_at
+from triptych.market.books import BookSample, BookTape, detect, read_books, sample_at
 from triptych.market.synthetic import SyntheticMarket
 from triptych.settings import Recipe, members_of
 
@@ -105,16 +105,39 @@ def beside(one: CandleSeries, tape: BookTape, need: BookNeed) -> CandleSeries:
             "bring a deeper recording.",
         )
     sample = sample_at(tape.top(need.levels), one.close_time_ms, need.max_age_ms)
+    refuse_strangers(one, tape, sample, need.max_age_ms, remedy="raise data.books.max_age_ms")
+    return replace(one, books=sample.tape.rows())
+
+
+def refuse_strangers(one: CandleSeries, tape: BookTape, sample: BookSample, max_age_ms: int, *, remedy: str) -> None:
+    """Raise DataError for books of another time or instrument, whatever they are called.
+
+    Args:
+        one: the candles.
+        tape: the recording.
+        sample: the books as they stood at the closes.
+        max_age_ms: a book older than this is none.
+        remedy: what else may be done when no close has a book.
+    """
     if sample.is_stale.all():
         held = f"from {utc(int(tape.time_ms[0]))} to {utc(int(tape.time_ms[-1]))}" if len(tape) else "none"
         raise DataError(
-            f"{one.symbol}: no candle closes with an order book beside it that is {need.max_age_ms / 1000:g} s old or "
+            f"{one.symbol}: no candle closes with an order book beside it that is {max_age_ms / 1000:g} s old or "
             f"younger: there are books {held}, and closes from {utc(int(one.close_time_ms[0]))} to "
             f"{utc(int(one.close_time_ms[-1]))} UTC.",
-            remedy="Bring books and candles of the same time, or raise data.books.max_age_ms.",
+            remedy=f"Bring books and candles of the same time, or {remedy}.",
         )
-    _refuse_strangers(one, sample.tape.mid)
-    return replace(one, books=sample.tape.rows())
+    mid = sample.tape.mid
+    known = np.isfinite(mid)
+    if not known.any():
+        return
+    away = float(np.median(np.abs(mid[known] / one.close[known] - 1.0)))
+    if away > FARTHEST_MID:
+        raise DataError(
+            f"{one.symbol}: the mid of the order books lies {away:.0%} from the close of the candles beside them in "
+            f"the median, such as {mid[known][0]:g} at a close of {one.close[known][0]:g}.",
+            remedy="The books are of another instrument, or their times are not UTC: bring those of the candles.",
+        )
 
 
 def bookless(one: CandleSeries) -> NDArray[np.bool_]:
@@ -199,20 +222,6 @@ def read_beside(path: Path, one: CandleSeries, levels: int, *, is_said: bool = F
 
 def _plain(symbol: str) -> str:
     return "".join(letter for letter in symbol.upper() if letter.isalnum())
-
-
-def _refuse_strangers(one: CandleSeries, mid: NDArray[np.float64]) -> None:
-    """Books whose mids are far from the closes beside them belong to something else, whatever they are called."""
-    known = np.isfinite(mid)
-    if not known.any():
-        return
-    away = float(np.median(np.abs(mid[known] / one.close[known] - 1.0)))
-    if away > FARTHEST_MID:
-        raise DataError(
-            f"{one.symbol}: the mid of the order books lies {away:.0%} from the close of the candles beside them in "
-            f"the median, such as {mid[known][0]:g} at a close of {one.close[known][0]:g}.",
-            remedy="The books are of another instrument, or their times are not UTC: bring those of the candles.",
-        )
 
 
 def _told(one: CandleSeries, need: BookNeed) -> str:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from triptych.cli.app import app
+from triptych.cli.app import app, command_line
 from triptych.cli.console import INTERRUPTED, fail, say_interrupted
 from triptych.domain.errors import StorageError, TriptychError
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # OpenMP when PyTorch is imported, which no command has done yet.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app(args=arguments, prog_name="triptych")
+        command_line()(args=arguments, prog_name="triptych")
     except TriptychError as error:
         fail(error)
         sys.exit(2)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.main
+from rich.markup import escape
 
 from triptych import __version__
 from triptych.cli import (
@@ -86,3 +88,18 @@ app.command("leaderboard")(leaderboard.leaderboard)
 app.command("profile")(profile.profile)
 app.command("leak-probe")(leak_probe.leak_probe)
 app.add_typer(anomaly.app, name="anomaly")
+
+
+def command_line() -> Any:
+    """The commands as they are run: square brackets of help texts are words there, not markup of the terminal."""
+    command = typer.main.get_command(app)
+    _escape(command)
+    return command
+
+
+def _escape(command: Any) -> None:
+    for part in (command, *command.params):
+        if part.help:
+            part.help = escape(part.help)
+    for child in getattr(command, "commands", {}).values():
+        _escape(child)

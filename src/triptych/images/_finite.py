@@ -18,6 +18,7 @@ from torch import Tensor
 from triptych.domain.book import BOOK_FIELDS
 from triptych.domain.errors import DataError
 from triptych.images._cpu import as_array, has_values, kernel
+from triptych.images._unlike_books import first_unlike
 
 MOST_SIZE: Final = 1e24
 """Of a level of a book: above it sums of levels would leave single precision."""
@@ -47,8 +48,9 @@ def refuse_unless_finite(window_BTF: Tensor, columns: tuple[str, ...]) -> None:
         raise _refused(values, wrong, columns, "", _NOT_FINITE)
 
 
-def refuse_impossible_sizes(window_BTF: Tensor, columns: tuple[str, ...]) -> None:
-    """Raise DataError that names window, row and column of the first size of a book that no book can hold.
+def refuse_impossible_books(window_BTF: Tensor, columns: tuple[str, ...]) -> None:
+    """Raise DataError that names window, row and column of the first size of a book that no book can hold, or the first
+    row whose levels are none of a book.
 
     Looked at where the values are at hand: on the CPU, and not while a graph is made.
     """
@@ -60,6 +62,10 @@ def refuse_impossible_sizes(window_BTF: Tensor, columns: tuple[str, ...]) -> Non
     if wrong.any():
         first = values[tuple(np.argwhere(wrong)[0])]
         raise _refused(values, wrong, columns, *why_impossible(first))
+    unlike = first_unlike(values, columns)
+    if unlike is not None:
+        window, row, why, remedy = unlike
+        raise DataError(f"Window {window} of the batch, row {row} of {values.shape[1]}: {why}.", remedy=remedy)
 
 
 def impossible_sizes(values: NDArray[Any], columns: tuple[str, ...]) -> NDArray[np.bool_]:

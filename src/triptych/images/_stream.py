@@ -20,6 +20,7 @@ from torch import Tensor
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.images._finite import impossible_sizes, may_miss, why_impossible
 from triptych.images._pool import draw_into, encode_into
+from triptych.images._unlike_books import first_unlike
 from triptych.images.base import AbstractEncoding
 
 
@@ -80,7 +81,7 @@ class StreamingEncoder:
         """Take the next row, shape (number of columns,): a closed candle, or what `encoding.columns` names.
 
         A level that an order book does not have is NaN. Raises DataError when the row has another shape, any other
-        value that is not finite, or a size that no book can hold; the window is then as it was.
+        value that is not finite, or what no book can hold; the window is then as it was.
         """
         values = self._numbers(row)
         if values.shape != self._places.shape[1:]:
@@ -93,7 +94,7 @@ class StreamingEncoder:
                 f"Row {self.n_rows} has a value that is not finite: {values.tolist()}.",
                 remedy="Leave the row out, or start anew after the gap.",
             )
-        self._refuse_impossible_sizes(values)
+        self._refuse_impossible_books(values)
         place = self.n_rows % self.encoding.length
         self._places[place] = self._places[place + self.encoding.length] = values
         self.n_rows += 1
@@ -120,7 +121,7 @@ class StreamingEncoder:
             return encode_into(self.encoding, window, out)
         return draw_into(self.encoding, window, next(self._images))  # rows were judged as they came
 
-    def _refuse_impossible_sizes(self, values: NDArray[np.floating]) -> None:
+    def _refuse_impossible_books(self, values: NDArray[np.floating]) -> None:
         if self.encoding.takes_scores or not self._may_miss.any():
             return
         columns = self.encoding.columns
@@ -129,6 +130,9 @@ class StreamingEncoder:
             first = int(wrong.argmax())
             why, remedy = why_impossible(float(values[first]))
             raise DataError(f"Row {self.n_rows}: {columns[first]} is {values[first]}{why}.", remedy=remedy)
+        unlike = first_unlike(values[None, None], columns)
+        if unlike is not None:
+            raise DataError(f"Row {self.n_rows}: {unlike[2]}.", remedy=unlike[3])
 
     def _numbers(self, row: ArrayLike) -> NDArray[np.floating]:
         try:

@@ -14,7 +14,7 @@ from torch import Tensor
 from triptych.domain import CANDLE_FIELDS
 from triptych.domain.errors import DataError, RecipeError
 from triptych.images._cpu import has_values
-from triptych.images._finite import refuse_impossible_sizes, refuse_unless_finite
+from triptych.images._finite import refuse_impossible_books, refuse_unless_finite
 
 
 def check_length(name: str, length: int) -> None:
@@ -31,9 +31,10 @@ def check_window(
 ) -> None:
     """Raise DataError unless this is a tensor of shape (batch, length, number of columns), float32 or float64, finite.
 
-    NaN in the columns of an order book stands for a level that is not there; sizes that no book can hold are refused
-    unless the columns are `scores`. Values are looked at on the CPU only, and not while a graph is made of the
-    encoding: a GPU would have to be waited for.
+    NaN in the columns of an order book stands for a level that is not there. What no book can hold (a size below zero,
+    half a level, a hole among the levels, a best bid above the best ask) is refused unless the columns are `scores`.
+    Values are looked at on the CPU only, and not while a graph is made of the encoding: a GPU would have to be waited
+    for.
     """
     if not isinstance(window_BTF, Tensor):
         raise DataError(
@@ -60,7 +61,7 @@ def check_window(
     if has_values(window_BTF):
         refuse_unless_finite(window_BTF, columns)
         if not scores:
-            refuse_impossible_sizes(window_BTF, columns)
+            refuse_impossible_books(window_BTF, columns)
 
 
 def full_precision(window_BTF: Tensor) -> AbstractContextManager[object]:

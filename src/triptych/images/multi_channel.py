@@ -1,7 +1,8 @@
 """Multi-channel image: several encodings of one window behind one another, each a channel, all of one size.
 
-By default red is the price (a candlestick chart in shades of grey), green the volume profile beside it, blue a Gramian
-angular field of the closes; with an order book at hand, put `book_imbalance` in its place. The image is that of its
+By default red is the price (a candlestick chart in shades of grey), green the volume profile beside it, blue the
+imbalance of the order book where there is one (a recipe with `data.books.path`, candles drawn with `--book`). Candles
+alone have no such thing: a Gramian angular field of the closes stands in its place then. The image is that of its
 members, drawn one by one, reduced to a channel, brought to `height` x `width` and stacked: nothing is scaled again.
 
 A window holds the five fields of a candle where any member reads candles, then the columns of the other members, each
@@ -61,6 +62,15 @@ DEFAULT: Any = (
     {"name": "gasf"},
 )
 
+BESIDE_BOOKS_LEVELS = 10
+"""Levels a side that the default channels read where there is an order book."""
+
+
+def beside_books(levels: int = BESIDE_BOOKS_LEVELS) -> list[dict[str, Any]]:
+    """The default channels where candles have an order book of `levels` levels a side beside them."""
+    price, profile, _ = DEFAULT
+    return [dict(price), dict(profile), {"name": "book_imbalance", "levels": min(levels, BESIDE_BOOKS_LEVELS)}]
+
 
 class Channel(BaseConfig):
     """An encoding among the others. The options of that encoding stand beside its name, all but height and width."""
@@ -99,7 +109,8 @@ class Config(BaseConfig):
         validate_default=True,
         description="Encodings with their options, in the order of the channels: {name = 'gasf', series = ['volume']}. "
         "`reduce` says what becomes of an encoding with several channels: their `mean` (unless told otherwise), the "
-        "`luminance` of red, green and blue, or `none` to keep them all.",
+        "`luminance` of red, green and blue, or `none` to keep them all. Where nothing is said and the candles have an "
+        "order book beside them, the third is {name = 'book_imbalance', levels = 10}.",
     )
     height: int = Field(default=64, ge=2, le=1024, description="Rows of the image in pixels.")
     width: int = Field(default=64, ge=2, le=4096, description="Columns of the image in pixels.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
@@ -14,6 +14,7 @@ from triptych.backtest import Config as BacktestConfig
 from triptych.domain import Config, Timeframe
 from triptych.domain.errors import DataError
 from triptych.exchanges.simulated.costs import Config as CostsConfig
+from triptych.images import multi_channel
 from triptych.inference.combiner import LEARNED
 from triptych.inference.inputs import Config as FeaturesConfig
 from triptych.market import Duplicates, EpochUnit
@@ -132,6 +133,12 @@ class DataConfig(Config):
         return self
 
 
+def _part(value: Any, name: str) -> Mapping[str, Any]:
+    """A table of a recipe that is not checked yet; empty where it is none."""
+    part = value.get(name) if isinstance(value, Mapping) else None
+    return part if isinstance(part, Mapping) else {}
+
+
 def _as_value_error(read: Callable[[str], object], value: str | None) -> None:
     """Read a value; pydantic names the key of a ValueError, and of no other error."""
     try:
@@ -185,6 +192,14 @@ class Recipe(Config):
     )
     consensus: ConsensusConfig = Field(ConsensusConfig(), description="How the members decide together.")
     ablation: tuple[Variant, ...] = Field((), description="Variants that `triptych ablate` holds against the recipe.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_channels_show_the_book_that_there_is(cls, value: Any) -> Any:
+        encoding, path = _part(value, "encoding"), _part(_part(value, "data"), "books").get("path")
+        if encoding.get("name") != multi_channel.NAME or "channels" in encoding or path is None:
+            return value
+        return {**value, "encoding": {**encoding, "channels": multi_channel.beside_books()}}
 
     @model_validator(mode="after")
     def _one_head_for_each_question(self) -> Recipe:

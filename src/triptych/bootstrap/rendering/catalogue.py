@@ -15,7 +15,7 @@ from triptych.bootstrap.rendering.looks import View, look_of
 from triptych.domain import CANDLE_FIELDS, is_book_column
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
-from triptych.images import AbstractEncoding, available, load
+from triptych.images import AbstractEncoding, available, load, multi_channel
 
 CANDLES: Final = "candles"
 BOOK: Final = "order book"
@@ -150,6 +150,8 @@ def fitting(name: str, options: Mapping[str, Any], offer: Offer) -> Mapping[str,
     fitted: dict[str, Any] = {}
     if "levels" in fields and offer.levels is not None:
         fitted["levels"] = min(int(fields["levels"].default), offer.levels)
+    if name == multi_channel.NAME and offer.levels is not None:
+        fitted["channels"] = multi_channel.beside_books(offer.levels)
     if "factors" in fields:
         fitted |= {"factors": offer.factors, "channels": offer.instruments}
     return {**fitted, **options}

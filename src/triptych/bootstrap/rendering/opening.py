@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from triptych.bootstrap.candle_books import recorded, tape_of
+from triptych.bootstrap.candle_books import recorded, refuse_strangers, tape_of
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.rendering.histories import History, usual_factors
 from triptych.bootstrap.rendering.stores import read_store
@@ -190,7 +190,9 @@ def _from_recipe(source: str, reading: Reading) -> Opened:
     candles = load_candles(recipe)
     place = f"the recipe {recipe.name}"
     books: dict[str, BookTape | None] = {}
-    if recipe.data.source == "synthetic":
+    if recipe.features.names and recipe.features.day.hours:
+        pass  # candles of whole trading days have no books beside them: the embedded market never closes
+    elif recipe.data.source == "synthetic":
         market = synthesise(recipe.data.synthetic)
         books = {one.symbol: invented_history(market, one.symbol).books for one in candles.series}
     elif recipe.data.books.path is not None:
@@ -239,6 +241,10 @@ def _history(
     factors: FactorRows,
     companions: Mapping[str, CandleSeries],
 ) -> History:
+    if books is not None:
+        age = one.timeframe.milliseconds
+        sample = sample_at(books, one.close_time_ms, age)
+        refuse_strangers(one, books, sample, age, remedy="make the candles longer by --timeframe")
     return History(
         symbol=one.symbol,
         timeframe=str(one.timeframe),

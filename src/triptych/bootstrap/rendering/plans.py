@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from triptych.bootstrap.rendering.names import time_in_words
 from triptych.bootstrap.rendering.surface import Surface, draw_surface
 from triptych.bootstrap.rendering.ticks import Ticks, factor_ticks
 from triptych.domain import utc
+from triptych.domain.errors import NotEnoughData
 from triptych.images import AbstractEncoding
 from triptych.images.jkx import LeavesBlank
 
@@ -162,6 +163,7 @@ def make_plans(
     moments: Moments,
     style: Style,
     together: bool,
+    lacking: Mapping[str, Collection[str]] | None = None,
 ) -> list[Plan]:
     """Plans for every history and encoding.
 
@@ -172,17 +174,24 @@ def make_plans(
         moments: which windows.
         style: how the pictures look.
         together: the encodings show the same windows (side by side on a sheet), not each those that it can.
+        lacking: of an instrument, by its symbol, the encodings that are not drawn of it; of those that are drawn
+            together such an instrument is left out.
 
     Raises DataError, RecipeError and NotEnoughData with what to do.
     """
     if style.colors is not None:
         palette_of(style.colors)
     offer = histories[0].offer
-    built = {
+    lacking = lacking or {}
+    all_built = {
         name: for_view(name, length, fitting(name, options, offer), style.view) for name, options in wanted.items()
     }
     plans = []
     for history in histories:
+        missing = lacking.get(history.symbol, ())
+        if missing and together:
+            continue
+        built = {name: one for name, one in all_built.items() if name not in missing}
         laid = {name: history.laid_for(encoding) for name, (encoding, _) in built.items()}
         rows = {name: laid[name].rows(name, encoding.columns) for name, (encoding, _) in built.items()}
         whole, any_ = _possible(laid, rows, {n: e for n, (e, _) in built.items()})
@@ -208,6 +217,11 @@ def make_plans(
                     blank=_windows_with_nothing(rows[name], ends, encoding),
                 )
             )
+    if not plans:
+        raise NotEnoughData(
+            "There is no instrument of which all these encodings can be drawn.",
+            remedy="Leave out --sheet, or name encodings and instruments by --encoding and --symbol.",
+        )
     return plans
 
 

@@ -73,14 +73,16 @@ def render(
             require_known(name)
     ending = format_of(output.path, output.format)
     opened = open_source(source, reading or Reading(), clock=clock)
-    wanted, rows, left_out = wanted_encodings(opened, encodings, options or {}, length, view=style.view)
+    beside = "sheet" in output.kind
+    wanted = wanted_encodings(opened, encodings, options or {}, length, view=style.view, together=beside)
     plans = make_plans(
         opened.histories,
-        wanted,
-        length=rows,
+        wanted.options,
+        length=wanted.length,
         moments=moments or Moments(),
         style=style,
-        together="sheet" in output.kind,
+        together=beside,
+        lacking=wanted.lacking,
     )
     watcher = watcher or Nobody()
     if output.kind == "pictures":
@@ -91,7 +93,7 @@ def render(
         together = output.kind == "animated sheet"
         files = write_animations(plans, output, output.format or ending or "gif", watcher, together=together)
     described = {plan.name: _described(plan) for plan in plans}
-    return Rendered(files=tuple(files), encodings=described, notes=(*opened.notes, *left_out, *_notes(plans)))
+    return Rendered(files=tuple(files), encodings=described, notes=(*opened.notes, *wanted.left_out, *_notes(plans)))
 
 
 def _notes(plans: Sequence[Plan]) -> list[str]:

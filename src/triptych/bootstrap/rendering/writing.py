@@ -117,9 +117,11 @@ def _watched(plans: Iterable[Plan], watcher: Watcher) -> Iterator[NDArray[np.uin
 
 def _by_history(plans: Sequence[Plan]) -> list[list[Plan]]:
     """Plans of one instrument side by side; every instrument has the same encodings in the same order."""
-    found: dict[int, list[Plan]] = {}
+    # By what it is, not by its history: an encoding that leaves missing candles blank has one of its own, with rows for
+    # them.
+    found: dict[tuple[str, str], list[Plan]] = {}
     for plan in plans:
-        found.setdefault(id(plan.history), []).append(plan)
+        found.setdefault((plan.history.symbol, plan.history.timeframe), []).append(plan)
     return list(found.values())
 
 
