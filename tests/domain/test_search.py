@@ -42,6 +42,15 @@ def test_divisors_leave_at_least_the_quotient():
     assert heads.of(1) == ()
 
 
+def test_divisors_may_have_to_divide_another_number_too():
+    assert Divisors(divisors_of="model.sequence.width", at_most=8, quotient=2, divides=64).of(48) == (1, 2, 4, 8)
+
+
+def test_a_subset_has_no_more_values_than_there_are():
+    with pytest.raises(ValueError, match="fewest must be at most 1, the number of values, was 2"):
+        Subset(subset_of=("rsi",), fewest=2)
+
+
 def test_a_dimension_matters_only_where_its_condition_holds():
     depth = Choices(choices=(1.0, 2.0), when={"model.name": ("efficientnet_b0", "efficientnet_b1")})
     assert depth.holds({"model.name": "efficientnet_b1"})

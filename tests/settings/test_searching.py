@@ -1,9 +1,12 @@
+import itertools
+
 import pytest
 from tests.fakes.tuning import search_recipe
 
 from triptych.domain.errors import RecipeError
 from triptych.domain.search import Choices, Divisors
 from triptych.models import list_models, search_space
+from triptych.models.xlstm import Config as XLSTMConfig
 from triptych.settings import load_recipe
 from triptych.settings.searching import candidate, longest_reach, search_plan, starting_points
 
@@ -40,6 +43,13 @@ def test_a_search_begins_with_the_recipe_and_goes_on_with_the_presets():
     assert names == ["the recipe", *(f"efficientnet_b0 {size}" for size in ("tiny", "small", "medium", "full"))]
     both = starting_points(recipe({"model.name": ["lenet5", "googlenet"]}))
     assert both[1].values == {"model.name": "lenet5", "model.width": 1.0}
+
+
+def test_all_heads_that_are_drawn_can_be_built():
+    space = search_space("xlstm_small").space
+    for width, ratio in itertools.product(space["sequence.width"].choices, space["sequence.ratio"].choices):
+        for count in space["sequence.heads"].of(width):
+            assert XLSTMConfig(width=width, heads=count, blocks=4, ratio=ratio).heads == count
 
 
 def test_every_preset_lies_in_its_own_space():

@@ -1,5 +1,6 @@
 """The engine alone: events are made by hand, so every rule shows."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -22,11 +23,13 @@ from triptych.domain import (
     Signal,
     SubmitOrder,
     Timeframe,
+    Vote,
 )
 from triptych.domain.errors import DataError, OrderError
 from triptych.inference.base import AbstractPredictor
-from triptych.strategies import AbstractStrategy, ThresholdStrategy
+from triptych.strategies import AbstractStrategy, ConsensusStrategy, ThresholdStrategy
 from triptych.strategies import Config as StrategyConfig
+from triptych.strategies import consensus as consensus_
 from triptych.trading import Decision, Engine, EngineState
 from triptych.trading import execution as execution_
 from triptych.trading import kelly as kelly_
@@ -58,10 +61,10 @@ def candle(minute, says, close=100.0, symbol="ABC"):
     )  # fmt: skip
 
 
-def build(observer=None, symbols=("ABC",), sizing=None, execution=None, risk=None, predictor=None):
+def build(observer=None, symbols=("ABC",), sizing=None, execution=None, risk=None, predictor=None, strategy=None):
     return Engine(
         name="test", instruments=[Instrument(symbol=s, quantity_step=Decimal("0.001")) for s in symbols],
-        predictor=predictor or ByVolume(), strategy=ThresholdStrategy(StrategyConfig()),
+        predictor=predictor or ByVolume(), strategy=strategy or ThresholdStrategy(StrategyConfig()),
         initial_capital=Decimal(1000), sizing=sizing or sizing_.Config(capital_fraction=0.5), execution=execution,
         risk=risk, observer=observer,
     )  # fmt: skip
@@ -289,6 +292,28 @@ def test_a_halt_closes_everything_and_keeps_it_closed():
     assert close.reason == "flat: halted until the end: the drawdown limit of 10.0% was reached"
     engine.on_event(filled(close, "79", number=2))
     assert engine.on_candle(candle(4, 3, 79.0)) == []
+
+
+class Voted(ByVolume):
+    """As one member of a consensus, which says what it says itself."""
+
+    def predict_now(self, view, symbol, close_time_ms):
+        found = super().predict_now(view, symbol, close_time_ms)
+        vote = Vote(model="alone", probability_sell=0.1, probability_hold=0.1, probability_buy=0.8)
+        return replace(found, votes=(vote,))
+
+
+def test_a_decision_under_a_halt_names_the_votes():
+    records = []
+    strategy = ConsensusStrategy(consensus_.Config(), ThresholdStrategy(StrategyConfig()))
+    engine = ready(
+        build(predictor=Voted(), strategy=strategy, risk=risk_.Config(max_drawdown=0.1), observer=records.append)
+    )
+    (order,) = engine.on_candle(candle(2, 3))
+    engine.on_event(filled(order))
+    engine.on_candle(candle(3, 3, 79.0))
+    assert records[-1].reason.startswith("flat: halted until the end: the drawdown limit of 10.0% was reached (")
+    assert records[-1].reason.endswith("; votes: alone buy 0.800)")
 
 
 def test_all_closes_are_known_before_the_first_instrument_is_decided_on():

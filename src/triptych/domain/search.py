@@ -84,10 +84,15 @@ class Divisors(Condition):
         description="What is left of the other value after the division, at least: 2 keeps a head at two or more.",
     )
 
+    divides: int | None = Field(
+        None, ge=1, description="Another number that it divides as well: 64, of which inner widths are multiples."
+    )
+
     def of(self, value: int) -> tuple[int, ...]:
         """The divisors there are, rising; none where nothing fits."""
         most = min(self.at_most, value // self.quotient)
-        return tuple(n for n in range(self.at_least, most + 1) if value % n == 0)
+        also = self.divides or 0
+        return tuple(n for n in range(self.at_least, most + 1) if value % n == 0 and also % n == 0)
 
 
 class Subset(Condition):
@@ -95,6 +100,12 @@ class Subset(Condition):
 
     subset_of: tuple[str, ...] = Field(min_length=1, description="The values of which some are taken.")
     fewest: int = Field(1, ge=0, description="How many are taken at least.")
+
+    @model_validator(mode="after")
+    def _there_are_enough(self) -> Self:
+        if self.fewest > len(self.subset_of):
+            raise ValueError(f"fewest must be at most {len(self.subset_of)}, the number of values, was {self.fewest}")
+        return self
 
 
 Dimension = Range | Choices | Divisors | Subset

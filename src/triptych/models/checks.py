@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
 from torch import Tensor
 
 from triptych.domain.errors import RecipeError
@@ -38,3 +39,16 @@ def require_image_size(network: str, x_BCHW: Tensor, smallest: int) -> None:
             f"{network} reads images of at least {smallest} x {smallest} pixels, was {height} x {width}.",
             remedy="Draw larger images, or choose an efficientnet, which takes any size.",
         )
+
+
+def in_words(error: ValidationError) -> str:
+    """What is wrong with the settings of a network, in one line: each key once, with what it was."""
+    words: dict[str, str] = {}
+    for problem in error.errors():
+        key = str(problem["loc"][0]) if problem["loc"] else ""
+        if problem["type"] == "extra_forbidden":
+            words.setdefault(key, f"there is no key {key!r}")
+        else:
+            said = problem["msg"].removeprefix("Value error, ").removesuffix(".")
+            words.setdefault(key, f"{key}: {said} (was {problem['input']!r})")
+    return "; ".join(words.values())

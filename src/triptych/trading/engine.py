@@ -283,7 +283,8 @@ class Engine(AbstractView):
             if not -1.0 <= target <= 1.0:
                 target, reason = 0.0, f"flat: the strategy's target {target} is not between -1 and 1"
         if halt:
-            return 0.0, f"flat: {halt}"
+            voted = prediction is not None and prediction.votes
+            return 0.0, f"flat: {halt}" + (f" ({reason})" if voted else "")
         if desk.trail is not None and desk.trail.is_passed(price):
             if self._execution.after_exit == "new_signal":
                 desk.barred = desk.trail.sign

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -77,21 +78,22 @@ class Sizer:
 
         Args:
             target: share of the instrument's part, from -1 to 1.
-            volatility: of the instrument, in the unit of `needs_volatility`. Where it is needed and unknown the
-                exposure is 0; where it is 0, method volatility gives the limit and method kelly nothing.
-            prediction: that led to the target; method kelly gives 0 without one. Instruments share what is staked, as
-                if all of them moved together.
+            volatility: of the instrument, in the unit of `needs_volatility`. Where it is needed, the exposure is 0
+                while it is unknown (None or not a number), and where it is 0: a price that stands still has stopped
+                trading, and says nothing of how it will move.
+            prediction: that led to the target; method kelly gives 0 without a usable one. Instruments share what is
+                staked, as if all of them moved together.
         """
         if target == 0.0 or not self.needs_volatility:
             return target * self._fixed
-        if volatility is None:
+        if volatility is None or not 0.0 < volatility < math.inf:
             return 0.0
         if self.needs_prediction:
-            if prediction is None:
+            if prediction is None or not prediction.is_usable:
                 return 0.0
             size = kelly_.stake(self._kelly, prediction, 1 if target > 0 else -1, volatility) / self._n
         else:
-            size = self._volatility_part / volatility if volatility > 0 else self._limit
+            size = self._volatility_part / volatility
         return target * min(size, self._limit)
 
     def cut_to_room(self, exposure: float, current: float, others: float) -> float:

@@ -60,6 +60,14 @@ def test_the_regime_of_a_window_by_hand() -> None:
     torch.testing.assert_close(found, torch.tensor([1.0, 1e-6, 2 / 3, 0.0, 1.0, 1.0]))
 
 
+def test_a_window_of_one_step_has_a_level_only() -> None:
+    found = regime(torch.tensor([[[0.5, -2.0]]]))[0]
+    torch.testing.assert_close(found, torch.tensor([1e-6, 1e-6, 0.0, 0.0, 0.5, -2.0]))
+    encoder = AdaptiveEncoder(CONFIG, columns=3).eval()
+    with torch.no_grad():
+        assert encoder(drawn(2, 1, 8), drawn(2, 1, 3)).isfinite().all()
+
+
 @torch.no_grad()
 def test_adaptive_depth_begins_as_the_plain_stack() -> None:
     encoder = AdaptiveEncoder(CONFIG, columns=3).eval()

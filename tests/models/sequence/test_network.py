@@ -189,6 +189,11 @@ def test_what_is_no_sequence_of_its_columns_is_refused() -> None:
             "xlstm: 3 heads do not divide the 64 features of an sLSTM block. Set heads to one of 1, 2, 4, 8, 16, 32.",
         ),
         (
+            {"name": "xlstm_small", "sequence": {"heads": 0, "widht": 8}},
+            "xlstm_small: heads: Input should be greater than or equal to 1 (was 0); there is no key 'widht'. "
+            "`triptych recipe show` prints the keys of model.sequence.",
+        ),
+        (
             {"name": "xlstm_timeframes", "sequence": {"adaptive": True, "periods": (1, 2)}},
             "Adaptive depth and several timeframes do not go together. "
             "Set sequence.adaptive to false, or sequence.periods to an empty list.",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from triptych.models.sequence.selection import VariableSelection
@@ -36,3 +37,27 @@ def test_a_step_is_judged_by_itself() -> None:
     selection = VariableSelection(4, 8)
     x = torch.randn(2, 6, 4)
     torch.testing.assert_close(selection(x)[:, 3:4], selection(x[:, 3:4]))
+
+
+@pytest.mark.parametrize("columns", [2, 3, 22])
+@pytest.mark.parametrize("wanted", ["equal", "one"])
+def test_weights_can_be_learned_to_be_equal_and_to_be_all_on_one_column(columns: int, wanted: str) -> None:
+    torch.manual_seed(0)
+    selection = VariableSelection(columns, 8)
+    optimizer = torch.optim.Adam(selection.parameters(), 0.05)
+    aim = torch.full((columns,), 1 / columns) if wanted == "equal" else torch.eye(columns)[0]
+    for _ in range(200):
+        loss = -(aim * torch.log(selection.weights(torch.randn(64, 1, columns)) + 1e-9)).sum(dim=-1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        weights = selection.weights(torch.randn(500, 1, columns))
+    torch.testing.assert_close(weights.mean(dim=(0, 1)), aim, rtol=0.0, atol=0.03)
+
+
+@torch.no_grad()
+def test_weights_of_two_columns_follow_their_values() -> None:
+    torch.manual_seed(0)
+    weights = VariableSelection(2, 8).weights(torch.randn(100, 1, 2))
+    assert weights[..., 0].unique().numel() > 50

@@ -21,6 +21,13 @@ def test_heads_that_do_not_divide_are_named_with_those_that_do() -> None:
     )
 
 
+def test_values_out_of_range_are_one_clear_error() -> None:
+    assert refusal_of(heads=0, kernel=65) == (
+        "xlstm: heads: Input should be greater than or equal to 1 (was 0); "
+        "kernel: Input should be less than or equal to 64 (was 65). Its `Config` says what each may be."
+    )
+
+
 def test_heads_one_feature_wide_are_refused_before_they_make_nan() -> None:
     assert refusal_of(width=8, heads=8, slstm_at=(0, 1)) == (
         "xlstm: 8 heads leave each 1 of the 8 features of an sLSTM block, and a head needs at least 2. "

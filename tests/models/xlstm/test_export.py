@@ -51,6 +51,13 @@ def flat(state: StackState) -> tuple[Tensor, ...]:
     return tuple(one for block in state.blocks for one in block)
 
 
+def test_exports_where_gradients_are_on() -> None:
+    stack, x = stack_of("mixed"), drawn(2, 5, 16)
+    assert torch.is_grad_enabled()
+    program = torch.export.export(stack, (x,))
+    torch.testing.assert_close(program.module()(x)[0], stack(x)[0], rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(("shape", "is_step"), [("mixed", False), ("mixed", True), ("large", False)])
 def test_compiles_as_one_graph(shape: str, is_step: bool) -> None:
     stack = stack_of(shape)

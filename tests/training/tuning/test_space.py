@@ -63,13 +63,16 @@ def test_a_shape_without_a_divisor_is_impossible_and_says_why():
     )
 
 
-def test_a_subset_is_asked_value_by_value_and_too_few_are_impossible():
+def test_a_subset_is_asked_value_by_value_and_filled_up_where_too_few_are_taken():
     space = {"features.names": Subset(subset_of=("rsi", "macd"), fewest=1)}
     trial = Answers(**{"features.names:rsi": False, "features.names:macd": True})
     assert plan(space).suggest(trial, 1.0).changes == {"features.names": ["macd"]}
-    with pytest.raises(ImpossibleError) as caught:
-        plan(space).suggest(Answers(**{"features.names:rsi": False, "features.names:macd": False}), 1.0)
-    assert str(caught.value) == "features.names takes 0 of its values, fewer than 1."
+    none = {f"features.names:{name}": False for name in ("rsi", "macd", "atr")}
+    trial = Answers(**none, **{"features.names:from": "macd"})
+    assert plan(space).suggest(trial, 1.0).changes == {"features.names": ["macd"]}
+    space = {"features.names": Subset(subset_of=("rsi", "macd", "atr"), fewest=2)}
+    trial = Answers(**none | {"features.names:macd": True, "features.names:from": "atr"})
+    assert plan(space).suggest(trial, 1.0).changes == {"features.names": ["macd", "atr"]}
 
 
 def test_a_key_may_stand_twice_under_conditions():

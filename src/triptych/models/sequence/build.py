@@ -7,10 +7,11 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from triptych.domain.errors import RecipeError
-from triptych.models.checks import require_positive, require_share
+from triptych.models.checks import in_words, require_positive, require_share
 from triptych.models.sequence.config import Config
 from triptych.models.sequence.network import SequenceNetwork
 from triptych.models.sequence.presets import Preset
@@ -51,7 +52,12 @@ def build_sequence_network(
             f"{preset.name} reads sequences and has no feature maps.",
             remedy="Leave out features_only; forward_features gives the features of every step.",
         )
-    wishes = sequence if isinstance(sequence, Config) else Config(**(sequence or {}))
+    try:
+        wishes = sequence if isinstance(sequence, Config) else Config(**(sequence or {}))
+    except ValidationError as error:
+        raise RecipeError(
+            f"{preset.name}: {in_words(error)}.", remedy="`triptych recipe show` prints the keys of model.sequence."
+        ) from error
     sized = preset.with_wishes(wishes, width=width, depth=depth)
     # Torch's layers and ours draw their first weights from the default generator: lend them a seeded one.
     with torch.random.fork_rng(devices=[]) if seed is not None else nullcontext():

@@ -100,8 +100,10 @@ class AdaptiveEncoder(nn.Module):
 
 def regime(columns_BTC: Tensor) -> Tensor:
     """Volatility, trend and level of every column of a window: shape (batch, 3 * columns)."""
-    steps = torch.linspace(-1.0, 1.0, columns_BTC.shape[1], dtype=columns_BTC.dtype, device=columns_BTC.device)
+    length = columns_BTC.shape[1]
+    end = 1.0 if length > 1 else 0.0  # one step alone has no trend, and no change either
+    steps = torch.linspace(-end, end, length, dtype=columns_BTC.dtype, device=columns_BTC.device)
     changes = columns_BTC[:, 1:] - columns_BTC[:, :-1]
-    volatility = changes.square().mean(dim=1).clamp(min=1e-12).sqrt()
+    volatility = (changes.square().sum(dim=1) / max(length - 1, 1)).clamp(min=1e-12).sqrt()
     trend = (columns_BTC * steps[:, None]).mean(dim=1)
     return torch.cat([volatility, trend, columns_BTC.mean(dim=1)], dim=1)

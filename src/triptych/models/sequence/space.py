@@ -7,6 +7,7 @@ from typing import Any
 from triptych.domain.search import Choices, Dimension, Divisors, Range
 from triptych.models.sequence.presets import Preset
 from triptych.models.spaces import SearchSpace
+from triptych.models.xlstm.config import ROUND_TO
 
 _WIDTHS = (16, 32, 48, 64, 96, 128, 192, 256)
 
@@ -25,8 +26,9 @@ def space_of(preset: Preset) -> SearchSpace:
         "medium": {"sequence.width": 64, "sequence.blocks": 3},
     }
     if preset.family == "xlstm":
-        # A head of one feature has no memory of its own: two at least.
-        space["sequence.heads"] = Divisors(divisors_of="model.sequence.width", at_most=8, quotient=2)
+        # A head of one feature has no memory of its own: two at least. Heads divide the width inside an mLSTM block
+        # too, which is a multiple of 64.
+        space["sequence.heads"] = Divisors(divisors_of="model.sequence.width", at_most=8, quotient=2, divides=ROUND_TO)
         # mLSTM blocks to sLSTM blocks: none, a quarter, half and all of them sLSTM.
         space["sequence.ratio"] = Choices(choices=((1, 0), (3, 1), (1, 1), (0, 1)))
         for start in presets.values():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
+from triptych.models.checks import in_words
 from triptych.models.xlstm.feedforward import Activation
 
 ROUND_TO = 64
@@ -79,6 +80,14 @@ class Config(BaseConfig):
         "blocks. `linear`: from 3 to 6. `uniform`: all biases within 1 / sqrt(width).",
     )
     chunk: int = Field(64, ge=1, le=4096, description="Steps in a chunk of the chunkwise mLSTM form.")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _mistakes_in_words(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(given)
+        except ValidationError as error:
+            raise RecipeError(f"xlstm: {in_words(error)}.", remedy="Its `Config` says what each may be.") from error
 
     @model_validator(mode="after")
     def _must_be_possible(self) -> Self:

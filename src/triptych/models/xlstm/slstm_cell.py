@@ -75,15 +75,25 @@ def unrolled(x_BSNH: Tensor, recurrent_NKH: Tensor, state: State) -> tuple[Tenso
 
 
 def scanned(x_BSNH: Tensor, recurrent_NKH: Tensor, state: State) -> tuple[Tensor, State]:
-    """As `unrolled`, with the loop as one operation of the graph, so that a graph does not grow with the length."""
+    """As `unrolled`, with the loop as one operation of the graph, so that a graph does not grow with the length.
+
+    It has no gradient: torch can export a scan only where nothing asks for one, also when gradients are on.
+    """
+    x_BSNH, recurrent_NKH, state = x_BSNH.detach(), recurrent_NKH.detach(), _detached(state)
 
     def one(before: State, x_BNH: Tensor) -> tuple[State, Tensor]:
         y, after = step(x_BNH, recurrent_NKH, before)
         # What goes around and what comes out must not be one tensor.
         return after, y.clone()
 
-    after, outputs = scan(one, state, x_BSNH.transpose(0, 1))
+    with torch.no_grad():
+        after, outputs = scan(one, state, x_BSNH.transpose(0, 1))
     return outputs.transpose(0, 1), after
+
+
+def _detached(state: State) -> State:
+    y, c, n, m = state
+    return y.detach(), c.detach(), n.detach(), m.detach()
 
 
 def sequence(x_BSNH: Tensor, recurrent_NKH: Tensor, state: State) -> tuple[Tensor, State]:

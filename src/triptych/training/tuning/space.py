@@ -141,8 +141,11 @@ def _ask(trial: Asks, name: str, dimension: Dimension, share: float, value_of: L
         found = _divisors(name, dimension, value_of)
         return found[trial.suggest_int(name, 0, len(found) - 1)], False
     taken = [one for one in dimension.subset_of if trial.suggest_categorical(f"{name}:{one}", [False, True])]
-    if len(taken) < dimension.fewest:
-        raise ImpossibleError(f"{name} takes {len(taken)} of its values, fewer than {dimension.fewest}.")
+    if len(taken) < dimension.fewest:  # filled up in order, from a value that is drawn: a rejection would be a waste
+        begin = dimension.subset_of.index(trial.suggest_categorical(f"{name}:from", list(dimension.subset_of)))
+        others = [one for one in (*dimension.subset_of[begin:], *dimension.subset_of[:begin]) if one not in taken]
+        added = others[: dimension.fewest - len(taken)]
+        taken = [one for one in dimension.subset_of if one in taken or one in added]
     return taken, False
 
 
