@@ -90,7 +90,7 @@ def test_modules_are_loaded_by_name_only_inside_the_folder_that_owns_the_names()
 
     assert doing(r"\bimport_module\(") == ["__init__.py", "domain/on_demand.py", "images/__init__.py"]
     assert doing(r"= on_demand\(") == [f"{package}/__init__.py" for package in (
-        "bootstrap", "inference", "market/books", "market", "settings"
+        "bootstrap", "inference", "market", "market/books", "settings"
     )]  # fmt: skip
     calls = [re.findall(r"on_demand\(.*", path.read_text()) for path in FILES if path.name == "__init__.py"]
     assert {call for found in calls for call in found} == {"on_demand(__name__, _HOMES)"}

@@ -15,11 +15,12 @@ from triptych.bootstrap.ablation_page import write_ablation_page
 from triptych.bootstrap.backtesting import PROBABILITIES, backtest
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candle_books import lacks_books
-from triptych.bootstrap.candles import Tell, load_candles, silent
+from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json
 from triptych.bootstrap.learning import train
 from triptych.bootstrap.provenance import fingerprint
 from triptych.bootstrap.run_folder import RUNS, Run, recipe_hash
+from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.voting import KEYS, common_tests
 from triptych.domain import CLASSES, utc
 from triptych.domain.errors import RecipeError, RunError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from triptych.bootstrap.candles import Tell
 from triptych.bootstrap.house import House
+from triptych.bootstrap.telling import Tell
 from triptych.domain import WalletReport
 from triptych.domain.errors import RecipeError
 from triptych.exchanges.bybit.hosts import Config as HostConfig

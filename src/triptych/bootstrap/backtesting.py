@@ -14,12 +14,13 @@ from triptych.backtest.held_back import held_back
 from triptych.backtest.luck import Interval, assess
 from triptych.backtest.statistics import performance
 from triptych.backtest.verdict import judge
-from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
+from triptych.bootstrap.candles import Candles, load_candles
 from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.guarding import recorded_watch, refuse_other_candles, refuse_seen
 from triptych.bootstrap.regime_filters import recorded_regimes, require_regimes
 from triptych.bootstrap.run_folder import Run, at_work, trial_mark
 from triptych.bootstrap.staking import first_base_rates, with_known_stakes
+from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.trials import record_trial
 from triptych.bootstrap.voting import KEYS, columns_of, predictions_from
 from triptych.domain import CLASSES

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import CandleSeries, Config
 from triptych.domain.errors import NotEnoughData
 from triptych.features.candle_labels import CANDLE_LABELS, candle_labels, label_quality

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from triptych.bootstrap.candle_books import with_books
 from triptych.bootstrap.provenance import data_hash, history_mark
 from triptych.bootstrap.taping import tape_series
+from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import CandleSeries, Instrument, SystemClock, Timeframe, utc
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.features import days
@@ -23,13 +23,8 @@ from triptych.market.store import to_ms
 from triptych.market.tapes import is_tape
 from triptych.settings import Recipe, members_of
 
-Tell = Callable[[str], None]
 MOST_LEVERAGE = 125
 """The most that `costs.leverage` may say."""
-
-
-def silent(_: str) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from pydantic import Field, ValidationError
 
-from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import CandleSeries, Config, utc
 from triptych.domain.errors import RecipeError
 from triptych.features.chart_patterns import PATTERNS, Detection, find_chart_patterns

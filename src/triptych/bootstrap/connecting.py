@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import SystemClock
 from triptych.domain.errors import JournalError
 from triptych.exchanges.bybit.connection import BybitConnection

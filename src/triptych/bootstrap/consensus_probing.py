@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.bootstrap.building import build_encoding
-from triptych.bootstrap.candles import Candles, Tell, load_candles, silent
+from triptych.bootstrap.candles import Candles, load_candles
 from triptych.bootstrap.probing import (
     ROWS,
     SteadyPredictor,
@@ -20,6 +20,7 @@ from triptych.bootstrap.probing import (
     sentence_of,
     until,
 )
+from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.windowing import factor_rows, first_end
 from triptych.domain import CLASSES, CandleSeries
 from triptych.inference import AbstractPredictor, Combiner, ConsensusPredictor, FactorPredictor, TorchPredictor

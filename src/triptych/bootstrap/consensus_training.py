@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from triptych.bootstrap.building import Dataset, build_classifier
-from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with_absolute_path
+from triptych.bootstrap.candles import Candles, load_candles, with_absolute_path
 from triptych.bootstrap.consensus_judging import judge_consensus, report_consensus
 from triptych.bootstrap.files import CONSENSUS_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.provenance import versions
@@ -23,6 +23,7 @@ from triptych.bootstrap.run_folder import (
     trial_mark,
 )
 from triptych.bootstrap.taking_up import taken_up
+from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.training import train
 from triptych.bootstrap.trials import record_trial
 from triptych.bootstrap.voting import (

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from triptych.bootstrap.candles import Tell
+from triptych.bootstrap.telling import Tell
 from triptych.live.control import Access, ControlServer, SessionView, Watched
 from triptych.live.journal import Journal
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from triptych.bootstrap import probing
-from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.consensus_probing import probe_consensus
+from triptych.bootstrap.telling import Tell, silent
 from triptych.settings import Recipe
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.consensus_training import train_consensus
 from triptych.bootstrap.run_folder import Run
+from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.training import train as train_one
 from triptych.settings import Recipe
 

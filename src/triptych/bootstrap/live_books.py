@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from triptych.bootstrap.candle_books import beside
-from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.recorded_books import recording_of
+from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import Candle, CandleSeries, Instrument, Timeframe
 from triptych.domain.errors import ArtifactError, DataError
 from triptych.exchanges.bybit.connection import BybitConnection

@@ -11,7 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
-from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import House, Outcome
@@ -23,6 +22,7 @@ from triptych.bootstrap.rungs import rungs_of
 from triptych.bootstrap.session import run_session
 from triptych.bootstrap.staking import base_rates_of, with_known_stakes
 from triptych.bootstrap.taping import tape_series
+from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import AbstractClock, CandleSeries, Instrument, OrderFilled, Timeframe, utc
 from triptych.domain.errors import ArtifactError, DataError, JournalError
 from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway

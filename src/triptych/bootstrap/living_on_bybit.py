@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TextIO
 
 from triptych.bootstrap.affording import require_wallet
-from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
@@ -17,6 +16,7 @@ from triptych.bootstrap.live_books import candles_of, need_of
 from triptych.bootstrap.living import build_house, outcome_of
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.bootstrap.session import run_session
+from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.venues import Venue, hosts_of, require_consent
 from triptych.domain import AbstractClock, SystemClock, Timeframe, WalletReport
 from triptych.domain.errors import ExchangeError, LeaseError, RecipeError

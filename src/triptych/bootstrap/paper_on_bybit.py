@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
-from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
@@ -18,6 +17,7 @@ from triptych.bootstrap.living import build_house, outcome_of, resume_on_paper
 from triptych.bootstrap.living_on_bybit import newest_close
 from triptych.bootstrap.run_folder import open_run
 from triptych.bootstrap.session import run_session
+from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.venues import Venue, hosts_of
 from triptych.domain import Timeframe, utc
 from triptych.exchanges.bybit.hosts import Config as HostConfig

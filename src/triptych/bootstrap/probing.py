@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from triptych.backtest import run_backtest
 from triptych.bootstrap.building import build_classifier, build_encoding
-from triptych.bootstrap.candles import Tell, load_candles, silent
+from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.staking import ALIKE, with_known_stakes
+from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.windowing import factor_rows, first_end, labels_of, possible_ends, windows_at
 from triptych.domain import CLASSES, CandleSeries
 from triptych.inference import NOBODY, AbstractPredictor, FactorPredictor, TorchPredictor, WindowClassifier

@@ -9,8 +9,8 @@ from typing import Any, Final
 import torch
 from torch.nn import functional as F
 
-from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.provenance import machine
+from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import CANDLE_FIELDS
 from triptych.images import create_encoding
 from triptych.inference.classifier import WindowClassifier

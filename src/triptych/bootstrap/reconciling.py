@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.journals import only_name
 from triptych.bootstrap.settling import books_of
+from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.venues import Venue, hosts_of
 from triptych.domain import OrderFilled, SystemClock
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.taping import candles_of
+from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import Candle, StreamState, Timeframe, utc
 from triptych.domain.errors import DataError, ExchangeError, ProtocolError
 from triptych.exchanges.bybit import gateway as gateway_

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from triptych.bootstrap.candles import Tell, silent
+from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import REGIMES, CandleSeries, Config
 from triptych.domain.errors import NotEnoughData
 from triptych.features import Config as FeaturesConfig

@@ -19,7 +19,7 @@ from triptych.backtest.report import (
 )
 from triptych.bootstrap.backtesting import candles_of, trade, with_trading
 from triptych.bootstrap.building import Dataset
-from triptych.bootstrap.candles import Candles, Tell, silent
+from triptych.bootstrap.candles import Candles
 from triptych.bootstrap.explaining import explain_decision
 from triptych.bootstrap.explanation_pictures import side_by_side
 from triptych.bootstrap.files import (
@@ -32,6 +32,7 @@ from triptych.bootstrap.files import (
 )
 from triptych.bootstrap.leaks import leak_probe
 from triptych.bootstrap.run_folder import Run, at_work
+from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.voting import recipe_of_labels
 from triptych.domain import CLASSES, utc
 from triptych.domain.files import write_json

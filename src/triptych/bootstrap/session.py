@@ -7,9 +7,9 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 
-from triptych.bootstrap.candles import Tell
 from triptych.bootstrap.controlling import Control, under_control
 from triptych.bootstrap.house import House
+from triptych.bootstrap.telling import Tell
 from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.books import Books
 from triptych.live.journal import SwitchSet

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from triptych.bootstrap.candles import Tell
 from triptych.bootstrap.run_folder import Run, at_work, discard, open_or_create
+from triptych.bootstrap.telling import Tell
 from triptych.domain.errors import DataError, RecipeError
 from triptych.settings import Recipe
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
 from triptych.bootstrap.candle_books import book_need
-from triptych.bootstrap.candles import Candles, Tell, load_candles, silent, with_absolute_path
+from triptych.bootstrap.candles import Candles, load_candles, with_absolute_path
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.judging import figures_foretold, judge_predictions
 from triptych.bootstrap.judging_streams import streamed
@@ -22,6 +22,7 @@ from triptych.bootstrap.regime_filters import fitted_regimes, regime_columns
 from triptych.bootstrap.run_folder import Run, place_of, trial_mark
 from triptych.bootstrap.staking import base_rates
 from triptych.bootstrap.taking_up import taken_up
+from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.trials import record_trial
 from triptych.bootstrap.windowing import windows_at
 from triptych.domain import CLASSES, CandleSeries, utc

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from triptych.bootstrap.books.opening import hash_of, open_histories
 from triptych.bootstrap.books.place import RESULT, make_room, read_result
-from triptych.bootstrap.candles import Tell, silent
 from triptych.bootstrap.provenance import fingerprint, versions
+from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import CLASSES, utc
 from triptych.domain.files import write_json
 from triptych.images import create_encoding

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from triptych.bootstrap.candles import Tell, load_candles
+from triptych.bootstrap.candles import load_candles
+from triptych.bootstrap.telling import Tell
 from triptych.bootstrap.tuning.study import Place
 from triptych.bootstrap.tuning.worker import Progress, Search
 from triptych.domain.errors import RunError, TriptychError

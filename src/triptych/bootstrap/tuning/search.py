@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from triptych.bootstrap.candles import Tell, load_candles, silent, with_absolute_path
+from triptych.bootstrap.candles import load_candles, with_absolute_path
 from triptych.bootstrap.files import read_json
 from triptych.bootstrap.locking import exclusive
 from triptych.bootstrap.profiling import profile
 from triptych.bootstrap.provenance import fingerprint
+from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.tuning.page import write_page
 from triptych.bootstrap.tuning.processes import run_workers
 from triptych.bootstrap.tuning.results import gather_results

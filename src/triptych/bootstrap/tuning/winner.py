@@ -10,10 +10,10 @@ import numpy as np
 
 from triptych.bootstrap.backtesting import backtest
 from triptych.bootstrap.building import build_encoding
-from triptych.bootstrap.candles import Tell
 from triptych.bootstrap.files import EVALUATION_KEYS, read_json
 from triptych.bootstrap.reporting import report
 from triptych.bootstrap.run_folder import Run, trial_mark
+from triptych.bootstrap.telling import Tell
 from triptych.bootstrap.training import train
 from triptych.bootstrap.tuning.measuring import elsewhere, measure_candidate
 from triptych.bootstrap.tuning.study import Place

@@ -12,9 +12,10 @@ import optuna
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from triptych.bootstrap.candles import Candles, Tell
+from triptych.bootstrap.candles import Candles
 from triptych.bootstrap.locking import exclusive
 from triptych.bootstrap.run_folder import trial_mark
+from triptych.bootstrap.telling import Tell
 from triptych.bootstrap.trials import record_trial
 from triptych.bootstrap.tuning.measuring import elsewhere, meter_in
 from triptych.bootstrap.tuning.past import Datasets, Past
