@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from triptych.domain import (
     AbstractClock,
@@ -27,6 +26,7 @@ from triptych.exchanges.gateway import PrivateMessage
 from triptych.inference.watch import Reading
 from triptych.live.books import Books
 from triptych.live.closing import Closer, Closure
+from triptych.live.cutting import CutShort, Cuttable
 from triptych.live.dispatch import Dispatcher, Records, Standing
 from triptych.live.failover import Ladder, Outcome
 from triptych.live.gate import Gate
@@ -38,12 +38,6 @@ from triptych.live.sender import Sender
 from triptych.live.silence import Silence
 from triptych.live.watching import Watcher
 from triptych.trading.guard import GuardActed
-
-T = TypeVar("T")
-
-
-class _CutShort(Exception):
-    """What was waited for is given up: trading was killed."""
 
 
 class Trader:
@@ -108,8 +102,7 @@ class Trader:
         )  # fmt: skip
         self._to_close = asyncio.Event()
         self.silence = Silence()
-        self._waiting: asyncio.Task[Any] | None = None
-        self._is_cut = False
+        self._cuttable = Cuttable()
 
     @property
     def is_in_doubt(self) -> bool:
@@ -165,7 +158,7 @@ class Trader:
             else:
                 try:
                     await self._settle_all()
-                except _CutShort:
+                except CutShort:
                     self._unsettled("the reconciliation was cut short: trading was killed")
 
     async def on_message(self, message: PrivateMessage) -> None:
@@ -220,8 +213,8 @@ class Trader:
                 return ()
             closes = {one.symbol: close_ms for one in candles if one.symbol in self.standings}
             try:
-                outcome, readings = await self._unless_cut(self._foresee(closes))
-            except _CutShort:
+                outcome, readings = await self._cuttable.wait_for(self._foresee(closes))
+            except CutShort:
                 return ()
             if failures := measure(self._metrics, outcome):
                 self.books.write(NoteWritten(topic="fallback", text=failures))
@@ -297,9 +290,7 @@ class Trader:
             return Closure(is_holding=False)
         self._to_close.set()
         self._closer.begin()
-        if self._waiting is not None:
-            self._is_cut = True
-            self._waiting.cancel()
+        self._cuttable.cut()
         self._sender.cut("trading was killed")
         async with self._lock:
             return await self._close_everything(f"killed by {by}: {reason}")
@@ -339,7 +330,7 @@ class Trader:
             return self._unsettled("trading was killed: closing comes first")
         try:
             await self._settle_all()
-        except _CutShort:
+        except CutShort:
             return self._unsettled("the reconciliation was cut short: trading was killed")
         except (AuthenticationRefused, Banned) as error:  # asking again makes it worse
             self._unsettled(error.message)
@@ -365,7 +356,7 @@ class Trader:
 
     async def _settle_all(self) -> None:
         """Reconcile, unless a kill cuts it short: every await of it is a point at which a process may die as well."""
-        await self._unless_cut(self._settle())
+        await self._cuttable.wait_for(self._settle())
         await self._leave()
 
     async def _leave(self) -> None:
@@ -376,22 +367,6 @@ class Trader:
             now = self._reconciler.clock.now_ms()
             if commands := [c for symbol, why in leaving.items() for c in self.books.engine.leave(symbol, now, why)]:
                 await self._carry_out_closes(commands, "stop")
-
-    async def _unless_cut(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await, with the lock held, what a kill does not wait for. Raises _CutShort when there was one."""
-        task = asyncio.create_task(work)
-        self._waiting = task
-        try:
-            found = await task
-        except asyncio.CancelledError:
-            if not self._is_cut:
-                raise
-            raise _CutShort from None
-        finally:
-            self._waiting, is_cut, self._is_cut = None, self._is_cut, False
-        if is_cut:
-            raise _CutShort
-        return found
 
     async def _settle(self) -> None:
         is_killed = self._switch is Switch.KILLED

@@ -19,7 +19,8 @@ class Notice(event.Listener):
 
     def on_start(self, event: Any) -> None:
         """A compilation begins; loops that are found on disk begin none."""
-        if self._has_told or not event.data["dispatcher"].py_func.__module__.startswith(OURS):
+        module = event.data["dispatcher"].py_func.__module__ or ""  # none of what is made from text
+        if self._has_told or not module.startswith(OURS):
             return
         self._has_told = True
         LOGGER.warning(
