@@ -71,8 +71,16 @@ def test_a_wrong_token_is_told_and_many_are_made_to_wait(room):
     for _ in range(ATTEMPTS):
         answer = browser.post("/sign-in", data={"token": "wrong"})
         assert (answer.status_code, "This is not the token." in answer.text) == (401, True)
-    answer = browser.post("/sign-in", data={"token": TOKEN})
+    answer = browser.post("/sign-in", data={"token": "wrong"})
     assert (answer.status_code, "Too many wrong tokens. Wait a minute." in answer.text) == (429, True)
+
+
+def test_the_guesses_of_a_stranger_do_not_keep_the_owner_out(room):
+    browser = far(room)
+    for _ in range(ATTEMPTS + 3):
+        browser.post("/sign-in", data={"token": "wrong"})
+    assert browser.post("/sign-in", data={"token": TOKEN}).status_code == 303
+    assert browser.get("/api/overview").status_code == 200
 
 
 @pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil.example"])

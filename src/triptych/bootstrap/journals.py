@@ -29,6 +29,7 @@ from triptych.live.journal import (
     OrderSent,
     StepRecorded,
     SwitchSet,
+    place_of,
 )
 from triptych.live.journal.records import encode
 
@@ -100,7 +101,9 @@ def only_name(where: str | Path, name: str | None = None) -> str:
     finally:
         journal.close()
     if len(names) > 1:
-        raise JournalError(f"{where} holds {len(names)} instances: {', '.join(names)}.", remedy="Say which: `--name`.")
+        raise JournalError(
+            f"{place_of(where)} holds {len(names)} instances: {', '.join(names)}.", remedy="Say which: `--name`."
+        )
     return names[0] if names else ""
 
 

@@ -34,12 +34,13 @@ def show(
     """Print entries, oldest first; a process may be writing meanwhile."""
     from triptych import bootstrap
     from triptych.bootstrap.journals import journal_rows
+    from triptych.live.journal import place_of
 
     frame = bootstrap.journal_frame(_place(journal), name=name, order_id=order, kinds=tuple(kind or ()), last=last)
     if json:
         print_json(journal_rows(frame))
         return
-    table = Table(title=f"{len(frame)} entries of {journal}", title_justify="left")
+    table = Table(title=f"{len(frame)} entries of {place_of(journal)}", title_justify="left")
     for heading in ("time (UTC)", "kind", "symbol", "what"):
         table.add_column(heading, overflow="fold")
     for time, entry, symbol, what in frame.select("time", "kind", "symbol", "what").iter_rows():

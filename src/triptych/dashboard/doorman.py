@@ -91,11 +91,12 @@ class Doorman:
         if scope["method"] != "POST":
             await HTMLResponse(_form(target, ""))(scope, receive, send)
             return
-        if self._is_tired():
-            await HTMLResponse(_form(target, "Too many wrong tokens. Wait a minute."), 429)(scope, receive, send)
-            return
         said = parse_qs((await _body(receive)).decode("utf-8", "replace"))
         if not self._access.knows(said.get("token", [""])[0].strip()):
+            # Only wrong tokens are made to wait: a stranger's guesses must not keep the owner from the kill switch.
+            if self._is_tired():
+                await HTMLResponse(_form(target, "Too many wrong tokens. Wait a minute."), 429)(scope, receive, send)
+                return
             self._failures.append(time.monotonic())
             await HTMLResponse(_form(target, "This is not the token."), 401)(scope, receive, send)
             return

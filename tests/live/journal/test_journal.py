@@ -7,12 +7,13 @@ import textwrap
 import threading
 
 import pytest
+import sqlalchemy as sa
 from tests.live.journal.conftest import order, step
 from tests.live.journal.test_records import FILL, RECORDS
 
 from triptych.domain import OrderFilled
 from triptych.domain.errors import JournalError, LeaseError
-from triptych.live.journal import EVENTS, Journal, NoteWritten, StepRecorded, Switch, SwitchSet
+from triptych.live.journal import EVENTS, Journal, NoteWritten, StepRecorded, Switch, SwitchSet, place_of
 
 
 def test_entries_come_back_in_order_with_time_and_token(journal, path, clock):
@@ -115,10 +116,32 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path):
         Journal.read(tmp_path / "nothing.db", "house")
 
 
-def test_a_password_in_the_address_is_never_shown():
+@pytest.mark.parametrize(
+    "address",
+    [
+        "me:sesame@127.0.0.1:1/nothing",
+        "me@127.0.0.1:1/nothing?password=sesame",
+        "127.0.0.1:1/n?user=me&PASSWORD=sesame",
+    ],
+)
+def test_a_password_in_the_address_is_never_shown(address):
+    url = f"postgresql+psycopg://{address}"
     with pytest.raises(JournalError) as caught:
-        Journal.open("postgresql+psycopg://me:sesame@127.0.0.1:1/nothing", "house", owner="one")
+        Journal.open(url, "house", owner="one")
     assert "sesame" not in str(caught.value)
+    assert "sesame" not in place_of(url)
+    assert "sesame" not in Journal(sa.create_engine(url), "house").place
+
+
+@pytest.mark.parametrize("address", ["me:sesame@localhost:54x/live", "me:sesame/open", "me:x@localhost:sesame/live"])
+def test_a_port_that_is_none_is_told_without_what_stands_there(address):
+    with pytest.raises(JournalError) as caught:
+        Journal.open(f"postgresql+psycopg://{address}", "house", owner="one")
+    assert caught.value.message == (
+        "The journal's address cannot be read: what stands behind the host must be a port, a number."
+    )
+    assert "sesame" not in str(caught.value)
+    assert place_of(f"postgresql+psycopg://{address}") == "given"
 
 
 def test_a_damaged_entry_is_named(journal, path):

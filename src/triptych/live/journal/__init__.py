@@ -1,5 +1,6 @@
 """What must not be forgotten: an append-only journal in a database, with one writer at a time."""
 
+from triptych.live.journal.database import place_of
 from triptych.live.journal.journal import Entry, Journal, read_row
 from triptych.live.journal.lease import Lease, LeaseView
 from triptych.live.journal.lockouts import keep_lockout, kept_lockout
@@ -33,5 +34,6 @@ __all__ = [
     "SwitchSet",
     "keep_lockout",
     "kept_lockout",
+    "place_of",
     "read_row",
 ]

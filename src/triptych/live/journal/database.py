@@ -60,9 +60,15 @@ def open_database(where: str | Path, *, read_only: bool = False) -> sa.Engine:
     url = where if isinstance(where, str) and "://" in where else f"sqlite:///{Path(where)}"
     try:
         engine = sa.create_engine(url, **_options(url))
+    except ValueError:  # a port that is none; its text may be a part of a password, so it is not quoted
+        raise JournalError(
+            "The journal's address cannot be read: what stands behind the host must be a port, a number.",
+            remedy="Write it like postgresql+psycopg://USER@HOST:5432/DATABASE; a password with : / or @ in it must be "
+            "percent-encoded.",
+        ) from None
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
         raise JournalError(
-            f"The journal's address {_masked(url)} cannot be used: {error}",
+            f"The journal's address {place_of(url)} cannot be used: {error}",
             remedy="Give a file, or postgresql+psycopg://USER@HOST/DATABASE (needs the extra `postgres`).",
         ) from error
     if engine.dialect.name == "sqlite":
@@ -77,13 +83,13 @@ def open_database(where: str | Path, *, read_only: bool = False) -> sa.Engine:
     except sa.exc.SQLAlchemyError as error:
         engine.dispose()
         raise JournalError(
-            f"The journal {_masked(url)} cannot be opened: {_first_line(error)}",
+            f"The journal {place_of(url)} cannot be opened: {_first_line(error)}",
             remedy="Check the path or the address, its permissions and the free space.",
         ) from error
     if found is not None and found != str(VERSION):
         engine.dispose()
         raise JournalError(
-            f"The journal {_masked(url)} is of format {found}, this version writes {VERSION}.",
+            f"The journal {place_of(url)} is of format {found}, this version writes {VERSION}.",
             remedy="Use the version that wrote it, or start with a new journal once the account is flat.",
         )
     return engine
@@ -127,11 +133,19 @@ def _begin_immediately(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _masked(url: str) -> str:
-    """The address without a password."""
+def shown(url: sa.URL) -> str:
+    """An address for people: without its password, wherever it stands."""
+    hidden = {name: "***" for name in url.query if "pass" in name.lower() or "pwd" in name.lower()}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def place_of(where: str | Path) -> str:
+    """Where a journal is, for people: the path of a file, or an address without its password."""
+    if "://" not in str(where):
+        return str(where)
     try:
-        return sa.make_url(url).render_as_string(hide_password=True)
-    except sa.exc.ArgumentError:
+        return shown(sa.make_url(str(where)))
+    except (sa.exc.ArgumentError, ValueError):
         return "given"
 
 

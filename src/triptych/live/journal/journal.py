@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from triptych.domain.clock import AbstractClock, SystemClock
 from triptych.domain.errors import JournalError, LeaseError
-from triptych.live.journal.database import entries, open_database
+from triptych.live.journal.database import entries, open_database, shown
 from triptych.live.journal.lease import Lease, refused
 from triptych.live.journal.records import Record, StepRecorded, SwitchSet, decode, encode, key_of
 
@@ -177,7 +177,7 @@ class Journal:
     def place(self) -> str:
         """Where it lies: the path of a file, or an address without its password."""
         url = self._database.url
-        return str(url.database) if url.drivername == "sqlite" else url.render_as_string(hide_password=True)
+        return str(url.database) if url.drivername == "sqlite" else shown(url)
 
     def names(self) -> tuple[str, ...]:
         """The trading instances that write into this database, in alphabetical order."""
