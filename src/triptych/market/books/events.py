@@ -41,6 +41,7 @@ class BookEvents:
         is_ask: bool of shape (l,).
         price_ticks: int64 of shape (l,); 0 stands for a price that is no finite number.
         sizes: float64 of shape (l,), in base units; 0 deletes the level.
+        n_unreadable_lines: lines of a raw capture that are no messages, and were left out.
     """
 
     symbol: str
@@ -57,6 +58,7 @@ class BookEvents:
     is_ask: NDArray[np.bool_]
     price_ticks: NDArray[np.int64]
     sizes: NDArray[np.float64]
+    n_unreadable_lines: int = 0
 
     def __post_init__(self) -> None:
         if self.protocol != "none":
@@ -178,6 +180,7 @@ def join_events(parts: Sequence[BookEvents]) -> BookEvents:
         protocol=first.protocol,
         price_decimals=decimals,
         level_start=np.concatenate([*starts, offsets[-1:]]).astype(np.int64),
+        n_unreadable_lines=sum(part.n_unreadable_lines for part in parts),
         price_ticks=np.concatenate([part.price_ticks * 10 ** (decimals - part.price_decimals) for part in parts]),
         **joined,
     )
