@@ -84,10 +84,18 @@ def test_volume_is_spread_by_the_share_of_a_row_that_a_candle_covers():
 
 
 @pytest.mark.parametrize(("price", "expected"), [(100.0, [0, 0, 0, 1]), (104.0, [1, 0, 0, 0]), (102.5, [0, 1, 0, 0])])
-def test_a_candle_of_one_price_is_as_high_as_a_row_and_stays_inside(price, expected):
+def test_a_candle_of_one_price_lies_in_its_row(price, expected):
     wide = [100.0, 104.0, 100.0, 104.0, 0.0]
     images = both_paths(window_of(wide, [price, price, price, price, 7.0]), height=4, width=2)
     assert_images(images, [[[value, value] for value in expected]])
+
+
+def test_a_thin_candle_gives_each_row_what_its_range_holds_of_it():
+    wide = [100.0, 104.0, 100.0, 104.0, 0.0]
+    thin = [101.9, 102.1, 101.9, 102.1, 4.0]  # a twentieth of a row, half of it on either side of an edge
+    whole = [103.2, 103.3, 103.2, 103.3, 4.0]  # less than a row, in one row alone
+    images = both_paths(window_of(wide, thin, whole), height=4, width=4)
+    assert_images(images, [[[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]]])
 
 
 @pytest.mark.parametrize("options", OPTIONS)
@@ -142,9 +150,14 @@ def _reference(window: np.ndarray, height: int) -> np.ndarray:
     for _, top, bottom, _, volume in window:
         a = (bottom - low) / (high - low) * height if high > low else height / 2
         b = (top - low) / (high - low) * height if high > low else height / 2
-        if b - a < 1:
-            a = min(max((a + b) / 2 - 0.5, 0), height - 1)
-            b = a + 1
+        if b == a:  # a price: in its row, or half in each of two that meet there
+            below = rows[::-1]
+            edge = round(a)
+            if abs(a - edge) < 1e-9 and 0 < edge < height:
+                below[edge - 1 : edge + 1] += volume / 2
+            else:
+                below[min(int(a + 1e-9), height - 1)] += volume
+            continue
         for row in range(height):
             shared = max(0.0, min(b, row + 1) - max(a, row))
             rows[height - 1 - row] += volume * shared / (b - a)

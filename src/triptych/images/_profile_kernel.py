@@ -14,8 +14,8 @@ Array = NDArray[Any]
 
 @kernel
 def draw_profiles(
-    first: int, end: int, window: Array, image: Array, heat: bool, full_color_px: float, column_start: Array,
-    column_end: Array, sharing: Array, profile: Array, grown: Array, column: Array,
+    first: int, end: int, window: Array, image: Array, heat: bool, full_color_px: float, thin_px: float,
+    column_start: Array, column_end: Array, sharing: Array, profile: Array, grown: Array, column: Array,
 ) -> None:  # fmt: skip
     """Fill `image[first:end]`, an array of shape (batch, 1 or 2, height, width).
 
@@ -24,6 +24,7 @@ def draw_profiles(
         window: array of shape (batch, time, 5).
         image: of the same dtype.
         heat: whether columns are moments of the growing profile; else rows are bars.
+        thin_px: least range of a candle in rows.
         full_color_px: body in rows at which all volume of a candle counts for its direction.
         column_start, column_end: candles that column c averages, int64 of shape (width,).
         sharing: their weights, float32 of shape (time, width).
@@ -33,7 +34,7 @@ def draw_profiles(
     sides, height, width = image.shape[1:]
     for b in range(first, end):
         profile[:] = 0
-        _grow(window[b], profile, grown, full_color_px)
+        _grow(window[b], profile, grown, full_color_px, thin_px)
         largest = 0.0
         for r in range(height):
             total = profile[0, r] if sides == 1 else profile[0, r] + profile[1, r]
@@ -56,7 +57,7 @@ def draw_profiles(
 
 
 @kernel
-def _grow(window: Array, profile: Array, grown: Array, full_color_px: float) -> None:
+def _grow(window: Array, profile: Array, grown: Array, full_color_px: float, thin_px: float) -> None:
     """Add the candles' volumes to `profile`, (sides, rows); keep it after every candle in `grown` unless that is
     empty."""
     sides, height = profile.shape
@@ -74,17 +75,19 @@ def _grow(window: Array, profile: Array, grown: Array, full_color_px: float) -> 
             top = (one - (window[t, 1] - low) / span) * rows
             bottom = (one - (window[t, 2] - low) / span) * rows
             close = (one - (window[t, 3] - low) / span) * rows
-        half = max((bottom - top) / number(2), half_row)
-        middle = min(max((top + bottom) / number(2), half), rows - half)
-        density = window[t, 4] / unit / (number(2) * half)
+        spread = max(bottom - top, number(thin_px))
+        start = min(max(top - (spread - (bottom - top)) / number(2), number(0)), rows - spread)
+        volume = window[t, 4] / unit
         up_share = one
         if sides == 2:
             up_share = min(max(half_row + (opening - close) / number(2 * full_color_px), number(0)), one)
-        for r in range(max(int(middle - half), 0), min(int(middle + half) + 1, height)):
-            covered = min(max(half + half_row - abs(number(r) + half_row - middle), number(0)), one)
-            profile[0, r] += covered * (density * up_share)
+        above = number(0)
+        for r in range(int(start), min(int(start + spread) + 1, height)):
+            share = min(max((number(r + 1) - start) / spread, number(0)), one)
+            profile[0, r] += (share - above) * (volume * up_share)
             if sides == 2:
-                profile[1, r] += covered * (density * (one - up_share))
+                profile[1, r] += (share - above) * (volume * (one - up_share))
+            above = share
         if grown.size:
             grown[:, t] = profile
 

@@ -8,8 +8,8 @@ volume is spread evenly over its range. Two ways to draw it:
 - `heat`: columns are candles, and each shows the profile as it had grown until then, as a share of the fullest row of
   the whole window; the last candle shows the profile itself. Where a row brightens, volume came.
 
-Vertically and along the bars everything is drawn by exact area coverage (`_geometry.py`): a continuous function of
-prices and volumes.
+Rows count exactly what their prices hold, and bars are drawn by exact area coverage: a continuous function of prices
+and volumes.
 
 Letters: B batch, S sides (1, or 2: rising and falling), T time, H rows, W columns.
 """
@@ -27,7 +27,7 @@ from triptych.domain import CLOSE, HIGH, LOW, OPEN
 from triptych.domain import Config as BaseConfig
 from triptych.images._book_rows import averaging
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
-from triptych.images._geometry import coverage, positions, row_centres, stroke, volumes
+from triptych.images._geometry import positions, volumes
 from triptych.images._pixel_map import PixelMap, by_column, prices
 from triptych.images._profile_kernel import draw_profiles
 from triptych.images._scratch import Scratch
@@ -39,6 +39,10 @@ GRAIN_PIXELS = 200_000
 
 FULL_COLOR_PX = 0.25
 """A body of this many rows gives all volume to its direction; below it, both directions share it."""
+
+THIN_PX = 2.0**-10
+"""Least range of a candle in rows: a price alone would be all on one side of an edge between rows or all on the other,
+and the image would jump where it crosses."""
 
 
 class Config(BaseConfig):
@@ -61,9 +65,10 @@ class Config(BaseConfig):
 class VolumeProfile(AbstractEncoding):
     """One channel, or two with `split`. Values are shares of the fullest bin, in [0, 1].
 
-    A candle whose range is less than one row is widened to one row. A window without any volume (currencies often have
-    none) is 0 everywhere; one without any range has all its volume in the middle. Volumes below zero and highs below
-    lows are not looked for: the readers of candles refuse them.
+    The volume of a candle is spread evenly over its range and counted row by row, however thin the range is; of one
+    without any (less than a thousandth of a row) it lies in its row, or half in each of two that meet there. A window
+    without any volume (currencies often have none) is 0 everywhere; one without any range has all its volume in the
+    middle. Volumes below zero and highs below lows are not looked for: the readers of candles refuse them.
     """
 
     def __init__(self, config: Config, length: int) -> None:
@@ -112,7 +117,7 @@ class VolumeProfile(AbstractEncoding):
 
         def share(first: int, end: int) -> None:
             with self.scratch.lend(*((shape, torch.float64) for shape in shapes)) as memory:
-                draw_profiles(first, end, *arrays, heat, FULL_COLOR_PX, *buffers, *memory)
+                draw_profiles(first, end, *arrays, heat, FULL_COLOR_PX, THIN_PX, *buffers, *memory)
 
         run_shared(share, len(window_BTF), grain=grain)
 
@@ -127,14 +132,19 @@ class VolumeProfile(AbstractEncoding):
     def _parts(self, window_BTF: Tensor) -> Tensor:
         """What every candle adds to every row, shape (batch, sides, height, time), in units of the largest volume."""
         y_BT4 = (1.0 - positions(window_BTF)) * self.height
-        middle_BT, half_BT = stroke(y_BT4[..., HIGH], y_BT4[..., LOW], self.height)
-        covered_BHT = coverage(middle_BT, half_BT, row_centres(self.height, window_BTF))
-        density_BST = (volumes(window_BTF) / (2.0 * half_BT))[:, None]
+        range_BT = y_BT4[..., LOW] - y_BT4[..., HIGH]
+        spread_BT = range_BT.clamp(min=THIN_PX)
+        top_BT = y_BT4[..., HIGH] - (spread_BT - range_BT) / 2
+        top_BT = torch.minimum(top_BT.clamp(min=0.0), self.height - spread_BT)
+        edges_H1 = torch.arange(self.height + 1, dtype=window_BTF.dtype, device=window_BTF.device)[:, None]
+        above_BHT = ((edges_H1 - top_BT[:, None]) / spread_BT[:, None]).clamp(0.0, 1.0)  # share above each row's edge
+        share_BHT = above_BHT[:, 1:] - above_BHT[:, :-1]
+        volume_BST = volumes(window_BTF)[:, None]
         if self.config.split:
             rise_BT = y_BT4[..., OPEN] - y_BT4[..., CLOSE]
             up_BT = (0.5 + rise_BT / (2.0 * FULL_COLOR_PX)).clamp(0.0, 1.0)
-            density_BST = density_BST * torch.stack([up_BT, 1.0 - up_BT], dim=1)
-        return covered_BHT[:, None] * density_BST[:, :, None]
+            volume_BST = volume_BST * torch.stack([up_BT, 1.0 - up_BT], dim=1)
+        return share_BHT[:, None] * volume_BST[:, :, None]
 
 
 def build(config: Config, length: int) -> AbstractEncoding:

@@ -87,6 +87,25 @@ def test_a_broken_line_is_named(tmp_path):
     assert str(caught.value).startswith(f"{path}, line 2: not JSON (")
 
 
+def test_lines_that_are_no_messages_are_counted_and_told(tmp_path):
+    path = capture(tmp_path / "raw.txt", BINANCE)
+    whole = read_book_events(path)
+    assert whole.n_unreadable_lines == 0
+    lines = path.read_text().splitlines()
+    path.write_text(
+        "\n".join([*lines[:2], "\x00\x00 garbage", lines[2], '1721347020930100000 {"stream":"x","da', lines[3]])
+    )
+    with pytest.warns(UserWarning) as told:
+        events = read_book_events(path)
+    assert [str(one.message) for one in told] == [
+        f"{path}: 2 lines are no messages and were left out, the first is line 3."
+    ]
+    assert (events.n_unreadable_lines, len(events)) == (2, len(whole))
+    assert replay(events, levels=1).n_unreadable_lines == 2
+    with pytest.warns(UserWarning, match="2 lines are no messages"):
+        assert len(read_trades(path)) == 1
+
+
 def test_a_damaged_gzip_file(tmp_path):
     path = capture(tmp_path / "raw.txt.gz", BINANCE * 50)
     path.write_bytes(path.read_bytes()[:-20])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ class BookEvents:
         is_ask: bool of shape (l,).
         price_ticks: int64 of shape (l,); 0 stands for a price that is no finite number.
         sizes: float64 of shape (l,), in base units; 0 deletes the level.
+        n_unreadable_lines: lines of a raw capture that are no messages, and were left out.
     """
 
     symbol: str
@@ -57,6 +58,7 @@ class BookEvents:
     is_ask: NDArray[np.bool_]
     price_ticks: NDArray[np.int64]
     sizes: NDArray[np.float64]
+    n_unreadable_lines: int = 0
 
     def __post_init__(self) -> None:
         if self.protocol != "none":
@@ -121,12 +123,15 @@ def events_of(
     prices = [price for both in sides for levels in both for price, _ in levels]
     sizes = [size for both in sides for levels in both for _, size in levels]
     decimals = decimals_of(prices) if price_decimals is None else price_decimals
+    numbers: dict[str, Any] = {
+        name: _numbers([getattr(update, name) for update in updates]) for name in (*ID_FIELDS, *TIME_FIELDS)
+    }
     return BookEvents(
         symbol=symbol,
         protocol=protocol,
         price_decimals=decimals,
         is_snapshot=np.array([update.is_snapshot for update in updates], dtype=np.bool_),
-        **{name: _numbers([getattr(update, name) for update in updates]) for name in (*ID_FIELDS, *TIME_FIELDS)},
+        **numbers,
         level_start=np.concatenate([[0], np.cumsum(np.array(counts, dtype=np.int64))]).astype(np.int64),
         is_ask=np.array(is_ask, dtype=np.bool_),
         price_ticks=ticks_of(prices, decimals, symbol),
@@ -169,7 +174,7 @@ def join_events(parts: Sequence[BookEvents]) -> BookEvents:
     decimals = max(part.price_decimals for part in parts)
     offsets = np.cumsum([0, *(part.n_levels for part in parts)])
     starts = [part.level_start[:-1] + offset for part, offset in zip(parts, offsets, strict=False)]
-    joined = {
+    joined: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in ("is_snapshot", *ID_FIELDS, *TIME_FIELDS, "is_ask", "sizes")
     }
@@ -178,6 +183,7 @@ def join_events(parts: Sequence[BookEvents]) -> BookEvents:
         protocol=first.protocol,
         price_decimals=decimals,
         level_start=np.concatenate([*starts, offsets[-1:]]).astype(np.int64),
+        n_unreadable_lines=sum(part.n_unreadable_lines for part in parts),
         price_ticks=np.concatenate([part.price_ticks * 10 ** (decimals - part.price_decimals) for part in parts]),
         **joined,
     )

@@ -196,7 +196,8 @@ def _read_tape(path: Path, symbol: str | None) -> BookTape:
 
 
 def _from_messages(paths: Sequence[Path], kind: Format, symbol: str | None) -> BookEvents:
-    updates = [update for path in paths for update in _updates(path, kind)]
+    unreadable: list[int] = []
+    updates = [update for path in paths for update in _updates(path, kind, unreadable)]
     found = list(dict.fromkeys(update.symbol for update in updates if update.symbol))
     if not updates:
         raise NotEnoughData(f"{paths[0]} holds no order-book messages.", remedy="Give a capture of an order book.")
@@ -211,13 +212,14 @@ def _from_messages(paths: Sequence[Path], kind: Format, symbol: str | None) -> B
             remedy="Split the capture by instrument.",
         )
     own = [replace(update, symbol=chosen) for update in updates if update.symbol in ("", chosen)]
-    return events_of(own, symbol=chosen, protocol=_PROTOCOLS[kind])
+    events = events_of(own, symbol=chosen, protocol=_PROTOCOLS[kind])
+    return replace(events, n_unreadable_lines=len(unreadable))
 
 
-def _updates(path: Path, kind: Format) -> Iterator[BookUpdate]:
+def _updates(path: Path, kind: Format, unreadable: list[int]) -> Iterator[BookUpdate]:
     if kind == "binance capture":
-        return binance.read_updates(path)
-    return bybit_v2.read_updates(path) if kind == "bybit v2 capture" else bybit.read_updates(path)
+        return binance.read_updates(path, unreadable)
+    return bybit_v2.read_updates(path, unreadable) if kind == "bybit v2 capture" else bybit.read_updates(path)
 
 
 def _not_a_stream(path: Path, kind: Format) -> DataError:

@@ -29,11 +29,13 @@ class Replayed:
         counts: what became of the messages, see `BookStatus`: those of an `OrderBook` that sees the stream live. A
             message that waited for a snapshot counts as waiting.
         n_crossed_rows: rows left out because an order was being matched at that moment (protocol "none").
+        n_unreadable_lines: lines of a raw capture that are no messages.
     """
 
     tape: BookTape
     counts: Counter[BookStatus]
     n_crossed_rows: int
+    n_unreadable_lines: int
 
 
 def replay(
@@ -81,7 +83,12 @@ def replay(
         segment=np.unique(steps.stretch[row_step], return_inverse=True)[1],
         bid_prices=prices[:, 0], bid_sizes=sizes[copied, 0], ask_prices=prices[:, 1], ask_sizes=sizes[copied, 1],
     )  # fmt: skip
-    return Replayed(tape=tape, counts=steps.counts, n_crossed_rows=int(np.count_nonzero(~keep)))
+    return Replayed(
+        tape=tape,
+        counts=steps.counts,
+        n_crossed_rows=int(np.count_nonzero(~keep)),
+        n_unreadable_lines=events.n_unreadable_lines,
+    )
 
 
 def _nothing_applied(events: BookEvents, steps: Steps) -> NotEnoughData:

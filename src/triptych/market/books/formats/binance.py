@@ -11,14 +11,25 @@ from pathlib import Path
 from typing import Any, Final
 
 from triptych.domain import BookUpdate
-from triptych.market.books.formats.lines import MESSAGE_ERRORS, bad_message, numbered_lines, pairs, parse_json
+from triptych.market.books.formats.lines import (
+    MESSAGE_ERRORS,
+    bad_message,
+    is_message,
+    numbered_lines,
+    pairs,
+    parse_json,
+    tell_unreadable,
+)
 
 NS_PER_MS: Final = 1_000_000
 
 
-def read_updates(path: Path) -> Iterator[BookUpdate]:
-    """Depth messages and snapshots in the order of the file; a snapshot's symbol is empty. DataError names the line."""
-    for number, receive_ns, message in _messages(path, ("depthUpdate", "lastUpdateId")):
+def read_updates(path: Path, unreadable: list[int] | None = None) -> Iterator[BookUpdate]:
+    """Depth messages and snapshots in the order of the file; a snapshot's symbol is empty. DataError names the line.
+
+    Lines that are no messages at all are told by a warning, and their numbers added to `unreadable`.
+    """
+    for number, receive_ns, message in _messages(path, ("depthUpdate", "lastUpdateId"), unreadable):
         try:
             if "lastUpdateId" in message:
                 yield parse_snapshot(message, symbol="", local_time_ns=receive_ns)
@@ -62,13 +73,21 @@ def parse_snapshot(message: dict[str, Any], *, symbol: str, local_time_ns: int |
     )  # fmt: skip
 
 
-def _messages(path: Path, kinds: tuple[str, ...]) -> Iterator[tuple[int, int, dict[str, Any]]]:
+def _messages(
+    path: Path, kinds: tuple[str, ...], unreadable: list[int] | None = None
+) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    strange: list[int] = []
     for number, line in numbered_lines(path):
+        receive, _, text = line.partition(" ")
         if any(kind in line for kind in kinds):
-            receive, _, text = line.partition(" ")
             message = parse_json(text, path, number)
             try:
                 receive_ns = int(receive)
             except ValueError as error:
                 raise bad_message(path, number, error) from error
             yield number, receive_ns, message
+        elif not (receive.isdigit() and is_message(text)):
+            strange.append(number)
+    tell_unreadable(path, strange)
+    if unreadable is not None:
+        unreadable.extend(strange)

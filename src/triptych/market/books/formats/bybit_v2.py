@@ -13,14 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from triptych.domain import BookUpdate
-from triptych.market.books.formats.lines import MESSAGE_ERRORS, bad_message, numbered_lines, parse_json
+from triptych.market.books.formats.lines import (
+    MESSAGE_ERRORS,
+    bad_message,
+    is_message,
+    numbered_lines,
+    parse_json,
+    tell_unreadable,
+)
 
 Levels = tuple[tuple[Decimal, Decimal], ...]
 
 
-def read_updates(path: Path) -> Iterator[BookUpdate]:
-    """Order-book messages of all instruments in the order of the file. DataError names the line."""
-    for number, receive_ns, message in _messages(path, "orderBookL2_25."):
+def read_updates(path: Path, unreadable: list[int] | None = None) -> Iterator[BookUpdate]:
+    """Order-book messages of all instruments in the order of the file. DataError names the line.
+
+    Lines that are no messages at all are told by a warning, and their numbers added to `unreadable`.
+    """
+    for number, receive_ns, message in _messages(path, "orderBookL2_25.", unreadable):
         try:
             yield parse_message(message, local_time_ns=receive_ns)
         except MESSAGE_ERRORS as error:
@@ -58,13 +68,19 @@ def _side(entries: list[dict[str, Any]], side: str) -> Levels:
     return tuple((Decimal(x["price"]), Decimal(str(x["size"]))) for x in entries if x["side"] == side)
 
 
-def _messages(path: Path, topic: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+def _messages(path: Path, topic: str, unreadable: list[int] | None = None) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    strange: list[int] = []
     for number, line in numbered_lines(path):
+        receive, _, text = line.partition(": ")
         if f'"topic":"{topic}' in line:
-            receive, _, text = line.partition(": ")
             message = parse_json(text, path, number)
             try:
                 receive_ns = int(Decimal(receive).scaleb(9))
             except MESSAGE_ERRORS as error:
                 raise bad_message(path, number, error) from error
             yield number, receive_ns, message
+        elif not (receive.replace(".", "", 1).isdigit() and is_message(text)):
+            strange.append(number)
+    tell_unreadable(path, strange)
+    if unreadable is not None:
+        unreadable.extend(strange)

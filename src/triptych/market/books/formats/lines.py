@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,19 @@ def bad_message(path: Path, number: int, error: Exception) -> DataError:
         f"{path}, line {number}: the message cannot be understood, {what}.",
         remedy="Cut the line out, or restore the file.",
     )
+
+
+def is_message(text: str) -> bool:
+    """Whether what follows the time of receipt looks like a message, of whatever kind: a whole JSON object."""
+    return text.startswith("{") and text.rstrip().endswith("}")
+
+
+def tell_unreadable(path: Path, numbers: Sequence[int]) -> None:
+    """Warn of lines of a capture that are no messages, and were left out."""
+    if not numbers:
+        return
+    which = "1 line is no message and was" if len(numbers) == 1 else f"{len(numbers):,} lines are no messages and were"
+    warnings.warn(f"{path}: {which} left out, the first is line {numbers[0]}.", stacklevel=2)
 
 
 MESSAGE_ERRORS = (KeyError, TypeError, ValueError, IndexError, AttributeError, InvalidOperation)
