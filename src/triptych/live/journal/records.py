@@ -1,7 +1,6 @@
 """What the journal holds: one frozen record for everything that must not be forgotten.
 
     StepRecorded      one decision: what was decided, the commands it leads to and the engine's state after it
-    OrderSent         a command is about to be sent once more, under its old id
     OrderAnswered     what the venue answered to it; `unknown` when nobody can tell
     OrderFilled, OrderRejected, OrderCancelled, FundingPaid   events, as the engine takes them in
     SwitchSet         trading was halted, limited to closing, or allowed again
@@ -88,17 +87,6 @@ class StepRecorded:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OrderSent:
-    """A command whose first sending never arrived is about to be sent again. `attempt` counts from 1."""
-
-    order_id: str
-    symbol: str
-    command: Literal["submit", "cancel", "move"]
-    attempt: int
-    valid_until_ms: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class OrderAnswered:
     """What came back. `unknown`: a timeout, a lost connection, an overloaded venue; the order may or may not live."""
 
@@ -129,10 +117,10 @@ class NoteWritten:
 
 
 Event = OrderFilled | OrderRejected | OrderCancelled | FundingPaid
-Record = StepRecorded | OrderSent | OrderAnswered | Event | SwitchSet | NoteWritten
+Record = StepRecorded | OrderAnswered | Event | SwitchSet | NoteWritten
 
 EVENTS: Final = (OrderFilled, OrderRejected, OrderCancelled, FundingPaid)
-_TYPES: Final[tuple[type[Any], ...]] = (StepRecorded, OrderSent, OrderAnswered, *EVENTS, SwitchSet, NoteWritten)
+_TYPES: Final[tuple[type[Any], ...]] = (StepRecorded, OrderAnswered, *EVENTS, SwitchSet, NoteWritten)
 _ADAPTERS: Final[dict[str, TypeAdapter[Any]]] = {one.__name__: TypeAdapter(one) for one in _TYPES}
 
 
