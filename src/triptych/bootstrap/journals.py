@@ -20,7 +20,7 @@ from triptych.domain import (
 )
 from triptych.domain.errors import DataError, JournalError
 from triptych.domain.files import write_json, write_text
-from triptych.live.journal import Entry, Journal, NoteWritten, OrderAnswered, OrderSent, StepRecorded, SwitchSet
+from triptych.live.journal import Entry, Journal, NoteWritten, OrderAnswered, StepRecorded, SwitchSet
 from triptych.live.journal.records import encode
 
 SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
@@ -114,8 +114,6 @@ def entry_words(entry: Entry) -> str:
         return f"{record.side} {record.quantity} at {record.price}, fee {record.fee} ({record.reason})"
     if isinstance(record, OrderAnswered):
         return f"{record.command}: {record.outcome}" + (f", {record.text}" if record.text else "")
-    if isinstance(record, OrderSent):
-        return f"{record.command} again, attempt {record.attempt}"
     if isinstance(record, OrderRejected | OrderCancelled):
         return f"{'rejected' if isinstance(record, OrderRejected) else 'ended'}: {record.reason or 'as it was'}"
     if isinstance(record, FundingPaid):

@@ -34,7 +34,7 @@ def refuse_unserved(body: Mapping[str, Any]) -> None:
     for name in _UNSERVED:
         if body.get(name) not in _ABSENT:
             raise Refusal(PARAMETERS, f"params error: {name} is not served by this simulated exchange")
-    served = _SERVED | {"timeInForce": _TIMES_IN_FORCE.get(str(body.get("orderType")), ("GTC",))}
+    served = {**_SERVED, "timeInForce": _TIMES_IN_FORCE.get(str(body.get("orderType")), ("GTC",))}
     for name, known in served.items():
         if body.get(name) not in (*_ABSENT, *known):
             raise Refusal(PARAMETERS, f"params error: {name} {body[name]} is not served by this simulated exchange")
