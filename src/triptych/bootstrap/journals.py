@@ -26,7 +26,6 @@ from triptych.live.journal import (
     Journal,
     NoteWritten,
     OrderAnswered,
-    OrderSent,
     StepRecorded,
     SwitchSet,
     place_of,
@@ -126,8 +125,6 @@ def entry_words(entry: Entry) -> str:
         return f"{record.side} {record.quantity} at {record.price}, fee {record.fee} ({record.reason})"
     if isinstance(record, OrderAnswered):
         return f"{record.command}: {record.outcome}" + (f", {record.text}" if record.text else "")
-    if isinstance(record, OrderSent):
-        return f"{record.command} again, attempt {record.attempt}"
     if isinstance(record, OrderRejected | OrderCancelled):
         return f"{'rejected' if isinstance(record, OrderRejected) else 'ended'}: {record.reason or 'as it was'}"
     if isinstance(record, FundingPaid):

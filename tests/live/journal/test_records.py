@@ -16,7 +16,7 @@ from triptych.domain import (
     OrderRejected,
     Side,
 )
-from triptych.live.journal import NoteWritten, OrderAnswered, OrderSent, Switch, SwitchSet
+from triptych.live.journal import NoteWritten, OrderAnswered, Switch, SwitchSet
 from triptych.live.journal.records import decode, encode, key_of
 
 FILL = OrderFilled(
@@ -29,7 +29,6 @@ RECORDS = [
     OrderRejected(order_id="a", symbol="BTCUSDT", time_ms=5, reason="no money"),
     OrderCancelled(order_id="a", symbol="BTCUSDT", time_ms=5),
     FundingPaid(symbol="BTCUSDT", time_ms=8, amount=Decimal("-1.50")),
-    OrderSent(order_id="a", symbol="BTCUSDT", command="submit", attempt=1, valid_until_ms=9),
     OrderAnswered(order_id="a", symbol="BTCUSDT", command="cancel", outcome="unknown", text="time-out"),
     SwitchSet(switch=Switch.KILLED, by="someone", reason="smoke"),
     NoteWritten(topic="reconciliation", text="0.1 BTC more than we knew"),
@@ -64,6 +63,6 @@ def test_amounts_keep_every_digit(amount):
 
 def test_what_a_venue_repeats_has_a_key_and_what_we_do_has_none():
     keys = [key_of(record) for record in RECORDS]
-    assert keys == ["f", "a", "a", "BTCUSDT 8", None, None, None, None]
+    assert keys == ["f", "a", "a", "BTCUSDT 8", None, None, None]
     assert key_of(step(close_ms=7)) == "7"
-    assert key_of(replace(step(close_ms=7), cause="switch")) is None
+    assert [key_of(replace(step(close_ms=7), cause=cause)) for cause in ("switch", "stop")] == [None, None]

@@ -9,7 +9,7 @@ from triptych.dashboard.room import Room, instance
 
 SHOWN: Final = 150
 GROUPS: Final = {
-    "decisions": ("StepRecorded",), "orders": ("OrderSent", "OrderAnswered", "OrderRejected", "OrderCancelled"),
+    "decisions": ("StepRecorded",), "orders": ("OrderAnswered", "OrderRejected", "OrderCancelled"),
     "fills": ("OrderFilled", "FundingPaid"), "notes": ("NoteWritten",), "switch": ("SwitchSet",),
 }  # fmt: skip
 """Kinds of entries under names that people filter by."""

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from triptych.domain import MoveStop, OrderCancelled, OrderFilled, OrderRejected, SubmitOrder
-from triptych.live.journal import Entry, OrderAnswered, OrderSent, StepRecorded
+from triptych.live.journal import Entry, OrderAnswered, StepRecorded
 
 Phase = Literal["sending", "unknown", "working", "partly filled", "filled", "cancelled", "rejected"]
 FINAL: Final = frozenset({"filled", "cancelled", "rejected"})
@@ -116,8 +116,6 @@ class Orders:
             self._fill(record, now)
         elif isinstance(record, OrderAnswered):
             self._answer(record, now)
-        elif isinstance(record, OrderSent):
-            self._note(record.order_id, now, f"{record.command} again, attempt {record.attempt}")
         elif isinstance(record, OrderCancelled | OrderRejected):
             life = self._lives.get(record.order_id)
             if life is not None:

@@ -2,7 +2,6 @@
 
     AccountNamed      the world and the account that the journal is of: its first entry
     StepRecorded      one decision: what was decided, the commands it leads to and the engine's state after it
-    OrderSent         a command is about to be sent once more, under its old id
     OrderAnswered     what the venue answered to it; `unknown` when nobody can tell
     OrderFilled, OrderRejected, OrderCancelled, FundingPaid   events, as the engine takes them in
     SwitchSet         trading was halted, limited to closing, or allowed again
@@ -102,17 +101,6 @@ class StepRecorded:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OrderSent:
-    """A command whose first sending never arrived is about to be sent again. `attempt` counts from 1."""
-
-    order_id: str
-    symbol: str
-    command: Literal["submit", "cancel", "move"]
-    attempt: int
-    valid_until_ms: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class OrderAnswered:
     """What came back. `unknown`: a timeout, a lost connection, an overloaded venue; the order may or may not live."""
 
@@ -143,11 +131,11 @@ class NoteWritten:
 
 
 Event = OrderFilled | OrderRejected | OrderCancelled | FundingPaid
-Record = AccountNamed | StepRecorded | OrderSent | OrderAnswered | Event | SwitchSet | NoteWritten
+Record = AccountNamed | StepRecorded | OrderAnswered | Event | SwitchSet | NoteWritten
 
 EVENTS: Final = (OrderFilled, OrderRejected, OrderCancelled, FundingPaid)
 _TYPES: Final[tuple[type[Any], ...]] = (
-    AccountNamed, StepRecorded, OrderSent, OrderAnswered, *EVENTS, SwitchSet, NoteWritten,
+    AccountNamed, StepRecorded, OrderAnswered, *EVENTS, SwitchSet, NoteWritten,
 )  # fmt: skip
 _ADAPTERS: Final[dict[str, TypeAdapter[Any]]] = {one.__name__: TypeAdapter(one) for one in _TYPES}
 

@@ -24,9 +24,9 @@ from triptych.domain import (
     WalletReport,
 )
 from triptych.domain.errors import AuthenticationRefused, ExchangeError, RateLimited
-from triptych.exchanges.account_state import AccountState
 from triptych.exchanges.simulated import SimulatedExchange
 from triptych.exchanges.simulated.server import RestFault, StreamFaults
+from triptych.live.intake import Intake
 
 NOW = SystemClock().now_ms
 
@@ -247,6 +247,50 @@ def test_what_the_venue_refuses_carries_its_code(wish, code):
     trial(play)
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ({"triggerPrice": "25000", "triggerDirection": 1}, "triggerPrice"),
+        ({"orderType": "Limit", "price": "15000", "timeInForce": "FOK"}, "timeInForce FOK"),
+        ({"orderType": "Limit", "price": "15000", "timeInForce": "PostOnly"}, "timeInForce PostOnly"),
+        ({"orderType": "Limit", "price": "15000", "timeInForce": "IOC"}, "timeInForce IOC"),
+        ({"timeInForce": "FOK"}, "timeInForce FOK"),
+        ({"stopLoss": "15000", "tpslMode": "Partial"}, "tpslMode Partial"),
+        ({"stopLoss": "15000", "slOrderType": "Limit", "slLimitPrice": "14990"}, "slLimitPrice"),
+        ({"orderFilter": "StopOrder"}, "orderFilter StopOrder"),
+        ({"closeOnTrigger": True}, "closeOnTrigger"),
+    ],
+)
+def test_what_would_be_filled_in_another_way_than_it_is_meant_is_refused(words, named):
+    async def play(server, gateway):
+        body = {"category": "linear", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Market", "qty": "0.1"}
+        with pytest.raises(ExchangeError) as caught:
+            await gateway._rest.post("/v5/order/create", body | words)
+        assert caught.value.message == (
+            f"Bybit refused POST /v5/order/create: params error: {named} is not served by this simulated exchange "
+            "(code 10001)."
+        )
+        await server.step()
+        assert (server.desk.orders, server.desk.venue.position("BTCUSDT").quantity) == ({}, 0)
+
+    trial(play)
+
+
+def test_a_trailing_stop_of_the_venue_and_a_condition_by_amendment_are_refused():
+    async def play(server, gateway):
+        await gateway.submit(order("resting", type=OrderType.LIMIT, limit_price=Decimal(15_000)), signed_ms=NOW())
+        asked = {"category": "linear", "symbol": "BTCUSDT"}
+        for path, words in (
+            ("/v5/position/trading-stop", {"trailingStop": "50"}),
+            ("/v5/order/amend", {"orderLinkId": "resting", "triggerPrice": "14000"}),
+        ):
+            with pytest.raises(ExchangeError, match="is not served by this simulated exchange"):
+                await gateway._rest.post(path, asked | words)
+        await gateway._rest.post("/v5/order/amend", asked | {"orderLinkId": "resting", "price": "15001"})
+
+    trial(play)
+
+
 def test_a_wrong_secret_stops_both_ways():
     async def play(server, gateway):
         with pytest.raises(AuthenticationRefused, match="error sign!"):
@@ -280,7 +324,10 @@ def test_a_dead_stream_is_noticed_and_made_anew(fault):
 def test_lost_doubled_and_swapped_messages_end_like_the_clean_tape_once_the_venue_was_asked(seed):
     async def play(server, gateway):
         server.faults.stream = StreamFaults(lose=0.3, double=0.3, swap=0.3)
-        state = AccountState()
+        intake, events = Intake(), []
+        for n in range(10):
+            intake.track(order(f"c{n}", [Side.BUY, Side.SELL][n % 2]))
+        intake.track(order("last"))
         async with Listener(gateway.stream()) as stream:
             await stream.until(is_up)
             for n in range(10):
@@ -290,21 +337,18 @@ def test_lost_doubled_and_swapped_messages_end_like_the_clean_tape_once_the_venu
             await gateway.submit(order("last"), signed_ms=NOW())
             await stream.until(has_status(OrderStatus.OPEN, "last"))
         for message in stream.heard:
-            if not isinstance(message, StreamState):
-                state.apply(message)
-        for fill in await gateway.executions(["BTCUSDT"], NOW() - 600_000):
-            state.apply(fill)
+            if isinstance(message, OrderReport):
+                events += intake.on_report(message)
+            elif isinstance(message, OrderFilled | FundingPaid):
+                events += intake.on_executions([message])
+        events += intake.on_executions(await gateway.executions(["BTCUSDT"], NOW() - 600_000))
         for n in range(10):
-            state.apply(await gateway.find_order(f"c{n}", "BTCUSDT"))
-        state.apply((await gateway.positions(["BTCUSDT"]))["BTCUSDT"])
-        assert [one.fill_id for one in sorted(state.fills.values(), key=lambda one: one.time_ms)] == [
-            row["execId"] for row in server.desk.executions
-        ]
-        assert {one.order_id for one in state.orders.values() if one.status is OrderStatus.FILLED} == {
-            f"c{n}" for n in range(10)
-        }
-        assert state.positions["BTCUSDT"].quantity == server.desk.venue.position("BTCUSDT").quantity
-        assert [one.order_id for one in state.open_orders("BTCUSDT")] == ["last"]
+            events += intake.on_report(await gateway.find_order(f"c{n}", "BTCUSDT"))
+        assert sorted(one.fill_id for one in events) == sorted(row["execId"] for row in server.desk.executions)
+        assert [one.order_id for one in intake.under_way] == ["last"]
+        assert not intake.lacks_fills("BTCUSDT")
+        held = sum(one.side.sign * one.quantity for one in events)
+        assert held == server.desk.venue.position("BTCUSDT").quantity
 
     trial(play, server={"seed": seed})
 

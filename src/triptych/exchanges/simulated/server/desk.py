@@ -24,7 +24,7 @@ from triptych.domain import (
 from triptych.exchanges.bybit.orders import plain
 from triptych.exchanges.bybit.words import SIDES
 from triptych.exchanges.simulated.costs import Config, decimal
-from triptych.exchanges.simulated.server.refusal import Refusal
+from triptych.exchanges.simulated.server.refusal import Refusal, refuse_unserved
 from triptych.exchanges.simulated.server.rows import (
     ZERO,
     OrderRecord,
@@ -84,6 +84,7 @@ class Desk:
 
     def create(self, body: Mapping[str, Any]) -> tuple[dict[str, str], Told]:
         """POST /v5/order/create. Raises Refusal."""
+        refuse_unserved(body)
         order, link_id = self._order(body)
         order = self._cut(order)
         if link_id and link_id in self._linked:
@@ -110,6 +111,7 @@ class Desk:
         if record is None or not record.is_open:
             raise Refusal(110001, "order not exists or too late to replace")
         order = record.order
+        refuse_unserved({**body, "orderType": "Limit" if order.type is OrderType.LIMIT else "Market"})
         stop, target = _protection(body, order.stop_loss, order.take_profit)
         amended = replace(
             order, quantity=_number(body, "qty") or order.quantity, stop_loss=stop, take_profit=target,
@@ -139,6 +141,7 @@ class Desk:
 
     def protect(self, body: Mapping[str, Any]) -> Told:
         """POST /v5/position/trading-stop: what is not named stays, 0 takes away. Raises Refusal."""
+        refuse_unserved(body)
         symbol = self._symbol(body)
         stop, target = self.venue.protection(symbol)
         wished = _protection(body, stop, target)
