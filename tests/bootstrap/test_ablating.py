@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 
@@ -130,7 +131,8 @@ def answers(labels, times, seed=0):
         uniqueness=np.ones(n),
     )  # fmt: skip
     said = np.random.default_rng(seed).dirichlet(np.ones(3), n)
-    return _Answers(samples=samples, symbols=np.array(["A"] * n), said=said, learned=[n])
+    folds = (np.arange(n) >= n // 2).astype(np.int64)
+    return _Answers(samples=samples, symbols=np.array(["A"] * n), folds=folds, said=said, learned=[n])
 
 
 def test_skill_is_that_on_the_windows_that_all_comparable_variants_have(recipe):
@@ -195,6 +197,14 @@ def test_a_variant_that_says_one_class_only_is_told_in_words(recipe, ablation, t
     assert [row["only_class"] for row in found.values()] == [None, "hold"]
     assert found["silent"]["mcc"]["value"] == 0
 
+    silent.said[:30] = [0.6, 0.2, 0.2]
+    labels[:] = [0] * 30 + [1] * 30  # every answer is right, and none is a skill within its fold
+    other = answers(labels, range(60), seed=1)
+    silent = dataclasses.replace(other, said=silent.said)
+    found = _compared(recipe, {"base": other, "silent": silent})
+    assert [row["only_class"] for row in found.values()] == [None, "sell or hold"]
+    assert found["silent"]["mcc"]["value"] == 0
+
     rows = [dict(row) for row in ablation.rows]
     rows[0] |= {"only_class": "hold", "mcc": {"value": 0.0, "low": 0.0, "high": 0.0}}
     rows[1] |= {"only_class": "hold", "mcc": {"value": 0.0, "low": 0.0, "high": 0.0}}
@@ -206,10 +216,10 @@ def test_a_variant_that_says_one_class_only_is_told_in_words(recipe, ablation, t
     assert "0.00 .. 0.00" not in text
     assert "both one class" in text
     assert (
-        "Only: said that class for every window, which is no skill whatever comes, so there is no interval."
+        "Only: said one class for every window of a fold, which is no skill whatever comes, so there is no interval."
         in " ".join(text.split())
     )
     page = write_ablation_page(tmp_path / "page.html", "micro", 1, rows).read_text()
     assert "0: hold only" in page
     assert "0: both say one class only" in page
-    assert "0: it said hold for every window" in page
+    assert "0: it said hold for every window of a fold" in page

@@ -47,21 +47,31 @@ class Ablation:
 
 @dataclass(frozen=True, kw_only=True)
 class _Answers:
-    """Test samples of all folds, the symbol of each, and a run's probabilities for them, shape (n_samples, 3)."""
+    """Test samples of all folds, symbol and fold of each, and a run's probabilities for them, shape (n_samples, 3)."""
 
     samples: Samples
     symbols: NDArray[np.str_]
+    folds: NDArray[np.int64]
     said: NDArray[np.float64]
     learned: list[int]
 
     def keys(self) -> list[tuple[str, int]]:
         return list(zip(self.symbols.tolist(), self.samples.time_ms.tolist(), strict=True))
 
-    def at(self, keys: list[tuple[str, int]]) -> tuple[Samples, NDArray[np.float64]]:
-        """The samples with these keys, in their order."""
+    def at(self, keys: list[tuple[str, int]]) -> tuple[Samples, NDArray[np.float64], str | None]:
+        """The samples with these keys in their order, what was said of them, and the one class that was said, if any.
+
+        A network that says one class throughout each fold has no skill, even where the class differs from fold to fold:
+        that would pass for a skill, or for its opposite, only because the folds differ. Such answers are made the same.
+        """
         place = {key: i for i, key in enumerate(self.keys())}
         rows = np.array([place[key] for key in keys], dtype=np.int64)
-        return self.samples.at(rows), self.said[rows]
+        said, folds = self.said[rows], self.folds[rows]
+        chosen = [np.unique(said[folds == fold].argmax(axis=1)) for fold in np.unique(folds)]
+        if any(len(classes) > 1 for classes in chosen):
+            return self.samples.at(rows), said, None
+        names = dict.fromkeys(CLASSES[int(classes[0])] for classes in chosen)
+        return self.samples.at(rows), np.tile(said[:1], (len(said), 1)), " or ".join(names)
 
 
 def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -> Ablation:
@@ -79,7 +89,8 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
     Returns:
         Rows with `variant`, `changes`, `run`, `learned` (windows to learn from, by fold), `tested` (test windows that
         all variants have), `own_tested` (those of the variant alone), `mcc` (value, low, high), `only_class` (the class
-        that it said for every window, which has no skill whatever comes; else null), `difference` (to the recipe,
+        that it said for every window, or `buy or hold` where it said one in each fold: no skill whatever comes; else
+        null), `difference` (to the recipe,
         paired on these windows, with its interval), `comparable`, `reason` (why not), `best_baseline`, `total_return`,
         `deflated_sharpe`, `trades`, `verdict`. A variant that changes the labels, or shares no test window with the
         recipe, is not comparable: it has no difference, its skill is that on its own windows, and what the others share
@@ -166,7 +177,7 @@ def _compared(recipe: Recipe, asked: Mapping[str, _Answers]) -> dict[str, dict[s
     seed = derive_seed(recipe.seed, "ablation")
     rows = {}
     for name, answers in asked.items():
-        samples, said = answers.at(answers.keys() if reasons[name] else keys)
+        samples, said, only_class = answers.at(answers.keys() if reasons[name] else keys)
         row: dict[str, Any] = {
             "learned": answers.learned,
             "tested": len(samples),
@@ -174,7 +185,7 @@ def _compared(recipe: Recipe, asked: Mapping[str, _Answers]) -> dict[str, dict[s
             "comparable": not reasons[name],
             "reason": reasons[name],
             "mcc": skill(said, samples, recipe.evaluation, seed),
-            "only_class": _only_class(said),
+            "only_class": only_class,
         }
         if name != first and reasons[name]:
             row["difference"] = {"value": None, "low": None, "high": None, "n": 0, "reason": reasons[name]}
@@ -183,12 +194,6 @@ def _compared(recipe: Recipe, asked: Mapping[str, _Answers]) -> dict[str, dict[s
             row["difference"] = {**found, "n": len(keys)}
         rows[name] = row
     return rows
-
-
-def _only_class(said: NDArray[np.float64]) -> str | None:
-    """The class that was said for every sample; None when there were several."""
-    classes = np.unique(said.argmax(axis=1))
-    return CLASSES[classes[0]] if len(classes) == 1 else None
 
 
 def _reason(ours: _Answers, theirs: _Answers) -> str:
@@ -234,6 +239,7 @@ def _answers(run: Run) -> _Answers:
     return _Answers(
         samples=samples,
         symbols=wanted["symbol"].to_numpy()[kept],
+        folds=found["fold"].to_numpy()[kept].astype(np.int64),
         said=said[kept],
         learned=[len(datasets[0].samples(fold.train)) for fold in datasets[0].folds],
     )

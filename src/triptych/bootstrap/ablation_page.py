@@ -47,7 +47,9 @@ def _facts(row: dict[str, Any], recipe: dict[str, Any]) -> Table:
         "Changes": ", ".join(f"{key} = {plain(value)}" for key, value in row["changes"].items()) or "the recipe itself",
         "Windows to learn from, by fold": ", ".join(f"{count:,}" for count in row["learned"]),
         "Test windows": f"{row['tested']:,} of its own {row['own_tested']:,}",
-        "Skill": f"0: it said {row['only_class']} for every window" if row["only_class"] else _estimate(row["mcc"], 3),
+        "Skill": f"0: it said {row['only_class']} for every window of a fold"
+        if row["only_class"]
+        else _estimate(row["mcc"], 3),
         **({"Difference to the recipe": _paired(row, recipe, 3)} if "difference" in row else {}),
         **({} if row["comparable"] else {"Not comparable": row["reason"]}),
         "Best baseline, own windows": f"{best['name']} {number(best['mcc'], 3)}",
