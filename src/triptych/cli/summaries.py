@@ -219,7 +219,10 @@ def ablation_tables(rows: list[dict[str, Any]]) -> list[RenderableType]:
         f"test windows: {best['name']}, {_number(best['mcc'])}."
     )
     if any(row["only_class"] for row in rows):
-        note += " Only: said one class for every window of a fold, which is no skill whatever comes, so there is no interval."
+        note += (
+            " Only: said one class for every window of a fold, which is no skill whatever comes, so there is no "
+            "interval."
+        )
     return [table, Text(note, style="dim"), Text("Verdicts of the backtests", style="bold"), verdicts]
 
 
