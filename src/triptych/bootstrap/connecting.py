@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from triptych.bootstrap.candles import Tell, silent
 from triptych.domain import SystemClock
 from triptych.domain.errors import JournalError
 from triptych.exchanges.bybit.connection import BybitConnection
@@ -18,8 +18,11 @@ from triptych.settings.live import LiveSettings
 KEPT_AGAIN_S = 1.0
 
 
-def connect(hosts: HostConfig, settings: LiveSettings, journal: str | Path, tell: Tell = silent) -> BybitConnection:
-    """A connection that has not begun. Nothing is asked before the end of a lock-out that the journal remembers.
+def connect(
+    hosts: HostConfig, settings: LiveSettings, journal: str | Path, tell: Callable[[str], None]
+) -> BybitConnection:
+    """A connection that has not begun. Nothing is asked before the end of a lock-out that the journal remembers;
+    `tell` is told in words when one cannot be remembered.
 
     Raises JournalError when the journal cannot be read.
     """

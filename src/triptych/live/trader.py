@@ -18,6 +18,7 @@ from triptych.domain import (
     Candle,
     Command,
     FundingPaid,
+    OrderDenied,
     OrderFilled,
     OrderReport,
     StreamState,
@@ -30,6 +31,7 @@ from triptych.live.closing import Closer, Closure
 from triptych.live.dispatch import Dispatcher, Records, Standing
 from triptych.live.failover import Ladder, Outcome
 from triptych.live.gate import Gate
+from triptych.live.holding import HeldBack
 from triptych.live.journal import NoteWritten, Switch, SwitchSet
 from triptych.live.monitoring import Metrics
 from triptych.live.observing import Observer
@@ -54,6 +56,7 @@ class Trader:
         is_ready: whether the last reconciliation reached the venue.
         standings: how each instrument stood at its last reconciliation.
         silence: of the venue, when it could not be asked.
+        held: entries that a limit has held back, and why.
         closure: what the last attempt to close everything came to, after a kill; None while nobody has killed.
     """
 
@@ -107,7 +110,7 @@ class Trader:
             carry_out=self._carry_out_closes,
         )  # fmt: skip
         self._to_close = asyncio.Event()
-        self.silence = Silence()
+        self.silence, self.held = Silence(), HeldBack(note=note)
         self._waiting: asyncio.Task[Any] | None = None
         self._is_cut = False
 
@@ -229,6 +232,7 @@ class Trader:
                 close_ms, commands, self._standing, model=f"{outcome.name} {outcome.identity[:12]}".strip(),
                 timeframe_ms=candles[0].timeframe.milliseconds,
             )  # fmt: skip
+            self.held.take([one for one in self._records if isinstance(one, OrderDenied)], carried.sent)
             if not carried.is_answered:
                 await self._try_to_settle()
             if self._observer is not None:
