@@ -33,6 +33,7 @@ from triptych.live.failover import Ladder, Outcome
 from triptych.live.gate import Gate
 from triptych.live.holding import HeldBack
 from triptych.live.journal import NoteWritten, Switch, SwitchSet
+from triptych.live.letting_go import let_go
 from triptych.live.monitoring import Metrics
 from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler, Settled
@@ -153,10 +154,11 @@ class Trader:
     async def start(self) -> None:
         """Recover from the journal and reconcile; the engine must have observed the candles up to now.
 
-        Raises JournalError when the journal cannot be read, ExchangeError when the venue cannot be asked.
+        Raises JournalError when the journal cannot be read, ExchangeError when the venue cannot be asked, DataError
+        when something is held in an instrument that is not traded any more.
         """
         async with self._lock:
-            self.books.recover()
+            let_go(self.books, lambda text, symbol: self._note("warning", "instrument", text, symbol))
             said = self.books.journal.switch()
             self._switch = said.switch if said is not None else Switch.RUN
             self._metrics.switch.set(list(Switch).index(self._switch))
