@@ -24,12 +24,14 @@ class HeldBack:
     note: Callable[[str, str, str, str], None]
     reasons: dict[str, str] = field(default_factory=dict)
 
-    def take(self, denials: Iterable[OrderDenied], sent: Iterable[Command]) -> None:
-        """What became of the orders of one decision."""
+    def take(self, records: Iterable[object], sent: Iterable[Command]) -> None:
+        """What became of the orders of one decision: of its `records` denials are looked at, and what was sent."""
         for command in sent:
             if isinstance(command, SubmitOrder) and not command.reduce_only:
                 self.reasons.pop(command.symbol, None)
-        for one in denials:
+        for one in records:
+            if not isinstance(one, OrderDenied):
+                continue
             before, self.reasons[one.symbol] = self.reasons.get(one.symbol, ""), one.reason
             if _kind(before) != _kind(one.reason):
                 self.note("warning", "held back", f"order {one.order_id} was held back: {one.reason}", one.symbol)

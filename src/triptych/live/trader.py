@@ -18,7 +18,6 @@ from triptych.domain import (
     Candle,
     Command,
     FundingPaid,
-    OrderDenied,
     OrderFilled,
     OrderReport,
     StreamState,
@@ -39,8 +38,7 @@ from triptych.live.observing import Observer
 from triptych.live.reconciliation import Reconciler, Settled
 from triptych.live.sender import Sender
 from triptych.live.silence import Silence
-from triptych.live.watching import Watcher
-from triptych.trading.guard import GuardActed
+from triptych.live.watching import Watcher, tell_guard
 
 T = TypeVar("T")
 
@@ -168,10 +166,8 @@ class Trader:
                 self._to_close.set()
                 await self._try_to_settle()
             else:
-                try:
+                with contextlib.suppress(_CutShort):  # killed meanwhile: nothing is settled then
                     await self._settle_all()
-                except _CutShort:
-                    self._unsettled("the reconciliation was cut short: trading was killed")
 
     async def on_message(self, message: PrivateMessage) -> None:
         """Take in what the venue says of the account. Raises LeaseError when the right to write is lost."""
@@ -229,12 +225,12 @@ class Trader:
             self._records.clear()
             halt = "trading was killed by hand" if self._switch is Switch.KILLED else ""
             commands = engine.decide(candles, outcome.predictions, halt=halt, readings=readings)
-            self._tell_guard()
+            tell_guard(self._records, self.books, self._note)
             carried = await self._dispatcher.carry_out(
                 close_ms, commands, self._standing, model=f"{outcome.name} {outcome.identity[:12]}".strip(),
                 timeframe_ms=candles[0].timeframe.milliseconds,
             )  # fmt: skip
-            self.held.take([one for one in self._records if isinstance(one, OrderDenied)], carried.sent)
+            self.held.take(self._records, carried.sent)
             if not carried.is_answered:
                 await self._try_to_settle()
             if self._observer is not None:
@@ -275,13 +271,6 @@ class Trader:
         """Nothing is decided and no message is taken in meanwhile."""
         async with self._lock:
             yield
-
-    def _tell_guard(self) -> None:
-        for one in self._records:
-            if isinstance(one, GuardActed):
-                text = f"{one.action}: {one.reason}"
-                self.books.write(NoteWritten(topic="guard", text=text, symbol=one.symbol))
-                self._note("warning", "guard", text, one.symbol)
 
     async def turn(self, switch: Switch, *, by: str, reason: str) -> Closure:
         """Set what the house allows itself; written before anything else. Returns what the first attempt to close
