@@ -1,4 +1,6 @@
+import re
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -55,3 +57,21 @@ def test_a_capital_that_the_journal_does_not_heed_is_told_and_refused_with_real_
         look(house(150, began=10_000, equity=9_876.0), REAL)
     assert caught.value.message == words
     assert look(house(150, began=10_000, equity=9_876.0), DEMO, held=20_000) == [words]
+
+
+def test_a_limit_below_the_equity_is_told_before_anything_is_traded():
+    found = look(house(200, gate={"max_order_quote": 50, "max_position_quote": 300}), REAL)
+    assert found == [
+        "Note: gate.max_order_quote is 50 and the engine works with 200 USDT; an entry above 25.0% of that is held "
+        "back whole, not made smaller."
+    ]
+
+
+def test_the_documented_examples_of_real_money_let_the_whole_capital_pass():
+    """Sizes are shares of the capital: with a limit below it the example would never trade."""
+    docs = Path(__file__).parents[2] / "docs"
+    for text in (docs / "how-to" / "trade-live.md", docs / "operations.md"):
+        found = {}
+        for name, value in re.findall(r"(capital|max_order_quote|max_position_quote) ?= ?([0-9.]+)", text.read_text()):
+            found.setdefault(name, float(value))
+        assert 0 < found["capital"] <= min(found["max_order_quote"], found["max_position_quote"]), text

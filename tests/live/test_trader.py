@@ -403,6 +403,10 @@ def test_what_the_gate_holds_back_is_written_down_and_not_under_way(tmp_path):
             steps = [entry.record for entry in house.journal.entries(kinds=(StepRecorded,))]
             denials = [one for step in steps for one in step.denials]
             assert "is above max_order_quote 1" in denials[0].reason
+            told = [text for _, topic, text, _ in house.said if topic == "held back"]
+            assert told[0] == f"order {denials[0].order_id} was held back: {denials[0].reason}"
+            assert len(told) < len(denials)
+            assert "is above max_order_quote 1" in house.trader.held.reasons[SERIES[0].symbol]
             assert house.trader.books.under_way == ()
             assert house.engine.orders_under_way() == ()
 

@@ -37,6 +37,7 @@ def require_wallet(house: House, hosts: HostConfig, wallet: WalletReport, tell: 
                     remedy=f"Set capital to {began:g} to go on, or begin a new journal once the account is flat.",
                 )
             tell(text)
+    _tell_limits(house, works_with, currency, tell)
     if works_with <= held * spare:
         return
     if is_real and not settings.more_than_wallet:
@@ -45,3 +46,15 @@ def require_wallet(house: House, hosts: HostConfig, wallet: WalletReport, tell: 
             remedy=f"Begin a new journal with a capital of {held:g} at most, or say --set more_than_wallet=true.",
         )
     tell(f"Note: the engine works with {works_with:g}, more than the account holds.")
+
+
+def _tell_limits(house: House, works_with: float, currency: str, tell: Tell) -> None:
+    """An order above a limit is held back whole: a limit below the equity may hold back every entry."""
+    gate = house.settings.gate
+    limits = {"gate.max_order_quote": gate.max_order_quote, "gate.max_position_quote": gate.max_position_quote}
+    for name, limit in limits.items():
+        if limit is not None and limit < works_with:
+            tell(
+                f"Note: {name} is {limit:g} and the engine works with {works_with:g} {currency}; an entry above "
+                f"{limit / works_with:.1%} of that is held back whole, not made smaller."
+            )

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from triptych.bootstrap.telling import Tell, silent
+from triptych.bootstrap.telling import Tell
 from triptych.domain import SystemClock
 from triptych.domain.errors import JournalError
 from triptych.exchanges.bybit.connection import BybitConnection
@@ -18,8 +18,9 @@ from triptych.settings.live import LiveSettings
 KEPT_AGAIN_S = 1.0
 
 
-def connect(hosts: HostConfig, settings: LiveSettings, journal: str | Path, tell: Tell = silent) -> BybitConnection:
-    """A connection that has not begun. Nothing is asked before the end of a lock-out that the journal remembers.
+def connect(hosts: HostConfig, settings: LiveSettings, journal: str | Path, tell: Tell) -> BybitConnection:
+    """A connection that has not begun. Nothing is asked before the end of a lock-out that the journal remembers;
+    `tell` is told in words when one cannot be remembered.
 
     Raises JournalError when the journal cannot be read.
     """

@@ -14,7 +14,6 @@ from typing import TextIO
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import House, Outcome
-from triptych.bootstrap.letting_go import let_go
 from triptych.bootstrap.live_books import need_of
 from triptych.bootstrap.recorded_books import with_recorded
 from triptych.bootstrap.run_folder import Run, open_run
@@ -38,6 +37,7 @@ from triptych.live.dispatch import Records
 from triptych.live.failover import Ladder
 from triptych.live.gate import Gate
 from triptych.live.journal import AccountNamed, Journal, StepRecorded
+from triptych.live.letting_go import let_go
 from triptych.live.monitoring import Alerts, Masker, Metrics, create_logger
 from triptych.live.monitoring.webhook import post_to
 from triptych.live.observing import Observer
@@ -136,7 +136,7 @@ def build_house(
         ),
     )  # fmt: skip
     try:
-        let_go(books, lambda text, symbol: note("warning", "instrument", text, symbol))
+        let_go(books)
     except DataError:
         book.lease.release()
         book.close()

@@ -140,6 +140,8 @@ async def _trade(
         wallet = await gateway.wallet()
         tell(f"{hosts.venue}: equity {wallet.equity} {wallet.currency}; trading {', '.join(wanted)} at {timeframe}.")
         account = AccountNamed(world=hosts.world, account=await gateway.account())
+        if hosts.world == "real" and control is None:
+            tell("Note: this session has no kill switch; say --control 9100, and `triptych kill` closes everything.")
         secrets = [key.key, key.secret, *([control.token] if control else [])]
         house = build_house(
             runs, settings=settings, instruments=instruments, gateway=gateway, candles=source, clock=SystemClock(),

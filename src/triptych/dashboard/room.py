@@ -45,6 +45,7 @@ def instance(desk: Desk) -> dict[str, Any]:
         "market_ms": state["market_ms"] if state else desk.now_ms,
         "closing": closing(desk),
         "reasons": dict(state["reasons"]) if state else {},
+        "held": dict(state.get("held", {})) if state else {},
         "trouble": desk.trouble, "silent_s": round(desk.silent_s, 1) if desk.trouble else 0.0,
         "is_reading": desk.is_reading,
     }  # fmt: skip

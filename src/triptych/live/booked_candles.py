@@ -12,13 +12,16 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from triptych import domain
 from triptych.domain import BookUpdate, Candle, CandleUpdate, StreamState
 from triptych.exchanges.gateway import AbstractCandleSource
-from triptych.market.books import ClosingBook
+
+if TYPE_CHECKING:  # the settings of live trading are read before anything of books is loaded
+    from triptych.market.books import ClosingBook
 
 
 class Config(domain.Config):

@@ -30,14 +30,15 @@ from triptych.live.cutting import CutShort, Cuttable
 from triptych.live.dispatch import Dispatcher, Records, Standing
 from triptych.live.failover import Ladder, Outcome
 from triptych.live.gate import Gate
+from triptych.live.holding import HeldBack
 from triptych.live.journal import Cause, NoteWritten, Switch, SwitchSet
+from triptych.live.letting_go import let_go
 from triptych.live.monitoring import Metrics
 from triptych.live.observing import Observer, measure
 from triptych.live.reconciliation import Reconciler, Settled
 from triptych.live.sender import Sender
 from triptych.live.silence import Silence
-from triptych.live.watching import Watcher
-from triptych.trading.guard import GuardActed
+from triptych.live.watching import Watcher, tell_guard
 
 
 class Trader:
@@ -48,6 +49,7 @@ class Trader:
         is_ready: whether the last reconciliation reached the venue.
         standings: how each instrument stood at its last reconciliation.
         silence: of the venue, when it could not be asked.
+        held: entries that a limit has held back, and why.
         closure: what the last attempt to close everything came to, after a kill; None while nobody has killed.
     """
 
@@ -101,7 +103,7 @@ class Trader:
             carry_out=self._carry_out_closes,
         )  # fmt: skip
         self._to_close = asyncio.Event()
-        self.silence = Silence()
+        self.silence, self.held = Silence(), HeldBack(note=note)
         self._cuttable = Cuttable()
 
     @property
@@ -143,10 +145,11 @@ class Trader:
     async def start(self) -> None:
         """Recover from the journal and reconcile; the engine must have observed the candles up to now.
 
-        Raises JournalError when the journal cannot be read, ExchangeError when the venue cannot be asked.
+        Raises JournalError when the journal cannot be read, ExchangeError when the venue cannot be asked, DataError
+        when something is held in an instrument that is not traded any more.
         """
         async with self._lock:
-            self.books.recover()
+            let_go(self.books, lambda text, symbol: self._note("warning", "instrument", text, symbol))
             said = self.books.journal.switch()
             self._switch = said.switch if said is not None else Switch.RUN
             self._metrics.switch.set(list(Switch).index(self._switch))
@@ -221,11 +224,12 @@ class Trader:
             self._records.clear()
             halt = "trading was killed by hand" if self._switch is Switch.KILLED else ""
             commands = engine.decide(candles, outcome.predictions, halt=halt, readings=readings)
-            self._tell_guard()
+            tell_guard(self._records, self.books, self._note)
             carried = await self._dispatcher.carry_out(
                 close_ms, commands, self._standing, model=f"{outcome.name} {outcome.identity[:12]}".strip(),
                 timeframe_ms=candles[0].timeframe.milliseconds,
             )  # fmt: skip
+            self.held.take(self._records, carried.sent)
             if not carried.is_answered:
                 await self._try_to_settle()
             if self._observer is not None:
@@ -266,13 +270,6 @@ class Trader:
         """Nothing is decided and no message is taken in meanwhile."""
         async with self._lock:
             yield
-
-    def _tell_guard(self) -> None:
-        for one in self._records:
-            if isinstance(one, GuardActed):
-                text = f"{one.action}: {one.reason}"
-                self.books.write(NoteWritten(topic="guard", text=text, symbol=one.symbol))
-                self._note("warning", "guard", text, one.symbol)
 
     async def turn(self, switch: Switch, *, by: str, reason: str) -> Closure:
         """Set what the house allows itself; written before anything else. Returns what the first attempt to close

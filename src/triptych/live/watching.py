@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from triptych.inference.base import AbstractView
 from triptych.inference.watch import AbstractWatch, Reading
+from triptych.live.books import Books
 from triptych.live.failover.snapshot import Snapshot
+from triptych.live.journal import NoteWritten
+from triptych.trading.guard import GuardActed
 
 
 class Watcher:
@@ -41,3 +44,12 @@ class Watcher:
     def close(self) -> None:
         """Let go of the thread, without waiting for a call that hangs."""
         self._worker.shutdown(wait=False, cancel_futures=True)
+
+
+def tell_guard(records: Iterable[object], books: Books, note: Callable[[str, str, str, str], None]) -> None:
+    """Write down and tell what the engine's guard did at a decision, of whose `records` only these are looked at."""
+    for one in records:
+        if isinstance(one, GuardActed):
+            text = f"{one.action}: {one.reason}"
+            books.write(NoteWritten(topic="guard", text=text, symbol=one.symbol))
+            note("warning", "guard", text, one.symbol)

@@ -78,7 +78,7 @@ class SessionView:
             },
             "positions": [self._position(symbol) for symbol in self.symbols],
             "under_way": [_order(order) for order in self.trader.books.under_way],
-            "held_back": self.trader.held_back,
+            "held_back": self.trader.held_back, "held": dict(self.trader.held.reasons),
             "limits": self.gate.model_dump(),
             "journal": {"place": self.journal, "works": self.trader.books.has_journal},
             "metrics": self._metrics(),

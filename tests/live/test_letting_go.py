@@ -4,12 +4,12 @@ from decimal import Decimal
 import pytest
 from tests.fakes.served import BITCOIN
 
-from triptych.bootstrap.letting_go import let_go
 from triptych.bootstrap.settling import NeverAsked
 from triptych.domain import OrderFilled, Side
 from triptych.domain.errors import DataError
 from triptych.live.books import Books
 from triptych.live.journal import Journal, StepRecorded
+from triptych.live.letting_go import let_go
 from triptych.strategies import Config, create_strategy
 from triptych.trading.engine import Engine
 

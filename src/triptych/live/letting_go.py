@@ -8,7 +8,7 @@ from triptych.domain.errors import DataError
 from triptych.live.books import Books
 
 
-def let_go(books: Books, tell: Callable[[str, str], None]) -> None:
+def let_go(books: Books, tell: Callable[[str, str], None] = lambda _text, _symbol: None) -> None:
     """Recover the books and look at the instruments of the journal that the engine does not trade.
 
     `tell` is told in words, with the symbol, of each that is let go. Raises DataError when something is held in one, or
