@@ -16,8 +16,12 @@ _FACTORS: Final[dict[str, Factor]] = {
     for factor in family.FACTORS
 }
 
-# Named one by one: a factor that joins the registry must not widen the grid of a recipe or a saved model. Near
-# duplicates (ema_12 beside ema_26, rsi_7 beside rsi_14) are left out, so that its columns differ.
+# Named one by one: a factor that joins the registry must not widen the grid of a recipe or a saved model. Other periods
+# of one indicator (ema_12 beside ema_26, rsi_7 beside rsi_14) are left out, yet some columns still say nearly the same.
+# Correlations of scores on 15-minute candles, of the BTCUSDT perpetual (18,801 rows) and the SSE Composite (10,494):
+# body and return_1 1.00 and .93; true_range and range 1.00 and .96; trix_15 and macd_signal 1.00 and 1.00; the four
+# volatilities from ranges .98 to 1.00 on the first. Where a market closes its gaps part the first two pairs. They stay:
+# results and models have been made with these columns.
 _GRID: Final = (
     "return_1", "gap", "body", "range", "upper_shadow", "lower_shadow", "close_location", "sma_10",
     "sma_20", "sma_50", "ema_26", "ema_50", "wma_20", "dema_20", "macd", "macd_signal", "macd_histogram",
