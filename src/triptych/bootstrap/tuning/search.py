@@ -22,7 +22,7 @@ from triptych.bootstrap.tuning.winner import average_seeds, confirm, judge_winne
 from triptych.bootstrap.tuning.worker import Progress, Search
 from triptych.domain.errors import RunError
 from triptych.domain.files import write_json
-from triptych.inference.profile import Profile, read_profile
+from triptych.inference.profile import Profile, read_profile, require_threads
 from triptych.settings import Recipe
 from triptych.settings.searching import candidate, search_plan
 from triptych.training.tuning.limits import overruns
@@ -74,6 +74,8 @@ def tune(
     recipe = with_absolute_path(recipe)
     search_plan(recipe)  # before anything is written
     there = None if profile_file is None else read_profile(profile_file)
+    if there is not None:
+        require_threads(there, recipe.tune.threads)
     started = time.monotonic()
     candles = load_candles(recipe, tell)
     there_hash = "" if there is None else fingerprint(there.model_dump(mode="json"))
