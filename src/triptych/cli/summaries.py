@@ -248,7 +248,8 @@ def leaderboard_table(results: dict[str, Any], most: int = 12) -> Group:
     quantile = results["budget"]["quantile"]
     limit = results["budget"]["latency_ms"]
     title = f"{len(results['leaderboard'])} trials, * chosen, + Pareto front"
-    title += "" if limit is None else f"; budget {limit:g} ms ({quantile})"
+    title += f"; latency of one {_timed(results)}"
+    title += "" if limit is None else f", budget {limit:g} ms ({quantile})"
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("trial")
     for name in ("MCC", "\u00b1", "Sharpe", f"{quantile} ms", "parameters"):
@@ -281,6 +282,11 @@ def leaderboard_table(results: dict[str, Any], most: int = 12) -> Group:
     return Group(table, *lines)
 
 
+def _timed(results: dict[str, Any]) -> str:
+    """What latency is that of: a window in results of versions that timed nothing else."""
+    return str(results.get("timed", "window"))
+
+
 def _varied(results: dict[str, Any]) -> set[str]:
     """Keys in which the trials differ."""
     seen: dict[str, set[str]] = {}
@@ -302,7 +308,15 @@ def winner_table(results: dict[str, Any]) -> Table:
     by_sharpe = results.get("overfitting_by_sharpe")
     for label, value in (
         (f"Skill over {len(seeds['skills'])} seeds ({results['skill']})", _number(seeds["mean"], 4)),
-        (f"Latency as served, {quantile}", f"{winner['measured'][f'{quantile}_ms']:.3g}{limit} ms"),
+        (
+            f"Latency of a {_timed(results)} as served, {quantile}",
+            f"{winner['measured'][f'{quantile}_ms']:.3g}{limit} ms",
+        ),
+        *(
+            (f"Latency of a {name}, {quantile}", f"{one[f'{quantile}_ms']:.3g} ms on this machine")
+            for name, one in winner.get("served_here", {}).items()
+            if name != _timed(results)
+        ),
         ("Parameters", f"{winner['measured']['parameters']:,}"),
         ("Within the budget", "yes" if winner["within_budget"] else "no: " + "; ".join(winner["overruns"])),
         (

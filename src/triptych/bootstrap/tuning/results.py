@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from triptych.backtest.overfitting import probability_of_overfitting
 from triptych.bootstrap.tuning.luck import among, deflated, return_matrix, skill_overfitting
 from triptych.bootstrap.tuning.study import Place
+from triptych.settings.searching import timed
 from triptych.training.tuning.config import Config
 from triptych.training.tuning.limits import Measured
 from triptych.training.tuning.selection import Scored, choose, pareto
@@ -46,7 +47,7 @@ def gather_results(study: optuna.Study, place: Place, refused: tuple[int, ...] =
         `counts` by outcome, `leaderboard` (one row a trial, judged ones first by falling skill), `pareto` and `chosen`
         (numbers of trials; None when nothing was judged), `overfitting` (by what the search chooses by),
         `overfitting_by_sharpe`, `overfitting_among` (trials that these rank, and those given up), `deflated`, `budget`,
-        `mark`.
+        `timed` (what latency is that of), `mark`.
     """
     config = place.recipe.tune
     scored = [one for one in scored_trials(study, config) if one.number not in refused]
@@ -61,6 +62,7 @@ def gather_results(study: optuna.Study, place: Place, refused: tuple[int, ...] =
         "seed": place.recipe.seed,
         "skill": config.skill,
         "cost": config.cost,
+        "timed": timed(place.recipe),
         "folds": config.folds,
         "counts": dict(Counter(row["outcome"] for row in rows)),
         "leaderboard": rows,
