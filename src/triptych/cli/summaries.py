@@ -267,7 +267,7 @@ def leaderboard_table(results: dict[str, Any], most: int = 12) -> Group:
             _number(row["sharpe"], 4),
             f"{latency:.3g}" if (latency := measured.get(f"{quantile}_ms")) is not None else "-",
             f"{measured['parameters']:,}" if measured else "-",
-            escape(row["outcome"] + (f": {row['reason']}" if row["reason"] else "")),
+            escape(_outcome(row)),
         )
         if mark:
             changes = ", ".join(
@@ -280,6 +280,12 @@ def leaderboard_table(results: dict[str, Any], most: int = 12) -> Group:
     if left > 0:
         lines.append(Text(f"{left} more trials stand in report.html and, with --json, here.", style="dim"))
     return Group(table, *lines)
+
+
+def _outcome(row: dict[str, Any]) -> str:
+    """What became of a trial, with its reason and whether it says one class only."""
+    only = f", says {row['says_only']} only" if row.get("says_only") else ""
+    return f"{row['outcome']}{': ' if row['reason'] else ''}{row['reason']}{only}"
 
 
 def _timed(results: dict[str, Any]) -> str:
@@ -317,6 +323,7 @@ def winner_table(results: dict[str, Any]) -> Table:
             for name, one in winner.get("served_here", {}).items()
             if name != _timed(results)
         ),
+        *((("Says", f"{winner['says_only']} only"),) if winner.get("says_only") else ()),
         ("Parameters", f"{winner['measured']['parameters']:,}"),
         ("Within the budget", "yes" if winner["within_budget"] else "no: " + "; ".join(winner["overruns"])),
         (

@@ -19,6 +19,7 @@ from triptych.bootstrap.tuning.figures import (
     parallel_figure,
     pareto_figure,
 )
+from triptych.bootstrap.tuning.results import outcome_words, says_words
 from triptych.bootstrap.tuning.storage import quiet_optuna
 from triptych.domain.files import write_text
 from triptych.training.seeds import derive_seed
@@ -55,6 +56,9 @@ def _sections(results: dict[str, Any], study: optuna.Study) -> list[Section]:
     lead = (
         f"The rule: {results['rule']}. Trial {results['chosen']} is chosen, trial {results['best']} has the best skill."
     )
+    chosen = next(one for one in results["leaderboard"] if one["trial"] == results["chosen"])
+    if words := says_words(chosen):
+        lead += f" It {words}, whatever it sees: it has learned nothing, and none that says more is as good."
     sections = [Section(name="front", title="Skill and cost", lead=lead, plots=[skill])]
     if keys:
         sections.append(Section(name="keys", title="What mattered", plots=[keys]))
@@ -174,8 +178,8 @@ def leaderboard_table(results: dict[str, Any]) -> Table:
                 Cell(text=plain(None) if (latency := measured.get(quantile)) is None else f"{latency:.3g}"),
                 Cell(text=plain(measured.get("parameters"))),
                 Cell(text=plain(row["stage"])),
-                Cell(text=", ".join(f"{key} = {plain(value)}" for key, value in row["changes"].items())),
-                Cell(text=row["outcome"] + (f": {row['reason']}" if row["reason"] else "")),
+                Cell(text=", ".join(f"{key} = {plain(value)}" for key, value in row["changes"].items()), tone="words"),
+                Cell(text=outcome_words(row), tone="words"),
             ]
         )
     heads = [

@@ -15,7 +15,7 @@ from triptych.bootstrap.profiling import profile
 from triptych.bootstrap.provenance import fingerprint
 from triptych.bootstrap.tuning.page import write_page
 from triptych.bootstrap.tuning.processes import run_workers
-from triptych.bootstrap.tuning.results import gather_results
+from triptych.bootstrap.tuning.results import gather_results, one_class_verdict, says_words
 from triptych.bootstrap.tuning.storage import storage_errors
 from triptych.bootstrap.tuning.study import Place, create_study, default_folder
 from triptych.bootstrap.tuning.winner import average_seeds, confirm, judge_winner, no_candidate, refit, winning_recipe
@@ -117,12 +117,16 @@ def _conclude(
 ) -> dict[str, Any]:
     """Choose, refit and judge; write results and report."""
     results, row = _choice(search, place, profiles, tell)
+    if words := says_words(row):
+        tell(f"Trial {row['trial']} is chosen, and it {words}: none that says more is as good.")
     if refits:
         recipe = winning_recipe(place.recipe, row)
         tell(f"Trial {row['trial']} is chosen: {results['rule']}.")
         seeds = average_seeds(place.recipe, search, row, tell)
         run = refit(recipe, place, tell, progress_bar)
-        results["winner"] = {"trial": row["trial"], "seeds": seeds, **judge_winner(run, search, *profiles, tell)}
+        judged = judge_winner(run, search, *profiles, tell)
+        judged["verdict"] = one_class_verdict(judged["verdict"], results["leaderboard"], row)
+        results["winner"] = {"trial": row["trial"], "seeds": seeds, "says_only": row["says_only"], **judged}
     results["profile"] = (
         None if profiles[1] is None else {"machine": profiles[1].machine, "threads": profiles[1].threads}
     )

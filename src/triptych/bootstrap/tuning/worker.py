@@ -200,7 +200,9 @@ class Search:
             raise
         else:
             self.study.tell(trial, values)
-            self.tell(f"Trial {trial.number}: {self.config.skill} {values[0]:.4f}.")
+            only = trial.user_attrs.get("says_only")
+            words = f", says {only} only" if only else ""
+            self.tell(f"Trial {trial.number}: {self.config.skill} {values[0]:.4f}{words}.")
 
     def _prune(self, trial: optuna.Trial, kind: str, reason: str) -> None:
         trial.set_user_attr("kind", kind)
