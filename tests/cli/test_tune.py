@@ -18,7 +18,7 @@ def test_a_search_prints_its_leaderboard_and_leaves_a_report(run_command, search
     arguments, out = searched
     said = run_command(*arguments)
     assert said.status == 0, said.err
-    assert "2 trials, * chosen, + Pareto front" in said.out
+    assert "2 trials, * chosen, + Pareto front; latency of one window" in " ".join(said.out.split())
     assert f"Report: {out / 'report.html'}" in said.out
     assert "Trial 0, stage 1: model.width = 0.5" in said.error
     assert "Trial 0: mcc " in said.error
@@ -63,14 +63,16 @@ def test_a_folder_without_a_search_is_named(run_command, tmp_path):
 
 def test_the_profile_of_this_machine_is_printed_and_saved(run_command, tmp_path, monkeypatch):
     first = dict(list(profiling.REFERENCES.items())[:1])
+    steps = dict(list(profiling.STEPS.items())[:1])
     monkeypatch.setattr(profiling, "REFERENCES", first)
+    monkeypatch.setattr(profiling, "STEPS", steps)
     monkeypatch.setattr(profiling, "ROUND_S", 0.01)
     said = run_command("profile", "--save", tmp_path / "pc.json", "--json")
     assert said.status == 0, said.err
     content = json.loads(said.out)
     assert content == json.loads((tmp_path / "pc.json").read_text())
     assert list(content["networks"]) == list(first)
-    assert "matrix product 64 x 64" in content["operations"]
+    assert list(content["steps"]) == list(steps)
     shown = run_command("profile", "-q").out
-    assert "Operations, 1 thread, median" in shown
+    assert "One step of a network, 1 thread, median" in shown
     assert "efficientnet 0.1 on gasf 16" in shown

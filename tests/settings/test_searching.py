@@ -8,7 +8,7 @@ from triptych.domain.search import Choices, Divisors
 from triptych.models import list_models, search_space
 from triptych.models.xlstm import Config as XLSTMConfig
 from triptych.settings import load_recipe
-from triptych.settings.searching import candidate, longest_reach, search_plan, starting_points
+from triptych.settings.searching import candidate, longest_reach, search_plan, starting_points, timed
 
 
 def recipe(space=None, **tune):
@@ -146,3 +146,38 @@ def test_a_consensus_is_not_searched_as_one():
     with pytest.raises(RecipeError) as caught:
         search_plan(load_recipe("consensus"))
     assert caught.value.message == "A consensus cannot be searched as one: each of its members is a model of its own."
+
+
+def sequence(**changes):
+    return load_recipe("sequence", (), {"tune.space": {}, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, "step"),
+        ({"tune.timed": "window"}, "window"),
+        ({"model.sequence.pool": "mean"}, "window"),
+        ({"model.name": "lstm"}, "window"),
+        ({"tune.space": {"model.name": ["xlstm_small", "gru"]}}, "window"),
+        ({"tune.space": {"model.name": ["xlstm_small", "xlstm_minutes"]}}, "step"),
+        ({"features.period": 4}, "window"),
+        ({"tune.timed": "step", "model.name": "xlstm_medium"}, "step"),
+    ],
+)
+def test_the_step_is_timed_where_all_networks_have_one(changes, found):
+    recipe = sequence(**changes)
+    assert timed(recipe) == found
+    assert ("model.sequence.pool" in search_plan(recipe).space) is (
+        found == "window" and "model.name" not in recipe.tune.space
+    )
+
+
+def test_steps_of_networks_that_have_none_cannot_be_searched_for():
+    with pytest.raises(RecipeError) as caught:
+        search_plan(sequence(**{"tune.timed": "step", "model.name": "lstm"}))
+    assert str(caught.value) == (
+        "tune.timed is 'step', and lstm cannot be asked candle by candle in this recipe. Set tune.timed to window, or "
+        "search an xlstm with sequence.pool = last, one timeframe, no adaptive depth, and the encoding `sequence` of "
+        "candles as they are."
+    )

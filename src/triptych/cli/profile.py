@@ -20,7 +20,7 @@ def profile(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Time typical operations and reference networks on this machine.
+    """Time reference networks on this machine: one window of each, and one step of those that have a memory.
 
     Save the profile on the PC that will run the model, and give it to `triptych tune --profile FILE` on the one that
     searches: latencies measured there are translated into those of the other machine.
@@ -33,9 +33,10 @@ def profile(
     if json:
         print_json(found.model_dump(mode="json"))
         return
-    for title, timings in (("Operations", found.operations), ("One prediction of a network", found.networks)):
+    for title, timings in (("One window of a network", found.networks), ("One step of a network", found.steps)):
         rows = {name: f"{one.p50_ms:.3g} ms" for name, one in timings.items()}
-        out.print(figures(f"{title}, {threads} thread{'s' if threads > 1 else ''}, median", rows))
+        count = threads if timings is found.networks else 1
+        out.print(figures(f"{title}, {count} thread{'s' if count > 1 else ''}, median", rows))
     if save is not None:
         out.print(f"Profile: {save}\nNext, on the other machine: triptych tune RECIPE --profile {save}", soft_wrap=True,
                   markup=False)  # fmt: skip

@@ -251,7 +251,8 @@ def leaderboard_table(results: dict[str, Any], most: int = 12) -> Group:
     quantile = results["budget"]["quantile"]
     limit = results["budget"]["latency_ms"]
     title = f"{len(results['leaderboard'])} trials, * chosen, + Pareto front"
-    title += "" if limit is None else f"; budget {limit:g} ms ({quantile})"
+    title += f"; latency of one {_timed(results)}"
+    title += "" if limit is None else f", budget {limit:g} ms ({quantile})"
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("trial")
     for name in ("MCC", "\u00b1", "Sharpe", f"{quantile} ms", "parameters"):
@@ -269,7 +270,7 @@ def leaderboard_table(results: dict[str, Any], most: int = 12) -> Group:
             _number(row["sharpe"], 4),
             f"{latency:.3g}" if (latency := measured.get(f"{quantile}_ms")) is not None else "-",
             f"{measured['parameters']:,}" if measured else "-",
-            escape(row["outcome"] + (f": {row['reason']}" if row["reason"] else "")),
+            escape(_outcome(row)),
         )
         if mark:
             changes = ", ".join(
@@ -282,6 +283,17 @@ def leaderboard_table(results: dict[str, Any], most: int = 12) -> Group:
     if left > 0:
         lines.append(Text(f"{left} more trials stand in report.html and, with --json, here.", style="dim"))
     return Group(table, *lines)
+
+
+def _outcome(row: dict[str, Any]) -> str:
+    """What became of a trial, with its reason and whether it says one class only."""
+    only = f", says {row['says_only']} only" if row.get("says_only") else ""
+    return f"{row['outcome']}{': ' if row['reason'] else ''}{row['reason']}{only}"
+
+
+def _timed(results: dict[str, Any]) -> str:
+    """What latency is that of: a window in results of versions that timed nothing else."""
+    return str(results.get("timed", "window"))
 
 
 def _varied(results: dict[str, Any]) -> set[str]:
@@ -305,7 +317,16 @@ def winner_table(results: dict[str, Any]) -> Table:
     by_sharpe = results.get("overfitting_by_sharpe")
     for label, value in (
         (f"Skill over {len(seeds['skills'])} seeds ({results['skill']})", _number(seeds["mean"], 4)),
-        (f"Latency as served, {quantile}", f"{winner['measured'][f'{quantile}_ms']:.3g}{limit} ms"),
+        (
+            f"Latency of a {_timed(results)} as served, {quantile}",
+            f"{winner['measured'][f'{quantile}_ms']:.3g}{limit} ms",
+        ),
+        *(
+            (f"Latency of a {name}, {quantile}", f"{one[f'{quantile}_ms']:.3g} ms on this machine")
+            for name, one in winner.get("served_here", {}).items()
+            if name != _timed(results)
+        ),
+        *((("Says", f"{winner['says_only']} only"),) if winner.get("says_only") else ()),
         ("Parameters", f"{winner['measured']['parameters']:,}"),
         ("Within the budget", "yes" if winner["within_budget"] else "no: " + "; ".join(winner["overruns"])),
         (

@@ -55,8 +55,9 @@ def tune(
 ) -> None:
     """Search networks, training and features of a recipe within a budget, then train and judge the chosen one.
 
-    Candidates are measured before they are trained; those that are too slow or too large are rejected. The search sees
-    only candles before the test part. Stopped, even killed, it goes on when the same command is given again.
+    Candidates are measured before they are trained; those that are too slow or too large are rejected. Latency is that
+    of one window or, of networks that carry their memory from candle to candle, of one step (tune.timed). The search
+    sees only candles before the test part. Stopped, even killed, it goes on when the same command is given again.
     """
     from triptych import bootstrap
     from triptych.cli.summaries import leaderboard_table, verdict_panel, winner_table

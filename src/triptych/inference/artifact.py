@@ -143,10 +143,11 @@ class Artifact:
                 "adaptive depth.",
             )
         return StreamingPredictor(
-            self._step(backend), self._rows(), length=self.card.length, renewal=renewal, name=self.card.name
+            self.step(backend), self._rows(), length=self.card.length, renewal=renewal, name=self.card.name
         )
 
-    def _step(self, backend: str) -> AbstractStep:
+    def step(self, backend: Literal["auto", "compiled", "onnx", "torch"] = "auto") -> AbstractStep:
+        """One step of the network with its memory; `backend` as in `streaming_predictor`."""
         if backend == "onnx":
             return OnnxStep(self.folder / STEP)
         classifier = self.classifier()

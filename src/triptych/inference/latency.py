@@ -1,4 +1,4 @@
-"""How long a prediction takes and what it holds in memory: measured, on this machine, in some 50 ms."""
+"""How long a prediction takes, of a window or of one step, and what it holds in memory: measured on this machine."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from triptych.domain.errors import RecipeError
+from triptych.images.sequence import Sequence as SequenceEncoding
 from triptych.inference.classifier import ProbabilityHead, WindowClassifier
+from triptych.inference.compiled_step import CompiledStep, compiles
 from triptych.inference.export import INPUT, OPSET, OUTPUT, export_onnx
 from triptych.inference.quiet_export import quiet_export
+from triptych.inference.step import AbstractStep, OnnxStep, TorchStep, export_step
 
 Runtime = Literal["onnx", "torch"]
 ROUND_S, ROUNDS, FEWEST = 0.05, 3, 20
@@ -67,8 +70,9 @@ def prediction_call(
 ) -> Callable[[], object]:
     """A call that predicts one window, of shape (1, length, width), as the model would be served.
 
-    The graph for ONNX Runtime is traced, which takes a second where a full export takes ten; its operations are the
-    same. `classifier` may be untrained; it is left in evaluation mode.
+    For a network of images the graph for ONNX Runtime is traced, which takes a second where a full export takes ten;
+    its operations are the same. A network of sequences is exported in full, since a trace unrolls its loops: another
+    graph, slower than the one that is served. `classifier` may be untrained; it is left in evaluation mode.
     """
     head = ProbabilityHead(classifier).eval().cpu()
     window = torch.linspace(1.0, 2.0, 2 * length * width).reshape(2, length, width)
@@ -80,6 +84,30 @@ def prediction_call(
     session = ort.InferenceSession(_graph(head, window), options, providers=["CPUExecutionProvider"])
     fed = {INPUT: np.ascontiguousarray(window[:1].numpy())}
     return lambda: session.run(None, fed)
+
+
+def step_call(classifier: WindowClassifier, *, runtime: Runtime = "onnx") -> Callable[[], object]:
+    """A call that makes one step of one row with its memory, on one thread, as the model would be served.
+
+    That is the compiled loop, or ONNX Runtime for a network that has none. Raises ArtifactError where the network
+    cannot be asked step by step. `classifier` may be untrained; it is left in evaluation mode.
+    """
+    step: AbstractStep
+    if runtime == "torch":
+        step = TorchStep(classifier)
+    elif compiles(classifier):
+        step = CompiledStep(classifier.eval())
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            export_step(classifier, Path(folder) / "step.onnx")
+            step = OnnxStep(Path(folder) / "step.onnx")
+    return served_step(step, classifier.network.in_chans)  # type: ignore[arg-type]
+
+
+def served_step(step: AbstractStep, columns: int) -> Callable[[], object]:
+    """A call that makes one step of one row of so many columns."""
+    row, state = np.linspace(-1.0, 1.0, columns, dtype=np.float32)[None], step.fresh(1)
+    return lambda: step(row, state)
 
 
 def _predict(head: ProbabilityHead, window: Tensor, threads: int) -> Tensor:
@@ -103,6 +131,8 @@ def _threads(threads: int) -> Iterator[None]:
 def _graph(head: ProbabilityHead, window: Tensor) -> bytes:
     """The graph of one window. Raises RecipeError when the network cannot be exported at all."""
     file: Any = io.BytesIO()  # annotated as a path only, and takes files
+    if isinstance(head.classifier.encoding, SequenceEncoding):
+        return _as_exported(head, window)
     with quiet_export(), torch.no_grad():  # the tracer is old and says so; artifacts are exported by the new one
         try:
             torch.onnx.export(

@@ -14,7 +14,7 @@ from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import DataError
 from triptych.domain.files import write_json
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 KIND: Final = "triptych machine profile"
 
 
@@ -26,14 +26,16 @@ class Timing(BaseConfig):
 
 
 class Profile(BaseConfig):
-    """What a machine takes for typical operations and for reference networks through ONNX Runtime."""
+    """What a machine takes for reference networks: a window through ONNX Runtime, and a step as it is served."""
 
     kind: Literal["triptych machine profile"] = Field(KIND, description="What the file is.")
-    format: Literal[1] = Field(FORMAT, description="Version of the file's layout.")
+    format: Literal[2] = Field(FORMAT, description="Version of the file's layout.")
     threads: int = Field(ge=1, description="CPU threads that were used.")
     machine: dict[str, Any] = Field({}, description="The machine in words.")
-    operations: dict[str, Timing] = Field(description="Single operations of PyTorch by name.")
-    networks: dict[str, Timing] = Field(min_length=1, description="One prediction of a reference network, by name.")
+    networks: dict[str, Timing] = Field(min_length=1, description="One window of a reference network, by name.")
+    steps: dict[str, Timing] = Field(
+        min_length=1, description="One step of a reference network with a memory, by name; on one thread."
+    )
 
     def save(self, path: Path) -> Path:
         """Write the profile as JSON. Raises StorageError when the disk refuses."""
@@ -64,23 +66,35 @@ def read_profile(path: Path) -> Profile:
         raise DataError(f"{path} is damaged: {place}: {first['msg']}.", remedy=again) from error
 
 
+def require_threads(profile: Profile, threads: int) -> None:
+    """Raise DataError for a profile of another machine that was made with another number of CPU threads."""
+    if profile.threads != threads:
+        raise DataError(
+            f"The profile was made with {profile.threads} CPU thread{'s' if profile.threads > 1 else ''}, and the "
+            f"search measures with {threads}.",
+            remedy=f"Make it anew on that machine, triptych profile --threads {threads} --save FILE, or set "
+            f"tune.threads = {profile.threads}.",
+        )
+
+
 class Translation:
-    """Latencies of this machine as those of another one.
+    """Latencies of this machine as those of another one: those of windows, or those of steps.
 
     Both machines have timed the same reference networks. The ratio of the two times changes with the size of a network:
     small ones measure the overhead of a call, large ones arithmetic and memory. So it is interpolated, on logarithms,
     by the time that a network takes here, and held constant beyond the smallest and the largest reference.
     """
 
-    def __init__(self, here: Profile, there: Profile) -> None:
+    def __init__(self, here: Profile, there: Profile, timed: Literal["window", "step"] = "window") -> None:
         """Raises DataError when the two profiles share no reference network."""
-        self.common = sorted(set(here.networks) & set(there.networks), key=lambda name: here.networks[name].p50_ms)
+        ours, theirs = (one.networks if timed == "window" else one.steps for one in (here, there))
+        self.common = sorted(set(ours) & set(theirs), key=lambda name: ours[name].p50_ms)
         if not self.common:
             raise DataError(
                 "The profile was measured with other reference networks than those of this version.",
                 remedy="Make it anew with the same version on both machines: triptych profile --save FILE.",
             )
-        self._here, self._there = here, there
+        self._here, self._there = ours, theirs
 
     def milliseconds(self, local_ms: float, quantile: Literal["p50", "p99"] = "p50") -> float:
         """What takes `local_ms` here, there. The ratio of p99 is never taken below that of the median."""
@@ -91,7 +105,7 @@ class Translation:
 
     def _ratio(self, local_ms: float, quantile: str) -> float:
         field = f"{quantile}_ms"
-        ours = np.log([getattr(self._here.networks[name], field) for name in self.common])
-        theirs = np.log([getattr(self._there.networks[name], field) for name in self.common])
+        ours = np.log([getattr(self._here[name], field) for name in self.common])
+        theirs = np.log([getattr(self._there[name], field) for name in self.common])
         order = np.argsort(ours, kind="stable")
         return float(np.exp(np.interp(np.log(local_ms), ours[order], (theirs - ours)[order])))

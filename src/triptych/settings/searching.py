@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from triptych import features
 from triptych.domain.errors import RecipeError
 from triptych.domain.search import Choices, Dimension, Range, Space
 from triptych.inference.inputs import reach_of
 from triptych.models import SearchSpace, search_space
+from triptych.models.sequence import PRESETS
 from triptych.settings.reading import with_overrides
 from triptych.settings.recipe import Recipe
 from triptych.training.tuning.config import Config
@@ -26,6 +27,10 @@ TRAINING: Final[Mapping[str, Dimension]] = {
 _DECIDED: Final = ("strategy", "sizing", "execution")
 """Sections that change a Sharpe ratio and no prediction."""
 _SEARCHABLE: Final = ("model", "training", "window", "features", "encoding", *_DECIDED)
+
+
+_BESIDE_STEPS: Final = ("sequence.pool",)
+"""What families offer to a search, and what a search for quick steps leaves as it is: the mean has no step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +49,13 @@ def search_plan(recipe: Recipe) -> SearchPlan:
             remedy="Tune a recipe for each member, then name the winners' recipes in [[members]].",
         )
     config = recipe.tune
+    if config.timed == "step" and not any(_streams(recipe, name) for name in _model_names(recipe)):
+        raise RecipeError(
+            f"tune.timed is 'step', and {' and '.join(_model_names(recipe))} cannot be asked candle by candle in this "
+            "recipe.",
+            remedy="Set tune.timed to window, or search an xlstm with sequence.pool = last, one timeframe, no adaptive "
+            "depth, and the encoding `sequence` of candles as they are.",
+        )
     for name, dimension in config.space.items():
         _require_searchable(key_of(name), config)
         for key in dimension.when:
@@ -116,6 +128,21 @@ def lookup_in(recipe: Recipe) -> Lookup:
     return look
 
 
+def timed(recipe: Recipe) -> Literal["step", "window"]:
+    """What the latency of the candidates is that of, see `tune.timed`."""
+    if recipe.tune.timed != "auto":
+        return recipe.tune.timed
+    return "step" if all(_streams(recipe, name) for name in _model_names(recipe)) else "window"
+
+
+def _streams(recipe: Recipe, name: str) -> bool:
+    """Whether the recipe with this network can be asked candle by candle."""
+    preset = PRESETS.get(name)
+    reads_rows = recipe.encoding.name == "sequence" and recipe.features.period == 1
+    is_plain = not recipe.training.tasks.names and recipe.siamese.loss == "none" and recipe.boosting.engine == "none"
+    return preset is not None and reads_rows and is_plain and preset.with_wishes(recipe.model.sequence).streams
+
+
 def longest_reach(recipe: Recipe, plan: SearchPlan) -> int:
     """Candles from the first to the last that a decision of any candidate may look at, see `inputs.reach_of`."""
     lengths = [recipe.window.length, *_values_of("window.length", plan)]
@@ -141,13 +168,14 @@ def _whole_space(recipe: Recipe) -> Space:
     space: Space = {name: one for name, one in own.items() if key_of(name) == "model.name"}
     families: dict[int, tuple[SearchSpace, list[str]]] = {}
     names = _model_names(recipe)
+    goes_by_steps = timed(recipe) == "step"
     for name in names:
         family = search_space(name)
         families.setdefault(id(family), (family, []))[1].append(name)
     for number, (family, members) in enumerate(families.values()):
         for part, dimension in family.space.items():
             key = f"model.{part}"
-            if key in mine:
+            if key in mine or (part in _BESIDE_STEPS and goes_by_steps):
                 continue
             if len(families) == 1:
                 space[key] = dimension

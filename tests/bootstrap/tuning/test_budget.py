@@ -3,8 +3,9 @@ from tests.fakes.tuning import search_recipe
 
 from triptych import bootstrap
 from triptych.bootstrap.tuning import measuring, winner
-from triptych.domain.errors import RecipeError
+from triptych.domain.errors import DataError, RecipeError
 from triptych.inference.profile import Profile, Timing
+from triptych.settings import load_recipe
 from triptych.training.tuning.limits import Measured
 
 
@@ -88,7 +89,7 @@ def test_a_second_measurement_beyond_the_budget_puts_the_chosen_one_out(known_co
 def test_latency_is_that_of_the_other_machine_when_its_profile_is_given(known_costs, tmp_path, monkeypatch):
     def machine(factor):
         networks = {"reference": Timing(p50_ms=factor, p99_ms=factor)}
-        return Profile(threads=1, operations={}, networks=networks)
+        return Profile(threads=1, networks=networks, steps=networks)
 
     from triptych.bootstrap.tuning import search
 
@@ -102,6 +103,14 @@ def test_latency_is_that_of_the_other_machine_when_its_profile_is_given(known_co
     assert results["profile"]["threads"] == 1
     with pytest.raises(Exception, match="belongs to another search: profile differs"):
         searched(recipe, tmp_path / "search")
+
+
+def test_a_profile_of_another_number_of_threads_is_refused_before_anything_is_measured(tmp_path):
+    timing = {"reference": Timing(p50_ms=1.0, p99_ms=1.0)}
+    path = Profile(threads=2, networks=timing, steps=timing).save(tmp_path / "pc.json")
+    with pytest.raises(DataError, match="was made with 2 CPU threads, and the search measures with 1"):
+        searched(search_recipe(tmp_path), tmp_path / "search", profile_file=path)
+    assert not (tmp_path / "search").exists()
 
 
 def test_rejected_candidates_are_none_of_the_trials(known_costs, tmp_path):
@@ -156,4 +165,24 @@ def test_a_candidate_that_is_too_large_is_not_timed(monkeypatch, tmp_path):
         searched(recipe, tmp_path / "search")
     assert "1.0 ms of latency p50, nothing was worth timing; 10 parameters, the smallest measured was " in str(
         caught.value
+    )
+
+
+@pytest.mark.parametrize(("timed", "called"), [("step", ["step"]), ("window", ["window"])])
+def test_what_the_search_says_is_what_is_timed(monkeypatch, timed, called):
+    found = []
+    monkeypatch.setattr(measuring, "step_call", lambda *_, **__: found.append("step") or (lambda: None))
+    monkeypatch.setattr(measuring, "prediction_call", lambda *_, **__: found.append("window") or (lambda: None))
+    recipe = load_recipe("sequence", ())
+    measuring.measure_candidate(recipe, recipe.tune.model_copy(update={"timed": timed}))
+    assert found == called
+
+
+def test_a_draw_without_a_step_is_impossible_where_steps_are_timed():
+    recipe = load_recipe("sequence", (), {"model.sequence.pool": "mean"})
+    with pytest.raises(RecipeError) as caught:
+        measuring.measure_candidate(recipe, recipe.tune.model_copy(update={"timed": "step"}))
+    assert str(caught.value) == (
+        "It cannot be asked candle by candle, and the latency of a step is searched for. Leave it out of [tune.space], "
+        "or set tune.timed to window."
     )

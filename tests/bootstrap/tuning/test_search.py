@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import optuna
+import polars as pl
 import pytest
 from sklearn.metrics import matthews_corrcoef
 from tests.fakes.tuning import search_recipe
@@ -11,9 +12,10 @@ from triptych import bootstrap
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.tuning.luck import return_matrix
+from triptych.bootstrap.tuning.page import leaderboard_table
 from triptych.bootstrap.tuning.past import Past
-from triptych.bootstrap.tuning.results import gather_results
-from triptych.bootstrap.tuning.scoring import judged_of
+from triptych.bootstrap.tuning.results import gather_results, one_class_verdict, outcome_words
+from triptych.bootstrap.tuning.scoring import judged_of, says_only
 from triptych.bootstrap.tuning.study import Place, create_study
 from triptych.bootstrap.tuning.worker import Search
 from triptych.domain.errors import RecipeError, RunError
@@ -262,3 +264,34 @@ def test_when_the_time_is_up_a_candidate_stops_between_epochs_and_is_taken_up_ag
     again = next(one for one in rows if one["trial"] == 1)
     undisturbed = next(one for one in tuned.results["leaderboard"] if one["trial"] == 0)
     assert (again["changes"], again["mcc"]) == (undisturbed["changes"], undisturbed["mcc"])
+
+
+@pytest.mark.parametrize(
+    ("said", "only"), [([1, 1, 1, 1], "hold"), ([0, 0, 2, 2], "one class"), ([1, 1, 1, 2], "")], ids=str
+)
+def test_a_candidate_that_says_one_class_is_known(said, only):
+    assert says_only(pl.DataFrame({"fold": [0, 0, 1, 1], "said": said})) == only
+
+
+def test_what_says_one_class_is_told_of_in_leaderboard_report_and_verdict(tuned):
+    results = json.loads(json.dumps(tuned.results))
+    row = next(one for one in results["leaderboard"] if one["trial"] == results["chosen"])
+    verdict = results["winner"]["verdict"]
+    assert one_class_verdict(verdict, results["leaderboard"], {**row, "says_only": ""}) == verdict
+    for one in results["leaderboard"]:
+        one["says_only"] = "hold"
+    assert outcome_words(row) == "judged, says hold only"
+    assert leaderboard_table(results).rows[0][-1].text.endswith("says hold only")
+    found = one_class_verdict(verdict, results["leaderboard"], row)
+    assert found["sentence"] == "The search found nothing: its winner says hold only."
+    assert found["reasons"][0] == (
+        "The chosen candidate says hold only, whatever it sees: it has learned nothing. All judged candidates say one "
+        "class only."
+    )
+    assert (found["claims_edge"], found["checks"][0]["passed"]) == (False, False)
+
+
+def test_long_words_of_the_table_of_trials_go_on_in_the_next_line(tuned):
+    row = leaderboard_table(tuned.results).rows[0]
+    assert [cell.tone for cell in row[-2:]] == ["words", "words"]
+    assert "td.words { text-align: left; white-space: normal;" in (tuned.folder / "report.html").read_text()

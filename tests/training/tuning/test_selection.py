@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triptych.training.tuning.selection import Scored, choose, pareto
+from triptych.training.tuning.selection import Scored, choose, contenders, pareto
 
 
 def scored(*rows):
@@ -22,6 +22,22 @@ def test_the_cheapest_within_one_standard_error_of_the_best_is_chosen():
     assert choose(rows).number == 1  # 0.10 - 0.02 = 0.08
     assert choose(scored((0.05, 0.01, 1.0), (0.09, 0.01, 3.0), (0.10, 0.005, 8.0))).number == 2
     assert choose(scored((0.05, 0.01, 1.0), (0.09, 0.01, 3.0), (0.10, 0.05, 8.0))).number == 0
+
+
+def one_class(number, skill, cost):
+    return Scored(number=number, skill=skill, error=0.0, cost=cost, says_one=True)
+
+
+def test_what_says_one_class_only_is_not_chosen_where_another_is_within_one_standard_error():
+    rows = [*scored((-0.01, 0.02, 3.0), (-0.03, 0.02, 2.0)), one_class(2, 0.0, 1.0)]
+    assert choose(rows).number == 1  # -0.01 is as good as 0, and -0.03 within the error of -0.01
+    assert [one.number for one in contenders(rows)] == [0, 1]
+    assert choose([*scored((0.05, 0.1, 3.0)), one_class(1, 0.0, 1.0)]).number == 0
+
+
+def test_what_says_one_class_only_is_chosen_where_all_others_are_worse_or_there_are_none():
+    assert choose([*scored((-0.1, 0.02, 3.0)), one_class(1, 0.0, 5.0)]).number == 1
+    assert choose([one_class(0, 0.0, 5.0), one_class(1, 0.0, 1.0)]).number == 1
 
 
 def test_nothing_is_chosen_of_nothing():

@@ -18,9 +18,9 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One cell: its text, a `tone` (gain, loss, measure or empty) and the tone's `weight` from 0 to 1.
+    """One cell: its text, a `tone` (gain, loss, measure, words or empty) and the tone's `weight` from 0 to 1.
 
-    Gains and losses are coloured so strongly; a measure is a bar of that length.
+    Gains and losses are coloured so strongly; a measure is a bar of that length; words go on in the next line.
     """
 
     text: str

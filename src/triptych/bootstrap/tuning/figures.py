@@ -39,7 +39,7 @@ def pareto_figure(results: dict[str, Any]) -> Figure:
     rows, skill = judged_rows(results), results["skill"]
     front = [row for number in results["pareto"] for row in rows if row["trial"] == number]
     chosen = [row for row in rows if row["trial"] == results["chosen"]]
-    title = "Latency, ms" if results["cost"] == "latency" else "Parameters"
+    title = f"Latency of a {results['timed']}, ms" if results["cost"] == "latency" else "Parameters"
 
     def points(some: list[dict[str, Any]], **style: Any) -> dict[str, Any]:
         return {

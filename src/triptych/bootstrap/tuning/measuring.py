@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from triptych.bootstrap.building import build_classifier, build_encoding
 from triptych.bootstrap.files import read_json
 from triptych.bootstrap.locking import exclusive
 from triptych.bootstrap.provenance import fingerprint, machine
+from triptych.domain.errors import RecipeError
 from triptych.domain.files import write_json
-from triptych.inference.latency import measure, memory_mb, prediction_call
+from triptych.inference.latency import measure, memory_mb, prediction_call, step_call
 from triptych.inference.profile import Profile, Translation
+from triptych.inference.step import streams
 from triptych.models import Config as ModelConfig
 from triptych.settings import Recipe
 from triptych.training.tuning.config import Config
@@ -30,7 +32,7 @@ class Meter(Protocol):
 
 def meter_in(folder: Path, config: Config) -> Meter:
     """A meter that remembers, in a folder, every architecture it has measured on this machine."""
-    where = fingerprint({**machine(), "threads": 0}, config.runtime, config.threads)
+    where = fingerprint({**machine(), "threads": 0}, config.runtime, config.threads, config.timed)
 
     def meter(recipe: Recipe, *, again: bool = False) -> Measured:
         parts = (_shape_of(recipe.model), recipe.encoding, recipe.features)
@@ -59,9 +61,16 @@ def _shape_of(model: ModelConfig) -> ModelConfig:
 def measure_candidate(recipe: Recipe, config: Config) -> Measured:
     """Build the untrained network of a recipe and time one prediction; one beyond the budget by its size is not timed.
 
-    Raises RecipeError for an impossible shape.
+    A prediction is one step where `config.timed` is step, and of one window otherwise. Raises RecipeError for an
+    impossible shape, and for a network without a step that is to be timed by it.
     """
     classifier = build_classifier(recipe)
+    by_step = config.timed == "step"
+    if by_step and not (streams(classifier) and recipe.features.period == 1):
+        raise RecipeError(
+            "It cannot be asked candle by candle, and the latency of a step is searched for.",
+            remedy="Leave it out of [tune.space], or set tune.timed to window.",
+        )
     shape = {"length": recipe.window.length, "width": len(build_encoding(recipe).columns)}
     size = Measured(
         p50_ms=math.inf,
@@ -71,15 +80,20 @@ def measure_candidate(recipe: Recipe, config: Config) -> Measured:
     )
     if overruns(size, config.budget):
         return size
-    found = measure(prediction_call(classifier, **shape, runtime=config.runtime, threads=config.threads))
+    if by_step:
+        found = measure(step_call(classifier, runtime=config.runtime))
+    else:
+        found = measure(prediction_call(classifier, **shape, runtime=config.runtime, threads=config.threads))
     return replace(size, p50_ms=found.p50_ms, p99_ms=found.p99_ms)
 
 
-def elsewhere(measured: Measured, here: Profile | None, there: Profile | None) -> Measured:
-    """The same on the machine of another profile; as it is without one."""
+def elsewhere(
+    measured: Measured, here: Profile | None, there: Profile | None, timed: Literal["auto", "step", "window"]
+) -> Measured:
+    """The same on the machine of another profile; as it is without one. `timed`: what the latency is that of."""
     if here is None or there is None:
         return measured
-    translation = Translation(here, there)
+    translation = Translation(here, there, "step" if timed == "step" else "window")
     return replace(
         measured,
         p50_ms=translation.milliseconds(measured.p50_ms),

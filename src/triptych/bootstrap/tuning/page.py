@@ -19,6 +19,7 @@ from triptych.bootstrap.tuning.figures import (
     parallel_figure,
     pareto_figure,
 )
+from triptych.bootstrap.tuning.results import outcome_words, says_words
 from triptych.bootstrap.tuning.storage import quiet_optuna
 from triptych.domain.files import write_text
 from triptych.training.seeds import derive_seed
@@ -38,7 +39,7 @@ def write_page(path: Path, results: dict[str, Any], study: optuna.Study) -> Path
     head = Head(
         title=f"Search: {results['name']}",
         description=f"{counts}. Judged on {results['folds']} walk-forward folds before the test part, which the search "
-        "never saw.",
+        f"never saw. Latency is that of one {results['timed']}.",
     )
     winner = results.get("winner")
     page = render_page(
@@ -55,6 +56,9 @@ def _sections(results: dict[str, Any], study: optuna.Study) -> list[Section]:
     lead = (
         f"The rule: {results['rule']}. Trial {results['chosen']} is chosen, trial {results['best']} has the best skill."
     )
+    chosen = next(one for one in results["leaderboard"] if one["trial"] == results["chosen"])
+    if words := says_words(chosen):
+        lead += f" It {words}, whatever it sees: it has learned nothing, and none that says more is as good."
     sections = [Section(name="front", title="Skill and cost", lead=lead, plots=[skill])]
     if keys:
         sections.append(Section(name="keys", title="What mattered", plots=[keys]))
@@ -75,7 +79,7 @@ def _cards(results: dict[str, Any]) -> list[dict[str, str]]:
         _card("Chosen", f"trial {row['trial']}", f"of {len(results['leaderboard'])}"),
         _card("Skill out of fold", number(row[results["skill"]], 4),
               f"± {number(row[results['skill'] + '_error'], 4)} ({results['skill']})"),
-        _card("Latency", f"{measured[quantile]:.3g} ms",
+        _card(f"Latency of a {results['timed']}", f"{measured[quantile]:.3g} ms",
               "no budget" if limit is None else f"budget {limit:g} ms, {budget['quantile']}",
               "" if limit is None else "gain" if measured[quantile] <= limit else "loss"),
         _card("Parameters", f"{measured['parameters']:,}", f"{measured['memory_mb']:.3g} MB"),
@@ -132,7 +136,7 @@ def _luck_tables(results: dict[str, Any]) -> list[Table]:
 
 
 def _winner_section(results: dict[str, Any]) -> Section:
-    winner = results["winner"]
+    winner, quantile = results["winner"], f"{results['budget']['quantile']}_ms"
     seeds = winner["seeds"]
     facts = {
         "run": winner["run"],
@@ -144,6 +148,10 @@ def _winner_section(results: dict[str, Any]) -> Section:
         "deflated Sharpe on the test": winner["deflated_sharpe"],
         "trials counted": winner["trials"],
         "within the budget as served": winner["within_budget"],
+        **{
+            f"{results['budget']['quantile']} of a {name} as served on this machine, ms": f"{one[quantile]:.3g}"
+            for name, one in winner["served_here"].items()
+        },
     }
     return Section(
         name="winner",
@@ -170,8 +178,8 @@ def leaderboard_table(results: dict[str, Any]) -> Table:
                 Cell(text=plain(None) if (latency := measured.get(quantile)) is None else f"{latency:.3g}"),
                 Cell(text=plain(measured.get("parameters"))),
                 Cell(text=plain(row["stage"])),
-                Cell(text=", ".join(f"{key} = {plain(value)}" for key, value in row["changes"].items())),
-                Cell(text=row["outcome"] + (f": {row['reason']}" if row["reason"] else "")),
+                Cell(text=", ".join(f"{key} = {plain(value)}" for key, value in row["changes"].items()), tone="words"),
+                Cell(text=outcome_words(row), tone="words"),
             ]
         )
     heads = [
@@ -179,7 +187,7 @@ def leaderboard_table(results: dict[str, Any]) -> Table:
         "MCC",
         "±",
         "Sharpe",
-        f"{results['budget']['quantile']} ms",
+        f"{results['budget']['quantile']} of a {results['timed']}, ms",
         "Parameters",
         "Stage",
         "Changes",

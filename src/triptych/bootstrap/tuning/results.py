@@ -11,9 +11,10 @@ from optuna.trial import FrozenTrial, TrialState
 from triptych.backtest.overfitting import probability_of_overfitting
 from triptych.bootstrap.tuning.luck import among, deflated, return_matrix, skill_overfitting
 from triptych.bootstrap.tuning.study import Place
+from triptych.settings.searching import timed
 from triptych.training.tuning.config import Config
 from triptych.training.tuning.limits import Measured
-from triptych.training.tuning.selection import Scored, choose, pareto
+from triptych.training.tuning.selection import Scored, choose, contenders, pareto
 
 
 def scored_trials(study: optuna.Study, config: Config) -> list[Scored]:
@@ -29,6 +30,7 @@ def scored_trials(study: optuna.Study, config: Config) -> list[Scored]:
                 skill=float(trial.user_attrs[config.skill]),
                 error=float(trial.user_attrs[f"{config.skill}_error"]),
                 cost=cost[config.cost],
+                says_one=bool(trial.user_attrs.get("says_only")),
             )
         )
     return found
@@ -46,11 +48,11 @@ def gather_results(study: optuna.Study, place: Place, refused: tuple[int, ...] =
         `counts` by outcome, `leaderboard` (one row a trial, judged ones first by falling skill), `pareto` and `chosen`
         (numbers of trials; None when nothing was judged), `overfitting` (by what the search chooses by),
         `overfitting_by_sharpe`, `overfitting_among` (trials that these rank, and those given up), `deflated`, `budget`,
-        `mark`.
+        `timed` (what latency is that of), `mark`.
     """
     config = place.recipe.tune
     scored = [one for one in scored_trials(study, config) if one.number not in refused]
-    front, chosen = pareto(scored), choose(scored)
+    front, chosen = pareto(contenders(scored)), choose(scored)
     rows = [_row(trial) for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     rows.sort(key=lambda row: (row["outcome"] != "judged", -(row.get(config.skill) or 0.0), row["trial"]))
     matrix = return_matrix(study, place.folder)
@@ -61,6 +63,7 @@ def gather_results(study: optuna.Study, place: Place, refused: tuple[int, ...] =
         "seed": place.recipe.seed,
         "skill": config.skill,
         "cost": config.cost,
+        "timed": timed(place.recipe),
         "folds": config.folds,
         "counts": dict(Counter(row["outcome"] for row in rows)),
         "leaderboard": rows,
@@ -68,13 +71,55 @@ def gather_results(study: optuna.Study, place: Place, refused: tuple[int, ...] =
         "refused": list(refused),
         "chosen": None if chosen is None else chosen.number,
         "best": max(front, key=lambda one: one.skill).number if front else None,
-        "rule": "the cheapest of the Pareto set whose skill is within one standard error of the best",
+        "rule": "the cheapest of the Pareto set whose skill is within one standard error of the best; what says one "
+        "class only is out where another is within one standard error",
         "overfitting": None if by_skill is None else by_skill.to_dict(),
         "overfitting_by_sharpe": None if by_sharpe is None else by_sharpe.to_dict(),
         "overfitting_among": among(study),
         "deflated": None if chosen is None else deflated(study, place.folder, chosen.number),
         "budget": config.budget.model_dump(mode="json"),
         "mark": place.mark,
+    }
+
+
+def says_words(row: dict[str, Any]) -> str:
+    """That a candidate says one class only, as words; nothing where it says more."""
+    only = row.get("says_only")
+    return f"says {only} only" if only else ""
+
+
+def outcome_words(row: dict[str, Any]) -> str:
+    """What became of a trial, with its reason and whether it says one class only."""
+    reason = f": {row['reason']}" if row["reason"] else ""
+    only = f", {words}" if (words := says_words(row)) else ""
+    return f"{row['outcome']}{reason}{only}"
+
+
+def one_class_verdict(verdict: dict[str, Any], rows: list[dict[str, Any]], chosen: dict[str, Any]) -> dict[str, Any]:
+    """The verdict of a winner whose candidate says one class only; of any other as it is.
+
+    Args:
+        verdict: as `Verdict.to_dict` gives it.
+        rows: the leaderboard. chosen: its row of the winner.
+    """
+    if not chosen.get("says_only"):
+        return verdict
+    judged = [row for row in rows if row["outcome"] == "judged"]
+    others = (
+        "All judged candidates say one class only"
+        if all(row.get("says_only") for row in judged)
+        else "All others are worse by more than a standard error"
+    )
+    finding = f"The chosen candidate {says_words(chosen)}, whatever it sees: it has learned nothing. {others}."
+    check = {"name": "Says more than one class", "passed": False, "finding": finding}
+    return {
+        **verdict,
+        "sentence": f"The search found nothing: its winner {says_words(chosen)}.",
+        "claims_edge": False,
+        "outcome": "no_edge",
+        "caveats": [],
+        "reasons": [finding, *verdict["reasons"]],
+        "checks": [check, *verdict["checks"]],
     }
 
 
@@ -94,6 +139,17 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
         "candidate": attrs.get("candidate"),
         "seconds": trial.duration.total_seconds() if trial.duration else None,
     }
-    for name in ("mcc", "mcc_error", "sharpe", "sharpe_error", "n", "effective_n", "trades", "total_return", "epochs"):
+    for name in (
+        "mcc",
+        "mcc_error",
+        "sharpe",
+        "sharpe_error",
+        "n",
+        "effective_n",
+        "trades",
+        "total_return",
+        "epochs",
+        "says_only",
+    ):
         row[name] = attrs.get(name)
     return row

@@ -22,7 +22,7 @@ from triptych.bootstrap.files import read_frame, read_json, write_frame
 from triptych.bootstrap.staking import base_rates, with_known_stakes
 from triptych.bootstrap.tuning.past import Past
 from triptych.bootstrap.windowing import reach
-from triptych.domain import CandleSeries, Prediction
+from triptych.domain import CLASSES, CandleSeries, Prediction
 from triptych.domain.files import write_bytes, write_json
 from triptych.inference.base import AbstractPredictor, AbstractView
 from triptych.inference.predictor import TorchPredictor
@@ -66,8 +66,8 @@ def score(
 
     Returns:
         JSON-ready: `folds` (Matthews correlation of each), `mcc` and `sharpe` with their standard errors `mcc_error`
-        and `sharpe_error`, `n`, `effective_n`, `epochs`, `trades`, `total_return`. RETURNS in `home` holds the returns
-        a candle of its backtest, JUDGED every sample with its class and the one that was said.
+        and `sharpe_error`, `n`, `effective_n`, `epochs`, `trades`, `total_return`, `says_only` (see there). RETURNS in
+        `home` holds the returns a candle of its backtest, JUDGED every sample with its class and the one that was said.
 
     Raises GivenUpError, StoppedError, RecipeError for a network that the labels cannot feed, and whatever training
     raises.
@@ -86,8 +86,12 @@ def score(
             shutil.rmtree(home / "folds", ignore_errors=True)
             raise GivenUpError(folds)
     result = _backtest(dataset, past, answers)
-    found = {"folds": folds, "epochs": epochs, **_skill(dataset, answers), **_earned(result, home)}
-    write_frame(home / JUDGED, _said(dataset, answers))
+    said = _said(dataset, answers)
+    found = {
+        "folds": folds, "epochs": epochs, "says_only": says_only(said), **_skill(dataset, answers),
+        **_earned(result, home),
+    }  # fmt: skip
+    write_frame(home / JUDGED, said)
     write_json(home / RESULT, found)
     shutil.rmtree(home / "folds", ignore_errors=True)
     return found
@@ -208,6 +212,19 @@ def _said(dataset: Dataset, answers: Sequence[NDArray[np.float64]]) -> pl.DataFr
             )
         )
     return pl.concat(parts)
+
+
+def says_only(said: pl.DataFrame) -> str:
+    """The class that a candidate says whatever it sees: a name, "one class" where folds differ in it, or nothing.
+
+    Args:
+        said: of `_said`.
+    """
+    by_fold = said.group_by("fold").agg(pl.col("said").n_unique())
+    if by_fold["said"].max() != 1:
+        return ""
+    classes = said["said"].unique()
+    return CLASSES[int(classes[0])] if len(classes) == 1 else "one class"
 
 
 class _Unasked(AbstractPredictor):

@@ -16,14 +16,14 @@ from triptych.bootstrap.provenance import fingerprint
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.tuning.page import write_page
 from triptych.bootstrap.tuning.processes import run_workers
-from triptych.bootstrap.tuning.results import gather_results
+from triptych.bootstrap.tuning.results import gather_results, one_class_verdict, says_words
 from triptych.bootstrap.tuning.storage import storage_errors
 from triptych.bootstrap.tuning.study import Place, create_study, default_folder
 from triptych.bootstrap.tuning.winner import average_seeds, confirm, judge_winner, no_candidate, refit, winning_recipe
 from triptych.bootstrap.tuning.worker import Progress, Search
 from triptych.domain.errors import RunError
 from triptych.domain.files import write_json
-from triptych.inference.profile import Profile, read_profile
+from triptych.inference.profile import Profile, read_profile, require_threads
 from triptych.settings import Recipe
 from triptych.settings.searching import candidate, search_plan
 from triptych.training.tuning.limits import overruns
@@ -75,6 +75,8 @@ def tune(
     recipe = with_absolute_path(recipe)
     search_plan(recipe)  # before anything is written
     there = None if profile_file is None else read_profile(profile_file)
+    if there is not None:
+        require_threads(there, recipe.tune.threads)
     started = time.monotonic()
     candles = load_candles(recipe, tell)
     there_hash = "" if there is None else fingerprint(there.model_dump(mode="json"))
@@ -116,12 +118,16 @@ def _conclude(
 ) -> dict[str, Any]:
     """Choose, refit and judge; write results and report."""
     results, row = _choice(search, place, profiles, tell)
+    if words := says_words(row):
+        tell(f"Trial {row['trial']} is chosen, and it {words}: none that says more is as good.")
     if refits:
         recipe = winning_recipe(place.recipe, row)
         tell(f"Trial {row['trial']} is chosen: {results['rule']}.")
         seeds = average_seeds(place.recipe, search, row, tell)
         run = refit(recipe, place, tell, progress_bar)
-        results["winner"] = {"trial": row["trial"], "seeds": seeds, **judge_winner(run, search, *profiles, tell)}
+        judged = judge_winner(run, search, *profiles, tell)
+        judged["verdict"] = one_class_verdict(judged["verdict"], results["leaderboard"], row)
+        results["winner"] = {"trial": row["trial"], "seeds": seeds, "says_only": row["says_only"], **judged}
     results["profile"] = (
         None if profiles[1] is None else {"machine": profiles[1].machine, "threads": profiles[1].threads}
     )

@@ -20,7 +20,7 @@ from triptych.bootstrap.tuning.study import Place
 from triptych.bootstrap.tuning.worker import Search
 from triptych.domain.errors import RecipeError
 from triptych.inference import load_artifact
-from triptych.inference.latency import measure
+from triptych.inference.latency import Latency, measure, served_step
 from triptych.inference.predictor import OnnxPredictor
 from triptych.inference.profile import Profile
 from triptych.settings import Recipe
@@ -31,7 +31,7 @@ from triptych.training.tuning.limits import Measured, overruns
 
 def confirm(recipe: Recipe, search: Search, here: Profile | None, there: Profile | None) -> Measured:
     """What a candidate costs, measured once more: a single quiet moment must not have let it through."""
-    return elsewhere(measure_candidate(recipe, search.config), here, there)
+    return elsewhere(measure_candidate(recipe, search.config), here, there, search.config.timed)
 
 
 def winning_recipe(recipe: Recipe, row: dict[str, Any]) -> Recipe:
@@ -65,14 +65,16 @@ def judge_winner(run: Run, search: Search, here: Profile | None, there: Profile 
     judged = backtest(run, tell=tell)
     written = report(run, tell=tell)
     evaluation = read_json(run.folder / "evaluation.json", EVALUATION_KEYS)
-    served = served_cost(run.artifact, run.recipe, search)
-    elsewhere_ = elsewhere(served, here, there)
+    latencies = served_latencies(run.artifact, run.recipe, search.config.threads)
+    served = served_cost(run.recipe, search, latencies)
+    elsewhere_ = elsewhere(served, here, there, search.config.timed)
     return {
         "run": str(run.folder),
         "artifact": str(run.artifact),
         "report": str(written.html),
         "measured_here": served.to_dict(),
         "measured": elsewhere_.to_dict(),
+        "served_here": {name: {"p50_ms": one.p50_ms, "p99_ms": one.p99_ms} for name, one in latencies.items()},
         "within_budget": not overruns(elsewhere_, search.config.budget),
         "overruns": overruns(elsewhere_, search.config.budget),
         "test": {"mcc": evaluation["metrics"]["mcc"], "n": evaluation["n"], "effective_n": evaluation["effective_n"]},
@@ -85,15 +87,21 @@ def judge_winner(run: Run, search: Search, here: Profile | None, there: Profile 
     }
 
 
-def served_cost(artifact: Path, recipe: Recipe, search: Search) -> Measured:
-    """What a prediction of a saved artifact takes through the runtime it is served by."""
+def served_latencies(artifact: Path, recipe: Recipe, threads: int) -> dict[str, Latency]:
+    """What a prediction of a saved artifact takes as it is served: of a `window`, and of a `step` where it has one."""
     saved = load_artifact(artifact)
     width = len(build_encoding(recipe).columns)
-    predictor = OnnxPredictor(
-        saved.folder / "model.onnx", length=recipe.window.length, width=width, threads=search.config.threads
-    )
+    predictor = OnnxPredictor(saved.folder / "model.onnx", length=recipe.window.length, width=width, threads=threads)
     window = np.linspace(1.0, 2.0, recipe.window.length * width, dtype=np.float32).reshape(1, -1, width)
-    found = measure(lambda: predictor.probabilities(window))
+    found = {"window": measure(lambda: predictor.probabilities(window))}
+    if saved.streams:
+        found["step"] = measure(served_step(saved.step(), width))
+    return found
+
+
+def served_cost(recipe: Recipe, search: Search, latencies: dict[str, Latency]) -> Measured:
+    """What a prediction of a saved artifact takes, by that which the search has timed."""
+    found = latencies[search.config.timed]
     rest = measure_candidate(recipe, search.config.model_copy(update={"runtime": "torch"}))
     return replace(rest, p50_ms=found.p50_ms, p99_ms=found.p99_ms)
 

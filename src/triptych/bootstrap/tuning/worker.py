@@ -24,7 +24,7 @@ from triptych.bootstrap.tuning.storage import quiet_optuna, storage_errors
 from triptych.bootstrap.tuning.study import Place, Worker, bury_dead, create_study, finished
 from triptych.domain.errors import NotEnoughData, RecipeError, RunError
 from triptych.inference.profile import Profile
-from triptych.settings.searching import candidate, longest_reach, search_plan, starting_points
+from triptych.settings.searching import candidate, longest_reach, search_plan, starting_points, timed
 from triptych.training.seeds import derive_seed
 from triptych.training.stopping import StoppedError
 from triptych.training.tuning.limits import Measured, least, overruns
@@ -76,7 +76,8 @@ class Search:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
-        self.place, self.recipe, self.config, self.tell = place, place.recipe, place.recipe.tune, tell
+        self.place, self.recipe, self.tell = place, place.recipe, tell
+        self.config = place.recipe.tune.model_copy(update={"timed": timed(place.recipe)})
         self.plan = search_plan(self.recipe)
         self.past = Past.of(self.recipe, candles, longest_reach(self.recipe, self.plan))
         self._history = candles.history
@@ -109,10 +110,10 @@ class Search:
         """
         local = self._meter(recipe)
         for _ in range(DOUBTS):
-            if not overruns(elsewhere(local, *self._profiles), self.config.budget):
+            if not overruns(elsewhere(local, *self._profiles, self.config.timed), self.config.budget):
                 break
             local = self._meter(recipe, again=True)
-        return local, elsewhere(local, *self._profiles)
+        return local, elsewhere(local, *self._profiles, self.config.timed)
 
     def score_again(self, recipe: Any) -> dict[str, Any]:
         """Judge a candidate, which may have been judged before, on the folds of the search."""
@@ -200,7 +201,9 @@ class Search:
             raise
         else:
             self.study.tell(trial, values)
-            self.tell(f"Trial {trial.number}: {self.config.skill} {values[0]:.4f}.")
+            only = trial.user_attrs.get("says_only")
+            words = f", says {only} only" if only else ""
+            self.tell(f"Trial {trial.number}: {self.config.skill} {values[0]:.4f}{words}.")
 
     def _prune(self, trial: optuna.Trial, kind: str, reason: str) -> None:
         trial.set_user_attr("kind", kind)
@@ -214,7 +217,7 @@ class Search:
         trial.set_user_attr("candidate", home.name)
         self.tell(
             f"Trial {trial.number}, stage {trial.user_attrs['stage']}: {_words(trial.user_attrs['changes'])}: "
-            f"{measured.p50_ms:.3g} ms, {measured.parameters:,} parameters."
+            f"{measured.p50_ms:.3g} ms a {self.config.timed}, {measured.parameters:,} parameters."
         )
 
         def after_fold(folds: list[float]) -> bool:

@@ -134,8 +134,8 @@ class SequenceNetwork(nn.Module):
 
     @property
     def streams(self) -> bool:
-        """Whether `step` is there: for an xlstm that judges the last step, of one timeframe and of a fixed depth."""
-        return isinstance(self.encoder, XLSTMEncoder) and self.preset.pool == "last"
+        """Whether `step` is there, see `Preset.streams`."""
+        return self.preset.streams
 
     def _stream(self) -> tuple[nn.Module, XLSTMEncoder]:
         if self.embed is not None and isinstance(self.encoder, XLSTMEncoder) and self.streams:

@@ -39,6 +39,13 @@ class Preset:
     periods: tuple[int, ...] = ()
     return_head: bool = False
 
+    @property
+    def streams(self) -> bool:
+        """Whether the network can be asked step by step: an xlstm that judges the last step, of one timeframe and of a
+        fixed depth.
+        """
+        return self.family == "xlstm" and self.pool == "last" and not self.adaptive and not self.periods
+
     def with_wishes(self, wishes: Config, *, width: float = 1.0, depth: float = 1.0) -> Preset:
         """This preset with wishes put in; `width` and `depth` multiply the sizes that come out.
 

@@ -15,7 +15,7 @@ class Budget(BaseConfig):
     """What the chosen model may cost at most; a candidate beyond it is rejected before it is trained."""
 
     latency_ms: float | None = Field(
-        None, gt=0, description="Milliseconds of one prediction, from window to probabilities; empty: any."
+        None, gt=0, description="Milliseconds of one prediction, of a window or a step, see tune.timed; empty: any."
     )
     quantile: Literal["p50", "p99"] = Field(
         "p50", description="Which latency is held against it: the median, or the one that 1 in 100 exceeds."
@@ -75,7 +75,15 @@ class Config(BaseConfig):
     runtime: Literal["onnx", "torch"] = Field(
         "onnx", description="What latency is measured through: ONNX Runtime, as models are served, or PyTorch."
     )
-    threads: int = Field(1, ge=1, le=1024, description="CPU threads of the measured prediction.")
+    threads: int = Field(
+        1, ge=1, le=1024, description="CPU threads of the measured prediction of a window; a step takes one."
+    )
+    timed: Literal["auto", "step", "window"] = Field(
+        "auto",
+        description="What latency is that of: one `step` of a network that carries its memory from candle to candle, "
+        "as live trading asks it with sequence_models = 'stream', or one `window`, as it asks all others. With `step` "
+        "whatever cannot be asked so is impossible. auto: the step where all networks of the space can be asked so.",
+    )
     budget: Budget = Field(Budget(), description="What the chosen model may cost at most.")
     defaults: bool = Field(
         True, description="Search what the network's family and training offer too, not only the keys of `tune.space`."
