@@ -96,6 +96,32 @@ def test_what_somebody_adds_is_his_and_our_part_can_be_closed(tmp_path):
     play(tmp_path, act)
 
 
+def test_after_a_restart_what_was_told_apart_stays_apart(tmp_path):
+    """The fills are asked for again: what was entered once is not entered twice, what was theirs stays theirs."""
+
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(2)
+        ours, _ = scene.held()
+        await by_hand(scene, "Sell", str(ours))
+        await scene.close()
+        await by_hand(scene, "Buy", "0.3")
+        before, books = fills(scene), scene.trader.books
+        async with scene.trader.between_decisions():
+            await scene.server.step()
+            books._strangers, books._agreed = type(books._strangers)(), set()
+            books.recover()
+        await scene.trader.reconcile()
+        assert fills(scene) == before
+        assert scene.held() == (0, Decimal("0.3"))
+        assert books._strangers.theirs == {BTC: Decimal("0.3")}
+        await by_hand(scene, "Sell", "0.3")
+        await scene.close()
+        assert (scene.held(), scene.trader.reasons()) == ((0, 0), {})
+
+    play(tmp_path, act)
+
+
 def test_a_position_of_a_lost_journal_is_frozen_until_its_stop_closes_it(tmp_path):
     series = tape()
     values = series.values.copy()

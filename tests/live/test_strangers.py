@@ -75,8 +75,8 @@ def test_a_list_that_lags_behind_is_waited_for():
 def test_what_no_fill_explains_counts_once_it_has_stayed_the_same():
     strangers = Strangers()
     assert judged(strangers, 5, 0, now_ms=100) is None
-    assert judged(strangers, 5, 3, now_ms=5_000) is None  # another difference
-    assert judged(strangers, 5, 3, now_ms=5_000 + CERTAIN_MS).unexplained == -2
+    assert judged(strangers, 5, 3, now_ms=50_000) is None  # another difference
+    assert judged(strangers, 5, 3, now_ms=50_000 + CERTAIN_MS).unexplained == -2
     assert strangers.theirs == {}
 
 

@@ -180,6 +180,36 @@ def test_after_a_stop_the_other_side_is_free_and_at_once_bars_nothing():
     assert engine.on_candle(candle(3, 3))[0].side is Side.BUY
 
 
+@pytest.mark.parametrize("after_exit", ["new_signal", "at_once"])
+def test_what_somebody_has_closed_by_hand_waits_for_a_new_signal_and_a_part_of_it_does_not(after_exit):
+    engine = ready(build(execution=execution_.Config(after_exit=after_exit)))
+    (order,) = engine.on_candle(candle(2, 3))
+    engine.on_event(filled(order))
+    by_hand = {"reason": FillReason.BY_HAND, "side": Side.SELL}
+    engine.on_event(filled(order, number=2, quantity=Decimal(2), **by_hand))
+    (again,) = engine.on_candle(candle(3, 3))
+    assert (again.side, again.quantity) == (Side.BUY, 2)
+    engine.on_event(filled(again, number=3))
+    engine.on_event(filled(order, number=4, **by_hand))
+    assert engine.on_candle(candle(4, 3)) == []
+    assert engine.on_candle(candle(5, 2)) == []
+    assert len(engine.on_candle(candle(6, 3))) == 1
+
+
+def test_leaving_a_position_closes_it_as_its_stop_would_have():
+    engine = ready(build())
+    (order,) = engine.on_candle(candle(2, 3))
+    engine.on_event(filled(order))
+    (closing,) = engine.leave("ABC", 200_000, "no stop")
+    assert (closing.side, closing.quantity, closing.reduce_only, closing.reason) == (Side.SELL, 5, True, "no stop")
+    assert engine.leave("ABC", 200_001, "no stop") == []  # it happens already
+    engine.on_event(filled(closing, number=2))
+    assert engine.leave("ABC", 200_002, "no stop") == []
+    assert engine.on_candle(candle(3, 3)) == []
+    assert engine.on_candle(candle(4, 2)) == []
+    assert len(engine.on_candle(candle(5, 3))) == 1
+
+
 @pytest.mark.parametrize(("setting", "orders"), [("flat", 1), ("hold", 0)])
 def test_without_a_usable_prediction_the_setting_decides(setting, orders):
     decisions = []

@@ -11,7 +11,7 @@ import numpy as np
 from triptych.domain import Prediction, Vote
 from triptych.inference.base import AbstractView
 from triptych.inference.reference import WINDOW_STATISTICS, window_statistics
-from triptych.live.failover import Outcome
+from triptych.live.failover import Ladder, Outcome
 from triptych.live.monitoring import DriftWatch, Metrics
 from triptych.live.monitoring.drift import Config as DriftConfig
 from triptych.live.monitoring.drift import DriftView
@@ -95,6 +95,18 @@ class Observer:
         """Streams that are no longer what they were, in words; empty while all is well."""
         lasting = [f"{key[2]} of {key[0]}: its mean has changed" for key in self._changed]
         return tuple(dict.fromkeys([*lasting, *(text for texts in self._alarms.values() for text in texts)]))
+
+    def heed(self, engine: Engine, ladder: Ladder) -> str:
+        """What an alarm of drift changes, by policy, from the next decision on; it ends with the alarm. Returns it in
+        words, empty where nothing changes.
+        """
+        policy, has_alarm = self.config.policy, bool(self.alarms)
+        share = self.config.reduce_to if has_alarm and policy == "reduce" else 1.0
+        floor = int(has_alarm and policy == "fallback")
+        if (share, floor) == (engine.share, ladder.floor):
+            return ""
+        engine.share, ladder.floor = share, floor
+        return f"policy {policy}: {'; '.join(self.alarms)}" if has_alarm else "the alarm is over"
 
     def _look_at_window(self, engine: Engine, symbol: str, model: str) -> None:
         history = engine.history(symbol, self._length) if self._length else None

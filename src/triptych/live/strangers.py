@@ -17,7 +17,7 @@ from typing import Final
 from triptych.domain import FillReason, OrderFilled
 
 ZERO: Final = Decimal(0)
-CERTAIN_MS: Final = 2_000
+CERTAIN_MS: Final = 10_000
 """How long a difference must stay the same before it counts without fills that explain it: lists lag behind."""
 
 

@@ -234,7 +234,9 @@ class Trader:
                 await self._try_to_settle()
             if self._observer is not None:
                 self._observer.on_decision(engine, outcome.predictions)
-                self._heed(self._observer)
+                if heeded := self._observer.heed(engine, self._ladder):
+                    self.books.write(NoteWritten(topic="drift", text=heeded))
+                    self._note("warning", "drift policy", heeded, "")
             self._metrics.decision.labels(timeframe=str(candles[0].timeframe)).observe(time.monotonic() - started)
             return carried.sent
 
@@ -248,17 +250,6 @@ class Trader:
         finally:
             if reading is not None:
                 reading.cancel()
-
-    def _heed(self, observer: Observer) -> None:
-        """What an alarm of drift changes, by policy, from the next decision on; it ends with the alarm."""
-        policy, has_alarm, engine = observer.config.policy, bool(observer.alarms), self.books.engine
-        share = observer.config.reduce_to if has_alarm and policy == "reduce" else 1.0
-        floor = int(has_alarm and policy == "fallback")
-        if (share, floor) != (engine.share, self._ladder.floor):
-            engine.share, self._ladder.floor = share, floor
-            text = f"policy {policy}: {'; '.join(observer.alarms)}" if has_alarm else "the alarm is over"
-            self.books.write(NoteWritten(topic="drift", text=text))
-            self._note("warning", "drift policy", text, "")
 
     async def observe(self, candles: Sequence[Candle]) -> None:
         """Take in candles that came too late to be decided on."""

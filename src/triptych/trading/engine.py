@@ -51,8 +51,8 @@ class Engine(AbstractView):
       What a venue rejected, cancelled or filled in part is asked for again at the next close, under a new id.
     - While an order is under way in an instrument, no other is sent there. An entry limit order that has not filled by
       the next close is cancelled.
-    - After a stop, target or liquidation the strategy's target counts as 0; also after somebody has closed the position
-      by hand.
+    - After a stop, target or liquidation the strategy's target counts as 0. What somebody has closed by hand is not
+      entered again before the strategy has wanted something else, whatever `after_exit` says.
     - A trailing stop is moved at closes, by closed candles. Where the close lies beyond it already, the position is
       closed by a market order instead.
     - Order ids depend on strategy name, symbol, close time and leg only: the same candles give the same ids.
@@ -321,10 +321,10 @@ class Engine(AbstractView):
             if not self.portfolio.apply(event):
                 return
             desk.filled(event, held, self.portfolio.position(event.symbol).quantity)
-            is_partial = event.reason is FillReason.BY_HAND and self.portfolio.quantity(event.symbol) != 0.0
-            if event.reason is not FillReason.ORDER and not is_partial:
+            by_hand = event.reason is FillReason.BY_HAND
+            if event.reason is not FillReason.ORDER and not (by_hand and self.portfolio.quantity(event.symbol)):
                 desk.target = 0.0
-                if self._execution.after_exit == "new_signal":
+                if by_hand or self._execution.after_exit == "new_signal":
                     desk.barred = 1 if held > 0 else -1
         elif isinstance(event, FundingPaid):
             self.portfolio.apply(event)

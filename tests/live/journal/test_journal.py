@@ -19,10 +19,10 @@ from triptych.live.journal import EVENTS, Journal, NoteWritten, StepRecorded, Sw
 def test_entries_come_back_in_order_with_time_and_token(journal, path, clock):
     journal.append(*RECORDS[:2])
     clock.set(1_700_000_000_500)
-    journal.append(RECORDS[7])
+    journal.append(RECORDS[-1])
     for one in (journal, Journal.read(path, "house")):
         entries = list(one.entries())
-        assert [entry.record for entry in entries] == [*RECORDS[:2], RECORDS[7]]
+        assert [entry.record for entry in entries] == [*RECORDS[:2], RECORDS[-1]]
         assert [entry.seq for entry in entries] == [1, 2, 3]
         assert [entry.time_ms - 1_700_000_000_000 for entry in entries] == [0, 0, 500]
         assert {entry.token for entry in entries} == {1}
@@ -30,14 +30,14 @@ def test_entries_come_back_in_order_with_time_and_token(journal, path, clock):
 
 def test_what_was_written_before_is_not_written_again(journal):
     assert journal.append(FILL, step(close_ms=1)) == (True, True)
-    assert journal.append(FILL, RECORDS[7], step(close_ms=1, commands=(order(),))) == (False, True, False)
-    assert journal.append(RECORDS[7]) == (True,)
+    assert journal.append(FILL, RECORDS[-1], step(close_ms=1, commands=(order(),))) == (False, True, False)
+    assert journal.append(RECORDS[-1]) == (True,)
     assert len(list(journal.entries())) == 4
     assert journal.last(StepRecorded).record.commands == ()
 
 
 def test_entries_of_some_kinds_after_a_place(journal):
-    journal.append(RECORDS[0], step(close_ms=1), RECORDS[7], RECORDS[1], RECORDS[3])
+    journal.append(RECORDS[0], step(close_ms=1), RECORDS[-1], RECORDS[1], RECORDS[3])
     found = journal.last(StepRecorded)
     assert (found.seq, found.record.close_ms) == (2, 1)
     assert [entry.record for entry in journal.entries(after=2, kinds=EVENTS)] == [RECORDS[1], RECORDS[3]]
@@ -87,7 +87,7 @@ def test_a_full_disk_is_a_journal_error_and_leaves_what_was_there(journal):
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         connection.commit()
     with pytest.raises(JournalError) as caught:
-        journal.append(RECORDS[7], NoteWritten(topic="test", text="x" * 100_000))  # both or neither
+        journal.append(RECORDS[-1], NoteWritten(topic="test", text="x" * 100_000))  # both or neither
     assert str(caught.value) == (
         "The journal cannot be written: database or disk is full. "
         "Free some space, mend the permissions or the connection; until then nothing is opened."

@@ -24,8 +24,8 @@ def open_journal(url, name, owner):
 def test_entries_come_back_and_repetitions_count_once(url):
     journal = open_journal(url, "entries", "one")
     journal.lease.acquire()
-    assert journal.append(FILL, step(close_ms=5), RECORDS[7]) == (True, True, True)
-    assert journal.append(FILL, RECORDS[7]) == (False, True)
+    assert journal.append(FILL, step(close_ms=5), RECORDS[-1]) == (True, True, True)
+    assert journal.append(FILL, RECORDS[-1]) == (False, True)
     kinds = [type(entry.record).__name__ for entry in journal.entries()]
     assert kinds == ["OrderFilled", "StepRecorded", "NoteWritten", "NoteWritten"]
     assert journal.last(StepRecorded).record.close_ms == 5
