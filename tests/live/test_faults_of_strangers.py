@@ -125,7 +125,7 @@ def test_after_a_restart_what_was_told_apart_stays_apart(tmp_path):
 def test_a_position_of_a_lost_journal_is_frozen_until_its_stop_closes_it(tmp_path):
     series = tape()
     values = series.values.copy()
-    values[56:, :4] -= 1_500
+    values[55:, :4] -= 1_500
     series = replace(series, values=values)
 
     async def life(places, server, name, says, closes):
@@ -157,11 +157,14 @@ def test_a_position_of_a_lost_journal_is_frozen_until_its_stop_closes_it(tmp_pat
                 environment="custom", rest=server.hosts.rest, public=f"ws://127.0.0.1:{server.port}/v5/public",
                 private=f"ws://127.0.0.1:{server.port}/v5/private",
             )  # fmt: skip
-            old = await life(places, server, "old.db", 1, 3)
-            assert old[-1][0] == old[-1][1] > 0
-            new = await life(places, server, "new.db", 1, 8)
-            assert new[0] == (0, old[-1][1], True)
-            assert (0, 0, False) in new
-            assert new[-1][0] == new[-1][1] > 0
+            async with gateway_on(server) as former:
+                stop = str(server.desk.venue.mark(BTC) - 1_000)
+                body = {"category": "linear", "symbol": BTC, "side": "Buy", "orderType": "Market", "qty": "0.4"}
+                await former._rest.post("/v5/order/create", body | {"stopLoss": stop})
+            await server.step()
+            seen = await life(places, server, "new.db", 1, 9)
+            assert seen[0] == (0, Decimal("0.4"), True)
+            assert (0, 0, False) in seen
+            assert seen[-1][0] == seen[-1][1] > 0
 
     asyncio.run(run())
