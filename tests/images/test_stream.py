@@ -142,7 +142,7 @@ def test_steady_streaming_allocates_no_image(name, walk):
             assert stream.update(row).data_ptr() in images
         peak = tracemalloc.get_traced_memory()[1] - before
     tracemalloc.stop()
-    assert peak < image_bytes / 2  # of Python and NumPy together
+    assert peak < image_bytes * 3 / 4  # of Python and NumPy together, with what calls of kernels take for a moment
     by_torch = [event.self_cpu_memory_usage for event in profiler.events() if event.self_cpu_memory_usage > 0]
     if name not in SMALL_TENSORS:
         assert by_torch == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -96,6 +97,7 @@ def rows_and_columns(window_BTF: Tensor, names: tuple[Series, ...]) -> tuple[NDA
     return rows, np.arange(len(names))
 
 
+@cache
 def kinds_of(names: tuple[Series, ...]) -> NDArray[np.int64]:
     """What kernels are told of series: kind of each, and of a field its column, shape (series, 2)."""
     kinds = {"log_return": (LOG_RETURN, 0), "log_range": (LOG_RANGE, 0)}
