@@ -122,6 +122,10 @@ OTHER_PATHS = {
 }
 
 
+SMALL_TENSORS = {"points within a share", "normal bins", "averaged field"}
+"""Options that need a line of numbers a window besides the image."""
+
+
 @pytest.mark.parametrize("name", [*available(), *OTHER_PATHS])
 def test_steady_streaming_allocates_no_image(name, walk):
     encoding, options = OTHER_PATHS.get(name, (name, {}))
@@ -138,8 +142,10 @@ def test_steady_streaming_allocates_no_image(name, walk):
             assert stream.update(row).data_ptr() in images
         peak = tracemalloc.get_traced_memory()[1] - before
     tracemalloc.stop()
-    assert peak < image_bytes / 2  # of Python and NumPy together
+    assert peak < image_bytes * 3 / 4  # of Python and NumPy together, with what calls of kernels take for a moment
     by_torch = [event.self_cpu_memory_usage for event in profiler.events() if event.self_cpu_memory_usage > 0]
+    if name not in SMALL_TENSORS:
+        assert by_torch == []
     assert max(by_torch, default=0) < image_bytes / 4
     assert sum(by_torch) < 20 * image_bytes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +13,18 @@ from torch import Tensor
 from triptych.domain import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN
 from triptych.domain.errors import DataError
 from triptych.images._cpu import as_array, has_values, takes_kernel
-from triptych.images._series_kernel import ABOVE, FIELD, LOG_2, LOG_RANGE, LOG_RETURN, ODD, POWERS, take_logarithms
+from triptych.images._series_kernel import (
+    ABOVE,
+    FIELD,
+    LOG_2,
+    LOG_RANGE,
+    LOG_RETURN,
+    ODD,
+    POWERS,
+    are_positive,
+    take_centred,
+    take_logarithms,
+)
 
 Series = Literal["open", "high", "low", "close", "volume", "log_return", "log_range"]
 
@@ -41,9 +53,9 @@ def stacked_series(window_BTF: Tensor, names: tuple[Series, ...]) -> Tensor:
 
 
 def _refuse_unless_positive(window_BTF: Tensor) -> None:
-    prices = window_BTF[..., : CLOSE + 1]
-    if not has_values(window_BTF) or bool((prices > 0).all()):
+    if not has_values(window_BTF) or are_positive(as_array(window_BTF), CLOSE + 1):
         return
+    prices = window_BTF[..., : CLOSE + 1]
     window, row, column = (int(i) for i in torch.nonzero(~(prices > 0))[0])
     raise DataError(
         f"Window {window} of the batch, row {row} of {window_BTF.shape[1]}: {CANDLE_FIELDS[column]} is "
@@ -78,10 +90,34 @@ def rows_and_columns(window_BTF: Tensor, names: tuple[Series, ...]) -> tuple[NDA
     if all(name in CANDLE_FIELDS for name in names):
         return as_array(window_BTF), np.array([CANDLE_FIELDS.index(name) for name in names])
     window = as_array(window_BTF)
-    if any(name not in CANDLE_FIELDS for name in names):
-        _refuse_unless_positive(window_BTF)
-    kinds = {"log_return": (LOG_RETURN, 0), "log_range": (LOG_RANGE, 0)}
-    wanted = [kinds.get(name) or (FIELD, CANDLE_FIELDS.index(name)) for name in names]
+    _refuse_unless_positive(window_BTF)
+    wanted = kinds_of(names)
     rows = np.empty((*window.shape[:2], len(names)), window.dtype)
-    take_logarithms(window, np.array(wanted), rows)
+    take_logarithms(window, wanted, rows)
     return rows, np.arange(len(names))
+
+
+@cache
+def kinds_of(names: tuple[Series, ...]) -> NDArray[np.int64]:
+    """What kernels are told of series: kind of each, and of a field its column, shape (series, 2)."""
+    kinds = {"log_return": (LOG_RETURN, 0), "log_range": (LOG_RANGE, 0)}
+    return np.array([kinds.get(name) or (FIELD, CANDLE_FIELDS.index(name)) for name in names])
+
+
+def fill_centred(window_BTF: Tensor, names: tuple[Series, ...], *, less_mean: bool, work: Any, out: Any) -> None:
+    """Fill `out` with series less their means, in units of their largest value: `_spectra.centred` without tensors.
+
+    Computed in double precision: a small mean of large values must not take digits along.
+
+    Args:
+        window_BTF: windows on the CPU.
+        names: of the series.
+        less_mean: whether the mean is taken off.
+        work: float64 of shape (time,), to work in.
+        out: to fill, of shape (batch times series, time).
+
+    Raises DataError for a logarithm of prices that are not above zero.
+    """
+    if any(name in ("log_return", "log_range") for name in names):
+        _refuse_unless_positive(window_BTF)
+    take_centred(as_array(window_BTF), kinds_of(names), less_mean, work, out)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CLOSE, HIGH, LOW, OPEN
@@ -65,6 +66,48 @@ def take_logarithms(window: Array, wanted: Array, rows: Array) -> None:
                     rows[b, t, i] = _log_ratio(window[b, t, HIGH], window[b, t, LOW])
                 else:
                     rows[b, t, i] = window[b, t, wanted[i, 1]]
+
+
+@kernel
+def are_positive(window: Array, columns: int) -> bool:
+    """Whether all values of the first `columns` columns of windows are above zero."""
+    for b in range(len(window)):
+        for t in range(window.shape[1]):
+            for c in range(columns):
+                if not window[b, t, c] > 0:
+                    return False
+    return True
+
+
+@kernel
+def take_centred(window: Array, wanted: Array, less_mean: bool, work: Array, out: Array) -> None:
+    """Fill `out` with series less their means, in units of their largest value; see `_series.fill_centred`."""
+    count = len(work)
+    for b in range(len(window)):
+        for i in range(len(wanted)):
+            for t in range(count):
+                if wanted[i, 0] == LOG_RETURN:
+                    before = window[b, t - 1, CLOSE] if t else window[b, 0, OPEN]
+                    work[t] = _log_ratio(np.float64(window[b, t, CLOSE]), np.float64(before))
+                elif wanted[i, 0] == LOG_RANGE:
+                    work[t] = _log_ratio(np.float64(window[b, t, HIGH]), np.float64(window[b, t, LOW]))
+                else:
+                    work[t] = window[b, t, wanted[i, 1]]
+            if less_mean:
+                # Less the first value first: of a series that does not move exactly nothing is left.
+                start, total = work[0], 0.0
+                for t in range(count):
+                    work[t] -= start
+                    total += work[t]
+                mean = total / count
+                for t in range(count):
+                    work[t] -= mean
+            largest = 0.0
+            for t in range(count):
+                largest = max(largest, abs(work[t]))
+            unit = largest if largest > 0 else 1.0
+            for t in range(count):
+                out[b * len(wanted) + i, t] = work[t] / unit
 
 
 @kernel

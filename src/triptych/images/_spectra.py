@@ -7,12 +7,16 @@ Letters: B batch, C channels (series), T time, F rows (frequencies or scales), H
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from triptych.images._series import Series, stacked_series
+from triptych.images._scratch import Scratch
+from triptych.images._series import Series, fill_centred, stacked_series
 from triptych.images._window import positive_or_one
 
 Intensity = Literal["magnitude", "power", "decibels"]
@@ -31,6 +35,22 @@ def centred(window_BTF: Tensor, series: tuple[Series, ...], *, less_mean: bool =
         x_BCT = x_BCT - x_BCT[..., :1]
         x_BCT = x_BCT - x_BCT.mean(dim=-1, keepdim=True)
     return x_BCT / positive_or_one(x_BCT.detach().abs().amax(dim=-1, keepdim=True))
+
+
+@contextmanager
+def centred_rows(
+    scratch: Scratch, window_BTF: Tensor, series: tuple[Series, ...], dtype: torch.dtype, *, less_mean: bool = True
+) -> Iterator[NDArray[Any]]:
+    """What `centred` gives, for kernels: of shape (batch times series, time), the borrower's until the block ends.
+
+    The memory of a single window is used again; that of a batch, whose size is nobody's but its own, is not kept.
+    """
+    shape = len(window_BTF) * len(series), window_BTF.shape[1]
+    wanted = (shape, dtype), (shape[1:], torch.float64)
+    lender = scratch if len(window_BTF) == 1 else Scratch()
+    with lender.lend(*wanted) as (rows, work):
+        fill_centred(window_BTF, series, less_mean=less_mean, work=work, out=rows)
+        yield rows
 
 
 def mirrored(places: Tensor, length: int) -> Tensor:

@@ -27,9 +27,9 @@ from triptych.images.base import AbstractEncoding
 class StreamingEncoder:
     """Holds the last `length` rows of one instrument and draws them. Not for use by several threads at once.
 
-    From the second image on nothing of the size of an image is allocated, whatever the encoding of this package: a
-    kernel keeps the memory it works in, and draws into buffers that are there. (An encoding of one's own without a
-    kernel makes its image anew each time; it is then copied.)
+    From the second image on nothing of the size of an image is allocated, whatever the encoding of this package, and
+    with default options no tensor at all: a kernel keeps the memory it works in, and draws into buffers that are there.
+    (An encoding of one's own without a kernel makes its image anew each time; it is then copied.)
 
     Args:
         encoding: any encoding, on the CPU; it is shared, not changed.

@@ -44,7 +44,7 @@ from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
 from triptych.images._scratch import Scratch
 from triptych.images._series import Series
-from triptych.images._spectra import Intensity, Resampling, Resize, centred, intensities
+from triptych.images._spectra import Intensity, Resampling, Resize, centred, centred_rows, intensities
 from triptych.images._spectra_kernels import KINDS, ROWS, Taps, draw_scalograms
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
@@ -169,20 +169,17 @@ class Scalogram(AbstractEncoding):
 
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
         """Encode into memory that is there; see `Draws`."""
-        with torch.no_grad(), full_precision(window_BTF):
-            # In double precision up to here: a small mean of large values must not take digits along.
-            x_NT = centred(window_BTF.double(), self.config.series).flatten(0, 1)
-            series = as_array(x_NT.to(window_BTF.dtype))
         image, plan = as_array(image_BCHW.flatten(0, 1)), self.plans[window_BTF.dtype]
         scales, length = self.height, self.length
         shapes = plan[0].shape[1:], (2, 2, (length + 1) // 2), (scales, length), (scales, self.width)
         wanted = tuple((shape, window_BTF.dtype) for shape in shapes)
+        with centred_rows(self.scratch, window_BTF, self.config.series, window_BTF.dtype) as series:
 
-        def share(first: int, end: int) -> None:
-            with self.scratch.lend(*wanted) as memory:
-                draw_scalograms(first, end, series, image, tuple(memory), *plan)
+            def share(first: int, end: int) -> None:
+                with self.scratch.lend(*wanted) as memory:
+                    draw_scalograms(first, end, series, image, tuple(memory), *plan)
 
-        run_shared(share, len(series), grain=-(-GRAIN_PRODUCTS // (scales * length * length)))
+            run_shared(share, len(series), grain=-(-GRAIN_PRODUCTS // (scales * length * length)))
 
     def _plans(self) -> dict[torch.dtype, tuple[Any, ...]]:
         """What the kernel wants to know besides the series, by the precision of the windows."""

@@ -40,7 +40,7 @@ from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
 from triptych.images._scratch import Scratch
 from triptych.images._series import Series
-from triptych.images._spectra import Intensity, Resampling, Resize, centred, intensities, mirrored
+from triptych.images._spectra import Intensity, Resampling, Resize, centred, centred_rows, intensities, mirrored
 from triptych.images._spectra_kernels import KINDS, ROWS, Taps, draw_spectrograms
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
@@ -170,19 +170,17 @@ class Spectrogram(AbstractEncoding):
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
         """Encode into memory that is there; see `Draws`."""
         config, segments, frequencies = self.config, self.n_segments, self.n_frequencies
-        with torch.no_grad(), full_precision(window_BTF):
-            x_BCT = centred(window_BTF.double(), config.series, less_mean=config.detrend == "mean")
-            series = as_array(x_BCT.flatten(0, 1))
-        image, plan = as_array(image_BCHW.flatten(0, 1)), self.plan
+        image, plan, less_mean = as_array(image_BCHW.flatten(0, 1)), self.plan, config.detrend == "mean"
         shapes = (self.plan[1].shape[1], segments), (2, segments), (frequencies, segments), (frequencies, self.width)
         wanted = tuple((shape, torch.float64) for shape in shapes)
-
-        def share(first: int, end: int) -> None:
-            with self.scratch.lend(*wanted) as memory:
-                draw_spectrograms(first, end, series, image, tuple(memory), *plan)
-
         grain = -(-GRAIN_PRODUCTS // (2 * frequencies * segments * config.segment))
-        run_shared(share, len(series), grain=grain)
+        with centred_rows(self.scratch, window_BTF, config.series, torch.float64, less_mean=less_mean) as series:
+
+            def share(first: int, end: int) -> None:
+                with self.scratch.lend(*wanted) as memory:
+                    draw_spectrograms(first, end, series, image, tuple(memory), *plan)
+
+            run_shared(share, len(series), grain=grain)
 
     def _plan(self) -> tuple[Any, ...]:
         """What the kernel wants to know besides the series."""

@@ -95,7 +95,7 @@ def test_lines_that_are_no_messages_are_counted_and_told(tmp_path):
     path.write_text(
         "\n".join([*lines[:2], "\x00\x00 garbage", lines[2], '1721347020930100000 {"stream":"x","da', lines[3]])
     )
-    with pytest.warns(UserWarning, match="line") as told:
+    with pytest.warns(UserWarning, match="no messages") as told:
         events = read_book_events(path)
     assert [str(one.message) for one in told] == [
         f"{path}: 2 lines are no messages and were left out, the first is line 3."
