@@ -42,6 +42,10 @@ def test_divisors_leave_at_least_the_quotient():
     assert heads.of(1) == ()
 
 
+def test_a_condition_takes_lists_for_tuples():
+    assert Choices(choices=(1, 2), when={"ratio": ((1, 1),)}).holds({"ratio": [1, 1]})
+
+
 def test_divisors_may_have_to_divide_another_number_too():
     assert Divisors(divisors_of="model.sequence.width", at_most=8, quotient=2, divides=64).of(48) == (1, 2, 4, 8)
 

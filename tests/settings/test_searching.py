@@ -181,3 +181,17 @@ def test_steps_of_networks_that_have_none_cannot_be_searched_for():
         "search an xlstm with sequence.pool = last, one timeframe, no adaptive depth, and the encoding `sequence` of "
         "candles as they are."
     )
+
+
+def test_the_recipe_of_sequences_searches_network_training_window_and_features_in_one_study():
+    plan = search_plan(load_recipe("sequence", ()))
+    assert set(plan.space) == {
+        *(f"model.sequence.{key}" for key in ("width", "blocks", "heads", "ratio", "order", "dropout")),
+        *(f"training.{key}" for key in ("learning_rate", "weight_decay", "batch_size")),
+        "window.length", "features.names",
+    }  # fmt: skip
+    point = {"model.sequence.width": 8, "model.sequence.ratio": [1, 1], "model.sequence.order": "last",
+             "model.sequence.heads": 2, "features.names": ["patterns", "indicators"]}  # fmt: skip
+    assert plan.params_of(point, 1.0) is not None
+    found = candidate(load_recipe("sequence", ()), point)
+    assert found.encoding.factors == 27

@@ -24,7 +24,12 @@ class Condition(Config):
 
     def holds(self, chosen: Mapping[str, Any]) -> bool:
         """Whether every key of `when` has one of its values among what was chosen until now."""
-        return all(chosen.get(key) in values for key, values in self.when.items())
+        return all(_plain(chosen.get(key)) in map(_plain, values) for key, values in self.when.items())
+
+
+def _plain(value: Any) -> Any:
+    """A list as a tuple: recipes know the first only."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 class Range(Condition):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from triptych.domain.errors import RecipeError
@@ -109,3 +111,21 @@ def test_inner_widths_are_rounded_up_to_64() -> None:
     assert Config(width=80).inner == 192
     assert Config(width=64).feedforward_width == 128
     assert Config(kind="large", width=96, heads=4).feedforward_width == 320
+
+
+@pytest.mark.parametrize(
+    ("blocks", "ratio", "order", "places"),
+    [
+        (4, (3, 1), "inner", (1,)),
+        (4, (3, 1), "first", (0,)),
+        (4, (3, 1), "last", (3,)),
+        (2, (3, 1), "last", (1,)),
+        (5, (1, 1), "last", (0, 2, 4)),
+        (3, (1, 2), "last", (1, 2)),
+        (2, (1, 0), "last", ()),
+    ],
+)
+def test_the_order_says_where_a_ratio_puts_its_blocks(
+    blocks: int, ratio: tuple[int, int], order: Literal["inner", "first", "last"], places: tuple[int, ...]
+) -> None:
+    assert Config(blocks=blocks, ratio=ratio, order=order).slstm_places == places

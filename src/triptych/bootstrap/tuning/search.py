@@ -100,7 +100,7 @@ def tune(
 def _here(home: Path, recipe: Recipe, tell: Tell) -> Profile:
     """The profile of this machine: measured once a study."""
     path = home / HERE
-    with exclusive(home / ".here.lock", what=str(path), timeout_s=120.0):
+    with exclusive(home / ".here.lock", what=str(path), timeout_s=600.0):
         if not path.exists():
             tell("Timing the reference networks on this machine.")
             profile(threads=recipe.tune.threads, tell=tell).save(path)

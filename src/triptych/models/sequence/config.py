@@ -18,6 +18,10 @@ class Config(BaseConfig):
     ratio: tuple[int, int] | None = Field(
         None, description="mLSTM blocks to sLSTM blocks of an xlstm: [7, 1], [1, 0] (mLSTM only), [0, 1] (sLSTM only)."
     )
+    order: Literal["inner", "first", "last"] | None = Field(
+        None,
+        description="Where a ratio puts an xlstm's sLSTM blocks: behind one mLSTM block (inner), first, or last.",
+    )
     slstm_at: tuple[int, ...] | None = Field(
         None, description="Positions of an xlstm's sLSTM blocks, counted from 0, instead of a ratio."
     )

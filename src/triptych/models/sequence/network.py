@@ -174,6 +174,7 @@ def stack_config(preset: Preset) -> XLSTMConfig:
         blocks=preset.blocks,
         heads=preset.heads,
         ratio=preset.ratio,
+        order=preset.order,
         slstm_at=preset.slstm_at,
         kernel=preset.kernel,
         soft_cap=preset.soft_cap,
@@ -184,6 +185,7 @@ def stack_config(preset: Preset) -> XLSTMConfig:
 def _refuse_xlstm_only(preset: Preset) -> None:
     asked = {
         "ratio": preset.ratio is not None,
+        "order": preset.order != "inner",
         "slstm_at": preset.slstm_at is not None,
         "kind": preset.kind != "residual",
         "soft_cap": preset.soft_cap is not None,

@@ -28,6 +28,7 @@ class Preset:
     blocks: int
     heads: int = 4
     ratio: tuple[int, int] | None = None
+    order: Literal["inner", "first", "last"] = "inner"
     slstm_at: tuple[int, ...] | None = None
     kind: Literal["residual", "large"] = "residual"
     kernel: int = 4

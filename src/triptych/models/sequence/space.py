@@ -9,7 +9,7 @@ from triptych.models.sequence.presets import Preset
 from triptych.models.spaces import SearchSpace
 from triptych.models.xlstm.config import ROUND_TO
 
-_WIDTHS = (16, 32, 48, 64, 96, 128, 192, 256)
+_WIDTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
 
 def space_of(preset: Preset) -> SearchSpace:
@@ -31,6 +31,10 @@ def space_of(preset: Preset) -> SearchSpace:
         space["sequence.heads"] = Divisors(divisors_of="model.sequence.width", at_most=8, quotient=2, divides=ROUND_TO)
         # mLSTM blocks to sLSTM blocks: none, a quarter, half and all of them sLSTM.
         space["sequence.ratio"] = Choices(choices=((1, 0), (3, 1), (1, 1), (0, 1)))
+        # Where a mixture has them: on one kind of blocks alone the question is void.
+        space["sequence.order"] = Choices(
+            choices=("inner", "first", "last"), when={"model.sequence.ratio": ((3, 1), (1, 1))}
+        )
         for start in presets.values():
-            start |= {"sequence.heads": 2, "sequence.ratio": (1, 1)}
+            start |= {"sequence.heads": 2, "sequence.ratio": (1, 1), "sequence.order": "inner"}
     return SearchSpace(space=space, presets=presets)

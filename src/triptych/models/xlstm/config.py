@@ -35,6 +35,11 @@ class Config(BaseConfig):
         "block, then come its sLSTM blocks, then the rest. Without it and without `slstm_at` all blocks are mLSTM "
         "blocks.",
     )
+    order: Literal["inner", "first", "last"] = Field(
+        "inner",
+        description="Where a ratio puts the sLSTM blocks of each group: behind one mLSTM block, before all, or last: "
+        "then the stack ends with them. Without effect on `slstm_at`.",
+    )
     heads: int = Field(4, ge=1, le=1024, description="Heads of every block; they divide the widths.")
     kernel: int = Field(
         4, ge=0, le=64, description="Steps that the causal convolution of a residual block sees; 0 leaves it out."
@@ -119,8 +124,11 @@ class Config(BaseConfig):
             return tuple(sorted(self.slstm_at))
         if self.ratio is None:
             return ()
-        before, among = min(self.ratio[0], 1), self.ratio[1]
-        return tuple(place for place in range(self.blocks) if before <= place % sum(self.ratio) < before + among)
+        before, among = min(self.ratio[0], 1) if self.order == "inner" else 0, self.ratio[1]
+        chosen = [place for place in range(self.blocks) if before <= place % sum(self.ratio) < before + among]
+        if self.order == "last":  # the mirror image of `first`, so that an incomplete group stands in front
+            chosen = [self.blocks - 1 - place for place in reversed(chosen)]
+        return tuple(chosen)
 
     @property
     def inner(self) -> int:

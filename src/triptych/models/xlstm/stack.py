@@ -19,7 +19,9 @@ class XLSTMStack(nn.Module):
     """From (batch, time, width) to the same shape, each step seeing the steps before it, also those of earlier calls.
 
     `forward` and `step` are pure: they return the state after their input and never change the one they were given.
-    However a sequence is cut, the outputs and the last state are the same but for rounding.
+    However a sequence is cut, the outputs and the last state are the same but for rounding. That holds for numbers: a
+    NaN at a step makes, through an mLSTM block, steps before it in the same call NaN as well, because what is masked is
+    multiplied by zero. `step` and sLSTM blocks never carry one back. Predictors ask no network of a row with NaN.
 
     Args:
         config: its shape.
