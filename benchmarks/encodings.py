@@ -1,10 +1,11 @@
 """Images per second of every encoding, beside pyts and mplfinance, and beside what memory can take.
 
 Everything is measured on one thread, then on two; pyts and mplfinance use one whatever they are given. The floor is the
-rate at which as many threads can fill an output-sized buffer, already mapped. The first rows ("as it comes") are
-measured as any program has it. Before the others the C library is told to keep freed memory, for all sides alike (glibc
-only), so that drawing is timed and not the page faults of peers. pyts compiles its loops on import; that takes half a
-minute, is not timed, and is kept on disk.
+rate at which as many threads can fill an output-sized buffer, already mapped, by torch or by the C library, whichever
+is quicker; a row in which drawing was quicker still says so. The first rows ("as it comes") are measured as any program
+has it. Before the others the C library is told to keep freed memory, for all sides alike (glibc only), so that drawing
+is timed and not the page faults of peers. pyts compiles its loops on import; that takes half a minute, is not timed,
+and is kept on disk. Charts are also written as PNG files, on one worker and on two.
 
 Names: encoding, height x width, candles (or rows of the book) in a window where the width is not their number, images
 in a batch, threads. Squares and charts come in two batches: large ones, whose images do not fit into the caches,
@@ -32,8 +33,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks._pictures import picture_rows
 from benchmarks._table import Row, alternate, main
-from triptych.domain import CANDLE_FIELDS, CLOSE
+from benchmarks._windows import windows
+from triptych.domain import CLOSE
 from triptych.images import AbstractEncoding, StreamingEncoder, available, create_encoding
 from triptych.inference import WindowRows
 
@@ -85,10 +88,10 @@ def subjects() -> Iterator[Subject]:
 
 
 def large() -> Iterator[Subject]:
-    """Large images without a peer, for the rows that are measured first."""
+    """Large images, for the rows that are measured first."""
     for subject in subjects():
         if subject.options.get("height", subject.length) == 224 and subject.peer is not None:
-            yield replace(subject, peer=None)
+            yield subject
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +131,7 @@ def rows(quick: bool) -> list[Row]:
             table += on_one_device(replace(plan, threads=threads))
             table += factor_grids(replace(plan, threads=threads))
             if threads == 1:
+                table += pictures(plan)
                 table += streams(plan) + without_kernels(plan)
     torch.set_num_threads(1)
     if torch.cuda.is_available():
@@ -154,16 +158,19 @@ def measure(subject: Subject, plan: Plan) -> Row:
     window = windows(batch, encoding)
     ours = on_device(encoding, window, plan)
     peer, peer_images, peer_name = peer_of(subject, window, plan)
-    sides = [ours, filler(batch, (encoding.channels, encoding.height, encoding.width), plan)]
+    shape = encoding.channels, encoding.height, encoding.width
+    sides = [ours, filler(batch, shape, plan), setter(batch, shape, plan)]
     with torch.inference_mode():
         seconds = alternate(*sides, *([] if peer is None else [peer]), repeats=plan.repeats, warm_ups=plan.warm_ups)
+    floor = min(seconds[1], seconds[2])
+    above = ", above the floor" if seconds[0] < floor else ""
     points = " points" if subject.options == POINTS else ""
     rows_in = "" if encoding.width == subject.length else f" of {subject.length}"
     return Row(
-        name=f"{subject.name}{points} {encoding.height}x{encoding.width}{rows_in}, batch {batch}, {plan.label}",
+        name=f"{subject.name}{points} {encoding.height}x{encoding.width}{rows_in}, batch {batch}, {plan.label}{above}",
         ours=batch / seconds[0],
-        floor=batch / seconds[1],
-        peer=peer_images / seconds[2] if peer is not None else None,
+        floor=batch / floor,
+        peer=peer_images / seconds[3] if peer is not None else None,
         peer_name=peer_name,
         unit="images/s",
     )
@@ -258,6 +265,17 @@ def factor_grids(plan: Plan) -> list[Row]:
     ]
 
 
+def pictures(plan: Plan) -> list[Row]:
+    """Charts as PNG files."""
+    subject = Subject(name="candlestick", length=60, batch=1, options={"height": 224, "width": 224})
+    encoding = create_encoding(subject.name, subject.length, **subject.options)
+    window = windows(2, encoding)
+    module, _ = peer_module("mplfinance")
+    draw = chart(module, window[0], subject) if module else None
+    long = windows(1, create_encoding("gasf", 700))[0].double().numpy()
+    return picture_rows(long, 256 if plan.share < 1 else 512, plan.repeats, draw)
+
+
 def streams(plan: Plan) -> list[Row]:
     """The image of one instrument after every candle, as a live session draws it."""
     table = []
@@ -323,41 +341,20 @@ def without_kernels(plan: Plan) -> list[Row]:
     return table
 
 
-def windows(batch: int, encoding: AbstractEncoding) -> torch.Tensor:
-    """What the encoding's columns ask for, float32, shape (batch, length, columns).
-
-    Candles are a random walk around 20,000; books lie around its closes, a level every basis point; anything else is
-    noise of mean 0 and deviation 1.
-    """
-    random = np.random.default_rng(0)
-    shape = (batch, encoding.length)
-    close = 20_000 * np.exp(np.cumsum(random.normal(0, 1e-3, shape), axis=1))
-    opening = np.concatenate([close[:, :1], close[:, :-1]], axis=1)
-    high = np.maximum(opening, close) * (1 + np.abs(random.normal(0, 1e-3, shape)))
-    low = np.minimum(opening, close) * (1 - np.abs(random.normal(0, 1e-3, shape)))
-    candle: dict[str, NDArray[Any]] = dict(
-        zip(CANDLE_FIELDS, (opening, high, low, close, random.gamma(2.0, 10.0, shape)), strict=True)
-    )
-
-    def column(name: str) -> NDArray[Any]:
-        if name in candle:
-            return candle[name]
-        side, _, rest = name.partition("_")
-        kind, _, level = rest.partition("_")
-        if side in ("bid", "ask") and level.isdigit():
-            away = 1e-4 * int(level) * (1 if side == "ask" else -1)
-            return np.asarray(close * (1 + away) if kind == "price" else random.gamma(2.0, 1.0, shape))
-        return random.standard_normal(shape)
-
-    return torch.tensor(np.stack([column(name) for name in encoding.columns], axis=-1), dtype=torch.float32)
-
-
 def filler(batch: int, shape: tuple[int, ...], plan: Plan) -> Callable[[], object]:
     """Fills one buffer again and again."""
     buffer = torch.empty(batch, *shape, device=plan.device)
     if plan.device == "cpu":
         return lambda: buffer.fill_(0.5)
     return finished(lambda: buffer.fill_(0.5))
+
+
+def setter(batch: int, shape: tuple[int, ...], plan: Plan) -> Callable[[], object]:
+    """The same by the C library, which writes past the caches where that is quicker; on one thread of a CPU."""
+    if plan.device != "cpu" or plan.threads > 1:
+        return filler(batch, shape, plan)
+    buffer = torch.empty(batch, *shape)
+    return lambda: ctypes.memset(buffer.data_ptr(), 0, buffer.nbytes)
 
 
 def finished(work: Callable[[], object]) -> Callable[[], object]:
