@@ -71,7 +71,7 @@ def test_a_kill_does_not_wait_for_a_reconciliation_that_hangs(tmp_path):
         before = len(scene.sent())
         scene.server.faults.add(RestFault(kind="delay", seconds=25, path="/v5/execution/list", times=100))
         hanging = asyncio.create_task(scene.trader.reconcile())
-        await scene.until(lambda: scene.trader._waiting is not None)
+        await scene.until(lambda: scene.trader._cuttable.is_waiting)
         await asyncio.sleep(0.1)
         async with asyncio.timeout(10):
             done = await kill(scene)

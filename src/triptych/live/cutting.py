@@ -36,6 +36,11 @@ class Cuttable:
             raise CutShort
         return found
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is something to cut."""
+        return self._waiting is not None
+
     def cut(self) -> None:
         """Give up what is waited for, if anything is."""
         if self._waiting is not None:
