@@ -24,9 +24,12 @@ PATIENCE_MS = 5_000
 
 
 def bybit_at(address: str = "") -> HostConfig:
-    """Bybit's mainnet, or the exchange that `triptych exchange serve` serves at an address such as 127.0.0.1:8765."""
+    """Bybit's mainnet, or the exchange that `triptych exchange serve` serves at an address such as 127.0.0.1:8765, or
+    at `http://127.0.0.1:8765`, as it prints it.
+    """
     if not address:
         return HostConfig(environment="mainnet")
+    address = address.removeprefix("http://").rstrip("/")
     return HostConfig(
         environment="custom", rest=f"http://{address}", public=f"ws://{address}/v5/public",
         private=f"ws://{address}/v5/private",
