@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,7 @@ def test_all_draws_what_the_source_can_feed_and_says_what_it_leaves_out(run_comm
 
 def test_books_stand_beside_candles(run_command, books, tmp_path):
     series = make_series(START_MS + 1000 * np.arange(50), timeframe="1s")
+    series = replace(series, values=series.values * [300, 300, 300, 300, 1])  # prices of the books
     to_panel([series]).write_parquet(tmp_path / "BTCUSDT_1s.parquet")
     said = run_command(
         "render", tmp_path / "BTCUSDT_1s.parquet", "--book", books, "-e", "depth_heatmap", "-e", "candlestick",
