@@ -22,11 +22,12 @@ from triptych.bootstrap.provenance import fingerprint
 from triptych.bootstrap.run_folder import RUNS, Run, recipe_hash
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.voting import KEYS, common_tests
-from triptych.domain import CLASSES, utc
+from triptych.domain import utc
 from triptych.domain.errors import RecipeError, RunError
 from triptych.domain.files import write_json
 from triptych.settings import Recipe, members_of, variants_of
 from triptych.training.comparison import skill, skill_difference
+from triptych.training.folds_apart import only_said
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
 
@@ -58,20 +59,11 @@ class _Answers:
     def keys(self) -> list[tuple[str, int]]:
         return list(zip(self.symbols.tolist(), self.samples.time_ms.tolist(), strict=True))
 
-    def at(self, keys: list[tuple[str, int]]) -> tuple[Samples, NDArray[np.float64], str | None]:
-        """The samples with these keys in their order, what was said of them, and the one class that was said, if any.
-
-        A network that says one class throughout each fold has no skill, even where the class differs from fold to fold:
-        that would pass for a skill, or for its opposite, only because the folds differ. Such answers are made the same.
-        """
+    def at(self, keys: list[tuple[str, int]]) -> tuple[Samples, NDArray[np.float64], NDArray[np.int64]]:
+        """The samples with these keys in their order, what was said of them, and the fold of each."""
         place = {key: i for i, key in enumerate(self.keys())}
         rows = np.array([place[key] for key in keys], dtype=np.int64)
-        said, folds = self.said[rows], self.folds[rows]
-        chosen = [np.unique(said[folds == fold].argmax(axis=1)) for fold in np.unique(folds)]
-        if any(len(classes) > 1 for classes in chosen):
-            return self.samples.at(rows), said, None
-        names = dict.fromkeys(CLASSES[int(classes[0])] for classes in chosen)
-        return self.samples.at(rows), np.tile(said[:1], (len(said), 1)), " or ".join(names)
+        return self.samples.at(rows), self.said[rows], self.folds[rows]
 
 
 def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -> Ablation:
@@ -88,10 +80,10 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
 
     Returns:
         Rows with `variant`, `changes`, `run`, `learned` (windows to learn from, by fold), `tested` (test windows that
-        all variants have), `own_tested` (those of the variant alone), `mcc` (value, low, high), `only_class` (the class
-        that it said for every window, or `buy or hold` where it said one in each fold: no skill whatever comes; else
-        null), `difference` (to the recipe,
-        paired on these windows, with its interval), `comparable`, `reason` (why not), `best_baseline`, `total_return`,
+        all variants have), `own_tested` (those of the variant alone), `mcc` (value, low, high; taken within each fold
+        and averaged), `only_class` (the class that it said for every window, or `buy or hold` where it said one in each
+        fold: no skill whatever comes; else null), `difference` (to the recipe, paired on these windows, with its
+        interval), `comparable`, `reason` (why not), `best_baseline`, `total_return`,
         `deflated_sharpe`, `trades`, `verdict`. A variant that changes the labels, or shares no test window with the
         recipe, is not comparable: it has no difference, its skill is that on its own windows, and what the others share
         does not depend on it. Also written to the folder, as ablation.json and ablation.html.
@@ -175,22 +167,25 @@ def _compared(recipe: Recipe, asked: Mapping[str, _Answers]) -> dict[str, dict[s
             common &= set(answers.keys())
     keys = [key for key in asked[first].keys() if key in common]  # noqa: SIM118 - a method of ours, no mapping
     seed = derive_seed(recipe.seed, "ablation")
+    _, said_first, folds_first = asked[first].at(keys)
     rows = {}
     for name, answers in asked.items():
-        samples, said, only_class = answers.at(answers.keys() if reasons[name] else keys)
+        samples, said, folds = answers.at(answers.keys() if reasons[name] else keys)
+        if not reasons[name]:
+            folds = folds_first
         row: dict[str, Any] = {
             "learned": answers.learned,
             "tested": len(samples),
             "own_tested": len(answers.samples),
             "comparable": not reasons[name],
             "reason": reasons[name],
-            "mcc": skill(said, samples, recipe.evaluation, seed),
-            "only_class": only_class,
+            "mcc": skill(said, samples, recipe.evaluation, seed, folds=folds),
+            "only_class": only_said(said.argmax(axis=1).tolist(), folds.tolist()) or None,
         }
         if name != first and reasons[name]:
             row["difference"] = {"value": None, "low": None, "high": None, "n": 0, "reason": reasons[name]}
         elif name != first:
-            found = skill_difference(said, asked[first].at(keys)[1], samples, recipe.evaluation, seed)
+            found = skill_difference(said, said_first, samples, recipe.evaluation, seed, folds=folds)
             row["difference"] = {**found, "n": len(keys)}
         rows[name] = row
     return rows

@@ -8,13 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.training.evaluation import COMPARED_BY, Config, as_json, block_length, resampled
+from triptych.training.folds_apart import FoldsApart
 from triptych.training.intervals import interval, label_span, widening
 from triptych.training.metrics import Scorer
 from triptych.training.samples import Samples
 
 
 def skill_difference(
-    ours: NDArray[np.floating], theirs: NDArray[np.floating], test: Samples, config: Config, seed: int
+    ours: NDArray[np.floating],
+    theirs: NDArray[np.floating],
+    test: Samples,
+    config: Config,
+    seed: int,
+    *,
+    folds: NDArray[np.integer] | None = None,
 ) -> dict[str, Any]:
     """Matthews correlation of `ours` less that of `theirs`, paired: both are scored on the same resamples.
 
@@ -23,11 +30,12 @@ def skill_difference(
         test: the samples in the same order.
         config: how samples are drawn again.
         seed: of the bootstrap.
+        folds: of each sample; the correlation is then taken within each, see `FoldsApart`. None: over all together.
 
     Returns:
         JSON-ready: value, low, high; None with a `reason` where it is not defined.
     """
-    scorers = {"ours": Scorer(ours, test.label), "theirs": Scorer(theirs, test.label)}
+    scorers = {"ours": _scorer(ours, test, folds), "theirs": _scorer(theirs, test, folds)}
     values = {name: scorer.values()[COMPARED_BY] for name, scorer in scorers.items()}
     draws = resampled(scorers, test, config, seed)
     return _judged(
@@ -39,11 +47,24 @@ def skill_difference(
     )
 
 
-def skill(ours: NDArray[np.floating], test: Samples, config: Config, seed: int) -> dict[str, Any]:
+def skill(
+    ours: NDArray[np.floating],
+    test: Samples,
+    config: Config,
+    seed: int,
+    *,
+    folds: NDArray[np.integer] | None = None,
+) -> dict[str, Any]:
     """Matthews correlation of one model with its interval; arguments and result as for `skill_difference`."""
-    scorer = Scorer(ours, test.label)
+    scorer = _scorer(ours, test, folds)
     draws = resampled({"": scorer}, test, config, seed)[""][COMPARED_BY]
     return _judged(scorer.values()[COMPARED_BY], draws, test, config, 1.0)
+
+
+def _scorer(
+    said: NDArray[np.floating], test: Samples, folds: NDArray[np.integer] | None
+) -> Scorer | FoldsApart:
+    return Scorer(said, test.label) if folds is None else FoldsApart(said, test.label, folds)
 
 
 def _judged(value: float, draws: NDArray[np.float64], test: Samples, config: Config, bound: float) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import DataError
+from triptych.training.folds_apart import FoldsApart
 from triptych.training.intervals import (
     Interval,
     default_block_length,
@@ -115,7 +116,7 @@ def block_length(test: Samples, config: Config) -> int:
 
 
 def resampled(
-    scorers: Mapping[str, Scorer], test: Samples, config: Config, seed: int
+    scorers: Mapping[str, Scorer | FoldsApart], test: Samples, config: Config, seed: int
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Every metric of every scorer on the same resamples."""
     parts: dict[str, list[dict[str, NDArray[np.float64]]]] = {name: [] for name in scorers}

@@ -15,7 +15,7 @@ from triptych.bootstrap.tuning.luck import return_matrix
 from triptych.bootstrap.tuning.page import leaderboard_table
 from triptych.bootstrap.tuning.past import Past
 from triptych.bootstrap.tuning.results import gather_results, one_class_verdict, outcome_words
-from triptych.bootstrap.tuning.scoring import judged_of, says_only
+from triptych.bootstrap.tuning.scoring import judged_of
 from triptych.bootstrap.tuning.study import Place, create_study
 from triptych.bootstrap.tuning.worker import Search
 from triptych.domain.errors import RecipeError, RunError
@@ -264,13 +264,6 @@ def test_when_the_time_is_up_a_candidate_stops_between_epochs_and_is_taken_up_ag
     again = next(one for one in rows if one["trial"] == 1)
     undisturbed = next(one for one in tuned.results["leaderboard"] if one["trial"] == 0)
     assert (again["changes"], again["mcc"]) == (undisturbed["changes"], undisturbed["mcc"])
-
-
-@pytest.mark.parametrize(
-    ("said", "only"), [([1, 1, 1, 1], "hold"), ([0, 0, 2, 2], "one class"), ([1, 1, 1, 2], "")], ids=str
-)
-def test_a_candidate_that_says_one_class_is_known(said, only):
-    assert says_only(pl.DataFrame({"fold": [0, 0, 1, 1], "said": said})) == only
 
 
 def test_what_says_one_class_is_told_of_in_leaderboard_report_and_verdict(tuned):

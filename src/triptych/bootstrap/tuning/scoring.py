@@ -22,7 +22,7 @@ from triptych.bootstrap.files import read_frame, read_json, write_frame
 from triptych.bootstrap.staking import base_rates, with_known_stakes
 from triptych.bootstrap.tuning.past import Past
 from triptych.bootstrap.windowing import reach
-from triptych.domain import CLASSES, CandleSeries, Prediction
+from triptych.domain import CandleSeries, Prediction
 from triptych.domain.files import write_bytes, write_json
 from triptych.inference.base import AbstractPredictor, AbstractView
 from triptych.inference.predictor import TorchPredictor
@@ -31,6 +31,7 @@ from triptych.settings import Recipe
 from triptych.strategies import create_strategy
 from triptych.training import trainer
 from triptych.training.evaluation import resampled
+from triptych.training.folds_apart import only_said
 from triptych.training.metrics import Scorer
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
@@ -88,9 +89,12 @@ def score(
     result = _backtest(dataset, past, answers)
     said = _said(dataset, answers)
     found = {
-        "folds": folds, "epochs": epochs, "says_only": says_only(said), **_skill(dataset, answers),
+        "folds": folds,
+        "epochs": epochs,
+        "says_only": only_said(said["said"].to_list(), said["fold"].to_list()),
+        **_skill(dataset, answers),
         **_earned(result, home),
-    }  # fmt: skip
+    }
     write_frame(home / JUDGED, said)
     write_json(home / RESULT, found)
     shutil.rmtree(home / "folds", ignore_errors=True)
@@ -212,19 +216,6 @@ def _said(dataset: Dataset, answers: Sequence[NDArray[np.float64]]) -> pl.DataFr
             )
         )
     return pl.concat(parts)
-
-
-def says_only(said: pl.DataFrame) -> str:
-    """The class that a candidate says whatever it sees: a name, "one class" where folds differ in it, or nothing.
-
-    Args:
-        said: of `_said`.
-    """
-    by_fold = said.group_by("fold").agg(pl.col("said").n_unique())
-    if by_fold["said"].max() != 1:
-        return ""
-    classes = said["said"].unique()
-    return CLASSES[int(classes[0])] if len(classes) == 1 else "one class"
 
 
 class _Unasked(AbstractPredictor):
