@@ -70,5 +70,11 @@ def test_a_session_that_is_just_starting_is_waited_for(run_command, tmp_path, to
 def test_where_nobody_listens_the_remedy_is_told(run_command, token):
     said = run_command("kill", "--session", "http://127.0.0.1:9", "--confirm", "house", "--wait", "0")
     assert said.status == 2
-    assert "The session at http://127.0.0.1:9 does not answer:" in said.err
+    assert "The session at http://127.0.0.1:9 does not answer." in said.err
     assert "close by hand at the venue, and take the key away." in said.err
+
+
+def test_the_token_does_not_travel_readable_over_a_network(run_command, token):
+    said = run_command("kill", "--session", "http://house.example:9100", "--confirm", "house", "--wait", "0")
+    assert said.status == 2
+    assert "http://house.example:9100 would carry the token readable over a network." in said.err

@@ -8,7 +8,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from triptych.dashboard.api import create_api
 from triptych.dashboard.doorman import ATTEMPTS
-from triptych.dashboard.session_client import SessionError
+from triptych.live.control import SessionError
 from triptych.live.control import Access
 
 TOKEN = "sixteen-letters-or-more"

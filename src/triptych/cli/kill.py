@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json as json_
+import asyncio
+import functools
 import time
-import urllib.error
-import urllib.request
-from typing import Annotated, Any, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from triptych.cli.console import out, print_json, progress
 from triptych.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from triptych.live.control import SessionClient
 
 ANSWER_S: Final = 30.0
 PAUSE_S: Final = 0.5
@@ -41,7 +44,7 @@ def kill(
     wait; the session goes on trying.
     """
     from triptych.domain.errors import RecipeError
-    from triptych.live.control import read_token
+    from triptych.live.control import SessionClient, read_token
 
     token = read_token()
     if token is None:
@@ -49,21 +52,8 @@ def kill(
             "There is no token for the session.",
             remedy="Set TRIPTYCH_TOKEN or TRIPTYCH_TOKEN_FILE to the one that it was started with.",
         )
-    line = _Line(session.rstrip("/"), token, until_s=time.monotonic() + wait)
-    if confirm is None:
-        state = line.ask("/api/session")
-        progress.print(
-            f"This closes everything that {state['name']} holds on {state['venue']}: {', '.join(state['symbols'])}.",
-            soft_wrap=True, markup=False,
-        )  # fmt: skip
-        confirm = typer.prompt("Type the name of the instance to confirm", err=True)
-    said = {"switch": "killed", "confirm": confirm, "reason": reason or "no reason was given",
-            "by": "the command line"}  # fmt: skip
-    closure: dict[str, Any] = line.ask("/api/switch", said)
-    until_s = time.monotonic() + wait
-    while not closure["closed"] and time.monotonic() < until_s:
-        time.sleep(PAUSE_S)
-        closure = line.ask("/api/session")["switch"]["closure"] or closure
+    killing = _kill(SessionClient(session, token, timeout_s=ANSWER_S), confirm, reason or "no reason was given", wait)
+    name, closure = asyncio.run(killing)
     if json:
         print_json({"switch": "killed", "closed": closure["closed"], "pending": closure["pending"],
                     "problems": closure["problems"]})  # fmt: skip
@@ -72,48 +62,45 @@ def kill(
         text = (
             "the venue holds nothing any more." if closure["closed"] else f"not flat yet, the session goes on: {rest}."
         )
-        out.print(f"Killed {confirm}: {text}", soft_wrap=True, markup=False)
+        out.print(f"Killed {name}: {text}", soft_wrap=True, markup=False)
     if not closure["closed"]:
         raise typer.Exit(1)
 
 
-class _Line:
-    """The way to a session that may be starting. No proxy is asked: the token goes nowhere else."""
-
-    def __init__(self, url: str, token: str, *, until_s: float) -> None:
-        self._url, self._token, self._until_s = url, token, until_s
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-    def ask(self, path: str, said: dict[str, str] | None = None) -> dict[str, Any]:
-        """The answer; a session that does not listen is asked again. Raises StorageError without an answer."""
-        from triptych.domain.errors import StorageError
-
-        while True:
-            request = urllib.request.Request(
-                self._url + path, data=None if said is None else json_.dumps(said).encode(),
-                headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+async def _kill(client: SessionClient, confirm: str | None, reason: str, wait_s: float) -> tuple[str, dict[str, Any]]:
+    """The name of the instance, and what became of the closing within the wait."""
+    until_s = time.monotonic() + wait_s
+    async with client:
+        if confirm is None:
+            state = await _answer(client.state, until_s)
+            progress.print(
+                f"This closes everything that {state['name']} holds on {state['venue']}: {', '.join(state['symbols'])}.",
+                soft_wrap=True, markup=False,
             )  # fmt: skip
-            try:
-                with self._opener.open(request, timeout=ANSWER_S) as answer:
-                    content: dict[str, Any] = json_.loads(answer.read())
-                    return content
-            except urllib.error.HTTPError as error:
-                raise StorageError(
-                    f"The session at {self._url} refused: {_words(error)}",
-                    remedy="Its token and the name of its instance are needed." if error.code in (401, 409) else "",
+            confirm = str(typer.prompt("Type the name of the instance to confirm", err=True))
+        turn = functools.partial(client.turn, "killed", confirm=confirm, reason=reason, by="the command line")
+        closure = await _answer(turn, until_s)
+        until_s = time.monotonic() + wait_s
+        while not closure["closed"] and time.monotonic() < until_s:
+            await asyncio.sleep(PAUSE_S)
+            closure = (await _answer(client.state, until_s))["switch"]["closure"] or closure
+    return confirm, closure
+
+
+async def _answer(ask: Callable[[], Awaitable[dict[str, Any]]], until_s: float) -> dict[str, Any]:
+    """The answer of a session that may be starting: asked again until it listens, for asking twice does no harm."""
+    from triptych.live.control import SessionError
+
+    while True:
+        try:
+            return await ask()
+        except SessionError as error:
+            if error.status:
+                raise
+            if time.monotonic() >= until_s:
+                raise SessionError(
+                    error.message,
+                    remedy="Does `triptych live --control` run there? If the machine is gone: close by hand at the "
+                    "venue, and take the key away.",
                 ) from error
-            except (OSError, ValueError) as error:  # asking for the same switch twice does no harm
-                if time.monotonic() >= self._until_s:
-                    raise StorageError(
-                        f"The session at {self._url} does not answer: {getattr(error, 'reason', error)}.",
-                        remedy="Does `triptych live --control` run there? If the machine is gone: close by hand at the "
-                        "venue, and take the key away.",
-                    ) from error
-                time.sleep(PAUSE_S)
-
-
-def _words(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(json_.loads(error.read())["error"])
-    except (ValueError, KeyError, TypeError, OSError):
-        return f"HTTP {error.code}."
+        await asyncio.sleep(PAUSE_S)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from triptych.dashboard.session_client import SessionClient, SessionError
+from triptych.live.control import SessionClient, SessionError
 from triptych.dashboard.story import Story
 from triptych.domain.errors import JournalError
 from triptych.live.journal import Journal, read_row

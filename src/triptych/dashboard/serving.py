@@ -19,7 +19,7 @@ from triptych.dashboard.desk import Desk
 from triptych.dashboard.library import Library
 from triptych.dashboard.pictures import Heat, Pictures
 from triptych.dashboard.room import Room
-from triptych.dashboard.session_client import SessionClient, require_safe
+from triptych.live.control import SessionClient
 from triptych.dashboard.site import add_pages
 from triptych.domain.errors import RecipeError, StorageError
 from triptych.live.control import Access
@@ -93,7 +93,6 @@ def open_room(config: Config, *, token: str | None = None, heat: Heat | None = N
             raise RecipeError(
                 "A session is asked with its token, and there is none.", remedy="Set TRIPTYCH_TOKEN to the session's."
             )
-        require_safe(config.session)
         session = SessionClient(config.session, token)
     journal = None
     if session is None and config.journal is not None:

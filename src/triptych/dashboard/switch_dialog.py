@@ -8,7 +8,7 @@ from markupsafe import escape
 from nicegui import ui
 
 from triptych.dashboard.desk import Desk
-from triptych.dashboard.session_client import SessionError
+from triptych.live.control import SessionError
 
 Turn = Literal["killed", "close_only", "run"]
 

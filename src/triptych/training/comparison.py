@@ -61,9 +61,7 @@ def skill(
     return _judged(scorer.values()[COMPARED_BY], draws, test, config, 1.0)
 
 
-def _scorer(
-    said: NDArray[np.floating], test: Samples, folds: NDArray[np.integer] | None
-) -> Scorer | FoldsApart:
+def _scorer(said: NDArray[np.floating], test: Samples, folds: NDArray[np.integer] | None) -> Scorer | FoldsApart:
     return Scorer(said, test.label) if folds is None else FoldsApart(said, test.label, folds)
 
 

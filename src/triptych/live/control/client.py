@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from triptych.domain.errors import RecipeError, StorageError
-from triptych.live.control import is_loopback
+from triptych.live.control.access import is_loopback
 
-TIMEOUT_S = 5.0
+TIMEOUT_S: Final = 5.0
 
 
 class SessionError(StorageError):
@@ -24,18 +24,22 @@ class SessionError(StorageError):
 
 
 class SessionClient:
-    """Asks one control server. Use it as an asynchronous context."""
+    """Asks one control server. Use it as an asynchronous context. No proxy is asked: the token goes nowhere else."""
 
-    def __init__(self, url: str, token: str) -> None:
-        """Ask the server at `url`, such as http://127.0.0.1:9100; nothing is sent yet."""
-        self.url, self._token = url.rstrip("/"), token
+    def __init__(self, url: str, token: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Ask the server at `url`, such as http://127.0.0.1:9100; nothing is sent yet.
+
+        Raises RecipeError for an address to which the token would travel readable over a network.
+        """
+        require_safe(url)
+        self.url, self._token, self._timeout_s = url.rstrip("/"), token, timeout_s
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
         return f"SessionClient({self.url!r})"
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s))
         return self
 
     async def __aexit__(
@@ -59,12 +63,14 @@ class SessionClient:
         found = await self._ask("GET", "/api/journal", params={"after": str(after), "limit": str(limit)})
         return found["rows"], int(found["newest"])
 
-    async def turn(self, switch: str, *, confirm: str, reason: str, token: str | None = None) -> dict[str, Any]:
+    async def turn(
+        self, switch: str, *, confirm: str, reason: str, by: str = "the dashboard", token: str | None = None
+    ) -> dict[str, Any]:
         """Turn the switch. The session itself holds `token` against its own, and `confirm` against its name.
 
-        Raises SessionError with its words.
+        Returns what became of the closing. Raises SessionError with its words.
         """
-        said = {"switch": switch, "confirm": confirm, "reason": reason}
+        said = {"switch": switch, "confirm": confirm, "reason": reason, "by": by}
         return await self._ask("POST", "/api/switch", json=said, token=token)
 
     async def _ask(self, method: str, path: str, *, token: str | None = None, **options: Any) -> dict[str, Any]:
@@ -75,12 +81,13 @@ class SessionClient:
                 content: dict[str, Any] = await answer.json()
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
             raise SessionError(
-                f"The session at {self.url} does not answer.", remedy="See whether `triptych live` runs there."
+                f"The session at {self.url} does not answer.",
+                remedy="See whether `triptych live --control` runs there.",
             ) from error
         if answer.status != 200:
             raise SessionError(
                 str(content.get("error", "The session refused.")),
-                remedy="Start dashboard and session with the same token." if answer.status == 401 else "",
+                remedy="Use the token that the session was started with." if answer.status == 401 else "",
                 status=answer.status,
             )
         return content
