@@ -8,8 +8,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from triptych.dashboard.api import create_api
 from triptych.dashboard.doorman import ATTEMPTS
-from triptych.live.control import SessionError
-from triptych.live.control import Access
+from triptych.live.control import Access, SessionError
 
 TOKEN = "sixteen-letters-or-more"
 SIGNED = {"Authorization": f"Bearer {TOKEN}"}

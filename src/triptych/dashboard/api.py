@@ -16,9 +16,8 @@ from fastapi.staticfiles import StaticFiles
 from triptych.dashboard.doorman import SIGNED_IN, Doorman, as_json
 from triptych.dashboard.pages import decisions, health, journal, orders, overview, runs
 from triptych.dashboard.room import Room
-from triptych.live.control import SessionError
 from triptych.domain.signal import CLASSES
-from triptych.live.control import Access
+from triptych.live.control import Access, SessionError
 
 STATIC: Final = Path(__file__).parent / "static"
 MOST: Final = 1_000

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from triptych.live.control import SessionClient, SessionError
 from triptych.dashboard.story import Story
 from triptych.domain.errors import JournalError
+from triptych.live.control import SessionClient, SessionError
 from triptych.live.journal import Journal, read_row
 
 Row = tuple[float, ...]

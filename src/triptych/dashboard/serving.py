@@ -19,10 +19,9 @@ from triptych.dashboard.desk import Desk
 from triptych.dashboard.library import Library
 from triptych.dashboard.pictures import Heat, Pictures
 from triptych.dashboard.room import Room
-from triptych.live.control import SessionClient
 from triptych.dashboard.site import add_pages
 from triptych.domain.errors import RecipeError, StorageError
-from triptych.live.control import Access
+from triptych.live.control import Access, SessionClient
 from triptych.market import read_candles
 
 

@@ -3,7 +3,6 @@ import json
 
 import numpy as np
 import optuna
-import polars as pl
 import pytest
 from sklearn.metrics import matthews_corrcoef
 from tests.fakes.tuning import search_recipe
