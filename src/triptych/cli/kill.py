@@ -73,10 +73,8 @@ async def _kill(client: SessionClient, confirm: str | None, reason: str, wait_s:
     async with client:
         if confirm is None:
             state = await _answer(client.state, until_s)
-            progress.print(
-                f"This closes everything that {state['name']} holds on {state['venue']}: {', '.join(state['symbols'])}.",
-                soft_wrap=True, markup=False,
-            )  # fmt: skip
+            held = f"{state['name']} holds on {state['venue']}: {', '.join(state['symbols'])}"
+            progress.print(f"This closes everything that {held}.", soft_wrap=True, markup=False)
             confirm = str(typer.prompt("Type the name of the instance to confirm", err=True))
         turn = functools.partial(client.turn, "killed", confirm=confirm, reason=reason, by="the command line")
         closure = await _answer(turn, until_s)
