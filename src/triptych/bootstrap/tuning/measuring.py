@@ -13,6 +13,7 @@ from triptych.bootstrap.locking import exclusive
 from triptych.bootstrap.provenance import fingerprint, machine
 from triptych.domain.errors import RecipeError
 from triptych.domain.files import write_json
+from triptych.inference import WindowClassifier
 from triptych.inference.latency import measure, memory_mb, prediction_call, step_call
 from triptych.inference.profile import Profile, Translation
 from triptych.inference.step import streams
@@ -71,20 +72,30 @@ def measure_candidate(recipe: Recipe, config: Config) -> Measured:
             "It cannot be asked candle by candle, and the latency of a step is searched for.",
             remedy="Leave it out of [tune.space], or set tune.timed to window.",
         )
-    shape = {"length": recipe.window.length, "width": len(build_encoding(recipe).columns)}
-    size = Measured(
-        p50_ms=math.inf,
-        p99_ms=math.inf,
-        memory_mb=memory_mb(classifier, **shape),
-        parameters=sum(one.numel() for one in classifier.parameters()),
-    )
+    size = measure_size(recipe, classifier)
     if overruns(size, config.budget):
         return size
     if by_step:
         found = measure(step_call(classifier, runtime=config.runtime))
     else:
+        shape = _window_of(recipe)
         found = measure(prediction_call(classifier, **shape, runtime=config.runtime, threads=config.threads))
     return replace(size, p50_ms=found.p50_ms, p99_ms=found.p99_ms)
+
+
+def measure_size(recipe: Recipe, classifier: WindowClassifier | None = None) -> Measured:
+    """Memory and parameters of a recipe's network, built anew where none is given; its latencies are infinite."""
+    network = build_classifier(recipe) if classifier is None else classifier
+    return Measured(
+        p50_ms=math.inf,
+        p99_ms=math.inf,
+        memory_mb=memory_mb(network, **_window_of(recipe)),
+        parameters=sum(one.numel() for one in network.parameters()),
+    )
+
+
+def _window_of(recipe: Recipe) -> dict[str, int]:
+    return {"length": recipe.window.length, "width": len(build_encoding(recipe).columns)}
 
 
 def elsewhere(

@@ -15,7 +15,7 @@ from triptych.bootstrap.reporting import report
 from triptych.bootstrap.run_folder import Run, trial_mark
 from triptych.bootstrap.telling import Tell
 from triptych.bootstrap.training import train
-from triptych.bootstrap.tuning.measuring import elsewhere, measure_candidate
+from triptych.bootstrap.tuning.measuring import elsewhere, measure_candidate, measure_size
 from triptych.bootstrap.tuning.study import Place
 from triptych.bootstrap.tuning.worker import Search
 from triptych.domain.errors import RecipeError
@@ -66,7 +66,8 @@ def judge_winner(run: Run, search: Search, here: Profile | None, there: Profile 
     written = report(run, tell=tell)
     evaluation = read_json(run.folder / "evaluation.json", EVALUATION_KEYS)
     latencies = served_latencies(run.artifact, run.recipe, search.config.threads)
-    served = served_cost(run.recipe, search, latencies)
+    timed = latencies[search.config.timed]
+    served = replace(measure_size(run.recipe), p50_ms=timed.p50_ms, p99_ms=timed.p99_ms)
     elsewhere_ = elsewhere(served, here, there, search.config.timed)
     return {
         "run": str(run.folder),
@@ -97,13 +98,6 @@ def served_latencies(artifact: Path, recipe: Recipe, threads: int) -> dict[str, 
     if saved.streams:
         found["step"] = measure(served_step(saved.step(), width))
     return found
-
-
-def served_cost(recipe: Recipe, search: Search, latencies: dict[str, Latency]) -> Measured:
-    """What a prediction of a saved artifact takes, by that which the search has timed."""
-    found = latencies[search.config.timed]
-    rest = measure_candidate(recipe, search.config.model_copy(update={"runtime": "torch"}))
-    return replace(rest, p50_ms=found.p50_ms, p99_ms=found.p99_ms)
 
 
 def no_candidate(results: dict[str, Any]) -> RecipeError:
