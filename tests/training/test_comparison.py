@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from triptych.training.comparison import skill_difference
+from triptych.training.comparison import only_said, skill_difference
 from triptych.training.evaluation import Config
 from triptych.training.samples import Samples
 
@@ -45,3 +46,10 @@ def test_a_pair_that_errs_together_is_compared_more_sharply_than_one_that_does_n
     far = guesses(test, 0.33, 2)
     close, loose = (skill_difference(other, base, test, CONFIG, 0) for other in (near, far))
     assert close["high"] - close["low"] < 0.5 * (loose["high"] - loose["low"])
+
+
+@pytest.mark.parametrize(
+    ("classes", "only"), [([1, 1, 1, 1], "hold"), ([0, 0, 2, 2], "sell or buy"), ([1, 1, 1, 2], "")], ids=str
+)
+def test_who_says_one_class_in_each_fold_is_known(classes, only):
+    assert only_said(classes, [0, 0, 1, 1]) == only

@@ -26,8 +26,7 @@ from triptych.domain import utc
 from triptych.domain.errors import RecipeError, RunError
 from triptych.domain.files import write_json
 from triptych.settings import Recipe, members_of, variants_of
-from triptych.training.comparison import skill, skill_difference
-from triptych.training.folds_apart import only_said
+from triptych.training.comparison import only_said, skill, skill_difference
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
 

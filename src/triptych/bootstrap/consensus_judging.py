@@ -55,6 +55,7 @@ def judge_consensus(
         {name: [int(n) for n in count] for name, count in counts.items()},
         recipe.evaluation,
         derive_seed(recipe.seed, "evaluation"),
+        folds=np.repeat(np.arange(len(tests)), [len(test) for test in tests]),
     )
     return evaluation | {"leak_meter": leak_meter_of(first)}
 
@@ -97,6 +98,7 @@ def report_consensus(
         recipe.evaluation,
         seed,
         cost=round_trip_cost(recipe),
+        folds=judged.fold,
     )
     return {"method": recipe.consensus.method, **report}
 

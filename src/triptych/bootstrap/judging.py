@@ -49,6 +49,7 @@ def judge_predictions(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, 
                 lags=recipe.evaluation.lags,
             )
         )
+    folds = np.repeat(np.arange(len(tests)), [len(test) for test in tests])
     evaluation = evaluate(
         np.concatenate(ours),
         Samples.concatenate(tests),
@@ -56,13 +57,14 @@ def judge_predictions(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, 
         {name: [int(n) for n in count] for name, count in counts.items()},
         recipe.evaluation,
         derive_seed(recipe.seed, "evaluation"),
+        folds=folds,
     )
     more: dict[str, Any] = {"tasks": judge_tasks(dataset, predictions)}
     if stream_columns(predictions):
         streams = [_recorded(dataset, fold, test, predictions, stream_columns(predictions))
                    for fold, test in zip(dataset.folds, tests, strict=True)]  # fmt: skip
         more["stream"] = judge_stream(
-            dataset, Samples.concatenate(tests), np.concatenate(ours), np.concatenate(streams)
+            dataset, Samples.concatenate(tests), folds, np.concatenate(ours), np.concatenate(streams)
         )
     return evaluation | {name: found for name, found in more.items() if found} | {"leak_meter": leak_meter_of(dataset)}
 

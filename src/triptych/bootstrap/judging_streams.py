@@ -36,13 +36,17 @@ def streamed(
 
 
 def judge_stream(
-    dataset: Dataset, samples: Samples, windows: NDArray[np.float64], streams: NDArray[np.float64]
+    dataset: Dataset,
+    samples: Samples,
+    folds: NDArray[np.int64],
+    windows: NDArray[np.float64],
+    streams: NDArray[np.float64],
 ) -> dict[str, Any]:
     """Both ways to ask on the samples that both answered.
 
     Args:
         dataset: with the recipe's way to judge.
-        samples: of all test segments.
+        samples: of all test segments. folds: of each.
         windows, streams: probabilities of shape (n_samples, 3) in their order; those of `streams` may be NaN.
 
     Returns:
@@ -54,14 +58,14 @@ def judge_stream(
     if not known.any():
         return {}
     test = Samples(**{name: getattr(samples, name)[known] for name in Samples.__dataclass_fields__})
-    ours, theirs = streams[known], windows[known]
+    ours, theirs, folds = streams[known], windows[known], folds[known]
     config, seed = dataset.recipe.evaluation, derive_seed(dataset.recipe.seed, "stream")
     distance = np.abs(ours - theirs)
     found: dict[str, Any] = {
         "n": len(test),
-        "window": skill(theirs, test, config, seed),
-        "stream": skill(ours, test, config, seed),
-        "difference": skill_difference(ours, theirs, test, config, seed),
+        "window": skill(theirs, test, config, seed, folds=folds),
+        "stream": skill(ours, test, config, seed, folds=folds),
+        "difference": skill_difference(ours, theirs, test, config, seed, folds=folds),
         "agreement": float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
         "mean_distance": float(distance.mean()),
         "largest_distance": float(distance.max()),

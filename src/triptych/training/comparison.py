@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.domain import CLASSES
 from triptych.training.evaluation import COMPARED_BY, Config, as_json, block_length, resampled
-from triptych.training.folds_apart import FoldsApart
 from triptych.training.intervals import interval, label_span, widening
 from triptych.training.metrics import Scorer
 from triptych.training.samples import Samples
@@ -30,12 +31,12 @@ def skill_difference(
         test: the samples in the same order.
         config: how samples are drawn again.
         seed: of the bootstrap.
-        folds: of each sample; the correlation is then taken within each, see `FoldsApart`. None: over all together.
+        folds: of each sample; the correlation is taken within each, see `Scorer`.
 
     Returns:
         JSON-ready: value, low, high; None with a `reason` where it is not defined.
     """
-    scorers = {"ours": _scorer(ours, test, folds), "theirs": _scorer(theirs, test, folds)}
+    scorers = {"ours": Scorer(ours, test.label, folds), "theirs": Scorer(theirs, test.label, folds)}
     values = {name: scorer.values()[COMPARED_BY] for name, scorer in scorers.items()}
     draws = resampled(scorers, test, config, seed)
     return _judged(
@@ -56,13 +57,9 @@ def skill(
     folds: NDArray[np.integer] | None = None,
 ) -> dict[str, Any]:
     """Matthews correlation of one model with its interval; arguments and result as for `skill_difference`."""
-    scorer = _scorer(ours, test, folds)
+    scorer = Scorer(ours, test.label, folds)
     draws = resampled({"": scorer}, test, config, seed)[""][COMPARED_BY]
     return _judged(scorer.values()[COMPARED_BY], draws, test, config, 1.0)
-
-
-def _scorer(said: NDArray[np.floating], test: Samples, folds: NDArray[np.integer] | None) -> Scorer | FoldsApart:
-    return Scorer(said, test.label) if folds is None else FoldsApart(said, test.label, folds)
 
 
 def _judged(value: float, draws: NDArray[np.float64], test: Samples, config: Config, bound: float) -> dict[str, Any]:
@@ -70,3 +67,18 @@ def _judged(value: float, draws: NDArray[np.float64], test: Samples, config: Con
         len(np.unique(test.time_ms)), block_length(test, config), label_span(test.time_ms, test.end_ms), config.level
     )
     return as_json(interval(value, draws, config.level, (-bound, bound), stretch))
+
+
+def only_said(classes: Iterable[int], folds: Iterable[int]) -> str:
+    """The class that was said for every sample, or "buy or sell" where each fold has one of its own; else nothing.
+
+    Args:
+        classes: that were said, positions in `CLASSES`.
+        folds: of each sample, in the same order.
+    """
+    by_fold: dict[int, set[int]] = {}
+    for fold, said in zip(folds, classes, strict=True):
+        by_fold.setdefault(fold, set()).add(said)
+    if any(len(said) > 1 for said in by_fold.values()):
+        return ""
+    return " or ".join(dict.fromkeys(CLASSES[one] for said in by_fold.values() for one in said))

@@ -64,6 +64,7 @@ def consensus_report(
     seed: int,
     *,
     cost: float = 0.0,
+    folds: NDArray[np.integer] | None = None,
 ) -> dict[str, Any]:
     """Judge a consensus beside its members, all on the same samples and the same resamples.
 
@@ -78,6 +79,7 @@ def consensus_report(
         config: how samples are drawn again.
         seed: of the bootstrap.
         cost: of entering and leaving, a fraction.
+        folds: of each sample; MCC is taken within each, see `training.metrics`.
 
     Returns:
         JSON-ready: `models` (coverage, precision, precision of the top 30 %, mean return of a call after costs, MCC, by
@@ -87,7 +89,7 @@ def consensus_report(
     """
     calls = {name: Calls(directions[name], probabilities[name], samples.label) for name in probabilities}
     gains = {name: directions[name] * forward_return - cost for name in probabilities}
-    skill = {name: Scorer(p, samples.label).values()["mcc"] for name, p in probabilities.items()}
+    skill = {name: Scorer(p, samples.label, folds).values()["mcc"] for name, p in probabilities.items()}
     members = [name for name in probabilities if name != CONSENSUS]
     better = max(members, key=skill.__getitem__)
     for name in members:
@@ -113,7 +115,8 @@ def consensus_report(
     lift = {
         figure: judged(CONSENSUS, figure, f"{better}{EQUAL}") for figure in values[CONSENSUS] if figure != "coverage"
     }
-    lift["mcc"] = skill_difference(probabilities[CONSENSUS], probabilities[better], samples, config, seed)
+    ours, theirs = probabilities[CONSENSUS], probabilities[better]
+    lift["mcc"] = skill_difference(ours, theirs, samples, config, seed, folds=folds)
     return {
         "n": len(samples),
         "effective_n": samples.effective_n,

@@ -12,7 +12,6 @@ from pydantic import Field
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import DataError
-from triptych.training.folds_apart import FoldsApart
 from triptych.training.intervals import (
     Interval,
     default_block_length,
@@ -57,6 +56,8 @@ def evaluate(
     class_counts: Mapping[str, Sequence[int]],
     config: Config,
     seed: int,
+    *,
+    folds: NDArray[np.integer] | None = None,
 ) -> dict[str, Any]:
     """Judge class probabilities.
 
@@ -70,6 +71,7 @@ def evaluate(
         class_counts: number of sell, hold and buy labels of `train`, `validation` and `test`.
         config: how.
         seed: of the bootstrap.
+        folds: the fold of each sample, int of shape (n_samples,); None: all are of one.
 
     Returns:
         JSON-ready: `metrics` and `baselines` (value, low, high by metric), `confusion` (rows true), `calibration`,
@@ -79,7 +81,7 @@ def evaluate(
     """
     if not baselines:
         raise DataError("There is no baseline to compare with.", remedy="Pass at least the majority baseline.")
-    scorers = {name: Scorer(p, test.label) for name, p in {"": probabilities, **baselines}.items()}
+    scorers = {name: Scorer(p, test.label, folds) for name, p in {"": probabilities, **baselines}.items()}
     values = {name: scorer.values() for name, scorer in scorers.items()}
     draws = resampled(scorers, test, config, seed)
     stretch = widening(
@@ -116,7 +118,7 @@ def block_length(test: Samples, config: Config) -> int:
 
 
 def resampled(
-    scorers: Mapping[str, Scorer | FoldsApart], test: Samples, config: Config, seed: int
+    scorers: Mapping[str, Scorer], test: Samples, config: Config, seed: int
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Every metric of every scorer on the same resamples."""
     parts: dict[str, list[dict[str, NDArray[np.float64]]]] = {name: [] for name in scorers}

@@ -35,7 +35,9 @@ class Scorer:
 
     - accuracy, macro precision, recall and F1 (over the classes that occur among labels or predictions; a precision
       or recall without a denominator counts as 0) and MCC (Gorodkin 2004; 0 without a denominator) judge the
-      likeliest class;
+      likeliest class; MCC is taken within each fold and averaged by the weight of their samples, because a network that
+      says mostly buy in one fold and mostly sell in the next shows a correlation over both wherever the classes are not
+      equally frequent in them, without knowing anything within either;
     - roc_auc: the mean over classes of the area under one-against-the-rest, ties counted half; a class that is
       missing among the labels, or is the only one, has no area and is left out; NaN when none has;
     - brier: the mean of sum_k (p_k - y_k)^2 over the three classes, from 0 to 2;
@@ -43,12 +45,18 @@ class Scorer:
       confidence, weighted by the samples in each (Guo et al. 2017, expected calibration error).
     """
 
-    def __init__(self, probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
+    def __init__(
+        self,
+        probabilities: NDArray[np.floating],
+        labels: NDArray[np.integer],
+        folds: NDArray[np.integer] | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             probabilities: array of shape (n_samples, 3), rows sum to 1.
             labels: int array of shape (n_samples,), classes 0, 1, 2.
+            folds: int array of shape (n_samples,), the fold of each; None: all are of one.
 
         Raises DataError for no samples, other shapes, NaN, rows that do not sum to 1, unknown classes.
         """
@@ -60,7 +68,9 @@ class Scorer:
         hit = predicted == y
         confidence = p.max(axis=1)
         self._confusion = np.bincount(y * k + predicted, minlength=k * k).reshape(k, k)
-        self._by_cell = _GroupSum(y * k + predicted, np.ones(n), k * k)
+        numbers = np.zeros(n, dtype=np.int64) if folds is None else np.unique(folds, return_inverse=True)[1]
+        self._n_folds = int(numbers.max()) + 1
+        self._by_cell = _GroupSum((numbers * k + y) * k + predicted, np.ones(n), self._n_folds * k * k)
         self._squared = ((p - np.eye(k)[y]) ** 2).sum(axis=1)
         self._by_bin = _GroupSum(confidence_bin(confidence), hit - confidence, BINS)
         self._ranks = [_ranks(p[:, c], y == c) for c in range(k)]
@@ -78,9 +88,11 @@ class Scorer:
         if weights is None:
             weights = np.ones((len(self._squared), 1))
         total = weights.sum(axis=0)
-        confusion = self._by_cell(weights).reshape(self._k, self._k, -1)
+        by_fold = self._by_cell(weights).reshape(self._n_folds, self._k, self._k, -1)
+        shares = by_fold.sum(axis=(1, 2)) / total
         return {
-            **_from_confusion(confusion),
+            **_from_confusion(by_fold.sum(axis=0)),
+            "mcc": (shares * np.stack([_matthews(one) for one in by_fold])).sum(axis=0),
             "roc_auc": self._roc_auc(weights),
             "brier": (self._squared[:, None] * weights).sum(axis=0) / total,
             "calibration_error": np.abs(self._by_bin(weights)).sum(axis=0) / total,
@@ -169,26 +181,29 @@ def matthews_correlation(labels: NDArray[np.integer], said: NDArray[np.integer])
         labels, said: classes 0 to 2, shape (n_samples,).
     """
     counts = np.bincount(3 * labels.astype(np.int64) + said.astype(np.int64), minlength=9).reshape(3, 3, 1)
-    return float(_from_confusion(counts.astype(np.float64))["mcc"][0])
+    return float(_matthews(counts.astype(np.float64))[0])
 
 
 def _from_confusion(confusion: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Metrics of the likeliest class from weighted counts of shape (3, 3, n_weightings)."""
     hits = np.einsum("iij->ij", confusion)
     true, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
-    total = true.sum(axis=0)
-    present = (true + predicted) > 0
-    count = present.sum(axis=0)
-    right = hits.sum(axis=0)
-    spread = (total**2 - (predicted**2).sum(axis=0)) * (total**2 - (true**2).sum(axis=0))
-    covariance = right * total - (predicted * true).sum(axis=0)
+    count = ((true + predicted) > 0).sum(axis=0)
     return {
-        "accuracy": right / total,
+        "accuracy": hits.sum(axis=0) / true.sum(axis=0),
         "macro_precision": _ratio(hits, predicted).sum(axis=0) / count,
         "macro_recall": _ratio(hits, true).sum(axis=0) / count,
         "macro_f1": _ratio(2 * hits, true + predicted).sum(axis=0) / count,
-        "mcc": _ratio(covariance, np.sqrt(np.maximum(spread, 0.0))),
     }
+
+
+def _matthews(confusion: NDArray[np.float64]) -> NDArray[np.float64]:
+    """MCC from weighted counts of shape (3, 3, n_weightings)."""
+    true, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    total = true.sum(axis=0)
+    spread = (total**2 - (predicted**2).sum(axis=0)) * (total**2 - (true**2).sum(axis=0))
+    covariance = np.einsum("iij->j", confusion) * total - (predicted * true).sum(axis=0)
+    return _ratio(covariance, np.sqrt(np.maximum(spread, 0.0)))
 
 
 def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:

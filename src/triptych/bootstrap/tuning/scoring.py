@@ -30,8 +30,8 @@ from triptych.inference.recorded import RecordedPredictor
 from triptych.settings import Recipe
 from triptych.strategies import create_strategy
 from triptych.training import trainer
+from triptych.training.comparison import only_said
 from triptych.training.evaluation import resampled
-from triptych.training.folds_apart import only_said
 from triptych.training.metrics import Scorer
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
