@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
+from triptych.bootstrap.asking import reconciler_of
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import House, Outcome
@@ -41,11 +42,8 @@ from triptych.live.letting_go import let_go
 from triptych.live.monitoring import Alerts, Masker, Metrics, create_logger
 from triptych.live.monitoring.webhook import post_to
 from triptych.live.observing import Observer
-from triptych.live.reconciliation import Reconciler
 from triptych.live.reloading import Reloader
-from triptych.live.rivals import Rivals
 from triptych.live.runner import Runner
-from triptych.live.sender import Sender
 from triptych.live.trader import Trader
 from triptych.live.watching import Watcher
 from triptych.market import read_candles, resample
@@ -125,16 +123,9 @@ def build_house(
     recipe = with_known_stakes(runs[0].recipe, base_rates_of(artifacts[0]))
     engine = _engine(recipe, settings, levels[0].predictor, instruments, watched, watch, token, records)
     books = Books(engine, book, note=lambda text: note("critical", "journal", text, ""))
-    sender = Sender(
-        gateway=gateway, books=books, clock=clock, metrics=metrics, note=note, config=settings.sending
-    )  # fmt: skip
-    reconciler = Reconciler(
-        config=settings.reconciliation, strategy=settings.name, gateway=gateway, books=books, sender=sender,
-        clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
-        rivals=None if account.world == "paper" else Rivals(
-            journal=book, gateway=gateway, clock=clock, quiet_minutes=settings.reconciliation.rival_minutes, note=note,
-        ),
-    )  # fmt: skip
+    reconciler = reconciler_of(
+        books, gateway, settings=settings, account=account, clock=clock, metrics=metrics, note=note
+    )
     try:
         let_go(books)
     except DataError:
@@ -144,7 +135,7 @@ def build_house(
     ladder = Ladder(levels, settings.failover, lambda text: note("warning", "fallback", text, ""))
     ages: dict[str, Callable[[str], float]] = {}
     trader = Trader(
-        symbols=traded, books=books, records=records, ladder=ladder, gate=Gate(settings.gate), sender=sender,
+        symbols=traded, books=books, records=records, ladder=ladder, gate=Gate(settings.gate), sender=reconciler.sender,
         reconciler=reconciler, clock=clock, metrics=metrics, data_age_s=lambda s: ages["of"](s), note=note,
         observer=_observer(artifacts[0], metrics, settings, note),
         watcher=None if watch is None else Watcher(watch, deadline_s=settings.model_deadline_seconds, note=note),

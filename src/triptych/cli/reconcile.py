@@ -22,14 +22,20 @@ def reconcile(
     symbol: Annotated[list[str] | None, typer.Option("--symbol", help="Only this instrument; may be repeated.")] = None,
     days: Annotated[float, typer.Option(min=0.01, help="Days back to compare fills.")] = 7.0,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Do what the next start would do; refused while a process trades.")
+        bool,
+        typer.Option(
+            "--repair", help="Do what the next start would do, short of trading; refused while a process trades."
+        ),
     ] = False,
     adopt: Annotated[
         bool, typer.Option("--adopt", help="With --repair: take over a position that our fills do not explain.")
     ] = False,
+    real_money: Annotated[
+        bool, typer.Option("--real-money", help="Consent to repair an account of real money, as for `live`.")
+    ] = False,
     settings: Annotated[
         Path | None,
-        typer.Option("--settings", help="Live settings (TOML): addresses and patience as for `live`.", metavar="FILE"),
+        typer.Option("--settings", help="Live settings (TOML), the same as for `live`.", metavar="FILE"),
     ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Change a live setting; may be repeated.", metavar="KEY=VALUE")
@@ -39,7 +45,8 @@ def reconcile(
 ) -> None:
     """Print every difference between a journal and the venue: orders, fills, positions, stops. Exit status 1 if any.
 
-    Without --repair nothing is changed. A process that is trading may be a moment behind: ask again.
+    Without --repair nothing is changed. A process that is trading may be a moment behind: ask again. A repair enters
+    what was missed, withdraws orders of ours that nobody decided on and sets lost stops again; it sends no order.
     """
     from triptych import bootstrap
     from triptych.domain.errors import RecipeError
@@ -50,7 +57,7 @@ def reconcile(
     place: str | Path = journal if "://" in journal else Path(journal)
     found = bootstrap.reconcile(
         place, venue="local" if venue == "simulated" else venue, name=name,
-        symbols=symbol or (), days=days, repair=repair, adopt=adopt,
+        symbols=symbol or (), days=days, repair=repair, adopt=adopt, real_money=real_money,
         settings=load_live_settings(settings, overrides or ()),
         tell=Narrator(quiet or json),
     )  # fmt: skip
