@@ -75,6 +75,20 @@ def test_a_loop_gone_wild_is_stopped():
     assert review(order(), gate, now_ms=1_060_000) == ""
 
 
+def test_what_an_earlier_process_has_sent_counts():
+    gate = Gate(CONFIG)
+    gate.remember([939_999, 940_000, 940_001], 1_000_000)  # the last of them 59.999 s ago
+    assert [review(order(), gate), review(order(), gate)] == ["", "2 opening orders in the last minute"]
+    assert review(order(), gate, now_ms=1_000_001) == ""
+
+
+def test_a_clock_that_was_set_back_holds_nothing_back_for_longer_than_a_minute():
+    gate = Gate(CONFIG)
+    gate.remember([5_000_000, 5_000_000], 1_000_000)
+    assert review(order(), gate, now_ms=1_059_999) == "2 opening orders in the last minute"
+    assert review(order(), gate, now_ms=1_060_000) == ""
+
+
 @pytest.mark.parametrize(
     ("limit", "side", "others", "reason"),
     [
