@@ -66,6 +66,13 @@ def test_prices_far_on_the_wrong_side_are_held_back_even_for_closing_orders(side
     assert review(order("2", side, reduce_only=True, **prices)) == reason
 
 
+def test_a_market_order_has_only_the_prices_of_its_protection_and_where_none_is_known_its_size_holds_it_back():
+    assert review(order("2")) == ""
+    assert review(order("2"), last_price=Decimal("0.01")) == ""  # the band says nothing about it
+    assert review(order("2", stop_loss=Decimal(90)), last_price=Decimal("0.01")) != ""
+    assert review(order("2"), last_price=None) == "there is no price to tell the order's size by"
+
+
 def test_a_loop_gone_wild_is_stopped():
     gate = Gate(CONFIG)
     assert [review(order(), gate, now_ms=1_000_000 + i) for i in range(3)] == [

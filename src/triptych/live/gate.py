@@ -3,6 +3,11 @@
 The engine's own risk limits are shares of an equity it computes itself. These are not: they hold back an order that a
 wrong equity, a wrong price or a loop gone wild would send. An order that only reduces a position passes unless trading
 was killed by hand and everything is closed already; it is still held against the price band.
+
+A market order carries no price that could be held against the band, only those of its stop and target. What it is
+filled at is bounded by how late it may leave (`stale_after_seconds`, `entry_within_seconds`) and by the venue, which
+makes it a limit 3 to 5 % from the price of that moment and cancels the rest. It is not turned into a limit at the band:
+venues refuse limits beyond a narrower range of their own, and a close that is refused is worse than one that slips.
 """
 
 from __future__ import annotations
@@ -49,7 +54,10 @@ class Config(domain.Config):
         default=0.05,
         gt=0,
         lt=1,
-        description="Farthest a limit price, stop or target may lie on the wrong side of the last price, a fraction.",
+        description="Farthest a limit price, stop or target may lie on the wrong side of the last price, a fraction. "
+        "Of a market order only stop and target are held against it: its own price is bounded by how late it may "
+        "leave and by the venue's cap. For entries that never pay more than a price set execution.entry to limit in "
+        "the recipe.",
     )
     max_orders_per_minute: int = Field(
         default=20,
