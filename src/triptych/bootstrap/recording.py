@@ -28,6 +28,7 @@ from triptych.exchanges.bybit.public_stream import (
 )
 from triptych.exchanges.bybit.stream import Stream
 from triptych.exchanges.bybit.words import VENUE, Category, interval
+from triptych.live.access import METRICS_VARIABLE, read_token
 from triptych.live.monitoring import Metrics
 from triptych.live.monitoring.server import MetricsServer
 from triptych.market.books import LiveBook
@@ -121,7 +122,10 @@ def record_tape(
             with TapeWriter(folder, about, config) as writer:
                 metrics = Metrics()
                 recorder = _Recorder(connection, writer, topics, keys, known, history, on_progress, metrics)
-                server = MetricsServer(metrics, lambda: {} if recorder.is_up else {"messages": "the stream is down"})
+                server = MetricsServer(
+                    metrics, lambda: {} if recorder.is_up else {"messages": "the stream is down"},
+                    token=read_token(variable=METRICS_VARIABLE),
+                )  # fmt: skip
                 if metrics_at is not None:
                     port = await server.start(*metrics_at)
                     tell(f"Metrics: http://{metrics_at[0]}:{port}/metrics, readiness: /readyz.")

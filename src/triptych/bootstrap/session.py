@@ -11,6 +11,7 @@ from triptych.bootstrap.controlling import Control, under_control
 from triptych.bootstrap.house import House
 from triptych.bootstrap.telling import Tell
 from triptych.domain.errors import JournalError, LeaseError
+from triptych.live.access import METRICS_VARIABLE, read_token
 from triptych.live.books import Books
 from triptych.live.journal import SwitchSet
 from triptych.live.monitoring.server import MetricsServer
@@ -19,8 +20,12 @@ from triptych.live.trader import Trader
 
 
 async def run_session(house: House, metrics_at: tuple[str, int] | None, control: Control | None, tell: Tell) -> None:
-    """Run until the tape ends or Ctrl-C; then give the lease back."""
-    server = MetricsServer(house.metrics, house.trader.reasons)
+    """Run until the tape ends or Ctrl-C; then give the lease back.
+
+    Raises RecipeError where others can reach `metrics_at` and TRIPTYCH_METRICS_TOKEN is not set.
+    """
+    token = read_token(variable=METRICS_VARIABLE)
+    server = MetricsServer(house.metrics, house.trader.reasons, token=token)
     if metrics_at is not None:
         port = await server.start(*metrics_at)
         tell(f"Metrics: http://{metrics_at[0]}:{port}/metrics, readiness: /readyz.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO, cast
 import typer
 
 from triptych.cli.console import Narrator, figures, out, print_json
+from triptych.cli.opening import MetricsOption
 from triptych.cli.options import JsonOption, QuietOption, RunArgument
 
 if TYPE_CHECKING:
@@ -91,12 +92,7 @@ def live(
     log: Annotated[
         Path | None, typer.Option("--log", help="Append structured logs (JSON lines) to this file.", metavar="FILE")
     ] = None,
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            "--metrics", help="Serve metrics and readiness at this address, such as 9000.", metavar="[HOST:]PORT"
-        ),
-    ] = None,
+    metrics: MetricsOption = None,
     dashboard: Annotated[
         str | None,
         typer.Option(
@@ -121,8 +117,7 @@ def live(
     The same command on the same journal goes on where the last one stopped, or was killed. Keys of a venue come from
     BYBIT_API_KEY and BYBIT_API_SECRET, or from the file that BYBIT_KEY_FILE names.
     """
-    from triptych.cli.opening import control_of
-    from triptych.live.monitoring.server import parse_address
+    from triptych.cli.opening import control_of, metrics_of
     from triptych.settings.live import load_live_settings
 
     _require_sense(venue, tape, is_paper=paper, is_standby=standby)
@@ -134,7 +129,7 @@ def live(
             settings=load_live_settings(settings, [*(overrides or ()), *(["last_resort=rules"] if has_rules else [])]),
             journal=journal if "://" in journal else Path(journal),
             log=stream,
-            metrics_at=None if metrics is None else parse_address(metrics),
+            metrics_at=metrics_of(metrics),
             control=control_of(control, dashboard, runs=run.absolute().parent),
             tell=Narrator(quiet or json),
         )
