@@ -151,7 +151,7 @@ def build_house(
     reloaders = [
         Reloader(
             folder=rung.run.artifact, build=rung.build, level=rung.level, trader=trader,
-            timeframe=str(timeframe), known=known, note=note,
+            timeframe=str(timeframe), known=known, note=note, books=need_of(artifacts),
         )
         for rung in rungs
         if rung.run is not None and rung.build is not None
