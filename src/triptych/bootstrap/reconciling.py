@@ -162,9 +162,7 @@ async def _repaired(
 ) -> tuple[str, ...]:
     """What every start does without a model and without trading: settle each instrument."""
     clock, done = SystemClock(), list[str]()
-    writer = Journal.open(
-        journal, name, owner="triptych reconcile", clock=clock, lease_ms=int(settings.runner.lease_seconds * 1000)
-    )
+    writer = Journal.open(journal, name, owner="triptych reconcile", clock=clock, lease_ms=settings.runner.lease_ms)
     assert writer.lease is not None
 
     def note(_severity: str, _topic: str, text: str, symbol: str = "") -> None:

@@ -9,12 +9,11 @@ from collections.abc import AsyncIterator
 
 from triptych.bootstrap.controlling import Control, under_control
 from triptych.bootstrap.house import House
+from triptych.bootstrap.serving_metrics import serve_metrics
 from triptych.bootstrap.telling import Tell
 from triptych.domain.errors import JournalError, LeaseError
-from triptych.live.access import METRICS_VARIABLE, read_token
 from triptych.live.books import Books
 from triptych.live.journal import SwitchSet
-from triptych.live.monitoring.server import MetricsServer
 from triptych.live.reloading import watched as watching
 from triptych.live.trader import Trader
 
@@ -24,11 +23,7 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
 
     Raises RecipeError where others can reach `metrics_at` and TRIPTYCH_METRICS_TOKEN is not set.
     """
-    token = read_token(variable=METRICS_VARIABLE)
-    server = MetricsServer(house.metrics, house.trader.reasons, token=token)
-    if metrics_at is not None:
-        port = await server.start(*metrics_at)
-        tell(f"Metrics: http://{metrics_at[0]}:{port}/metrics, readiness: /readyz.")
+    server = await serve_metrics(house.metrics, house.trader.reasons, metrics_at, tell)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):

@@ -72,7 +72,7 @@ async def _settled(
     clock, name = SystemClock(), settings.name
     book = Journal.open(
         journal, name, owner="triptych, before its models are loaded", clock=clock,
-        lease_ms=int(settings.runner.lease_seconds * 1000),
+        lease_ms=settings.runner.lease_ms,
     )  # fmt: skip
     try:
         if book.last(StepRecorded) is None:
