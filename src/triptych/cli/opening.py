@@ -7,9 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from triptych.cli.console import progress
 from triptych.cli.dashboard import require_nicegui
@@ -19,16 +17,6 @@ if TYPE_CHECKING:
 
 _PROGRAM = "from triptych.cli import main; main()"
 ENDS_WITHIN_S = 5.0
-
-MetricsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--metrics",
-        help="Serve metrics and readiness at this address, such as 9000; beyond this machine it takes "
-        "TRIPTYCH_METRICS_TOKEN.",
-        metavar="[HOST:]PORT",
-    ),
-]
 
 
 def metrics_of(address: str | None) -> tuple[str, int] | None:

@@ -9,6 +9,7 @@ import typer
 
 from triptych.cli.console import Narrator, out, print_json
 from triptych.cli.journal import JournalArgument, NameOption
+from triptych.cli.live_options import LiveSetOption
 from triptych.cli.options import JsonOption, QuietOption
 
 
@@ -37,9 +38,7 @@ def reconcile(
         Path | None,
         typer.Option("--settings", help="Live settings (TOML), the same as for `live`.", metavar="FILE"),
     ] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a live setting; may be repeated.", metavar="KEY=VALUE")
-    ] = None,
+    overrides: LiveSetOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:

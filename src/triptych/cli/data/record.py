@@ -9,7 +9,8 @@ import typer
 
 from triptych.cli.console import Narrator, out, print_json, progress
 from triptych.cli.data.fetch import AddressOption, CategoryOption, EnvironmentOption
-from triptych.cli.opening import MetricsOption, metrics_of
+from triptych.cli.live_options import MetricsOption
+from triptych.cli.opening import metrics_of
 from triptych.cli.options import JsonOption, QuietOption
 
 if TYPE_CHECKING:
