@@ -54,7 +54,12 @@ LiveSetOption = Annotated[
     list[str] | None, typer.Option("--set", help="Change a live setting; may be repeated.", metavar="KEY=VALUE")
 ]
 JournalOption = Annotated[
-    str, typer.Option("--journal", help="Journal: a file, or a PostgreSQL URL.", metavar="FILE|URL")
+    str,
+    typer.Option(
+        "--journal",
+        help="Journal: a file, in the working directory unless its path says otherwise, or a PostgreSQL URL.",
+        metavar="FILE|URL",
+    ),
 ]
 FromOption = Annotated[
     str | None,
