@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
 from triptych.cli.console import Narrator, figures, out, print_json
+from triptych.cli.journal import journal_place
 from triptych.cli.live_options import (
     BookOption,
     ControlOption,
@@ -74,7 +75,7 @@ def live(
     with _opened(log) as stream:
         session = Session(
             settings=load_live_settings(settings, [*(overrides or ()), *(["last_resort=rules"] if has_rules else [])]),
-            journal=journal if "://" in journal else Path(journal),
+            journal=journal_place(journal),
             log=stream,
             metrics_at=metrics_of(metrics),
             control=control_of(control, dashboard, runs=run.absolute().parent),

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from triptych.cli.console import Narrator, out, print_json
-from triptych.cli.journal import JournalArgument, NameOption
+from triptych.cli.journal import JournalArgument, NameOption, journal_place
 from triptych.cli.live_options import LiveSetOption
 from triptych.cli.options import JsonOption, QuietOption
 
@@ -53,9 +53,8 @@ def reconcile(
 
     if adopt and not repair:
         raise RecipeError("--adopt was given without --repair.", remedy="Look first; then repair.")
-    place: str | Path = journal if "://" in journal else Path(journal)
     found = bootstrap.reconcile(
-        place, venue="local" if venue == "simulated" else venue, name=name,
+        journal_place(journal), venue="local" if venue == "simulated" else venue, name=name,
         symbols=symbol or (), days=days, repair=repair, adopt=adopt, real_money=real_money,
         settings=load_live_settings(settings, overrides or ()),
         tell=Narrator(quiet or json),
