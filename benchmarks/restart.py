@@ -15,7 +15,6 @@ import statistics
 import sys
 import tempfile
 import time
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,39 +25,16 @@ from triptych import bootstrap
 from triptych.domain import CandleSeries
 from triptych.exchanges.simulated import Config as Costs
 from triptych.exchanges.simulated.server import BybitServer
-from triptych.settings import parse_recipe
+from triptych.settings import load_recipe
 
-RECIPE = """
-name = "restart"
-seed = 1
-[data.synthetic]
-seed = 11
-n_candles = 1000
-instruments = 1
-[window]
-length = 16
-stride = 2
-[encoding]
-name = "gasf"
-[model]
-name = "efficientnet_b0"
-width = 0.1
-depth = 0.1
-[target]
-horizon = 4
-up_multiple = 0.2
-down_multiple = 0.2
-[training]
-epochs = 1
-batch_size = 16
-num_threads = 1
-[evaluation]
-resamples = 100
-[strategy]
-enter = 0.34
-exit = 0.3
-margin = 0.0
-"""
+SMALL = (
+    "name=restart", "data.synthetic.n_candles=1000", "data.synthetic.instruments=1", "window.length=16",
+    "window.stride=2", "encoding.name=gasf", "model.width=0.1", "model.depth=0.1", "target.horizon=4",
+    "target.up_multiple=0.2", "target.down_multiple=0.2", "training.epochs=1", "training.batch_size=16",
+    "training.num_threads=1", "evaluation.resamples=100", "strategy.enter=0.34", "strategy.exit=0.3",
+    "strategy.margin=0",
+)  # fmt: skip
+"""What makes the shipped recipe `demo` one of seconds that trades soon."""
 PATIENCE_S = 60.0
 
 
@@ -146,7 +122,7 @@ async def restarts(folder: Path, run: Path, series: CandleSeries, count: int) ->
 
 def rows(quick: bool) -> list[Row]:
     """20 restarts; 3 under `--quick`."""
-    recipe = parse_recipe(tomllib.loads(RECIPE))
+    recipe = load_recipe("demo", SMALL)
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         run = bootstrap.train(recipe, folder=folder / "run", progress_bar=False)

@@ -1,6 +1,8 @@
 """A recipe whose network reads order books beside candles, the whole way: trained, backtested, on paper, asked."""
 
+import asyncio
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +10,7 @@ import polars as pl
 import pytest
 from tests.bootstrap.test_candle_books import without
 from tests.fakes.micro import micro_recipe
+from tests.live.house import House, paper
 
 from triptych import bootstrap
 from triptych.bootstrap import open_run
@@ -17,6 +20,7 @@ from triptych.domain import OrderFilled
 from triptych.domain.errors import ArtifactError, RunError
 from triptych.inference import BookNeed, ConsensusArtifact, load_artifact
 from triptych.live.journal import Journal, StepRecorded
+from triptych.live.reloading import Reloader
 from triptych.market import synthetic
 from triptych.market.books import write_tape
 from triptych.market.frames import to_panel
@@ -73,6 +77,34 @@ def test_no_prediction_is_made_from_a_window_without_a_book(trained_on_books):
     assert not said[950:966].any()
     assert said[949]
     assert said[966]
+
+
+def test_a_new_model_takes_its_place_while_books_are_read_once_its_whole_window_was_heard(trained_on_books, tmp_path):
+    place = shutil.copytree(trained_on_books / "folds" / "0" / "artifact", tmp_path / "artifact")
+    artifact = load_artifact(place)
+    (series,) = load_candles(open_run(trained_on_books).recipe).series
+    clock, gateway = paper([series])
+    house = House(tmp_path / "j.db", [series.instrument], gateway, clock, predictor=artifact.predictor())
+    reloader = Reloader(
+        folder=place, build=lambda one: one.predictor(), level=house.ladder.levels[0], trader=house.trader,
+        timeframe=str(series.timeframe), known=[series.symbol], note=house.note, books=artifact.books,
+    )  # fmt: skip
+    card = json.loads((place / "card.json").read_text())
+    (place / "card.json").write_text(json.dumps(card | {"name": "second"}))
+    waits = f"model: the model in its place waits for order books: 1 of 16 closes of {series.symbol} have none"
+
+    async def run():
+        taken = []
+        for row in range(930, 968):
+            await house.trader.observe([series.candle(row)])
+            if row >= 955 and await reloader.check():  # the book of 950 is missing
+                taken.append(row)
+        return taken
+
+    assert asyncio.run(run()) == [966]
+    assert [text for _, _, text, _ in house.said].count(waits) == 1
+    assert house.ladder.levels[0].predictor.name == "second"
+    house.close()
 
 
 def test_paper_decides_and_trades_what_the_backtest_has(trained_on_books, home, tmp_path):

@@ -9,7 +9,7 @@ from tests.fakes.micro import micro_recipe
 from tests.fakes.served import BITCOIN
 
 from triptych.bootstrap.building import Dataset
-from triptych.bootstrap.candle_books import beside, book_need, bookless, tape_of, windows_without_books
+from triptych.bootstrap.candle_books import beside, book_need, tape_of, windows_without_books
 from triptych.bootstrap.candles import load_candles, with_absolute_path
 from triptych.bootstrap.recorded_books import with_recorded
 from triptych.bootstrap.taping import tape_series
@@ -90,7 +90,7 @@ def test_a_book_that_is_too_old_is_none_and_its_windows_are_left_out_and_counted
     recipe = on_files(tmp_path, market, tape=without(tape, gone))
     candles = load_candles(recipe, told.append)
     (series,) = candles.series
-    assert np.flatnonzero(bookless(series)).tolist() == [100, 101, 300]
+    assert np.flatnonzero(series.bookless).tolist() == [100, 101, 300]
     assert told[-1] == (
         f"{series.symbol}: 597 of 600 candles close with an order book of 3 levels a side beside them; of 3 it is "
         "missing or more than 5 s old."
@@ -105,7 +105,7 @@ def test_a_book_that_is_too_old_is_none_and_its_windows_are_left_out_and_counted
     (patient,) = load_candles(
         on_files(tmp_path, market, "data.books.max_age_ms=1800000", tape=without(tape, gone))
     ).series
-    assert not bookless(patient).any()
+    assert not patient.bookless.any()
     np.testing.assert_array_equal(patient.books[101], patient.books[99])
 
 
@@ -146,7 +146,7 @@ def test_books_of_another_name_are_refused_unless_said_to_be_those_of_the_candle
         f'these are, say so: data.books.path = {{"{symbol}" = "FILE"}}.'
     )
     said = on_files(tmp_path, market, f'data.books.path={{"{symbol}" = "{tmp_path / "books.parquet"}"}}', tape=tape)
-    assert not bookless(load_candles(said).series[0]).any()
+    assert not load_candles(said).series[0].bookless.any()
     absolute = with_absolute_path(said).data.books.path
     assert absolute == {symbol: str(tmp_path / "books.parquet")}
 
@@ -229,7 +229,7 @@ def test_candles_may_be_made_of_the_trades_beside_the_books(tmp_path, market):
     )
     (found,) = load_candles(recipe.model_copy(update={"data": data})).series
     np.testing.assert_array_equal(found.close, series.close[: len(found)])
-    assert not bookless(found).any()
+    assert not found.bookless.any()
     with pytest.raises(DataError, match=r"holds trades\. Say of what length their candles are: data\.timeframe\."):
         load_candles(recipe.model_copy(update={"data": data.model_copy(update={"timeframe": None})}))
 

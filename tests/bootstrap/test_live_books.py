@@ -14,7 +14,6 @@ from tests.fakes.served import in_thread
 
 from triptych import bootstrap
 from triptych.bootstrap import open_run
-from triptych.bootstrap.candle_books import bookless
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.serving import recording_for_serving, tape_for_serving
 from triptych.exchanges.simulated.server import BybitServer
@@ -69,7 +68,7 @@ def assert_same(found, wanted):
 
 def test_the_tape_holds_candles_and_books_of_every_close_but_those_in_the_hole(run):
     (series,) = load_candles(open_run(run).recipe).series
-    assert np.flatnonzero(bookless(series)).tolist() == [HOLE]
+    assert np.flatnonzero(series.bookless).tolist() == [HOLE]
     # Twelve levels come with the snapshot; the last change before a close, and that of the close itself, count.
     sizes = series.books[:, 10]
     assert len(np.unique(sizes[~np.isnan(sizes)])) > 0.9 * N

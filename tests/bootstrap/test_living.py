@@ -48,7 +48,9 @@ def trade(trained, tape, journal, settings, **options):
 
 
 def test_paper_trades_what_the_backtest_has_traded(trained, tape, tmp_path, settings):
-    outcome = trade(trained, tape, tmp_path / "j.db", settings)
+    said = []
+    outcome = trade(trained, tape, tmp_path / "j.db", settings, tell=said.append)
+    assert f"Journal: {tmp_path / 'j.db'}, which holds no decision yet." in said
     expected = pl.read_parquet(trained / "backtest" / "fills.parquet").with_columns(pl.col("time").dt.epoch("ms"))
     found = fills_of(tmp_path / "j.db")
     assert [(f.time_ms, str(f.side), float(f.price)) for f in found] == list(
@@ -81,8 +83,9 @@ def test_a_session_that_is_killed_goes_on_and_ends_as_one_that_was_not(trained, 
         time.sleep(0.05)
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
-    before = len(fills_of(tmp_path / "j.db"))
-    trade(trained, tape, tmp_path / "j.db", settings)
+    before, said = len(fills_of(tmp_path / "j.db")), []
+    trade(trained, tape, tmp_path / "j.db", settings, tell=said.append)
+    assert any(one.startswith(f"Journal: {tmp_path / 'j.db'}, gone on with from the close of ") for one in said)
     trade(trained, tape, tmp_path / "whole.db", settings)
     killed, whole = fills_of(tmp_path / "j.db"), fills_of(tmp_path / "whole.db")
     assert 3 <= before < len(whole)

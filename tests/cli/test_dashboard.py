@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from triptych.cli.opening import control_of
+from triptych.cli.opening import control_of, metrics_of
 from triptych.domain.errors import RecipeError
 
 RUNS = Path("runs")
@@ -14,8 +14,9 @@ TOKEN = "sixteen-letters-or-more"
 
 @pytest.fixture(autouse=True)
 def no_token(monkeypatch):
-    monkeypatch.delenv("TRIPTYCH_TOKEN", raising=False)
-    monkeypatch.delenv("TRIPTYCH_TOKEN_FILE", raising=False)
+    for name in ("TRIPTYCH_TOKEN", "TRIPTYCH_METRICS_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(f"{name}_FILE", raising=False)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,18 @@ def test_a_token_that_was_given_is_not_told(monkeypatch, capsys):
 def test_others_are_let_in_only_by_a_token_that_somebody_chose(control, dashboard):
     with pytest.raises(RecipeError, match="can be reached from other machines, and there is no token"):
         control_of(control, dashboard, runs=RUNS)
+
+
+def test_metrics_that_others_can_reach_take_a_token_which_is_not_that_of_the_kill_switch(triptych, monkeypatch):
+    monkeypatch.setenv("TRIPTYCH_TOKEN", TOKEN)
+    words = "there is no token. What to do: Set TRIPTYCH_METRICS_TOKEN to 16 characters or more,"
+    for command in (("live", "runs/none", "--tape", "t.csv"), ("data", "record", "BTCUSDT", "--to", "tape")):
+        said = triptych(*command, "--metrics", "0.0.0.0:9000")
+        assert said.status == 2
+        assert words in said.error
+    assert (metrics_of(None), metrics_of("9000")) == (None, ("127.0.0.1", 9000))
+    monkeypatch.setenv("TRIPTYCH_METRICS_TOKEN", "another-one-for-metrics")
+    assert metrics_of("0.0.0.0:9000") == ("0.0.0.0", 9000)
 
 
 def test_a_dashboard_ends_with_the_process_that_started_it(tmp_path):

@@ -170,8 +170,13 @@ def test_several_writers_of_one_file_leave_one_of_their_contents_whole(tmp_path)
 
 
 def test_systems_without_folder_handles_skip_the_flush_of_the_name(tmp_path, monkeypatch):
+    missing, opened = tmp_path / "not even there", []
+    with pytest.raises(FileNotFoundError):
+        files.sync_folder(missing)
+    monkeypatch.setattr(files.os, "open", lambda *given: opened.append(given))
     monkeypatch.setattr(files.os, "name", "nt")
-    files.sync_folder(tmp_path / "not even there")
+    files.sync_folder(missing)
+    assert opened == []
 
 
 def test_a_folder_takes_the_place_of_another_as_a_whole(tmp_path):

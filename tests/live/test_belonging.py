@@ -58,4 +58,7 @@ def test_a_journal_that_names_no_account_is_taken_over_once_with_a_note(journal)
 
 def test_where_the_venue_tells_no_number_its_world_has_to_do(journal):
     told(journal, AccountNamed(world="demo"))
-    require_account(journal, AccountNamed(world="demo", account="7"))
+    assert told(journal, AccountNamed(world="demo", account="7")) == []
+    with pytest.raises(JournalError, match="is of demo, and this start is on testnet, account 7"):
+        require_account(journal, AccountNamed(world="testnet", account="7"))
+    assert [entry.record for entry in journal.entries()] == [AccountNamed(world="demo")]

@@ -66,12 +66,33 @@ def test_prices_far_on_the_wrong_side_are_held_back_even_for_closing_orders(side
     assert review(order("2", side, reduce_only=True, **prices)) == reason
 
 
+def test_a_market_order_has_only_the_prices_of_its_protection_and_where_none_is_known_its_size_holds_it_back():
+    assert review(order("2")) == ""
+    assert review(order("2"), last_price=Decimal("0.01")) == ""  # the band says nothing about it
+    assert review(order("2", stop_loss=Decimal(90)), last_price=Decimal("0.01")) != ""
+    assert review(order("2"), last_price=None) == "there is no price to tell the order's size by"
+
+
 def test_a_loop_gone_wild_is_stopped():
     gate = Gate(CONFIG)
     assert [review(order(), gate, now_ms=1_000_000 + i) for i in range(3)] == [
         "", "", "2 opening orders in the last minute",
     ]  # fmt: skip
     assert review(order(reduce_only=True), gate) == ""
+    assert review(order(), gate, now_ms=1_060_000) == ""
+
+
+def test_what_an_earlier_process_has_sent_counts():
+    gate = Gate(CONFIG)
+    gate.remember([939_999, 940_000, 940_001], 1_000_000)  # the last of them 59.999 s ago
+    assert [review(order(), gate), review(order(), gate)] == ["", "2 opening orders in the last minute"]
+    assert review(order(), gate, now_ms=1_000_001) == ""
+
+
+def test_a_clock_that_was_set_back_holds_nothing_back_for_longer_than_a_minute():
+    gate = Gate(CONFIG)
+    gate.remember([5_000_000, 5_000_000], 1_000_000)
+    assert review(order(), gate, now_ms=1_059_999) == "2 opening orders in the last minute"
     assert review(order(), gate, now_ms=1_060_000) == ""
 
 

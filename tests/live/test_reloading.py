@@ -10,7 +10,7 @@ from tests.live.house import House, closes, paper
 
 from triptych.bootstrap import open_run
 from triptych.bootstrap.candles import load_candles
-from triptych.inference import fingerprint, load_artifact
+from triptych.inference import BookNeed, fingerprint, load_artifact
 from triptych.inference.base import AbstractPredictor
 from triptych.live.journal import NoteWritten, StepRecorded
 from triptych.live.reloading import Config, Reloader, watched
@@ -126,6 +126,30 @@ def test_an_artifact_that_does_not_fit_is_refused_and_the_old_one_trades_on(plac
     asyncio.run(run())
     assert house.ladder.levels[0].identity == before
     assert {e.record.model for e in house.journal.entries(kinds=(StepRecorded,))} == {f"model {before[:12]}"}
+    house.close()
+
+
+@pytest.mark.parametrize(
+    ("kept", "reason"),
+    [
+        (None, "it reads 5 levels of order book a side, and this session keeps no order books: stop, and start with "
+               "it."),
+        (BookNeed(levels=4, max_age_ms=5000),
+         "it reads 5 levels of order book a side, and this session keeps 4: stop, and start with it."),
+        (BookNeed(levels=9, max_age_ms=5001),
+         "it reads order books of up to 5000 ms, and this session keeps those of up to 5001 ms: stop, and start with "
+         "it."),
+        (BookNeed(levels=9, max_age_ms=4999),
+         "it reads the order books of its companions, and this session keeps those of what is traded: stop, and start "
+         "with it."),
+    ],
+)  # fmt: skip
+def test_a_model_that_reads_other_order_books_than_the_session_keeps_is_refused(place, series, tmp_path, kept, reason):
+    house = house_with(place, series, tmp_path)
+    reloader = reloader_of(house, place, books=kept)
+    rename(place, books={"levels": 5, "max_age_ms": 5000, "companions": 1})
+    assert not asyncio.run(reloader.check())
+    assert house.said[-1][2] == f"model: the artifact in its place is refused: {reason}"
     house.close()
 
 

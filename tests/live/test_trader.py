@@ -10,7 +10,7 @@ from tests.fakes.wire import Crash, Wire
 from tests.live.house import CAPITAL, COSTS, House, LastMove, closes, paper, parts
 
 from triptych.backtest.replay import run_backtest
-from triptych.domain import OrderFilled, Side, SubmitOrder
+from triptych.domain import ManualClock, OrderFilled, Side, SubmitOrder
 from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.gate import Config as GateConfig
 from triptych.live.journal import NoteWritten, OrderAnswered, StepRecorded, Switch
@@ -184,6 +184,40 @@ def test_a_process_that_is_killed_anywhere_sends_nothing_twice_and_knows_its_pos
     reached = [plain(order_id) for order_id in venue._orders]
     assert len(reached) > 50
     assert len(reached) == len(set(reached))
+
+
+def test_a_start_is_no_way_around_the_order_rate(tmp_path):
+    market, venue = paper(SERIES)
+    ours = ManualClock(1_000_000)  # a tape of hours, played so fast that its closes lie seconds apart
+    gate = GateConfig(max_order_quote=1e9, max_position_quote=1e9, max_orders_per_minute=1)
+    tape = closes(SERIES)
+
+    def open_one():
+        return open_house(tmp_path, venue, ours, market_clock=market, gate=gate)
+
+    async def close(house, candles, at_ms):
+        ours.set(at_ms)
+        market.set(candles[0].close_time_ms)
+        venue.on_candles(candles)
+        sent = await house.trader.on_candles(candles)
+        return len(sent), [one.reason for one in house.journal.last(StepRecorded).record.denials]
+
+    async def trade():
+        limited = "1 opening orders in the last minute"
+        with open_one() as house:
+            await house.trader.start()
+            for candles in (seen := [next(tape) for _ in range(3)])[:2]:
+                await house.trader.observe(candles)
+            assert await close(house, seen[2], 1_000_000) == (1, [limited])
+            house.journal.lease.release()
+        with open_one() as house:
+            for candles in seen:
+                await house.trader.observe(candles)
+            await house.trader.start()
+            assert await close(house, next(tape), 1_059_999) == (0, [limited] * 2)
+            assert await close(house, next(tape), 1_060_000) == (1, [limited])
+
+    asyncio.run(trade())
 
 
 def test_an_order_without_an_answer_is_unknown_until_it_is_certain(tmp_path):

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from triptych.bootstrap.journals import journal_frame, write_journal
     from triptych.bootstrap.leaks import leak_probe
     from triptych.bootstrap.learning import train
-    from triptych.bootstrap.living import trade_on_paper
     from triptych.bootstrap.living_on_bybit import trade_on_bybit
     from triptych.bootstrap.paper_on_bybit import trade_on_paper_at
+    from triptych.bootstrap.paper_on_tape import trade_on_paper
     from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
     from triptych.bootstrap.profiling import profile
     from triptych.bootstrap.realtime import bybit_at, predict_live
@@ -106,9 +106,9 @@ _HOMES: Final = {
     "fetching": ("Fetched", "fetch_candles", "fetch_listings"),
     "fetching_elsewhere": ("fetch_from", "source_of"),
     "journals": ("journal_frame", "write_journal"),
-    "living": ("trade_on_paper",),
     "living_on_bybit": ("trade_on_bybit",),
     "paper_on_bybit": ("trade_on_paper_at",),
+    "paper_on_tape": ("trade_on_paper",),
     "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
     "profiling": ("profile",),
     "reporting": ("Written", "report"),

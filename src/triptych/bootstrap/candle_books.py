@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from triptych import features
 from triptych.domain import CandleSeries, Timeframe, utc
@@ -140,17 +139,9 @@ def refuse_strangers(one: CandleSeries, tape: BookTape, sample: BookSample, max_
         )
 
 
-def bookless(one: CandleSeries) -> NDArray[np.bool_]:
-    """At which closes no book with a best bid and a best ask is known, shape (n_candles,)."""
-    if one.books is None:
-        return np.ones(len(one), dtype=bool)
-    bid, ask = one.books[:, 0], one.books[:, one.books.shape[1] // 2]
-    return np.isnan(bid) | np.isnan(ask)
-
-
 def windows_without_books(one: CandleSeries, length: int) -> int:
     """Windows of `length` candles that hold a close beside which no book is known."""
-    holes = np.concatenate(([0], np.cumsum(bookless(one))))
+    holes = np.concatenate(([0], np.cumsum(one.bookless)))
     return int(np.count_nonzero(holes[length:] > holes[: len(holes) - length])) if len(one) >= length else 0
 
 
@@ -225,7 +216,7 @@ def _plain(symbol: str) -> str:
 
 
 def _told(one: CandleSeries, need: BookNeed) -> str:
-    missing = int(np.count_nonzero(bookless(one)))
+    missing = int(np.count_nonzero(one.bookless))
     found = (
         f"{one.symbol}: {len(one) - missing:,} of {len(one):,} candles close with an order book of {need.levels} "
         f"levels a side beside them"

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from triptych.domain import OrderFilled, utc
+from triptych.exchanges.simulated.gateway import SimulatedGateway
 from triptych.live.control import SessionView, Watched
 from triptych.live.failover import Ladder
-from triptych.live.journal import Journal
+from triptych.live.journal import Journal, StepRecorded
 from triptych.live.monitoring import Alerts, Metrics
 from triptych.live.reloading import Reloader
 from triptych.live.runner import Runner
@@ -61,3 +63,30 @@ class Outcome:
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return dict(vars(self))
+
+
+def outcome_of(house: House) -> Outcome:
+    """What a session that has ended did; the journal is closed."""
+    portfolio = house.engine.portfolio
+    fills = sum(1 for _ in house.journal.entries(kinds=(OrderFilled,)))
+    last_close = house.trader.books.last_close_ms
+    outcome = Outcome(
+        decisions=house.runner.decisions, held_back=house.trader.held_back, fills=fills, equity=portfolio.equity(),
+        last_close=utc(last_close) if last_close >= 0 else "",
+        positions={symbol: str(portfolio.position(symbol).quantity) for symbol in house.trader.standings},
+        journal=house.journal.place,
+    )  # fmt: skip
+    house.journal.close()
+    return outcome
+
+
+def resume_on_paper(house: House, gateway: SimulatedGateway) -> None:
+    """The paper account of the last session, as its journal tells it."""
+    if house.journal.last(StepRecorded) is None:
+        return
+    books = house.trader.books
+    books.recover()
+    portfolio = books.engine.portfolio
+    held = [portfolio.position(symbol) for symbol in house.trader.standings]
+    fills = sum(1 for _ in house.journal.entries(kinds=(OrderFilled,)))
+    gateway.resume(portfolio.cash, [one for one in held if one.quantity], books.stops, fills)

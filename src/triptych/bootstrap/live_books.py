@@ -17,7 +17,7 @@ from triptych.domain.errors import ArtifactError, DataError
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.public_stream import book_topic, candle_topic
 from triptych.exchanges.gateway import AbstractCandleSource
-from triptych.inference import Artifact, BookNeed, ConsensusArtifact
+from triptych.inference import BookNeed
 from triptych.live.booked_candles import BookedCandles, Past
 from triptych.live.booked_candles import Config as BooksConfig
 from triptych.live.monitoring import Metrics
@@ -25,18 +25,6 @@ from triptych.market.books import ClosingBook
 
 DEPTHS: Final = (50, 200, 1000)
 """Levels a side of the venue's streams of books, as `triptych data record` records them."""
-
-
-def need_of(artifacts: Sequence[Artifact | ConsensusArtifact]) -> BookNeed | None:
-    """What models need of order books together: the deepest book and the strictest age; None when none reads any."""
-    needs = [one.books for one in artifacts if one.books is not None]
-    if not needs:
-        return None
-    return BookNeed(
-        levels=max(one.levels for one in needs),
-        max_age_ms=min(one.max_age_ms for one in needs),
-        companions=any(one.companions for one in needs),
-    )
 
 
 def candles_of(

@@ -11,11 +11,12 @@ from triptych.bootstrap.affording import require_wallet
 from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
-from triptych.bootstrap.house import House, Outcome
-from triptych.bootstrap.live_books import candles_of, need_of
-from triptych.bootstrap.living import build_house, outcome_of
-from triptych.bootstrap.run_folder import Run, open_run
+from triptych.bootstrap.house import House, Outcome, outcome_of
+from triptych.bootstrap.live_books import candles_of
+from triptych.bootstrap.living import build_house
+from triptych.bootstrap.run_folder import Run
 from triptych.bootstrap.session import run_session
+from triptych.bootstrap.session_models import open_models, trained_runs
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.venues import Venue, hosts_of, require_consent
 from triptych.domain import AbstractClock, SystemClock, Timeframe, WalletReport
@@ -23,7 +24,6 @@ from triptych.domain.errors import ExchangeError, LeaseError, RecipeError
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
-from triptych.inference import open_any_artifact
 from triptych.live.following import Following
 from triptych.live.journal import AccountNamed, Journal
 from triptych.live.monitoring import Masker, Metrics
@@ -71,9 +71,7 @@ def trade_on_bybit(
     """
     where = hosts or hosts_of(settings, venue)
     require_consent(where, settings, real_money=real_money)
-    opened = [open_run(folder) for folder in runs]
-    for run in opened:
-        run.require_trained()
+    opened = trained_runs(runs)
     key = credentials or read_credentials()
     wanted = tuple(symbols)
 
@@ -95,7 +93,7 @@ def trade_on_bybit(
 async def _stand_by(journal: str | Path, settings: LiveSettings, tell: Tell) -> None:
     book = Journal.open(
         journal, settings.name, owner="standby", clock=SystemClock(),
-        lease_ms=int(settings.runner.lease_seconds * 1000),
+        lease_ms=settings.runner.lease_ms,
     )  # fmt: skip
     assert book.lease is not None
     try:
@@ -118,19 +116,17 @@ async def _trade(
     control: Control | None,
     tell: Tell,
 ) -> Outcome:
-    artifacts = [open_any_artifact(run.artifact) for run in runs]
-    artifact, need = artifacts[0], need_of(artifacts)
-    timeframe = Timeframe.parse(artifact.card.timeframe)
-    wanted = symbols or tuple(artifact.card.symbols)
-    watch = open_watch(runs[0].recipe.guard, timeframe)
-    looked_at = (*artifact.companions, *(watch.symbols if watch is not None else ()))
-    beside = [symbol for symbol in dict.fromkeys(looked_at) if symbol not in wanted]
+    models = open_models(runs)
+    timeframe = models.timeframe
+    wanted = symbols or tuple(models.first.card.symbols)
+    watch = open_watch(models.recipe.guard, timeframe)
+    beside = models.beside(wanted, watch)
     async with connect(hosts, settings, journal, tell) as connection:
         gateway = connection.gateway(key)
         instruments = [one.instrument for one in (await connection.market.listed(wanted)).values()]
         metrics = Metrics()
         source = candles_of(
-            connection, [*wanted, *beside], timeframe, need, settings.books, only_seen=beside, books=books,
+            connection, [*wanted, *beside], timeframe, models.books, settings.books, only_seen=beside, books=books,
             metrics=metrics, tell=tell,
         )  # fmt: skip
         market_clock: AbstractClock = connection.clock
@@ -144,7 +140,7 @@ async def _trade(
             tell("Note: this session has no kill switch; say --control 9100, and `triptych kill` closes everything.")
         secrets = [key.key, key.secret, *([control.token] if control else [])]
         house = build_house(
-            runs, settings=settings, instruments=instruments, gateway=gateway, candles=source, clock=SystemClock(),
+            models, settings=settings, instruments=instruments, gateway=gateway, candles=source, clock=SystemClock(),
             journal=journal, account=account, watch=watch, market_clock=market_clock, log=log,
             masker=Masker(secrets), metrics=metrics,
         )  # fmt: skip

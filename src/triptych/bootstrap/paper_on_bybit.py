@@ -11,18 +11,17 @@ from typing import TextIO
 from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
-from triptych.bootstrap.house import Outcome
-from triptych.bootstrap.live_books import candles_of, need_of
-from triptych.bootstrap.living import build_house, outcome_of, resume_on_paper
+from triptych.bootstrap.house import Outcome, outcome_of, resume_on_paper
+from triptych.bootstrap.live_books import candles_of
+from triptych.bootstrap.living import build_house
 from triptych.bootstrap.living_on_bybit import newest_close
-from triptych.bootstrap.run_folder import open_run
 from triptych.bootstrap.session import run_session
+from triptych.bootstrap.session_models import open_models, trained_runs
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.venues import Venue, hosts_of
-from triptych.domain import Timeframe, utc
+from triptych.domain import utc
 from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.exchanges.simulated.gateway import SimulatedGateway
-from triptych.inference import open_any_artifact
 from triptych.live.following import Following
 from triptych.live.monitoring import Masker, Metrics
 from triptych.settings.live import LiveSettings
@@ -49,16 +48,10 @@ def trade_on_paper_at(
 
     Raises ExchangeError, ArtifactError, JournalError and their kinds.
     """
-    opened = [open_run(folder) for folder in runs]
-    for run in opened:
-        run.require_trained()
-    artifacts = [open_any_artifact(run.artifact) for run in opened]
-    artifact, need = artifacts[0], need_of(artifacts)
-    timeframe = Timeframe.parse(artifact.card.timeframe)
-    wanted = tuple(symbols) or tuple(artifact.card.symbols)
-    watch = open_watch(opened[0].recipe.guard, timeframe)
-    beside = (*artifact.companions, *(watch.symbols if watch is not None else ()))
-    known = list(dict.fromkeys((*wanted, *beside)))
+    models = open_models(trained_runs(runs))
+    wanted = tuple(symbols) or tuple(models.first.card.symbols)
+    watch = open_watch(models.recipe.guard, models.timeframe)
+    beside = models.beside(wanted, watch)
 
     async def run_it() -> Outcome:
         where = hosts or hosts_of(settings, venue)
@@ -66,15 +59,15 @@ def trade_on_paper_at(
             instruments = [(await connection.market.listing(symbol)).instrument for symbol in wanted]
             metrics = Metrics()
             candles = candles_of(
-                connection, known, timeframe, need, settings.books,
-                only_seen=[one for one in known if one not in wanted], books=books, metrics=metrics, tell=tell,
+                connection, [*wanted, *beside], models.timeframe, models.books, settings.books, only_seen=beside,
+                books=books, metrics=metrics, tell=tell,
             )  # fmt: skip
-            source = Following(candles, await newest_close(connection, wanted[0], timeframe))
+            source = Following(candles, await newest_close(connection, wanted[0], models.timeframe))
             gateway = SimulatedGateway(
-                instruments, opened[0].recipe.costs, Decimal(repr(settings.capital)), clock=source.clock
+                instruments, models.recipe.costs, Decimal(repr(settings.capital)), clock=source.clock
             )
             house = build_house(
-                opened, settings=settings, instruments=instruments, gateway=gateway, candles=source,
+                models, settings=settings, instruments=instruments, gateway=gateway, candles=source,
                 clock=source.clock, journal=journal, log=log, watch=watch,
                 masker=Masker([control.token] if control else []), metrics=metrics,
                 before=lambda candles: gateway.on_candles([one for one in candles if one.symbol in wanted]),

@@ -1,4 +1,8 @@
-"""`triptych reconcile`: a journal beside its account at the venue, and the repair that a start would make."""
+"""`triptych reconcile`: a journal beside its account at the venue, and the repair that a start would make.
+
+A repair brings the books up to date, withdraws and protects, as a start does. It never trades: where a stop cannot be
+set again a start closes the position at market, by prices of now that only a house on duty hears. A repair says so.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +12,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from triptych.bootstrap.asking import reconciler_of
 from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.journals import only_name
 from triptych.bootstrap.settling import books_of
 from triptych.bootstrap.telling import Tell, silent
-from triptych.bootstrap.venues import Venue, hosts_of
+from triptych.bootstrap.venues import Venue, hosts_of, require_consent
 from triptych.domain import OrderFilled, SystemClock
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.exchanges.gateway import AbstractGateway
 from triptych.live.audit import Auditor, Difference
-from triptych.live.belonging import require_account
-from triptych.live.books import Books
-from triptych.live.journal import AccountNamed, Journal, NoteWritten
+from triptych.live.belonging import require_account, take_possession
+from triptych.live.journal import AccountNamed, Journal, NoteWritten, Switch
 from triptych.live.monitoring import Metrics
-from triptych.live.reconciliation import Config, Reconciler
-from triptych.live.sender import Sender
 from triptych.settings.live import LiveSettings
 
 DAY_MS = 86_400_000
 OVERLAP_MS = 600_000
+UNPROTECTED = (
+    "the position is not protected. A repair does not trade: close it at the venue, or start the house, which closes "
+    "it at market where its stop cannot be set again"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +71,7 @@ def reconcile(
     days: float = 7.0,
     repair: bool = False,
     adopt: bool = False,
+    real_money: bool = False,
     settings: LiveSettings | None = None,
     hosts: HostConfig | None = None,
     credentials: Credentials | None = None,
@@ -79,30 +86,36 @@ def reconcile(
         symbols: only these; empty: all of the journal.
         days: how far back fills are compared, at most to the beginning of the journal.
         repair: bring the journal up to date, withdraw orders of ours that nobody decided on, set lost stops again.
-            Takes the journal's lease, so it is refused while a process trades.
-        adopt: with `repair`, take over a position that our fills do not explain.
-        settings: of live trading: addresses, and patience with the venue.
+            Takes the journal's lease, so it is refused while a process trades, and gives way to another session of the
+            account as a start does.
+        adopt: with `repair`, take over a position that our fills do not explain, whatever the settings say.
+        real_money: with `repair`, must be said where an address is neither this machine nor a known testnet or demo.
+        settings: of live trading: addresses, patience with the venue, and what a start does about differences.
         hosts: addresses, instead of the venue's own.
         credentials: the key; None reads the environment.
         tell: told what is done.
 
     Raises JournalError for a journal without a decision or of another account, LeaseError while a process trades,
-    ExchangeError when the venue cannot be asked, DataError for symbols that are not in the journal.
+    RecipeError for a repair of real money without limits and consent, ExchangeError when the venue cannot be asked,
+    DataError for symbols that are not in the journal.
     """
+    said = settings or LiveSettings()
+    where = hosts or hosts_of(said, venue)
+    if repair:
+        require_consent(where, said, real_money=real_money)
     name = only_name(journal, name)
     key = credentials or read_credentials()
 
     async def run() -> Reconciled:
-        said = settings or LiveSettings()
-        where = hosts or hosts_of(said, venue)
         async with connect(where, said, journal, tell) as connection:
             gateway = connection.gateway(key)
-            _require_account(journal, name, AccountNamed(world=where.world, account=await gateway.account()))
+            here = AccountNamed(world=where.world, account=await gateway.account())
+            _require_account(journal, name, here)
             found = await _compared(journal, name, symbols, days, gateway)
             done: tuple[str, ...] = ()
             left = found
             if repair:
-                done = await _repaired(journal, name, found[0], gateway, adopt=adopt, tell=tell)
+                done = await _repaired(journal, name, found[0], gateway, here, said, adopt=adopt, tell=tell)
                 left = await _compared(journal, name, symbols, days, gateway)
             return Reconciled(name=name, symbols=found[0], differences=found[1], done=done, left=left[1])
 
@@ -137,44 +150,44 @@ async def _compared(
 
 
 async def _repaired(
-    journal: str | Path, name: str, symbols: Sequence[str], gateway: AbstractGateway, *, adopt: bool, tell: Tell
+    journal: str | Path,
+    name: str,
+    symbols: Sequence[str],
+    gateway: AbstractGateway,
+    here: AccountNamed,
+    settings: LiveSettings,
+    *,
+    adopt: bool,
+    tell: Tell,
 ) -> tuple[str, ...]:
-    """What every start does, without a model: settle each instrument, then set stops that were changed."""
+    """What every start does without a model and without trading: settle each instrument."""
     clock, done = SystemClock(), list[str]()
-    writer = Journal.open(journal, name, owner="triptych reconcile", clock=clock)
+    writer = Journal.open(journal, name, owner="triptych reconcile", clock=clock, lease_ms=settings.runner.lease_ms)
     assert writer.lease is not None
-    writer.lease.acquire()
 
-    def note(severity: str, topic: str, text: str, symbol: str) -> None:
+    def note(_severity: str, _topic: str, text: str, symbol: str = "") -> None:
         done.append(f"{symbol}: {text}" if symbol else text)
         tell(done[-1])
 
+    if adopt:
+        policy = settings.reconciliation.model_copy(update={"foreign": "adopt"})
+        settings = settings.model_copy(update={"reconciliation": policy})
     try:
+        writer.lease.acquire()
+        take_possession(writer, here, lambda text: note("warning", "account", text))
         books, _ = books_of(writer, name, symbols)
-        metrics = Metrics()
-        sender = Sender(gateway=gateway, books=books, clock=clock, metrics=metrics, note=note)
-        reconciler = Reconciler(
-            config=Config(foreign="adopt" if adopt else "freeze"), strategy=name, gateway=gateway, books=books,
-            sender=sender, clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
-        )  # fmt: skip
-        for symbol in symbols:
-            settled = (await reconciler.settle([symbol]))[symbol]
+        reconciler = reconciler_of(
+            books, gateway, settings=settings, account=here, clock=clock, metrics=Metrics(), note=note
+        )
+        switch = writer.switch()
+        is_killed = switch is not None and switch.switch is Switch.KILLED
+        for symbol, settled in (await reconciler.settle(symbols, is_killed=is_killed)).items():
+            if reconciler.refused.get(symbol):
+                note("critical", "stop", UNPROTECTED, symbol)
             note("info", "reconcile", "settled" if settled.is_settled else f"not settled: {settled.reason}", symbol)
-            if settled.is_settled:
-                await _set_stops(books, gateway, symbol, note)
         books.write(NoteWritten(topic="reconcile", text="; ".join(done)))
     finally:
-        writer.lease.release()
+        if writer.lease.token:
+            writer.lease.release()
         writer.close()
     return tuple(done)
-
-
-async def _set_stops(books: Books, gateway: AbstractGateway, symbol: str, note: Any) -> None:
-    """Stop and target as the journal says, where the venue's are others."""
-    wanted = books.stops.get(symbol, (None, None))
-    report = (await gateway.positions([symbol]))[symbol]
-    is_moving = any(one.symbol == symbol for one in books.under_way)
-    if is_moving or not report.quantity or wanted in ((None, None), (report.stop_loss, report.take_profit)):
-        return
-    answer = await gateway.protect(symbol, stop_loss=wanted[0], take_profit=wanted[1])
-    note("warning", "stop", f"stop {wanted[0]} and target {wanted[1]}: {answer.outcome} {answer.text}".strip(), symbol)

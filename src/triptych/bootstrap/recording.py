@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from triptych.bootstrap.serving_metrics import serve_metrics
 from triptych.bootstrap.taping import candles_of
 from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import Candle, StreamState, Timeframe, utc
@@ -29,7 +30,6 @@ from triptych.exchanges.bybit.public_stream import (
 from triptych.exchanges.bybit.stream import Stream
 from triptych.exchanges.bybit.words import VENUE, Category, interval
 from triptych.live.monitoring import Metrics
-from triptych.live.monitoring.server import MetricsServer
 from triptych.market.books import LiveBook
 from triptych.market.tapes import STREAM, About, Config, TapeEntry, TapeWriter, is_tape, read_tape_backwards
 
@@ -121,10 +121,9 @@ def record_tape(
             with TapeWriter(folder, about, config) as writer:
                 metrics = Metrics()
                 recorder = _Recorder(connection, writer, topics, keys, known, history, on_progress, metrics)
-                server = MetricsServer(metrics, lambda: {} if recorder.is_up else {"messages": "the stream is down"})
-                if metrics_at is not None:
-                    port = await server.start(*metrics_at)
-                    tell(f"Metrics: http://{metrics_at[0]}:{port}/metrics, readiness: /readyz.")
+                server = await serve_metrics(
+                    metrics, lambda: {} if recorder.is_up else {"messages": "the stream is down"}, metrics_at, tell
+                )
                 recording = asyncio.create_task(recorder.run())
                 flushing = asyncio.create_task(_flush(writer, (config or Config()).flush_seconds))
                 stopping = asyncio.create_task(_stopped_by(stop or asyncio.Event()).wait())

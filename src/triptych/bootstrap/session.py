@@ -6,29 +6,32 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from triptych.bootstrap.controlling import Control, under_control
 from triptych.bootstrap.house import House
+from triptych.bootstrap.serving_metrics import serve_metrics
 from triptych.bootstrap.telling import Tell
+from triptych.domain import utc
 from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.books import Books
-from triptych.live.journal import SwitchSet
-from triptych.live.monitoring.server import MetricsServer
+from triptych.live.journal import StepRecorded, SwitchSet
 from triptych.live.reloading import watched as watching
 from triptych.live.trader import Trader
 
 
 async def run_session(house: House, metrics_at: tuple[str, int] | None, control: Control | None, tell: Tell) -> None:
-    """Run until the tape ends or Ctrl-C; then give the lease back."""
-    server = MetricsServer(house.metrics, house.trader.reasons)
-    if metrics_at is not None:
-        port = await server.start(*metrics_at)
-        tell(f"Metrics: http://{metrics_at[0]}:{port}/metrics, readiness: /readyz.")
+    """Run until the tape ends or Ctrl-C; then give the lease back.
+
+    Raises RecipeError where others can reach `metrics_at` and TRIPTYCH_METRICS_TOKEN is not set.
+    """
+    server = await serve_metrics(house.metrics, house.trader.reasons, metrics_at, tell)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError, ValueError):  # not on Windows, not in a thread
             loop.add_signal_handler(name, stop.set)
+    tell(f"Journal: {_named(house)}.")
     house.alerts.start()
     try:
         view = house.view, house.candles, house.journal_at
@@ -48,6 +51,15 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
         house.trader.close()
         await house.alerts.stop()
         await server.stop()
+
+
+def _named(house: House) -> str:
+    """The journal, its file in full, and whether it is gone on with: from another folder a start begins a new one."""
+    where, last = house.journal_at, house.journal.last(StepRecorded)
+    place = house.journal.place if "://" in str(where) else str(Path(where).absolute())
+    if last is None or not isinstance(last.record, StepRecorded):
+        return f"{place}, which holds no decision yet"
+    return f"{place}, gone on with from the close of {utc(last.record.close_ms)} UTC"
 
 
 @contextlib.asynccontextmanager

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.bootstrap.asking import reconciler_of
 from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.venues import Venue, hosts_of, require_consent
 from triptych.domain import Instrument, SystemClock
@@ -26,9 +27,7 @@ from triptych.live.belonging import require_account
 from triptych.live.books import Books
 from triptych.live.journal import AccountNamed, Journal, StepRecorded
 from triptych.live.monitoring import Masker, Metrics
-from triptych.live.reconciliation import Reconciler, Settled
-from triptych.live.rivals import Rivals
-from triptych.live.sender import Sender
+from triptych.live.reconciliation import Settled
 from triptych.settings.live import LiveSettings
 from triptych.strategies import Config as StrategyConfig
 from triptych.strategies import create_strategy
@@ -73,7 +72,7 @@ async def _settled(
     clock, name = SystemClock(), settings.name
     book = Journal.open(
         journal, name, owner="triptych, before its models are loaded", clock=clock,
-        lease_ms=int(settings.runner.lease_seconds * 1000),
+        lease_ms=settings.runner.lease_ms,
     )  # fmt: skip
     try:
         if book.last(StepRecorded) is None:
@@ -101,19 +100,12 @@ async def _with_books(
 
     books, symbols = books_of(book, settings.name, ())
     async with connect(hosts, settings, journal, tell) as connection:
-        gateway, clock, metrics = connection.gateway(key), SystemClock(), Metrics()
-        require_account(book, AccountNamed(world=hosts.world, account=await gateway.account()))
-        sender = Sender(
-            gateway=gateway, books=books, clock=clock, metrics=metrics, note=note, config=settings.sending
-        )  # fmt: skip
-        reconciler = Reconciler(
-            config=settings.reconciliation, strategy=settings.name, gateway=gateway, books=books, sender=sender,
-            clock=clock, metrics=metrics, started_ms=clock.now_ms(), note=note,
-            rivals=Rivals(
-                journal=book, gateway=gateway, clock=clock, quiet_minutes=settings.reconciliation.rival_minutes,
-                note=note,
-            ),
-        )  # fmt: skip
+        gateway = connection.gateway(key)
+        here = AccountNamed(world=hosts.world, account=await gateway.account())
+        require_account(book, here)
+        reconciler = reconciler_of(
+            books, gateway, settings=settings, account=here, clock=SystemClock(), metrics=Metrics(), note=note
+        )
         found = await reconciler.settle(symbols)
     positions = books.engine.portfolio.position
     said = [

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.bootstrap.candle_books import bookless, columns_of
+from triptych.bootstrap.candle_books import columns_of
 from triptych.domain import CandleSeries, utc
 from triptych.domain.errors import DataError, NotEnoughData, RecipeError
 from triptych.features import days
@@ -103,10 +103,10 @@ def _no_window(
             remedy=f"Bring at least {needed:,} candles, or shorten window.length or "
             f"features.{'window' if maker.period == 1 else 'period'}.",
         )
-    if maker.levels and bookless(one).any():
+    if maker.levels and one.bookless.any():
         return NotEnoughData(
             f"{one.symbol}: no window of {length} candles has an order book beside every one of them: "
-            f"{np.count_nonzero(bookless(one)):,} of {len(one):,} have none that is fresh enough.",
+            f"{np.count_nonzero(one.bookless):,} of {len(one):,} have none that is fresh enough.",
             remedy="Bring recordings without holes, raise data.books.max_age_ms, or shorten window.length or "
             "features.window.",
         )

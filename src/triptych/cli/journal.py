@@ -36,7 +36,9 @@ def show(
     from triptych.bootstrap.journals import journal_rows
     from triptych.live.journal import place_of
 
-    frame = bootstrap.journal_frame(_place(journal), name=name, order_id=order, kinds=tuple(kind or ()), last=last)
+    frame = bootstrap.journal_frame(
+        journal_place(journal), name=name, order_id=order, kinds=tuple(kind or ()), last=last
+    )
     if json:
         print_json(journal_rows(frame))
         return
@@ -60,7 +62,7 @@ def export(
     """Write entries to a file."""
     from triptych import bootstrap
 
-    frame = bootstrap.journal_frame(_place(journal), name=name, order_id=order, kinds=tuple(kind or ()))
+    frame = bootstrap.journal_frame(journal_place(journal), name=name, order_id=order, kinds=tuple(kind or ()))
     bootstrap.write_journal(frame, output)
     if json:
         print_json({"file": str(output), "entries": len(frame)})
@@ -68,5 +70,6 @@ def export(
         out.print(f"{len(frame)} entries: {output}", soft_wrap=True, markup=False)
 
 
-def _place(journal: str) -> str | Path:
+def journal_place(journal: str) -> str | Path:
+    """A journal as it is named on the command line: a URL, or the path of a file."""
     return journal if "://" in journal else Path(journal)

@@ -6,11 +6,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TextIO, cast
-
-import typer
+from typing import TYPE_CHECKING, TextIO, cast
 
 from triptych.cli.console import Narrator, figures, out, print_json
+from triptych.cli.journal import journal_place
+from triptych.cli.live_options import (
+    BookOption,
+    ControlOption,
+    DashboardOption,
+    FallbackOption,
+    FromOption,
+    JournalOption,
+    LiveSetOption,
+    LiveSettingsOption,
+    LogOption,
+    MetricsOption,
+    PaperOption,
+    RealMoneyOption,
+    SpeedOption,
+    StandbyOption,
+    SymbolOption,
+    TapeOption,
+    VenueOption,
+)
 from triptych.cli.options import JsonOption, QuietOption, RunArgument
 
 if TYPE_CHECKING:
@@ -22,97 +40,23 @@ if TYPE_CHECKING:
 
 def live(
     run: RunArgument,
-    venue: Annotated[
-        Literal["paper", "simulated", "local", "bybit-testnet", "bybit-demo", "bybit"],
-        typer.Option(
-            "--venue",
-            help="paper: a tape. simulated, or local: `triptych exchange serve`. bybit: real money, but for --paper.",
-        ),
-    ] = "paper",
-    paper: Annotated[
-        bool,
-        typer.Option("--paper", help="Trade on paper: on a tape, or on the candles of a venue as they close; no key."),
-    ] = False,
-    tape: Annotated[
-        Path | None,
-        typer.Option(
-            "--tape", help="Candles to trade on paper: CSV, Parquet, Arrow, or a recorded tape.", metavar="FILE"
-        ),
-    ] = None,
-    book: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--book",
-            help="Recorded order books, for a model that reads them: beside --tape, or of the time before the start; "
-            "may be repeated.",
-            metavar="FILE|FOLDER",
-        ),
-    ] = None,
-    symbol: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--symbol", help="Instrument to trade on a venue; may be repeated [default: those of the training]."
-        ),
-    ] = None,
-    real_money: Annotated[
-        bool, typer.Option("--real-money", help="Consent to trade real money, with --venue bybit.")
-    ] = False,
-    standby: Annotated[
-        bool,
-        typer.Option("--standby", help="Wait while another process trades on this journal; take over when it ends."),
-    ] = False,
-    fallback: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--fallback",
-            help="A run whose model stands in when those before it fail; may be repeated. `rules`: a rule of moving "
-            "averages, the last before flat.",
-            metavar="RUN|rules",
-        ),
-    ] = None,
-    settings: Annotated[Path | None, typer.Option("--settings", help="Live settings (TOML).", metavar="FILE")] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change a live setting; may be repeated.", metavar="KEY=VALUE"),
-    ] = None,
-    journal: Annotated[
-        str, typer.Option("--journal", help="Journal: a file, or a PostgreSQL URL.", metavar="FILE|URL")
-    ] = "live.db",
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--from", help="First close to trade at, UTC [default: as soon as the model can].", metavar="TIME"
-        ),
-    ] = None,
-    speed: Annotated[
-        float,
-        typer.Option("--speed", min=0, help="Market time by real time: 60 plays an hour in a minute; 0 does not wait."),
-    ] = 0.0,
-    log: Annotated[
-        Path | None, typer.Option("--log", help="Append structured logs (JSON lines) to this file.", metavar="FILE")
-    ] = None,
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            "--metrics", help="Serve metrics and readiness at this address, such as 9000.", metavar="[HOST:]PORT"
-        ),
-    ] = None,
-    dashboard: Annotated[
-        str | None,
-        typer.Option(
-            "--dashboard",
-            help="Serve the dashboard at this address, such as 8080, in a process of its own.",
-            metavar="[HOST:]PORT",
-        ),
-    ] = None,
-    control: Annotated[
-        str | None,
-        typer.Option(
-            "--control",
-            help="Open the session at this address for `triptych dashboard --session`; takes a token.",
-            metavar="[HOST:]PORT",
-        ),
-    ] = None,
+    venue: VenueOption = "paper",
+    paper: PaperOption = False,
+    tape: TapeOption = None,
+    book: BookOption = None,
+    symbol: SymbolOption = None,
+    real_money: RealMoneyOption = False,
+    standby: StandbyOption = False,
+    fallback: FallbackOption = None,
+    settings: LiveSettingsOption = None,
+    overrides: LiveSetOption = None,
+    journal: JournalOption = "live.db",
+    start: FromOption = None,
+    speed: SpeedOption = 0.0,
+    log: LogOption = None,
+    metrics: MetricsOption = None,
+    dashboard: DashboardOption = None,
+    control: ControlOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -121,8 +65,7 @@ def live(
     The same command on the same journal goes on where the last one stopped, or was killed. Keys of a venue come from
     BYBIT_API_KEY and BYBIT_API_SECRET, or from the file that BYBIT_KEY_FILE names.
     """
-    from triptych.cli.opening import control_of
-    from triptych.live.monitoring.server import parse_address
+    from triptych.cli.opening import control_of, metrics_of
     from triptych.settings.live import load_live_settings
 
     _require_sense(venue, tape, is_paper=paper, is_standby=standby)
@@ -132,9 +75,9 @@ def live(
     with _opened(log) as stream:
         session = Session(
             settings=load_live_settings(settings, [*(overrides or ()), *(["last_resort=rules"] if has_rules else [])]),
-            journal=journal if "://" in journal else Path(journal),
+            journal=journal_place(journal),
             log=stream,
-            metrics_at=None if metrics is None else parse_address(metrics),
+            metrics_at=metrics_of(metrics),
             control=control_of(control, dashboard, runs=run.absolute().parent),
             tell=Narrator(quiet or json),
         )

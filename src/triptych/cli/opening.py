@@ -1,4 +1,4 @@
-"""`triptych live --dashboard` and `--control`: a session that is opened to those who look at it."""
+"""`triptych live --dashboard`, `--control` and `--metrics`: a session that is opened to those who look at it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 
 _PROGRAM = "from triptych.cli import main; main()"
 ENDS_WITHIN_S = 5.0
+
+
+def metrics_of(address: str | None) -> tuple[str, int] | None:
+    """Where metrics are served; None: nowhere.
+
+    Raises RecipeError for an address that is none, or that others can reach where no token is set.
+    """
+    if address is None:
+        return None
+    from triptych.live.access import METRICS_VARIABLE, read_token
+    from triptych.live.monitoring.server import access_of, parse_address
+
+    host, port = parse_address(address)
+    access_of(host, read_token(variable=METRICS_VARIABLE))
+    return host, port
 
 
 def control_of(control: str | None, dashboard: str | None, *, runs: Path) -> Control | None:
@@ -54,7 +69,7 @@ def _start(listen: str, url: str, token: str, runs: Path) -> Callable[[], None]:
     """
     # The token travels in the environment: arguments can be read by every user of the machine.
     environment = {**os.environ, "TRIPTYCH_TOKEN": token}
-    for secret in ("BYBIT_API_KEY", "BYBIT_API_SECRET", "BYBIT_KEY_FILE"):
+    for secret in ("BYBIT_API_KEY", "BYBIT_API_SECRET", "BYBIT_KEY_FILE", "TRIPTYCH_METRICS_TOKEN"):
         environment.pop(secret, None)
     command = [sys.executable, "-c", _PROGRAM, "dashboard", "--session", url, "--listen", listen,
                "--runs", str(runs), "--until-stdin-closes"]  # fmt: skip

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from triptych.cli.console import Narrator, out, print_json
-from triptych.cli.journal import JournalArgument, NameOption
+from triptych.cli.journal import JournalArgument, NameOption, journal_place
+from triptych.cli.live_options import LiveSetOption
 from triptych.cli.options import JsonOption, QuietOption
 
 
@@ -22,24 +23,29 @@ def reconcile(
     symbol: Annotated[list[str] | None, typer.Option("--symbol", help="Only this instrument; may be repeated.")] = None,
     days: Annotated[float, typer.Option(min=0.01, help="Days back to compare fills.")] = 7.0,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Do what the next start would do; refused while a process trades.")
+        bool,
+        typer.Option(
+            "--repair", help="Do what the next start would do, short of trading; refused while a process trades."
+        ),
     ] = False,
     adopt: Annotated[
         bool, typer.Option("--adopt", help="With --repair: take over a position that our fills do not explain.")
     ] = False,
+    real_money: Annotated[
+        bool, typer.Option("--real-money", help="Consent to repair an account of real money, as for `live`.")
+    ] = False,
     settings: Annotated[
         Path | None,
-        typer.Option("--settings", help="Live settings (TOML): addresses and patience as for `live`.", metavar="FILE"),
+        typer.Option("--settings", help="Live settings (TOML), the same as for `live`.", metavar="FILE"),
     ] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a live setting; may be repeated.", metavar="KEY=VALUE")
-    ] = None,
+    overrides: LiveSetOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
     """Print every difference between a journal and the venue: orders, fills, positions, stops. Exit status 1 if any.
 
-    Without --repair nothing is changed. A process that is trading may be a moment behind: ask again.
+    Without --repair nothing is changed. A process that is trading may be a moment behind: ask again. A repair enters
+    what was missed, withdraws orders of ours that nobody decided on and sets lost stops again; it sends no order.
     """
     from triptych import bootstrap
     from triptych.domain.errors import RecipeError
@@ -47,10 +53,9 @@ def reconcile(
 
     if adopt and not repair:
         raise RecipeError("--adopt was given without --repair.", remedy="Look first; then repair.")
-    place: str | Path = journal if "://" in journal else Path(journal)
     found = bootstrap.reconcile(
-        place, venue="local" if venue == "simulated" else venue, name=name,
-        symbols=symbol or (), days=days, repair=repair, adopt=adopt,
+        journal_place(journal), venue="local" if venue == "simulated" else venue, name=name,
+        symbols=symbol or (), days=days, repair=repair, adopt=adopt, real_money=real_money,
         settings=load_live_settings(settings, overrides or ()),
         tell=Narrator(quiet or json),
     )  # fmt: skip

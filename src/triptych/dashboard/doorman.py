@@ -22,8 +22,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triptych.dashboard.drawing import render
+from triptych.live.access import bearer
 from triptych.live.control import Access, is_loopback
-from triptych.live.control.access import bearer
 
 COOKIE: Final = "triptych_session"
 SIGNED_IN: Final = "triptych.signed_in"

@@ -77,6 +77,14 @@ class CandleSeries:
         """When each candle closed, shape (n_candles,): the earliest time it may be used."""
         return self.open_time_ms + self.timeframe.milliseconds
 
+    @property
+    def bookless(self) -> NDArray[np.bool_]:
+        """At which candles no book with a best bid and a best ask is known, of shape (n_candles,)."""
+        if self.books is None:
+            return np.ones(len(self), dtype=bool)
+        bid, ask = self.books[:, 0], self.books[:, self.books.shape[1] // 2]
+        return np.isnan(bid) | np.isnan(ask)
+
     def head(self, n: int) -> CandleSeries:
         """The first `n` candles: history as it was known when candle n - 1 closed."""
         return self.between(0, n)

@@ -148,8 +148,10 @@ class Auditor:
         ]  # fmt: skip
 
     def _stop(self, report: PositionReport) -> list[Difference]:
+        """What a start would set again; a stop that somebody has set where we have none is his."""
         wanted = self.books.stops.get(report.symbol, (None, None))
-        if not report.quantity or wanted == (None, None) or wanted == (report.stop_loss, report.take_profit):
+        there = report.stop_loss, report.take_profit
+        if not report.quantity or all(ours in (None, theirs) for ours, theirs in zip(wanted, there, strict=True)):
             return []
         is_lost = wanted[0] is not None and report.stop_loss is None
         return [Difference(

@@ -122,6 +122,21 @@ class Books:
         """When the decision behind an order was written, our clock; its own time when it is not known any more."""
         return self._decided_ms.get(order.order_id, order.time_ms)
 
+    def openings_since(self, since_ms: int) -> list[int]:
+        """When each opening order of the journal's decisions was decided, our clock, oldest first; from then on.
+
+        Raises JournalError when the journal cannot be read.
+        """
+        found: list[int] = []
+        with contextlib.closing(self.journal.entries(kinds=(StepRecorded,), newest_first=True)) as steps:
+            for entry in steps:
+                if entry.time_ms < since_ms:
+                    break
+                assert isinstance(entry.record, StepRecorded)
+                orders = [one for one in entry.record.commands if isinstance(one, SubmitOrder) and not one.reduce_only]
+                found += [entry.time_ms] * len(orders)
+        return found[::-1]
+
     def lacks_fills(self, symbol: str) -> bool:
         """Whether the venue speaks of fills that have not come in."""
         return self._intake.lacks_fills(symbol)

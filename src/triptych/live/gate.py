@@ -3,13 +3,20 @@
 The engine's own risk limits are shares of an equity it computes itself. These are not: they hold back an order that a
 wrong equity, a wrong price or a loop gone wild would send. An order that only reduces a position passes unless trading
 was killed by hand and everything is closed already; it is still held against the price band.
+
+A market order carries no price that could be held against the band, only those of its stop and target. What it is
+filled at is bounded by how late it may leave (`stale_after_seconds`, `entry_within_seconds`) and by the venue, which
+makes it a limit 3 to 5 % from the price of that moment and cancels the rest. It is not turned into a limit at the band:
+venues refuse limits beyond a narrower range of their own, and a close that is refused is worse than one that slips.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Final
 
 from pydantic import Field
 
@@ -17,6 +24,8 @@ from triptych import domain
 from triptych.domain import SubmitOrder
 from triptych.live.journal import Switch
 from triptych.trading.money import MoneyLimits, OthersHeld
+
+RATE_WINDOW_MS: Final = 60_000
 
 
 class Config(domain.Config):
@@ -45,10 +54,16 @@ class Config(domain.Config):
         default=0.05,
         gt=0,
         lt=1,
-        description="Farthest a limit price, stop or target may lie on the wrong side of the last price, a fraction.",
+        description="Farthest a limit price, stop or target may lie on the wrong side of the last price, a fraction. "
+        "Of a market order only stop and target are held against it: its own price is bounded by how late it may "
+        "leave and by the venue's cap. For entries that never pay more than a price set execution.entry to limit in "
+        "the recipe.",
     )
     max_orders_per_minute: int = Field(
-        default=20, ge=1, description="Most opening orders of all instruments together in any 60 seconds."
+        default=20,
+        ge=1,
+        description="Most opening orders of all instruments together in any 60 seconds, those of "
+        "earlier processes on the same journal included.",
     )
     stale_after_seconds: float = Field(
         default=90.0,
@@ -112,6 +127,13 @@ class Gate:
         )  # fmt: skip
         self._passed: deque[int] = deque()
 
+    def remember(self, sent_ms: Iterable[int], now_ms: int) -> None:
+        """Count opening orders of an earlier process (UTC ms, oldest first): a start is no way around the limit.
+
+        A time that is still to come, because the clock was set back, counts as now.
+        """
+        self._passed = deque(min(one, now_ms) for one in sent_ms if one > now_ms - RATE_WINDOW_MS)
+
     def review(self, order: SubmitOrder, now: Circumstances) -> str:
         """Empty when the order may leave, else the reason why not."""
         reason = self._price(order, now)
@@ -166,7 +188,7 @@ class Gate:
         return ""
 
     def _rate(self, now_ms: int) -> str:
-        while self._passed and self._passed[0] <= now_ms - 60_000:
+        while self._passed and self._passed[0] <= now_ms - RATE_WINDOW_MS:
             self._passed.popleft()
         limit = self._config.max_orders_per_minute
         return f"{limit} opening orders in the last minute" if len(self._passed) >= limit else ""

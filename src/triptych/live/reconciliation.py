@@ -282,9 +282,11 @@ class Reconciler:
             self.books.write(NoteWritten(topic="unprotected", text=text, symbol=report.symbol))
             self.metrics.reconciliation_differences.labels(symbol=report.symbol).inc()
             self.note("critical", "unprotected", text, report.symbol)
+        # What somebody has set where we have nothing of the kind stays.
         answer = await self.gateway.protect(
-            report.symbol, stop_loss=stop, take_profit=target, signed_ms=self.clock.now_ms()
-        )
+            report.symbol, stop_loss=report.stop_loss if stop is None else stop,
+            take_profit=report.take_profit if target is None else target, signed_ms=self.clock.now_ms(),
+        )  # fmt: skip
         if answer.outcome == "accepted":
             return settled
         self.refused[report.symbol] = refused + 1

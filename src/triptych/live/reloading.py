@@ -1,9 +1,10 @@
 """A new model in the place of an old one, while the house trades.
 
 An artifact that was replaced on disk is loaded and checked against the hashes on its card, then it must fit the house
-(timeframe, instruments, candles in memory) and answer a shadow prediction on the candles of now, in time and in sound
-probabilities. Only then does it take the old one's place, between two decisions. One that fails anywhere is refused
-with an alarm, and the old one trades on.
+(timeframe, instruments, order books, candles in memory) and answer a shadow prediction on the candles of now, in time
+and in sound probabilities. Only then does it take the old one's place, between two decisions. One that fails anywhere
+is refused with an alarm, and the old one trades on. One that reads order books and can answer nothing yet, because a
+book of its window was not heard, waits beside the old one until the window is whole.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +27,7 @@ from triptych.live.trader import Trader
 from triptych.trading.engine import Engine
 
 if TYPE_CHECKING:
-    from triptych.inference import Artifact, ConsensusArtifact
+    from triptych.inference import Artifact, BookNeed, ConsensusArtifact
 
 CARDS: Final = ("card.json", "consensus.json")
 
@@ -40,6 +42,22 @@ class Config(domain.Config):
     )
 
 
+@dataclass(kw_only=True, slots=True)
+class _Candidate:
+    """A model that was loaded and checked, and has not taken its place.
+
+    Attributes:
+        predictor, identity: of it.
+        reads_books: whether order books must stand beside its candles.
+        has_waited: whether it was told that it waits.
+    """
+
+    predictor: AbstractPredictor
+    identity: str
+    reads_books: bool
+    has_waited: bool = False
+
+
 class Reloader:
     """Watches the artifact of one level.
 
@@ -50,6 +68,7 @@ class Reloader:
         trader: between whose decisions it is replaced.
         timeframe: of the candles.
         known: instruments whose candles the engine observes.
+        books: what stands beside the candles; None: nothing.
         note: told in words what a person should know: severity, topic, text, symbol.
     """
 
@@ -63,10 +82,13 @@ class Reloader:
         timeframe: str,
         known: Sequence[str],
         note: Callable[[str, str, str, str], None],
+        books: BookNeed | None = None,
     ) -> None:
         self._folder, self._build, self._level, self._trader = folder, build, level, trader
         self._timeframe, self._known, self._note = timeframe, frozenset(known), note
+        self._books = books
         self._seen = self._look()
+        self._candidate: _Candidate | None = None
 
     async def check(self, *, force: bool = False) -> bool:
         """Look whether the artifact was replaced, and take it if it was. Returns whether another model is on duty.
@@ -74,22 +96,35 @@ class Reloader:
         Without `force` only an artifact whose card was written since the last look is loaded.
         """
         seen = self._look()
-        if seen == self._seen and not force:
+        if seen != self._seen or force:
+            self._seen, self._candidate = seen, None
+            try:
+                self._candidate = await asyncio.to_thread(self._load)
+            except ArtifactError as error:
+                self._refuse(error)
+        one = self._candidate
+        if one is None or one.identity == self._level.identity:
+            self._candidate = None
             return False
-        self._seen = seen
         try:
-            predictor, identity = await asyncio.to_thread(self._load)
-            if identity == self._level.identity:
-                return False
-            await self._shadow(predictor)
+            missing = await self._shadow(one)
         except ArtifactError as error:
-            self._tell("critical", f"{self._level.name}: the artifact in its place is refused: {error.message}")
+            self._refuse(error)
             return False
-        before = self._level.identity
+        if missing:
+            if not one.has_waited:
+                one.has_waited = True
+                self._tell("info", f"{self._level.name}: the model in its place waits for order books: {missing}")
+            return False
+        before, self._candidate = self._level.identity, None
         async with self._trader.between_decisions():
-            self._level.replace(predictor, identity)
-        self._tell("info", f"{self._level.name}: model {identity[:12]} has taken the place of {before[:12]}")
+            self._level.replace(one.predictor, one.identity)
+        self._tell("info", f"{self._level.name}: model {one.identity[:12]} has taken the place of {before[:12]}")
         return True
+
+    def _refuse(self, error: ArtifactError) -> None:
+        self._candidate = None
+        self._tell("critical", f"{self._level.name}: the artifact in its place is refused: {error.message}")
 
     def _look(self) -> tuple[tuple[int, int], ...]:
         """When the cards were written, and their sizes: an artifact is put in its place whole."""
@@ -100,7 +135,7 @@ class Reloader:
                 found.append((stat.st_mtime_ns, stat.st_ino))
         return tuple(found)
 
-    def _load(self) -> tuple[AbstractPredictor, str]:
+    def _load(self) -> _Candidate:
         from triptych.inference import fingerprint, open_any_artifact  # loads the libraries of networks
 
         artifact = open_any_artifact(self._folder)
@@ -109,26 +144,57 @@ class Reloader:
         strangers = [one for one in artifact.companions if one not in self._known]
         if strangers:
             raise ArtifactError(f"it looks at {', '.join(strangers)}, which this session does not watch.")
-        return self._build(artifact), fingerprint(artifact)
+        if artifact.books is not None:
+            self._require_books(artifact.books)
+        return _Candidate(
+            predictor=self._build(artifact), identity=fingerprint(artifact), reads_books=artifact.books is not None
+        )
 
-    async def _shadow(self, predictor: AbstractPredictor) -> None:
-        """One prediction for every instrument, from the candles of now, thrown away. Raises ArtifactError."""
+    def _require_books(self, need: BookNeed) -> None:
+        """Raise ArtifactError for a model that reads other order books than this session keeps."""
+        kept = self._books
+        what = f"it reads {need.levels} levels of order book a side"
+        if kept is None:
+            raise ArtifactError(f"{what}, and this session keeps no order books: stop, and start with it.")
+        if need.levels > kept.levels:
+            raise ArtifactError(f"{what}, and this session keeps {kept.levels}: stop, and start with it.")
+        if need.max_age_ms < kept.max_age_ms:
+            raise ArtifactError(
+                f"it reads order books of up to {need.max_age_ms} ms, and this session keeps those of up to "
+                f"{kept.max_age_ms} ms: stop, and start with it."
+            )
+        if need.companions and not kept.companions:
+            raise ArtifactError(
+                "it reads the order books of its companions, and this session keeps those of what is traded: stop, and "
+                "start with it."
+            )
+
+    async def _shadow(self, one: _Candidate) -> str:
+        """One prediction for every instrument, from the candles of now, thrown away.
+
+        Returns which order books are missing, where none could be made for that reason alone. Raises ArtifactError.
+        """
         engine: Engine = self._trader.books.engine
+        predictor = one.predictor
         if predictor.length > engine.memory:
             raise ArtifactError(f"it reads {predictor.length} candles, and this session keeps {engine.memory}.")
-        closes = {}
+        closes, missing = {}, dict[str, str]()
         for symbol in engine.symbols:
             history = engine.history(symbol, predictor.length)
             if history is not None:
                 closes[symbol] = int(history.close_time_ms[-1])
+                if one.reads_books and (unheard := int(history.bookless.sum())):
+                    missing[symbol] = f"{unheard} of {predictor.length} closes of {symbol} have none"
         shadow = Level(f"{self._level.name}-shadow", predictor, deadline_s=self._level.deadline_s)
         try:
             answer = await shadow.ask(shadow.snapshot(engine, closes), closes, within_s=self._level.deadline_s)
         finally:
             shadow.close()
-        silent = [symbol for symbol, one in answer.predictions.items() if one is None]
+        silent = [symbol for symbol, found in answer.predictions.items() if found is None and symbol not in missing]
         if answer.failure or silent:
             raise ArtifactError(f"its shadow prediction failed: {answer.failure or 'none for ' + ', '.join(silent)}.")
+        has_answered = any(found is not None for found in answer.predictions.values())
+        return "" if has_answered else "; ".join(missing.values())
 
     def _tell(self, severity: str, text: str) -> None:
         self._trader.books.write(NoteWritten(topic="reload", text=text))

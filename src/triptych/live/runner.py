@@ -45,6 +45,11 @@ class Config(domain.Config):
         default=15.0, ge=3, description="Seconds after which another process may take over from one that is silent."
     )
 
+    @property
+    def lease_ms(self) -> int:
+        """What `lease_seconds` is in milliseconds."""
+        return int(self.lease_seconds * 1000)
+
 
 class Runner:
     """Runs one trader.

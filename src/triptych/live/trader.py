@@ -29,7 +29,7 @@ from triptych.live.closing import Closer, Closure
 from triptych.live.cutting import CutShort, Cuttable
 from triptych.live.dispatch import Dispatcher, Records, Standing
 from triptych.live.failover import Ladder, Outcome
-from triptych.live.gate import Gate
+from triptych.live.gate import RATE_WINDOW_MS, Gate
 from triptych.live.holding import HeldBack
 from triptych.live.journal import Cause, NoteWritten, Switch, SwitchSet
 from triptych.live.letting_go import let_go
@@ -150,6 +150,8 @@ class Trader:
         """
         async with self._lock:
             let_go(self.books, lambda text, symbol: self._note("warning", "instrument", text, symbol))
+            now_ms = self._reconciler.clock.now_ms()
+            self._gate.remember(self.books.openings_since(now_ms - RATE_WINDOW_MS), now_ms)
             said = self.books.journal.switch()
             self._switch = said.switch if said is not None else Switch.RUN
             self._metrics.switch.set(list(Switch).index(self._switch))

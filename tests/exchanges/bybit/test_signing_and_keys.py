@@ -30,6 +30,7 @@ def test_an_rsa_key_signs_what_its_public_half_confirms():
     pytest.importorskip("cryptography")
     import base64
 
+    from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -37,8 +38,10 @@ def test_an_rsa_key_signs_what_its_public_half_confirms():
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
-    signature = sign(Credentials(key="k", secret=pem), "text")
-    private.public_key().verify(base64.b64decode(signature), b"text", padding.PKCS1v15(), hashes.SHA256())
+    signature = base64.b64decode(sign(Credentials(key="k", secret=pem), "text"))
+    private.public_key().verify(signature, b"text", padding.PKCS1v15(), hashes.SHA256())
+    with pytest.raises(InvalidSignature):
+        private.public_key().verify(signature, b"another text", padding.PKCS1v15(), hashes.SHA256())
 
 
 def test_a_broken_private_key_is_refused_without_being_quoted():

@@ -30,6 +30,18 @@ def test_tokens_grow_with_every_acquisition(lease, clock):
     assert first.acquire() == 3
 
 
+def test_a_journal_that_counts_from_one_is_raised_once_so_that_two_of_an_account_share_no_token(lease):
+    old = lease("an early version")
+    assert (old.acquire(), old.release()) == (1, None)
+    tokens = []
+    for _ in range(3):
+        new = lease("a later one")
+        new._first_token = 400_000
+        tokens.append(new.acquire())
+        new.release()
+    assert tokens == [400_001, 400_002, 400_003]
+
+
 def test_a_living_holder_keeps_it_until_it_runs_out(lease, clock):
     lease("first", pid=11, host="farm").acquire()
     with pytest.raises(LeaseError) as caught:

@@ -9,6 +9,8 @@ import typer
 
 from triptych.cli.console import Narrator, out, print_json, progress
 from triptych.cli.data.fetch import AddressOption, CategoryOption, EnvironmentOption
+from triptych.cli.live_options import MetricsOption
+from triptych.cli.opening import metrics_of
 from triptych.cli.options import JsonOption, QuietOption
 
 if TYPE_CHECKING:
@@ -40,12 +42,7 @@ def record(
     environment: EnvironmentOption = "mainnet",
     rest: AddressOption = "",
     public: Annotated[str, typer.Option("--public", help="Another address of the public streams.", metavar="URL")] = "",
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            "--metrics", help="Serve metrics and readiness at this address, such as 9001.", metavar="[HOST:]PORT"
-        ),
-    ] = None,
+    metrics: MetricsOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -59,7 +56,6 @@ def record(
     from triptych.bootstrap.recording import EVERYTHING
     from triptych.domain.errors import RecipeError
     from triptych.exchanges.bybit import hosts
-    from triptych.live.monitoring.server import parse_address
     from triptych.market.tapes import Config
 
     if depth not in (1, 50, 200, 1000):
@@ -81,7 +77,7 @@ def record(
             history=history, seconds=seconds, category=category,
             where=hosts.Config(environment=environment, rest=rest, public=public),
             config=Config(segment_minutes=segment_minutes), on_progress=show,
-            metrics_at=None if metrics is None else parse_address(metrics), tell=Narrator(is_silent),
+            metrics_at=metrics_of(metrics), tell=Narrator(is_silent),
         )  # fmt: skip
     if json:
         print_json({"tape": str(to), **recorded.to_dict()})

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from triptych.domain.errors import RecipeError, StorageError
-from triptych.live.control.access import is_loopback
+from triptych.live.access import is_loopback
 
 TIMEOUT_S: Final = 5.0
 

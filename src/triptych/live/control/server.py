@@ -21,7 +21,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from triptych.domain.errors import JournalError, LeaseError, StorageError
-from triptych.live.control.access import Access, bearer
+from triptych.live.access import Access, bearer
 from triptych.live.control.view import SessionView
 from triptych.live.control.watched import Watched
 from triptych.live.journal import Journal, Switch

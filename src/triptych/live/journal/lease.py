@@ -15,12 +15,16 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
 from triptych.domain.clock import AbstractClock, SystemClock
 from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.journal.database import leases
+
+FEW: Final = 1_000
+"""Journals of early versions all counted from 1, and hardly came this far."""
 
 
 def is_process_alive(pid: int) -> bool:
@@ -73,6 +77,7 @@ class Lease:
             clock: of SQLite's machine; None takes the machine's own. PostgreSQL is asked for its time.
             is_alive: whether a process of this machine runs.
             first_token: of a new journal; drawn by chance, so that two journals of one account hardly ever share one.
+                One that counts from 1 is raised by it at its next start: the ids of its orders then name it as well.
         """
         self.token = 0
         self.name, self._first_token = name, first_token
@@ -95,7 +100,9 @@ class Lease:
                     f"{(held.expires_ms - now) / 1000:.1f} s more.",
                     remedy="Stop that one first, start this one as a standby, or trade under another name.",
                 )
-            token = self._first_token if held is None else held.token + 1
+            token = self._first_token
+            if held is not None:
+                token = held.token + (self._first_token if held.token < FEW else 1)
             values = {
                 "token": token, "owner": self._owner, "host": self._host, "pid": self._pid,
                 "expires_ms": now + self._duration_ms,

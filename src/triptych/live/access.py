@@ -21,11 +21,14 @@ from urllib.parse import urlsplit
 from triptych.domain.errors import RecipeError
 
 TOKEN_VARIABLE: Final = "TRIPTYCH_TOKEN"
-FILE_VARIABLE: Final = "TRIPTYCH_TOKEN_FILE"
+"""Of whoever may look at everything and turn the switch."""
+METRICS_VARIABLE: Final = "TRIPTYCH_METRICS_TOKEN"
+"""Of whoever may read the metrics and nothing else: a monitoring system must not be able to close positions."""
 LEAST_LENGTH: Final = 16
-_REMEDY: Final = (
-    f"Set {TOKEN_VARIABLE} to {LEAST_LENGTH} characters or more, or {FILE_VARIABLE} to a file that holds it."
-)
+
+
+def _remedy(variable: str) -> str:
+    return f"Set {variable} to {LEAST_LENGTH} characters or more, or {variable}_FILE to a file that holds it."
 
 
 def is_loopback(host: str) -> bool:
@@ -44,28 +47,29 @@ def generate_token() -> str:
     return secrets.token_urlsafe(18)
 
 
-def read_token(environment: Mapping[str, str] | None = None) -> str | None:
-    """The token from TRIPTYCH_TOKEN, else from the file that TRIPTYCH_TOKEN_FILE names; None when neither is set.
+def read_token(environment: Mapping[str, str] | None = None, *, variable: str = TOKEN_VARIABLE) -> str | None:
+    """The token from a variable such as TRIPTYCH_TOKEN, else from the file that TRIPTYCH_TOKEN_FILE names; None when
+    neither is set.
 
     Raises RecipeError for a token that is too short, and for a file that cannot be read or that others may read.
     """
     variables = os.environ if environment is None else environment
-    if variables.get(TOKEN_VARIABLE):
-        return _checked(variables[TOKEN_VARIABLE].strip())
-    if not variables.get(FILE_VARIABLE):
+    if variables.get(variable):
+        return _checked(variables[variable].strip(), variable)
+    if not variables.get(f"{variable}_FILE"):
         return None
-    path = Path(variables[FILE_VARIABLE])
+    path = Path(variables[f"{variable}_FILE"])
     try:
         if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise RecipeError(f"Others may read the token file {path}.", remedy=f"Run: chmod 600 {path}")
-        return _checked(path.read_text(encoding="utf-8").strip())
+        return _checked(path.read_text(encoding="utf-8").strip(), variable)
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"The token file {path} cannot be read.", remedy=_REMEDY) from error
+        raise RecipeError(f"The token file {path} cannot be read.", remedy=_remedy(variable)) from error
 
 
-def _checked(token: str) -> str:
+def _checked(token: str, variable: str) -> str:
     if len(token) < LEAST_LENGTH:
-        raise RecipeError(f"The token has fewer than {LEAST_LENGTH} characters.", remedy=_REMEDY)
+        raise RecipeError(f"The token has fewer than {LEAST_LENGTH} characters.", remedy=_remedy(variable))
     return token
 
 
@@ -76,14 +80,19 @@ class Access:
     Attributes:
         host: listened on.
         token: None where nothing is asked for; only on the loopback address.
+        variable: of the environment in which the token is looked for, for people.
     """
 
     host: str
     token: str | None = field(repr=False)
+    variable: str = TOKEN_VARIABLE
 
     def __post_init__(self) -> None:
         if self.token is None and not is_loopback(self.host):
-            raise RecipeError(f"{self.host} can be reached from other machines, and there is no token.", remedy=_REMEDY)
+            raise RecipeError(
+                f"{self.host} can be reached from other machines, and there is no token.",
+                remedy=_remedy(self.variable),
+            )
 
     def knows(self, token: str) -> bool:
         """Whether this is the token; takes as long for a wrong one as for the right one. False where there is none."""

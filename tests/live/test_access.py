@@ -1,8 +1,7 @@
 import pytest
 
 from triptych.domain.errors import RecipeError
-from triptych.live.control import Access, generate_token, is_loopback, read_token
-from triptych.live.control.access import bearer
+from triptych.live.access import METRICS_VARIABLE, Access, bearer, generate_token, is_loopback, read_token
 
 TOKEN = "sixteen-letters-or-more"
 
@@ -56,6 +55,8 @@ def test_a_token_comes_from_the_environment_or_from_a_file_of_ones_own(tmp_path)
     assert read_token({}) is None
     assert read_token({"TRIPTYCH_TOKEN": TOKEN}) == TOKEN
     assert read_token({"TRIPTYCH_TOKEN_FILE": str(path)}) == TOKEN
+    assert read_token({"TRIPTYCH_TOKEN": TOKEN}, variable=METRICS_VARIABLE) is None
+    assert read_token({"TRIPTYCH_METRICS_TOKEN_FILE": str(path)}, variable=METRICS_VARIABLE) == TOKEN
     path.chmod(0o644)
     with pytest.raises(RecipeError, match=f"Others may read the token file {path}. Run: chmod 600 {path}"):
         read_token({"TRIPTYCH_TOKEN_FILE": str(path)})
