@@ -233,14 +233,15 @@ def _measure_pairs(states: Array, memory: Array, pairs: int) -> None:
     side = states.shape[1] // 2
     for lag in range(1, side // 2 + 1):
         filled = (lag - 1) * side
-        for k in range(len(states)):
-            row, here, there = memory[filled : min(filled + side, pairs)], states[k], states[k, lag:]
+        row, here, there = memory[filled : min(filled + side, pairs)], states[0], states[0, lag:]
+        for j in range(len(row)):
+            difference = here[j] - there[j]
+            row[j] = difference * difference
+        for k in range(1, len(states)):
+            here, there = states[k], states[k, lag:]
             for j in range(len(row)):
                 difference = here[j] - there[j]
-                if k == 0:
-                    row[j] = difference * difference
-                else:
-                    row[j] += difference * difference
+                row[j] += difference * difference
 
 
 @kernel
@@ -271,7 +272,10 @@ def _gather(values: Array, low: Any, high: Any, candidates: Array) -> int:
     filled = 0
     for start in range(0, len(values), BLOCK):
         block = values[start : start + BLOCK]
-        if _count(block, high) > _count(block, low):
+        count = np.uint32(0)
+        for k in range(len(block)):
+            count = np.uint32(count + np.uint32((low < block[k]) & (block[k] <= high)))
+        if count > 0:
             for k in range(len(block)):
                 candidates[filled] = block[k]
                 filled += (low < block[k]) & (block[k] <= high)
