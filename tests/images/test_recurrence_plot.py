@@ -135,6 +135,29 @@ def test_a_crowd_of_equal_distances_among_others_is_parted_like_any(share):
     assert 0 < drawn.mean() < 1
 
 
+@pytest.mark.parametrize("dimension", [1, 2])
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.8])
+def test_distances_of_all_magnitudes_are_parted_like_any(share, dimension):
+    # Each price is 1.5 times the one before: interpolation finds nothing among distances from 1 to 1e13.
+    closes = [1.5**k for k in range(75)]
+    for dtype in (torch.float32, torch.float64):
+        drawn, composed = both_paths(window_of(closes, dtype), threshold="point", share=share, dimension=dimension)
+        assert torch.equal(drawn, composed)
+        assert 0 < drawn.mean() < 1
+
+
+@pytest.mark.parametrize("length", [3, 8, 9, 33, 150])
+@pytest.mark.parametrize("prices", [2, 40, 1_000_000])
+def test_the_nearest_points_are_found_by_their_order_whatever_the_length_and_the_tick(length, prices):
+    closes = np.random.default_rng(length).integers(0, prices, length).astype(np.float64)
+    distances = np.abs(closes[:, None] - closes)
+    for percent in (1, 10, 50, 99):
+        limit = np.percentile(distances, percent, method="higher")
+        expected = distances < limit if limit > 0 else distances == 0
+        for image in both_paths(window_of(list(closes)), threshold="point", share=percent / 100):
+            assert np.array_equal(image[0, 0].numpy() > 0, expected)
+
+
 def test_ten_percent_of_the_points_are_ten_percent(walk):
     image = create_encoding("recurrence_plot", 101, threshold="point", share=0.1)(walk(20, 101))
     # 10201 points, 1020 of them below the percentile, but for the symmetry.

@@ -89,13 +89,17 @@ class CommonSize(nn.Module):
 def resizing(length: int, size: int, resampling: Resampling) -> Tensor:
     """Matrix of shape (length, size), float64, that turns `length` pixels into `size`; its columns sum to 1."""
     if resampling == "nearest":
-        nearest = (2 * torch.arange(size) + 1) * length // (2 * size)  # where the middle lies, without rounding
-        return (torch.arange(length)[:, None] == nearest).double()
+        return (torch.arange(length)[:, None] == nearest(length, size)).double()
     middle = (torch.arange(size, dtype=torch.float64) + 0.5) * length / size
     reach = max(1.0, length / size)
     distance = torch.arange(length, dtype=torch.float64)[:, None] + 0.5 - middle
     weights = (1.0 - distance.abs() / reach).clamp(min=0.0)
     return weights / weights.sum(dim=0)
+
+
+def nearest(length: int, size: int) -> Tensor:
+    """For each of `size` new pixels the old one in which its middle lies, int64 of shape (size,)."""
+    return (2 * torch.arange(size) + 1) * length // (2 * size)
 
 
 def _taps(matrix: Tensor | None, size: int) -> _Taps:

@@ -41,6 +41,8 @@ from triptych.images._kept_memory import KeptMemory
 
 CORES = os.cpu_count() or 1
 """Asked once: the answer takes longer than a small image."""
+WORTH_A_THREAD = 500_000
+"""Pixels; about 0.2 ms."""
 KEPT_BYTES = 256 * 2**20
 """Memory of images that is kept for the next ones."""
 
@@ -123,6 +125,11 @@ def drawn(encoding: Draws, window_BTF: Tensor) -> Tensor:
 def kernel_threads() -> int:
     """Threads a kernel may use now: those of torch, so that `torch.set_num_threads` rules both."""
     return min(torch.get_num_threads(), CORES)
+
+
+def grain_of(pixels: int) -> int:
+    """How many images of so many pixels are a share worth a thread, where a pixel takes little more than its store."""
+    return -(-WORTH_A_THREAD // pixels)
 
 
 def run_shared(kernel: Callable[..., object], count: int, /, *arguments: object, grain: int = 1) -> None:

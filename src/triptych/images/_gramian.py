@@ -25,15 +25,12 @@ from torch import Tensor
 
 from triptych.domain import Config
 from triptych.domain.errors import RecipeError
-from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
+from triptych.images._cpu import as_array, drawn, grain_of, run_shared, takes_kernel
 from triptych.images._gramian_kernel import draw_fields
 from triptych.images._pixel_map import PixelMap, by_pair
 from triptych.images._series import Series, rows_and_columns, stacked_series
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
-
-GRAIN_PIXELS = 500_000
-"""Pixels in a share of a batch that is worth a thread."""
 
 
 class AbstractGramianConfig(Config):
@@ -112,7 +109,7 @@ class GramianAngularField(AbstractEncoding):
             columns = np.arange(self.channels)
         else:
             rows, columns = rows_and_columns(window_BTF, self.series)
-        grain = -(-GRAIN_PIXELS // (self.height * self.width))
+        grain = grain_of(self.height * self.width)
         image = as_array(image_BCHW)
         fields = image.reshape(-1, self.height, self.width)
         inside = image.dtype.type(_inside(window_BTF.dtype))

@@ -86,15 +86,16 @@ def draw_nearest(
     side = image.shape[1]
     values = np.empty(rows.shape[1], image.dtype)
     states = np.empty((dimension, 2 * side), image.dtype)
+    rising, reaches = np.empty(side, image.dtype), np.empty((2, side), np.uint32)
     for n in range(first, end):
         take_series(rows, columns, n, values)
         memory = image[n].reshape(side * side)
         if dimension == 1:
-            limit = ordered_distance(values, memory, order)
+            limit = ordered_distance(values, rising, reaches, memory, order)
         else:
             for k in range(dimension):
                 states[k, :side] = states[k, side:] = values[k * delay : k * delay + side]
-            limit = ordered_square(states, memory, order)
+            limit = ordered_square(states, reaches, memory, order)
         _recurrences(values, max(limit, image.dtype.type(least)), image[n], dimension, delay)
 
 

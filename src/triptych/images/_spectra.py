@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from triptych.images._common_size import Resampling, nearest, resizing
 from triptych.images._scratch import Scratch
 from triptych.images._series import Series, fill_centred, stacked_series
 from triptych.images._window import positive_or_one
 
 Intensity = Literal["magnitude", "power", "decibels"]
-Resampling = Literal["nearest", "bilinear"]
 
 
 def centred(window_BTF: Tensor, series: tuple[Series, ...], *, less_mean: bool = True) -> Tensor:
@@ -93,8 +93,8 @@ class Resize(nn.Module):
         self.before = before
         self.changes = before[0] != after[0], before[1] != after[1]
         for name, old, new in zip(("rows", "columns"), before, after, strict=True):
-            places = _nearest(old, new) if resampling == "nearest" else _triangles(old, new)
-            self.register_buffer(name, places, persistent=False)
+            places = nearest(old, new) if resampling == "nearest" else resizing(old, new, resampling).T.float()
+            self.register_buffer(name, places.contiguous(), persistent=False)
 
     def shares(self, name: Literal["rows", "columns"]) -> Tensor:
         """Weights of old pixels in new ones along one side, float64 of shape (new, old)."""
@@ -114,17 +114,3 @@ class Resize(nn.Module):
         if self.changes[1]:
             image_BCHW = torch.matmul(image_BCHW, columns.to(image_BCHW.dtype).transpose(0, 1))
         return image_BCHW.clamp(0.0, 1.0)  # weights of a pixel may sum to a little more than 1
-
-
-def _nearest(old: int, new: int) -> Tensor:
-    """For every new pixel the old one, int64 of shape (new,)."""
-    return (2 * torch.arange(new) + 1) * old // (2 * new)
-
-
-def _triangles(old: int, new: int) -> Tensor:
-    """Weights of old pixels in new ones, shape (new, old): triangles around their middles."""
-    reach = max(old / new, 1.0)
-    middle = (torch.arange(new).double()[:, None] + 0.5) * (old / new)
-    distance = (torch.arange(old).double() + 0.5 - middle).abs() / reach
-    weight = (1.0 - distance).clamp(min=0.0)
-    return (weight / weight.sum(dim=1, keepdim=True)).float()

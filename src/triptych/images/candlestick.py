@@ -21,7 +21,7 @@ from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.images._chart_kernel import draw_candlesticks
 from triptych.images._chart_plan import candlestick_plan
-from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
+from triptych.images._cpu import as_array, drawn, grain_of, run_shared, takes_kernel
 from triptych.images._geometry import (
     Areas,
     Line,
@@ -38,9 +38,6 @@ from triptych.images._window import check_length, check_window
 from triptych.images.base import AbstractEncoding
 
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
-
-GRAIN_PIXELS = 500_000
-"""Pixels in a share of a batch that is worth a thread."""
 
 FULL_COLOR_PX = 0.25
 """A body of this many pixels has the full colour of its direction; below it, the two colours blend into one another."""
@@ -183,7 +180,7 @@ class CandlestickChart(AbstractEncoding):
 
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
         """Encode into memory that is there; see `Draws`."""
-        grain = -(-GRAIN_PIXELS // (self.channels * self.height * self.width))
+        grain = grain_of(self.channels * self.height * self.width)
         run_shared(
             draw_candlesticks, len(window_BTF), as_array(window_BTF), as_array(image_BCHW), self.plan, grain=grain
         )

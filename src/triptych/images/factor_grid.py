@@ -25,14 +25,11 @@ from torch import Tensor
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import DataError, RecipeError
-from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
+from triptych.images._cpu import as_array, drawn, grain_of, run_shared, takes_kernel
 from triptych.images._grid_kernel import draw_grids, run_of
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_place
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
-
-GRAIN_PIXELS = 500_000
-"""Pixels in a share of a batch that is worth a thread."""
 
 
 class Config(BaseConfig):
@@ -133,7 +130,7 @@ class FactorGrid(AbstractEncoding):
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
         """Encode into memory that is there; see `Draws`."""
         of_row, of_column = self._places
-        grain = -(-GRAIN_PIXELS // (self.channels * self.height * self.width))
+        grain = grain_of(self.channels * self.height * self.width)
         run_shared(
             draw_grids, len(window_BTF), as_array(window_BTF.flatten(1)), as_array(image_BCHW), of_row, of_column,
             run_of(of_column), self.factors, self.clip, grain=grain,

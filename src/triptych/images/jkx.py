@@ -28,16 +28,13 @@ from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import DataError
 from triptych.images._chart_kernel import draw_jkx
 from triptych.images._chart_plan import JkxPlan, LinePlan
-from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
+from triptych.images._cpu import as_array, drawn, grain_of, run_shared, takes_kernel
 from triptych.images._geometry import Areas, Line, bars, coverage, positions, row_centres, running_total, volumes
 from triptych.images._pixel_map import PixelMap, by_column, prices
 from triptych.images._window import check_length, check_window
 from triptych.images.base import AbstractEncoding
 
 COLUMNS_PER_CANDLE = 3
-
-GRAIN_PIXELS = 500_000
-"""Pixels in a share of a batch that is worth a thread."""
 
 
 class Config(BaseConfig):
@@ -143,7 +140,7 @@ class JiangKellyXiuChart(AbstractEncoding):
 
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
         """Encode into memory that is there; see `Draws`."""
-        grain = -(-GRAIN_PIXELS // (self.channels * self.height * self.width))
+        grain = grain_of(self.channels * self.height * self.width)
         run_shared(draw_jkx, len(window_BTF), as_array(window_BTF), as_array(image_BCHW), self.plan, grain=grain)
 
     def pixel_map(self) -> PixelMap:

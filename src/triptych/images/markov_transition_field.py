@@ -34,14 +34,11 @@ from torch.nn import functional as F
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.images import _markov_kernels as kernels
-from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
+from triptych.images._cpu import as_array, drawn, grain_of, run_shared, takes_kernel
 from triptych.images._pixel_map import PixelMap, by_pair
 from triptych.images._series import Series, rows_and_columns, stacked_series
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
-
-GRAIN_PIXELS = 500_000
-"""Pixels in a share worth a thread."""
 
 
 class Config(BaseConfig):
@@ -123,7 +120,7 @@ class MarkovTransitionField(AbstractEncoding):
 
     def draw(self, window_BTF: Tensor, image_BCHW: Tensor) -> None:
         """Encode into memory that is there; see `Draws`."""
-        grain = -(-GRAIN_PIXELS // self.length**2)
+        grain = grain_of(self.length**2)
         fields = as_array(image_BCHW).reshape(-1, self.height, self.width)
         if self.config.strategy == "quantile":
             series = rows_and_columns(window_BTF, self.config.series)

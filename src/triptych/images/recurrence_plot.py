@@ -34,14 +34,11 @@ from torch import Tensor
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.images import _recurrence_kernels as kernels
-from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
+from triptych.images._cpu import as_array, drawn, grain_of, run_shared, takes_kernel
 from triptych.images._pixel_map import PixelMap, by_pair
 from triptych.images._series import Series, rows_and_columns, stacked_series
 from triptych.images._window import check_length, check_window, full_precision, positive_or_one
 from triptych.images.base import AbstractEncoding
-
-GRAIN_PIXELS = 500_000
-"""Pixels in a share worth a thread."""
 
 
 class Config(BaseConfig):
@@ -193,7 +190,7 @@ class RecurrencePlot(AbstractEncoding):
         return _measure([x_NT.index_select(1, i + k) - x_NT.index_select(1, j + k) for k in self.offsets])
 
     def _run(self, kernel: Callable[..., None], rows: NDArray[Any], *arguments: object) -> None:
-        grain = -(-GRAIN_PIXELS // (self.height * self.width * self.config.dimension))
+        grain = grain_of(self.height * self.width * self.config.dimension)
         count = len(rows) * (self.channels if rows.ndim == 3 else 1)
         run_shared(kernel, count, rows, *arguments, self.config.dimension, self.config.delay, grain=grain)
 

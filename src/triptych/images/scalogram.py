@@ -40,11 +40,12 @@ from torch import Tensor
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
+from triptych.images._common_size import Resampling
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
 from triptych.images._scratch import Scratch
 from triptych.images._series import Series
-from triptych.images._spectra import Intensity, Resampling, Resize, centred, centred_rows, intensities
+from triptych.images._spectra import Intensity, Resize, centred, centred_rows, intensities
 from triptych.images._spectra_kernels import KINDS, ROWS, Taps, draw_scalograms
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding

@@ -36,11 +36,12 @@ from torch.nn import functional as F
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
+from triptych.images._common_size import Resampling
 from triptych.images._cpu import as_array, drawn, run_shared, takes_kernel
 from triptych.images._pixel_map import PixelAxis, PixelMap, by_column, by_row
 from triptych.images._scratch import Scratch
 from triptych.images._series import Series
-from triptych.images._spectra import Intensity, Resampling, Resize, centred, centred_rows, intensities, mirrored
+from triptych.images._spectra import Intensity, Resize, centred, centred_rows, intensities, mirrored
 from triptych.images._spectra_kernels import KINDS, ROWS, Taps, draw_spectrograms
 from triptych.images._window import check_length, check_window, full_precision
 from triptych.images.base import AbstractEncoding
