@@ -9,7 +9,7 @@ from benchmarks._trading_house import house_on, open_journal
 from tests.fakes.served import gateway_on, server_on, tape
 from tests.live.wired import BTC, PATIENCE, Wish, play
 
-from triptych.domain import FillReason, OrderFilled
+from triptych.domain import FillReason, OrderFilled, Side
 from triptych.exchanges.bybit import hosts
 
 
@@ -120,6 +120,39 @@ def test_after_a_restart_what_was_told_apart_stays_apart(tmp_path):
         assert (scene.held(), scene.trader.reasons()) == ((0, 0), {})
 
     play(tmp_path, act)
+
+
+@pytest.mark.parametrize("policy", ["freeze", "adopt"])
+@pytest.mark.parametrize("is_stopped_again", [True, False])
+def test_stops_that_fired_on_both_sides_of_our_last_order_while_we_were_away_are_ours(
+    tmp_path, policy, is_stopped_again
+):
+    """By sums alone the two look like what a stranger did and undid, and one like a stranger's position."""
+
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(2)
+        held, _ = scene.held()
+        books, order, now = scene.trader.books, scene.sent()[0], scene.trader._reconciler.clock.now_ms()
+        stop = OrderFilled(
+            order_id="", fill_id="stop-1", symbol=BTC, side=Side.SELL, quantity=held, price=Decimal(19_000),
+            fee=Decimal(1), is_maker=False, time_ms=now + 1, reference_price=Decimal(19_000),
+            reason=FillReason.STOP_LOSS,
+        )  # fmt: skip
+        entry = replace(stop, order_id=order, fill_id="entry", time_ms=now + 2, reason=FillReason.ORDER)
+        again = replace(stop, fill_id="stop-2", side=Side.BUY, time_ms=now + 3)
+        away = [stop, entry, again][: 3 if is_stopped_again else 2]
+        async with scene.trader.between_decisions():
+            books._strangers, books._agreed, books._since_agreed = type(books._strangers)(), set(), {}
+            books.recover()
+            books.take_executions(away)
+            venue = Decimal(0) if is_stopped_again else -held
+            assert books.agree(BTC, venue, now + 4, has_strangers=policy == "freeze") is not None
+            assert scene.house.engine.portfolio.position(BTC).quantity == venue
+            assert not books._strangers.are_in(BTC)
+            assert {one.fill_id for one in fills(scene)} >= {one.fill_id for one in away}
+
+    play(tmp_path, act, policy=policy)
 
 
 def test_a_position_of_a_lost_journal_is_frozen_until_its_stop_closes_it(tmp_path):

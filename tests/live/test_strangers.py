@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from triptych.domain import FillReason, OrderFilled, Side
-from triptych.live.strangers import CERTAIN_MS, Strangers, exits
+from triptych.live.strangers import CERTAIN_MS, Strangers, are_all_ours, exits
 
 
 def fill(quantity, reason=FillReason.ORDER, time_ms=1, name=None):
@@ -90,3 +90,21 @@ def test_what_a_restart_finds_held_by_others_is_theirs():
 def test_where_nobody_else_holds_anything_only_stops_that_had_to_wait_are_entered():
     found = exits([fill(-9, STOP, 2, "stop"), fill(-1, time_ms=1)], Decimal(5))
     assert [(one.fill_id, one.quantity) for one in found] == [("stop", 5)]
+
+
+@pytest.mark.parametrize(
+    ("before", "fills", "venue", "ours"),
+    [
+        (5, [(-5, STOP), -5, (5, STOP)], 0, True),  # stopped, turned by the last order, stopped again
+        (5, [(-5, STOP), -5], -5, True),
+        (5, [(-3, STOP), (-2, STOP)], 0, True),
+        (5, [-5, (-5, STOP), (5, STOP)], 0, False),  # the first closes nothing of ours
+        (5, [(-7, STOP)], -2, False),  # it closes more than ours
+        (5, [(-5, STOP)], 5, False),  # another's
+    ],
+)
+def test_stops_are_ours_where_each_closes_what_was_held_when_it_was_filled(before, fills, venue, ours):
+    made = [fill(*one, time_ms=t) if isinstance(one, tuple) else fill(one, time_ms=t) for t, one in enumerate(fills)]
+    stops = {one.fill_id for one in made if one.reason is STOP}
+    found = are_all_ours(made[::-1], stops, before=Decimal(before), venue=Decimal(venue))
+    assert found is ours

@@ -25,7 +25,7 @@ from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.intake import Intake
 from triptych.live.journal import EVENTS, Journal, NoteWritten, Record, StepRecorded
 from triptych.live.protections import NOTHING, Protection, Protections, Sides
-from triptych.live.strangers import Judged, Strangers, exits
+from triptych.live.strangers import Judged, Strangers, are_all_ours, exits
 from triptych.trading.engine import Engine
 
 KINDS: Final = (OrderFilled, FundingPaid)
@@ -57,6 +57,7 @@ class Books:
         self._decided_ms: dict[str, int] = {}
         self._protections = Protections()
         self._strangers, self._agreed = Strangers(), set[str]()
+        self._since_agreed: dict[str, list[OrderFilled]] = {}
         self._note = note
 
     def recover(self) -> bool:
@@ -172,8 +173,22 @@ class Books:
         are those of stops that do not fit the position which our fills make.
         """
         held: dict[str, Decimal] = {}
-        ours = [one for one in executions if isinstance(one, FundingPaid) or self._is_ours(one, held)]
-        return self._take(self._intake.on_executions(ours))
+        fills: dict[str, OrderFilled] = {}
+        ours: list[OrderFilled | FundingPaid] = []
+        for one in executions:
+            if isinstance(one, FundingPaid):
+                ours.append(one)
+            elif one.fill_id not in fills and not self._intake.has_seen(one.fill_id):
+                fills[one.fill_id] = one
+                if self._is_ours(one, held):
+                    ours.append(one)
+        taken = self._take(self._intake.on_executions(ours))
+        repeated = {one.fill_id for one in ours if isinstance(one, OrderFilled)}  # an earlier process has entered them
+        repeated -= {one.fill_id for one in taken if isinstance(one, OrderFilled)}
+        for name, one in fills.items():
+            if name not in repeated:
+                self._since_agreed.setdefault(one.symbol, []).append(one)
+        return taken
 
     def agree(self, symbol: str, venue: Decimal, now_ms: int, *, has_strangers: bool) -> Decimal | None:
         """Say of what strangers did whether it closed something of ours; `venue` is what the venue holds, signed.
@@ -187,19 +202,33 @@ class Books:
             fills = [one for one in pending if not self.journal.holds(one)]
         except JournalError:  # nobody can tell which of them an earlier process has entered
             return None
-        if not has_strangers:
+        if self._are_our_stops(symbol, fills, ours=ours, venue=venue):
             self._strangers.forget(symbol)
-            judged: Judged | None = Judged(fills=exits(fills, ours))
+            judged: Judged | None = Judged(fills=tuple(sorted(fills, key=lambda one: one.time_ms)))
+        elif not has_strangers:
+            self._strangers.forget(symbol)
+            judged = Judged(fills=exits(fills, ours))
         else:
             judged = self._strangers.judge(symbol, fills, ours=ours, venue=venue, now_ms=now_ms)
         if judged is None:
             return None
         self._agreed.add(symbol)
+        self._since_agreed.pop(symbol, None)
         entered = list(judged.fills)
         if judged.unexplained:
             entered.append(self._closed_by_hand(symbol, judged.unexplained, now_ms))
         self._take(entered)
         return sum((one.side.sign * one.quantity for one in entered), Decimal(0))
+
+    def _are_our_stops(self, symbol: str, fills: Sequence[OrderFilled], *, ours: Decimal, venue: Decimal) -> bool:
+        """Whether all that waits are stops, and all of them ours by what was held when each was filled."""
+        if not fills or self._strangers.theirs.get(symbol) or any(one.reason is FillReason.ORDER for one in fills):
+            return False
+        stops = {one.fill_id for one in fills}
+        waited = {one.fill_id for one in self._strangers.pending.get(symbol, [])}
+        since = [one for one in self._since_agreed.get(symbol, []) if one.fill_id in stops or one.fill_id not in waited]
+        made = sum((one.side.sign * one.quantity for one in since if one.fill_id not in stops), Decimal(0))
+        return are_all_ours(since, stops, before=ours - made, venue=venue)
 
     def _closed_by_hand(self, symbol: str, quantity: Decimal, now_ms: int) -> OrderFilled:
         price = Decimal(repr(self.engine.portfolio.last_mark(symbol)))
@@ -246,8 +275,6 @@ class Books:
 
         `held` is what they make with those of the fills before this one that have not been entered yet.
         """
-        if self._intake.has_seen(fill.fill_id):
-            return False
         symbol, change = fill.symbol, fill.side.sign * fill.quantity
         before = held.setdefault(symbol, self.engine.portfolio.position(symbol).quantity)
         if fill.reason is FillReason.ORDER:

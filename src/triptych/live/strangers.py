@@ -9,7 +9,7 @@ stranger's position. Pure: no clock, no input or output.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
@@ -92,6 +92,25 @@ class Strangers:
         if venue != found + missing:
             self.theirs[symbol] = venue - found - missing
         return Judged(fills=tuple(parts), unexplained=missing)
+
+
+def are_all_ours(fills: Sequence[OrderFilled], stops: Collection[str], *, before: Decimal, venue: Decimal) -> bool:
+    """Whether each stop closed what our fills had made by then, and venue and books agree with all of them.
+
+    While a process is away a stop may close a position, its last order open another and the next stop close that one:
+    by sums alone they would look like what a stranger has done and undone.
+
+    Args:
+        fills: what was filled since books and venue were compared last, ours and the stops, in order of arrival.
+        stops: ids of those of which nobody knows whose they were. before: our position then, signed. venue: it now.
+    """
+    held = before
+    for one in sorted(fills, key=lambda one: one.time_ms):
+        change = one.side.sign * one.quantity
+        if one.fill_id in stops and not (held * change < 0 and one.quantity <= abs(held)):
+            return False
+        held += change
+    return held == venue
 
 
 def exits(fills: Sequence[OrderFilled], ours: Decimal) -> tuple[OrderFilled, ...]:

@@ -322,7 +322,9 @@ class Engine(AbstractView):
                 return
             desk.filled(event, held, self.portfolio.position(event.symbol).quantity)
             by_hand = event.reason is FillReason.BY_HAND
-            if event.reason is not FillReason.ORDER and not (by_hand and self.portfolio.quantity(event.symbol)):
+            # One that is heard of late, after the fills of another entry, has not closed what is held now.
+            is_exit = event.reason is not FillReason.ORDER and held * event.side.sign < 0
+            if is_exit and not (by_hand and self.portfolio.quantity(event.symbol)):
                 desk.target = 0.0
                 if by_hand or self._execution.after_exit == "new_signal":
                     desk.barred = 1 if held > 0 else -1
