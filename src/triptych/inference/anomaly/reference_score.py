@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.domain.errors import DataError
@@ -26,53 +27,61 @@ def reference_score(error_BTC: Tensor, *, size: int = 32, stride: int = 1, weigh
 
     Rows behind the last sub-window are scored by a sub-window of their own, as the reference does.
 
-    Raises DataError when a sub-window is longer than the window.
+    Raises DataError when a sub-window is longer than the window, or when rows would lie between two of them.
     """
     length = error_BTC.shape[1]
     if not 1 <= size <= length:
         raise DataError(f"A sub-window has 1 to {length} rows, was {size}.")
-    parts = error_BTC.unfold(1, size, stride)  # (B, N, C, S)
-    values = _spectral_error(parts)  # (B, N)
-    covered = size + (parts.shape[1] - 1) * stride
-    first = torch.arange(parts.shape[1], device=error_BTC.device) * stride
-    # +value where a sub-window begins, -value behind its end: the running sum is the sum over those that cover a row.
-    change = values.new_zeros(len(values), covered + 1)
-    count = values.new_zeros(covered + 1)
-    change.index_add_(1, first, values)
-    change.index_add_(1, first + size, -values)
-    ones = torch.ones_like(first, dtype=values.dtype)
-    count.index_add_(0, first, ones)
-    count.index_add_(0, first + size, -ones)
-    average = torch.cumsum(change.double(), dim=1)[:, :covered] / torch.cumsum(count.double(), dim=0)[:covered]
-    spectral = average.clamp_min(0.0).to(values.dtype)
+    if not 1 <= stride <= size:
+        raise DataError(f"A sub-window begins 1 to {size} rows behind the one before, was {stride}.")
+    values_BN = _spectral_error(error_BTC.unfold(1, size, stride))
+    begun, ended = _covering(values_BN.shape[1], size, stride, values_BN.device)
+    total = torch.nn.functional.pad(values_BN.cumsum(dim=1, dtype=torch.float64), (1, 0))
+    sums = total.index_select(1, begun) - total.index_select(1, ended)
+    spectral = (sums / (begun - ended)).clamp_min(0.0).to(values_BN.dtype)
+    covered = spectral.shape[1]
     if covered < length:
         rest = _spectral_error(error_BTC[:, covered:].transpose(1, 2)[:, None])
         spectral = torch.cat([spectral, rest.expand(-1, length - covered)], dim=1)
-    return error_BTC.square().mean(dim=2) + weight * spectral
+    return (error_BTC * error_BTC).sum(dim=2) / error_BTC.shape[2] + weight * spectral
+
+
+@lru_cache(maxsize=8)
+def _covering(count: int, size: int, stride: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """How many of `count` sub-windows have begun at each row that one covers, and how many have ended before it."""
+    row = np.arange(size + (count - 1) * stride)
+    begun, ended = np.minimum(row // stride + 1, count), np.maximum((row - size) // stride + 1, 0)
+    with torch.inference_mode(False):
+        return torch.from_numpy(begun).to(device), torch.from_numpy(ended).to(device)
 
 
 def _spectral_error(parts_BNCS: Tensor) -> Tensor:
     """Mean modulus of the unscaled transform over all S bins and the channels, (B, N)."""
     size = parts_BNCS.shape[-1]
-    bins = size // 2 + 1
-    if size <= _SHORT:
-        both = parts_BNCS.contiguous() @ _waves(size, parts_BNCS.dtype, parts_BNCS.device)  # views multiply slowly
-        real, imaginary = both[..., :bins], both[..., bins:]
-    else:
-        spectrum = torch.fft.rfft(parts_BNCS, dim=-1)
-        real, imaginary = spectrum.real, spectrum.imag
-    modulus = real.square().addcmul(imaginary, imaginary).sqrt()
-    weight = torch.full((bins,), 2.0 / size, dtype=modulus.dtype, device=modulus.device)  # mirrored bins count too
-    weight[0] = 1.0 / size
+    if size > _SHORT:
+        modulus = torch.fft.rfft(parts_BNCS, dim=-1).abs()
+        share = _share_of_bins(size)
+        return (modulus @ torch.from_numpy(share).to(modulus)).mean(dim=-1)
+    # Bins outermost: rows are copied in long runs, and real and imaginary parts are two whole pieces of memory.
+    parts_SX = parts_BNCS.permute(3, 0, 1, 2).reshape(size, -1)
+    # The product is worked on in place, since fresh memory costs more than the arithmetic.
+    real_KX, imaginary_KX = (_waves(size, parts_SX.dtype, parts_SX.device) @ parts_SX).square_().chunk(2)
+    return real_KX.add_(imaginary_KX).sqrt_().sum(dim=0).view(parts_BNCS.shape[:3]).mean(dim=2)
+
+
+def _share_of_bins(size: int) -> NDArray[np.float64]:
+    """What each of the size // 2 + 1 bins counts in the mean over all; the mirrored ones count twice."""
+    share = np.full(size // 2 + 1, 2.0 / size)
+    share[0] = 1.0 / size
     if size % 2 == 0:
-        weight[-1] = 1.0 / size
-    return (modulus @ weight).mean(dim=-1)
+        share[-1] = 1.0 / size
+    return share
 
 
 @lru_cache(maxsize=8)
 def _waves(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The real transform as a matrix, (S, 2 K): real parts, then imaginary parts."""
-    angle = 2.0 * np.pi * np.outer(np.arange(size), np.arange(size // 2 + 1)) / size
-    both = np.concatenate([np.cos(angle), -np.sin(angle)], axis=1)
+    """The real transform as a matrix, (2 K, S): real parts, then imaginary parts, each bin times its share."""
+    angle = 2.0 * np.pi * np.outer(np.arange(size // 2 + 1), np.arange(size)) / size
+    share = _share_of_bins(size)[:, None]
     with torch.inference_mode(False):
-        return torch.from_numpy(both).to(dtype=dtype, device=device)
+        return torch.from_numpy(np.concatenate([share * np.cos(angle), -share * np.sin(angle)])).to(device, dtype)
