@@ -20,7 +20,7 @@ def plainly(error, size, stride, weight):
 
 
 @pytest.mark.parametrize(
-    ("length", "size", "stride"), [(24, 8, 1), (25, 7, 1), (26, 8, 3), (10, 10, 1), (9, 1, 1), (140, 129, 4)]
+    ("length", "size", "stride"), [(24, 8, 1), (25, 7, 1), (26, 8, 3), (10, 10, 1), (9, 1, 1), (9, 2, 2), (140, 129, 4)]
 )
 def test_cumulative_sums_give_what_the_plain_way_gives(length, size, stride):
     error = torch.randn(3, length, 2, generator=torch.Generator().manual_seed(0))

@@ -34,39 +34,53 @@ def reference_score(error_BTC: Tensor, *, size: int = 32, stride: int = 1, weigh
         raise DataError(f"A sub-window has 1 to {length} rows, was {size}.")
     if not 1 <= stride <= size:
         raise DataError(f"A sub-window begins 1 to {size} rows behind the one before, was {stride}.")
-    values_BN = _spectral_error(error_BTC.unfold(1, size, stride))
-    begun, ended = _covering(values_BN.shape[1], size, stride, values_BN.device)
+    error_CBT = error_BTC.permute(2, 0, 1).contiguous()  # sums over channels then add up long rows
+    values_BN = _spectral_error(error_CBT, size, stride)
+    begun, ended, count = _covering(values_BN.shape[1], size, stride, values_BN.device)
     total = torch.nn.functional.pad(values_BN.cumsum(dim=1, dtype=torch.float64), (1, 0))
-    sums = total.index_select(1, begun) - total.index_select(1, ended)
-    spectral = (sums / (begun - ended)).clamp_min(0.0).to(values_BN.dtype)
+    sums = total.index_select(1, begun).sub_(total.index_select(1, ended))
+    spectral = sums.div_(count).clamp_min_(0.0).to(values_BN.dtype)
     covered = spectral.shape[1]
     if covered < length:
-        rest = _spectral_error(error_BTC[:, covered:].transpose(1, 2)[:, None])
+        rest = _spectral_error(error_CBT[..., covered:], length - covered, 1)
         spectral = torch.cat([spectral, rest.expand(-1, length - covered)], dim=1)
-    return (error_BTC * error_BTC).sum(dim=2) / error_BTC.shape[2] + weight * spectral
+    return error_CBT.square().mean(dim=0).add_(spectral, alpha=weight)
 
 
 @lru_cache(maxsize=8)
-def _covering(count: int, size: int, stride: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """How many of `count` sub-windows have begun at each row that one covers, and how many have ended before it."""
-    row = np.arange(size + (count - 1) * stride)
-    begun, ended = np.minimum(row // stride + 1, count), np.maximum((row - size) // stride + 1, 0)
+def _covering(parts: int, size: int, stride: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """How many of the sub-windows have begun at each row that one covers, how many ended before it, and the rest."""
+    row = np.arange(size + (parts - 1) * stride)
+    begun, ended = np.minimum(row // stride + 1, parts), np.maximum((row - size) // stride + 1, 0)
     with torch.inference_mode(False):
-        return torch.from_numpy(begun).to(device), torch.from_numpy(ended).to(device)
+        found = [torch.from_numpy(one).to(device) for one in (begun, ended, (begun - ended).astype(np.float64))]
+    return found[0], found[1], found[2]
 
 
-def _spectral_error(parts_BNCS: Tensor) -> Tensor:
-    """Mean modulus of the unscaled transform over all S bins and the channels, (B, N)."""
-    size = parts_BNCS.shape[-1]
+def _spectral_error(error_CBT: Tensor, size: int, stride: int) -> Tensor:
+    """Mean modulus of the unscaled transform of each sub-window, over all its bins and the channels, (B, N)."""
     if size > _SHORT:
-        modulus = torch.fft.rfft(parts_BNCS, dim=-1).abs()
-        share = _share_of_bins(size)
-        return (modulus @ torch.from_numpy(share).to(modulus)).mean(dim=-1)
-    # Bins outermost: rows are copied in long runs, and real and imaginary parts are two whole pieces of memory.
-    parts_SX = parts_BNCS.permute(3, 0, 1, 2).reshape(size, -1)
-    # The product is worked on in place, since fresh memory costs more than the arithmetic.
-    real_KX, imaginary_KX = (_waves(size, parts_SX.dtype, parts_SX.device) @ parts_SX).square_().chunk(2)
-    return real_KX.add_(imaginary_KX).sqrt_().sum(dim=0).view(parts_BNCS.shape[:3]).mean(dim=2)
+        modulus = torch.fft.rfft(error_CBT.unfold(2, size, stride), dim=-1).abs()
+        return (modulus @ torch.from_numpy(_share_of_bins(size)).to(modulus)).mean(dim=0)
+    waves = _waves(size, error_CBT.dtype, error_CBT.device)
+    if size % 2:
+        return _moduli(error_CBT, stride, waves[0]).div_(len(error_CBT))
+    # Even bins see nothing but sums of rows that lie half a sub-window apart, odd ones nothing but differences.
+    early, late = error_CBT[..., : -(size // 2)], error_CBT[..., size // 2 :]
+    moduli = _moduli(early + late, stride, waves[0]).add_(_moduli(early - late, stride, waves[1]))
+    return moduli.div_(len(error_CBT))
+
+
+def _moduli(rows_CBT: Tensor, stride: int, waves_KS: Tensor) -> Tensor:
+    """Sum over channels and bins of the moduli in each sub-window of S rows, (B, N)."""
+    size = waves_KS.shape[1]
+    parts_CBNS = rows_CBT.unfold(2, size, stride)
+    # Bins outermost: rows are copied in long runs, and real and imaginary parts are two whole pieces of memory. The
+    # product is worked on in place, since fresh memory costs more than the arithmetic.
+    parts_SX = parts_CBNS.permute(3, 0, 1, 2).reshape(size, -1)
+    real_KX, imaginary_KX = (waves_KS @ parts_SX).square_().chunk(2)
+    moduli = real_KX.add_(imaginary_KX).sqrt_()
+    return moduli.view(-1, *parts_CBNS.shape[1:3]).sum(dim=0)
 
 
 def _share_of_bins(size: int) -> NDArray[np.float64]:
@@ -79,9 +93,17 @@ def _share_of_bins(size: int) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=8)
-def _waves(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The real transform as a matrix, (2 K, S): real parts, then imaginary parts, each bin times its share."""
-    angle = 2.0 * np.pi * np.outer(np.arange(size // 2 + 1), np.arange(size)) / size
-    share = _share_of_bins(size)[:, None]
+def _waves(size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
+    """The real transform as matrices (2 K, S): real parts, then imaginary parts, each bin times its share.
+
+    One matrix for odd sizes; for even ones two of half as many rows, that of even and that of odd bins.
+    """
+    parts = 2 - size % 2
+    made = []
+    for first in range(parts):
+        bins = np.arange(first, size // 2 + 1, parts)
+        angle = 2.0 * np.pi * np.outer(bins, np.arange(size // parts)) / size
+        share = _share_of_bins(size)[bins, None]
+        made.append(np.concatenate([share * np.cos(angle), -share * np.sin(angle)]))
     with torch.inference_mode(False):
-        return torch.from_numpy(np.concatenate([share * np.cos(angle), -share * np.sin(angle)])).to(device, dtype)
+        return tuple(torch.from_numpy(one).to(device, dtype) for one in made)
