@@ -12,7 +12,7 @@ from triptych.domain.files import write_bytes
 
 INCHES, DPI = (11.0, 7.2), 90
 _BUCKETS = 260  # of the heat map: narrower ones cannot be seen
-_WIDE = 1.6  # of the logarithm, a factor of five: the market's marks are 1, 2 and 5 then, all would run into one another
+_WIDE = 1.6  # of the logarithm: a market that moves by a factor of five is marked at 1, 2 and 5 only
 
 
 def draw_watch(watch: Watch, path: Path) -> Path:
