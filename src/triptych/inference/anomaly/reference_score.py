@@ -61,7 +61,8 @@ def _spectral_error(error_CBT: Tensor, size: int, stride: int) -> Tensor:
     """Mean modulus of the unscaled transform of each sub-window, over all its bins and the channels, (B, N)."""
     if size > _SHORT:
         modulus = torch.fft.rfft(error_CBT.unfold(2, size, stride), dim=-1).abs()
-        return (modulus @ torch.from_numpy(_share_of_bins(size)).to(modulus)).mean(dim=0)
+        mean_CBN: Tensor = modulus @ torch.from_numpy(_share_of_bins(size)).to(modulus)
+        return mean_CBN.mean(dim=0)
     waves = _waves(size, error_CBT.dtype, error_CBT.device)
     if size % 2:
         return _moduli(error_CBT, stride, waves[0]).div_(len(error_CBT))
