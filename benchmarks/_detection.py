@@ -74,6 +74,8 @@ def scored(
     if name in ABLATIONS:
         if ABLATIONS[name].hidden_rows:
             training |= {"learning_rate": 2e-3}  # as on the markets on which it was chosen
+        if ABLATIONS[name].compat == "reference":
+            training |= {"mask_learning_rate": REFERENCE_TRAINING["mask_learning_rate"]}  # at ours its loss becomes NaN
         detector = create_detector("catch", seed=seed, training=training, network=ABLATIONS[name]).fit(train)
     else:
         settings: dict[str, Any] = {"seed": seed} | ({"training": training} if name in ("catch", "blend") else {})

@@ -12,12 +12,14 @@ from triptych.domain.files import write_bytes
 
 INCHES, DPI = (11.0, 7.2), 90
 _BUCKETS = 260  # of the heat map: narrower ones cannot be seen
+_WIDE = 1.6  # of the logarithm: a market that moves by a factor of five is marked at 1, 2 and 5 only
 
 
 def draw_watch(watch: Watch, path: Path) -> Path:
     """Draw a watch and return the file. Raises StorageError when the disk refuses."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     figure = Figure(figsize=INCHES, dpi=DPI, layout="constrained")
     market, scores, heat = figure.subplots(3, 1, sharex=True, height_ratios=(2, 2.4, 2.2))
@@ -26,7 +28,11 @@ def draw_watch(watch: Watch, path: Path) -> Path:
     market.plot(time[thin], np.exp(watch.strength[thin]), color="#333333", linewidth=0.8)
     market.set_yscale("log")
     market.yaxis.set_major_formatter("{x:g}")
-    market.yaxis.set_minor_formatter("{x:g}")
+    if np.ptp(watch.strength) > _WIDE:
+        market.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        market.yaxis.set_minor_formatter("")
+    else:
+        market.yaxis.set_minor_formatter("{x:g}")
     market.tick_params(axis="y", which="both", labelsize=7)
     market.set_ylabel("mean of the market, log")
     market.set_title(watch.summary["title"], loc="left", fontsize=11)

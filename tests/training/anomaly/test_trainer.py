@@ -139,6 +139,6 @@ def test_a_loss_that_is_not_a_number_stops():
     with pytest.raises(RunError) as error:
         fit_catch(build_catch(3, TINY, seed=1), [rows[:80]], [rows[80:]], config, seed=0)
     assert str(error.value) == (
-        "Training diverged: a loss became NaN or infinite in epoch 0. Lower `learning_rate`, keep `gradient_clip` on, "
-        'or set precision = "32".'
+        "Training diverged: a loss became NaN or infinite in epoch 0. Lower `learning_rate` and "
+        '`mask_learning_rate`, keep `gradient_clip` on, or set precision = "32".'
     )

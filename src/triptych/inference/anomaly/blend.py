@@ -18,7 +18,9 @@ from triptych.inference.anomaly.parameters import settled
 class BlendConfig(CommonConfig):
     """A blend."""
 
-    most_deviations: float = Field(12.0, description="Deviations at which one member's score is capped.", gt=0)
+    most_deviations: float = Field(
+        12.0, description="Deviations beyond which one member's score counts by its logarithm.", gt=0
+    )
 
 
 class BlendDetector(AbstractDetector):
@@ -29,7 +31,6 @@ class BlendDetector(AbstractDetector):
 
     name = "blend"
     parts = ("stop", "calibrate", "threshold")
-
     arguments = ("members",)
 
     def __init__(
@@ -79,5 +80,8 @@ class BlendDetector(AbstractDetector):
 
     def _blend(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         away = scores - self._calibration.centre[0]
-        out = np.clip(away / self._calibration.above[0], 0.0, self.config.most_deviations)
-        return np.asarray(out.mean(axis=1))
+        out = np.maximum(away / self._calibration.above[0], 0.0)
+        most = self.config.most_deviations
+        # Damped, not cut off: above a cap that the threshold has reached, no row could ever alarm.
+        damped = most * (1.0 + np.log(np.maximum(out, most) / most))
+        return np.asarray(np.where(out > most, damped, out).mean(axis=1))

@@ -75,7 +75,6 @@ class CatchDetector(AbstractDetector):
 
     name = "catch"
     parts = ("stop", "calibrate", "threshold")
-
     arguments = ("learner", "build")
 
     def __init__(

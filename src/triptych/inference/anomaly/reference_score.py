@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from triptych.domain.errors import DataError
@@ -26,53 +27,84 @@ def reference_score(error_BTC: Tensor, *, size: int = 32, stride: int = 1, weigh
 
     Rows behind the last sub-window are scored by a sub-window of their own, as the reference does.
 
-    Raises DataError when a sub-window is longer than the window.
+    Raises DataError when a sub-window is longer than the window, or when rows would lie between two of them.
     """
     length = error_BTC.shape[1]
     if not 1 <= size <= length:
         raise DataError(f"A sub-window has 1 to {length} rows, was {size}.")
-    parts = error_BTC.unfold(1, size, stride)  # (B, N, C, S)
-    values = _spectral_error(parts)  # (B, N)
-    covered = size + (parts.shape[1] - 1) * stride
-    first = torch.arange(parts.shape[1], device=error_BTC.device) * stride
-    # +value where a sub-window begins, -value behind its end: the running sum is the sum over those that cover a row.
-    change = values.new_zeros(len(values), covered + 1)
-    count = values.new_zeros(covered + 1)
-    change.index_add_(1, first, values)
-    change.index_add_(1, first + size, -values)
-    ones = torch.ones_like(first, dtype=values.dtype)
-    count.index_add_(0, first, ones)
-    count.index_add_(0, first + size, -ones)
-    average = torch.cumsum(change.double(), dim=1)[:, :covered] / torch.cumsum(count.double(), dim=0)[:covered]
-    spectral = average.clamp_min(0.0).to(values.dtype)
+    if not 1 <= stride <= size:
+        raise DataError(f"A sub-window begins 1 to {size} rows behind the one before, was {stride}.")
+    error_CBT = error_BTC.permute(2, 0, 1).contiguous()  # sums over channels then add up long rows
+    values_BN = _spectral_error(error_CBT, size, stride)
+    begun, ended, count = _covering(values_BN.shape[1], size, stride, values_BN.device)
+    total = torch.nn.functional.pad(values_BN.cumsum(dim=1, dtype=torch.float64), (1, 0))
+    sums = total.index_select(1, begun).sub_(total.index_select(1, ended))
+    spectral = sums.div_(count).clamp_min_(0.0).to(values_BN.dtype)
+    covered = spectral.shape[1]
     if covered < length:
-        rest = _spectral_error(error_BTC[:, covered:].transpose(1, 2)[:, None])
+        rest = _spectral_error(error_CBT[..., covered:], length - covered, 1)
         spectral = torch.cat([spectral, rest.expand(-1, length - covered)], dim=1)
-    return error_BTC.square().mean(dim=2) + weight * spectral
-
-
-def _spectral_error(parts_BNCS: Tensor) -> Tensor:
-    """Mean modulus of the unscaled transform over all S bins and the channels, (B, N)."""
-    size = parts_BNCS.shape[-1]
-    bins = size // 2 + 1
-    if size <= _SHORT:
-        both = parts_BNCS.contiguous() @ _waves(size, parts_BNCS.dtype, parts_BNCS.device)  # views multiply slowly
-        real, imaginary = both[..., :bins], both[..., bins:]
-    else:
-        spectrum = torch.fft.rfft(parts_BNCS, dim=-1)
-        real, imaginary = spectrum.real, spectrum.imag
-    modulus = real.square().addcmul(imaginary, imaginary).sqrt()
-    weight = torch.full((bins,), 2.0 / size, dtype=modulus.dtype, device=modulus.device)  # mirrored bins count too
-    weight[0] = 1.0 / size
-    if size % 2 == 0:
-        weight[-1] = 1.0 / size
-    return (modulus @ weight).mean(dim=-1)
+    return error_CBT.square().mean(dim=0).add_(spectral, alpha=weight)
 
 
 @lru_cache(maxsize=8)
-def _waves(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The real transform as a matrix, (S, 2 K): real parts, then imaginary parts."""
-    angle = 2.0 * np.pi * np.outer(np.arange(size), np.arange(size // 2 + 1)) / size
-    both = np.concatenate([np.cos(angle), -np.sin(angle)], axis=1)
+def _covering(parts: int, size: int, stride: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """How many of the sub-windows have begun at each row that one covers, how many ended before it, and the rest."""
+    row = np.arange(size + (parts - 1) * stride)
+    begun, ended = np.minimum(row // stride + 1, parts), np.maximum((row - size) // stride + 1, 0)
     with torch.inference_mode(False):
-        return torch.from_numpy(both).to(dtype=dtype, device=device)
+        found = [torch.from_numpy(one).to(device) for one in (begun, ended, (begun - ended).astype(np.float64))]
+    return found[0], found[1], found[2]
+
+
+def _spectral_error(error_CBT: Tensor, size: int, stride: int) -> Tensor:
+    """Mean modulus of the unscaled transform of each sub-window, over all its bins and the channels, (B, N)."""
+    if size > _SHORT:
+        modulus = torch.fft.rfft(error_CBT.unfold(2, size, stride), dim=-1).abs()
+        mean_CBN: Tensor = modulus @ torch.from_numpy(_share_of_bins(size)).to(modulus)
+        return mean_CBN.mean(dim=0)
+    waves = _waves(size, error_CBT.dtype, error_CBT.device)
+    if size % 2:
+        return _moduli(error_CBT, stride, waves[0]).div_(len(error_CBT))
+    # Even bins see nothing but sums of rows that lie half a sub-window apart, odd ones nothing but differences.
+    early, late = error_CBT[..., : -(size // 2)], error_CBT[..., size // 2 :]
+    moduli = _moduli(early + late, stride, waves[0]).add_(_moduli(early - late, stride, waves[1]))
+    return moduli.div_(len(error_CBT))
+
+
+def _moduli(rows_CBT: Tensor, stride: int, waves_KS: Tensor) -> Tensor:
+    """Sum over channels and bins of the moduli in each sub-window of S rows, (B, N)."""
+    size = waves_KS.shape[1]
+    parts_CBNS = rows_CBT.unfold(2, size, stride)
+    # Bins outermost: rows are copied in long runs, and real and imaginary parts are two whole pieces of memory. The
+    # product is worked on in place, since fresh memory costs more than the arithmetic.
+    parts_SX = parts_CBNS.permute(3, 0, 1, 2).reshape(size, -1)
+    real_KX, imaginary_KX = (waves_KS @ parts_SX).square_().chunk(2)
+    moduli = real_KX.add_(imaginary_KX).sqrt_()
+    return moduli.view(-1, *parts_CBNS.shape[1:3]).sum(dim=0)
+
+
+def _share_of_bins(size: int) -> NDArray[np.float64]:
+    """What each of the size // 2 + 1 bins counts in the mean over all; the mirrored ones count twice."""
+    share = np.full(size // 2 + 1, 2.0 / size)
+    share[0] = 1.0 / size
+    if size % 2 == 0:
+        share[-1] = 1.0 / size
+    return share
+
+
+@lru_cache(maxsize=8)
+def _waves(size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
+    """The real transform as matrices (2 K, S): real parts, then imaginary parts, each bin times its share.
+
+    One matrix for odd sizes; for even ones two of half as many rows, that of even and that of odd bins.
+    """
+    parts = 2 - size % 2
+    made = []
+    for first in range(parts):
+        bins = np.arange(first, size // 2 + 1, parts)
+        angle = 2.0 * np.pi * np.outer(bins, np.arange(size // parts)) / size
+        share = _share_of_bins(size)[bins, None]
+        made.append(np.concatenate([share * np.cos(angle), -share * np.sin(angle)]))
+    with torch.inference_mode(False):
+        return tuple(torch.from_numpy(one).to(device, dtype) for one in made)

@@ -86,7 +86,7 @@ def as_table(
         _refuse_interleaved(entities)
     breaks = np.zeros(n, dtype=bool)  # a new stretch begins at the row
     breaks[:1] = True
-    if entities is not None and n:
+    if entities is not None:
         breaks[1:] |= entities[1:] != entities[:-1]
     if times is not None and n > 1:
         breaks[1:] |= _gaps(times, breaks[1:])

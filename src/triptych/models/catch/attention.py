@@ -46,6 +46,11 @@ def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
     return weights / weights.sum(dim=-1, keepdim=True)
 
 
+def by_head(x_NCX: Tensor, heads: int) -> Tensor:
+    """The numbers of each token shared out to heads, (N, H, C, X / H)."""
+    return torch.unflatten(x_NCX, 2, (heads, -1)).transpose(1, 2)
+
+
 class ChannelMaskedAttention(nn.Module):
     """Multi-head attention over the channels of one band."""
 
@@ -61,7 +66,7 @@ class ChannelMaskedAttention(nn.Module):
 
     def forward(self, x_NCE: Tensor, mask_NHCC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What each channel gathers, (N, C, E), and queries and keys, (N, H, C, D), for the clustering loss."""
-        q, k, v = (self._by_head(linear(x_NCE)) for linear in (self.query, self.key, self.value))
+        q, k, v = (by_head(linear(x_NCE), self.heads) for linear in (self.query, self.key, self.value))
         gathered = self.attend(q, k, v, mask_NHCC).transpose(1, 2).flatten(2)
         out: Tensor = self.dropout(self.out(gathered))
         return out, q, k
@@ -69,6 +74,3 @@ class ChannelMaskedAttention(nn.Module):
     def attend(self, q_NHCD: Tensor, k_NHCD: Tensor, v_NHCD: Tensor, mask_NHCC: Tensor) -> Tensor:
         """The masked average, (N, H, C, D)."""
         return masked_attention(q_NHCD, k_NHCD, v_NHCD, mask_NHCC)
-
-    def _by_head(self, x_NCX: Tensor) -> Tensor:
-        return x_NCX.view(*x_NCX.shape[:2], self.heads, -1).transpose(1, 2)

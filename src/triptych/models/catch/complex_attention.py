@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from triptych.models.catch.attention import masked_softmax
+from triptych.models.catch.attention import by_head, masked_softmax
 from triptych.models.catch.complex_layers import ComplexDropout, ComplexLinear
 
 
@@ -47,11 +47,7 @@ class ComplexMaskedAttention(nn.Module):
 
     def forward(self, x_NCE: Tensor, mask_NHCC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What each channel gathers, (N, C, E), and queries and keys, (N, H, C, D), for the clustering loss."""
-        q = _by_head(self.query(x_NCE), self.heads)
-        k, v = (_by_head(linear(x_NCE), self.heads_kv) for linear in (self.key, self.value))
+        q = by_head(self.query(x_NCE), self.heads)
+        k, v = (by_head(linear(x_NCE), self.heads_kv) for linear in (self.key, self.value))
         gathered = complex_masked_attention(q, k, v, mask_NHCC).transpose(1, 2).flatten(2)
         return self.dropout(self.out(gathered)), q, k.repeat(1, self.heads // self.heads_kv, 1, 1)
-
-
-def _by_head(x_NCX: Tensor, heads: int) -> Tensor:
-    return x_NCX.view(*x_NCX.shape[:2], heads, -1).transpose(1, 2)

@@ -18,14 +18,14 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from triptych.domain.errors import DataError
-from triptych.models.catch.attention import masked_attention
+from triptych.models.catch.attention import by_head, masked_attention
 from triptych.models.catch.config import Config
 from triptych.models.catch.heads import FactoredHeads, InverseTransform
 from triptych.models.catch.losses import channel_cosines, clustering_loss, regular_loss
 from triptych.models.catch.mask import ChannelMaskGenerator
-from triptych.models.catch.network import Losses
+from triptych.models.catch.network import Losses, require_windows
 from triptych.models.catch.spectrum import Spectrum
+from triptych.models.catch.transformer import normed_feed_forward
 
 FARTHEST: Final = 6.0
 """Deviations at which rows are clipped before the network sees them: one bad tick must not rule a spectrum."""
@@ -65,20 +65,17 @@ class _Gathering(nn.Module):
         self.key = nn.Linear(config.embedding, inner)
         self.value = nn.Linear(config.embedding, inner)
         self.out = nn.Linear(inner, config.embedding)
-        self.feed_forward = _feed_forward(config)
+        self.feed_forward = normed_feed_forward(config.embedding, config.feed_forward, config.dropout)
 
     def forward(self, x_NCE: Tensor, context_NCE: Tensor, mask_NHCC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The next tokens, and queries and keys. The context has a token more, which no channel owns."""
         context = self.context_norm(context_NCE)
         q, k, v = (
-            self._by_head(linear(x))
+            by_head(linear(x), self._heads)
             for linear, x in ((self.query, self.norm(x_NCE)), (self.key, context), (self.value, context))
         )
         x = x_NCE + self.out(masked_attention(q, k, v, mask_NHCC).transpose(1, 2).flatten(2))
         return x + self.feed_forward(x), q, k
-
-    def _by_head(self, x_NCX: Tensor) -> Tensor:
-        return torch.unflatten(x_NCX, 2, (self._heads, -1)).transpose(1, 2)
 
 
 class ConditionalCatch(nn.Module):
@@ -99,7 +96,7 @@ class ConditionalCatch(nn.Module):
         self.own_names = nn.Parameter(0.3 * torch.randn(channels, embedding))
         self.other_names = nn.Parameter(0.3 * torch.randn(channels, embedding))
         self.nobody = nn.Parameter(0.3 * torch.randn(1, 1, embedding))  # who is shut off from all gathers from it
-        self.context = _feed_forward(config)
+        self.context = normed_feed_forward(config.embedding, config.feed_forward, config.dropout)
         self.blocks = nn.ModuleList(_Gathering(config) for _ in range(config.layers))
         self.out = nn.Linear(embedding, config.width)
         self.heads = FactoredHeads(self.spectrum, config.width, config.head_layers, config.head_rank)
@@ -133,11 +130,7 @@ class ConditionalCatch(nn.Module):
 
         Raises DataError for windows of another shape.
         """
-        if x_BTC.ndim != 3 or x_BTC.shape[1:] != (self.length, self.channels):
-            raise DataError(
-                f"Expected windows of shape (batch, {self.length}, {self.channels}), was {tuple(x_BTC.shape)}.",
-                remedy="Cut windows of the length and with the channels the network was made for.",
-            )
+        require_windows(x_BTC, self.length, self.channels)
         x = x_BTC.clamp(-FARTHEST, FARTHEST)
         tokens, scale, mask, loss = self._tokens(x, with_loss=with_loss, fixed_mask=fixed_mask)
         row_BFL = shapes(x[:, -self.hidden :])
@@ -226,14 +219,3 @@ def shapes(rows: Tensor) -> Tensor:
     """Rows (..., C) with their moduli and squares, (..., 3 C): wide candles go with moves of either sign."""
     x = rows.clamp(-4.0, 4.0)
     return torch.cat([x, x.abs() - 0.8, 0.3 * (x.square() - 1.0)], dim=-1)
-
-
-def _feed_forward(config: Config) -> nn.Sequential:
-    return nn.Sequential(
-        nn.LayerNorm(config.embedding),
-        nn.Linear(config.embedding, config.feed_forward),
-        nn.GELU(),
-        nn.Dropout(config.dropout),
-        nn.Linear(config.feed_forward, config.embedding),
-        nn.Dropout(config.dropout),
-    )

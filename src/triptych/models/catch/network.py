@@ -48,6 +48,15 @@ class Losses:
         return self.time + frequency * self.frequency + channel * self.channel
 
 
+def require_windows(x_BTC: Tensor, length: int, channels: int) -> None:
+    """Raise DataError for windows of another shape than (batch, length, channels)."""
+    if x_BTC.ndim != 3 or x_BTC.shape[1:] != (length, channels):
+        raise DataError(
+            f"Expected windows of shape (batch, {length}, {channels}), was {tuple(x_BTC.shape)}.",
+            remedy="Cut windows of the length and with the channels the network was made for.",
+        )
+
+
 class Catch(nn.Module):
     """A CATCH network of parts; `build_catch` chooses them.
 
@@ -99,11 +108,7 @@ class Catch(nn.Module):
 
         Raises DataError for windows of another shape.
         """
-        if x_BTC.ndim != 3 or x_BTC.shape[1:] != (self.length, self.channels):
-            raise DataError(
-                f"Expected windows of shape (batch, {self.length}, {self.channels}), was {tuple(x_BTC.shape)}.",
-                remedy="Cut windows of the length and with the channels the network was made for.",
-            )
+        require_windows(x_BTC, self.length, self.channels)
         # Masks are decided in double precision: rounding differs from batch to batch, and must not open a pair in one
         # that it closes in another.
         exact = x_BTC if self.training else x_BTC.double()

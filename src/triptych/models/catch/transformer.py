@@ -13,6 +13,18 @@ from torch import Tensor, nn
 from triptych.models.catch.losses import channel_cosines, clustering_loss
 
 
+def normed_feed_forward(embedding: int, hidden: int, dropout: float) -> nn.Sequential:
+    """Normalisation, then two linear maps with a GELU between them: what a block adds to each token."""
+    return nn.Sequential(
+        nn.LayerNorm(embedding),
+        nn.Linear(embedding, hidden),
+        nn.GELU(),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, embedding),
+        nn.Dropout(dropout),
+    )
+
+
 class Block(nn.Module):
     """x + attention(norm x), then x + feed-forward(norm x)."""
 
@@ -20,14 +32,7 @@ class Block(nn.Module):
         super().__init__()
         self.attention_norm = nn.LayerNorm(embedding)
         self.attention = attention
-        self.feed_forward = nn.Sequential(
-            nn.LayerNorm(embedding),
-            nn.Linear(embedding, feed_forward),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(feed_forward, embedding),
-            nn.Dropout(dropout),
-        )
+        self.feed_forward = normed_feed_forward(embedding, feed_forward, dropout)
 
     def forward(self, x_NCE: Tensor, mask_NHCC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The next tokens, and queries and keys of the attention."""

@@ -109,7 +109,8 @@ class CatchModule(LightningModule):
         if not math.isfinite(error + time + frequency + channel):
             raise RunError(
                 f"Training diverged: a loss became NaN or infinite in epoch {self.current_epoch}.",
-                remedy='Lower `learning_rate`, keep `gradient_clip` on, or set precision = "32".',
+                remedy="Lower `learning_rate` and `mask_learning_rate`, keep `gradient_clip` on, or set "
+                'precision = "32".',
             )
         rates = [optimizer.param_groups[0]["lr"] for optimizer in self.trainer.optimizers]
         self.last_record = EpochRecord(
