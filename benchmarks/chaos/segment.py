@@ -219,7 +219,12 @@ class Segment:
                 await child.kill()
                 return
         elif child.process.returncode is None and how == "moment":
-            raise RuntimeError(f"The house fell silent: {child.said[-3:]}")
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await child.kill(by_us=False)
+            except TimeoutError:
+                raise RuntimeError(f"The house fell silent: {child.said[-3:]}") from None
+            return
         await child.kill(by_us=False)
 
     async def _is_of_one_mind(self, child: Child) -> bool:
