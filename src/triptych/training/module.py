@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from triptych.domain.errors import RunError
 from triptych.inference.classifier import WindowClassifier
+from triptych.training.averaging import running_average
 from triptych.training.config import Config
 from triptych.training.history import EpochRecord
 from triptych.training.optimizer import adamw, warmup_cosine
@@ -82,9 +82,9 @@ class TrainingModule(LightningModule):
         self.tasks = TaskLoss(config.tasks) if config.tasks.names and train.figures is not None else None
         if self.tasks is not None:
             _standardise(classifier.network, train)
-        average: Any = get_ema_multi_avg_fn(config.ema) if config.ema else None  # type: ignore[no-untyped-call]
-        # Batch norm's statistics belong to the averaged weights, so they are averaged with them.
-        self.average = AveragedModel(self.classifier, multi_avg_fn=average, use_buffers=True) if average else None
+        self.average = (
+            running_average(self.classifier, config.ema, lambda: self.trainer.global_step) if config.ema else None
+        )
         self.last_record: EpochRecord | None = None
         self._config = config
         self._steps = steps_per_epoch * config.epochs
