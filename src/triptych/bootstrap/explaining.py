@@ -163,7 +163,7 @@ def check_explanations(
     first, last = _period(run, number, "test")
     ends = np.flatnonzero((series.close_time_ms > first) & (series.close_time_ms <= last))
     chosen = ends[np.linspace(0, len(ends) - 1, min(decisions, len(ends))).astype(np.int64)]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for method in methods or _usable(artifact):
         stages: list[list[float | None]] = []
         deletions: list[Deletion] = []
@@ -176,12 +176,13 @@ def check_explanations(
             stages.append([stage.correlation for stage in cascade(classifier, window, method=method, seed=seed)])
             deletions.append(deletion(classifier, window, found, seed=seed))
         beaten = [one.beaten for one in deletions]
+        correlation: list[float | None] = [_mean(stage) for stage in zip(*stages, strict=True)] or [None] * STAGES
         rows.append(
             {
                 "method": method,
                 "decisions": len(chosen),
                 "flat": len(chosen) - len(deletions),
-                "correlation": [_mean(stage) for stage in zip(*stages, strict=True)] or [None] * STAGES,
+                "correlation": correlation,
                 "area": _mean([one.area for one in deletions]),
                 "random_area": _mean([one.random_area for one in deletions]),
                 "beaten": _mean(beaten),

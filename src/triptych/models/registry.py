@@ -127,6 +127,8 @@ def create_model(
     cannot be had or do not fit.
     """
     if is_outside(name):
+        wishes: dict[str, Any] = {"features_only": True, "out_indices": out_indices} if features_only else {}
+        wishes |= {} if global_pool == "avg" else {"global_pool": global_pool}
         return create_outside(
             name,
             pretrained=pretrained,
@@ -135,8 +137,7 @@ def create_model(
             drop_rate=drop_rate,
             drop_path_rate=drop_path_rate,
             checkpoint_path=str(checkpoint_path),
-            **({"features_only": True, "out_indices": out_indices} if features_only else {}),
-            **({} if global_pool == "avg" else {"global_pool": global_pool}),
+            **wishes,
             **options,
         )
     model, weights = _find(name)

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 def decay_at(step: int, decay: float) -> float:
     """Share of the average that stays at a step, counted from 1: min(decay, (1 + step) / (10 + step)).
@@ -27,7 +29,7 @@ def running_average(network: nn.Module, decay: float, step: Callable[[], int]) -
     Batch norm's statistics belong to the averaged weights, so they are averaged with them.
     """
 
-    def move(averaged: list[Tensor], current: list[Tensor], seen: Tensor) -> None:
+    def move(averaged: Tensors, current: Tensors, seen: Tensor | int) -> None:
         if not torch.is_floating_point(averaged[0]):  # counters
             for ours, theirs in zip(averaged, current, strict=True):
                 ours.copy_(theirs)
