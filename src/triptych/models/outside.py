@@ -7,7 +7,6 @@ pages of the weights name.
 from __future__ import annotations
 
 import difflib
-import importlib
 import importlib.util
 from typing import Any, Final
 
@@ -88,7 +87,8 @@ def _known(name: str) -> Any:
             f"{name} is a network of timm, which is not installed.",
             remedy='Install it by `pip install "triptych[timm]"`, or choose a network without `timm:`.',
         )
-    timm = importlib.import_module("timm")
+    import timm  # takes seconds to load, and is not a dependency
+
     own = name.removeprefix(PREFIX)
     if not timm.is_model(own):
         close = difflib.get_close_matches(own, timm.list_models(), n=5)
