@@ -7,6 +7,7 @@ from PIL import Image
 from tests.fakes.micro import micro_recipe
 
 from triptych import bootstrap
+from triptych.bootstrap import explaining
 from triptych.bootstrap.explaining import check_explanations, explain_decision
 from triptych.bootstrap.explanation_files import write_explanation
 from triptych.bootstrap.explanation_pictures import overlay, side_by_side
@@ -148,7 +149,24 @@ def test_checks_are_made_of_the_methods_asked_for(run):
     assert [row["method"] for row in rows] == ["grad_cam", "occlusion"]
     for row in rows:
         assert len(row["correlation"]) == 5
-        assert 0.0 <= row["beaten"] <= 1.0
+        assert row["flat"] == 1 or 0.0 <= row["beaten"] <= 1.0
+        assert row["interval"] is None  # of one decision
+
+
+def test_decisions_without_heat_are_left_out_of_the_check_and_counted(run, monkeypatch):
+    honest, asked = explaining.explain, []
+
+    def flat(*arguments, **options):
+        asked.append(1)
+        found = honest(*arguments, **options)
+        return replace(found, attribution=0.0 * found.attribution) if len(asked) != 2 else found
+
+    monkeypatch.setattr(explaining, "explain", flat)
+    (row,) = check_explanations(run, decisions=3, methods=("occlusion",))
+    assert (row["decisions"], row["flat"]) == (3, 2)
+    assert row["area"] is not None
+    (row,) = check_explanations(run, decisions=2, methods=("occlusion",))
+    assert (row["flat"], row["correlation"], row["area"], row["interval"]) == (2, [None] * 5, None, None)
 
 
 def test_a_run_on_factors_names_its_factors(tmp_path):

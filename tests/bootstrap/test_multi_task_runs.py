@@ -54,3 +54,13 @@ def test_two_second_stages_are_refused(tmp_path):
     with pytest.raises(RecipeError) as caught:
         micro_recipe(tmp_path, TASKS, "boosting.engine=auto")
     assert "training.tasks and boosting do not go together: trees answer the direction only" in str(caught.value)
+
+
+def test_the_kept_epoch_may_go_by_all_questions(run, tmp_path):
+    recipe = micro_recipe(tmp_path, TASKS, "training.epochs=2", "training.tasks.stop_by=all")
+    other = bootstrap.train(recipe, folder=tmp_path / "run", progress_bar=False)
+    by_direction, by_all = (pl.read_csv(one.fold(0) / "training" / "history.csv") for one in (run, other))
+    assert by_all["train_loss"].to_list() == by_direction["train_loss"].to_list()
+    more = by_all["validation_loss"] - by_direction["validation_loss"]
+    assert more.min() > 0.5  # two figures, each with a variance of about 1
+    assert more.max() < 8.0

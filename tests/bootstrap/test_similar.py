@@ -1,6 +1,7 @@
 """Likeness goes the whole way, and the look-up names nothing that was not over by then."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -87,3 +88,32 @@ def test_like_windows_may_be_half_a_window_apart_at_most(tmp_path):
     with pytest.raises(RecipeError) as caught:
         bootstrap.train(recipe, folder=tmp_path / "run", progress_bar=False)
     assert str(caught.value) == ("siamese.near is 9, more than half of a window of 16 candles. Set it to 8 or less.")
+
+
+def test_a_window_that_the_model_learned_from_is_no_stranger_to_itself(run, triptych, monkeypatch):
+    """The library holds such a window, and later ones: at no distance from itself, nothing would ever be strange."""
+    learned_until = to_ms(run.record["splits"][0]["train"]["stop"])
+    inside = utc(learned_until - 50 * 900_000)
+    found = bootstrap.similar(run, at=inside)
+    assert found.learned_from_it
+    known = load_artifact(run.artifact).classifier()
+    known.network.get_buffer("library").zero_()
+    forgetful = SimpleNamespace(classifier=lambda: known)
+    monkeypatch.setitem(bootstrap.similar.__globals__, "load_artifact", lambda _folder: forgetful)
+    assert bootstrap.similar(run, at=inside) == found
+    monkeypatch.undo()
+    assert not bootstrap.similar(run).learned_from_it
+    note = "Note: the model learned from candles of this time; likeness was not learned without them."
+    assert note in " ".join(triptych("similar", run.folder, "--at", inside.replace(" ", "T")).out.split())
+    assert note not in " ".join(triptych("similar", run.folder).out.split())
+
+
+def test_windows_of_longer_candles_share_no_candle_either(tmp_path):
+    recipe = micro_recipe(
+        tmp_path, "siamese.loss=nt_xent", "siamese.dimension=4", "siamese.near=4", "features.period=3",
+        "training.epochs=1",
+    )  # fmt: skip
+    run = bootstrap.train(recipe, folder=tmp_path / "run", progress_bar=False)
+    found = bootstrap.similar(run, count=5, step=1)
+    closes = [found.time_ms, *(to_ms(row["time"]) for row in found.rows)]
+    assert np.diff(np.sort(closes)).min() >= (3 * 17 - 1) * 900_000

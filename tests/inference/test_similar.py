@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from triptych.inference.similar import most_similar
+from triptych.inference.similar import most_similar, strangeness_of
 
 
 def test_the_most_similar_windows_share_no_candle_with_one_another():
@@ -13,3 +14,9 @@ def test_the_most_similar_windows_share_no_candle_with_one_another():
 
 def test_fewer_are_found_where_there_is_no_room():
     assert most_similar(np.ones(5), np.arange(5), count=10, apart=3).tolist() == [0, 3]
+
+
+def test_strangeness_is_the_mean_distance_to_the_ten_nearest():
+    past = np.array([[1.0, 0.0]] * 5 + [[0.0, 1.0]] * 5 + [[-1.0, 0.0]] * 90)
+    assert strangeness_of(np.array([1.0, 0.0]), past) == pytest.approx((5 * 0.0 + 5 * np.sqrt(2.0)) / 10)
+    assert strangeness_of(np.array([1.0, 0.0]), past[-3:]) == pytest.approx(2.0)

@@ -23,7 +23,7 @@ from triptych.bootstrap.probing import (
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.windowing import factor_rows, first_end
 from triptych.domain import CLASSES, CandleSeries
-from triptych.inference import AbstractPredictor, Combiner, ConsensusPredictor, FactorPredictor, TorchPredictor
+from triptych.inference import NOBODY, AbstractPredictor, Combiner, ConsensusPredictor, FactorPredictor, TorchPredictor
 from triptych.inference.recorded import RecordedPredictor
 from triptych.settings import Recipe, members_of, resolved
 from triptych.training.leak_probe import Probe, choose_cuts, run_probes
@@ -55,7 +55,8 @@ def probe_consensus(
     for one in (candles.series[i] for i in np.linspace(0, len(candles.series) - 1, some).round().astype(int)):
         seed = derive_seed(recipe.seed, "leak probe", one.symbol) % 2**32
         at = choose_cuts(len(one), first + ROWS + 1, cuts, seed)
-        report = run_probes(one, probes_of_consensus(recipe, predictor, companions), at, rows=ROWS, first=first)
+        probes = probes_of_consensus(recipe, predictor, companions, candles.by_symbol)
+        report = run_probes(one, probes, at, rows=ROWS, first=first)
         results += [{"instrument": one.symbol, **row} for row in report.to_dict()["results"]]
         times.update(report.cuts)
     return {
@@ -67,7 +68,10 @@ def probe_consensus(
 
 
 def probes_of_consensus(
-    recipe: Recipe, predictor: ConsensusPredictor, companions: Mapping[str, CandleSeries]
+    recipe: Recipe,
+    predictor: ConsensusPredictor,
+    companions: Mapping[str, CandleSeries],
+    everyone: Mapping[str, CandleSeries] = NOBODY,
 ) -> list[Probe]:
     """What is probed of the joining: votes and regime, the joint prediction, decision and equity."""
 
@@ -89,7 +93,7 @@ def probes_of_consensus(
     def decisions(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         recorded = RecordedPredictor(predictor)
         recorded.remember(predictor.predictions_over(series, onwards(series, at), beside(series)))
-        return decisions_at(series, at, recipe, recorded, beside(series))
+        return decisions_at(series, at, recipe, recorded, beside(series), everyone)
 
     return [
         Probe(name="votes and regime", compute=votes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,20 @@ from triptych.bootstrap.windowing import factor_rows, reach, windows_at
 from triptych.domain import CLASSES, CandleSeries, Timeframe, utc
 from triptych.domain.errors import DataError, NotEnoughData, RunError
 from triptych.inference import Artifact, load_artifact
-from triptych.inference.explain import METHODS, AxisImportance, Explanation, Method, cascade, deletion, explain
+from triptych.inference.explain import (
+    METHODS,
+    STAGES,
+    AxisImportance,
+    Deletion,
+    Explanation,
+    Method,
+    cascade,
+    deletion,
+    explain,
+)
 from triptych.market import resample
 from triptych.market.store import to_ms
+from triptych.models.feature_info import FeatureInfo
 from triptych.models.multi_task import body_of
 from triptych.training.seeds import derive_seed
 
@@ -46,9 +58,12 @@ class ExplainedDecision:
     window: CandleSeries
 
     def leading_candles(self, count: int = LEADING) -> list[dict[str, Any]]:
-        """The candles that matter most: open time, how many candles ago, close, importance and its share of all."""
+        """The candles that matter most: open time, how many candles ago, close, importance and its share of all.
+
+        None of them where there is no heat.
+        """
         values = self.explanation.by_candle
-        if values is None:
+        if values is None or self.explanation.is_flat:
             return []
         whole = float(np.abs(values).sum()) or 1.0
         order = np.argsort(-np.abs(values), kind="stable")[:count]
@@ -75,6 +90,7 @@ class ExplainedDecision:
             "target": one.target,
             "probabilities": {name: float(p) for name, p in zip(CLASSES, one.probabilities, strict=True)},
             "facts": one.facts,
+            "flat": one.is_flat,
             "leading_candles": self.leading_candles(),
             "by_candle": None if one.by_candle is None else one.by_candle.tolist(),
             "candles": [utc(int(time)) for time in self.window.open_time_ms],
@@ -132,7 +148,10 @@ def check_explanations(
 
     Returns:
         One row a method: `correlation` of the heat with that of a network of shuffled weights, in stages; `area` under
-        the deletion curve, that of random orders, and the share of random orders that lose certainty later.
+        the deletion curve, that of random orders, and the share of random orders that lose certainty later, with
+        `interval`, the 95 % interval of that share (bootstrap over decisions). `flat` decisions, whose map holds no
+        heat, are left out of all of them; figures are None where none is left, correlations also where the shuffled
+        network had no heat.
 
     Raises as `explain_decision`.
     """
@@ -144,26 +163,47 @@ def check_explanations(
     first, last = _period(run, number, "test")
     ends = np.flatnonzero((series.close_time_ms > first) & (series.close_time_ms <= last))
     chosen = ends[np.linspace(0, len(ends) - 1, min(decisions, len(ends))).astype(np.int64)]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for method in methods or _usable(artifact):
-        stages, deletions = [], []
+        stages: list[list[float | None]] = []
+        deletions: list[Deletion] = []
         for end in chosen.tolist():
             window = _window(run, candles, series, end)
             seed = derive_seed(run.recipe.seed, "explanations", end)
-            stages.append([stage.correlation for stage in cascade(classifier, window, method=method, seed=seed)])
             found = explain(classifier, window, method=method)
+            if found.is_flat:
+                continue
+            stages.append([stage.correlation for stage in cascade(classifier, window, method=method, seed=seed)])
             deletions.append(deletion(classifier, window, found, seed=seed))
+        beaten = [one.beaten for one in deletions]
+        correlation: list[float | None] = [_mean(stage) for stage in zip(*stages, strict=True)] or [None] * STAGES
         rows.append(
             {
                 "method": method,
                 "decisions": len(chosen),
-                "correlation": [float(value) for value in np.mean(stages, axis=0)],
-                "area": float(np.mean([one.area for one in deletions])),
-                "random_area": float(np.mean([one.random_area for one in deletions])),
-                "beaten": float(np.mean([one.beaten for one in deletions])),
+                "flat": len(chosen) - len(deletions),
+                "correlation": correlation,
+                "area": _mean([one.area for one in deletions]),
+                "random_area": _mean([one.random_area for one in deletions]),
+                "beaten": _mean(beaten),
+                "interval": _interval(beaten, derive_seed(run.recipe.seed, "explanations", method)),
             }
         )
     return rows
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Of those that are known; None where none is."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _interval(values: Sequence[float], seed: int) -> list[float] | None:
+    """The 95 % interval of a mean by the bootstrap; None for fewer than two values."""
+    if len(values) < 2:
+        return None
+    drawn = np.random.default_rng(seed % 2**32).choice(np.array(values), (2000, len(values)))
+    return [float(value) for value in np.quantile(drawn.mean(axis=1), (0.025, 0.975))]
 
 
 def _usual(artifact: Artifact) -> Method:
@@ -173,8 +213,8 @@ def _usual(artifact: Artifact) -> Method:
 def _usable(artifact: Artifact) -> tuple[Method, ...]:
     if artifact.card.boosting:
         return ("occlusion",)
-    is_sequence = not hasattr(body_of(artifact.classifier().network), "feature_info")
-    return tuple(method for method in METHODS if not (is_sequence and method.endswith("cam")))
+    has_maps = isinstance(getattr(body_of(artifact.classifier().network), "feature_info", None), FeatureInfo)
+    return tuple(method for method in METHODS if has_maps or not method.endswith("cam"))
 
 
 def _candles(run: Run) -> Candles:

@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from triptych.backtest import run_backtest
 from triptych.bootstrap.building import build_classifier, build_encoding
 from triptych.bootstrap.candles import load_candles
+from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.staking import ALIKE, with_known_stakes
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.windowing import factor_rows, first_end, labels_of, possible_ends, windows_at
 from triptych.domain import CLASSES, CandleSeries
 from triptych.inference import NOBODY, AbstractPredictor, FactorPredictor, TorchPredictor, WindowClassifier
 from triptych.inference.recorded import RecordedPredictor
+from triptych.inference.regime_predictor import RegimePredictor
+from triptych.inference.regimes import WARM_UP, RegimeFilter
+from triptych.inference.watch import AbstractWatch
 from triptych.settings import Recipe
 from triptych.strategies import create_strategy
 from triptych.training.leak_probe import Probe, choose_cuts, run_probes
@@ -82,7 +86,9 @@ def opinionated(
 
 
 def leak_probe(recipe: Recipe, *, cuts: int = 6, instruments: int | None = None, tell: Tell = silent) -> dict[str, Any]:
-    """Probe images, predictions, labels, thresholds and decisions of a recipe on its own data.
+    """Probe images, predictions, regimes, labels, thresholds and decisions of a recipe on its own data.
+
+    A decision is probed with all that it reads: predictions, regimes, the guard's detector, sizing, protection, costs.
 
     Args:
         recipe: what to probe; its network is taken untrained, as the wiring is probed and not the skill.
@@ -97,7 +103,7 @@ def leak_probe(recipe: Recipe, *, cuts: int = 6, instruments: int | None = None,
     classifier = opinionated(recipe, candles.series[0], candles.beside(recipe))
     width = len(build_encoding(recipe).columns)
     predictor = TorchPredictor(classifier, length=recipe.window.length, width=width)
-    horizon, first = recipe.target.horizon, first_end(recipe)
+    horizon, first = recipe.target.horizon, first_decision(recipe)
     scale = recipe.target.volatility_span if recipe.target.threshold == "volatility" else 0
     results: list[dict[str, Any]] = []
     times: set[str] = set()
@@ -108,7 +114,8 @@ def leak_probe(recipe: Recipe, *, cuts: int = 6, instruments: int | None = None,
         seed = derive_seed(recipe.seed, "leak probe", one.symbol) % 2**32
         at = choose_cuts(len(one), max(first, scale) + horizon + ROWS + 1, cuts, seed)
         # Labels settle a horizon later: only with so many more rows are there any to compare.
-        probed = probes_of(recipe, predictor, candles.beside(recipe))
+        regimes = RegimeFilter.fit([one.head(max(int(at[0]), 2 * WARM_UP))]) if recipe.regimes.use else None
+        probed = probes_of(recipe, predictor, candles.beside(recipe), regimes, candles.by_symbol)
         for probes, rows in ((probed, ROWS), (label_probes_of(recipe), ROWS + horizon)):
             report = run_probes(one, probes, at, rows=rows, first=first)
             results += [{"instrument": one.symbol, **row} for row in report.to_dict()["results"]]
@@ -132,10 +139,26 @@ def sentence_of(results: list[dict[str, Any]], cuts: int) -> str:
     return f"No peeking found: {len(results)} probes agree at {cuts} cuts of each history."
 
 
+def first_decision(recipe: Recipe) -> int:
+    """The first candle at whose close a recipe decides with all that it reads."""
+    return max(first_end(recipe), WARM_UP + recipe.regimes.memory - 1 if recipe.regimes.use else 0)
+
+
 def probes_of(
-    recipe: Recipe, predictor: AbstractPredictor, companions: Mapping[str, CandleSeries] = NOBODY
+    recipe: Recipe,
+    predictor: AbstractPredictor,
+    companions: Mapping[str, CandleSeries] = NOBODY,
+    regimes: RegimeFilter | None = None,
+    everyone: Mapping[str, CandleSeries] = NOBODY,
 ) -> list[Probe]:
-    """What is probed of a recipe beside its labels: images, predictions, decisions.
+    """What is probed of a recipe beside its labels: images, predictions, regimes, decisions.
+
+    Args:
+        recipe: what to probe.
+        predictor: that answers.
+        companions: that it looks at.
+        regimes: the filter that is told beside it; None: none is.
+        everyone: all histories there are, of which the guard takes those that its detector watches.
 
     Every value is computed together with those of the next candles, as far as the history goes: an encoding or a
     network that looks at its batch then sees the future on the uncut side. Companions are cut at the same time.
@@ -144,9 +167,10 @@ def probes_of(
     maker = factor_rows(recipe)
     if maker is not None:
         steady = FactorPredictor(steady, maker)
+    told = None if regimes is None else RegimePredictor(steady, regimes, recipe.regimes.memory)
 
     def beside(series: CandleSeries) -> dict[str, CandleSeries]:
-        return {symbol: until(other, int(series.close_time_ms[-1])) for symbol, other in companions.items()}
+        return cut_with(series, companions)
 
     def images(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         encoding = build_encoding(recipe)  # a new one each time: it must not remember the uncut side
@@ -170,9 +194,18 @@ def probes_of(
 
     def decisions(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         ends = onwards(series, at)
-        recorded = RecordedPredictor(steady)
-        recorded.add(series.symbol, series.close_time_ms[ends], ask(series, ends))
-        return decisions_at(series, at, recipe, recorded, beside(series))
+        recorded = RecordedPredictor(told or steady)
+        known = regimes_of(series)[ends] if told else None
+        recorded.add(series.symbol, series.close_time_ms[ends], ask(series, ends), known)
+        return decisions_at(series, at, recipe, recorded, beside(series), everyone)
+
+    found_regimes: dict[int, NDArray[np.float64]] = {}
+
+    def regimes_of(series: CandleSeries) -> NDArray[np.float64]:
+        assert told is not None
+        if len(series) not in found_regimes:
+            found_regimes[len(series)] = told.regimes_over(series, np.arange(len(series)))
+        return found_regimes[len(series)]
 
     def factors(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         assert maker is not None
@@ -182,6 +215,7 @@ def probes_of(
         *([] if maker is None else [Probe(name="factors", compute=factors)]),
         Probe(name=f"image ({recipe.encoding.name})", compute=images),
         Probe(name="prediction", compute=predictions),
+        *([Probe(name="regimes", compute=lambda series, at: regimes_of(series)[at])] if told else []),
         Probe(name="decision and equity", compute=decisions),
     ]
 
@@ -216,21 +250,30 @@ def until(series: CandleSeries, time_ms: int) -> CandleSeries:
     return series.head(int(np.searchsorted(series.close_time_ms, time_ms, side="right")))
 
 
+def cut_with(series: CandleSeries, others: Mapping[str, CandleSeries]) -> dict[str, CandleSeries]:
+    """What of other histories had closed when a history ended."""
+    return {symbol: until(other, int(series.close_time_ms[-1])) for symbol, other in others.items()}
+
+
 def decisions_at(
     series: CandleSeries,
     at: NDArray[np.int64],
     recipe: Recipe,
     predictor: AbstractPredictor,
     companions: Mapping[str, CandleSeries],
+    everyone: Mapping[str, CandleSeries] = NOBODY,
 ) -> NDArray[np.float64]:
-    """Target and equity at the closes `at` of a replay that begins with the first of them: shape (len(at), 2)."""
+    """Target and equity at the closes `at` of a replay that begins with the first of them: shape (len(at), 2).
+
+    `everyone` are all histories there are, for the guard's detector.
+    """
     recipe = with_known_stakes(recipe, ALIKE)
     closes = series.close_time_ms
     last = min(len(series) - 1, int(at[-1]) + BEYOND)
     result = run_backtest(
         [series],
         predictor,
-        strategy=create_strategy(recipe.strategy, recipe.consensus if recipe.members else None),
+        strategy=create_strategy(recipe.strategy, recipe.consensus if recipe.members else None, recipe.regimes),
         sizing=recipe.sizing,
         execution=recipe.execution,
         risk=recipe.risk,
@@ -240,8 +283,28 @@ def decisions_at(
         end_ms=int(closes[last]) + 1,
         name=recipe.name,
         companions=[other for symbol, other in companions.items() if symbol != series.symbol],
+        guard=recipe.guard,
+        watch=watch_at(series, at, recipe, cut_with(series, everyone)),
     )
     wanted = pl.DataFrame({"time": pl.Series(closes[at]).cast(pl.Datetime("ms", "UTC"))})
     for frame, column in ((result.decisions, "target"), (result.equity, "equity")):
         wanted = wanted.join(frame.select("time", column), on="time", how="left", maintain_order="left")
     return wanted.select("target", "equity").to_numpy().astype(np.float64)
+
+
+def watch_at(
+    series: CandleSeries, at: NDArray[np.int64], recipe: Recipe, others: Mapping[str, CandleSeries]
+) -> AbstractWatch | None:
+    """What the guard's detector says around the closes `at`, as a backtest records it; None without a guard."""
+    watch = open_watch(recipe.guard, series.timeframe)
+    if watch is None:
+        return None
+    from triptych.inference.anomaly.market_watch import MarketWatch  # loads the detectors' libraries
+
+    assert isinstance(watch, MarketWatch)
+    first = max(int(at[0]) - watch.length, 0)
+    last = min(len(series) - 1, int(at[-1]) + BEYOND)
+    begin, end = int(series.close_time_ms[first]), int(series.close_time_ms[last])
+    histories = [until(one, end) for one in ({**others, series.symbol: series}).values()]
+    late = [one.between(int(np.searchsorted(one.close_time_ms, begin)), len(one)) for one in histories]
+    return watch.record(late, [series.symbol])

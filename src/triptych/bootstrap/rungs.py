@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from triptych.bootstrap.readiness import made_ready
 from triptych.bootstrap.run_folder import Run
 from triptych.domain.errors import RecipeError
 from triptych.inference import Artifact, ConsensusArtifact, fingerprint
@@ -59,8 +60,11 @@ def rungs_of(
 
 
 def _rung(name: str, run: Run, artifact: Artifact | ConsensusArtifact, settings: LiveSettings, build: Build) -> Rung:
-    level = Level(name, build(artifact), deadline_s=settings.model_deadline_seconds, identity=fingerprint(artifact))
-    return Rung(level=level, run=run, build=build)
+    def ready(one: Artifact | ConsensusArtifact) -> AbstractPredictor:
+        return made_ready(build(one), one)
+
+    level = Level(name, ready(artifact), deadline_s=settings.model_deadline_seconds, identity=fingerprint(artifact))
+    return Rung(level=level, run=run, build=ready)
 
 
 def _on_cuda(artifact: Artifact | ConsensusArtifact) -> AbstractPredictor:
@@ -87,5 +91,5 @@ def _has_gpu() -> bool:
 def predictor_of(artifact: Artifact | ConsensusArtifact, settings: LiveSettings) -> AbstractPredictor:
     """The model ready to predict on the CPU, as the settings say how those with a memory are asked."""
     if settings.sequence_models == "stream" and isinstance(artifact, Artifact) and artifact.streams:
-        return artifact.streaming_predictor()
+        return artifact.with_regimes(artifact.streaming_predictor())
     return artifact.predictor()

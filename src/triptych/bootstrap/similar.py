@@ -10,11 +10,11 @@ import numpy as np
 from triptych.bootstrap.backtesting import candles_of
 from triptych.bootstrap.explaining import end_at, model_in_charge, series_of
 from triptych.bootstrap.run_folder import Run
-from triptych.bootstrap.windowing import first_end, windows_at
+from triptych.bootstrap.windowing import first_end, reach, windows_at
 from triptych.domain import CLASSES, utc
 from triptych.domain.errors import NotEnoughData
 from triptych.inference import load_artifact, siamese_of
-from triptych.inference.similar import embeddings_of, most_similar, strangeness
+from triptych.inference.similar import embeddings_of, most_similar, strangeness_of
 from triptych.training.targets import label
 
 REFERENCE = 500
@@ -29,7 +29,8 @@ class Similar:
         symbol, time_ms: of the window; close of its last candle, UTC milliseconds.
         fold: whose model was asked.
         rows: past windows by likeness: `time`, `similarity` (cosine), `followed` (class) and `return`.
-        strangeness: mean distance to the nearest windows of the library, from 0 to 2.
+        learned_from_it: whether the model that was asked had learned from candles of this time.
+        strangeness: mean distance to the ten nearest of the past windows that share no candle with it, from 0 to 2.
         strangeness_rank: share of the windows before that were less strange.
         change: distance from the window just before this one, from 0 to 2.
         change_rank: share of the windows before that had changed less.
@@ -38,6 +39,7 @@ class Similar:
     symbol: str
     time_ms: int
     fold: int
+    learned_from_it: bool
     rows: list[dict[str, Any]]
     strangeness: float
     strangeness_rank: float
@@ -66,9 +68,9 @@ def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 1
     run.require_trained()
     candles = candles_of(run)
     series, recipe = series_of(candles, symbol), run.recipe
-    end, length, horizon = end_at(series, at), recipe.window.length, recipe.target.horizon
+    end, length, horizon = end_at(series, at), reach(recipe), recipe.target.horizon
     known = series.between(0, end + 1)
-    fold, _ = model_in_charge(run, int(series.close_time_ms[end]))
+    fold, learned = model_in_charge(run, int(series.close_time_ms[end]))
     classifier = load_artifact(run.fold(fold) / "artifact").classifier()
     siamese_of(classifier)
     last = end - max(length, horizon)
@@ -99,11 +101,12 @@ def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 1
                 "return": float(known.close[e + horizon] / known.close[e] - 1.0),
             }
         )
-    strange = strangeness(classifier, np.stack([where[int(e)] for e in recent]))
+    # Not of the library: where the model learned, that holds the window itself and later ones.
+    strange = [strangeness_of(where[e], past[ends <= e - length]) for e in recent.tolist() if ends[0] <= e - length]
     change = [float(np.sqrt(max(2.0 - 2.0 * float(where[e] @ where[e - length]), 0.0))) for e in recent.tolist()]
     return Similar(
-        symbol=series.symbol, time_ms=int(series.close_time_ms[end]), fold=fold, rows=rows,
-        strangeness=float(strange[-1]), strangeness_rank=_rank(strange.tolist()),
+        symbol=series.symbol, time_ms=int(series.close_time_ms[end]), fold=fold, rows=rows, learned_from_it=learned,
+        strangeness=strange[-1], strangeness_rank=_rank(strange),
         change=change[-1], change_rank=_rank(change),
     )  # fmt: skip
 

@@ -205,7 +205,8 @@ def _with_trees(
     recipe: Recipe, classifier: WindowClassifier, sets: tuple[WindowSet, WindowSet], fold: Fold, tell: Tell
 ) -> tuple[WindowClassifier, dict[str, Any]]:
     """The classifier with trees behind its frozen network, and what the card says of them."""
-    made = boost(classifier, *sets, recipe.boosting, seed=derive_seed(recipe.seed, "boosting", fold.number))
+    seed = derive_seed(recipe.seed, "boosting", fold.number)
+    made = boost(classifier, *sets, recipe.boosting, recipe.training, seed=seed)
     tell(
         f"The network is frozen: {made.shape.trees} trees by {made.engine}, {made.rounds} rounds, read "
         f"{made.components} of its {made.features} features."

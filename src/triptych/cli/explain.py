@@ -46,7 +46,7 @@ def explain(
     network is right: `triptych evaluate` says that.
     """
     from triptych import bootstrap
-    from triptych.cli.explanation_tables import checks_table, explanation_tables
+    from triptych.cli.explanation_tables import checks_table, explanation_tables, flat_note, no_heat
 
     opened = bootstrap.open_run(run)
     if check:
@@ -57,6 +57,8 @@ def explain(
             print_json(rows)
         else:
             out.print(checks_table(rows))
+            if flat_note(rows):
+                out.print(flat_note(rows), markup=False)
         return
     decision = bootstrap.explain_decision(opened, at=at, symbol=symbol, method=method, target=target or "")
     files = [] if output is None else bootstrap.write_explanation(decision, output)
@@ -65,6 +67,8 @@ def explain(
         return
     for table in explanation_tables(decision):
         out.print(table)
+    if no_heat(decision):
+        out.print(no_heat(decision), markup=False)
     if decision.learned_from_it:
         out.print("Note: the model learned from candles of this time; its decision here is no out-of-sample one.")
     for file in files:

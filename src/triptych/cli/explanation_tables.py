@@ -23,6 +23,8 @@ def explanation_tables(decision: ExplainedDecision) -> list[Table]:
         head.add_column(name, justify="right" if name in content["probabilities"] else "left")
     head.add_row(one.target, _by(content), *(f"{p:.1%}" for p in content["probabilities"].values()))
     tables = [head]
+    if one.is_flat:
+        return tables
     if content["leading_candles"]:
         table = _table("Candles", ("opened (UTC)", "candles ago", "close", "importance", "share"))
         for row in content["leading_candles"][:SHOWN]:
@@ -40,6 +42,28 @@ def explanation_tables(decision: ExplainedDecision) -> list[Table]:
     return tables
 
 
+def no_heat(decision: ExplainedDecision) -> str:
+    """What to say of an explanation without heat; nothing of others."""
+    one = decision.explanation
+    if not one.is_flat:
+        return ""
+    return (
+        f"No heat: {_by(decision.to_dict())} finds nothing that speaks for {one.target} (what speaks against it is cut "
+        "off). That says nothing of the candles. `--method integrated_gradients` shows what speaks for and against."
+    )
+
+
+def flat_note(rows: list[dict[str, Any]]) -> str:
+    """What to say of decisions whose maps held no heat; nothing where there are none."""
+    flat = [row for row in rows if row["flat"]]
+    if not flat:
+        return ""
+    told = ", ".join(f"{row['method']} {row['flat']} of {row['decisions']}" for row in flat)
+    none = [row["method"] for row in flat if row["flat"] == row["decisions"]]
+    said = f"Maps without heat, left out of the check: {told}."
+    return f"{said} Nothing can be said of {', '.join(none)}: no map was left." if none else said
+
+
 def checks_table(rows: list[dict[str, Any]]) -> Table:
     """One row a method."""
     table = _table(
@@ -47,8 +71,14 @@ def checks_table(rows: list[dict[str, Any]]) -> Table:
         ("method", "correlation with shuffled weights", "area of deletion", "of random orders", "random orders beaten"),
     )
     for row in rows:
-        stages = " ".join(f"{value:.2f}" for value in row["correlation"])
-        table.add_row(row["method"], stages, f"{row['area']:.3f}", f"{row['random_area']:.3f}", f"{row['beaten']:.0%}")
+        stages = " ".join("-" if value is None else f"{value:.2f}" for value in row["correlation"])
+        if row["area"] is None:
+            table.add_row(row["method"], stages, "-", "-", "-")
+            continue
+        beaten = f"{row['beaten']:.0%}"
+        if row["interval"] is not None:
+            beaten += f" ({row['interval'][0]:.0%} to {row['interval'][1]:.0%})"
+        table.add_row(row["method"], stages, f"{row['area']:.3f}", f"{row['random_area']:.3f}", beaten)
     return table
 
 

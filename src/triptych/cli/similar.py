@@ -44,3 +44,5 @@ def similar(
         f"the window before {found.change:.3f}, above {found.change_rank:.0%} of them.",
         markup=False,
     )
+    if found.learned_from_it:
+        out.print("Note: the model learned from candles of this time; likeness was not learned without them.")

@@ -115,13 +115,14 @@ class Artifact:
         else:
             network = TorchPredictor(self.classifier(), device=device, **shape)
         makes_rows = self.card.features or self.card.books
-        return self._with_regimes(FactorPredictor(network, self._rows()) if makes_rows else network)
+        return self.with_regimes(FactorPredictor(network, self._rows()) if makes_rows else network)
 
     def seen(self) -> SeenFactors:
         """The factors that the model reads, as far as they are watched; none of a model that reads candles."""
         return SeenFactors(self._rows())
 
-    def _with_regimes(self, predictor: AbstractPredictor) -> AbstractPredictor:
+    def with_regimes(self, predictor: AbstractPredictor) -> AbstractPredictor:
+        """A predictor of this model that tells the regimes beside; the same where the recipe does not use them."""
         return RegimePredictor.of_card(predictor, self.card.regimes) if self.card.regimes else predictor
 
     def streaming_predictor(

@@ -12,7 +12,7 @@ from triptych.models.siamese import SiameseNetwork
 
 BATCH = 512
 NEIGHBOURS = 10
-"""Entries of the library whose mean distance says how strange a window is."""
+"""Windows whose mean distance says how strange another is."""
 
 
 @torch.no_grad()
@@ -51,13 +51,15 @@ def most_similar(
     return np.array(chosen, dtype=np.int64)
 
 
-def strangeness(classifier: WindowClassifier, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
-    """How far windows stand from the nearest of the library: mean distance of ten, from 0 to 2, shape (n,)."""
-    library = siamese_of(classifier).get_buffer("library").numpy().astype(np.float64)
-    likeness = np.asarray(embeddings, dtype=np.float64) @ library.T
-    nearest = np.sort(likeness, axis=1)[:, -NEIGHBOURS:]
-    found: NDArray[np.float64] = np.sqrt(np.maximum(2.0 - 2.0 * nearest, 0.0)).mean(axis=1)
-    return found
+def strangeness_of(place: NDArray[np.floating], past: NDArray[np.floating]) -> float:
+    """How far a window stands from the nearest of others: mean distance of ten at most, from 0 to 2.
+
+    Args:
+        place: of the window, shape (dimension,).
+        past: of the others, shape (n, dimension), at least one.
+    """
+    nearest = np.sort(np.asarray(past, dtype=np.float64) @ np.asarray(place, dtype=np.float64))[-NEIGHBOURS:]
+    return float(np.sqrt(np.maximum(2.0 - 2.0 * nearest, 0.0)).mean())
 
 
 def siamese_of(classifier: WindowClassifier) -> SiameseNetwork:

@@ -13,13 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import DataError, NotEnoughData
+from triptych.models._compiled import compiled
 
 Array = NDArray[np.float64]
 LEAST_VARIANCE = 1e-6
@@ -218,7 +218,7 @@ class GaussianHmm:
         return better, float(likelihood.sum())
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@compiled
 def _run_forward(density: Array, start: Array, transition: Array, filtered: Array, scale: Array) -> None:
     states = len(start)
     expected = start.copy()
@@ -236,7 +236,7 @@ def _run_forward(density: Array, start: Array, transition: Array, filtered: Arra
                 expected[k] += filtered[t, j] * transition[j, k]
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@compiled
 def _run_windows(density: Array, start: Array, transition: Array, memory: int, found: Array) -> None:
     filtered, scale = np.empty((memory, len(start))), np.empty(memory)
     for end in range(memory - 1, len(density)):
@@ -244,7 +244,7 @@ def _run_windows(density: Array, start: Array, transition: Array, memory: int, f
         found[end] = filtered[-1]
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@compiled
 def _run_backward(density: Array, transition: Array, backward: Array) -> None:
     states = backward.shape[1]
     for t in range(len(density) - 2, -1, -1):

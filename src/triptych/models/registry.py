@@ -14,6 +14,7 @@ from torch import nn
 
 from triptych.domain.errors import RecipeError
 from triptych.models.hub import download_weights
+from triptych.models.outside import check_outside, create_outside, is_outside
 from triptych.models.pretrained import PretrainedWeights
 from triptych.models.spaces import SearchSpace
 from triptych.models.weights import Rename, load_weights
@@ -105,7 +106,8 @@ def create_model(
     """Build a network by name, with timm's conventions.
 
     Args:
-        name: see `list_models`; a tag after a dot chooses published weights (`list_pretrained`).
+        name: see `list_models`; a tag after a dot chooses published weights (`list_pretrained`). `timm:NAME` is a
+            network of timm, made by it, see `create_outside`; weights and attributes are then timm's.
         pretrained: load published weights from the Hugging Face hub.
         in_chans: image channels; weights for RGB are adapted to any number.
         num_classes: 0 leaves the classifier out: (batch, num_features), or with an empty `global_pool` the feature map.
@@ -124,6 +126,20 @@ def create_model(
     Raises RecipeError for an unknown name, tag or option, or a value out of range; ArtifactError for weights that
     cannot be had or do not fit.
     """
+    if is_outside(name):
+        wishes: dict[str, Any] = {"features_only": True, "out_indices": out_indices} if features_only else {}
+        wishes |= {} if global_pool == "avg" else {"global_pool": global_pool}
+        return create_outside(
+            name,
+            pretrained=pretrained,
+            in_chans=in_chans,
+            num_classes=num_classes,
+            drop_rate=drop_rate,
+            drop_path_rate=drop_path_rate,
+            checkpoint_path=str(checkpoint_path),
+            **wishes,
+            **options,
+        )
     model, weights = _find(name)
     config = weights.as_config(model.name)
     _require_known(model, options)
@@ -170,12 +186,16 @@ def create_model(
 
 def check_name(name: str) -> None:
     """Raise RecipeError when `create_model` would not know `name`."""
-    _find(name)
+    if is_outside(name):
+        check_outside(name)
+    else:
+        _find(name)
 
 
 def search_space(name: str) -> SearchSpace:
     """How a search varies a network. Raises RecipeError for an unknown name."""
-    return _find(name)[0].space
+    check_name(name)
+    return SearchSpace() if is_outside(name) else _find(name)[0].space
 
 
 def _find(name: str) -> tuple[RegisteredModel, PretrainedWeights]:

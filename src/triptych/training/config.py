@@ -74,8 +74,8 @@ class Config(BaseConfig):
     num_threads: int | None = Field(None, description="CPU threads; empty leaves PyTorch's choice.", ge=1, le=1024)
     ema: float | None = Field(
         None,
-        description="Decay per step of a running average of the weights, which is then what is validated and kept; "
-        "empty keeps the weights themselves.",
+        description="Decay per step of a running average of the weights, which is then what is validated and kept; it "
+        "rises to this within the first steps, (1 + n) / (10 + n) at step n. Empty keeps the weights themselves.",
         gt=0,
         lt=1,
     )

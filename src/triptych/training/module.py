@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from triptych.domain.errors import RunError
 from triptych.inference.classifier import WindowClassifier
+from triptych.training.averaging import running_average
 from triptych.training.config import Config
 from triptych.training.history import EpochRecord
 from triptych.training.optimizer import adamw, warmup_cosine
 from triptych.training.seeds import derive_seed
-from triptych.training.tasks.loss import TaskLoss
+from triptych.training.tasks.loss import TaskLoss, squared_errors
 from triptych.training.windows import Batch, WindowSet
 
 
@@ -82,9 +82,9 @@ class TrainingModule(LightningModule):
         self.tasks = TaskLoss(config.tasks) if config.tasks.names and train.figures is not None else None
         if self.tasks is not None:
             _standardise(classifier.network, train)
-        average: Any = get_ema_multi_avg_fn(config.ema) if config.ema else None  # type: ignore[no-untyped-call]
-        # Batch norm's statistics belong to the averaged weights, so they are averaged with them.
-        self.average = AveragedModel(self.classifier, multi_avg_fn=average, use_buffers=True) if average else None
+        self.average = (
+            running_average(self.classifier, config.ema, lambda: self.trainer.global_step) if config.ema else None
+        )
         self.last_record: EpochRecord | None = None
         self._config = config
         self._steps = steps_per_epoch * config.epochs
@@ -179,8 +179,12 @@ class TrainingModule(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add up loss and hits of a batch."""
-        scores = self.kept(batch.windows)
-        losses = self._losses(scores, batch, 0.0)
+        if self._config.tasks.stop_by == "all" and self.tasks is not None:
+            scores, figures = self.kept.scores_and_outputs(batch.windows)
+            losses = self._losses(scores, batch, 0.0) + squared_errors(figures, self._task_targets(batch)).sum(dim=1)
+        else:
+            scores = self.kept(batch.windows)
+            losses = self._losses(scores, batch, 0.0)
         hits = (scores.argmax(1) == batch.labels).to(self._precise)
         losses = losses.to(self._precise)
         self._validation_sums += torch.stack((losses.sum(), hits.sum(), torch.ones_like(losses).sum()))
@@ -230,13 +234,18 @@ class TrainingModule(LightningModule):
     def _with_tasks(self, loss: Tensor, figures: Tensor, batch: Batch) -> Tensor:
         """The loss of all questions together."""
         assert self.tasks is not None
-        assert batch.figures is not None
-        network = self.classifier.network
-        targets = (batch.figures - network.get_buffer("task_mean")) / network.get_buffer("task_scale")
+        targets = self._task_targets(batch)
         weights = torch.ones_like(batch.uniqueness)
         if self._config.uniqueness_weights:
             weights = batch.uniqueness / self._mean_uniqueness
         found: Tensor = self.tasks(loss, figures, targets, weights)
+        return found
+
+    def _task_targets(self, batch: Batch) -> Tensor:
+        """True figures in standard deviations, (batch, tasks); NaN where they are not known."""
+        assert batch.figures is not None
+        network = self.classifier.network
+        found: Tensor = (batch.figures - network.get_buffer("task_mean")) / network.get_buffer("task_scale")
         return found
 
     def _return_loss(self, foretold: Tensor, batch: Batch) -> Tensor:

@@ -19,12 +19,12 @@ ENGINES = [
 ]
 
 
-def rows_and_labels(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def rows_and_labels(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Labels follow the first column; values are rounded, so that many rows share them."""
     random = np.random.default_rng(seed)
     rows = random.normal(size=(n, 4)).round(1).astype(np.float32)
     labels = np.digitize(rows[:, 0] + random.normal(0, 0.3, n), [-0.5, 0.5])
-    return rows, labels.astype(np.int64)
+    return rows, labels.astype(np.int64), np.ones(n)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -50,10 +50,27 @@ def test_the_same_rows_grow_the_same_trees(engine):
     )
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_rows_that_count_for_nothing_teach_nothing_and_stop_nothing(engine):
+    config = Config(engine=engine, rounds=60, leaf_samples=5, early_stopping=5)
+    rows, labels, _ = rows_and_labels(600, 0)
+    wrong = np.where(np.arange(600) % 2, labels, 2 - labels)
+    counts = (np.arange(600) % 2).astype(np.float64)
+    trees, _ = grow((rows, wrong, counts), (rows, wrong, counts), config, seed=0)
+    misled, _ = grow((rows, wrong, np.ones(600)), (rows, wrong, np.ones(600)), config, seed=0)
+    with torch.no_grad():
+        found, other = (one(torch.from_numpy(rows)).argmax(dim=1).numpy() for one in (trees, misled))
+    assert (found == labels).mean() > 0.75
+    assert (other == labels).mean() < 0.6
+    right = (rows, labels, np.ones(600))
+    rounds = [grow(right, (rows, wrong, held), config, seed=0)[1] for held in (np.ones(600), counts)]
+    assert rounds[0] < rounds[1]
+
+
 def test_a_class_that_never_came_is_named():
-    rows, labels = rows_and_labels(200, 0)
+    rows, labels, weights = rows_and_labels(200, 0)
     with pytest.raises(NotEnoughData) as caught:
-        grow((rows, np.minimum(labels, 1)), (rows, labels), Config(engine="histogram"), seed=0)
+        grow((rows, np.minimum(labels, 1), weights), (rows, labels, weights), Config(engine="histogram"), seed=0)
     assert str(caught.value) == (
         "The windows to learn from hold no buy. Bring more candles, or lower the thresholds of the target."
     )

@@ -2,10 +2,11 @@
 
 from triptych.inference.explain.cam import layers_of
 from triptych.inference.explain.explanation import METHODS, AxisImportance, Explanation, Method, explain
-from triptych.inference.explain.sanity import CascadeStage, Deletion, cascade, deletion
+from triptych.inference.explain.sanity import STAGES, CascadeStage, Deletion, cascade, deletion
 
 __all__ = [
     "METHODS",
+    "STAGES",
     "AxisImportance",
     "CascadeStage",
     "Deletion",

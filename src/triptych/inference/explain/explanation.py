@@ -78,6 +78,12 @@ class Explanation:
         return self.attribution[:, 0] if self.is_sequence else self.attribution.sum(axis=0)
 
     @property
+    def is_flat(self) -> bool:
+        """Whether there is no heat: of a class activation map, whose negative part is cut off, nothing spoke for the
+        class."""
+        return not np.any(self.attribution)
+
+    @property
     def picture(self) -> NDArray[np.float32]:
         """The image as it is looked at: of a sequence one row a factor, shape (1, factors, length)."""
         return self.image[:, 0][None] if self.is_sequence else self.image

@@ -33,12 +33,13 @@ class CascadeStage:
     Attributes:
         shuffled: share of the network's tensors of weights, counted from the output, that are shuffled.
         correlation: rank correlation of the heat, with its sign, with the original's, over the pixels where either is
-            not 0; 0 where one of the two is flat. Without signs the heat of integrated gradients would resemble itself
-            for ever, being a product with the image; over empty background everything resembles everything.
+            not 0; None where one of the two is flat: heat that is not there resembles nothing, and forgets nothing.
+            Without signs the heat of integrated gradients would resemble itself for ever, being a product with the
+            image; over empty background everything resembles everything.
     """
 
     shuffled: float
-    correlation: float
+    correlation: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,11 +148,11 @@ def _weights(network: nn.Module) -> list[nn.Parameter]:
     return [one for one in network.parameters() if one.numel() > 1]
 
 
-def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
     from scipy.stats import spearmanr  # takes a second to load, which trading need not wait for
 
     seen = (a != 0) | (b != 0)
     first, second = a[seen], b[seen]
     if not len(first) or np.ptp(first) == 0 or np.ptp(second) == 0:
-        return 0.0
+        return None
     return float(spearmanr(first, second).statistic)

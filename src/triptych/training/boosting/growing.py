@@ -24,6 +24,9 @@ TOLERANCE = 1e-4
 """Largest difference in probability between a library and its trees as tensors."""
 Rows = NDArray[np.float32]
 Labels = NDArray[np.int64]
+Weights = NDArray[np.float64]
+Samples = tuple[Rows, Labels, Weights]
+"""Rows of shape (n, features), labels of shape (n,), 0 to 2, and how much each counts, shape (n,), 1 on average."""
 
 
 def engine_of(config: Config) -> Engine:
@@ -37,13 +40,11 @@ def engine_of(config: Config) -> Engine:
     return "xgboost" if there and config.engine != "histogram" else "histogram"
 
 
-def grow(
-    train: tuple[Rows, Labels], validation: tuple[Rows, Labels], config: Config, *, seed: int
-) -> tuple[TreeEnsemble, int]:
+def grow(train: Samples, validation: Samples, config: Config, *, seed: int) -> tuple[TreeEnsemble, int]:
     """Trees for three classes, and the round after which the validation loss was lowest.
 
     Args:
-        train, validation: rows of shape (n, features) and labels of shape (n,), 0 to 2.
+        train, validation: what to learn from and what to stop by.
         config: how.
         seed: of what is random.
 
@@ -69,7 +70,7 @@ def grow(
 
 
 def _histogram(
-    train: tuple[Rows, Labels], validation: tuple[Rows, Labels], config: Config, seed: int
+    train: Samples, validation: Samples, config: Config, seed: int
 ) -> tuple[TreeEnsemble, int, NDArray[np.float64]]:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -78,11 +79,12 @@ def _histogram(
         min_samples_leaf=min(config.leaf_samples, max(1, len(train[1]) // 4)), l2_regularization=config.l2,
         max_leaf_nodes=None, early_stopping=False, random_state=seed,
     )  # fmt: skip
-    model.fit(*train)
+    model.fit(train[0], train[1], sample_weight=train[2])
     rows = np.arange(len(validation[1]))
     losses, stages = [], []
     for probabilities in model.staged_predict_proba(validation[0]):
-        losses.append(float(-np.log(np.maximum(probabilities[rows, validation[1]], 1e-12)).mean()))
+        said = np.maximum(probabilities[rows, validation[1]], 1e-12)
+        losses.append(float(np.average(-np.log(said), weights=validation[2])))
         stages.append(probabilities)
         if len(losses) - 1 - int(np.argmin(losses)) >= config.early_stopping:
             break
@@ -115,7 +117,7 @@ def _histogram_tree(nodes: Any, class_index: int) -> Tree:
 
 
 def _xgboost(
-    train: tuple[Rows, Labels], validation: tuple[Rows, Labels], config: Config, seed: int
+    train: Samples, validation: Samples, config: Config, seed: int
 ) -> tuple[TreeEnsemble, int, NDArray[np.float64]]:
     import xgboost
 
@@ -124,9 +126,9 @@ def _xgboost(
         "max_depth": config.depth, "min_child_weight": config.leaf_samples / 4.0, "lambda": config.l2,
         "tree_method": "hist", "seed": seed, "nthread": 1, "base_score": 0.5, "eval_metric": "mlogloss",
     }  # fmt: skip
-    held = xgboost.DMatrix(validation[0], validation[1])
+    held = xgboost.DMatrix(validation[0], validation[1], weight=validation[2])
     booster = xgboost.train(
-        options, xgboost.DMatrix(*train), config.rounds, evals=[(held, "validation")],
+        options, xgboost.DMatrix(train[0], train[1], weight=train[2]), config.rounds, evals=[(held, "validation")],
         early_stopping_rounds=config.early_stopping, verbose_eval=False,
     )  # fmt: skip
     best = int(booster.best_iteration)

@@ -125,30 +125,39 @@ def _loss(classifier: WindowClassifier, windows: WindowSet, first: Tensor, secon
     return nt_xent(ours, theirs, unlike, temperature=config.temperature)
 
 
-def _partners(windows: WindowSet, near: int) -> tuple[Tensor, Tensor]:
-    """For every window the places of the first and the last one that is close enough, itself included."""
-    starts, order = windows.starts.cpu().sort()
+def _partners(windows: WindowSet, near: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """For every window the places of the first and the last one that is close enough, and of those with the same rows.
+
+    Windows of longer candles hold the same rows until the next one closes: of those nothing could be learned.
+    """
+    starts, order = windows.starts.cpu().sort(stable=True)
     if not torch.equal(order, torch.arange(len(order))):
         raise NotEnoughData("Windows must come in the order of time.", remedy="Report this with the recipe.")
     first = torch.searchsorted(starts, starts - near)
     last = torch.searchsorted(starts, starts + near, right=True) - 1
-    if int((last - first).max()) < 1:
+    own_first = torch.searchsorted(starts, starts)
+    own_last = torch.searchsorted(starts, starts, right=True) - 1
+    if int((last - first - (own_last - own_first)).max()) < 1:
         raise NotEnoughData(
             f"No window ends within {near} candles of another.",
             remedy="Raise siamese.near above window.stride.",
         )
-    return first, last
+    return first, last, own_first, own_last
 
 
-def _batches(partners: tuple[Tensor, Tensor], size: int, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
+def _batches(
+    partners: tuple[Tensor, Tensor, Tensor, Tensor], size: int, generator: torch.Generator
+) -> list[tuple[Tensor, Tensor]]:
     """Places of windows and of one like window each, shuffled; a rest of one is left out."""
-    first, last = partners
-    alone = last == first
+    first, last, own_first, own_last = partners
+    others = last - first - (own_last - own_first)
+    alone = others == 0
     places = torch.arange(len(first))[~alone]
     places = places[torch.randperm(len(places), generator=generator)]
-    choices = (last - first)[places]
+    choices = others[places]
     drawn = (torch.rand(len(places), generator=generator) * choices).long().clamp(max=choices - 1) + first[places]
-    drawn = drawn + (drawn >= places).long()  # never itself
+    behind = drawn >= own_first[places]  # never itself, nor its like
+    drawn = torch.where(behind, drawn + (own_last - own_first)[places] + 1, drawn)
     return [
         (places[start : start + size], drawn[start : start + size])
         for start in range(0, len(places), size)

@@ -24,6 +24,11 @@ class Config(BaseConfig):
         description="`fixed`: the losses are added up with the weights below. `uncertainty`: each loss is divided by a "
         "variance that is learned with the network (Kendall, Gal, Cipolla 2018).",
     )
+    stop_by: Literal["direction", "all"] = Field(
+        "direction",
+        description="What the kept epoch and early stopping go by, on validation windows: the loss of the `direction`, "
+        "or of `all` questions, to which each figure adds its mean squared error in standard deviations.",
+    )
     size_weight: float = Field(0.1, ge=0, le=100, description="Weight of the loss of the size; `fixed` only.")
     volatility_weight: float = Field(
         0.3, ge=0, le=100, description="Weight of the loss of the volatility; `fixed` only."

@@ -35,7 +35,7 @@ class TaskLoss(nn.Module):
             weights_B: weight of each window.
         """
         known = torch.isfinite(targets_BK)
-        errors = torch.where(known, figures_BK.float() - torch.nan_to_num(targets_BK), 0.0).square()
+        errors = squared_errors(figures_BK, targets_BK)
         losses = (errors * weights_B[:, None]).sum(dim=0) / known.sum(dim=0).clamp(min=1)
         if self._balance == "fixed":
             return classes + sum(
@@ -44,3 +44,9 @@ class TaskLoss(nn.Module):
         s = self.log_variance
         of_figures = 0.5 * (torch.exp(-s[1:]) * losses + s[1:]).sum()
         return torch.exp(-s[0]) * classes + 0.5 * s[0] + of_figures
+
+
+def squared_errors(figures_BK: Tensor, targets_BK: Tensor) -> Tensor:
+    """Squared errors of figures, shape (batch, tasks); 0 where the true one is NaN."""
+    known = torch.isfinite(targets_BK)
+    return torch.where(known, figures_BK.float() - torch.nan_to_num(targets_BK), 0.0).square()

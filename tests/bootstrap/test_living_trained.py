@@ -1,0 +1,36 @@
+"""What was trained in other ways trades on paper as in its backtest, from the first decision on."""
+
+import polars as pl
+import pytest
+from tests.bootstrap.test_living_models import decisions_in, fills_in, rows, tape_of, trade
+from tests.fakes.micro import micro_recipe
+
+from triptych import bootstrap
+from triptych.live.journal import StepRecorded
+
+WAYS = {
+    "regimes": ("regimes.use=true", "regimes.memory=40", "data.synthetic.n_candles=1500"),
+    "boosted": ("boosting.engine=histogram", "boosting.components=4", "boosting.rounds=12", "boosting.leaf_samples=10"),
+    "multi_task": ('training.tasks.names=["size", "volatility"]',),
+    "siamese": ("siamese.loss=nt_xent", "siamese.dimension=8", "siamese.near=6", "siamese.library=200"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_paper_decides_what_the_backtest_has_decided(way, tmp_path):
+    recipe = micro_recipe(tmp_path, "training.epochs=1", "strategy.enter=0.0", "strategy.exit=0.0", *WAYS[way])
+    run = bootstrap.train(recipe, folder=tmp_path / "run", progress_bar=False)
+    bootstrap.backtest(run)
+    _, journal = trade(run, tmp_path, tape_of(run, tmp_path))
+    backtest = run.folder / "backtest"
+    expected = rows(pl.read_parquet(backtest / "decisions.parquet"), "symbol", "target")
+    end = expected[-1][0]  # a live house still decides on the last candle, with which a backtest ends
+    found = [one for one in decisions_in(journal) if one[0] <= end]
+    assert [one[:2] for one in found] == [one[:2] for one in expected]
+    assert [one[2] for one in found] == pytest.approx([one[2] for one in expected], abs=1e-6)
+    assert sum(1 for one in found if one[2]) > len(found) // 4
+    fills = rows(pl.read_parquet(backtest / "fills.parquet"), "symbol", "side", "price")
+    assert fills_in(journal) == fills
+    if way == "regimes":
+        steps = [entry.record for entry in journal.entries(kinds=(StepRecorded,))]
+        assert all(sum(d.prediction.regimes) == pytest.approx(1.0) for step in steps for d in step.decisions)

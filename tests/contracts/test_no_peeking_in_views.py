@@ -1,0 +1,201 @@
+"""No peeking, for all that is told of a candle beside a prediction: patterns, labels, regimes, likeness, explanations.
+
+`VIEWS` are functions of a history that say something of every candle; a new one is added by a line. What a whole run
+is asked at a time is asked again on a history that ends there.
+"""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+from tests.contracts.test_no_peeking import FACTORS, beside_a_companion, guilty, probed
+from tests.fakes.micro import micro_recipe
+from tests.fakes.waves import TINY
+from tests.inference.test_regimes import series as stretches
+
+from triptych import bootstrap
+from triptych.bootstrap import create_detector
+from triptych.bootstrap.explaining import explain_decision
+from triptych.bootstrap.regimes import rule_labels
+from triptych.domain import utc
+from triptych.features import Config as FeaturesConfig
+from triptych.features import FeaturePipeline, available
+from triptych.features.candle_labels import candle_labels
+from triptych.features.channels import market_channels
+from triptych.features.chart_patterns import PATTERNS, find_chart_patterns
+from triptych.inference.anomaly.market_watch import MarketWatch
+from triptych.inference.anomaly.saving import save_detector
+from triptych.inference.explain import METHODS
+from triptych.inference.regimes import RegimeFilter
+from triptych.market.synthetic import Config as SyntheticConfig
+from triptych.market.synthetic import synthesise
+
+MEMORY = 60
+
+
+@pytest.fixture(scope="module")
+def history():
+    return stretches(1200)
+
+
+def chart_patterns(series):
+    """How good the best of each pattern is that is first known at a candle, and where its box lies."""
+    found = np.zeros((len(series), len(PATTERNS), 3))
+    for one in find_chart_patterns(series.values):
+        row = found[one.known_at, list(PATTERNS).index(one.pattern)]
+        row[:] = max((one.score, one.start, one.end), tuple(row))
+    return found
+
+
+def factor_rows(series):
+    """Every factor of candles there is."""
+    names = tuple(name for name in available() if not name.startswith("book"))
+    pipeline = FeaturePipeline(FeaturesConfig(names=names, normalisation="none"))
+    return pipeline.rows(series.values, series.open_time_ms, series.timeframe.milliseconds)
+
+
+FILTER = RegimeFilter.fit([stretches(900, seed=4)])
+VIEWS = {
+    "chart patterns by rules": chart_patterns,
+    "candle labels": lambda s: candle_labels(s.values, s.open_time_ms, s.timeframe.milliseconds),
+    "factors": factor_rows,
+    "regimes by rules": rule_labels,
+    "regimes filtered": FILTER.probabilities,
+    "regimes filtered from the last candles": lambda s: FILTER.recent(s, MEMORY),
+    "regimes with soft labels beside": lambda s: FILTER.fused(s, soft_labels(s), np.full(5, 0.2)),
+}
+
+
+def soft_labels(series):
+    """As a network would give them: probabilities that depend on a candle."""
+    size = np.exp(np.stack([np.sin(series.close * (k + 1)) for k in range(5)], axis=1))
+    return size / size.sum(axis=1, keepdims=True)
+
+
+def differing(view, series, cuts=(640, 801, 997)) -> list[int]:
+    """The cuts at which the last row is not what it is in the whole history."""
+    whole = view(series)
+    assert len(whole) == len(series)
+    return [cut for cut in cuts if not np.array_equal(view(series.head(cut)), whole[:cut], equal_nan=True)]
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_what_is_told_of_a_candle_is_told_whatever_follows(name, history):
+    view = VIEWS[name]
+    assert np.unique(np.nan_to_num(np.asarray(view(history), dtype=float)).round(6)).size > 1
+    assert differing(view, history) == []
+
+
+def test_a_smoothed_regime_is_found(history):
+    def smoothed(series):
+        x, first = FILTER.observations(series)
+        return np.concatenate((np.full((first, 5), np.nan), FILTER.model.smooth(x)))
+
+    assert differing(smoothed, history) == [640, 801, 997]
+
+
+def test_a_pattern_that_is_told_where_it_ends_is_found(history):
+    def hasty(series):
+        found = np.zeros(len(series))
+        for one in find_chart_patterns(series.values):
+            found[one.end] += one.score
+        return found
+
+    assert differing(hasty, history) != []
+
+
+REGIMES = ("data.synthetic.n_candles=900", "regimes.use=true", f"regimes.memory={MEMORY}", "strategy.enter=0.0",
+           "strategy.exit=0.0", "regimes.keep.sideways=0.1", "regimes.keep.bear=0.4")  # fmt: skip
+
+
+def test_no_regime_peeks(tmp_path):
+    found = probed(tmp_path, *REGIMES, cuts=2)
+    assert found["passed"]
+    assert "regimes" in {row["name"] for row in found["results"]}
+
+
+def test_a_filter_that_looks_ahead_is_found_and_so_are_its_decisions(tmp_path, monkeypatch):
+    honest = RegimeFilter.recent
+
+    def ahead(self, series, memory):
+        rows = honest(self, series, memory)
+        rows[:-20] = rows[20:]
+        return rows
+
+    monkeypatch.setattr(RegimeFilter, "recent", ahead)
+    found = probed(tmp_path, *REGIMES, cuts=2)
+    assert not found["passed"]
+    assert guilty(found) == {"regimes", "decision and equity"}
+
+
+GUARD = ("guard.policy=flatten", "guard.false_alarms=0.5", "guard.calm=1", "strategy.enter=0.0", "strategy.exit=0.0")
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """Overrides for a recipe that is guarded by a detector of its market."""
+    (series,) = synthesise(SyntheticConfig(seed=2, n_candles=500, instruments=1)).series
+    made = market_channels([series])
+    detector = create_detector("catch", network=TINY, focus=8, training={"epochs": 1, "num_threads": 1})
+    folder = tmp_path_factory.mktemp("guard") / "detector"
+    save_detector(folder, detector.fit(pl.DataFrame(made.values, schema=list(made.columns))))
+    return (*GUARD, f"guard.detector={folder}")
+
+
+def test_no_guard_peeks(tmp_path, guarded):
+    assert probed(tmp_path, *guarded, cuts=2)["passed"]
+
+
+def test_a_guard_that_reads_the_next_candles_is_found(tmp_path, guarded, monkeypatch):
+    honest = MarketWatch._readings
+
+    def early(self, made, rows):
+        found = honest(self, made, rows)
+        return [found[min(i + 8, len(found) - 1)] for i in range(len(found))]
+
+    monkeypatch.setattr(MarketWatch, "_readings", early)
+    assert guilty(probed(tmp_path, *guarded, cuts=2)) == {"decision and equity"}
+
+
+RUNS = {
+    "candles": ("encoding.name=jkx",),
+    "factors of two instruments": beside_a_companion(),
+    "longer candles": ("features.period=2",),
+    "likeness": ("siamese.loss=nt_xent", "siamese.dimension=4", "siamese.near=6", "siamese.library=100"),
+}
+
+
+@pytest.fixture(scope="module", params=RUNS)
+def asked(request, tmp_path_factory):
+    """A run, its candles, and the same that end at a time."""
+    home = tmp_path_factory.mktemp("asked")
+    assert set(FACTORS) < set(RUNS["factors of two instruments"])
+    recipe = micro_recipe(home, "data.synthetic.n_candles=600", "training.epochs=1", *RUNS[request.param])
+    run = bootstrap.train(recipe, folder=home / "run", progress_bar=False)
+    candles = bootstrap.load_candles(run.recipe)
+    end = len(candles.series[0]) - 40
+    close_ms = int(candles.series[0].close_time_ms[end])
+
+    def until(series):
+        return tuple(one.head(int(np.searchsorted(one.close_time_ms, close_ms, side="right"))) for one in series)
+
+    cut = replace(candles, series=until(candles.series), companions=until(candles.companions))
+    return SimpleNamespace(kind=request.param, run=run, at=utc(close_ms), whole=candles, cut=cut)
+
+
+def test_nothing_that_is_told_of_a_decision_peeks(asked, monkeypatch):
+    methods = ("occlusion",) if asked.kind == "likeness" else METHODS
+    for method in methods:
+        whole, known = (
+            explain_decision(asked.run, at=asked.at, method=method, candles=one) for one in (asked.whole, asked.cut)
+        )
+        assert np.array_equal(whole.explanation.attribution, known.explanation.attribution), method
+        assert whole.to_dict() == known.to_dict(), method
+    if asked.kind == "likeness":
+        said = []
+        for candles in (asked.whole, asked.cut):
+            monkeypatch.setitem(bootstrap.similar.__globals__, "candles_of", lambda _run, candles=candles: candles)
+            said.append(bootstrap.similar(asked.run, at=asked.at).to_dict())
+        assert said[0] == said[1]
