@@ -71,7 +71,7 @@ def interval(x: NDArray[np.float64]) -> tuple[float, float]:
 
 def rows(quick: bool) -> list[Row]:
     """The table."""
-    recipe = RegimeRecipe(stride=12 if quick else 4, training=TrainingConfig(epochs=1 if quick else 4))
+    recipe = RegimeRecipe(stride=12 if quick else 6, training=TrainingConfig(epochs=1 if quick else 3))
     files = [Path(path) for path in os.environ.get("TRIPTYCH_CANDLES", "").split(":") if path]
     taught = 3_000 if quick else TAUGHT
     if not files:
