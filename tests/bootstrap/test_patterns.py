@@ -88,6 +88,20 @@ def test_a_mistake_in_a_recipe_is_named(tmp_path):
     assert read_chart_pattern_recipe(tmp_path / "r.toml").training.epochs == 2
 
 
+def test_a_recipe_that_is_not_there_and_a_key_that_is_none_are_told(tmp_path):
+    with pytest.raises(RecipeError) as refused:
+        read_chart_pattern_recipe(tmp_path / "none.toml")
+    assert str(refused.value) == (
+        f"There is no file {tmp_path / 'none.toml'}. Name a TOML file, or leave --recipe out."
+    )
+    (tmp_path / "r.toml").write_text("chart = 30\n")
+    with pytest.raises(RecipeError) as refused:
+        read_chart_pattern_recipe(tmp_path / "r.toml")
+    assert str(refused.value).endswith(
+        "Keys of such a recipe: seed, length, charts, validation_charts, generator, encoding, model, training."
+    )
+
+
 def test_thresholds_are_where_f1_is_highest():
     probability = np.array([[0.9, 0.2], [0.6, 0.1], [0.4, 0.3], [0.1, 0.4]], dtype=np.float32)
     labels = np.array([[True, False], [True, False], [True, False], [False, False]])
