@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 from tests.features.markets import TIMEFRAME_MS, random_walk
 
-from triptych.bootstrap.candle_patterns import CandlePatternRecipe, best_thresholds, train_candle_patterns
+from triptych.bootstrap.candle_patterns import (
+    CandlePatternRecipe,
+    best_thresholds,
+    macro_f1_interval,
+    train_candle_patterns,
+)
 from triptych.bootstrap.chart_patterns import (
     ChartPatternRecipe,
     chart_pattern_set,
@@ -108,6 +113,17 @@ def test_thresholds_are_where_f1_is_highest():
     np.testing.assert_allclose(best_thresholds(probability, labels), [0.25, 0.5])
 
 
+def test_the_interval_of_the_macro_f1_holds_it_and_nothing_where_nothing_differs():
+    rng = np.random.default_rng(0)
+    true = rng.uniform(size=(6000, 2)) < 0.2
+    low, high = macro_f1_interval(true, true, seed=0)
+    assert (low, high) == (1.0, 1.0)
+    said = true ^ (rng.uniform(size=true.shape) < 0.05)
+    hits, both = (said & true).sum(axis=0), said.sum(axis=0) + true.sum(axis=0)
+    low, high = macro_f1_interval(said, true, seed=0)
+    assert low < (2 * hits / both).mean() < high < low + 0.05
+
+
 def test_common_candle_patterns_are_learnt_from_a_walk():
     recipe = CandlePatternRecipe(
         width=64, depth=2, least_examples=500,
@@ -119,3 +135,5 @@ def test_common_candle_patterns_are_learnt_from_a_walk():
     assert by_label["doji_up"].f1 > 0.8
     assert by_label["kicking_up"].in_training == 0
     assert 0 <= by_label["doji_up"].quality_error < 0.5
+    assert result.interval[0] < result.macro_f1 < result.interval[1]
+    assert 0 < result.always < 0.3 < result.macro_f1

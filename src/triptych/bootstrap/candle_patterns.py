@@ -47,8 +47,8 @@ class CandlePatternRecipe(Config):
 class ClassScore:
     """One class on candles that were not learnt from: counts of the test part, and of the training part.
 
-    `quality_error` is the mean distance of the quality from the true one where the pattern stands, `usual_quality_error`
-    that of the class's median quality there.
+    `quality_error` is the mean distance of the quality from the true one where the pattern stands,
+    `usual_quality_error` that of the class's median quality there.
     """
 
     label: str

@@ -12,7 +12,7 @@ from triptych.cli.console import Narrator, out, print_json
 from triptych.cli.options import JsonOption, QuietOption
 
 app = typer.Typer(
-    help="Chart patterns (head and shoulders, doubles, triangles, flags, wedges, rectangles, cups) and candle patterns.",
+    help="Chart patterns (head and shoulders, doubles, triangles, flags, wedges, cups), and candle patterns.",
     no_args_is_help=True,
 )
 
