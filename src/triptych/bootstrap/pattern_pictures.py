@@ -75,8 +75,9 @@ def _name_boxes(figure: Figure, axes: Axes, found: Sequence[Detection]) -> None:
     for number, one in enumerate(found, start=1):
         x, y = _free_place(axes, one, taken)
         taken.append((x, y))
+        at, price = axes.transData.inverted().transform((x, y)).tolist()
         axes.text(
-            *axes.transData.inverted().transform((x, y)), str(number), fontsize=7, color="white", ha="center",
+            at, price, str(number), fontsize=7, color="white", ha="center",
             va="center", bbox={"boxstyle": "round,pad=0.2", "facecolor": COLOURS[one.side], "edgecolor": "none"},
         )  # fmt: skip
         if number <= MOST_NAMES:

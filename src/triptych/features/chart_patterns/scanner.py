@@ -143,7 +143,8 @@ def _detection(found: Found, skeleton: Skeleton) -> Detection:
     start, end = skeleton.index[found.points[0]], skeleton.index[found.points[-1]]
     low = float(skeleton.candles.low(start, end + 1).min())
     high = float(skeleton.candles.high(start, end + 1).max())
-    index, price = (tuple(column[p] for p in found.points) for column in (skeleton.index, skeleton.price))
+    index = tuple(skeleton.index[p] for p in found.points)
+    price = tuple(skeleton.price[p] for p in found.points)
     return Detection(
         pattern=found.pattern,
         side=PATTERNS[found.pattern],
