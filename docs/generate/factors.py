@@ -50,7 +50,8 @@ def write_factor_reference(path: Path) -> None:
         "indicators": "5 indicators, none of them in `patterns`: the other voice of a consensus",
         "regimes": "states of the market: bull, bear, sideways, high volatility, low liquidity, and their measures",
         "book": "7 measures of the order book at each close; the candles must carry books",
-        "all": "everything that is made of candles alone",
+        "chart_patterns": "15 chart patterns by rules, each by how fresh its last detection is, and their side",
+        "all": "everything that is made of candles alone, but for the chart patterns: they take far longer",
     }
     table = "\n".join(f"| `{name}` | {len(members[name])} | {uses[name]} |" for name in features.sets())
     warm_up = features.FeaturePipeline(features.Config()).warm_up

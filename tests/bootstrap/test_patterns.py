@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 from tests.features.markets import TIMEFRAME_MS, random_walk
 
-from triptych.bootstrap.candle_patterns import CandlePatternRecipe, best_thresholds, train_candle_patterns
+from triptych.bootstrap.candle_patterns import (
+    CandlePatternRecipe,
+    best_thresholds,
+    macro_f1_interval,
+    train_candle_patterns,
+)
 from triptych.bootstrap.chart_patterns import (
     ChartPatternRecipe,
     chart_pattern_set,
@@ -88,10 +93,35 @@ def test_a_mistake_in_a_recipe_is_named(tmp_path):
     assert read_chart_pattern_recipe(tmp_path / "r.toml").training.epochs == 2
 
 
+def test_a_recipe_that_is_not_there_and_a_key_that_is_none_are_told(tmp_path):
+    with pytest.raises(RecipeError) as refused:
+        read_chart_pattern_recipe(tmp_path / "none.toml")
+    assert str(refused.value) == (
+        f"There is no file {tmp_path / 'none.toml'}. Name a TOML file, or leave --recipe out."
+    )
+    (tmp_path / "r.toml").write_text("chart = 30\n")
+    with pytest.raises(RecipeError) as refused:
+        read_chart_pattern_recipe(tmp_path / "r.toml")
+    assert str(refused.value).endswith(
+        "Keys of such a recipe: seed, length, charts, validation_charts, generator, encoding, model, training."
+    )
+
+
 def test_thresholds_are_where_f1_is_highest():
     probability = np.array([[0.9, 0.2], [0.6, 0.1], [0.4, 0.3], [0.1, 0.4]], dtype=np.float32)
     labels = np.array([[True, False], [True, False], [True, False], [False, False]])
     np.testing.assert_allclose(best_thresholds(probability, labels), [0.25, 0.5])
+
+
+def test_the_interval_of_the_macro_f1_holds_it_and_nothing_where_nothing_differs():
+    rng = np.random.default_rng(0)
+    true = rng.uniform(size=(6000, 2)) < 0.2
+    low, high = macro_f1_interval(true, true, seed=0)
+    assert (low, high) == (1.0, 1.0)
+    said = true ^ (rng.uniform(size=true.shape) < 0.05)
+    hits, both = (said & true).sum(axis=0), said.sum(axis=0) + true.sum(axis=0)
+    low, high = macro_f1_interval(said, true, seed=0)
+    assert low < (2 * hits / both).mean() < high < low + 0.05
 
 
 def test_common_candle_patterns_are_learnt_from_a_walk():
@@ -105,3 +135,5 @@ def test_common_candle_patterns_are_learnt_from_a_walk():
     assert by_label["doji_up"].f1 > 0.8
     assert by_label["kicking_up"].in_training == 0
     assert 0 <= by_label["doji_up"].quality_error < 0.5
+    assert result.interval[0] < result.macro_f1 < result.interval[1]
+    assert 0 < result.always < 0.3 < result.macro_f1

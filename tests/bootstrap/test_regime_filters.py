@@ -29,7 +29,8 @@ def test_the_filter_is_fitted_on_the_training_segment_and_told_beside_the_predic
     assert told.sum_horizontal().to_list() == pytest.approx([1.0] * len(frame))
     card = load_artifact(run.fold(0) / "artifact").card
     assert card.regimes["memory"] == 40
-    assert set(card.regimes["filter"]) == {"model", "centre", "scale"}
+    assert set(card.regimes["filter"]) == {"model", "centre", "scale", "forgetting", "power", "agreement"}
+    assert card.regimes["notes"] == []
 
 
 def test_a_regime_makes_the_wish_smaller_in_the_backtest(run):

@@ -29,7 +29,7 @@ def test_the_commands_are_those_of_the_documentation():
         "ablate", "tune", "leaderboard", "profile", "leak-probe",
         "data", "data synth", "data fetch", "data instruments", "data record", "data import", "data check", "data list",
         "exchange", "exchange serve", "recipe", "recipe list", "recipe show",
-        "patterns", "patterns find", "patterns train",
+        "patterns", "patterns find", "patterns train", "patterns train-candles", "regimes", "regimes alarms",
         "books", "books recipe", "books train", "books report", "books walls", "books spoofing", "books impact",
         "journal", "journal show", "journal export",
         "anomaly", "anomaly fit", "anomaly score", "anomaly watch", "anomaly report", "anomaly run",

@@ -7,6 +7,7 @@ def test_the_shipped_recipes_are_listed_with_a_line_each(run_command):
     lines = run_command("recipe", "list").out.splitlines()
     assert [line.split()[0] for line in lines] == list(shipped_recipes())
     assert all(len(line.split()) > 4 for line in lines)
+    assert all(line[-1] in ".?!:)`" for line in lines), "a sentence that is cut off"
 
 
 def test_show_prints_the_whole_recipe_ready_to_be_used(run_command):

@@ -9,6 +9,7 @@ def test_the_names_are_in_order_of_their_families():
     families = [features.describe(name).family for name in features.available()]
     assert list(dict.fromkeys(families)) == [
         "price", "trend", "momentum", "volatility", "volume", "calendar", "pattern", "regime",
+        "chart_pattern",
     ]  # fmt: skip
     assert families.count("pattern") == 61
     assert len(set(features.available())) == len(features.available())
@@ -51,11 +52,14 @@ def test_the_sets_of_the_consensus_share_no_factor():
 
 
 def test_sets_and_names_mix_in_the_order_in_which_they_are_named():
-    assert features.sets() == ("grid56", "grid56_daily", "patterns", "indicators", "regimes", "book", "all")
+    assert features.sets() == (
+        "grid56", "grid56_daily", "patterns", "indicators", "regimes", "book", "chart_patterns", "all",
+    )  # fmt: skip
     assert features.resolve(["adx", "indicators", "doji"]) == (
         "adx", "rsi_14", "macd_histogram", "bollinger_b", "atr_14", "obv_20", "doji",
     )  # fmt: skip
-    assert features.resolve(["all"]) == features.available()
+    assert features.resolve(["all", "chart_patterns"]) == features.available()
+    assert len(features.resolve(["chart_patterns"])) == 15 + 1
 
 
 def test_an_unknown_factor_is_refused_with_its_neighbours():
@@ -63,7 +67,7 @@ def test_an_unknown_factor_is_refused_with_its_neighbours():
         features.resolve(["rsi_15"])
     assert str(refused.value) == (
         "Unknown factor 'rsi_15'. Close to it: rsi_14, trix_15, rsi_7. "
-        "Known sets: grid56, grid56_daily, patterns, indicators, regimes, book, all; "
+        "Known sets: grid56, grid56_daily, patterns, indicators, regimes, book, chart_patterns, all; "
         "`triptych.features.available()` lists the factors."
     )
 
@@ -72,8 +76,8 @@ def test_a_name_like_no_other_is_refused_as_well():
     with pytest.raises(RecipeError) as refused:
         features.describe("zzz")
     assert str(refused.value) == (
-        "Unknown factor 'zzz'. Known sets: grid56, grid56_daily, patterns, indicators, regimes, book, all; "
-        "`triptych.features.available()` lists the factors."
+        "Unknown factor 'zzz'. Known sets: grid56, grid56_daily, patterns, indicators, regimes, book, chart_patterns, "
+        "all; `triptych.features.available()` lists the factors."
     )
 
 
@@ -88,7 +92,7 @@ def test_no_factor_at_all_is_refused():
         features.resolve([])
     assert (
         str(refused.value) == "No factor is named. Name factors or a set: grid56, grid56_daily, patterns, indicators, "
-        "regimes, book, all."
+        "regimes, book, chart_patterns, all."
     )
 
 

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.features.markets import TIMEFRAME_MS, random_walk
 
 from triptych.domain import REGIMES, CandleSeries, Instrument, Timeframe
 from triptych.domain.errors import DataError, NotEnoughData
+from triptych.inference.regime_fitting import later_regimes
 from triptych.inference.regimes import RegimeFilter, measures
 from triptych.inference.switches import cusum_alarms, distance_alarms, switch_alarms
 
@@ -33,9 +36,57 @@ def fitted():
 def test_regimes_of_a_made_market_are_named_for_what_they_are(fitted):
     one = series(3000, seed=1)
     found = fitted.probabilities(one)
-    middle = {"bull": 500, "high_volatility": 800, "bear": 1100, "low_liquidity": 1400}
-    for name, t in middle.items():
-        assert np.nanmean(found[t : t + 80, REGIMES.index(name)]) > 0.4, name
+    while_the_rule_holds = {"bull": 500, "high_volatility": 650, "bear": 1100, "low_liquidity": 1250}
+    for name, t in while_the_rule_holds.items():
+        assert np.nanmean(found[t : t + 50, REGIMES.index(name)]) > 0.4, name
+
+
+def test_every_regime_is_told_where_the_rule_of_its_name_holds(fitted):
+    for found in (fitted.agreement, fitted.agreement_on(series(3000, seed=1))):
+        assert set(found) == set(REGIMES)
+        assert min(one["agreement"] for one in found.values() if one["likeliest"] > 0) > 0.6
+    assert fitted.notes() == ()
+
+
+def test_probabilities_are_about_as_sure_as_they_are_right(fitted):
+    one = series(3000, seed=4)
+    truth = later_regimes(measures(one))
+    at = np.flatnonzero(truth[240:] >= 0) + 240
+    told = fitted.probabilities(one)[at]
+    sure, right = told.max(axis=1).mean(), (told.argmax(axis=1) == truth[at]).mean()
+    assert abs(sure - right) < 0.08
+    plain = replace(fitted, forgetting=0.0, power=1.0).probabilities(one)[at]
+    loss, plain_loss = (-np.log(np.maximum(p[np.arange(len(at)), truth[at]], 1e-12)).mean() for p in (told, plain))
+    assert loss < 0.8 < 1.1 < plain_loss
+
+
+def test_a_history_without_volume_has_no_low_liquidity():
+    one = series(1800)
+    silent = replace(one, values=np.where(np.arange(5) == 4, 0.0, one.values))
+    fitted = RegimeFilter.fit([silent])
+    assert fitted.notes() == ("The regime low_liquidity is left out: the candles it was fitted on have no volume.",)
+    for found in (fitted.probabilities(silent)[240:], fitted.recent(silent, 60)[300:]):
+        np.testing.assert_array_equal(found[:, REGIMES.index("low_liquidity")], 0.0)
+        np.testing.assert_allclose(found.sum(axis=1), 1.0)
+    again = RegimeFilter.from_dict(fitted.as_dict())
+    np.testing.assert_array_equal(again.probabilities(silent), fitted.probabilities(silent))
+
+
+def test_a_regime_whose_rule_seldom_holds_is_told_of(fitted):
+    misnamed = {**fitted.agreement, "bear": {"rule": 0.1, "likeliest": 0.3, "agreement": 0.24}}
+    assert replace(fitted, agreement=misnamed).notes() == (
+        "Where bear is the likeliest regime, its rule holds for 24% of the training candles.",
+    )
+
+
+def test_a_filter_written_down_before_there_were_powers_is_the_plain_one(fitted):
+    old = {key: fitted.as_dict()[key] for key in ("model", "centre", "scale")}
+    again = RegimeFilter.from_dict(old)
+    assert (again.forgetting, again.power, again.notes()) == (0.0, 1.0, ())
+    one = series(600)
+    x, first = again.observations(one)
+    plain = replace(again.model, start=again.model.stationary).filter(x)
+    np.testing.assert_allclose(again.probabilities(one)[first:], plain, atol=1e-12)
 
 
 def test_probabilities_are_unknown_first_and_sum_to_one_after(fitted):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from triptych.inference.candle_patterns import CandlePatternNetwork
 from triptych.training.multi_label import Config as TrainingConfig
 from triptych.training.multi_label import MultiLabelSet, fit_multi_label
 from triptych.training.seeds import derive_seed
+
+BLOCK = 480
+"""Candles that stay together when intervals are drawn."""
 
 
 class CandlePatternRecipe(Config):
@@ -42,7 +45,11 @@ class CandlePatternRecipe(Config):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassScore:
-    """One class on candles that were not learnt from: counts of the test part, and of the training part."""
+    """One class on candles that were not learnt from: counts of the test part, and of the training part.
+
+    `quality_error` is the mean distance of the quality from the true one where the pattern stands,
+    `usual_quality_error` that of the class's median quality there.
+    """
 
     label: str
     in_training: int
@@ -51,15 +58,26 @@ class ClassScore:
     recall: float
     f1: float
     quality_error: float
+    usual_quality_error: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CandlePatternResult:
-    """The network, its scores by class, and the macro F1 over the classes with enough examples."""
+    """The network, and how good it is over the classes with enough examples.
+
+    Attributes:
+        network: with its thresholds.
+        scores: of all classes.
+        macro_f1: mean F1 of the classes with enough examples.
+        interval: of it, 95 %, by blocks of `BLOCK` candles drawn anew.
+        always: the macro F1 of saying every pattern at every candle.
+    """
 
     network: CandlePatternNetwork
     scores: tuple[ClassScore, ...]
     macro_f1: float
+    interval: tuple[float, float]
+    always: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,12 +123,46 @@ def train_candle_patterns(
         ),
     )  # fmt: skip
     network.threshold = best_thresholds(_ask(network, parts["validation"])[0], parts["validation"].labels)
-    scores = _judge(network, parts["test"], counts)
-    judged = [score.f1 for score in scores if score.in_training >= recipe.least_examples]
-    result = CandlePatternResult(network=network, scores=scores, macro_f1=float(np.mean(judged)))
+    probability, quality = _ask(network, parts["test"])
+    said, true = probability >= network.threshold, parts["test"].labels
+    scores = _judge(said, quality, parts["test"], counts)
+    judged = [score for score in scores if score.in_training >= recipe.least_examples]
+    rates = np.array([score.in_test / max(len(true), 1) for score in judged])
+    enough = counts >= recipe.least_examples
+    result = CandlePatternResult(
+        network=network,
+        scores=scores,
+        macro_f1=float(np.mean([score.f1 for score in judged])),
+        interval=macro_f1_interval(said[:, enough], true[:, enough], seed=derive_seed(recipe.seed, "interval")),
+        always=float((2.0 * rates / (1.0 + rates)).mean()),
+    )
     if folder is not None:
-        network.save(folder, {"recipe": recipe.model_dump(mode="json"), "macro_f1": result.macro_f1})
+        facts = {"macro_f1": result.macro_f1, "interval": list(result.interval), "always": result.always}
+        classes = {"scores": [asdict(score) for score in scores]}
+        network.save(folder, {"recipe": recipe.model_dump(mode="json"), **facts, **classes})
     return result
+
+
+def macro_f1_interval(
+    said: NDArray[np.bool_], true: NDArray[np.bool_], *, seed: int, draws: int = 500
+) -> tuple[float, float]:
+    """95 % interval of the macro F1: blocks of `BLOCK` candles drawn anew, so that neighbours stay together.
+
+    Args:
+        said, true: patterns by candle, shape (n_candles, classes).
+        seed: of the draws.
+        draws: how many.
+    """
+    starts = np.arange(0, len(said), BLOCK)
+    hits, claims, stands = (np.add.reduceat(x.astype(np.int64), starts, axis=0) for x in (said & true, said, true))
+    rng = np.random.default_rng(seed)
+    means = []
+    for _ in range(draws):
+        chosen = rng.integers(len(starts), size=len(starts))
+        total = claims[chosen].sum(axis=0) + stands[chosen].sum(axis=0)
+        means.append(float((2.0 * hits[chosen].sum(axis=0) / np.maximum(total, 1)).mean()))
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
 
 
 def _parts(histories: Sequence[CandleSeries], recipe: CandlePatternRecipe) -> dict[str, _Part]:
@@ -157,20 +209,22 @@ def best_thresholds(probability: NDArray[np.float32], labels: NDArray[np.bool_])
     return np.clip(chosen, 0.02, 0.98)
 
 
-def _judge(network: CandlePatternNetwork, part: _Part, counts: NDArray[np.int64]) -> tuple[ClassScore, ...]:
-    probability, quality = _ask(network, part)
-    said = probability >= network.threshold
+def _judge(
+    said: NDArray[np.bool_], quality: NDArray[np.float32], part: _Part, counts: NDArray[np.int64]
+) -> tuple[ClassScore, ...]:
     scores = []
     for column, label in enumerate(CANDLE_LABELS):
         true = part.labels[:, column]
         hits = int((said[:, column] & true).sum())
         precision, recall = hits / max(int(said[:, column].sum()), 1), hits / max(int(true.sum()), 1)
-        apart = np.abs(quality[true, column] - part.quality[true, column])
+        real = part.quality[true, column]
+        apart, usual = np.abs(quality[true, column] - real), np.abs(real - np.median(real)) if true.any() else real
         scores.append(
             ClassScore(
                 label=label, in_training=int(counts[column]), in_test=int(true.sum()), precision=precision,
                 recall=recall, f1=2 * hits / max(int(said[:, column].sum()) + int(true.sum()), 1),
                 quality_error=float(apart.mean()) if true.any() else 0.0,
+                usual_quality_error=float(usual.mean()) if true.any() else 0.0,
             )
         )  # fmt: skip
     return tuple(scores)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ from triptych.market.synthetic.streams import stream
 from triptych.training.multi_label import Config as TrainingConfig
 from triptych.training.multi_label import MultiLabelSet, fit_multi_label
 from triptych.training.seeds import derive_seed
+
+R = TypeVar("R", bound=Config)
 
 
 class ChartPatternRecipe(Config):
@@ -48,16 +50,25 @@ def read_chart_pattern_recipe(path: Path | None) -> ChartPatternRecipe:
     """The recipe of a TOML file; None gives the defaults. Raises RecipeError that names the first mistake."""
     if path is None:
         return ChartPatternRecipe()
+    return read_pattern_recipe(path, ChartPatternRecipe)
+
+
+def read_pattern_recipe(path: Path, kind: type[R]) -> R:
+    """A recipe of one kind from a TOML file.
+
+    Raises RecipeError for a file that is missing or no TOML, and for the first mistake in it.
+    """
     try:
-        return ChartPatternRecipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    except FileNotFoundError as error:
+        raise RecipeError(f"There is no file {path}.", remedy="Name a TOML file, or leave --recipe out.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(f"{path} cannot be read as TOML: {error}.", remedy="Check the file.") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise RecipeError(
-            f"{path}: {place}: {first['msg']}.", remedy="Look up the keys in the how-to of chart patterns."
-        ) from error
+        keys = ", ".join(kind.model_fields)
+        raise RecipeError(f"{path}: {place}: {first['msg']}.", remedy=f"Keys of such a recipe: {keys}.") from error
 
 
 def window_of(chart: Chart, length: int, rng: np.random.Generator) -> tuple[int, bool]:

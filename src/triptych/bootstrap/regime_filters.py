@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from triptych.bootstrap.building import Dataset
+from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import REGIMES, CandleSeries
 from triptych.domain.errors import RecipeError
 from triptych.inference import AbstractPredictor
@@ -21,13 +22,19 @@ COLUMNS = tuple(f"regime_{name}" for name in REGIMES)
 """Of recorded predictions: probability of each regime."""
 
 
-def fitted_regimes(recipe: Recipe, dataset: Dataset, fold: Fold) -> dict[str, Any]:
-    """What an artifact's card says of the filter, fitted on a fold's training segment; empty where none is wanted."""
+def fitted_regimes(recipe: Recipe, dataset: Dataset, fold: Fold, tell: Tell = silent) -> dict[str, Any]:
+    """What an artifact's card says of the filter, fitted on a fold's training segment; empty where none is wanted.
+
+    A regime that is left out, or whose rule holds too seldom where it is told, is told of and stands in the card.
+    """
     if not recipe.regimes.use:
         return {}
     start, stop = fold.train.start_ms, fold.train.stop_ms
     train = [one.between(*np.searchsorted(one.open_time_ms, (start, stop)).tolist()) for one in dataset.series]
-    return card_of(RegimeFilter.fit(train), recipe.regimes.memory)
+    fitted = RegimeFilter.fit(train)
+    for note in fitted.notes():
+        tell(note)
+    return card_of(fitted, recipe.regimes.memory)
 
 
 def regime_columns(

@@ -31,6 +31,7 @@ from triptych.cli import (
     profile,
     recipe,
     reconcile,
+    regimes,
     render,
     report,
     similar,
@@ -69,6 +70,7 @@ app.add_typer(recipe.app, name="recipe")
 app.command("encodings")(encodings.encodings)
 app.command("render")(render.render)
 app.add_typer(patterns.app, name="patterns")
+app.add_typer(regimes.app, name="regimes")
 app.add_typer(books.app, name="books")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)

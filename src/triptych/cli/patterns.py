@@ -12,7 +12,7 @@ from triptych.cli.console import Narrator, out, print_json
 from triptych.cli.options import JsonOption, QuietOption
 
 app = typer.Typer(
-    help="Chart patterns: head and shoulders, doubles, triangles, flags, wedges, rectangles, cups.",
+    help="Chart patterns (head and shoulders, doubles, triangles, flags, wedges, cups), and candle patterns.",
     no_args_is_help=True,
 )
 
@@ -73,4 +73,44 @@ def train(
     from triptych.bootstrap.chart_patterns import read_chart_pattern_recipe, train_chart_patterns
 
     train_chart_patterns(read_chart_pattern_recipe(recipe), output, tell=Narrator(quiet))
+    out.print(f"Network: {output}", soft_wrap=True, markup=False)
+
+
+@app.command("train-candles")
+def train_candles(
+    files: Annotated[
+        list[Path], typer.Argument(help="Candles: CSV, Parquet or Arrow, a history each.", metavar="FILE")
+    ],
+    output: Annotated[Path, typer.Option("--out", help="Folder for the network.", metavar="DIR")],
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", help="TOML file with other settings.", metavar="FILE")
+    ] = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Train a network that names TA-Lib's candle patterns, and judge it class by class on later candles."""
+    from dataclasses import asdict
+
+    from triptych.bootstrap.candle_patterns import CandlePatternRecipe, train_candle_patterns
+    from triptych.bootstrap.chart_patterns import read_one, read_pattern_recipe
+
+    settings = CandlePatternRecipe() if recipe is None else read_pattern_recipe(recipe, CandlePatternRecipe)
+    result = train_candle_patterns([read_one(file) for file in files], settings, output, tell=Narrator(quiet))
+    judged = [one for one in result.scores if one.in_training >= settings.least_examples]
+    if json:
+        facts = {"macro_f1": result.macro_f1, "interval": result.interval, "always": result.always}
+        print_json({**facts, "scores": [asdict(one) for one in result.scores]})
+        return
+    low, high = result.interval
+    title = (
+        f"Macro F1 {result.macro_f1:.3f} ({low:.3f} to {high:.3f}) over {len(judged)} classes; saying every pattern "
+        f"always: {result.always:.3f}"
+    )
+    table = Table(title=title, title_justify="left")
+    for head in ("candle pattern", "learnt from", "later", "precision", "recall", "F1"):
+        table.add_column(head, justify="left" if head == "candle pattern" else "right")
+    for one in sorted(judged, key=lambda score: score.f1):
+        counts = f"{one.in_training:,}", f"{one.in_test:,}"
+        table.add_row(one.label.replace("_", " "), *counts, *(f"{x:.2f}" for x in (one.precision, one.recall, one.f1)))
+    out.print(table)
     out.print(f"Network: {output}", soft_wrap=True, markup=False)

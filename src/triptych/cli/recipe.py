@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +20,13 @@ def list_() -> None:
     from triptych.settings import recipe_text, shipped_recipes
 
     for name in shipped_recipes():
-        first = recipe_text(name)[0].splitlines()[0].removeprefix("#").strip()
-        out.print(f"{name:<20} {first}", soft_wrap=True, markup=False)
+        out.print(f"{name:<20} {_about(recipe_text(name)[0])}", soft_wrap=True, markup=False)
+
+
+def _about(text: str) -> str:
+    """The first paragraph of a recipe's comment, on one line."""
+    lines = itertools.takewhile(lambda line: line.startswith("#") and line != "#", text.splitlines())
+    return " ".join(line.removeprefix("#").strip() for line in lines)
 
 
 @app.command("show")

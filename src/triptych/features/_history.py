@@ -47,7 +47,8 @@ class History:
         self._kept: dict[tuple[str, int], Array] = {}
         self._books = books
 
-    def _once(self, what: str, n: int, compute: Callable[[], Array]) -> Array:
+    def once(self, what: str, n: int, compute: Callable[[], Array]) -> Array:
+        """What `compute` gives, computed at the first call with this name and number."""
         if (what, n) not in self._kept:
             self._kept[what, n] = compute()
         return self._kept[what, n]
@@ -99,40 +100,40 @@ class History:
 
     def sma(self, n: int) -> Array:
         """Mean of the last `n` closes."""
-        return self._once("sma", n, lambda: rolling_mean(self.close, n))
+        return self.once("sma", n, lambda: rolling_mean(self.close, n))
 
     def ema(self, n: int) -> Array:
         """Exponential mean of the close."""
-        return self._once("ema", n, lambda: ema(self.close, n))
+        return self.once("ema", n, lambda: ema(self.close, n))
 
     def ema_of_ema(self, n: int) -> Array:
         """Exponential mean of the exponential mean of the close."""
-        return self._once("ema of ema", n, lambda: ema(self.ema(n), n))
+        return self.once("ema of ema", n, lambda: ema(self.ema(n), n))
 
     def atr(self, n: int) -> Array:
         """Wilder's mean of the true range."""
-        return self._once("atr", n, lambda: wilder(self.true_range, n))
+        return self.once("atr", n, lambda: wilder(self.true_range, n))
 
     def mean_volume(self, n: int) -> Array:
         """Mean volume of the last `n` candles."""
-        return self._once("mean volume", n, lambda: rolling_mean(self.volume, n))
+        return self.once("mean volume", n, lambda: rolling_mean(self.volume, n))
 
     def highest(self, n: int) -> Array:
         """Highest high of the last `n` candles."""
-        return self._once("highest", n, lambda: talib.MAX(self.high, n))
+        return self.once("highest", n, lambda: talib.MAX(self.high, n))
 
     def lowest(self, n: int) -> Array:
         """Lowest low of the last `n` candles."""
-        return self._once("lowest", n, lambda: talib.MIN(self.low, n))
+        return self.once("lowest", n, lambda: talib.MIN(self.low, n))
 
     def place_in_range(self, n: int) -> Array:
         """Where the close stands between the lowest low (0) and the highest high (1); 0.5 without range."""
         width = self.highest(n) - self.lowest(n)
-        return self._once("place", n, lambda: ratio(self.close - self.lowest(n), width, least=self.least, neutral=0.5))
+        return self.once("place", n, lambda: ratio(self.close - self.lowest(n), width, least=self.least, neutral=0.5))
 
     def rsi(self, n: int) -> Array:
         """Wilder's relative strength index, 0..100; 50 when the price has stood still."""
-        return self._once("rsi", n, lambda: self._rsi(n))
+        return self.once("rsi", n, lambda: self._rsi(n))
 
     def _rsi(self, n: int) -> Array:
         step = self.close - self.previous_close
@@ -141,7 +142,7 @@ class History:
 
     def directional(self, n: int) -> Array:
         """Wilder's +DI and -DI, 0..100, shape (2, n_candles); 0 when the price has stood still."""
-        return self._once("directional", n, lambda: self._directional(n))
+        return self.once("directional", n, lambda: self._directional(n))
 
     def _directional(self, n: int) -> Array:
         up, down = self.high - lag(self.high, 1), lag(self.low, 1) - self.low

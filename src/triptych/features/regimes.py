@@ -29,6 +29,47 @@ FAR = 8.0
 """Measures are cut to -FAR .. FAR: logarithms of nothing would be endless."""
 
 
+ANCHORS: Final[dict[str, tuple[int, float]]] = {
+    "bull": (0, 1.25 * TREND),
+    "bear": (0, -1.25 * TREND),
+    "high_volatility": (1, 1.25 * math.log(WILD)),
+    "low_liquidity": (2, 1.25 * math.log(THIN)),
+}
+"""A typical candle of each regime by its rule: column of the three measures, and value, a quarter beyond the bound."""
+
+
+def rules_hold(measures: Array) -> NDArray[np.bool_]:
+    """Where the rule of each regime holds, bool of shape (n, 5) in the order of `REGIMES`.
+
+    Args:
+        measures: trend, volatility and liquidity of shape (n, 3); nothing holds where one is NaN.
+    """
+    trend, volatility, liquidity = measures.T
+    return np.stack(
+        (
+            trend >= TREND,
+            trend <= -TREND,
+            np.abs(trend) < TREND,
+            volatility >= math.log(WILD),
+            liquidity <= math.log(THIN),
+        ),
+        axis=1,
+    )
+
+
+def single_regime(measures: Array) -> NDArray[np.int64]:
+    """One regime a candle by the rules, by its number in `REGIMES`, shape (n,); -1 where a measure is NaN.
+
+    Where several hold: high volatility before low liquidity, and both before the trends.
+    """
+    holds = rules_hold(measures)
+    found: NDArray[np.int64] = holds[:, :3].argmax(axis=1).astype(np.int64)
+    found[holds[:, 4]] = 4
+    found[holds[:, 3]] = 3
+    found[~np.isfinite(measures).all(axis=1)] = -1
+    return found
+
+
 def _trend(h: History) -> Array:
     moved = np.log(h.close / lag(h.close, SHORT))
     usual = rolling_deviation(h.log_return, LONG) * math.sqrt(SHORT)

@@ -7,12 +7,23 @@ from collections.abc import Sequence
 from typing import Final
 
 from triptych.domain.errors import RecipeError
-from triptych.features import book, calendar, momentum, patterns, price, regimes, trend, volatility, volume
+from triptych.features import (
+    book,
+    calendar,
+    chart_factors,
+    momentum,
+    patterns,
+    price,
+    regimes,
+    trend,
+    volatility,
+    volume,
+)
 from triptych.features.factor import Factor
 
 _FACTORS: Final[dict[str, Factor]] = {
     factor.name: factor
-    for family in (price, trend, momentum, volatility, volume, calendar, patterns, regimes, book)
+    for family in (price, trend, momentum, volatility, volume, calendar, patterns, regimes, chart_factors, book)
     for factor in family.FACTORS
 }
 
@@ -49,14 +60,16 @@ _SETS: Final[dict[str, tuple[str, ...]]] = {
         *("queue_imbalance", "queue_imbalance_5", "queue_imbalance_10"),
         *("spread_bp", "microprice_bp", "book_slope_10", "book_depth_10"),
     ),
-    "all": tuple(name for name, factor in _FACTORS.items() if not factor.levels),
+    "chart_patterns": tuple(name for name, factor in _FACTORS.items() if factor.family == "chart_pattern"),
+    # Without chart patterns: they came later, take a hundred times as long, and need 600 candles to settle.
+    "all": tuple(name for name, factor in _FACTORS.items() if not factor.levels and factor.family != "chart_pattern"),
 }
 """The two of the xLSTM consensus, `patterns` and `indicators`, share no factor, so that their errors may differ."""
 
 
 def available() -> tuple[str, ...]:
     """Names of all factors of candles, in the registry's order: by family."""
-    return _SETS["all"]
+    return tuple(name for name, factor in _FACTORS.items() if not factor.levels)
 
 
 def of_books() -> tuple[str, ...]:

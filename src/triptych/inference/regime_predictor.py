@@ -74,4 +74,4 @@ class RegimePredictor(AbstractPredictor):
 
 def card_of(regimes: RegimeFilter, memory: int) -> dict[str, Any]:
     """What a card says of a filter: plain numbers."""
-    return {"memory": memory, "filter": regimes.as_dict()}
+    return {"memory": memory, "filter": regimes.as_dict(), "notes": list(regimes.notes())}

@@ -1,5 +1,7 @@
 """Regimes of the market as probabilities: a hidden Markov model on measures of the market, filtered and never smoothed.
 
+Its states are anchored to the rules of their names, and its evidence is tempered (`inference/regime_fitting.py`).
+
 A network's soft labels are brought in as likelihoods: its posterior divided by the frequencies of the labels it was
 taught with (Bourlard and Morgan 1994, Connectionist Speech Recognition, chapter 7), with the transitions of the model.
 """
@@ -7,7 +9,7 @@ taught with (Bourlard and Morgan 1994, Connectionist Speech Recognition, chapter
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, Self
 
 import numpy as np
@@ -17,18 +19,13 @@ from triptych.domain import REGIMES, CandleSeries
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.features import Config as FeaturesConfig
 from triptych.features import FeaturePipeline
-from triptych.models.hidden_markov import Config as HmmConfig
+from triptych.inference.regime_fitting import agreement_with_rules, fit_to_rules
 from triptych.models.hidden_markov import GaussianHmm
+from triptych.models.tempered_filter import tempered_filter, tempered_windows
 
 MEASURES: Final = ("regime_trend", "regime_volatility", "regime_liquidity")
-TREND, VOLATILITY, LIQUIDITY = range(3)
-GUESS: Final = (
-    ("high_volatility", VOLATILITY, 1.0, 0.15),
-    ("low_liquidity", LIQUIDITY, -1.0, 0.15),
-    ("bull", TREND, 1.0, 0.2),
-    ("bear", TREND, -1.0, 0.2),
-)
-"""Where fitting begins: each regime's measure, its direction, and the share of the candles with the most of it."""
+LEAST_AGREEMENT: Final = 0.5
+"""Share of the candles at which a regime is the likeliest below which its rule holds too seldom for its name."""
 LEAST_PROBABILITY = 1e-6
 WARM_UP: Final = 240
 """Candles before the first measure."""
@@ -47,32 +44,58 @@ class RegimeFilter:
     Attributes:
         model: the hidden Markov model, its states in the order of `REGIMES`.
         centre, scale: mean and standard deviation of the measures in the training part, shape (3,).
+        forgetting, power: how far the past is forgotten and how much a candle's measures count: they overlap those of
+            the candles before, see `models/tempered_filter.py`. 0 and 1 are the plain filter.
+        agreement: of the regimes that can be told, how far they are those of their names in the training part, see
+            `agreement_with_rules`. Empty: it was never asked.
     """
 
     model: GaussianHmm
     centre: NDArray[np.float64]
     scale: NDArray[np.float64]
+    forgetting: float = 0.0
+    power: float = 1.0
+    agreement: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, histories: Sequence[CandleSeries], *, iterations: int = 60) -> Self:
-        """Fit on histories that hold the training part only.
+    def fit(cls, histories: Sequence[CandleSeries]) -> Self:
+        """Fit on histories that hold the training part only, see `inference/regime_fitting.py`.
 
-        Fitting begins with the wildest candles as `high_volatility`, of the others the thinnest as `low_liquidity`, of
-        the rest those with the highest trend as `bull` and with the lowest as `bear`; so each state has its name.
+        Histories without volume have no low liquidity: that regime is left out, its probability is 0.
         Raises NotEnoughData when the histories are too short.
         """
         known = [rows[np.isfinite(rows).all(axis=1)] for rows in (measures(one) for one in histories)]
-        x = np.concatenate(known) if known else np.zeros((0, len(MEASURES)))
-        if len(x) < 10 * len(REGIMES):
+        count = sum(len(rows) for rows in known)
+        if count < 10 * len(REGIMES):
             raise NotEnoughData(
-                f"{len(x)} candles with known measures are too few for {len(REGIMES)} regimes.",
+                f"{count} candles with known measures are too few for {len(REGIMES)} regimes.",
                 remedy=f"Bring at least {10 * len(REGIMES)} candles after the first 240.",
             )
-        centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
-        standard = (x - centre) / scale
-        config = HmmConfig(states=len(REGIMES), iterations=iterations)
-        model = GaussianHmm.fit(standard, config, begin=_first_guess(standard))
-        return cls(model=model, centre=centre, scale=scale)
+        fitted = fit_to_rules([rows for rows in known if len(rows)])
+        return cls(**{one.name: getattr(fitted, one.name) for one in fields(fitted)})
+
+    def notes(self) -> tuple[str, ...]:
+        """What one must know before trading by these regimes, a sentence each: those left out, those misnamed."""
+        if not self.agreement:
+            return ()
+        left_out = [
+            f"The regime {name} is left out: the candles it was fitted on have no volume."
+            for name in REGIMES
+            if name not in self.agreement
+        ]
+        misnamed = [
+            f"Where {name} is the likeliest regime, its rule holds for {one['agreement']:.0%} of the training candles."
+            for name, one in self.agreement.items()
+            if one["likeliest"] > 0 and one["agreement"] < LEAST_AGREEMENT
+        ]
+        return (*left_out, *misnamed)
+
+    def agreement_on(self, series: CandleSeries) -> dict[str, dict[str, float]]:
+        """`agreement_with_rules` on a history that the filter was not fitted on."""
+        told, rows = self.probabilities(series), measures(series)
+        known = np.isfinite(rows).all(axis=1)
+        absent = np.array([bool(self.agreement) and name not in self.agreement for name in REGIMES])
+        return agreement_with_rules(told[known], rows[known], absent)
 
     def observations(self, series: CandleSeries) -> tuple[NDArray[np.float64], int]:
         """Standardised measures from the first candle at which they are known, and that candle's position."""
@@ -86,7 +109,10 @@ class RegimeFilter:
         Row t depends on candles up to t. Raises NotEnoughData for a history without a known row.
         """
         x, first = self.observations(series)
-        return _after(first, self.model.filter(x))
+        return _after(first, self._filter(self.power * self.model.log_density(x)))
+
+    def _filter(self, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+        return tempered_filter(evidence, self.model.transition, self.model.stationary, self.forgetting)
 
     def recent(self, series: CandleSeries, memory: int) -> NDArray[np.float64]:
         """`probabilities` from the last `memory` measures alone, shape (n_candles, 5).
@@ -99,10 +125,12 @@ class RegimeFilter:
         if not known.any():
             return np.full((len(series), len(REGIMES)), np.nan)
         first = int(known.argmax())
-        return _after(first, self.model.filter_windows((rows[first:] - self.centre) / self.scale, memory))
+        evidence = self.power * self.model.log_density((rows[first:] - self.centre) / self.scale)
+        model = self.model
+        return _after(first, tempered_windows(evidence, model.transition, model.stationary, self.forgetting, memory))
 
     def fused(
-        self, series: CandleSeries, posterior: NDArray[np.float64], prior: NDArray[np.float64]
+        self, series: CandleSeries, posterior: NDArray[np.float64], prior: NDArray[np.float64], weight: float = 1.0
     ) -> NDArray[np.float64]:
         """The filter with a network's soft labels beside the measures.
 
@@ -111,6 +139,7 @@ class RegimeFilter:
             posterior: the network's probability of each regime at each candle, shape (n_candles, 5); a row of NaN
                 where the network does not answer yet says nothing.
             prior: frequencies of the regimes in what the network was taught, shape (5,), above zero.
+            weight: power of the network's likelihood; below 1 where it has seen what the measures are made of.
 
         Returns:
             Probabilities as `probabilities` gives them.
@@ -127,8 +156,8 @@ class RegimeFilter:
             )
         x, first = self.observations(series)
         said = np.log(np.maximum(posterior[first:], LEAST_PROBABILITY) / prior)
-        density = self.model.log_density(x) + np.where(np.isfinite(said), said, 0.0)
-        return _after(first, self.model.filter_with(density))
+        evidence = self.power * self.model.log_density(x) + weight * np.where(np.isfinite(said), said, 0.0)
+        return _after(first, self._filter(evidence))
 
     def network_only(self, posterior: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
         """The filter on soft labels alone, with the model's transitions, shape (n, 5)."""
@@ -136,28 +165,26 @@ class RegimeFilter:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain lists, for JSON."""
-        return {"model": self.model.as_dict(), "centre": self.centre.tolist(), "scale": self.scale.tolist()}
+        return {
+            "model": self.model.as_dict(),
+            "centre": self.centre.tolist(),
+            "scale": self.scale.tolist(),
+            "forgetting": self.forgetting,
+            "power": self.power,
+            "agreement": self.agreement,
+        }
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
-        """The filter that `as_dict` wrote down."""
+        """The filter that `as_dict` wrote down; one written down before there were powers is the plain filter."""
         return cls(
             model=GaussianHmm.from_dict(content["model"]),
             centre=np.array(content["centre"]),
             scale=np.array(content["scale"]),
+            forgetting=content.get("forgetting", 0.0),
+            power=content.get("power", 1.0),
+            agreement=content.get("agreement", {}),
         )
-
-
-def _first_guess(x: NDArray[np.float64]) -> NDArray[np.int64]:
-    """A regime for every row: the wildest and the thinnest rows, then the trends, each a share of what is left."""
-    belongs = np.full(len(x), REGIMES.index("sideways"))
-    left = np.arange(len(x))
-    for name, column, sign, share in GUESS:
-        order = np.argsort(-sign * x[left, column], kind="stable")
-        taken = left[order[: max(int(share * len(x)), 1)]]
-        belongs[taken] = REGIMES.index(name)
-        left = np.setdiff1d(left, taken)
-    return belongs
 
 
 def _after(first: int, rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-LOOSE = {"shortest": 5, "least_height": 0.0, "least_score": 0.0}
+LOOSE = {"shortest": 5, "least_height": 0.0, "least_closeness": 0.0}
 """Options under which nothing is left out for being small or rough."""
 
 

@@ -69,8 +69,11 @@ class Config(BaseConfig):
     least_height: float = Field(
         5.5, ge=0, le=1000, description="Least height of a pattern's box in ATR, whatever the scale; 0 takes all."
     )
-    least_score: float = Field(
-        0.4, ge=0, le=1, description="Least score of a pattern that is reported; 0 takes all within the tolerances."
+    least_closeness: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="Least closeness to the exact shape of a pattern that is reported; 0 takes all within tolerances.",
     )
     overlap: float = Field(
         0.5, gt=0, le=1, description="A detection that shares this much time (IoU) with one reported is not repeated."

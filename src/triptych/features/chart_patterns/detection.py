@@ -43,7 +43,7 @@ class Detection:
         start, end: first and last candle of the box, by position in the history.
         low, high: lowest and highest price inside the box.
         known_at: the candle at whose close the pattern could first be named; never before `end`.
-        score: from 0 (just within the tolerances) to 1 (exact).
+        score: from 0 to 1 (exact): of rules see `quality`, of a network its probability, of a planted one its quality.
         key_points: turning points in time order, the first at `start`, the last at `end`.
     """
 

@@ -15,6 +15,7 @@ from triptych.features.chart_patterns.config import Config
 from triptych.features.chart_patterns.detection import PATTERNS, Detection, KeyPoint, time_overlap
 from triptych.features.chart_patterns.families import FAMILIES
 from triptych.features.chart_patterns.kernel import KernelExtrema
+from triptych.features.chart_patterns.quality import quality
 from triptych.features.chart_patterns.recent import RecentCandles
 from triptych.features.chart_patterns.skeleton import Found, Skeleton
 from triptych.features.chart_patterns.zigzag import ZigZag
@@ -114,15 +115,18 @@ class ChartPatternScanner:
             if skeleton.source in family.SOURCES:
                 for found in family.find(skeleton, self.config):
                     detection = _detection(found, skeleton)
-                    if self._is_large(detection, skeleton.atr) and self._is_new(detection):
+                    if (
+                        found.closeness >= self.config.least_closeness
+                        and self._is_large(detection, skeleton.atr)
+                        and self._is_new(detection)
+                    ):
                         seen.append(detection)
         return seen
 
     def _is_large(self, detection: Detection, atr: float) -> bool:
         config = self.config
         return (
-            detection.score >= config.least_score
-            and detection.end - detection.start >= config.shortest
+            detection.end - detection.start >= config.shortest
             and detection.high - detection.low >= config.least_height * atr
         )
 
@@ -137,15 +141,19 @@ class ChartPatternScanner:
 
 def _detection(found: Found, skeleton: Skeleton) -> Detection:
     start, end = skeleton.index[found.points[0]], skeleton.index[found.points[-1]]
+    low = float(skeleton.candles.low(start, end + 1).min())
+    high = float(skeleton.candles.high(start, end + 1).max())
+    index = tuple(skeleton.index[p] for p in found.points)
+    price = tuple(skeleton.price[p] for p in found.points)
     return Detection(
         pattern=found.pattern,
         side=PATTERNS[found.pattern],
         start=start,
         end=end,
-        low=float(skeleton.candles.low(start, end + 1).min()),
-        high=float(skeleton.candles.high(start, end + 1).max()),
+        low=low,
+        high=high,
         known_at=skeleton.known_at,
-        score=found.score,
+        score=quality(found.closeness, skeleton.candles.close(start, end + 1), index, price, high - low),
         key_points=tuple(KeyPoint(index=skeleton.index[p], price=skeleton.price[p]) for p in found.points),
     )
 

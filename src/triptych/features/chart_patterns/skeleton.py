@@ -46,13 +46,13 @@ class Skeleton:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """What a family recognised: the pattern, the positions of its extrema in the skeleton, and its score."""
+    """What a family recognised: the pattern, positions of its extrema in the skeleton, closeness to exact (0 to 1)."""
 
     pattern: str
     points: tuple[int, ...]
-    score: float
+    closeness: float
 
 
 def closeness(*errors: float) -> float:
-    """Score from errors that are 0 when exact and 1 at the edge of the tolerance."""
+    """From errors that are 0 when exact and 1 at the edge of the tolerance."""
     return max(0.0, 1.0 - sum(min(abs(error), 1.0) for error in errors) / len(errors))

@@ -44,7 +44,7 @@ def find(skeleton: Skeleton, config: Config) -> Iterator[Found]:
                 yield Found(
                     pattern="cup_and_handle",
                     points=(left, bottom, right, low),
-                    score=closeness(off, handle / config.handle, 1.0 - round_),
+                    closeness=closeness(off, handle / config.handle, 1.0 - round_),
                 )
                 return
         if skeleton.price[left] > rim + 2.0 * allowed:

@@ -36,7 +36,7 @@ def find(skeleton: Skeleton, config: Config) -> Iterator[Found]:
             yield Found(
                 pattern="double_top" if sign > 0 else "double_bottom",
                 points=(first, valley, last),
-                score=closeness(off),
+                closeness=closeness(off),
             )
             return
         if price > second:  # Ea must be the highest since E1

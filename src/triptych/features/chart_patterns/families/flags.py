@@ -55,5 +55,7 @@ def _find(skeleton: Skeleton, points: tuple[int, ...], config: Config) -> Found 
     else:
         return None
     return Found(
-        pattern=name, points=points, score=closeness(given_back / config.retracement, config.pole * skeleton.atr / pole)
+        pattern=name,
+        points=points,
+        closeness=closeness(given_back / config.retracement, config.pole * skeleton.atr / pole),
     )

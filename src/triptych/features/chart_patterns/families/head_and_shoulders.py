@@ -32,5 +32,5 @@ def find(skeleton: Skeleton, config: Config) -> Iterator[Found]:
     yield Found(
         pattern="head_and_shoulders" if sign > 0 else "inverse_head_and_shoulders",
         points=points,
-        score=closeness(shoulders, neck, 1.0 - min(before, after) / max(before, after)),
+        closeness=closeness(shoulders, neck, 1.0 - min(before, after) / max(before, after)),
     )

@@ -25,4 +25,4 @@ def find(skeleton: Skeleton, config: Config) -> Iterator[Found]:
     tops = [skeleton.price[p] for p in lines.points if skeleton.is_top(p)]
     bottoms = [skeleton.price[p] for p in lines.points if not skeleton.is_top(p)]
     if min(tops) > max(bottoms):
-        yield Found(pattern="rectangle", points=lines.points, score=lines.fit)
+        yield Found(pattern="rectangle", points=lines.points, closeness=lines.fit)

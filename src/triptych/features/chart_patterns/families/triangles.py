@@ -29,4 +29,4 @@ def find(skeleton: Skeleton, config: Config) -> Iterator[Found]:
         name = "descending_triangle"
     else:
         return
-    yield Found(pattern=name, points=lines.points, score=lines.fit)
+    yield Found(pattern=name, points=lines.points, closeness=lines.fit)

@@ -17,6 +17,6 @@ def find(skeleton: Skeleton, config: Config) -> Iterator[Found]:
     if lines is None or lines.narrowing > config.contraction:
         return
     if min(lines.upper, lines.lower) >= config.slope:
-        yield Found(pattern="rising_wedge", points=lines.points, score=lines.fit)
+        yield Found(pattern="rising_wedge", points=lines.points, closeness=lines.fit)
     elif max(lines.upper, lines.lower) <= -config.slope:
-        yield Found(pattern="falling_wedge", points=lines.points, score=lines.fit)
+        yield Found(pattern="falling_wedge", points=lines.points, closeness=lines.fit)
