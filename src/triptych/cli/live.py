@@ -171,6 +171,7 @@ def _opened(log: Path | None) -> Iterator[TextIO | None]:
     if log is None:
         yield None
         return
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8", buffering=1) as stream:
+    from triptych.live.monitoring import open_log
+
+    with open_log(log) as stream:
         yield stream
