@@ -128,13 +128,15 @@ class Session:
         at: Venue = "local" if venue == "simulated" else cast("Venue", venue)  # the simulated exchange has two names
         if is_paper:
             return bootstrap.trade_on_paper_at(runs, venue=at, symbols=symbols, **common)
-        if not standby:  # who stands by settles when the other has ended
-            bootstrap.settle_first(
-                self.journal, venue=at, settings=self.settings, real_money=real_money, tell=self.tell
-            )
-        return bootstrap.trade_on_bybit(
-            runs, venue=at, symbols=symbols, real_money=real_money, standby=standby, **common
-        )
+        with bootstrap.heard_from_the_start(self.control, self.journal, self.settings.name, self.tell) as control:
+            if not standby:  # who stands by settles when the other has ended
+                bootstrap.settle_first(
+                    self.journal, venue=at, settings=self.settings, real_money=real_money, tell=self.tell
+                )
+            return bootstrap.trade_on_bybit(
+                runs, venue=at, symbols=symbols, real_money=real_money, standby=standby,
+                **common | {"control": control},
+            )  # fmt: skip
 
 
 def _require_sense(venue: str, tape: Path | None, *, is_paper: bool, is_standby: bool) -> None:
