@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from triptych.domain.clock import AbstractClock, SystemClock
 from triptych.domain.errors import JournalError, LeaseError
-from triptych.live.journal.database import entries, open_database, shown
+from triptych.live.journal.database import ANSWER_S, entries, open_database, shown
 from triptych.live.journal.lease import Lease, refused
 from triptych.live.journal.marker import SwitchMarker
 from triptych.live.journal.records import Record, StepRecorded, SwitchSet, decode, encode, key_of
@@ -69,7 +69,7 @@ class Journal:
         first_token: int = 1,
     ) -> Journal:
         """Open for writing: a path or URL, see `open_database`. The lease still has to be acquired."""
-        database = open_database(where)
+        database = open_database(where, answer_s=min(ANSWER_S, lease_ms / 4_000))
         lease = Lease(database, name, owner=owner, duration_ms=lease_ms, clock=clock, first_token=first_token)
         return cls(database, name, lease=lease, clock=clock, marker=SwitchMarker.of(where, name))
 
