@@ -28,6 +28,8 @@ from triptych.live.journal import Journal
 from triptych.live.listening import listen
 
 MOST_ENTRIES: Final = 2_000
+ANSWER_S: Final = 2.0
+"""How long the journal is waited for when the state is asked for."""
 
 
 class ControlServer:
@@ -71,8 +73,8 @@ class ControlServer:
 
     async def _session(self, _request: web.Request) -> web.Response:
         try:
-            switched = await asyncio.to_thread(self._journal.switch)
-        except JournalError:
+            switched = await asyncio.wait_for(asyncio.to_thread(self._journal.switch), ANSWER_S)
+        except (JournalError, TimeoutError):
             switched = None  # the state says itself that the journal does not work
         return web.json_response(self._view.state(switched))
 

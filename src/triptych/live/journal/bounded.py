@@ -1,4 +1,4 @@
-"""PostgreSQL within bounds: no question of the journal's writer is waited for longer than a few seconds.
+"""PostgreSQL within bounds: no question of the journal is waited for longer than a few seconds.
 
 A server that has stopped (a frozen machine, a storage that hangs) keeps its connections and says nothing: its own
 limits do not run then, and the network sees nothing wrong. So the wait itself is bounded here, on our side; the
@@ -45,8 +45,11 @@ def options() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def bound(engine: sa.Engine, answer_s: float) -> None:
-    """Let every connection of an engine on psycopg wait for `answer_s` seconds at most, on both sides."""
+def bound(engine: sa.Engine, answer_s: float, *, is_writer: bool = True) -> None:
+    """Let every connection of an engine on psycopg wait for `answer_s` seconds at most.
+
+    A writer's limits hold at the server as well; a reader may take its time between two rows.
+    """
     silence = Silence()
     kind: list[type[psycopg.Connection[Any]]] = []
 
@@ -75,7 +78,8 @@ def bound(engine: sa.Engine, answer_s: float) -> None:
         connection.commit()
 
     sa.event.listen(engine, "do_connect", connect)
-    sa.event.listen(engine, "connect", limit)
+    if is_writer:
+        sa.event.listen(engine, "connect", limit)
 
 
 def _bounded_connection(silence: Silence, answer_s: float) -> type[psycopg.Connection[Any]]:

@@ -13,6 +13,8 @@ from triptych.live.journal.bounded import bound, options
 VERSION: Final = 1
 BUSY_MS: Final = 5_000
 ANSWER_S: Final = 3.0
+READER_S: Final = 10.0
+"""For how long a PostgreSQL server is waited for by the writer, and by those who only look."""
 
 metadata: Final = sa.MetaData()
 
@@ -54,7 +56,7 @@ def open_database(where: str | Path, *, read_only: bool = False, answer_s: float
     Args:
         where: path of an SQLite file, or a URL such as postgresql+psycopg://user@host/name.
         read_only: for looking while another process writes; the journal must exist.
-        answer_s: for how long a PostgreSQL server is waited for at each question, where `read_only` is not given.
+        answer_s: for how long a writer waits for a PostgreSQL server at each question.
 
     SQLite runs in WAL mode with synchronous=FULL: what a transaction has written survives a power cut.
 
@@ -76,8 +78,8 @@ def open_database(where: str | Path, *, read_only: bool = False, answer_s: float
         ) from error
     if engine.dialect.name == "sqlite":
         _prepare(engine, Path(str(engine.url.database)), read_only=read_only)
-    elif engine.dialect.driver == "psycopg" and not read_only:
-        bound(engine, answer_s)
+    elif engine.dialect.driver == "psycopg":
+        bound(engine, READER_S if read_only else answer_s, is_writer=not read_only)
     try:
         with engine.begin() as connection:
             if not read_only:
