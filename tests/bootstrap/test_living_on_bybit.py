@@ -2,6 +2,7 @@ import io
 import json
 import os
 import signal
+import socket
 import threading
 import time
 import urllib.request
@@ -184,3 +185,49 @@ def test_a_kill_is_heard_while_the_session_is_still_starting(trained, tmp_path):
         )  # fmt: skip
     assert [one["switch"] for one in answers] == ["killed"]
     assert Journal.read(tmp_path / "j.db", "micro").switch().switch == "killed"
+
+
+def test_a_kill_before_any_model_is_loaded_is_what_the_session_begins_with(trained, tmp_path):
+    """Its address listens before there is a session, is handed over, and the switch stands in the journal."""
+    (series,) = load_candles(open_run(trained).recipe).series
+    panel = tmp_path / "tape.parquet"
+    to_panel([series]).write_parquet(panel)
+    tape = tape_for_serving(panel, ())
+    server = BybitServer(tape, known=900, keys={"served-key": SECRET})
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    token, told, states = "sixteen-letters-or-more", [], []
+    signed = {"Authorization": f"Bearer {token}"}
+
+    def ask(path, body=None):
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body, headers=signed)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())
+
+    def beside(_url):
+        def act():
+            try:
+                end = time.monotonic() + 30
+                while not states or (states[-1]["switch"]["state"] != "killed" and time.monotonic() < end):
+                    states.append(ask("/api/session"))
+                    time.sleep(0.1)
+            finally:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=act).start()
+        return lambda: None
+
+    opened = Control(port=port, token=token, beside=beside)
+    with in_thread(server), bootstrap.heard_from_the_start(opened, tmp_path / "j.db", "micro", told.append) as control:
+        said = json.dumps({"switch": "killed", "confirm": "micro", "reason": "smoke"}).encode()
+        assert ask("/api/switch", said)["closed"] is False
+        bootstrap.trade_on_bybit(
+            [trained], venue="local", symbols=[tape[0].symbol], journal=tmp_path / "j.db", hosts=server.hosts,
+            settings=load_live_settings(overrides=["name=micro"]), control=control,
+            credentials=Credentials(key="served-key", secret=SECRET),
+        )  # fmt: skip
+    assert told == []
+    assert states[-1]["switch"]["state"] == "killed"
+    assert Journal.read(tmp_path / "j.db", "micro").switch().reason == "smoke"
+    assert not list(tmp_path.glob("*.switch"))

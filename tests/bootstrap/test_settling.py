@@ -1,6 +1,8 @@
 """What a start settles with the venue before any model is loaded, over real sockets."""
 
 import asyncio
+import threading
+import time
 
 import pytest
 from tests.fakes.served import gateway_on
@@ -9,7 +11,15 @@ from triptych import bootstrap
 from triptych.domain.errors import ExchangeError, JournalError, LeaseError, RateLimited, RecipeError
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.simulated.server import RestFault
-from triptych.live.journal import AccountNamed, Journal, keep_lockout, kept_lockout
+from triptych.live.journal import (
+    AccountNamed,
+    Journal,
+    Switch,
+    SwitchMarker,
+    SwitchSet,
+    keep_lockout,
+    kept_lockout,
+)
 from triptych.settings.live import LiveSettings
 
 KEY = Credentials(key="key", secret="secret")
@@ -114,3 +124,28 @@ def test_a_lock_out_is_remembered_by_the_next_start_which_asks_nothing_before_it
     server.faults._rest.clear()
     keep_lockout(journal, host, 1)
     assert settle(server, journal)["BTCUSDT"].is_settled
+
+
+def kill(journal):
+    said = SwitchSet(switch=Switch.KILLED, by="anna", reason="smoke")
+    SwitchMarker.of(journal, "demo").keep(said)
+
+
+def test_after_a_kill_nothing_is_settled_first(traded):
+    server, _, journal = traded
+    server.faults.add(RestFault(kind="http_status", code=500, times=10_000))
+    kill(journal)
+    assert settle(server, journal) == {}
+
+
+def test_a_kill_while_the_venue_does_not_answer_cuts_the_settling_short(traded):
+    server, _, journal = traded
+    server.faults.add(RestFault(kind="hang", path="/v5/execution/list", times=10_000))
+    threading.Timer(1.0, kill, [journal]).start()
+    said, started = [], time.monotonic()
+    assert settle(server, journal, said.append, rest={"timeout_s": 60}) == {}
+    assert time.monotonic() - started < 30
+    assert said == ["The reconciliation was cut short: trading was killed."]
+    # The lease was given back, and the kill still lies there for the session.
+    Journal.open(journal, "demo", owner="the house").lease.acquire()
+    assert SwitchMarker.of(journal, "demo").kept().by == "anna"

@@ -90,7 +90,8 @@ def test_ctrl_c_says_that_nothing_is_lost():
     assert said.returncode == 130
     assert said.stdout == ""
     assert (
-        said.stderr == "\nStopped. A training goes on from its last checkpoint when the same command is given again.\n"
+        said.stderr
+        == "\nStopped. The same command goes on: a training from its last checkpoint, a session from its journal.\n"
     )
 
 

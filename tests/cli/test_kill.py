@@ -7,7 +7,7 @@ import socket
 import pytest
 from tests.live.control.test_server import TOKEN, served
 
-from triptych.live.journal import Switch
+from triptych.live.journal import Switch, SwitchMarker, SwitchSet
 
 
 def kill(run_command, port, *more):
@@ -78,3 +78,11 @@ def test_the_token_does_not_travel_readable_over_a_network(run_command, token):
     said = run_command("kill", "--session", "http://house.example:9100", "--confirm", "house", "--wait", "0")
     assert said.status == 2
     assert "http://house.example:9100 would carry the token readable over a network." in said.err
+
+
+def test_beside_a_journal_a_kill_needs_no_session_and_no_token(run_command, tmp_path):
+    said = run_command("kill", "--journal", tmp_path / "live.db", "--confirm", "house", "--reason", "smoke")
+    assert said.status == 1
+    assert said.out == f"Killed house: written into {tmp_path / 'live.db-house.switch'}. See what it holds.\n"
+    kept = SwitchMarker.of(tmp_path / "live.db", "house").kept()
+    assert kept == SwitchSet(switch=Switch.KILLED, by="the command line, beside the journal", reason="smoke")

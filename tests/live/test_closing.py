@@ -4,6 +4,7 @@ import asyncio
 import threading
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +12,15 @@ from tests.fakes.served import gateway_on
 from tests.live.wired import BTC, PATIENCE, full_disk, play
 
 from triptych.bootstrap.session import _require_written
-from triptych.domain import OrderFilled
+from triptych.bootstrap.voice import voice_of
+from triptych.domain import OrderFilled, SystemClock
 from triptych.domain.errors import JournalError
 from triptych.exchanges.bybit.rest import Config as RestConfig
 from triptych.exchanges.simulated.server import RestFault
-from triptych.live.journal import NoteWritten, OrderAnswered, Switch
+from triptych.live.books import Books
+from triptych.live.journal import NoteWritten, OrderAnswered, Switch, SwitchSet
+from triptych.live.monitoring import open_log
+from triptych.settings.live import LiveSettings
 
 CREATE = "/v5/order/create"
 PATIENT = replace(PATIENCE, rest=RestConfig(timeout_s=30, receive_window_ms=2000, back_off_s=0.02))
@@ -123,9 +128,12 @@ def test_a_kill_on_a_full_disk_is_kept_and_written_when_there_is_room(tmp_path):
         with full_disk(scene.house.journal):
             fill_up(scene)
             done = await kill(scene)
-            assert "the journal cannot be written; the switch is kept in memory until it can" in done.problems
+            words = "the journal cannot be written; the switch is kept in a file beside it until it can"
+            assert words in done.problems
             assert scene.house.journal.switch() is None
+            assert scene.house.journal.marker.kept().by == "anna"
         await scene.until(lambda: not scene.trader.books.kept_aside)
+        assert scene.house.journal.marker.kept() is None
         assert scene.house.journal.switch().switch is Switch.KILLED
         await flat(scene)
 
@@ -141,6 +149,9 @@ def test_a_session_that_cannot_write_its_switch_ends_by_saying_so(tmp_path):
             with pytest.raises(JournalError, match="the switch at killed") as caught:
                 _require_written(scene.trader.books)
             assert caught.value.message.startswith("The session ends, and the journal could not be written: ")
+            assert caught.value.message.endswith(
+                "will not be remembered by it. Beside it stands the switch at killed, which counts at the next start."
+            )
         _require_written(scene.trader.books)
 
     play(tmp_path, act)
@@ -240,5 +251,70 @@ def test_a_model_that_thinks_is_not_waited_for_by_a_kill(tmp_path):
         (closing,) = scene.steps()[decided:]
         assert closing.cause == "switch"
         await flat(scene)
+
+    play(tmp_path, act)
+
+
+def test_a_log_that_cannot_be_written_does_not_keep_a_kill_from_closing(tmp_path):
+    async def act(scene):
+        await long(scene)
+        before = len(scene.sent())
+        with open_log(Path("/dev/full")) as full:
+            voice = voice_of(LiveSettings(name="house"), clock=SystemClock(), log=full)
+            scene.trader._note = voice.note
+            done = await kill(scene)
+            assert len(done.commands) == 1
+            assert len(scene.sent()) == before + 1
+            await flat(scene)
+
+    play(tmp_path, act)
+
+
+def test_even_a_note_that_fails_leaves_the_switch_set_and_everything_closing(tmp_path):
+    async def act(scene):
+        await long(scene)
+        before = len(scene.sent())
+        kept, scene.trader._note = scene.trader._note, fails
+        with pytest.raises(OSError, match="no room"):
+            await kill(scene)
+        scene.trader._note = kept
+        assert scene.house.journal.switch().switch is Switch.KILLED
+        await scene.until(lambda: len(scene.sent()) > before)
+        await flat(scene)
+
+    play(tmp_path, act)
+
+
+def fails(*_words):
+    raise OSError("no room")
+
+
+def test_a_kill_that_the_journal_could_not_hold_counts_at_the_next_start(tmp_path):
+    async def act(scene):
+        await long(scene)
+        with full_disk(scene.house.journal):
+            fill_up(scene)
+            await kill(scene)
+        marker = scene.house.journal.marker
+        assert marker.kept().switch is Switch.KILLED
+        # The process dies here: a new trader on the same journal.
+        again = Books(scene.house.engine, scene.house.journal, note=lambda text: None)
+        assert scene.house.journal.switch() is None
+        assert again.read_switch().reason == "smoke"
+        assert scene.house.journal.switch().by == "anna"
+        assert marker.kept() is None
+
+    play(tmp_path, act)
+
+
+def test_a_kill_written_beside_the_journal_by_another_process_is_heard(tmp_path):
+    async def act(scene):
+        await long(scene)
+        before = len(scene.sent())
+        scene.house.journal.marker.keep(SwitchSet(switch=Switch.KILLED, by="the command line", reason="smoke"))
+        await scene.until(lambda: len(scene.sent()) > before)
+        await flat(scene)
+        assert scene.house.journal.switch().by == "the command line"
+        assert scene.house.journal.marker.kept() is None
 
     play(tmp_path, act)

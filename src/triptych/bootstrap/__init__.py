@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from triptych.bootstrap.ablating import Ablation, ablate
     from triptych.bootstrap.backtesting import backtest
     from triptych.bootstrap.candles import Candles, load_candles
+    from triptych.bootstrap.controlling import heard_from_the_start
     from triptych.bootstrap.detecting import create_detector, list_detectors
     from triptych.bootstrap.evaluating import evaluate
     from triptych.bootstrap.explaining import ExplainedDecision, check_explanations, explain_decision
@@ -61,6 +62,7 @@ __all__ = [
     "fetch_candles",
     "fetch_from",
     "fetch_listings",
+    "heard_from_the_start",
     "journal_frame",
     "leak_probe",
     "list_detectors",
@@ -97,6 +99,7 @@ _HOMES: Final = {
     "ablating": ("Ablation", "ablate"),
     "backtesting": ("backtest",),
     "candles": ("Candles", "load_candles"),
+    "controlling": ("heard_from_the_start",),
     "detecting": ("create_detector", "list_detectors"),
     "evaluating": ("evaluate",),
     "explaining": ("ExplainedDecision", "check_explanations", "explain_decision"),

@@ -73,7 +73,7 @@ def outcome_of(house: House) -> Outcome:
     outcome = Outcome(
         decisions=house.runner.decisions, held_back=house.trader.held_back, fills=fills, equity=portfolio.equity(),
         last_close=utc(last_close) if last_close >= 0 else "",
-        positions={symbol: str(portfolio.position(symbol).quantity) for symbol in house.trader.standings},
+        positions={one: f"{portfolio.position(one).quantity.normalize():f}" for one in house.trader.standings},
         journal=house.journal.place,
     )  # fmt: skip
     house.journal.close()

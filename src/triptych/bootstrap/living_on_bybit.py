@@ -9,7 +9,7 @@ from typing import TextIO
 
 from triptych.bootstrap.affording import require_wallet
 from triptych.bootstrap.connecting import connect
-from triptych.bootstrap.controlling import Control
+from triptych.bootstrap.controlling import Control, listen_first
 from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import House, Outcome, outcome_of
 from triptych.bootstrap.live_books import candles_of
@@ -78,6 +78,8 @@ def trade_on_bybit(
     async def trade() -> Outcome:
         while True:
             if standby:
+                if control is not None and control.first is not None:
+                    await asyncio.to_thread(listen_first, control.first, tell)
                 await _stand_by(journal, settings, tell)
             try:
                 return await _trade(

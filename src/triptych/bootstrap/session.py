@@ -85,7 +85,10 @@ def _require_written(books: Books) -> None:
                 f"the switch at {one.switch}" if isinstance(one, SwitchSet) else type(one).__name__
                 for one in books.kept_aside
             ]
+            marked = books.kept_switch
+            more = f" Beside it stands the switch at {marked.switch}, which counts at the next start." if marked else ""
             raise JournalError(
-                f"The session ends, and the journal could not be written: {', '.join(kept)} will not be remembered.",
-                remedy="Make room on the disk. Set a switch again after the next start; the fills are asked for then.",
+                f"The session ends, and the journal could not be written: {', '.join(kept)} will not be remembered by "
+                f"it.{more}",
+                remedy="Make room on the disk. The fills are asked for at the next start.",
             )

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +26,16 @@ from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.inference.base import AbstractPredictor
 from triptych.live.belonging import require_account
 from triptych.live.books import Books
-from triptych.live.journal import AccountNamed, Journal, StepRecorded
+from triptych.live.journal import AccountNamed, Journal, StepRecorded, Switch
 from triptych.live.monitoring import Masker, Metrics
 from triptych.live.reconciliation import Settled
 from triptych.settings.live import LiveSettings
 from triptych.strategies import Config as StrategyConfig
 from triptych.strategies import create_strategy
 from triptych.trading.engine import Engine
+
+LOOK_S: Final = 0.25
+"""Seconds between two looks whether trading was killed meanwhile."""
 
 
 def settle_first(
@@ -52,7 +56,8 @@ def settle_first(
         tell: told what was found.
 
     Returns:
-        How each instrument of the journal stands; empty where there was nothing to settle.
+        How each instrument of the journal stands; empty where there was nothing to settle, and where trading was
+        killed, before or meanwhile: then closing comes first.
 
     Raises LeaseError while another process trades, JournalError for the journal of another account, and otherwise as
     `trade_on_bybit`.
@@ -75,16 +80,32 @@ async def _settled(
         lease_ms=settings.runner.lease_ms,
     )  # fmt: skip
     try:
-        if book.last(StepRecorded) is None:
+        if book.last(StepRecorded) is None or _is_killed(book):
             return {}
         assert book.lease is not None
         book.lease.acquire()
+        settling = asyncio.create_task(_with_books(book, journal, hosts, key, settings, tell))
         try:
-            return await _with_books(book, journal, hosts, key, settings, tell)
+            while not (await asyncio.wait([settling], timeout=LOOK_S))[0]:
+                if (
+                    book.marker is not None and book.marker.kept() is not None
+                ):  # closing comes first, and only a session closes
+                    tell("The reconciliation was cut short: trading was killed.")
+                    return {}
+            return settling.result()
         finally:
+            settling.cancel()
+            await asyncio.wait([settling])
             book.lease.release()
     finally:
         book.close()
+
+
+def _is_killed(book: Journal) -> bool:
+    """Whether somebody has killed trading: as the journal, or only the file beside it, knows."""
+    kept = None if book.marker is None else book.marker.kept()
+    said = kept or book.switch()
+    return said is not None and said.switch is Switch.KILLED
 
 
 async def _with_books(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
-from triptych.domain import AbstractClock
-from triptych.live.monitoring import Alerts, Masker, Metrics, create_logger
+from triptych.domain import AbstractClock, utc
+from triptych.live.monitoring import Alert, Alerts, Masker, Metrics, Unfailing, create_logger
 from triptych.live.monitoring.webhook import post_to
 from triptych.settings.live import LiveSettings
 
@@ -45,15 +46,31 @@ def voice_of(
     Args:
         settings: its name, and who is told.
         clock: ours.
-        log: where structured logs go; None: nowhere.
+        log: where structured logs go; None: warnings go to the error stream, in words.
         masker: knows the secrets; None: there are none.
         metrics: where figures go, if others have written there already.
     """
     masker = masker or Masker()
-    logger = create_logger(log or io.StringIO(), masker, instance=settings.name)
     alerts = Alerts(
         settings.alerts, instance=settings.name, clock=clock,
-        log=lambda alert: logger.warning(alert.text, topic=alert.topic, symbol=alert.symbol, severity=alert.severity),
+        log=_to_people(settings.name) if log is None else _to_log(log, masker, settings.name),
         send=None if settings.alerts.webhook is None else post_to(settings.alerts.webhook),
     )  # fmt: skip
     return Voice(metrics=metrics or Metrics(), alerts=alerts, masker=masker)
+
+
+def _to_log(stream: TextIO, masker: Masker, name: str) -> Callable[[Alert], None]:
+    logger = create_logger(stream, masker, instance=name)
+    return lambda alert: logger.warning(alert.text, topic=alert.topic, symbol=alert.symbol, severity=alert.severity)
+
+
+def _to_people(name: str) -> Callable[[Alert], None]:
+    """Whoever keeps no log must see what is wrong all the same."""
+    stream = Unfailing(sys.stderr)
+
+    def tell(alert: Alert) -> None:
+        if alert.severity != "info":
+            where = f" {alert.symbol}" if alert.symbol else ""
+            stream.write(f"{utc(alert.time_ms)} {alert.severity} {name}{where}: {alert.text}\n")
+
+    return tell

@@ -30,7 +30,8 @@ def fail(error: TriptychError) -> None:
 def say_interrupted() -> None:
     """Print what Ctrl-C means for the work that was under way."""
     progress.print(
-        "\nStopped. A training goes on from its last checkpoint when the same command is given again.", soft_wrap=True
+        "\nStopped. The same command goes on: a training from its last checkpoint, a session from its journal.",
+        soft_wrap=True,
     )
 
 

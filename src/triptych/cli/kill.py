@@ -6,7 +6,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ANSWER_S: Final = 30.0
 PAUSE_S: Final = 0.5
+STARTING: Final = 503
+"""HTTP status of a session that is starting."""
 
 
 def kill(
@@ -27,6 +29,15 @@ def kill(
     confirm: Annotated[
         str | None,
         typer.Option("--confirm", help="Name of the instance, instead of being asked for it.", metavar="NAME"),
+    ] = None,
+    journal: Annotated[
+        str | None,
+        typer.Option(
+            "--journal",
+            help="Write the kill into the file beside this journal instead: for a session without --control, one that "
+            "does not answer, and for the next start. On the machine of the session only.",
+            metavar="FILE|URL",
+        ),
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the journal.")] = "",
     wait: Annotated[
@@ -40,12 +51,17 @@ def kill(
     """Close everything at once and open nothing any more, also after a restart, until somebody sets it back.
 
     The token comes from TRIPTYCH_TOKEN, or from the file that TRIPTYCH_TOKEN_FILE names. Works from the moment at which
-    the session opens its address, while it reconciles too. Exit status 1 when something is still held at the end of the
-    wait; the session goes on trying.
+    the session opens its address, before it reconciles and loads its models. Exit status 1 when something is still held
+    at the end of the wait; the session goes on trying.
+
+    With --journal nothing is asked, and no token is needed: whoever may write there is heard. A session that runs looks
+    every second, one that starts as soon as it asks the venue; exit status 1, since nobody has said that all is closed.
     """
     from triptych.domain.errors import RecipeError
     from triptych.live.control import SessionClient, read_token
 
+    if journal is not None:
+        _kill_beside(journal, confirm, reason or "no reason was given", is_json=json)
     token = read_token()
     if token is None:
         raise RecipeError(
@@ -69,11 +85,13 @@ def kill(
 
 async def _kill(client: SessionClient, confirm: str | None, reason: str, wait_s: float) -> tuple[str, dict[str, Any]]:
     """The name of the instance, and what became of the closing within the wait."""
+    from triptych.live.control import SessionError
+
     until_s = time.monotonic() + wait_s
     async with client:
         if confirm is None:
-            state = await _answer(client.state, until_s)
-            held = f"{state['name']} holds on {state['venue']}: {', '.join(state['symbols'])}"
+            state = await _answer(client.named, until_s)
+            held = f"{state['name']} holds on {state['venue'] or 'its venue'}: {', '.join(state['symbols']) or 'all'}"
             progress.print(f"This closes everything that {held}.", soft_wrap=True, markup=False)
             confirm = str(typer.prompt("Type the name of the instance to confirm", err=True))
         turn = functools.partial(client.turn, "killed", confirm=confirm, reason=reason, by="the command line")
@@ -81,8 +99,29 @@ async def _kill(client: SessionClient, confirm: str | None, reason: str, wait_s:
         until_s = time.monotonic() + wait_s
         while not closure["closed"] and time.monotonic() < until_s:
             await asyncio.sleep(PAUSE_S)
-            closure = (await _answer(client.state, until_s))["switch"]["closure"] or closure
+            try:
+                closure = (await _answer(client.state, until_s))["switch"]["closure"] or closure
+            except SessionError as error:  # it is starting to the end of the wait: what it said before holds
+                if error.status != STARTING:
+                    raise
     return confirm, closure
+
+
+def _kill_beside(journal: str, confirm: str | None, reason: str, *, is_json: bool) -> NoReturn:
+    """Write the kill of the instance `confirm` into the file beside its journal. Raises StorageError."""
+    from triptych.cli.journal import journal_place
+    from triptych.live.journal import Switch, SwitchMarker, SwitchSet
+
+    if confirm is None:
+        progress.print("This closes everything that the session on this journal holds.", soft_wrap=True, markup=False)
+        confirm = str(typer.prompt("Type the name of the instance to confirm", err=True))
+    marker = SwitchMarker.of(journal_place(journal), confirm)
+    where = marker.keep(SwitchSet(switch=Switch.KILLED, by="the command line, beside the journal", reason=reason))
+    if is_json:
+        print_json({"switch": "killed", "closed": False, "pending": [f"written into {where}"], "problems": []})
+    else:
+        out.print(f"Killed {confirm}: written into {where}. See what it holds.", soft_wrap=True, markup=False)
+    raise typer.Exit(1)
 
 
 async def _answer(ask: Callable[[], Awaitable[dict[str, Any]]], until_s: float) -> dict[str, Any]:
@@ -93,7 +132,7 @@ async def _answer(ask: Callable[[], Awaitable[dict[str, Any]]], until_s: float) 
         try:
             return await ask()
         except SessionError as error:
-            if error.status:
+            if error.status not in (0, STARTING) or (error.status and time.monotonic() >= until_s):
                 raise
             if time.monotonic() >= until_s:
                 raise SessionError(

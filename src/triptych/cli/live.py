@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -65,6 +67,7 @@ def live(
     The same command on the same journal goes on where the last one stopped, or was killed. Keys of a venue come from
     BYBIT_API_KEY and BYBIT_API_SECRET, or from the file that BYBIT_KEY_FILE names.
     """
+    _wait_for_reload()
     from triptych.cli.opening import control_of, metrics_of
     from triptych.settings.live import load_live_settings
 
@@ -128,13 +131,21 @@ class Session:
         at: Venue = "local" if venue == "simulated" else cast("Venue", venue)  # the simulated exchange has two names
         if is_paper:
             return bootstrap.trade_on_paper_at(runs, venue=at, symbols=symbols, **common)
-        if not standby:  # who stands by settles when the other has ended
-            bootstrap.settle_first(
-                self.journal, venue=at, settings=self.settings, real_money=real_money, tell=self.tell
-            )
-        return bootstrap.trade_on_bybit(
-            runs, venue=at, symbols=symbols, real_money=real_money, standby=standby, **common
-        )
+        with bootstrap.heard_from_the_start(self.control, self.journal, self.settings.name, self.tell) as control:
+            if not standby:  # who stands by settles when the other has ended
+                bootstrap.settle_first(
+                    self.journal, venue=at, settings=self.settings, real_money=real_money, tell=self.tell
+                )
+            return bootstrap.trade_on_bybit(
+                runs, venue=at, symbols=symbols, real_money=real_money, standby=standby,
+                **common | {"control": control},
+            )  # fmt: skip
+
+
+def _wait_for_reload() -> None:
+    """SIGHUP asks a session that runs for a look at its models; before that, and in a standby, it means nothing."""
+    if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _require_sense(venue: str, tape: Path | None, *, is_paper: bool, is_standby: bool) -> None:
@@ -171,6 +182,7 @@ def _opened(log: Path | None) -> Iterator[TextIO | None]:
     if log is None:
         yield None
         return
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8", buffering=1) as stream:
+    from triptych.live.monitoring import open_log
+
+    with open_log(log) as stream:
         yield stream

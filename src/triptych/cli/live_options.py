@@ -70,7 +70,12 @@ SpeedOption = Annotated[
     typer.Option("--speed", min=0, help="Market time by real time: 60 plays an hour in a minute; 0 does not wait."),
 ]
 LogOption = Annotated[
-    Path | None, typer.Option("--log", help="Append structured logs (JSON lines) to this file.", metavar="FILE")
+    Path | None,
+    typer.Option(
+        "--log",
+        help="Append structured logs (JSON lines) to this file. Without it warnings go to the error stream.",
+        metavar="FILE",
+    ),
 ]
 MetricsOption = Annotated[
     str | None,

@@ -21,9 +21,9 @@ from triptych.domain import (
     Side,
     SubmitOrder,
 )
-from triptych.domain.errors import JournalError, LeaseError
+from triptych.domain.errors import JournalError, LeaseError, StorageError
 from triptych.live.intake import Intake
-from triptych.live.journal import EVENTS, Journal, NoteWritten, Record, StepRecorded
+from triptych.live.journal import EVENTS, Journal, NoteWritten, Record, StepRecorded, Switch, SwitchSet
 from triptych.live.protections import NOTHING, Protection, Protections, Sides
 from triptych.live.strangers import Judged, Strangers, are_all_ours, exits
 from triptych.trading.engine import Engine
@@ -59,6 +59,7 @@ class Books:
         self._strangers, self._agreed = Strangers(), set[str]()
         self._since_agreed: dict[str, list[OrderFilled]] = {}
         self._note = note
+        self._overruled: SwitchSet | None = None
 
     def recover(self) -> bool:
         """Become what the journal remembers; the candles must have been observed. Returns whether it held anything.
@@ -259,6 +260,48 @@ class Books:
         except JournalError:
             self._aside.extend(records)
 
+    def set_switch(self, said: SwitchSet) -> None:
+        """Write what the house allows itself. While the journal cannot hold it, a file beside it does, written first.
+
+        Raises LeaseError as `record` does; nothing is kept then.
+        """
+        marker = self.journal.marker
+        self._overruled = self.kept_switch
+        if marker is not None and said.switch is not Switch.RUN:
+            try:
+                marker.keep(said)
+            except StorageError as error:
+                self._note(error.message)
+        try:
+            self.write(said)
+        except LeaseError:
+            if marker is not None:
+                marker.forget()
+            raise
+
+    def read_switch(self) -> SwitchSet | None:
+        """What the house allows itself since somebody last said so; what only the file knew is written.
+
+        Raises JournalError when the journal cannot be read.
+        """
+        said, kept = self.journal.switch(), self.kept_switch
+        if kept is None:
+            return said
+        self.write(kept)
+        return kept
+
+    def asked_switch(self, now: Switch) -> SwitchSet | None:
+        """What somebody else has written into the file since, if it is more cautious than `now`."""
+        kept, order = self.kept_switch, list(Switch)
+        if kept is None or kept == self._overruled or order.index(kept.switch) <= order.index(now):
+            return None
+        return kept
+
+    @property
+    def kept_switch(self) -> SwitchSet | None:
+        """What the file beside the journal says; None where there is none."""
+        return self.journal.marker.kept() if self.journal.marker is not None else None
+
     def flush(self) -> bool:
         """Write what was kept aside; returns whether nothing is kept any more. Raises LeaseError as `record` does."""
         if self._aside or not self.has_journal:
@@ -331,8 +374,9 @@ class Books:
 
     def _write(self, records: Sequence[Record]) -> tuple[bool, ...]:
         """Append what was kept aside and these records, in one transaction."""
+        written = (*self._aside, *records)
         try:
-            new = self.journal.append(*self._aside, *records)
+            new = self.journal.append(*written)
         except LeaseError:
             raise
         except JournalError as error:
@@ -343,4 +387,6 @@ class Books:
         if not self.has_journal:
             self._note(f"the journal is written again; {len(self._aside)} entries were kept aside meanwhile")
         kept, self._aside, self.has_journal = len(self._aside), [], True
+        if self.journal.marker is not None and any(isinstance(one, SwitchSet) for one in written):
+            self.journal.marker.forget()
         return new[kept:]

@@ -100,7 +100,8 @@ class Dispatcher:
         except LeaseError:
             raise
         except JournalError as error:
-            passed = self._without_journal(step, decided_ms, error)
+            is_kill = cause == "switch" and now.switch is Switch.KILLED
+            passed = self._without_journal(step, decided_ms, error, is_kill=is_kill)
             may_send = True
         if not may_send:
             for command in passed:
@@ -163,18 +164,23 @@ class Dispatcher:
                 OrderRejected(order_id=command.order_id, symbol=command.symbol, time_ms=command.time_ms, reason=reason)
             )
 
-    def _without_journal(self, step: StepRecorded, decided_ms: int, error: JournalError) -> tuple[Command, ...]:
+    def _without_journal(
+        self, step: StepRecorded, decided_ms: int, error: JournalError, *, is_kill: bool
+    ) -> tuple[Command, ...]:
         """Nothing is opened that is not written down; what closes or withdraws is sent all the same.
 
         Unless another process may have taken over: then nothing is sent, and the stops at the venue protect what is
-        held.
+        held. A kill is the exception: somebody wants the account flat, whoever trades it, and what is reduce-only opens
+        nothing. Where it is known that another has taken over, a LeaseError has ended this before.
         """
         self._note("critical", "journal", error.message, "")
         lease, kept = self.books.journal.lease, tuple[Command, ...]()
-        if lease is not None and lease.is_surely_ours():
+        is_ours = lease is not None and lease.is_surely_ours()
+        if is_ours or is_kill:
             kept = tuple(c for c in step.commands if not isinstance(c, SubmitOrder) or c.reduce_only)
-        else:
-            self._note("critical", "journal", "nobody can tell who holds the lease: nothing is sent", "")
+        if not is_ours:
+            sent = "only what closes is sent, for the kill" if is_kill else "nothing is sent"
+            self._note("critical", "journal", f"nobody can tell who holds the lease: {sent}", "")
         for command in step.commands:
             if command not in kept:
                 self._drop(command, "the journal cannot be written")

@@ -178,6 +178,7 @@ class Runner:
                 age = self._metrics.data_age.labels(symbol=symbol, timeframe=str(self._timeframe))
                 age.set(self.data_age_s(symbol))
             self._trader.books.flush()
+            await self._trader.heed_marker()
             if time.monotonic() - asked_s >= self._reconcile_in_s():
                 await self._trader.reconcile()
                 asked_s = time.monotonic()

@@ -152,7 +152,7 @@ class Trader:
             let_go(self.books, lambda text, symbol: self._note("warning", "instrument", text, symbol))
             now_ms = self._reconciler.clock.now_ms()
             self._gate.remember(self.books.openings_since(now_ms - RATE_WINDOW_MS), now_ms)
-            said = self.books.journal.switch()
+            said = self.books.read_switch()
             self._switch = said.switch if said is not None else Switch.RUN
             self._metrics.switch.set(list(Switch).index(self._switch))
             if self._observer is not None:
@@ -265,25 +265,35 @@ class Trader:
             yield
 
     async def turn(self, switch: Switch, *, by: str, reason: str) -> Closure:
-        """Set what the house allows itself; written before anything else. Returns what the first attempt to close
-        everything came to, where trading was killed: models, questions and orders on their way are not waited for, but
-        cut short. An order on its way is unknown then, and asked for by its id. `keep_closing` goes on from there.
+        """Set what the house allows itself: at once in memory, then on the disk, and told last, so that nothing on the
+        way can keep it from closing. Returns what the first attempt to close everything came to, where trading was
+        killed: models, questions and orders on their way are not waited for, but cut short. An order on its way is
+        unknown then, and asked for by its id. `keep_closing` goes on from there.
 
         Raises LeaseError when the right to write is lost.
         """
-        self.books.write(SwitchSet(switch=switch, by=by, reason=reason))
+        is_killed = switch is Switch.KILLED
         self._switch, self.closure = switch, None
         self._metrics.switch.set(list(Switch).index(switch))
-        self._note("critical", "switch", f"{by} set the switch to {switch}: {reason}", "")
-        if switch is not Switch.KILLED:
+        if is_killed:
+            self._to_close.set()
+            self._closer.begin()
+        else:
             self._to_close.clear()
+        self.books.set_switch(SwitchSet(switch=switch, by=by, reason=reason))
+        if is_killed:
+            self._cuttable.cut()
+            self._sender.cut("trading was killed")
+        self._note("critical", "switch", f"{by} set the switch to {switch}: {reason}", "")
+        if not is_killed:
             return Closure(is_holding=False)
-        self._to_close.set()
-        self._closer.begin()
-        self._cuttable.cut()
-        self._sender.cut("trading was killed")
         async with self._lock:
             return await self._close_everything(f"killed by {by}: {reason}")
+
+    async def heed_marker(self) -> None:
+        """Turn the switch where somebody has said so in the file beside the journal. Raises LeaseError as `turn`."""
+        if (asked := self.books.asked_switch(self._switch)) is not None:
+            await self.turn(asked.switch, by=asked.by, reason=asked.reason)
 
     async def keep_closing(self) -> None:
         """For ever: after a kill, close again and again until the venue says that nothing is held.

@@ -99,6 +99,21 @@ def test_candles_and_entries_are_told_from_where_one_is(tmp_path):
     on_a_house(tmp_path, check)
 
 
+@pytest.mark.parametrize("number", ["9" * 23, "\u00b2", "-1", "1.5", ""])
+def test_what_is_no_number_is_refused_in_words(tmp_path, number):
+    async def check(_, ask, __):
+        assert await ask("GET", f"/api/journal?after={number}") == (
+            400,
+            {"error": "after and limit are whole numbers."},
+        )
+        assert await ask("GET", f"/api/candles?symbol=AAA&from={number}") == (
+            400,
+            {"error": "from is a time in UTC milliseconds."},
+        )
+
+    on_a_house(tmp_path, check, count=3)
+
+
 def test_killing_closes_the_position_and_is_written_down(tmp_path):
     async def check(house, ask, _):
         held = house.engine.portfolio.position("AAA").quantity

@@ -3,6 +3,7 @@
 from triptych.live.access import Access, generate_token, is_loopback, read_token
 from triptych.live.control.client import SessionClient, SessionError
 from triptych.live.control.server import ControlServer
+from triptych.live.control.starting import StartingServer
 from triptych.live.control.view import SessionView
 from triptych.live.control.watched import Watched
 
@@ -12,6 +13,7 @@ __all__ = [
     "SessionClient",
     "SessionError",
     "SessionView",
+    "StartingServer",
     "Watched",
     "generate_token",
     "is_loopback",

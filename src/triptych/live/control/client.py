@@ -52,6 +52,10 @@ class SessionClient:
         """See `SessionView.state`. Raises SessionError."""
         return await self._ask("GET", "/api/session")
 
+    async def named(self) -> dict[str, Any]:
+        """Name, venue and symbols; a session that is starting knows only its name. Raises SessionError."""
+        return await self._ask("GET", "/api/name")
+
     async def candles(self, symbol: str, from_ms: int) -> list[list[float]]:
         """Rows of candles that open at `from_ms` or later, oldest first. Raises SessionError."""
         found = await self._ask("GET", "/api/candles", params={"symbol": symbol, "from": str(from_ms)})

@@ -4,6 +4,7 @@ from triptych.live.journal.database import place_of
 from triptych.live.journal.journal import Entry, Journal, read_row
 from triptych.live.journal.lease import Lease, LeaseView
 from triptych.live.journal.lockouts import keep_lockout, kept_lockout
+from triptych.live.journal.marker import SwitchMarker
 from triptych.live.journal.records import (
     EVENTS,
     AccountNamed,
@@ -29,6 +30,7 @@ __all__ = [
     "Record",
     "StepRecorded",
     "Switch",
+    "SwitchMarker",
     "SwitchSet",
     "keep_lockout",
     "kept_lockout",

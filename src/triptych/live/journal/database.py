@@ -8,9 +8,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from triptych.domain.errors import JournalError
+from triptych.live.journal.bounded import bound, options
 
 VERSION: Final = 1
 BUSY_MS: Final = 5_000
+ANSWER_S: Final = 3.0
+READER_S: Final = 10.0
+"""For how long a PostgreSQL server is waited for by the writer, and by those who only look."""
 
 metadata: Final = sa.MetaData()
 
@@ -46,12 +50,13 @@ leases: Final = sa.Table(
 )
 
 
-def open_database(where: str | Path, *, read_only: bool = False) -> sa.Engine:
+def open_database(where: str | Path, *, read_only: bool = False, answer_s: float = ANSWER_S) -> sa.Engine:
     """Connect, and make the tables if they are not there.
 
     Args:
         where: path of an SQLite file, or a URL such as postgresql+psycopg://user@host/name.
         read_only: for looking while another process writes; the journal must exist.
+        answer_s: for how long a writer waits for a PostgreSQL server at each question.
 
     SQLite runs in WAL mode with synchronous=FULL: what a transaction has written survives a power cut.
 
@@ -73,6 +78,8 @@ def open_database(where: str | Path, *, read_only: bool = False) -> sa.Engine:
         ) from error
     if engine.dialect.name == "sqlite":
         _prepare(engine, Path(str(engine.url.database)), read_only=read_only)
+    elif engine.dialect.driver == "psycopg":
+        bound(engine, READER_S if read_only else answer_s, is_writer=not read_only)
     try:
         with engine.begin() as connection:
             if not read_only:
@@ -110,7 +117,7 @@ def _prepare(engine: sa.Engine, path: Path, *, read_only: bool) -> None:
 def _options(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": BUSY_MS / 1000, "isolation_level": None, "check_same_thread": False}}
-    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+    return {"pool_pre_ping": True, "connect_args": options()}
 
 
 def _forbid_writing(connection: Any, _record: Any) -> None:

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from triptych.domain.clock import AbstractClock, SystemClock
 from triptych.domain.errors import JournalError, LeaseError
-from triptych.live.journal.database import entries, open_database, shown
+from triptych.live.journal.database import ANSWER_S, entries, open_database, shown
 from triptych.live.journal.lease import Lease, refused
+from triptych.live.journal.marker import SwitchMarker
 from triptych.live.journal.records import Record, StepRecorded, SwitchSet, decode, encode, key_of
 
 
@@ -37,14 +38,21 @@ class Journal:
 
     Attributes:
         lease: the right to write; acquire it before the first append.
+        marker: keeps a switch that the journal cannot hold; None where there is none.
         lag_ms: how long the last append took.
     """
 
     def __init__(
-        self, database: sa.Engine, name: str, *, lease: Lease | None = None, clock: AbstractClock | None = None
+        self,
+        database: sa.Engine,
+        name: str,
+        *,
+        lease: Lease | None = None,
+        clock: AbstractClock | None = None,
+        marker: SwitchMarker | None = None,
     ) -> None:
         """Take a database from `open_database`. Without a lease the journal can only be read."""
-        self.name, self.lease = name, lease
+        self.name, self.lease, self.marker = name, lease, marker
         self.lag_ms = 0.0
         self._database = database
         self._clock = clock or SystemClock()
@@ -61,9 +69,9 @@ class Journal:
         first_token: int = 1,
     ) -> Journal:
         """Open for writing: a path or URL, see `open_database`. The lease still has to be acquired."""
-        database = open_database(where)
+        database = open_database(where, answer_s=min(ANSWER_S, lease_ms / 4_000))
         lease = Lease(database, name, owner=owner, duration_ms=lease_ms, clock=clock, first_token=first_token)
-        return cls(database, name, lease=lease, clock=clock)
+        return cls(database, name, lease=lease, clock=clock, marker=SwitchMarker.of(where, name))
 
     @classmethod
     def read(cls, where: str | Path, name: str) -> Journal:

@@ -5,6 +5,7 @@ from triptych.live.monitoring.drift import DriftWatch, population_stability_inde
 from triptych.live.monitoring.logs import create_logger, decision_id
 from triptych.live.monitoring.masking import Masker
 from triptych.live.monitoring.metrics import Metrics
+from triptych.live.monitoring.unfailing import Unfailing, open_log
 
 __all__ = [
     "Alert",
@@ -12,7 +13,9 @@ __all__ = [
     "DriftWatch",
     "Masker",
     "Metrics",
+    "Unfailing",
     "create_logger",
     "decision_id",
+    "open_log",
     "population_stability_index",
 ]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
 from triptych.live.monitoring.masking import Masker
+from triptych.live.monitoring.unfailing import Unfailing
 
 Logger = structlog.typing.FilteringBoundLogger
 
 
 def create_logger(stream: TextIO, masker: Masker, *, level: str = "info", **context: Any) -> Logger:
-    """A logger that writes to `stream`, one line an event, flushed at once.
+    """A logger that writes to `stream`, one line an event, flushed at once. It never raises for what the stream does.
 
     Each line holds `time` (UTC, ISO 8601), `level`, `event` and what the call adds, such as `decision` (symbol and
     close time of the candle decided on) or `order_id`. `context` stands in every line.
@@ -24,7 +25,7 @@ def create_logger(stream: TextIO, masker: Masker, *, level: str = "info", **cont
         return {key: masker.value(value) for key, value in event.items()}
 
     logger: Logger = structlog.wrap_logger(
-        structlog.PrintLogger(stream),
+        structlog.WriteLogger(cast(TextIO, Unfailing(stream))),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
