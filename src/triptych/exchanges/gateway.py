@@ -91,7 +91,10 @@ class AbstractGateway(ABC):
 
     @abstractmethod
     async def open_orders(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
-        """All open orders of these instruments, those of other programs and people too."""
+        """All open orders of these instruments, those of other programs and people too.
+
+        Stop and target of a position are none of them, also where the venue lists them so: `positions` tells of them.
+        """
 
     @abstractmethod
     async def executions(self, symbols: Sequence[str], since_ms: int) -> Sequence[OrderFilled | FundingPaid]:

@@ -42,6 +42,26 @@ def test_an_order_in_our_words():
     assert (one.updated_ms, one.reason) == (1700000005000, "")
 
 
+STOP = {"orderStatus": "Untriggered", "stopOrderType": "StopLoss", "closeOnTrigger": True, "tpslMode": "Full"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_protection"),
+    [
+        ({}, True),
+        ({"stopOrderType": "TakeProfit"}, True),
+        ({"stopOrderType": "TrailingStop", "tpslMode": ""}, True),
+        ({"stopOrderType": "PartialStopLoss", "tpslMode": "Partial"}, False),
+        ({"stopOrderType": "StopLoss", "tpslMode": "Partial"}, False),
+        ({"stopOrderType": "Stop", "closeOnTrigger": False}, False),
+        ({"stopOrderType": "Stop"}, False),
+        ({"stopOrderType": "", "orderStatus": "New", "closeOnTrigger": False}, False),
+    ],
+)
+def test_stop_and_target_of_the_whole_position_are_told_from_conditional_orders(changes, is_protection):
+    assert order(**STOP | changes).is_protection is is_protection
+
+
 @pytest.mark.parametrize(
     ("word", "status"),
     [

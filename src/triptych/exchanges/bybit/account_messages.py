@@ -36,6 +36,8 @@ _PROTECTIVE: Final = {
     "TakeProfit": FillReason.TAKE_PROFIT,
     "PartialTakeProfit": FillReason.TAKE_PROFIT,
 }
+_OF_THE_POSITION: Final = ("StopLoss", "TakeProfit", "TrailingStop")
+"""Kinds of stops that follow the whole position; the partial ones and conditional orders (Stop) are orders."""
 _NOTHING: Final = ("", "EC_NoError", "UNKNOWN")
 
 
@@ -67,7 +69,9 @@ def parse_private(data: Data, *, currency: str = "USDT") -> list[AccountMessage]
 def order_report(row: Fields) -> OrderReport:
     """An order of the stream, of /v5/order/realtime or of /v5/order/history.
 
-    A rejected or cancelled order keeps what it filled: `filled` is `cumExecQty`, whatever the status says.
+    A rejected or cancelled order keeps what it filled: `filled` is `cumExecQty`, whatever the status says. Stop and
+    target of a position stand among the open orders too, Untriggered; what tells them from somebody's conditional order
+    is their kind, and that they close the position.
     """
     status = row.choice("orderStatus", STATUSES)
     quantity, filled = row.decimal("qty"), row.optional_decimal("cumExecQty") or ZERO
@@ -76,10 +80,16 @@ def order_report(row: Fields) -> OrderReport:
     # An order on spot by value is sized in quote currency; what it leaves is then no quantity either.
     reasons = (row.text_or_empty("rejectReason"), row.text_or_empty("cancelType"))
     said = "" if not status.is_final or status is OrderStatus.FILLED else _first(reasons)
+    is_protection = (
+        row.text_or_empty("stopOrderType") in _OF_THE_POSITION
+        and row.flag("closeOnTrigger", False)
+        and row.text_or_empty("tpslMode") != "Partial"
+    )
     return OrderReport(
         order_id=row.text_or_empty("orderLinkId"), venue_id=row.text("orderId"), symbol=row.text("symbol"),
         side=row.choice("side", SIDES), quantity=quantity, filled=filled, status=status,
         updated_ms=row.integer("updatedTime"), reduce_only=row.flag("reduceOnly", False), reason=said,
+        is_protection=is_protection,
     )  # fmt: skip
 
 

@@ -116,7 +116,7 @@ class BybitGateway(AbstractGateway):
                 continue
             for row in reply.result.items("list"):
                 report = messages.order_report(row)
-                if report.order_id == order_id:
+                if report.order_id == order_id and not report.is_protection:
                     best = report.newer(best)
             if best is not None:
                 return best
@@ -125,7 +125,7 @@ class BybitGateway(AbstractGateway):
     async def open_orders(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
         rows = await self._account_rows("/v5/order/realtime", symbols, {"openOnly": 0, "limit": 50})
         found = [messages.order_report(row) for row in rows]
-        return [one for one in found if not one.status.is_final]
+        return [one for one in found if not one.status.is_final and not one.is_protection]
 
     async def executions(self, symbols: Sequence[str], since_ms: int) -> Sequence[OrderFilled | FundingPaid]:
         found: list[tuple[int, int, OrderFilled | FundingPaid]] = []
@@ -217,7 +217,8 @@ class BybitGateway(AbstractGateway):
             yield told
 
     def _parse(self, data: Data) -> list[messages.AccountMessage]:
-        return messages.parse_private(data, currency=self.config.currency)
+        said = messages.parse_private(data, currency=self.config.currency)
+        return [one for one in said if not (isinstance(one, OrderReport) and one.is_protection)]
 
     async def _command(self, path: str, body: dict[str, Any], signed_ms: int | None) -> Answer:
         """Send a command and say what is known of it afterwards."""
