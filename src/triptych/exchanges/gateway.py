@@ -37,6 +37,18 @@ class Answer:
     text: str = ""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remark:
+    """Something a person should know that a venue has said beside the answers.
+
+    `severity`: warning or critical. `text`: in words. `symbol`: the instrument.
+    """
+
+    severity: Literal["warning", "critical"]
+    text: str
+    symbol: str
+
+
 class AbstractCandleSource(ABC):
     """Where closed candles come from: history by question, the newest as they close."""
 
@@ -103,6 +115,10 @@ class AbstractGateway(ABC):
     @abstractmethod
     async def positions(self, symbols: Sequence[str]) -> Mapping[str, PositionReport]:
         """The position in each of these instruments; flat where there is none."""
+
+    def remarks(self) -> Sequence[Remark]:
+        """What is worth telling of the messages since this was asked last, each once."""
+        return ()
 
     @abstractmethod
     async def wallet(self) -> WalletReport:

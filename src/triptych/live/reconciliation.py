@@ -27,7 +27,7 @@ from triptych.domain import (
     Side,
     SubmitOrder,
 )
-from triptych.exchanges.gateway import AbstractGateway
+from triptych.exchanges.gateway import AbstractGateway, Remark
 from triptych.live.books import Books
 from triptych.live.journal import NoteWritten, OrderAnswered
 from triptych.live.monitoring import Metrics
@@ -127,6 +127,8 @@ class Reconciler:
         rival = "" if self.rivals is None else await self.rivals.look(symbols, executions, opened)
         self.books.take_executions(executions)
         self.asked_ms.update(dict.fromkeys(symbols, now))
+        for remark in self.gateway.remarks():
+            self._remark(remark)
         doubts = await asyncio.gather(*(self._orders(one, opened, known) for one in symbols))
         found = {
             symbol: Settled(is_settled=False, reason=reason, is_passing=True)
@@ -304,6 +306,10 @@ class Reconciler:
         )
         is_stopped = stop is not None and report.stop_loss != stop and (price - stop) * sign <= 0
         return is_stopped or (target is not None and report.take_profit != target and (price - target) * sign >= 0)
+
+    def _remark(self, remark: Remark) -> None:
+        self.books.write(NoteWritten(topic="execution", text=remark.text, symbol=remark.symbol))
+        self.note(remark.severity, "execution", remark.text, remark.symbol)
 
     def _tell(self, severity: str, text: str, symbol: str) -> None:
         self.metrics.reconciliation_differences.labels(symbol=symbol).inc()

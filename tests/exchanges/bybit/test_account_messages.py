@@ -10,6 +10,7 @@ from triptych.exchanges.bybit.account_messages import (
     order_report,
     parse_private,
     position_report,
+    unknown_kind,
     wallet_report,
 )
 from triptych.exchanges.bybit.envelopes import Data
@@ -105,6 +106,21 @@ def test_funding_moves_money_and_no_quantity():
 def test_deleveraging_and_bankruptcy_change_the_quantity(kind):
     one = fill(execType=kind, orderLinkId="")
     assert (one.reason, one.quantity, one.order_id) == (FillReason.LIQUIDATION, Decimal("0.5"), "")
+
+
+def test_an_unknown_kind_is_a_trade_where_it_names_a_quantity_and_nothing_where_not():
+    assert (fill(execType="NewKind").quantity, fill(execType="NewKind", execQty="0")) == (Decimal("0.5"), None)
+    assert fill(execType="NewKind", execPrice="") is None
+    kinds = ["NewKind", "Trade", "Funding", "UNKNOWN", ""]
+    assert [unknown_kind(Fields({"execType": one}, "execution")) for one in kinds] == ["NewKind", "", "", "", ""]
+
+
+@pytest.mark.parametrize("topic", ["order", "execution", "execution.fast", "position"])
+def test_rows_of_another_category_are_left_out_of_every_private_topic(topic):
+    content = {"topic": topic, "creationTime": 1, "data": [{"category": "spot", "symbol": "BTCUSDT"}]}
+    assert parse_private(Data(topic=topic, content=content), category="linear") == []
+    with pytest.raises(ProtocolError):
+        parse_private(Data(topic=topic, content=content), category="spot")
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ from triptych.exchanges.bybit.socket import AbstractConnector
 from triptych.exchanges.bybit.stream import Config as StreamConfig
 from triptych.exchanges.bybit.stream import Stream
 from triptych.exchanges.bybit.words import Category
-from triptych.exchanges.gateway import AbstractGateway, Answer, PrivateMessage
+from triptych.exchanges.gateway import AbstractGateway, Answer, PrivateMessage, Remark
 from triptych.exchanges.timing import AbstractTimer
 
 PRIVATE_TOPICS: Final = ("order", "execution", "position", "wallet")
@@ -83,6 +83,8 @@ class BybitGateway(AbstractGateway):
         self.market = MarketClient(rest, self.config.category)
         self._rest, self._hosts = rest, hosts
         self._coins: dict[str, str] = {}
+        self._remarks: list[Remark] = []
+        self._wondered: set[tuple[str, str, bool]] = set()
         self.private: Stream[messages.AccountMessage] = Stream(
             hosts.private_url, PRIVATE_TOPICS, parse=self._parse, connector=connector, timer=timer, clock=rest.clock,
             credentials=credentials, config=stream_config, chance=chance,
@@ -138,6 +140,7 @@ class BybitGateway(AbstractGateway):
             for row in await self._account_rows("/v5/execution/list", symbols, asked):
                 identifier = row.text("execId")
                 event = messages.execution(row)
+                self._wonder(row, event)
                 if event is not None and identifier not in seen:
                     seen.add(identifier)
                     found.append((event.time_ms, row.optional_integer("seq") or 0, event))
@@ -217,8 +220,31 @@ class BybitGateway(AbstractGateway):
             yield told
 
     def _parse(self, data: Data) -> list[messages.AccountMessage]:
-        said = messages.parse_private(data, currency=self.config.currency)
+        if data.topic == "execution":
+            for row in messages.rows_of(Fields(data.content, data.topic), data.topic, self.config.category):
+                self._wonder(row, messages.execution(row))
+        said = messages.parse_private(data, currency=self.config.currency, category=self.config.category)
         return [one for one in said if not (isinstance(one, OrderReport) and one.is_protection)]
+
+    def remarks(self) -> Sequence[Remark]:
+        told, self._remarks = self._remarks, []
+        return told
+
+    def _wonder(self, row: Fields, event: OrderFilled | FundingPaid | None) -> None:
+        """Say once of each kind of execution and instrument that the kind is not known here."""
+        kind, symbol, counts = messages.unknown_kind(row), row.text("symbol"), event is not None
+        if not kind or (kind, symbol, counts) in self._wondered:
+            return
+        self._wondered.add((kind, symbol, counts))
+        text = f"execution {row.text('execId')} is of the unknown kind {kind}"
+        self._remarks.append(
+            Remark(
+                severity="critical", symbol=symbol,
+                text=f"{text}: it is taken for a trade, and the venue's position says whether it was one",
+            )
+            if counts
+            else Remark(severity="warning", text=f"{text} and names no quantity: it is passed over", symbol=symbol)
+        )  # fmt: skip
 
     async def _command(self, path: str, body: dict[str, Any], signed_ms: int | None) -> Answer:
         """Send a command and say what is known of it afterwards."""
