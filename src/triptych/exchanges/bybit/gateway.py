@@ -167,6 +167,19 @@ class BybitGateway(AbstractGateway):
             ))  # fmt: skip
         return found
 
+    async def require_one_way(self, symbols: Sequence[str]) -> None:
+        """Raises ExchangeError where long and short are held apart (hedge mode), also while the account is flat.
+
+        Only the question for one instrument is answered with the rows of both sides when nothing is held.
+        """
+        for symbol in symbols:
+            rows = await self._pages("/v5/position/list", {"symbol": symbol})
+            if any(row.optional_integer("positionIdx") for row in rows if row.text("symbol") == symbol):
+                raise ExchangeError(
+                    f"{symbol}: the account holds long and short apart (hedge mode), and every order would be refused.",
+                    remedy="Close both sides and switch the account to one-way positions.",
+                )
+
     async def wallet(self) -> WalletReport:
         reply = await self._rest.get("/v5/account/wallet-balance", {"accountType": "UNIFIED"}, signed=True)
         time_ms = reply.time_ms or self._rest.clock.now_ms()
