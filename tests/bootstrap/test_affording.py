@@ -75,3 +75,20 @@ def test_the_documented_examples_of_real_money_let_the_whole_capital_pass():
         for name, value in re.findall(r"(capital|max_order_quote|max_position_quote) ?= ?([0-9.]+)", text.read_text()):
             found.setdefault(name, float(value))
         assert 0 < found["capital"] <= min(found["max_order_quote"], found["max_position_quote"]), text
+
+
+@pytest.mark.parametrize("name", ["max_order_quote", "max_position_quote", "max_gross_quote", "max_net_quote"])
+def test_a_limit_far_above_the_wallet_is_no_limit_and_real_money_is_refused(name):
+    with pytest.raises(RecipeError) as caught:
+        look(house(200, gate={name: 1e300}), REAL)
+    assert caught.value.message == (
+        f"gate.{name} is 1e+300 and the account holds 200 USDT: a limit above 10 times of that limits nothing."
+    )
+    assert caught.value.remedy == "Set it to what you would lose sleep over, 2000 at most."
+    assert look(house(200, gate={name: 2000}), REAL) == look(house(200, gate={name: 1e300}), DEMO) == []
+
+
+def test_a_limit_that_is_no_number_is_none():
+    for value in ("inf", "nan"):
+        with pytest.raises(ValueError, match="finite number"):
+            LiveSettings(gate={"max_order_quote": float(value)})

@@ -39,6 +39,32 @@ async def heal(scene, which):
     )
 
 
+@pytest.mark.parametrize("which", ["public", "private"])
+def test_a_subscription_refused_for_a_passing_reason_costs_the_connection_and_not_the_session(tmp_path, which):
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(2)
+        sessions, refusals = scene.server._sessions, []
+        granted = sessions._ack
+
+        def busy(session, asked, success, text):
+            answer = granted(session, asked, success, text)
+            if session.kind == which and asked["op"] == "subscribe" and len(refusals) < 2:
+                refusals.append(answer.update(success=False, ret_msg="System busy, please try again later"))
+            return answer
+
+        sessions._ack = busy
+        await sessions.cut()
+        await scene.until(lambda: len(refusals) == 2)
+        await scene.until(lambda: [one.kind for one in sessions.open if one.topics].count(which) == 1)
+        await scene.until(lambda: not scene.trader.reasons())
+        scene.wish.says = 0
+        await scene.close(2)
+        assert scene.held() == (0, 0)
+
+    play(tmp_path, act)
+
+
 HOW = ["close", "reset", "black hole", "half-open"]
 
 

@@ -48,6 +48,12 @@ def test_what_must_not_be_opened(quantity, circumstances, reason):
     assert review(order(quantity, reduce_only=True), **circumstances) == ""
 
 
+def test_an_instrument_that_the_venue_does_not_trade_is_closed_only():
+    gate = Gate(CONFIG, {"BTCUSDT": "BTCUSDT is Closed"})
+    assert review(order(), gate) == "BTCUSDT is Closed"
+    assert review(order(reduce_only=True), gate) == ""
+
+
 @pytest.mark.parametrize(
     ("side", "prices", "reason"),
     [

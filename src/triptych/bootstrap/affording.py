@@ -13,6 +13,9 @@ from triptych.exchanges.bybit.hosts import Config as HostConfig
 TOLERANCE: Final = 0.05
 """Share by which the books of a journal may be above the wallet: marks differ, and fees are booked at other moments."""
 
+MOST_TIMES: Final = 10
+"""A limit in money above so many times the wallet limits nothing: it was mistyped, or waved through."""
+
 
 def require_wallet(house: House, hosts: HostConfig, wallet: WalletReport, tell: Tell) -> None:
     """No real money is traded by accident with more than the account holds: sizes are shares of the equity.
@@ -37,6 +40,8 @@ def require_wallet(house: House, hosts: HostConfig, wallet: WalletReport, tell: 
                     remedy=f"Set capital to {began:g} to go on, or begin a new journal once the account is flat.",
                 )
             tell(text)
+    if is_real:
+        _require_sensible(house, held, currency)
     _tell_limits(house, works_with, currency, tell)
     if works_with <= held * spare:
         return
@@ -46,6 +51,19 @@ def require_wallet(house: House, hosts: HostConfig, wallet: WalletReport, tell: 
             remedy=f"Begin a new journal with a capital of {held:g} at most, or say --set more_than_wallet=true.",
         )
     tell(f"Note: the engine works with {works_with:g}, more than the account holds.")
+
+
+def _require_sensible(house: House, held: float, currency: str) -> None:
+    gate = house.settings.gate
+    names = ("max_order_quote", "max_position_quote", "max_gross_quote", "max_net_quote")
+    limits = {name: getattr(gate, name) for name in names}
+    for name, limit in limits.items():
+        if limit is not None and limit > MOST_TIMES * held:
+            raise RecipeError(
+                f"gate.{name} is {limit:g} and the account holds {held:g} {currency}: a limit above {MOST_TIMES} times "
+                "of that limits nothing.",
+                remedy=f"Set it to what you would lose sleep over, {MOST_TIMES * held:g} at most.",
+            )
 
 
 def _tell_limits(house: House, works_with: float, currency: str, tell: Tell) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
@@ -56,6 +56,7 @@ def build_house(
     masker: Masker | None = None,
     watch: AbstractWatch | None = None,
     metrics: Metrics | None = None,
+    closing_only: Mapping[str, str] | None = None,
 ) -> House:
     """Join the parts. Takes the journal's lease.
 
@@ -70,6 +71,7 @@ def build_house(
         before: see `Runner`.
         log, masker, metrics: see `voice_of`.
         watch: what the recipe's guard asks; see `open_watch`.
+        closing_only: by symbol, why nothing is opened in an instrument.
 
     Raises DataError when the journal holds a position in an instrument that is not traded any more, LeaseError while
     another process trades, JournalError for the journal of another account.
@@ -93,9 +95,9 @@ def build_house(
     ladder = Ladder(levels, settings.failover, lambda text: note("warning", "fallback", text, ""))
     ages: dict[str, Callable[[str], float]] = {}
     trader = Trader(
-        symbols=traded, books=books, records=records, ladder=ladder, gate=Gate(settings.gate), sender=reconciler.sender,
-        reconciler=reconciler, clock=clock, metrics=metrics, data_age_s=lambda s: ages["of"](s), note=note,
-        observer=_observer(models, settings, voice),
+        symbols=traded, books=books, records=records, ladder=ladder, gate=Gate(settings.gate, closing_only),
+        sender=reconciler.sender, reconciler=reconciler, clock=clock, metrics=metrics,
+        data_age_s=lambda s: ages["of"](s), note=note, observer=_observer(models, settings, voice),
         watcher=None if watch is None else Watcher(watch, deadline_s=settings.model_deadline_seconds, note=note),
         market_clock=market_clock,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from triptych.bootstrap.house import House, Outcome, outcome_of
 from triptych.bootstrap.live_books import candles_of
 from triptych.bootstrap.living import build_house
 from triptych.bootstrap.run_folder import Run
+from triptych.bootstrap.safeguards import open_account, require_stop, tell_of_unknown
 from triptych.bootstrap.session import run_session
 from triptych.bootstrap.session_models import open_models, trained_runs
 from triptych.bootstrap.telling import Tell, silent
@@ -66,12 +67,13 @@ def trade_on_bybit(
         control: how the session is opened to a dashboard; None: not at all.
         tell: told every stage in words.
 
-    Raises RecipeError without a key, or with real money without limits and consent; ExchangeError, ArtifactError,
-    JournalError and their kinds.
+    Raises RecipeError without a key, or with real money without limits, a stop and consent; ExchangeError,
+    ArtifactError, JournalError and their kinds.
     """
     where = hosts or hosts_of(settings, venue)
     require_consent(where, settings, real_money=real_money)
     opened = trained_runs(runs)
+    require_stop(opened[0].recipe, settings, is_real=where.world == "real", tell=tell)
     key = credentials or read_credentials()
     wanted = tuple(symbols)
 
@@ -124,8 +126,9 @@ async def _trade(
     watch = open_watch(models.recipe.guard, timeframe)
     beside = models.beside(wanted, watch)
     async with connect(hosts, settings, journal, tell) as connection:
-        gateway = connection.gateway(key)
-        instruments = [one.instrument for one in (await connection.market.listed(wanted)).values()]
+        opened = await open_account(connection, key, wanted, tell)
+        gateway = opened.gateway
+        tell_of_unknown(models, wanted, tell)
         metrics = Metrics()
         source = candles_of(
             connection, [*wanted, *beside], timeframe, models.books, settings.books, only_seen=beside, books=books,
@@ -142,9 +145,9 @@ async def _trade(
             tell("Note: this session has no kill switch; say --control 9100, and `triptych kill` closes everything.")
         secrets = [key.key, key.secret, *([control.token] if control else [])]
         house = build_house(
-            models, settings=settings, instruments=instruments, gateway=gateway, candles=source, clock=SystemClock(),
-            journal=journal, account=account, watch=watch, market_clock=market_clock, log=log,
-            masker=Masker(secrets), metrics=metrics,
+            models, settings=settings, instruments=opened.instruments, gateway=gateway, candles=source,
+            clock=SystemClock(), journal=journal, account=account, watch=watch, market_clock=market_clock, log=log,
+            masker=Masker(secrets), metrics=metrics, closing_only=opened.closing_only,
         )  # fmt: skip
         offset = house.metrics.clock_offset.labels(venue=gateway.venue)
         offset.set_function(lambda: connection.clock.offset_ms / 1000)

@@ -15,6 +15,7 @@ from triptych.bootstrap.house import Outcome, outcome_of, resume_on_paper
 from triptych.bootstrap.live_books import candles_of
 from triptych.bootstrap.living import build_house
 from triptych.bootstrap.living_on_bybit import newest_close
+from triptych.bootstrap.safeguards import require_stop, tell_of_unknown
 from triptych.bootstrap.session import run_session
 from triptych.bootstrap.session_models import open_models, trained_runs
 from triptych.bootstrap.telling import Tell, silent
@@ -50,6 +51,8 @@ def trade_on_paper_at(
     """
     models = open_models(trained_runs(runs))
     wanted = tuple(symbols) or tuple(models.first.card.symbols)
+    require_stop(models.recipe, settings, is_real=False, tell=tell)
+    tell_of_unknown(models, wanted, tell)
     watch = open_watch(models.recipe.guard, models.timeframe)
     beside = models.beside(wanted, watch)
 

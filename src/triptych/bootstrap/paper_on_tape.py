@@ -13,6 +13,7 @@ from triptych.bootstrap.guarding import open_watch
 from triptych.bootstrap.house import Outcome, outcome_of, resume_on_paper
 from triptych.bootstrap.living import build_house
 from triptych.bootstrap.recorded_books import with_recorded
+from triptych.bootstrap.safeguards import require_stop, tell_of_unknown
 from triptych.bootstrap.session import run_session
 from triptych.bootstrap.session_models import open_models, trained_runs
 from triptych.bootstrap.taping import tape_series
@@ -69,6 +70,8 @@ def trade_on_paper(
     source = TapeSource(series, start_ms=_gone_on_with(journal, settings.name, start_ms - 1), speed=speed)
     traded = [one.instrument for one in series if one.symbol not in beside]
     gateway = SimulatedGateway(traded, models.recipe.costs, Decimal(repr(settings.capital)), clock=source.clock)
+    require_stop(models.recipe, settings, is_real=False, tell=tell)
+    tell_of_unknown(models, [one.symbol for one in traded], tell)
     symbols = {one.symbol for one in traded}
     house = build_house(
         models, settings=settings, instruments=traded, gateway=gateway, candles=source, clock=source.clock,

@@ -37,6 +37,8 @@ class OrderReport:
         quantity, filled: base units.
         updated_ms: when the venue changed it last, UTC milliseconds.
         reason: the venue's words for a cancellation or rejection.
+        is_protection: whether it is the stop or target of the whole position, which the venue lists as an order: a
+            property of the position, whoever has set it, and nobody's order.
     """
 
     order_id: str
@@ -49,6 +51,7 @@ class OrderReport:
     updated_ms: int
     reduce_only: bool = False
     reason: str = ""
+    is_protection: bool = False
 
     @property
     def _rank(self) -> tuple[Decimal, bool, int]:
@@ -68,7 +71,7 @@ class OrderReport:
                 order_id=first.order_id or second.order_id, venue_id=first.venue_id or second.venue_id,
                 symbol=first.symbol, side=first.side, quantity=first.quantity, filled=second.filled,
                 status=first.status, updated_ms=max(first.updated_ms, second.updated_ms),
-                reduce_only=first.reduce_only, reason=first.reason,
+                reduce_only=first.reduce_only, reason=first.reason, is_protection=first.is_protection,
             )  # fmt: skip
         return second
 

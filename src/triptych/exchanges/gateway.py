@@ -37,6 +37,18 @@ class Answer:
     text: str = ""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remark:
+    """Something a person should know that a venue has said beside the answers.
+
+    `severity`: warning or critical. `text`: in words. `symbol`: the instrument.
+    """
+
+    severity: Literal["warning", "critical"]
+    text: str
+    symbol: str
+
+
 class AbstractCandleSource(ABC):
     """Where closed candles come from: history by question, the newest as they close."""
 
@@ -91,7 +103,10 @@ class AbstractGateway(ABC):
 
     @abstractmethod
     async def open_orders(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
-        """All open orders of these instruments, those of other programs and people too."""
+        """All open orders of these instruments, those of other programs and people too.
+
+        Stop and target of a position are none of them, also where the venue lists them so: `positions` tells of them.
+        """
 
     @abstractmethod
     async def executions(self, symbols: Sequence[str], since_ms: int) -> Sequence[OrderFilled | FundingPaid]:
@@ -100,6 +115,10 @@ class AbstractGateway(ABC):
     @abstractmethod
     async def positions(self, symbols: Sequence[str]) -> Mapping[str, PositionReport]:
         """The position in each of these instruments; flat where there is none."""
+
+    def remarks(self) -> Sequence[Remark]:
+        """What is worth telling of the messages since this was asked last, each once."""
+        return ()
 
     @abstractmethod
     async def wallet(self) -> WalletReport:

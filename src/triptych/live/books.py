@@ -18,10 +18,12 @@ from triptych.domain import (
     MoveStop,
     OrderFilled,
     OrderReport,
+    PositionReport,
     Side,
     SubmitOrder,
 )
 from triptych.domain.errors import JournalError, LeaseError, StorageError
+from triptych.live.adopting import adopted
 from triptych.live.intake import Intake
 from triptych.live.journal import EVENTS, Journal, NoteWritten, Record, StepRecorded, Switch, SwitchSet
 from triptych.live.protections import NOTHING, Protection, Protections, Sides
@@ -58,6 +60,7 @@ class Books:
         self._protections = Protections()
         self._strangers, self._agreed = Strangers(), set[str]()
         self._since_agreed: dict[str, list[OrderFilled]] = {}
+        self._known: dict[str, tuple[OrderFilled, ...]] = {}
         self._note = note
         self._overruled: SwitchSet | None = None
 
@@ -194,7 +197,8 @@ class Books:
     def agree(self, symbol: str, venue: Decimal, now_ms: int, *, has_strangers: bool) -> Decimal | None:
         """Say of what strangers did whether it closed something of ours; `venue` is what the venue holds, signed.
 
-        Without `has_strangers` every position is ours, and only the stops are entered that had to wait. Returns the
+        Without `has_strangers` every position is ours, and only the stops are entered that had to wait; what strangers
+        have filled is kept for `adopt`. Returns the
         signed quantity that was entered; None while it is too early to say.
         """
         ours = self.engine.portfolio.position(symbol).quantity
@@ -209,6 +213,8 @@ class Books:
         elif not has_strangers:
             self._strangers.forget(symbol)
             judged = Judged(fills=exits(fills, ours))
+            entered_ids = {one.fill_id for one in judged.fills}
+            self._known[symbol] = tuple(one for one in fills if one.fill_id not in entered_ids)
         else:
             judged = self._strangers.judge(symbol, fills, ours=ours, venue=venue, now_ms=now_ms)
         if judged is None:
@@ -239,9 +245,13 @@ class Books:
             is_maker=False, time_ms=now_ms, reference_price=price, reason=FillReason.BY_HAND,
         )  # fmt: skip
 
-    def adopt(self, fill: OrderFilled) -> None:
-        """Enter somebody else's trading as a fill of ours."""
-        self._take(self._intake.on_executions([fill]))
+    def adopt(self, report: PositionReport, now_ms: int) -> tuple[OrderFilled, ...]:
+        """Make the venue's position ours: enter somebody else's trading as fills of ours, and return them."""
+        portfolio, symbol = self.engine.portfolio, report.symbol
+        mark = Decimal(repr(portfolio.last_mark(symbol)))
+        fills = adopted(portfolio.position(symbol), report, self._known.pop(symbol, ()), mark=mark, now_ms=now_ms)
+        self._take(fills)
+        return fills
 
     def take_report(self, report: OrderReport) -> list[ExchangeEvent]:
         """Take in what the venue says of an order. Returns the events that were new."""

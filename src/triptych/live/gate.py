@@ -13,7 +13,7 @@ venues refuse limits beyond a narrower range of their own, and a close that is r
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -117,10 +117,13 @@ class Circumstances:
 
 
 class Gate:
-    """Holds orders against the limits and counts those it lets through."""
+    """Holds orders against the limits and counts those it lets through.
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    `closing_only`: by symbol, why nothing is opened in an instrument.
+    """
+
+    def __init__(self, config: Config, closing_only: Mapping[str, str] | None = None) -> None:
+        self._config, self._closing_only = config, closing_only or {}
         self._money = MoneyLimits(
             order=config.max_order_quote, position=config.max_position_quote, gross=config.max_gross_quote,
             net=config.max_net_quote,
@@ -139,7 +142,9 @@ class Gate:
         reason = self._price(order, now)
         if reason or order.reduce_only:
             return reason
-        reason = self._state(now) or self._size(order, now) or self._rate(now.now_ms)
+        reason = (
+            self._closing_only.get(order.symbol) or self._state(now) or self._size(order, now) or self._rate(now.now_ms)
+        )
         if not reason:
             self._passed.append(now.now_ms)
         return reason

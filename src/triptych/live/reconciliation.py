@@ -21,13 +21,11 @@ from triptych import domain
 from triptych.domain import (
     AbstractClock,
     CancelOrder,
-    OrderFilled,
     OrderReport,
     PositionReport,
-    Side,
     SubmitOrder,
 )
-from triptych.exchanges.gateway import AbstractGateway
+from triptych.exchanges.gateway import AbstractGateway, Remark
 from triptych.live.books import Books
 from triptych.live.journal import NoteWritten, OrderAnswered
 from triptych.live.monitoring import Metrics
@@ -127,6 +125,8 @@ class Reconciler:
         rival = "" if self.rivals is None else await self.rivals.look(symbols, executions, opened)
         self.books.take_executions(executions)
         self.asked_ms.update(dict.fromkeys(symbols, now))
+        for remark in self.gateway.remarks():
+            self._remark(remark)
         doubts = await asyncio.gather(*(self._orders(one, opened, known) for one in symbols))
         found = {
             symbol: Settled(is_settled=False, reason=reason, is_passing=True)
@@ -240,18 +240,10 @@ class Reconciler:
         return Settled(is_settled=True)
 
     def _adopt(self, report: PositionReport, difference: Decimal) -> None:
-        """Enter the foreign quantity as a fill without fee, at the venue's average price."""
-        now = self.clock.now_ms()
-        last = Decimal(repr(self.books.engine.portfolio.last_mark(report.symbol)))
-        price = report.entry_price if report.quantity and report.entry_price else last
-        self.books.adopt(
-            OrderFilled(
-                order_id="", fill_id=f"adopted-{report.symbol}-{now}", symbol=report.symbol,
-                side=Side.BUY if difference > 0 else Side.SELL, quantity=abs(difference), price=price,
-                fee=Decimal(0), is_maker=False, time_ms=now, reference_price=price,
-            )
-        )  # fmt: skip
-        self._tell("warning", f"{difference:+} of somebody else's trading was adopted at {price}", report.symbol)
+        """Enter the foreign quantity: their own fills where they are known, see `adopted`."""
+        fills = self.books.adopt(report, self.clock.now_ms())
+        prices = ", ".join(f"{one.price:.10g}" for one in fills)
+        self._tell("warning", f"{difference:+} of somebody else's trading was adopted at {prices}", report.symbol)
 
     async def _protect(self, report: PositionReport, settled: Settled) -> Settled:
         """A position whose stop or target is gone, or is not where it should be, gets it back.
@@ -304,6 +296,10 @@ class Reconciler:
         )
         is_stopped = stop is not None and report.stop_loss != stop and (price - stop) * sign <= 0
         return is_stopped or (target is not None and report.take_profit != target and (price - target) * sign >= 0)
+
+    def _remark(self, remark: Remark) -> None:
+        self.books.write(NoteWritten(topic="execution", text=remark.text, symbol=remark.symbol))
+        self.note(remark.severity, "execution", remark.text, remark.symbol)
 
     def _tell(self, severity: str, text: str, symbol: str) -> None:
         self.metrics.reconciliation_differences.labels(symbol=symbol).inc()

@@ -45,6 +45,11 @@ class LiveSettings(domain.Config):
     more_than_wallet: bool = Field(
         default=False, description="Whether real money may be traded with a capital above what the account holds."
     )
+    without_stop: bool = Field(
+        default=False,
+        description="Whether real money may be traded by a recipe without stop_loss and trailing_stop, so that no stop "
+        "lies at the venue.",
+    )
     model_deadline_seconds: float = Field(
         default=2.0, gt=0, description="Longest time one model may take for a decision, in seconds."
     )

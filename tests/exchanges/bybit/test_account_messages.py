@@ -10,6 +10,7 @@ from triptych.exchanges.bybit.account_messages import (
     order_report,
     parse_private,
     position_report,
+    unknown_kind,
     wallet_report,
 )
 from triptych.exchanges.bybit.envelopes import Data
@@ -40,6 +41,26 @@ def test_an_order_in_our_words():
     assert (one.order_id, one.venue_id, one.side) == ("c1", "v1", Side.BUY)
     assert (one.quantity, one.filled, one.status) == (Decimal("0.010"), Decimal(0), OrderStatus.OPEN)
     assert (one.updated_ms, one.reason) == (1700000005000, "")
+
+
+STOP = {"orderStatus": "Untriggered", "stopOrderType": "StopLoss", "closeOnTrigger": True, "tpslMode": "Full"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_protection"),
+    [
+        ({}, True),
+        ({"stopOrderType": "TakeProfit"}, True),
+        ({"stopOrderType": "TrailingStop", "tpslMode": ""}, True),
+        ({"stopOrderType": "PartialStopLoss", "tpslMode": "Partial"}, False),
+        ({"stopOrderType": "StopLoss", "tpslMode": "Partial"}, False),
+        ({"stopOrderType": "Stop", "closeOnTrigger": False}, False),
+        ({"stopOrderType": "Stop"}, False),
+        ({"stopOrderType": "", "orderStatus": "New", "closeOnTrigger": False}, False),
+    ],
+)
+def test_stop_and_target_of_the_whole_position_are_told_from_conditional_orders(changes, is_protection):
+    assert order(**STOP | changes).is_protection is is_protection
 
 
 @pytest.mark.parametrize(
@@ -85,6 +106,21 @@ def test_funding_moves_money_and_no_quantity():
 def test_deleveraging_and_bankruptcy_change_the_quantity(kind):
     one = fill(execType=kind, orderLinkId="")
     assert (one.reason, one.quantity, one.order_id) == (FillReason.LIQUIDATION, Decimal("0.5"), "")
+
+
+def test_an_unknown_kind_is_a_trade_where_it_names_a_quantity_and_nothing_where_not():
+    assert (fill(execType="NewKind").quantity, fill(execType="NewKind", execQty="0")) == (Decimal("0.5"), None)
+    assert fill(execType="NewKind", execPrice="") is None
+    kinds = ["NewKind", "Trade", "Funding", "UNKNOWN", ""]
+    assert [unknown_kind(Fields({"execType": one}, "execution")) for one in kinds] == ["NewKind", "", "", "", ""]
+
+
+@pytest.mark.parametrize("topic", ["order", "execution", "execution.fast", "position"])
+def test_rows_of_another_category_are_left_out_of_every_private_topic(topic):
+    content = {"topic": topic, "creationTime": 1, "data": [{"category": "spot", "symbol": "BTCUSDT"}]}
+    assert parse_private(Data(topic=topic, content=content), category="linear") == []
+    with pytest.raises(ProtocolError):
+        parse_private(Data(topic=topic, content=content), category="spot")
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,18 @@ def test_orders_keep_every_quantity(name):
         assert ours.status.is_final is final
 
 
+def test_recorded_stops_of_a_position_are_protection_and_the_venues_conditional_orders_are_not():
+    def told(name):
+        content = load(name)
+        rows = content["data"] if "topic" in content else content["result"]["list"]
+        return [account_messages.order_report(Fields(row, name)).is_protection for row in rows]
+
+    assert told("http_get_orders_realtime_tp_sl.json") == [True, True]
+    assert told("ws_account_order_stop_loss.json") == told("ws_account_order_take_profit.json") == [True]
+    assert told("ws_account_order_stop_market.json") == told("ws_account_order_buy_stop_market.json") == [False]
+    assert told("ws_account_order_market_if_touched.json") == told("ws_account_order_stop_limit.json") == [False]
+
+
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("ws_account_")])
 def test_every_private_message_is_understood(name):
     content = load(name)

@@ -109,6 +109,24 @@ def test_a_message_that_breaks_the_protocol_costs_the_connection():
     assert heard[1].startswith("publicTrade.X: field s: expected text, was missing")
 
 
+@pytest.mark.parametrize("text", ["System busy, please try again later", "", "Too many requests"])
+def test_a_subscription_refused_for_a_passing_reason_is_tried_again_on_another_connection(text):
+    refused = json.dumps({"success": False, "ret_msg": text, "conn_id": "c", "req_id": "t1", "op": "subscribe"})
+    stream, _, _ = stream_on(ScriptedSocket([refused]), ScriptedSocket([ack, TRADE % "1"]))
+    reason = f"Bybit refused to subscribe publicTrade.X: {text or 'no reason given'}."
+    assert said(hear(stream, 3)) == [reason, "up", "1"]
+    assert stream.reconnections == 1
+
+
+@pytest.mark.parametrize("text", ["Invalid topic: publicTrade.X", "error:Invalid symbol :[publicTrade.X]"])
+def test_an_invalid_topic_as_the_venue_says_it_ends_the_stream(text):
+    refused = json.dumps({"success": False, "ret_msg": text, "conn_id": "c", "op": "subscribe"})
+    stream, _, _ = stream_on(ScriptedSocket([refused]))
+    with pytest.raises(ExchangeError) as error:
+        hear(stream, 1)
+    assert error.value.message == f"Bybit refused to subscribe publicTrade.X: {text}."
+
+
 def test_a_refused_topic_is_an_error_that_names_it():
     refused = '{"success":false,"ret_msg":"error:handler not found","conn_id":"c","req_id":"t1","op":"subscribe"}'
     stream, _, _ = stream_on(ScriptedSocket([refused]))

@@ -36,17 +36,20 @@ _PROTECTIVE: Final = {
     "TakeProfit": FillReason.TAKE_PROFIT,
     "PartialTakeProfit": FillReason.TAKE_PROFIT,
 }
+_OF_THE_POSITION: Final = ("StopLoss", "TakeProfit", "TrailingStop")
+"""Kinds of stops that follow the whole position; the partial ones and conditional orders (Stop) are orders."""
 _NOTHING: Final = ("", "EC_NoError", "UNKNOWN")
 
 
-def parse_private(data: Data, *, currency: str = "USDT") -> list[AccountMessage]:
+def parse_private(data: Data, *, currency: str = "USDT", category: str = "") -> list[AccountMessage]:
     """What a message of a private topic says. Raises ProtocolError, also for a topic that was never subscribed to.
 
     `execution.fast` says what `execution` says, sooner but without fee and kind; nothing can be booked from it, so it
-    is read for its form only. `currency` picks the coin of the wallet.
+    is read for its form only. `currency` picks the coin of the wallet. The stream tells of the whole account: rows that
+    name another `category` are left out, because spot and perpetual share their symbols; empty takes all.
     """
     message = Fields(data.content, data.topic)
-    rows = list(message.items("data", data.topic))
+    rows = rows_of(message, data.topic, category)
     topic = data.topic.split(".")[0]
     if data.topic.startswith("execution.fast"):
         for row in rows:
@@ -64,10 +67,18 @@ def parse_private(data: Data, *, currency: str = "USDT") -> list[AccountMessage]
     raise ProtocolError(f"{data.topic}: not a topic that is understood here.")
 
 
+def rows_of(message: Fields, topic: str, category: str) -> list[Fields]:
+    """The rows of a private message, without those that name another category; empty takes all."""
+    found = list(message.items("data", topic))
+    return [row for row in found if not category or row.text_or_empty("category") in ("", category)]
+
+
 def order_report(row: Fields) -> OrderReport:
     """An order of the stream, of /v5/order/realtime or of /v5/order/history.
 
-    A rejected or cancelled order keeps what it filled: `filled` is `cumExecQty`, whatever the status says.
+    A rejected or cancelled order keeps what it filled: `filled` is `cumExecQty`, whatever the status says. Stop and
+    target of a position stand among the open orders too, Untriggered; what tells them from somebody's conditional order
+    is their kind, and that they close the position.
     """
     status = row.choice("orderStatus", STATUSES)
     quantity, filled = row.decimal("qty"), row.optional_decimal("cumExecQty") or ZERO
@@ -76,10 +87,16 @@ def order_report(row: Fields) -> OrderReport:
     # An order on spot by value is sized in quote currency; what it leaves is then no quantity either.
     reasons = (row.text_or_empty("rejectReason"), row.text_or_empty("cancelType"))
     said = "" if not status.is_final or status is OrderStatus.FILLED else _first(reasons)
+    is_protection = (
+        row.text_or_empty("stopOrderType") in _OF_THE_POSITION
+        and row.flag("closeOnTrigger", False)
+        and row.text_or_empty("tpslMode") != "Partial"
+    )
     return OrderReport(
         order_id=row.text_or_empty("orderLinkId"), venue_id=row.text("orderId"), symbol=row.text("symbol"),
         side=row.choice("side", SIDES), quantity=quantity, filled=filled, status=status,
         updated_ms=row.integer("updatedTime"), reduce_only=row.flag("reduceOnly", False), reason=said,
+        is_protection=is_protection,
     )  # fmt: skip
 
 
@@ -88,9 +105,14 @@ def execution(row: Fields) -> OrderFilled | FundingPaid | None:
 
     Funding (and the settlement of USDC contracts) never changes a quantity; auto-deleveraging, bankruptcy and delivery
     do. The reference price is the mark price where the venue tells it. A fee in base currency, as for a purchase on
-    spot, is valued at the price of the fill.
+    spot, is valued at the price of the fill. One of a kind that is not known here (see
+    `unknown_kind`) counts as a trade where it names a quantity and a price: whether it was one, the position says.
     """
-    kind = row.choice("execType", _KINDS) if row.has("execType") else "Trade"
+    kind = row.text_or_empty("execType") if row.has("execType") else "Trade"
+    if kind not in _KINDS:
+        if not (row.positive("execQty") and row.positive("execPrice")):
+            return None
+        kind = "Trade"
     symbol, time_ms = row.text("symbol"), row.integer("execTime")
     fee = row.optional_decimal("execFee") or ZERO
     if kind in _MONEY_ONLY:
@@ -110,6 +132,12 @@ def execution(row: Fields) -> OrderFilled | FundingPaid | None:
         side=row.choice("side", SIDES), quantity=quantity, price=price, fee=fee, is_maker=row.flag("isMaker", False),
         time_ms=time_ms, reference_price=row.positive("markPrice") or price, reason=reason,
     )  # fmt: skip
+
+
+def unknown_kind(row: Fields) -> str:
+    """The kind of an execution that is not understood here; empty where it is."""
+    kind = row.text_or_empty("execType")
+    return "" if kind in _KINDS else kind
 
 
 def fast_execution(row: Fields) -> tuple[str, str, Side, Decimal, Decimal, int]:

@@ -86,11 +86,14 @@ class BybitConnection:
     ) -> None:
         await self._close()
 
-    def gateway(self, credentials: Credentials) -> gateway_.BybitGateway:
-        """The account behind a key."""
+    def gateway(self, credentials: Credentials, *, currency: str | None = None) -> gateway_.BybitGateway:
+        """The account behind a key, counted in a coin; None: as configured."""
+        config = self._gateway_config
+        if currency is not None:
+            config = config.model_copy(update={"currency": currency})
         return gateway_.BybitGateway(
             self._rest(credentials), self._hosts, credentials, connector=self._connector, timer=self._timer,
-            config=self._gateway_config, stream_config=self._stream_config, chance=self._chance,
+            config=config, stream_config=self._stream_config, chance=self._chance,
         )  # fmt: skip
 
     def candles(self, symbols: Sequence[str], timeframe: Timeframe) -> BybitCandles:

@@ -43,7 +43,7 @@ from triptych.exchanges.bybit.socket import AbstractConnector
 from triptych.exchanges.bybit.stream import Config as StreamConfig
 from triptych.exchanges.bybit.stream import Stream
 from triptych.exchanges.bybit.words import Category
-from triptych.exchanges.gateway import AbstractGateway, Answer, PrivateMessage
+from triptych.exchanges.gateway import AbstractGateway, Answer, PrivateMessage, Remark
 from triptych.exchanges.timing import AbstractTimer
 
 PRIVATE_TOPICS: Final = ("order", "execution", "position", "wallet")
@@ -83,6 +83,8 @@ class BybitGateway(AbstractGateway):
         self.market = MarketClient(rest, self.config.category)
         self._rest, self._hosts = rest, hosts
         self._coins: dict[str, str] = {}
+        self._remarks: list[Remark] = []
+        self._wondered: set[tuple[str, str, bool]] = set()
         self.private: Stream[messages.AccountMessage] = Stream(
             hosts.private_url, PRIVATE_TOPICS, parse=self._parse, connector=connector, timer=timer, clock=rest.clock,
             credentials=credentials, config=stream_config, chance=chance,
@@ -116,7 +118,7 @@ class BybitGateway(AbstractGateway):
                 continue
             for row in reply.result.items("list"):
                 report = messages.order_report(row)
-                if report.order_id == order_id:
+                if report.order_id == order_id and not report.is_protection:
                     best = report.newer(best)
             if best is not None:
                 return best
@@ -125,7 +127,7 @@ class BybitGateway(AbstractGateway):
     async def open_orders(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
         rows = await self._account_rows("/v5/order/realtime", symbols, {"openOnly": 0, "limit": 50})
         found = [messages.order_report(row) for row in rows]
-        return [one for one in found if not one.status.is_final]
+        return [one for one in found if not one.status.is_final and not one.is_protection]
 
     async def executions(self, symbols: Sequence[str], since_ms: int) -> Sequence[OrderFilled | FundingPaid]:
         found: list[tuple[int, int, OrderFilled | FundingPaid]] = []
@@ -138,6 +140,7 @@ class BybitGateway(AbstractGateway):
             for row in await self._account_rows("/v5/execution/list", symbols, asked):
                 identifier = row.text("execId")
                 event = messages.execution(row)
+                self._wonder(row, event)
                 if event is not None and identifier not in seen:
                     seen.add(identifier)
                     found.append((event.time_ms, row.optional_integer("seq") or 0, event))
@@ -163,6 +166,19 @@ class BybitGateway(AbstractGateway):
                 symbol=symbol, quantity=zero, entry_price=zero, stop_loss=None, take_profit=None, updated_ms=now,
             ))  # fmt: skip
         return found
+
+    async def require_one_way(self, symbols: Sequence[str]) -> None:
+        """Raises ExchangeError where long and short are held apart (hedge mode), also while the account is flat.
+
+        Only the question for one instrument is answered with the rows of both sides when nothing is held.
+        """
+        for symbol in symbols:
+            rows = await self._pages("/v5/position/list", {"symbol": symbol})
+            if any(row.optional_integer("positionIdx") for row in rows if row.text("symbol") == symbol):
+                raise ExchangeError(
+                    f"{symbol}: the account holds long and short apart (hedge mode), and every order would be refused.",
+                    remedy="Close both sides and switch the account to one-way positions.",
+                )
 
     async def wallet(self) -> WalletReport:
         reply = await self._rest.get("/v5/account/wallet-balance", {"accountType": "UNIFIED"}, signed=True)
@@ -217,7 +233,31 @@ class BybitGateway(AbstractGateway):
             yield told
 
     def _parse(self, data: Data) -> list[messages.AccountMessage]:
-        return messages.parse_private(data, currency=self.config.currency)
+        if data.topic == "execution":
+            for row in messages.rows_of(Fields(data.content, data.topic), data.topic, self.config.category):
+                self._wonder(row, messages.execution(row))
+        said = messages.parse_private(data, currency=self.config.currency, category=self.config.category)
+        return [one for one in said if not (isinstance(one, OrderReport) and one.is_protection)]
+
+    def remarks(self) -> Sequence[Remark]:
+        told, self._remarks = self._remarks, []
+        return told
+
+    def _wonder(self, row: Fields, event: OrderFilled | FundingPaid | None) -> None:
+        """Say once of each kind of execution and instrument that the kind is not known here."""
+        kind, symbol, counts = messages.unknown_kind(row), row.text("symbol"), event is not None
+        if not kind or (kind, symbol, counts) in self._wondered:
+            return
+        self._wondered.add((kind, symbol, counts))
+        text = f"execution {row.text('execId')} is of the unknown kind {kind}"
+        self._remarks.append(
+            Remark(
+                severity="critical", symbol=symbol,
+                text=f"{text}: it is taken for a trade, and the venue's position says whether it was one",
+            )
+            if counts
+            else Remark(severity="warning", text=f"{text} and names no quantity: it is passed over", symbol=symbol)
+        )  # fmt: skip
 
     async def _command(self, path: str, body: dict[str, Any], signed_ms: int | None) -> Answer:
         """Send a command and say what is known of it afterwards."""

@@ -63,6 +63,13 @@ class Config(domain.Config):
                 raise ValueError(f"{name} must be an address beginning with {schemes[0]}:// or {schemes[1]}://")
             if any(letter in urlsplit(address).netloc for letter in "@\\ "):
                 raise ValueError(f"{name} must name a host, and a port if need be, and nothing else before its path")
+        for name, scheme in (("rest", "https"), ("public", "wss"), ("private", "wss")):
+            address = getattr(self, name)
+            if address and urlsplit(address).scheme != scheme and world_of(address) != "simulated":
+                raise ValueError(
+                    f"{name}: {address} would carry the key and every order readable over a network; take "
+                    f"{scheme}://, or a tunnel that ends on this machine"
+                )
         return self
 
     @property

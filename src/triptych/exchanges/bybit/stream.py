@@ -24,6 +24,8 @@ from triptych.exchanges.timing import AbstractTimer, BackOff
 
 Message = TypeVar("Message")
 _TOPICS_A_REQUEST: Final = 10
+_NO_TOPIC: Final = ("handler not found", "invalid topic", "invalid symbol", "symbol invalid", "topic invalid")
+"""How the venue says that a topic does not exist. Any other refusal may be over at the next attempt."""
 _PING: Final = '{"op":"ping"}'
 
 
@@ -126,7 +128,7 @@ class Stream(Generic[Message]):
                 await self._request(socket, "subscribe", [topic])
 
     async def messages(self) -> AsyncIterator[Message | StreamState]:
-        """Everything that comes in, for ever. Raises AuthenticationRefused, and ExchangeError for a refused topic."""
+        """Everything that comes in, for ever. Raises AuthenticationRefused, and ExchangeError for an invalid topic."""
         failures, up_s = 0, float("inf")
         while True:
             reason = ""
@@ -211,11 +213,10 @@ class Stream(Generic[Message]):
             if "already subscribed" in ack.text.lower():
                 self._waiting.pop(next((key for key, value in self._waiting.items() if value == named), ""), None)
                 return
-            raise ExchangeError(
-                f"Bybit refused to {ack.op} {named}: {ack.text or 'no reason given'}.",
-                remedy="Check symbol, category and depth.",
-                code=ack.code,
-            )
+            text = f"Bybit refused to {ack.op} {named}: {ack.text or 'no reason given'}."
+            if any(words in ack.text.lower() for words in _NO_TOPIC):
+                raise ExchangeError(text, remedy="Check symbol, category and depth.", code=ack.code)
+            raise SocketClosed(text)  # busy or in maintenance: another connection may do
         if topics is None and not ack.request_id and self._waiting:
             self._waiting.pop(next(iter(self._waiting)))
 

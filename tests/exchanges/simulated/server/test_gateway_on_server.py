@@ -229,6 +229,42 @@ def test_stop_and_target_can_be_moved_and_close_the_position():
     trial(play)
 
 
+def test_stop_and_target_are_listed_as_the_venue_lists_them_and_are_none_of_the_open_orders():
+    async def play(server, gateway):
+        async def rows():
+            asked = {"category": "linear", "symbol": "BTCUSDT", "openOnly": 0}
+            found = (await gateway._rest.get("/v5/order/realtime", asked, signed=True)).result.list("list")
+            return {row["stopOrderType"]: row for row in found}
+
+        await gateway.submit(order(), signed_ms=NOW())
+        await server.step()
+        await gateway.protect("BTCUSDT", stop_loss=Decimal(10_000), take_profit=Decimal(90_000))
+        found = await rows()
+        told = ("orderStatus", "side", "triggerPrice", "triggerDirection", "closeOnTrigger", "reduceOnly", "qty")
+        held = (await gateway.positions(["BTCUSDT"]))["BTCUSDT"].quantity
+        assert {kind: [row[name] for name in told] for kind, row in found.items()} == {
+            "StopLoss": ["Untriggered", "Sell", "10000", 2, True, True, str(held)],
+            "TakeProfit": ["Untriggered", "Sell", "90000", 1, True, True, str(held)],
+        }
+        assert await gateway.open_orders(["BTCUSDT"]) == []
+        await gateway.protect("BTCUSDT", stop_loss=Decimal(11_000), take_profit=Decimal(90_000))
+        moved = await rows()
+        assert moved["StopLoss"]["orderId"] == found["StopLoss"]["orderId"]
+        assert moved["StopLoss"]["triggerPrice"] == "11000"
+        await gateway._rest.post("/v5/order/cancel", {
+            "category": "linear", "symbol": "BTCUSDT", "orderId": moved["TakeProfit"]["orderId"],
+        })  # fmt: skip
+        assert (await gateway.positions(["BTCUSDT"]))["BTCUSDT"].take_profit is None
+        await gateway._rest.post("/v5/order/cancel-all", {
+            "category": "linear", "symbol": "BTCUSDT", "orderFilter": "Order",
+        })  # fmt: skip
+        assert list(await rows()) == ["StopLoss"]
+        await gateway._rest.post("/v5/order/cancel-all", {"category": "linear", "symbol": "BTCUSDT"})
+        assert (await rows(), (await gateway.positions(["BTCUSDT"]))["BTCUSDT"].stop_loss) == ({}, None)
+
+    trial(play)
+
+
 @pytest.mark.parametrize(
     ("wish", "code"),
     [

@@ -67,7 +67,7 @@ class Answers:
             "/v5/order/create": desk.create,
             "/v5/order/amend": desk.amend,
             "/v5/order/cancel": desk.cancel,
-            "/v5/order/cancel-all": lambda body: desk.cancel_all(body.get("symbol")),
+            "/v5/order/cancel-all": desk.cancel_all,
             "/v5/position/trading-stop": lambda body: ({}, desk.protect(body)),
             "/v5/position/set-leverage": self._leverage,
         }

@@ -33,6 +33,7 @@ from triptych.exchanges.simulated.server.rows import (
     position_row,
     wallet_row,
 )
+from triptych.exchanges.simulated.server.standing import StandingStops
 from triptych.exchanges.simulated.venue import SimulatedExchange
 
 Told = list[tuple[str, dict[str, Any]]]
@@ -74,6 +75,7 @@ class Desk:
         self._updated_ms: dict[str, int] = dict.fromkeys(self.instruments, 0)
         self._count = 0
         self._sequence = 0
+        self._stops = StandingStops(self._new_id, self._keep)
 
     def on_candles(self, candles: Sequence[Candle]) -> Told:
         """Let candles happen. Returns what the account's owner is told."""
@@ -111,6 +113,8 @@ class Desk:
         if record is None or not record.is_open:
             raise Refusal(110001, "order not exists or too late to replace")
         order = record.order
+        if record.stop_type:
+            raise Refusal(10001, "params error: stops are moved by trading-stop on this simulated exchange")
         refuse_unserved({**body, "orderType": "Limit" if order.type is OrderType.LIMIT else "Market"})
         stop, target = _protection(body, order.stop_loss, order.take_profit)
         amended = replace(
@@ -132,9 +136,14 @@ class Desk:
             raise Refusal(110001, "order not exists or too late to cancel")
         return {"orderId": record.venue_id, "orderLinkId": record.link_id}, self._withdraw(record)
 
-    def cancel_all(self, symbol: str | None) -> tuple[dict[str, Any], Told]:
-        """POST /v5/order/cancel-all."""
-        found = [one for one in self.orders.values() if one.is_open and symbol in (None, one.order.symbol)]
+    def cancel_all(self, body: Mapping[str, Any]) -> tuple[dict[str, Any], Told]:
+        """POST /v5/order/cancel-all: stops of positions too, unless an `orderFilter` leaves them out."""
+        symbol, kind = body.get("symbol"), body.get("orderFilter") or ""
+        found = [
+            one
+            for one in self.orders.values()
+            if one.is_open and symbol in (None, one.order.symbol) and not (one.stop_type and kind == "Order")
+        ]
         told = [message for record in found for message in self._withdraw(record)]
         listed = [{"orderId": one.venue_id, "orderLinkId": one.link_id} for one in found]
         return {"list": listed, "success": "1"}, told
@@ -151,7 +160,7 @@ class Desk:
         self.venue.protect(symbol, stop_loss=wished[0], take_profit=wished[1])
         self._updated_ms[symbol] = self.now_ms
         self._sequence += 1
-        return [("position", self.position_row(symbol))]
+        return [*self._stand(symbol), ("position", self.position_row(symbol))]
 
     def _check_protection(self, symbol: str, stop: Decimal | None, target: Decimal | None) -> None:
         quantity, mark = self.venue.position(symbol).quantity, self.venue.mark(symbol)
@@ -231,6 +240,13 @@ class Desk:
 
     def _withdraw(self, record: OrderRecord) -> Told:
         order = record.order
+        if record.stop_type:  # with its row goes the stop
+            stop, target = self.venue.protection(order.symbol)
+            is_target = record.reason is FillReason.TAKE_PROFIT
+            self.venue.protect(
+                order.symbol, stop_loss=stop if is_target else None, take_profit=None if is_target else target
+            )
+            return [*self._stand(order.symbol), ("position", self.position_row(order.symbol))]
         events = self.venue.submit(CancelOrder(order_id=order.order_id, symbol=order.symbol, time_ms=self.now_ms))
         record.cancel_type = "CancelByUser"
         return self._tell(events, {})
@@ -259,6 +275,7 @@ class Desk:
                 told.append(("order", record.row()))
         for symbol in moved:
             self._updated_ms[symbol] = self.now_ms
+            told += self._stand(symbol)
             told.append(("position", self.position_row(symbol)))
         if moved:
             told.append(("wallet", self.wallet_row()))
@@ -269,15 +286,7 @@ class Desk:
         if event.reason is FillReason.ORDER:
             record = self.orders[self._linked.get(event.order_id, event.order_id)]
         else:  # a stop, a target or a liquidation is an order of the venue's own, without an id of ours
-            order = SubmitOrder(
-                order_id=self._new_id(), symbol=event.symbol, side=event.side, quantity=event.quantity,
-                time_ms=event.time_ms, reduce_only=True,
-            )  # fmt: skip
-            record = OrderRecord(
-                venue_id=order.order_id, link_id="", order=order, created_ms=event.time_ms,
-                updated_ms=event.time_ms, reason=event.reason,
-            )  # fmt: skip
-            self.orders[record.venue_id] = record
+            record = self._stops.triggered(event.symbol, event.reason, event.quantity) or self._fired(event)
         before = held.get(event.symbol, ZERO)
         change = event.quantity * event.side.sign
         closed = min(abs(before), event.quantity) if before * change < 0 else ZERO
@@ -285,6 +294,29 @@ class Desk:
         self._sequence += 1
         record.fill(event)
         return [self._execution(execution_row(event, record, closed, self._sequence)), ("order", record.row())]
+
+    def _fired(self, event: OrderFilled) -> OrderRecord:
+        """The row of what fires in the moment in which it comes to be, and of a liquidation."""
+        order = SubmitOrder(
+            order_id=self._new_id(), symbol=event.symbol, side=event.side, quantity=event.quantity,
+            time_ms=event.time_ms, reduce_only=True,
+        )  # fmt: skip
+        record = OrderRecord(
+            venue_id=order.order_id, link_id="", order=order, created_ms=event.time_ms, updated_ms=event.time_ms,
+            reason=event.reason,
+        )  # fmt: skip
+        self._keep(record)
+        return record
+
+    def _keep(self, record: OrderRecord) -> None:
+        self.orders[record.venue_id] = record
+
+    def _stand(self, symbol: str) -> Told:
+        """List stop and target as they lie now."""
+        changed = self._stops.follow(
+            symbol, self.venue.position(symbol).quantity, self.venue.protection(symbol), self.now_ms
+        )
+        return [("order", one.row()) for one in changed]
 
     def _execution(self, row: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         self.executions.append(row)

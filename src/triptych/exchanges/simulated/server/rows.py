@@ -18,6 +18,7 @@ _STOP_TYPES = {
     FillReason.TRAILING_STOP: "StopLoss",
     FillReason.TAKE_PROFIT: "TakeProfit",
 }
+STOPS = (FillReason.STOP_LOSS, FillReason.TAKE_PROFIT)
 _CREATE_TYPES = {
     FillReason.STOP_LOSS: "CreateByStopLoss",
     FillReason.TRAILING_STOP: "CreateByStopLoss",
@@ -42,11 +43,18 @@ class OrderRecord:
     cancel_type: str = "UNKNOWN"
     reject_reason: str = "EC_NoError"
     reason: FillReason = field(default=FillReason.ORDER)
+    trigger_price: Decimal | None = None
+    trigger_direction: int = 0
 
     @property
     def is_open(self) -> bool:
         """Whether more can be filled."""
-        return self.status in ("New", "PartiallyFilled")
+        return self.status in ("New", "PartiallyFilled", "Untriggered")
+
+    @property
+    def stop_type(self) -> str:
+        """The venue's word for a stop or a target; empty for an order."""
+        return _STOP_TYPES.get(self.reason, "")
 
     def fill(self, event: OrderFilled) -> None:
         """Enter a fill."""
@@ -70,9 +78,10 @@ class OrderRecord:
             "avgPrice": plain(self.value / self.filled) if self.filled else "", "leavesQty": plain(leaves),
             "leavesValue": plain(leaves * price), "cumExecQty": plain(self.filled), "cumExecValue": plain(self.value),
             "cumExecFee": plain(self.fee), "orderType": "Limit" if order.type is OrderType.LIMIT else "Market",
-            "stopOrderType": _STOP_TYPES.get(self.reason, ""), "orderIv": "", "triggerPrice": "",
+            "stopOrderType": self.stop_type, "orderIv": "", "triggerPrice": _price(self.trigger_price),
             "takeProfit": _price(order.take_profit), "stopLoss": _price(order.stop_loss), "tpTriggerBy": "",
-            "slTriggerBy": "", "triggerDirection": 0, "triggerBy": "", "lastPriceOnCreated": "",
+            "slTriggerBy": "", "triggerDirection": self.trigger_direction,
+            "triggerBy": "" if self.trigger_price is None else "LastPrice", "lastPriceOnCreated": "",
             "reduceOnly": order.reduce_only, "closeOnTrigger": self.reason is not FillReason.ORDER,
             "smpType": "None", "smpGroup": 0, "smpOrderId": "", "tpslMode": "Full", "tpLimitPrice": "",
             "slLimitPrice": "", "placeType": "", "feeCurrency": "USDT",
