@@ -143,7 +143,7 @@ def test_stops_that_fired_on_both_sides_of_our_last_order_while_we_were_away_are
         again = replace(stop, fill_id="stop-2", side=Side.BUY, time_ms=now + 3)
         away = [stop, entry, again][: 3 if is_stopped_again else 2]
         async with scene.trader.between_decisions():
-            books._strangers, books._agreed, books._since_agreed = type(books._strangers)(), set(), {}
+            books._strangers, books._agreed = type(books._strangers)(), set()
             books.recover()
             books.take_executions(away)
             venue = Decimal(0) if is_stopped_again else -held

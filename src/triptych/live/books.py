@@ -27,7 +27,7 @@ from triptych.live.adopting import adopted
 from triptych.live.intake import Intake
 from triptych.live.journal import EVENTS, Journal, NoteWritten, Record, StepRecorded, Switch, SwitchSet
 from triptych.live.protections import NOTHING, Protection, Protections, Sides
-from triptych.live.strangers import Judged, Strangers, are_all_ours, exits
+from triptych.live.strangers import Judged, Strangers, exits
 from triptych.trading.engine import Engine
 
 KINDS: Final = (OrderFilled, FundingPaid)
@@ -59,7 +59,6 @@ class Books:
         self._decided_ms: dict[str, int] = {}
         self._protections = Protections()
         self._strangers, self._agreed = Strangers(), set[str]()
-        self._since_agreed: dict[str, list[OrderFilled]] = {}
         self._known: dict[str, tuple[OrderFilled, ...]] = {}
         self._note = note
         self._overruled: SwitchSet | None = None
@@ -191,7 +190,7 @@ class Books:
         repeated -= {one.fill_id for one in taken if isinstance(one, OrderFilled)}
         for name, one in fills.items():
             if name not in repeated:
-                self._since_agreed.setdefault(one.symbol, []).append(one)
+                self._strangers.since.setdefault(one.symbol, []).append(one)
         return taken
 
     def agree(self, symbol: str, venue: Decimal, now_ms: int, *, has_strangers: bool) -> Decimal | None:
@@ -207,7 +206,7 @@ class Books:
             fills = [one for one in pending if not self.journal.holds(one)]
         except JournalError:  # nobody can tell which of them an earlier process has entered
             return None
-        if self._are_our_stops(symbol, fills, ours=ours, venue=venue):
+        if self._strangers.are_none(symbol, fills, ours=ours, venue=venue):
             self._strangers.forget(symbol)
             judged: Judged | None = Judged(fills=tuple(sorted(fills, key=lambda one: one.time_ms)))
         elif not has_strangers:
@@ -220,22 +219,12 @@ class Books:
         if judged is None:
             return None
         self._agreed.add(symbol)
-        self._since_agreed.pop(symbol, None)
+        self._strangers.since.pop(symbol, None)
         entered = list(judged.fills)
         if judged.unexplained:
             entered.append(self._closed_by_hand(symbol, judged.unexplained, now_ms))
         self._take(entered)
         return sum((one.side.sign * one.quantity for one in entered), Decimal(0))
-
-    def _are_our_stops(self, symbol: str, fills: Sequence[OrderFilled], *, ours: Decimal, venue: Decimal) -> bool:
-        """Whether all that waits are stops, and all of them ours by what was held when each was filled."""
-        if not fills or self._strangers.theirs.get(symbol) or any(one.reason is FillReason.ORDER for one in fills):
-            return False
-        stops = {one.fill_id for one in fills}
-        waited = {one.fill_id for one in self._strangers.pending.get(symbol, [])}
-        since = [one for one in self._since_agreed.get(symbol, []) if one.fill_id in stops or one.fill_id not in waited]
-        made = sum((one.side.sign * one.quantity for one in since if one.fill_id not in stops), Decimal(0))
-        return are_all_ours(since, stops, before=ours - made, venue=venue)
 
     def _closed_by_hand(self, symbol: str, quantity: Decimal, now_ms: int) -> OrderFilled:
         price = Decimal(repr(self.engine.portfolio.last_mark(symbol)))

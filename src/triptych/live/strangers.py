@@ -41,10 +41,12 @@ class Strangers:
     Attributes:
         pending: by symbol, their fills since books and venue were compared last, and fills of stops nobody knows whose.
         theirs: by symbol, the signed quantity that they held then.
+        since: by symbol, all fills since then in order of arrival, ours and those that are pending.
     """
 
     pending: dict[str, list[OrderFilled]] = field(default_factory=dict)
     theirs: dict[str, Decimal] = field(default_factory=dict)
+    since: dict[str, list[OrderFilled]] = field(default_factory=dict)
     _looks: dict[str, tuple[int, tuple[Decimal, Decimal, int]]] = field(default_factory=dict)
 
     def are_in(self, symbol: str) -> bool:
@@ -60,6 +62,19 @@ class Strangers:
         self.pending.pop(symbol, None)
         self.theirs.pop(symbol, None)
         self._looks.pop(symbol, None)
+
+    def are_none(self, symbol: str, fills: Sequence[OrderFilled], *, ours: Decimal, venue: Decimal) -> bool:
+        """Whether all that waits are stops, and all of them ours by what was held when each was filled.
+
+        Arguments as for `judge`.
+        """
+        if not fills or self.theirs.get(symbol) or any(one.reason is FillReason.ORDER for one in fills):
+            return False
+        stops = {one.fill_id for one in fills}
+        entered = {one.fill_id for one in self.pending.get(symbol, [])} - stops  # by an earlier process
+        since = [one for one in self.since.get(symbol, []) if one.fill_id not in entered]
+        made = sum((one.side.sign * one.quantity for one in since if one.fill_id not in stops), ZERO)
+        return are_all_ours(since, stops, before=ours - made, venue=venue)
 
     def judge(
         self, symbol: str, fills: Sequence[OrderFilled], *, ours: Decimal, venue: Decimal, now_ms: int
