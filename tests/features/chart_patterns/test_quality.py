@@ -16,7 +16,7 @@ def test_closes_on_even_legs_leave_the_closeness_alone():
 def test_closes_beside_the_legs_cost_fit():
     beside = LEGS + 0.5 * (-1.0) ** np.arange(21)  # a tenth of the height: half of what is allowed
     assert quality(1.0, beside, INDEX, PRICE, 5.0) == pytest.approx(0.5 ** (1 / 3))
-    assert quality(1.0, LEGS + 1.0, INDEX, PRICE, 5.0) == 0.0
+    assert quality(1.0, LEGS + 1.0, INDEX, PRICE, 5.0) == pytest.approx(0.01 ** (1 / 3))
 
 
 def test_uneven_legs_cost_evenness():

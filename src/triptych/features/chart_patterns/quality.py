@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 MOST_RESIDUAL = 0.2
 """Departure of the closes from the legs, as a share of the height, at which nothing is left of the shape."""
+LEAST_FIT = 0.01
+"""What is left then, so that bad patterns can still be told apart by the rest."""
 
 
 def quality(
@@ -27,5 +29,5 @@ def quality(
     residual = float(np.sqrt(((close - legs) ** 2).mean())) / height if height > 0 else 1.0
     lengths = np.diff(index)
     even = float(lengths.min() / lengths.max())
-    fit = max(0.0, 1.0 - residual / MOST_RESIDUAL)
+    fit = max(LEAST_FIT, 1.0 - residual / MOST_RESIDUAL)
     return float((closeness * fit * even) ** (1.0 / 3.0))
