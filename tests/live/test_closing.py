@@ -300,7 +300,7 @@ def test_a_kill_that_the_journal_could_not_hold_counts_at_the_next_start(tmp_pat
         # The process dies here: a new trader on the same journal.
         again = Books(scene.house.engine, scene.house.journal, note=lambda text: None)
         assert scene.house.journal.switch() is None
-        assert again.read_switch().reason == "smoke"
+        assert again.switch.read().reason == "smoke"
         assert scene.house.journal.switch().by == "anna"
         assert marker.kept() is None
 

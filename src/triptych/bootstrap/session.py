@@ -85,7 +85,7 @@ def _require_written(books: Books) -> None:
                 f"the switch at {one.switch}" if isinstance(one, SwitchSet) else type(one).__name__
                 for one in books.kept_aside
             ]
-            marked = books.kept_switch
+            marked = books.switch.beside
             more = f" Beside it stands the switch at {marked.switch}, which counts at the next start." if marked else ""
             raise JournalError(
                 f"The session ends, and the journal could not be written: {', '.join(kept)} will not be remembered by "

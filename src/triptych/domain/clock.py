@@ -13,12 +13,19 @@ class AbstractClock(ABC):
     def now_ms(self) -> int:
         """UTC milliseconds since 1970."""
 
+    def steady_ms(self) -> int:
+        """Milliseconds since some moment, for waits within this process: where it can, not set by anybody."""
+        return self.now_ms()
+
 
 class SystemClock(AbstractClock):
     """The machine's clock."""
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
+
+    def steady_ms(self) -> int:
+        return time.monotonic_ns() // 1_000_000
 
 
 class ManualClock(AbstractClock):

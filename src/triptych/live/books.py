@@ -22,12 +22,13 @@ from triptych.domain import (
     Side,
     SubmitOrder,
 )
-from triptych.domain.errors import JournalError, LeaseError, StorageError
+from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.adopting import adopted
 from triptych.live.intake import Intake
-from triptych.live.journal import EVENTS, Journal, NoteWritten, Record, StepRecorded, Switch, SwitchSet
+from triptych.live.journal import EVENTS, Journal, NoteWritten, Record, StepRecorded
 from triptych.live.protections import NOTHING, Protection, Protections, Sides
 from triptych.live.strangers import Judged, Strangers, exits
+from triptych.live.switching import KeptSwitch
 from triptych.trading.engine import Engine
 
 KINDS: Final = (OrderFilled, FundingPaid)
@@ -44,6 +45,7 @@ class Books:
         recovered_ms: when the last decision in the journal was written, our clock; -1 when the journal was empty.
         began_ms: when its first entry was written, our clock; -1 when it was empty.
         unsure: orders of which nobody has heard whether the venue has them.
+        switch: what the house allows itself, where it must not be forgotten.
         peak_equity: highest equity at any decision, of earlier processes too, quote currency; 0 before the first.
     """
 
@@ -61,7 +63,7 @@ class Books:
         self._strangers, self._agreed = Strangers(), set[str]()
         self._known: dict[str, tuple[OrderFilled, ...]] = {}
         self._note = note
-        self._overruled: SwitchSet | None = None
+        self.switch = KeptSwitch(journal, write=lambda said: self.write(said), note=note)
 
     def recover(self) -> bool:
         """Become what the journal remembers; the candles must have been observed. Returns whether it held anything.
@@ -259,48 +261,6 @@ class Books:
         except JournalError:
             self._aside.extend(records)
 
-    def set_switch(self, said: SwitchSet) -> None:
-        """Write what the house allows itself. While the journal cannot hold it, a file beside it does, written first.
-
-        Raises LeaseError as `record` does; nothing is kept then.
-        """
-        marker = self.journal.marker
-        self._overruled = self.kept_switch
-        if marker is not None and said.switch is not Switch.RUN:
-            try:
-                marker.keep(said)
-            except StorageError as error:
-                self._note(error.message)
-        try:
-            self.write(said)
-        except LeaseError:
-            if marker is not None:
-                marker.forget()
-            raise
-
-    def read_switch(self) -> SwitchSet | None:
-        """What the house allows itself since somebody last said so; what only the file knew is written.
-
-        Raises JournalError when the journal cannot be read.
-        """
-        said, kept = self.journal.switch(), self.kept_switch
-        if kept is None:
-            return said
-        self.write(kept)
-        return kept
-
-    def asked_switch(self, now: Switch) -> SwitchSet | None:
-        """What somebody else has written into the file since, if it is more cautious than `now`."""
-        kept, order = self.kept_switch, list(Switch)
-        if kept is None or kept == self._overruled or order.index(kept.switch) <= order.index(now):
-            return None
-        return kept
-
-    @property
-    def kept_switch(self) -> SwitchSet | None:
-        """What the file beside the journal says; None where there is none."""
-        return self.journal.marker.kept() if self.journal.marker is not None else None
-
     def flush(self) -> bool:
         """Write what was kept aside; returns whether nothing is kept any more. Raises LeaseError as `record` does."""
         if self._aside or not self.has_journal:
@@ -386,6 +346,5 @@ class Books:
         if not self.has_journal:
             self._note(f"the journal is written again; {len(self._aside)} entries were kept aside meanwhile")
         kept, self._aside, self.has_journal = len(self._aside), [], True
-        if self.journal.marker is not None and any(isinstance(one, SwitchSet) for one in written):
-            self.journal.marker.forget()
+        self.switch.written(written)
         return new[kept:]

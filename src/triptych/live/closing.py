@@ -95,7 +95,7 @@ class Closer:
             if held is not None and any(isinstance(one, SubmitOrder) for one in sent):
                 held = await self._held(problems)
         if not self.books.has_journal:
-            where = "in memory" if self.books.kept_switch is None else "in a file beside it"
+            where = "in memory" if self.books.switch.beside is None else "in a file beside it"
             problems.append(f"the journal cannot be written; the switch is kept {where} until it can")
         pending = self._pending(held)
         self.wait_s = min(2 * self.wait_s, LONGEST_WAIT_S if self._is_limited else LONG_WAIT_S)

@@ -177,13 +177,9 @@ class Reconciler:
         if report is not None:
             self._found(order, report)
             return ""
-        now = self.clock.now_ms()
-        certain = self.sender.certain_after_ms(self.books.sent_ms(order))
-        if now < certain:
-            return (
-                f"order {order.order_id} is unknown to the venue, and may arrive for {(certain - now) / 1000:.1f} s yet"
-            )
-        self.books.end(order.order_id, now, "never reached the venue")
+        if doubt_ms := self.sender.doubt_ms(order):
+            return f"order {order.order_id} is unknown to the venue, and may arrive for {doubt_ms / 1000:.1f} s yet"
+        self.books.end(order.order_id, self.clock.now_ms(), "never reached the venue")
         self._tell("warning", f"order {order.order_id} never reached the venue", order.symbol)
         return ""
 

@@ -66,17 +66,31 @@ class Sender:
     note: Callable[[str, str, str, str], None]
     config: Config = field(default_factory=Config)
     answers: dict[str, Answer] = field(default_factory=dict)
+    _certain_ms: dict[str, int] = field(default_factory=dict)
     _cuts: int = 0
     _why: str = ""
     _on_the_wire: set[asyncio.Task[Answer]] = field(default_factory=set)
 
     @property
+    def _window_ms(self) -> int:
+        """From a decision to the moment from which on nothing that was signed for it can be accepted."""
+        return self._within_ms + self.gateway.validity_ms + MARGIN_MS
+
+    @property
     def _within_ms(self) -> int:
         return int(self.config.within_seconds * 1000)
 
-    def certain_after_ms(self, decided_ms: int) -> int:
-        """When an order of a decision written at `decided_ms`, unknown to the venue, can never appear any more."""
-        return decided_ms + self._within_ms + self.gateway.validity_ms + MARGIN_MS
+    def doubt_ms(self, order: SubmitOrder) -> int:
+        """For how long yet an order that the venue does not know may appear there; 0 once it never can.
+
+        Measured by a clock that nobody sets. Of an order of an earlier process only the time of day of its decision is
+        known; it is waited for no longer than one of our own.
+        """
+        now = self.clock.steady_ms()
+        if order.order_id not in self._certain_ms:
+            gone = self.clock.now_ms() - self.books.sent_ms(order)
+            self._certain_ms[order.order_id] = now + self._window_ms - min(max(gone, 0), self._window_ms)
+        return max(0, self._certain_ms[order.order_id] - now)
 
     async def send(self, commands: Iterable[Command], decided_ms: int) -> bool:
         """Send what was decided and written at `decided_ms` (our clock, UTC ms).
@@ -84,7 +98,12 @@ class Sender:
         Returns whether every answer came. Never raises for what the wire does.
         """
         by_symbol: dict[str, list[Command]] = {}
+        under_way = {order.order_id for order in self.books.under_way}
+        self._certain_ms = {name: when for name, when in self._certain_ms.items() if name in under_way}
+        certain = self.clock.steady_ms() + self._window_ms
         for command in commands:
+            if isinstance(command, SubmitOrder):
+                self._certain_ms[command.order_id] = certain
             by_symbol.setdefault(command.symbol, []).append(command)
         cuts = self._cuts
         return all(await asyncio.gather(*(self._in_turn(one, decided_ms, cuts) for one in by_symbol.values())))

@@ -152,7 +152,7 @@ class Trader:
             let_go(self.books, lambda text, symbol: self._note("warning", "instrument", text, symbol))
             now_ms = self._reconciler.clock.now_ms()
             self._gate.remember(self.books.openings_since(now_ms - RATE_WINDOW_MS), now_ms)
-            said = self.books.read_switch()
+            said = self.books.switch.read()
             self._switch = said.switch if said is not None else Switch.RUN
             self._metrics.switch.set(list(Switch).index(self._switch))
             if self._observer is not None:
@@ -280,7 +280,7 @@ class Trader:
             self._closer.begin()
         else:
             self._to_close.clear()
-        self.books.set_switch(SwitchSet(switch=switch, by=by, reason=reason))
+        self.books.switch.set(SwitchSet(switch=switch, by=by, reason=reason))
         if is_killed:
             self._cuttable.cut()
             self._sender.cut("trading was killed")
@@ -292,7 +292,7 @@ class Trader:
 
     async def heed_marker(self) -> None:
         """Turn the switch where somebody has said so in the file beside the journal. Raises LeaseError as `turn`."""
-        if (asked := self.books.asked_switch(self._switch)) is not None:
+        if (asked := self.books.switch.asked(self._switch)) is not None:
             await self.turn(asked.switch, by=asked.by, reason=asked.reason)
 
     async def keep_closing(self) -> None:
