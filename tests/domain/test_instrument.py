@@ -57,3 +57,23 @@ def test_steps_must_be_above_zero(field):
     with pytest.raises(OrderError) as caught:
         Instrument(symbol="X", **{field: D(0)})
     assert str(caught.value) == "X: price and quantity steps must be above zero."
+
+
+@given(quantity=st.integers(1, 100_000), most=st.integers(1, 5_000), least=st.integers(0, 5_000))
+def test_slices_make_the_whole_and_none_is_larger_than_the_largest_order_or_needlessly_small(quantity, most, least):
+    step = D("0.001")
+    rules = Instrument(
+        symbol="X", quantity_step=step, minimum_quantity=min(least, most) * step, maximum_market_quantity=most * step
+    )
+    found = rules.slices(quantity * step)
+    assert sum(found) == quantity * step
+    assert all(0 <= one <= most * step for one in found)
+    if len(found) > 1 and 2 * rules.minimum_quantity <= most * step:
+        assert min(found) >= rules.minimum_quantity
+
+
+def test_without_a_known_limit_nothing_is_sliced():
+    assert PERPETUAL.slices(D(1_000_000)) == [D(1_000_000)]
+    assert PERPETUAL.largest_order(is_market=True) is None
+    tiny = Instrument(symbol="X", quantity_step=D(1), maximum_market_quantity=D("0.5"))
+    assert tiny.largest_order(is_market=True) is None

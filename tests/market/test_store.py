@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -180,6 +181,10 @@ def test_the_rules_of_an_instrument_are_kept_and_defaults_do_not_replace_them(tm
     store.merge(exact)
     store.merge(series)
     assert store.load("local", "BTCUSDT", "15m").instrument == rules
+    assert "maximum_quantity" not in (tmp_path / "local/BTCUSDT/instrument.json").read_text()
+    limited = replace(rules, maximum_quantity=Decimal(7), maximum_market_quantity=Decimal(3))
+    store.merge(replace(series, instrument=limited))
+    assert store.load("local", "BTCUSDT", "15m").instrument == limited
     (tmp_path / "local/BTCUSDT/instrument.json").write_text("{")
     with pytest.raises(StorageError, match=r"instrument.json is damaged: "):
         store.load("local", "BTCUSDT", "15m")
@@ -253,6 +258,7 @@ def test_a_full_disk_is_a_storage_error_and_leaves_the_old_candles(tmp_path):
 
 _MERGE_MANY = """
 import sys
+from dataclasses import replace
 from tests.fakes.candles import make_series
 from triptych.market import CandleStore
 import numpy as np
@@ -275,6 +281,7 @@ def test_two_processes_do_not_harm_one_another(tmp_path):
 
 _MERGE_UNTIL_KILLED = """
 import sys
+from dataclasses import replace
 from tests.fakes.candles import make_series
 from triptych.market import CandleStore
 import numpy as np

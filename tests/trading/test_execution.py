@@ -130,3 +130,35 @@ def test_a_trailing_stop_travels_with_the_entry_and_the_nearer_stop_counts():
 def test_a_trailing_stop_below_a_price_of_zero_is_refused():
     with pytest.raises(ValidationError, match=r"a trailing_stop of 100 percent lies at or below a price of zero"):
         Config(trailing_stop=100.0)
+
+
+LARGEST = {
+    "maximum_quantity": Decimal(12),
+    "maximum_market_quantity": Decimal("4.0005"),
+    "minimum_quantity": Decimal(1),
+}
+
+
+def test_an_entry_is_cut_to_the_venues_largest_order():
+    (order,), note = plan(executor(LARGEST, stop_loss=2.0), "0", 0.5)
+    assert (order.quantity, order.stop_loss is not None) == (4, True)
+    assert note == "the order is cut to 4.000, the venue's largest"
+    (limit,), note = plan(executor(LARGEST, entry="limit"), "0", 0.5)
+    assert (limit.quantity, note) == (12, "the order is cut to 12, the venue's largest")
+
+
+def test_a_close_is_sliced_into_orders_that_the_venue_takes_none_of_them_too_small():
+    closes, note = plan(executor(LARGEST), "10", 0.0)
+    assert [one.quantity for one in closes] == [4, 4, 2]
+    assert [one.order_id[-2:] for one in closes] == ["c0", "c1", "c2"]
+    assert (all(one.reduce_only for one in closes), note) == (True, "")
+    assert [one.quantity for one in plan(executor(LARGEST), "8.3", 0.0)[0]] == [4, Decimal("3.3"), 1]
+    assert [one.quantity for one in plan(executor(LARGEST), "8", 0.0)[0]] == [4, 4]
+    turned, note = plan(executor(LARGEST), "5", -0.5)
+    assert [(one.quantity, one.reduce_only) for one in turned] == [(4, True), (1, True), (4, False)]
+
+
+def test_a_position_of_too_many_slices_is_closed_first_and_nothing_is_opened_yet():
+    closes, note = plan(executor(LARGEST), "100", -0.5)
+    assert [one.quantity for one in closes] == [4] * 20
+    assert note == "nothing is opened before all is closed"

@@ -107,7 +107,8 @@ def write_instrument(folder: Path, instrument: Instrument) -> None:
     """Keep the rules of an instrument beside its candles; defaults are not written and never replace what is there."""
     if instrument == Instrument(symbol=instrument.symbol, venue=instrument.venue):
         return
-    content = {field.name: str(getattr(instrument, field.name)) for field in fields(Instrument)}
+    rules = {field.name: getattr(instrument, field.name) for field in fields(Instrument)}
+    content = {name: str(value) for name, value in rules.items() if value is not None}
     text = json.dumps(content, indent=2).encode() + b"\n"
     path = folder / _INSTRUMENT
     if not path.exists() or path.read_bytes() != text:

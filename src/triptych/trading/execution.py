@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -86,6 +86,8 @@ class Config(domain.Config):
 
 
 UNPROTECTED = Config()
+MOST_SLICES: Final = 20
+"""Orders into which one close is sliced at once; the rest follows with the next decision."""
 
 
 class Executor:
@@ -122,8 +124,9 @@ class Executor:
     ) -> tuple[list[SubmitOrder], str]:
         """The orders from a held quantity to a wanted exposure.
 
-        A position that is closed or turned is closed by a reduce-only order; turning sends the new position's order
-        right after it. An order that adds carries no stop or target of its own: those of the entry stay.
+        A position that is closed or turned is closed by a reduce-only order, or by several where the venue takes none
+        that is large enough; turning sends the new position's order right after it, cut to the venue's largest. An
+        order that adds carries no stop or target of its own: those of the entry stay.
 
         Args:
             quantity: signed quantity held.
@@ -133,7 +136,7 @@ class Executor:
             reason: goes into the orders.
 
         Returns:
-            At most one closing and one opening order, in this order; and a note why something was left out, or "".
+            Closing orders and at most one opening order, in this order; and a note why something was left out, or "".
         """
         size = abs(exposure) * equity / price if equity > 0 else 0.0
         wanted = self._instrument.round_quantity(size)
@@ -150,22 +153,30 @@ class Executor:
             if quantity:
                 orders = self._closing(quantity, abs(quantity), time_ms, reason)
             opening, protected = abs(wanted), True
+        most = self._instrument.largest_order(is_market=self._config.entry != "limit")
+        too_large = ""
+        if most is not None and opening > most:
+            opening, too_large = most, f"the order is cut to {most}, the venue's largest"
+        if orders and sum(one.quantity for one in orders) < abs(quantity):
+            return orders, "nothing is opened before all is closed"
         too_small = self._too_small(opening, price) if exposure else ""
         if opening and not too_small:
             orders.append(self._opening(side, opening, price, average_true_range, time_ms, reason, protected))
-        return orders, too_small
+        return orders, too_small or too_large
 
     def _closing(self, held: Decimal, quantity: Decimal, time_ms: int, reason: str) -> list[SubmitOrder]:
-        order = SubmitOrder(
-            order_id=self._ids.make(time_ms, "close"),
-            symbol=self._instrument.symbol,
-            side=Side.SELL if held > 0 else Side.BUY,
-            quantity=quantity,
-            time_ms=time_ms,
-            reduce_only=True,
-            reason=reason,
-        )
-        return [order]
+        return [
+            SubmitOrder(
+                order_id=self._ids.make(time_ms, "close", number),
+                symbol=self._instrument.symbol,
+                side=Side.SELL if held > 0 else Side.BUY,
+                quantity=part,
+                time_ms=time_ms,
+                reduce_only=True,
+                reason=reason,
+            )
+            for number, part in enumerate(self._instrument.slices(quantity)[:MOST_SLICES])
+        ]
 
     def _opening(
         self,

@@ -30,6 +30,15 @@ def test_a_refused_order_says_why(venue, candle, order, options, reason):
     assert event.reason == reason
 
 
+@pytest.mark.parametrize(("options", "most"), [({}, "2"), ({"limit": "100"}, "3"), ({"reduce_only": True}, "2")])
+def test_an_order_above_the_largest_is_refused(venue, candle, order, options, most):
+    limits = {"maximum_quantity": Decimal(3), "maximum_market_quantity": Decimal(2)}
+    exchange = venue(rules=limits)
+    exchange.on_candle(candle(0, 100, 101, 99, 100))
+    (event,) = exchange.submit(order("buy", "3.001", **options))
+    assert event.reason == f"quantity 3.001 is above the largest order {most}"
+
+
 def test_leverage_above_the_instruments_limit_is_refused(venue, candle, order):
     exchange = venue(leverage=5.0, rules={"maximum_leverage": Decimal(3)})
     exchange.on_candle(candle(0, 100, 101, 99, 100))

@@ -179,6 +179,8 @@ def listings(result: Fields, category: str) -> list[Listing]:
 def _listing(row: Fields, category: str) -> Listing:
     lots, prices = row.fields("lotSizeFilter"), row.fields("priceFilter")
     leverage = row.fields("leverageFilter").optional_decimal("maxLeverage") if row.has("leverageFilter") else None
+    most = lots.optional_decimal("maxOrderQty")
+    most_at_market = lots.optional_decimal("maxMktOrderQty") or lots.optional_decimal("maxMarketOrderQty")
     try:
         instrument = Instrument(
             symbol=row.text("symbol"),
@@ -191,14 +193,15 @@ def _listing(row: Fields, category: str) -> Listing:
             )
             or Decimal(0),
             maximum_leverage=leverage or Decimal(1),
+            maximum_quantity=most,
+            maximum_market_quantity=most_at_market,
         )
     except OrderError as error:
         raise ProtocolError(f"{row.what}: {error.message}") from error
     return Listing(
         instrument=instrument, category=category, kind=row.text_or_empty("contractType"), status=row.text("status"),
         base=row.text("baseCoin"), quote=row.text("quoteCoin"), settle=row.text_or_empty("settleCoin"),
-        maximum_quantity=lots.optional_decimal("maxOrderQty"),
-        maximum_market_quantity=lots.optional_decimal("maxMktOrderQty") or lots.optional_decimal("maxMarketOrderQty"),
+        maximum_quantity=most, maximum_market_quantity=most_at_market,
         funding_interval_minutes=row.optional_integer("fundingInterval"),
         launch_ms=row.moment("launchTime"), delivery_ms=row.moment("deliveryTime"),
     )  # fmt: skip

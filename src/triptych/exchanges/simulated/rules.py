@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from triptych.domain import MoveStop, OrderType, Side, SubmitOrder
+from triptych.domain import Instrument, MoveStop, OrderType, Side, SubmitOrder
 from triptych.exchanges.simulated.account import Account, Market
 from triptych.exchanges.simulated.costs import decimal
 
@@ -15,8 +15,18 @@ _TOLERANCE = Decimal("1e-9")
 def refusal(order: SubmitOrder, market: Market, account: Account) -> str:
     """The reason to reject the order in words, empty to accept it."""
     return (
-        _shape(order, market) or _protection(order, market) or _size(order, market) or _margin(order, market, account)
+        _shape(order, market)
+        or too_large(order, market.instrument)
+        or _protection(order, market)
+        or _size(order, market)
+        or _margin(order, market, account)
     )
+
+
+def too_large(order: SubmitOrder, instrument: Instrument) -> str:
+    """Why an order asks for more than one order may, in words; empty where it does not."""
+    most = instrument.largest_order(is_market=order.type is not OrderType.LIMIT)
+    return f"quantity {order.quantity} is above the largest order {most}" if most and order.quantity > most else ""
 
 
 def refusal_of_stop(move: MoveStop, market: Market | None) -> str:

@@ -24,10 +24,12 @@ from triptych.domain import (
 from triptych.exchanges.bybit.orders import plain
 from triptych.exchanges.bybit.words import SIDES
 from triptych.exchanges.simulated.costs import Config, decimal
+from triptych.exchanges.simulated.rules import too_large
 from triptych.exchanges.simulated.server.refusal import Refusal, refuse_unserved
 from triptych.exchanges.simulated.server.rows import (
     ZERO,
     OrderRecord,
+    announced,
     execution_row,
     funding_row,
     position_row,
@@ -88,6 +90,7 @@ class Desk:
         """POST /v5/order/create. Raises Refusal."""
         refuse_unserved(body)
         order, link_id = self._order(body)
+        self._check_size(order)
         order = self._cut(order)
         if link_id and link_id in self._linked:
             raise Refusal(110072, "OrderLinkedID is duplicate")
@@ -121,6 +124,7 @@ class Desk:
             order, quantity=_number(body, "qty") or order.quantity, stop_loss=stop, take_profit=target,
             limit_price=_number(body, "price") or order.limit_price if order.type is OrderType.LIMIT else None,
         )  # fmt: skip
+        self._check_size(amended)
         amended = self._cut(amended)
         if amended == order:
             raise Refusal(10001, "The order remains unchanged as the parameters entered match the existing ones.")
@@ -171,6 +175,11 @@ class Desk:
             raise Refusal(10001, f"the stop loss {plain(stop)} is on the wrong side of the price {plain(mark)}")
         if target is not None and (target - mark) * sign <= 0:
             raise Refusal(10001, f"the take profit {plain(target)} is on the wrong side of the price {plain(mark)}")
+
+    def _check_size(self, order: SubmitOrder) -> None:
+        """The largest orders are those that the venue announces, for reduce-only orders too, before they are cut."""
+        if reason := too_large(order, announced(self.instruments[order.symbol])):
+            raise Refusal(10001, f"The number of contracts exceeds maximum limit allowed: {reason}")
 
     def _cut(self, order: SubmitOrder) -> SubmitOrder:
         """A reduce-only order is cut to the position; one that has nothing to reduce is left to be refused."""

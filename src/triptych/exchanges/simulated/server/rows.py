@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,8 @@ from triptych.exchanges.bybit.words import SIDE_WORDS
 
 ZERO = Decimal(0)
 CATEGORY = "linear"
+_LARGEST = Decimal(10**12)
+"""The largest order where a tape knows of none: no quantity of a cheap coin comes near it."""
 # A stop that we have moved is a stop loss like any other to the venue: it does not trail there.
 _STOP_TYPES = {
     FillReason.STOP_LOSS: "StopLoss",
@@ -168,8 +170,20 @@ def wallet_row(equity: Decimal, balance: Decimal, margin: Decimal) -> dict[str, 
     }  # fmt: skip
 
 
+def announced(instrument: Instrument) -> Instrument:
+    """An instrument with the largest orders that the venue announces, and holds its clients to."""
+    return replace(
+        instrument, maximum_quantity=instrument.maximum_quantity or _LARGEST,
+        maximum_market_quantity=instrument.maximum_market_quantity or _LARGEST,
+    )  # fmt: skip
+
+
 def instrument_row(instrument: Instrument, funding_minutes: int) -> dict[str, Any]:
     """An instrument with its rules."""
+    limits = announced(instrument)
+    assert limits.maximum_quantity is not None
+    assert limits.maximum_market_quantity is not None
+    most, most_at_market = plain(limits.maximum_quantity), plain(limits.maximum_market_quantity)
     base = instrument.symbol.removesuffix("USDT") or instrument.symbol
     return {
         "symbol": instrument.symbol, "contractType": "LinearPerpetual", "status": "Trading", "baseCoin": base,
@@ -183,9 +197,9 @@ def instrument_row(instrument: Instrument, funding_minutes: int) -> dict[str, An
             "tickSize": plain(instrument.price_step),
         },
         "lotSizeFilter": {
-            "maxOrderQty": "100000000", "minOrderQty": plain(instrument.minimum_quantity or instrument.quantity_step),
-            "qtyStep": plain(instrument.quantity_step), "postOnlyMaxOrderQty": "100000000",
-            "maxMktOrderQty": "100000000", "minNotionalValue": plain(instrument.minimum_notional),
+            "maxOrderQty": most, "minOrderQty": plain(instrument.minimum_quantity or instrument.quantity_step),
+            "qtyStep": plain(instrument.quantity_step), "postOnlyMaxOrderQty": most,
+            "maxMktOrderQty": most_at_market, "minNotionalValue": plain(instrument.minimum_notional),
         },
         "unifiedMarginTrade": True, "fundingInterval": funding_minutes, "copyTrading": "none",
         "upperFundingRate": "0.03", "lowerFundingRate": "-0.03", "isPreListing": False, "preListingInfo": None,
