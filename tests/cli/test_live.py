@@ -1,7 +1,11 @@
 import os
 import signal
+from pathlib import Path
 
 import pytest
+from rich.console import Console
+
+from triptych.cli import console
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
@@ -16,3 +20,12 @@ def test_a_reload_asked_for_before_the_session_runs_ends_nothing(run_command, tm
         signal.signal(signal.SIGHUP, before)
     assert said.status == 2
     assert "Paper trading needs a tape." in said.err
+
+
+def test_an_error_stream_that_cannot_be_written_stops_no_work(monkeypatch):
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        stream = open(full.fileno(), "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        monkeypatch.setattr(console, "progress", Console(file=stream))
+        console.Narrator()("the venue answers again")
+        with pytest.raises(OSError, match="No space left"):
+            stream.close()

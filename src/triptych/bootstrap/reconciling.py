@@ -179,7 +179,7 @@ async def _repaired(
         reconciler = reconciler_of(
             books, gateway, settings=settings, account=here, clock=clock, metrics=Metrics(), note=note
         )
-        switch = writer.switch()
+        switch = books.switch.beside or writer.switch()
         is_killed = switch is not None and switch.switch is Switch.KILLED
         for symbol, settled in (await reconciler.settle(symbols, is_killed=is_killed)).items():
             if reconciler.refused.get(symbol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import Any
@@ -50,7 +51,8 @@ class Narrator:
 
     def __call__(self, text: str) -> None:
         if not self._quiet:
-            progress.print(f"[dim]{time.monotonic() - self._start:6.1f} s[/]  {escape(text)}", soft_wrap=True)
+            with contextlib.suppress(OSError):  # a terminal that is gone, a full disk: no reason to stop the work
+                progress.print(f"[dim]{time.monotonic() - self._start:6.1f} s[/]  {escape(text)}", soft_wrap=True)
 
 
 class SearchBar:

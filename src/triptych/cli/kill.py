@@ -110,13 +110,15 @@ async def _kill(client: SessionClient, confirm: str | None, reason: str, wait_s:
 def _kill_beside(journal: str, confirm: str | None, reason: str, *, is_json: bool) -> NoReturn:
     """Write the kill of the instance `confirm` into the file beside its journal. Raises StorageError."""
     from triptych.cli.journal import journal_place
+    from triptych.domain import SystemClock, utc
     from triptych.live.journal import Switch, SwitchMarker, SwitchSet
 
     if confirm is None:
         progress.print("This closes everything that the session on this journal holds.", soft_wrap=True, markup=False)
         confirm = str(typer.prompt("Type the name of the instance to confirm", err=True))
     marker = SwitchMarker.of(journal_place(journal), confirm)
-    where = marker.keep(SwitchSet(switch=Switch.KILLED, by="the command line, beside the journal", reason=reason))
+    by = f"the command line, beside the journal, at {utc(SystemClock().now_ms())} UTC"  # a second one is another
+    where = marker.keep(SwitchSet(switch=Switch.KILLED, by=by, reason=reason))
     if is_json:
         print_json({"switch": "killed", "closed": False, "pending": [f"written into {where}"], "problems": []})
     else:

@@ -67,3 +67,4 @@ class KeptSwitch:
         """The journal holds these now."""
         if self._journal.marker is not None and any(isinstance(one, SwitchSet) for one in records):
             self._journal.marker.forget()
+            self._overruled = None
