@@ -52,6 +52,24 @@ def test_a_kill_closes_what_is_larger_than_any_order(tmp_path):
     play(tmp_path, act, series=SMALL)
 
 
+def test_a_kill_halves_its_orders_where_the_venue_takes_less_than_it_has_announced(tmp_path):
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(3)
+        ours, _ = scene.held()
+        assert sizes(scene) == [ours]
+        desk = scene.server.desk  # the venue lowers its limit in the middle of the session
+        desk.instruments[BTC] = replace(desk.instruments[BTC], maximum_market_quantity=Decimal("0.2"))
+        await scene.trader.turn(Switch.KILLED, by="test", reason="too large")
+        await scene.until(lambda: len(sizes(scene)) == 6)
+        await scene.server.step()
+        await scene.until(lambda: scene.held() == (0, 0))
+        assert sum(sizes(scene)) == 0
+        assert sizes(scene)[1] == -(ours / 4).quantize(Decimal("0.001"), "ROUND_DOWN")
+
+    play(tmp_path, act)
+
+
 def test_the_simulated_exchange_refuses_what_it_has_announced_to_refuse():
     async def run():
         async with server_on(SMALL) as server, gateway_on(server) as client:

@@ -20,6 +20,8 @@ from triptych.live.books import Books
 from triptych.live.sender import Sender
 
 SHORTEST_WAIT_S: Final = 1.0
+TOO_LARGE: Final = ("exceeds maximum", "too large", "quantity exceeded", "above the largest order")
+"""How a venue says that an order asks for too much; it may have lowered its limit since the session began."""
 LONG_WAIT_S: Final = 2.0
 LONGEST_WAIT_S: Final = 30.0
 """Between attempts: the first time; later; while the venue says that we ask too often."""
@@ -92,6 +94,7 @@ class Closer:
             if commands:
                 sent = await self._sent(commands)
             problems += self._refusals(sent)
+            self._learn(sent)
             if held is not None and any(isinstance(one, SubmitOrder) for one in sent):
                 held = await self._held(problems)
         if not self.books.has_journal:
@@ -178,6 +181,19 @@ class Closer:
                 words = "was refused" if answer.outcome == "rejected" else "got no answer"
                 found.append(f"{symbol}: the closing order {words}: {answer.text}")
         return found
+
+    def _learn(self, sent: Sequence[Command]) -> None:
+        """Where an order was refused for its size the next ones ask for half of it."""
+        largest: dict[str, Decimal] = {}
+        for one in sent:
+            if isinstance(one, SubmitOrder):
+                largest[one.symbol] = max(one.quantity, largest.get(one.symbol, one.quantity))
+        for symbol, quantity in largest.items():
+            answer = self.sender.answers.get(symbol)
+            if answer is None or answer.outcome != "rejected":
+                continue
+            if any(words in answer.text.lower() for words in TOO_LARGE):
+                self.books.engine.cap_orders(symbol, quantity / 2)
 
     def _pending(self, held: dict[str, Decimal] | None) -> list[str]:
         pending = []

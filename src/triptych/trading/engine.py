@@ -220,6 +220,10 @@ class Engine(AbstractView):
             commands += desk.flatten(quantity, time_ms, reason, is_closing=is_closing)
         return commands
 
+    def cap_orders(self, symbol: str, most: Decimal) -> None:
+        """No market order of an instrument asks for more than this any longer, in base units."""
+        self._desks[symbol].executor.cap_orders(most)
+
     def leave(self, symbol: str, time_ms: int, reason: str) -> list[Command]:
         """Close one position now, as its stop would have done; `time_ms` goes into the id. Nothing where that happens
         already.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final, Literal
 
@@ -104,6 +105,13 @@ class Executor:
     def has_sent(self, order_id: str) -> bool:
         """Whether an order's id was made here, by this process or one before it."""
         return self._ids.is_ours(order_id)
+
+    def cap_orders(self, most: Decimal) -> None:
+        """From now on no market order asks for more: the venue takes less than it has announced."""
+        least = max(self._instrument.minimum_quantity, self._instrument.quantity_step)
+        self._instrument = replace(
+            self._instrument, maximum_market_quantity=max(self._instrument.round_quantity(most), least)
+        )
 
     def is_settled(self, exposure: float, current: float) -> bool:
         """Whether the current exposure may stay as it is: flat as wanted, or on the wanted side within the band."""
