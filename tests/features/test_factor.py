@@ -9,7 +9,7 @@ from tests.features.markets import MADE, REAL, TIMEFRAME_MS, random_walk, real
 from triptych import features
 from triptych.features._history import History
 
-FAMILIES = {"price", "trend", "momentum", "volatility", "volume", "calendar", "pattern", "regime"}
+FAMILIES = {"price", "trend", "momentum", "volatility", "volume", "calendar", "pattern", "chart_pattern", "regime"}
 
 
 @pytest.mark.parametrize("name", features.available())

@@ -457,6 +457,8 @@ def test_a_stop_that_the_venue_refuses_twice_closes_the_position(tmp_path):
         assert [one for one in scene.trader.books.under_way if one.reduce_only] == []
         assert scene.trader.reasons() != {}
         await scene.until(lambda: any(one.reduce_only for one in scene.trader.books.under_way))
+        (exit_,) = [one.order_id for one in scene.trader.books.under_way if one.reduce_only]
+        await scene.until(lambda: exit_ in scene.sent())  # on its way is not yet there
         await scene.close()
         assert scene.held() == (0, 0)
 

@@ -17,7 +17,7 @@ class Factor:
 
     Attributes:
         name: in lower case, unique in the registry.
-        family: price, trend, momentum, volatility, volume, calendar, pattern, regime or book.
+        family: price, trend, momentum, volatility, volume, calendar, pattern, chart_pattern, regime or book.
         description: the formula in words.
         lookback: candles before the first one at which a value is known.
         settle: candles before the first one whose value older history cannot change: by nothing at all for windows,
