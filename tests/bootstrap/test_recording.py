@@ -6,6 +6,8 @@ import textwrap
 import threading
 import time
 import urllib.request
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from tests.fakes.served import COSTS, MINUTE, START, in_thread, tape
@@ -105,7 +107,9 @@ def test_what_was_recorded_is_served_and_recorded_again_event_for_event(tmp_path
 
 
 def test_candles_of_a_tape_are_those_of_the_venue_also_after_an_outage(tmp_path):
-    server = BybitServer(two_coins(), known=KNOWN, costs=COSTS)
+    largest = {"maximum_quantity": Decimal(900), "maximum_market_quantity": Decimal(300)}
+    coins = [replace(one, instrument=replace(one.instrument, **largest)) for one in two_coins()]
+    server = BybitServer(coins, known=KNOWN, costs=COSTS)
 
     def cut(step):
         if step == 8:
@@ -114,7 +118,7 @@ def test_candles_of_a_tape_are_those_of_the_venue_also_after_an_outage(tmp_path)
     with in_thread(server) as run:
         recorded = record(server, run, tmp_path, 20, meanwhile=cut)
     assert recorded.outages == 1
-    for one, whole in zip(bootstrap.tape_series(tmp_path), two_coins(), strict=True):
+    for one, whole in zip(bootstrap.tape_series(tmp_path), coins, strict=True):
         assert one.instrument == whole.instrument
         expected = whole.between(KNOWN - 40, KNOWN + 20)
         assert one.fingerprint() == expected.fingerprint()
