@@ -40,6 +40,11 @@ def test_one_without_branches_to_skip_is_made_all_the_same(timm):
     assert create_model("timm:vgg11", in_chans=1, num_classes=3, drop_path_rate=0.2).drop_path_rate == 0.0
 
 
+def test_pooling_is_left_to_timm_unless_another_is_asked_for(timm):
+    assert create_model("timm:resnet18", in_chans=1).global_pool == "avg"
+    assert create_model("timm:resnet18", in_chans=1, global_pool="").global_pool == ""
+
+
 def test_a_seed_fixes_the_first_weights_and_leaves_the_generator_as_it_was(timm):
     torch.manual_seed(3)
     first, second, other = (create_model("timm:resnet18", in_chans=1, seed=seed) for seed in (1, 1, 2))

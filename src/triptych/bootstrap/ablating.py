@@ -82,10 +82,10 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
         all variants have), `own_tested` (those of the variant alone), `mcc` (value, low, high; taken within each fold
         and averaged), `only_class` (the class that it said for every window, or `buy or hold` where it said one in each
         fold: no skill whatever comes; else null), `difference` (to the recipe, paired on these windows, with its
-        interval), `comparable`, `reason` (why not), `best_baseline`, `total_return`,
-        `deflated_sharpe`, `trades`, `verdict`. A variant that changes the labels, or shares no test window with the
-        recipe, is not comparable: it has no difference, its skill is that on its own windows, and what the others share
-        does not depend on it. Also written to the folder, as ablation.json and ablation.html.
+        interval), `comparable`, `reason` (why not), `best_baseline`, `total_return`, `deflated_sharpe`, `trades`,
+        `verdict`. A variant that changes the labels, or shares no test window with the recipe, is not comparable: it
+        has no difference, its skill is that on its own windows, and what the others share does not depend on it. Also
+        written to the folder, as ablation.json and ablation.html.
 
     A variant that reads order books where none are named is left out, and that is told: the same recipe then serves
     histories with and without books.
@@ -170,7 +170,7 @@ def _compared(recipe: Recipe, asked: Mapping[str, _Answers]) -> dict[str, dict[s
     rows = {}
     for name, answers in asked.items():
         samples, said, folds = answers.at(answers.keys() if reasons[name] else keys)
-        if not reasons[name]:
+        if not reasons[name]:  # both are scored within the recipe's folds, whose bounds a variant may move a little
             folds = folds_first
         row: dict[str, Any] = {
             "learned": answers.learned,

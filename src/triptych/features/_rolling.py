@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.features._compiled import compiled
+from triptych.domain.compiling import compiled
 
 Array = NDArray[np.float64]
 

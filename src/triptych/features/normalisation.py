@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.features._compiled import compiled
+from triptych.domain.compiling import compiled
 
 FLOOR = 1e-8
 """Added to every standard deviation in quadrature: rounding of a constant column must not look like movement."""

@@ -29,14 +29,14 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-import numba
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from triptych.domain.compiling import Function, compiled
 from triptych.images._kept_memory import KeptMemory
 
 CORES = os.cpu_count() or 1
@@ -46,25 +46,15 @@ WORTH_A_THREAD = 500_000
 KEPT_BYTES = 256 * 2**20
 """Memory of images that is kept for the next ones."""
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
 
 def kernel(function: Function) -> Function:
     """Compile a serial function over NumPy arrays and numbers; division by zero gives inf or NaN, as in NumPy."""
-    return _compiled(function, fastmath=False)
+    return compiled(function)
 
 
 def fusing_kernel(function: Function) -> Function:
     """The same where a product and a sum may be one operation: for sums of many products, never where ties decide."""
-    return _compiled(function, fastmath={"contract"})
-
-
-def _compiled(function: Function, fastmath: bool | set[str]) -> Function:
-    try:
-        compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=fastmath)(function)
-    except RuntimeError:  # nowhere to keep it: no folder that can be written to, no file that it came from
-        compiled = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
-    return cast(Function, compiled)
+    return compiled(function, fastmath={"contract"})
 
 
 def has_values(x: Tensor) -> bool:

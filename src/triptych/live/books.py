@@ -63,7 +63,7 @@ class Books:
         self._strangers, self._agreed = Strangers(), set[str]()
         self._known: dict[str, tuple[OrderFilled, ...]] = {}
         self._note = note
-        self.switch = KeptSwitch(journal, write=lambda said: self.write(said), note=note)
+        self.switch = KeptSwitch(journal, write=self.write, note=note)
 
     def recover(self) -> bool:
         """Become what the journal remembers; the candles must have been observed. Returns whether it held anything.
@@ -199,8 +199,7 @@ class Books:
         """Say of what strangers did whether it closed something of ours; `venue` is what the venue holds, signed.
 
         Without `has_strangers` every position is ours, and only the stops are entered that had to wait; what strangers
-        have filled is kept for `adopt`. Returns the
-        signed quantity that was entered; None while it is too early to say.
+        have filled is kept for `adopt`. Returns the signed quantity that was entered; None while it is too early.
         """
         ours = self.engine.portfolio.position(symbol).quantity
         pending = self._strangers.pending.get(symbol, [])
@@ -221,7 +220,6 @@ class Books:
         if judged is None:
             return None
         self._agreed.add(symbol)
-        self._strangers.since.pop(symbol, None)
         entered = list(judged.fills)
         if judged.unexplained:
             entered.append(self._closed_by_hand(symbol, judged.unexplained, now_ms))

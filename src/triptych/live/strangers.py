@@ -62,6 +62,7 @@ class Strangers:
         self.pending.pop(symbol, None)
         self.theirs.pop(symbol, None)
         self._looks.pop(symbol, None)
+        self.since.pop(symbol, None)
 
     def are_none(self, symbol: str, fills: Sequence[OrderFilled], *, ours: Decimal, venue: Decimal) -> bool:
         """Whether all that waits are stops, and all of them ours by what was held when each was filled.

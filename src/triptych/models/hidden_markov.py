@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from triptych.domain import Config as BaseConfig
+from triptych.domain.compiling import compiled
 from triptych.domain.errors import DataError, NotEnoughData
-from triptych.models._compiled import compiled
 
 Array = NDArray[np.float64]
 LEAST_VARIANCE = 1e-6

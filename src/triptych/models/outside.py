@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -36,6 +38,10 @@ def create_outside(
     depth: float = 1.0,
     seed: int | None = None,
     drop_path_rate: float = 0.0,
+    global_pool: str = "avg",
+    checkpoint_path: str | Path = "",
+    features_only: bool = False,
+    out_indices: Sequence[int] | int | None = None,
     **options: Any,
 ) -> nn.Module:
     """A network of timm, made by its own `create_model`.
@@ -46,6 +52,8 @@ def create_outside(
         width, depth: 1; other sizes have other names.
         seed: of the first weights; None draws them from torch's default generator.
         drop_path_rate: stochastic depth, of the networks that know it.
+        global_pool, checkpoint_path, features_only, out_indices: see `create_model`; handed on where they ask for
+            something, since not every network of timm takes them.
         options: timm's own, such as in_chans, num_classes, drop_rate, img_size.
 
     Raises RecipeError without timm, for an unknown name, another width or depth, or an option that the network does not
@@ -57,7 +65,11 @@ def create_outside(
             f"{name} comes in one size, was asked for width {width:g} and depth {depth:g}.",
             remedy="Set model.width and model.depth to 1, and choose a smaller network by its name.",
         )
-    given = {key: value for key, value in options.items() if value not in (None, "")}
+    given = {key: value for key, value in options.items() if value is not None}
+    given |= {} if global_pool == "avg" else {"global_pool": global_pool}
+    given |= {"checkpoint_path": str(checkpoint_path)} if checkpoint_path else {}
+    given |= {"features_only": True} if features_only else {}
+    given |= {"out_indices": out_indices} if features_only and out_indices is not None else {}
 
     def make(**more: Any) -> nn.Module:
         with torch.random.fork_rng(devices=[], enabled=seed is not None):

@@ -127,19 +127,11 @@ def create_model(
     cannot be had or do not fit.
     """
     if is_outside(name):
-        wishes: dict[str, Any] = {"features_only": True, "out_indices": out_indices} if features_only else {}
-        wishes |= {} if global_pool == "avg" else {"global_pool": global_pool}
         return create_outside(
-            name,
-            pretrained=pretrained,
-            in_chans=in_chans,
-            num_classes=num_classes,
-            drop_rate=drop_rate,
-            drop_path_rate=drop_path_rate,
-            checkpoint_path=str(checkpoint_path),
-            **wishes,
-            **options,
-        )
+            name, pretrained=pretrained, in_chans=in_chans, num_classes=num_classes, drop_rate=drop_rate,
+            drop_path_rate=drop_path_rate, global_pool=global_pool, checkpoint_path=checkpoint_path,
+            features_only=features_only, out_indices=out_indices, **options,
+        )  # fmt: skip
     model, weights = _find(name)
     config = weights.as_config(model.name)
     _require_known(model, options)

@@ -9,24 +9,15 @@ uncertainty via dynamic model averaging, Technometrics 52(1), section 2.2. Power
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Final
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.domain.compiling import compiled
+
 Array = NDArray[np.float64]
-Function = TypeVar("Function", bound=Callable[..., Any])
 LEAST: Final = 1e-300
-
-
-def _compiled(function: Function) -> Function:
-    """Compiled on the first call and kept on disk: a live process must not wait for it at its first candle."""
-    try:
-        return cast(Function, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
-    except RuntimeError:  # no folder that can be written to
-        return cast(Function, numba.njit(nogil=True, error_model="numpy")(function))
 
 
 def tempered_filter(evidence: Array, transition: Array, prior: Array, forgetting: float) -> Array:
@@ -75,7 +66,7 @@ def log_losses(
     return loss
 
 
-@_compiled
+@compiled
 def _run(evidence: Array, transition: Array, prior: Array, forgetting: float, found: Array) -> None:
     n, states = evidence.shape
     before = prior.copy()
@@ -89,8 +80,8 @@ def _run(evidence: Array, transition: Array, prior: Array, forgetting: float, fo
             else:
                 for j in range(states):
                     chance += before[j] * transition[j, k]
-            score = (1.0 - forgetting) * np.log(max(chance, 1e-300)) + evidence[t, k]
-            score += forgetting * np.log(max(prior[k], 1e-300))
+            score = (1.0 - forgetting) * np.log(max(chance, LEAST)) + evidence[t, k]
+            score += forgetting * np.log(max(prior[k], LEAST))
             expected[k] = score
             if prior[k] > 0.0 and score > highest:
                 highest = score
@@ -103,7 +94,7 @@ def _run(evidence: Array, transition: Array, prior: Array, forgetting: float, fo
             found[t, k] = before[k]
 
 
-@_compiled
+@compiled
 def _run_windows(
     evidence: Array, transition: Array, prior: Array, forgetting: float, memory: int, found: Array
 ) -> None:

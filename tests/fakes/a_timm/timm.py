@@ -7,11 +7,11 @@ made = []
 
 
 class Small(nn.Module):
-    def __init__(self, in_chans, num_classes, drop_rate, drop_path_rate=0.0):
+    def __init__(self, in_chans, num_classes, drop_rate, drop_path_rate=0.0, global_pool="avg"):
         super().__init__()
         self.conv = nn.Conv2d(in_chans, 8, 3, stride=2)
         self.norm = nn.BatchNorm2d(8)
-        self.drop_rate, self.drop_path_rate = drop_rate, drop_path_rate
+        self.drop_rate, self.drop_path_rate, self.global_pool = drop_rate, drop_path_rate, global_pool
         self.fc = nn.Linear(8, num_classes)
         self.feature_info = [{"num_chs": 8, "reduction": 2, "module": "conv"}]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.features._compiled import compiled
+from triptych.domain.compiling import compiled
 
 CHOICES = 10
 """Bandwidths that are tried, from 1 candle to a quarter of the window, in equal ratios."""
