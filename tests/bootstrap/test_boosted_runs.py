@@ -1,5 +1,7 @@
 """A network with trees goes the whole way: trained fold by fold, saved, exported, asked alike by backtest and live."""
 
+import importlib.util
+
 import numpy as np
 import polars as pl
 import pytest
@@ -31,6 +33,13 @@ def test_the_artifact_answers_alike_through_both_backends(boosted):
     ours, theirs = (artifact.predictor(backend).probabilities(windows) for backend in ("torch", "onnx"))
     assert np.allclose(ours.sum(axis=1), 1.0, atol=1e-5)
     assert np.mean(np.abs(ours - theirs).max(axis=1) < 1e-4) > 0.97  # a value on a threshold may fall to either side
+
+
+def test_a_library_that_is_missing_is_said_before_a_network_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(RecipeError, match=r"boosting\.engine = 'xgboost', and it is not installed"):
+        bootstrap.train(micro_recipe(tmp_path, "boosting.engine=xgboost"), folder=tmp_path / "runs" / "run")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_trees_change_what_the_network_says_and_leave_the_network_as_it_was(boosted, tmp_path):

@@ -43,6 +43,7 @@ from triptych.inference.reference import quantiles_of, window_statistics
 from triptych.models.siamese import SiameseNetwork
 from triptych.settings import Recipe
 from triptych.training import trainer
+from triptych.training.boosting.growing import engine_of
 from triptych.training.boosting.stage import boost
 from triptych.training.fitted import read_result
 from triptych.training.history import EpochRecord
@@ -87,6 +88,8 @@ def train(
     if dataset.without_books:
         tell(f"Left out of training and test: {dataset.without_books:,} windows without an order book at some close.")
     build_classifier(recipe)  # before anything is written: parts that do not fit one another
+    if recipe.boosting.engine != "none":
+        engine_of(recipe.boosting)  # before the network learns for minutes: a library that is not there
     home = folder or place_of(recipe, candles.hash)
 
     def damage_of(run: Run) -> str:
