@@ -1,11 +1,14 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 from tests.dashboard.records import MINUTE, START, SYMBOL, Scribe, order, step
 
 from triptych.dashboard.desk import Desk
+from triptych.dashboard.pages.overview import _account
 from triptych.dashboard.room import instance
 from triptych.live.control import SessionError
+from triptych.live.journal import Entry
 from triptych.live.journal.records import encode
 
 
@@ -111,3 +114,12 @@ def test_the_status_says_what_the_switch_says(switch, status):
 def test_with_neither_session_nor_journal_there_are_only_runs():
     desk = Desk()
     assert (instance(desk)["status"], desk.has_instance, desk.is_reading) == ("none", False, False)
+
+
+def test_the_drawdown_is_from_the_highest_equity_of_the_journal_however_long_ago():
+    desk = Desk(session=None, journal=None)
+    record = replace(step(close_ms=1_700_000_000_000), peak_equity=12_000.0)
+    desk.story.take(Entry(seq=30_001, time_ms=1, token=1, record=record))
+    found = _account(desk)
+    assert found["drawdown"] == pytest.approx(1 - found["equity"] / 12_000)
+    assert found["drawdown"] > 0.1

@@ -12,7 +12,7 @@ from tests.live.wired import BTC, PATIENCE, play
 from triptych.domain import FillReason, ManualClock, OrderFilled
 from triptych.exchanges.bybit.rest import Config as RestConfig
 from triptych.exchanges.simulated.server import RestFault
-from triptych.live.journal import Switch
+from triptych.live.journal import StepRecorded, Switch
 
 CREATE = "/v5/order/create"
 
@@ -478,5 +478,22 @@ def test_a_stop_that_is_refused_once_is_set_again(tmp_path):
         await scene.close()
         ours, theirs = scene.held()
         assert ours == theirs > 0
+
+    play(tmp_path, act)
+
+
+def test_what_a_kill_writes_while_nobody_answers_is_no_proof_that_executions_were_asked_for(tmp_path):
+    """A kill writes a step at every attempt. Executions of the outage before it must be asked for after a restart."""
+
+    async def act(scene):
+        scene.wish.says = 1
+        await scene.close(2)
+        decided = [entry.time_ms for entry in scene.house.journal.entries(kinds=(StepRecorded,))][-1]
+        async with scene.trader.between_decisions():
+            await asyncio.sleep(0.05)
+            await scene.trader._carry_out_closes(())
+            assert scene.steps()[-1].cause == "switch"
+            scene.trader.books.recover()
+            assert scene.trader.books.recovered_ms == decided
 
     play(tmp_path, act)

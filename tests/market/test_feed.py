@@ -153,3 +153,16 @@ def test_whatever_the_stream_loses_doubles_and_reorders_the_candles_are_those_of
     pump(10**9)
     assert out == history
     assert closes == sorted(set(closes))
+
+
+def test_weeks_begin_on_monday_as_at_the_venue():
+    week = Timeframe.parse("1w")
+    monday = week.floor(1_700_000_000_000)
+    feed = CandleFeed(["A"], week)
+    feed.on_candle(candle("A", monday // MINUTE, timeframe=week))
+    assert left(feed.due(monday + week.milliseconds)) == [((monday + week.milliseconds) // MINUTE, "A", False)]
+    assert feed.silent(monday + 2 * week.milliseconds + 60_000) == [
+        Gap(symbol="A", start_ms=monday + week.milliseconds, end_ms=monday + 2 * week.milliseconds)
+    ]
+    with pytest.raises(DataError, match="The feed of 1w candles got A 1w of "):
+        feed.on_candle(candle("A", monday // MINUTE + 1440, timeframe=week))

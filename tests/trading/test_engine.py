@@ -537,6 +537,64 @@ def test_a_trailing_stop_outlives_a_restart():
     assert second.state() == first.state()
 
 
+def turned(order_of_fills):
+    """An engine that was long and turns short at 100, told of the two fills of the turn in this order."""
+    engine = ready(build(execution=execution_.Config(trailing_stop=5.0)))
+    (entry,) = engine.on_candle(candle(2, 3))
+    engine.on_event(filled(entry))
+    close, opening = engine.on_candle(candle(3, 1))
+    assert (close.reduce_only, opening.reduce_only) == (True, False)
+    fills = [filled(close, number=2), filled(opening, number=3)]
+    for one in order_of_fills:
+        engine.on_event(fills[one])
+    return engine
+
+
+def test_a_turn_has_its_trailing_stop_whichever_of_its_fills_is_heard_first():
+    first, second = turned([0, 1]), turned([1, 0])
+    for minute, close in enumerate((98.0, 95.0, 90.0), 4):
+        commands = first.on_candle(candle(minute, 1, close))
+        assert second.on_candle(candle(minute, 1, close)) == commands
+        assert isinstance(commands[-1], MoveStop)
+    assert commands[-1].stop_loss == Decimal(94)  # 5 above the lowest price, 89
+    assert second.state().desks == first.state().desks
+
+
+def test_what_a_turn_was_to_begin_is_forgotten_with_the_position():
+    """The opening fill closes the long, and the close is never filled: a position of others has no trail of ours."""
+    engine = turned([1])
+    assert engine.state().desks[0].begun is not None
+    engine = turned([0, 1])
+    (exit_order,) = [one for one in engine.on_candle(candle(4, 0)) if isinstance(one, SubmitOrder)]
+    engine.on_event(filled(exit_order, number=4))
+    assert (engine.state().desks[0].trail, engine.state().desks[0].begun) == (None, None)
+
+
+def test_a_trailing_stop_and_the_marks_count_what_closed_while_nobody_was_there():
+    closes = {2: 100.0, 3: 104.0, 4: 112.0, 5: 109.0}
+    settings = {"execution": execution_.Config(trailing_stop=5.0)}
+    whole = ready(build(**settings))
+    (order,) = whole.on_candle(candle(2, 3))
+    asked = TypeAdapter(EngineState).dump_json(whole.state())  # written before the order was sent
+    whole.on_event(filled(order))
+    whole.on_candle(candle(3, 3, closes[3]))
+    held = TypeAdapter(EngineState).dump_json(whole.state())
+    for minute in (4, 5):
+        whole.observe([candle(minute, 3, closes[minute])])
+    for journal, events in ((held, []), (asked, [filled(order)])):
+        again = build(**settings)
+        again.observe([candle(minute, 2) for minute in range(2)])
+        again.observe([candle(minute, 3, close) for minute, close in closes.items()])
+        again.restore(TypeAdapter(EngineState).validate_json(journal))
+        for event in events:
+            again.on_event(event)
+        assert again.portfolio.last_mark("ABC") == 109.0
+        trail = again.state().desks[0].trail
+        assert (trail.best, trail.stop, trail.sent) == (113.0, Decimal(108), False)
+        (move,) = again.on_candle(candle(6, 3, 110.0))
+        assert move.stop_loss == Decimal(108)
+
+
 def test_kelly_sizing_stakes_by_the_prediction_and_keeps_what_it_holds_without_one():
     records = []
     kelly = kelly_.Config(fraction=1.0, shrinkage=0.0, horizon=1, cost=0.0, cap=0.5, base_rates=(0.3, 0.4, 0.3))

@@ -42,7 +42,7 @@ class Books:
         journal: remembers; acquire its lease first.
         has_journal: whether the journal could be written when it was last tried.
         last_close_ms: close of the candles that were decided on last; -1 before the first.
-        recovered_ms: when the last decision in the journal was written, our clock; -1 when the journal was empty.
+        recovered_ms: when the venue had surely been asked last, by the journal, our clock; -1 when it never was.
         began_ms: when its first entry was written, our clock; -1 when it was empty.
         unsure: orders of which nobody has heard whether the venue has them.
         switch: what the house allows itself, where it must not be forgotten.
@@ -97,10 +97,21 @@ class Books:
                 self._intake.never_arrived(entry.record.order_id, 0, "")
             events.append(entry.record)
         self._enter(events)
-        self.recovered_ms = last.time_ms
+        self.recovered_ms = self._last_settled_ms()
         with contextlib.closing(self.journal.entries(limit=1)) as entries:
             self.began_ms = next(entries).time_ms
         return True
+
+    def _last_settled_ms(self) -> int:
+        """When the last step was written before which the venue was asked; -1 without one.
+
+        A kill writes its steps without having asked for executions, as often as it tries, however long an outage lasts.
+        """
+        with contextlib.closing(self.journal.entries(kinds=(StepRecorded,), newest_first=True)) as steps:
+            for entry in steps:
+                if isinstance(entry.record, StepRecorded) and entry.record.cause != "switch":
+                    return entry.time_ms
+        return -1
 
     @property
     def stops(self) -> dict[str, Protection]:
@@ -241,6 +252,13 @@ class Books:
         fills = adopted(portfolio.position(symbol), report, self._known.pop(symbol, ()), mark=mark, now_ms=now_ms)
         self._take(fills)
         return fills
+
+    def protect(self, report: PositionReport) -> Protection:
+        """Where stop and target of a position should lie that no order of ours has brought any for; remembered."""
+        wanted = self.engine.protect(report.symbol, report.stop_loss)
+        if wanted != NOTHING:
+            self._protections.put(report.symbol, self.engine.portfolio.position(report.symbol).quantity, wanted)
+        return wanted
 
     def take_report(self, report: OrderReport) -> list[ExchangeEvent]:
         """Take in what the venue says of an order. Returns the events that were new."""

@@ -58,9 +58,13 @@ class Protections:
 
     def move(self, symbol: str, quantity: Decimal, stop_loss: Decimal) -> None:
         """Put the stop of the position that is held elsewhere."""
+        self.put(symbol, quantity, (stop_loss, self.of(symbol, quantity)[1]))
+
+    def put(self, symbol: str, quantity: Decimal, protection: Protection) -> None:
+        """Put stop and target of the position that is held."""
         side = _side(quantity)
         if side is not None:
-            self._sides.setdefault(symbol, {})[side] = stop_loss, self.of(symbol, quantity)[1]
+            self._sides.setdefault(symbol, {})[side] = protection
 
     def forget(self, symbol: str, quantity: Decimal) -> None:
         """No order is under way in an instrument: what is not the held side's is no more."""

@@ -242,18 +242,21 @@ class Reconciler:
         self._tell("warning", f"{difference:+} of somebody else's trading was adopted at {prices}", report.symbol)
 
     async def _protect(self, report: PositionReport, settled: Settled) -> Settled:
-        """A position whose stop or target is gone, or is not where it should be, gets it back.
+        """A position whose stop or target is gone, or is not where it should be, gets it back; one that was adopted
+        gets what an entry would bring along.
 
         Where the price lies beyond them they cannot be set any more, and the position must be closed; also where the
         venue refuses a stop that is gone for the second time.
         """
         now = self.clock.now_ms()
         before, self.protected_ms[report.symbol] = self.protected_ms.get(report.symbol, now), now
-        wanted = self.books.stops.get(report.symbol)
         refused = self.refused.pop(report.symbol, 0)
-        if not report.quantity or wanted is None:
+        if not report.quantity:
             return settled
-        stop, target = wanted
+        known = self.books.stops.get(report.symbol)
+        if known is None and not settled.is_settled:
+            return settled
+        stop, target = self.books.protect(report) if known is None else known
         tick = self.books.engine.instrument(report.symbol).price_step
         wrong = [
             f"{name} {ours} {'is gone' if theirs is None else f'was moved to {theirs}'}"
@@ -265,6 +268,8 @@ class Reconciler:
         # At most so long: since it was last seen to be protected.
         self.metrics.unprotected.labels(symbol=report.symbol).inc(max(now - before, 1) / 1000)
         text = f"the position's {' and '.join(wrong)}: set again"
+        if known is None:
+            text = f"no order of ours has opened the position: {' and '.join(wrong)}, and is set as for an entry now"
         if not refused:  # told once, not at every attempt
             # Written first: who has lost the right to write must not touch the position of its successor.
             self.books.write(NoteWritten(topic="unprotected", text=text, symbol=report.symbol))

@@ -71,7 +71,7 @@ class CandleFeed:
     def on_candle(self, candle: Candle) -> None:
         """Take in a closed candle. Raises DataError for another instrument or timeframe, or a time off the grid."""
         queue = self._queues.get(candle.symbol)
-        if queue is None or candle.timeframe != self._timeframe or candle.open_time_ms % self._step:
+        if queue is None or candle.timeframe != self._timeframe or not self._is_on_grid(candle):
             raise DataError(
                 f"The feed of {self._timeframe} candles got {candle.symbol} {candle.timeframe} of "
                 f"{utc(candle.open_time_ms)} UTC.",
@@ -84,6 +84,9 @@ class CandleFeed:
             self.conflicts += self._differs(candle)
             return
         queue.waiting[candle.open_time_ms] = candle
+
+    def _is_on_grid(self, candle: Candle) -> bool:
+        return self._timeframe.floor(candle.open_time_ms) == candle.open_time_ms
 
     def gaps(self) -> list[Gap]:
         """What history must be asked for before the candles that wait can leave."""
@@ -119,7 +122,7 @@ class CandleFeed:
 
     def silent(self, now_ms: int) -> list[Gap]:
         """Instruments whose newest candle should have come long ago: ask history, the stream may have lost it."""
-        newest = now_ms // self._step * self._step  # opens now: the one before has closed
+        newest = self._timeframe.floor(now_ms)  # opens now: the one before has closed
         return [
             Gap(symbol=symbol, start_ms=queue.next_ms, end_ms=newest)
             for symbol, queue in self._queues.items()

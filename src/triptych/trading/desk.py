@@ -32,6 +32,7 @@ class DeskState:
     barred: int
     orders: tuple[tuple[SubmitOrder, Decimal], ...]
     trail: Trail | None = None
+    begun: Trail | None = None
 
 
 @dataclass(slots=True)
@@ -43,6 +44,8 @@ class Desk:
         barred: 1 or -1 when a protective exit bars this side until the strategy has wanted something else; else 0.
         orders: orders under way and the quantity each still has to trade, by order id.
         trail: of the trailing stop of the position, where it has one.
+        begun: the trail that the newest opening order asks for. It is that of the position once its side is held: of
+            the two fills of a turn the opening one may be heard first.
     """
 
     instrument: Instrument
@@ -52,6 +55,7 @@ class Desk:
     barred: int = 0
     orders: dict[str, tuple[SubmitOrder, Decimal]] = field(default_factory=dict)
     trail: Trail | None = None
+    begun: Trail | None = None
 
     @property
     def last_close_ms(self) -> int:
@@ -68,8 +72,7 @@ class Desk:
         `before` and `after` are the signed quantities held without and with the fill.
         """
         entry = self.orders.get(fill.order_id)
-        if before * after <= 0:
-            self.trail = None if entry is None or not after else Trail.begun(entry[0], fill)
+        self._follow(None if fill.reason is not FillReason.ORDER or entry is None else entry[0], fill, before, after)
         if entry is None or fill.reason is not FillReason.ORDER:  # a protective exit bears the id of the entry
             return
         order, remaining = entry
@@ -77,6 +80,19 @@ class Desk:
             self.orders[fill.order_id] = (order, remaining - fill.quantity)
         else:
             del self.orders[fill.order_id]
+
+    def _follow(self, order: SubmitOrder | None, fill: OrderFilled, before: Decimal, after: Decimal) -> None:
+        """Whose trail the position has now; `order` is the one that was filled, None where it is not under way."""
+        if order is not None and not order.reduce_only:
+            if self.begun is None or self.begun.order_id != order.order_id:
+                self.begun = Trail.begun(order, fill)
+        elif not after:
+            self.begun = None
+        if before * after <= 0:
+            self.trail = None
+        if self.trail is None and self.begun is not None and self.begun.sign * after > 0:
+            # Candles may have closed since a fill that is heard of late.
+            self.trail = self.begun.after_all(self.window.since(self.begun.seen_ms), self.instrument)
 
     def ended(self, event: OrderRejected | OrderCancelled) -> None:
         """Note that an order came to its end, or that the venue turned a command down."""
@@ -127,9 +143,12 @@ class Desk:
             barred=self.barred,
             orders=tuple(self.orders.values()),
             trail=self.trail,
+            begun=self.begun,
         )
 
     def restore(self, state: DeskState) -> None:
-        """Take up what `state` remembers."""
-        self.target, self.barred, self.trail = state.target, state.barred, state.trail
+        """Take up what `state` remembers; its trail counts the candles that have closed since."""
+        self.target, self.barred, self.trail, self.begun = state.target, state.barred, state.trail, state.begun
+        if self.trail is not None:
+            self.trail = self.trail.after_all(self.window.since(self.trail.seen_ms), self.instrument)
         self.orders = {order.order_id: (order, remaining) for order, remaining in state.orders}

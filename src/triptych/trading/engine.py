@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from triptych.domain import (
+    CLOSE,
     CancelOrder,
     Candle,
     CandleSeries,
@@ -224,6 +225,10 @@ class Engine(AbstractView):
         """No market order of an instrument asks for more than this any longer, in base units."""
         self._desks[symbol].executor.cap_orders(most)
 
+    def protect(self, symbol: str, stop_loss: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
+        """Stop and target for a position that was adopted; see `Ordering.protect`."""
+        return self._ordering.protect(self._desks[symbol], stop_loss)
+
     def leave(self, symbol: str, time_ms: int, reason: str) -> list[Command]:
         """Close one position now, as its stop would have done; `time_ms` goes into the id. Nothing where that happens
         already.
@@ -368,3 +373,6 @@ class Engine(AbstractView):
         for desk in state.desks:
             if desk.symbol in self._desks:
                 self._desks[desk.symbol].restore(desk)
+        for symbol, live in self._desks.items():
+            if (newest := live.window.last(1)) is not None:  # the state's marks are those of its last decision
+                self.portfolio.mark(symbol, float(newest[0, CLOSE]))

@@ -86,7 +86,6 @@ class Config(domain.Config):
         return min(distances, default=None)
 
 
-UNPROTECTED = Config()
 MOST_SLICES: Final = 20
 """Orders into which one close is sliced at once; the rest follows with the next decision."""
 
@@ -172,6 +171,17 @@ class Executor:
             orders.append(self._opening(side, opening, price, average_true_range, time_ms, reason, protected))
         return orders, too_small or too_large
 
+    def protection(
+        self, side: Side, price: float, average_true_range: float
+    ) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+        """Stop, target and trailing distance of a position opened to this side at a price; None: none is asked for."""
+        config = self._config
+        return (
+            self._level(config.nearest_stop, -side.sign, price, average_true_range),
+            self._level(config.take_profit, side.sign, price, average_true_range),
+            self._distance(config.trailing_stop, price, average_true_range),
+        )
+
     def _closing(self, held: Decimal, quantity: Decimal, time_ms: int, reason: str) -> list[SubmitOrder]:
         return [
             SubmitOrder(
@@ -198,7 +208,7 @@ class Executor:
     ) -> SubmitOrder:
         limit = self._limit_price(side, price) if self._config.entry == "limit" else None
         base = price if limit is None else float(limit)
-        config = self._config if protected else UNPROTECTED
+        stop, target, distance = self.protection(side, base, average_true_range) if protected else (None, None, None)
         return SubmitOrder(
             order_id=self._ids.make(time_ms, "open"),
             symbol=self._instrument.symbol,
@@ -207,9 +217,9 @@ class Executor:
             time_ms=time_ms,
             type=OrderType.MARKET if limit is None else OrderType.LIMIT,
             limit_price=limit,
-            stop_loss=self._level(config.nearest_stop, -side.sign, base, average_true_range),
-            take_profit=self._level(config.take_profit, side.sign, base, average_true_range),
-            trailing_distance=self._distance(config.trailing_stop, base, average_true_range),
+            stop_loss=stop,
+            take_profit=target,
+            trailing_distance=distance,
             reason=reason,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -20,6 +21,7 @@ class Trail:
         stop: the stop as it is wanted.
         sent: whether the venue was told of this stop, with the entry or by `MoveStop`.
         is_new: whether no candle has closed since the entry.
+        seen_ms: when the newest candle closed that is counted, at first the entry's time, UTC ms; -1: not known.
     """
 
     order_id: str
@@ -29,6 +31,7 @@ class Trail:
     stop: Decimal
     sent: bool = True
     is_new: bool = True
+    seen_ms: int = -1
 
     @classmethod
     def begun(cls, order: SubmitOrder, fill: OrderFilled) -> Trail | None:
@@ -41,6 +44,7 @@ class Trail:
             distance=float(order.trailing_distance),
             best=float(fill.price),
             stop=order.stop_loss,
+            seen_ms=fill.time_ms,
         )
 
     def after(self, candle: Candle, instrument: Instrument) -> Trail:
@@ -53,8 +57,17 @@ class Trail:
         level = instrument.round_price(best - self.sign * self.distance)
         closer = (level - self.stop) * self.sign > 0
         return replace(
-            self, best=best, is_new=False, stop=level if closer else self.stop, sent=self.sent and not closer
-        )
+            self, best=best, is_new=False, stop=level if closer else self.stop, sent=self.sent and not closer,
+            seen_ms=candle.close_time_ms,
+        )  # fmt: skip
+
+    def after_all(self, candles: Sequence[Candle], instrument: Instrument) -> Trail:
+        """The trail once those of the candles have closed that it has not seen; none where it knows of no time."""
+        trail = self
+        for candle in candles:
+            if 0 <= trail.seen_ms < candle.close_time_ms:
+                trail = trail.after(candle, instrument)
+        return trail
 
     def is_passed(self, close: float) -> bool:
         """Whether the close lies at or beyond the stop: too late to move it there."""

@@ -76,6 +76,21 @@ class CandleWindow:
             raise IndexError(f"The window holds {len(self)} candles, {n} were asked for.")
         return self._times[self._end - n : self._end].copy()
 
+    def since(self, time_ms: int) -> list[Candle]:
+        """The candles kept that closed after a time, oldest first."""
+        n, step = len(self), self._timeframe
+        if not n or step is None:
+            return []
+        first = self._end - n + int(np.searchsorted(self._times[self._end - n : self._end], time_ms, side="right"))
+        symbol, length = self._instrument.symbol, step.milliseconds
+        return [
+            Candle(
+                symbol=symbol, timeframe=step, open_time_ms=int(self._times[i]) - length,
+                **dict(zip(CANDLE_FIELDS, self._values[i].tolist(), strict=True)),
+            )
+            for i in range(first, self._end)
+        ]  # fmt: skip
+
     def history(self, n: int) -> CandleSeries | None:
         """The last n candles as a history of their own; None while there are fewer."""
         values = self.last(n)

@@ -2,6 +2,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from triptych.live.monitoring import Metrics
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -56,3 +58,20 @@ def test_the_alert_rules_ask_for_what_is_measured():
     rules = re.findall(r"expr: (.*)", text)
     assert len(rules) >= 10
     assert named(" ".join(rules)) <= measured()
+
+
+@pytest.mark.parametrize("candle_s", [60, 900, 3600, 14_400])
+def test_the_alert_of_a_slow_journal_fires_whatever_the_length_of_the_candles(candle_s):
+    """By Prometheus' own rules: an increase needs two samples that differ, and `for` must last through every look."""
+    text = (DEPLOY / "prometheus-alerts.yml").read_text()
+    rule = text[text.index("TriptychSlowJournal") :].split("- alert:")[0]
+    (window,) = re.findall(r"_bucket\[(\d+)([mh])\]", rule)
+    window_s = int(window[0]) * {"m": 60, "h": 3600}[window[1]]
+    lasts = re.findall(r"for: (\d+)m", rule)
+    lasts_s = 60 * int(lasts[0]) if lasts else 0
+    since, fires = None, False
+    for now in range(86_400, 2 * 86_400, 15):
+        writes = now // candle_s - (now - window_s + 15) // candle_s
+        since = None if not writes else now if since is None else since
+        fires |= since is not None and now - since >= lasts_s
+    assert fires

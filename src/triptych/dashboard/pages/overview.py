@@ -42,7 +42,9 @@ def _account(desk: Desk) -> dict[str, Any] | None:
     moments = story.moments
     equity = state["account"]["equity"] if state else moments[-1].equity
     initial = state["account"]["initial"] if state else story.initial_capital
-    peak = max([*(one.equity for one in moments), equity])
+    # Moments are those of the newest entries; the highest equity may be older, and every step carries it on.
+    recorded = [] if story.last_step is None else [story.last_step.peak_equity]
+    peak = max([*(one.equity for one in moments), *recorded, equity])
     found = {
         "equity": equity, "initial": initial, "profit": equity - initial if initial is not None else None,
         "return": equity / initial - 1 if initial else None,
