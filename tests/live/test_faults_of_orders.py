@@ -179,6 +179,52 @@ def test_rate_limit(tmp_path, code):
     play(tmp_path, act)
 
 
+def test_after_a_rate_limit_the_reset_is_waited_for(tmp_path):
+    """Nothing goes to that interface before the time that the refusal's header names."""
+
+    async def act(scene):
+        scene.server.faults.add(RestFault(kind="rate_limit", path=CREATE, seconds=0.4))
+        scene.wish.says = 1
+        created, loop = [], asyncio.get_running_loop()
+        known = scene.server.faults.next_for
+
+        def noted(path):
+            if path == CREATE:
+                created.append(loop.time())
+            return known(path)
+
+        scene.server.faults.next_for = noted
+        await scene.close(2)
+        assert scene.answers() == ["accepted"]
+        refused, taken = created
+        assert taken - refused > 0.35
+        ours, theirs = scene.held()
+        assert ours == theirs > 0
+
+    play(tmp_path, act)
+
+
+def test_an_order_that_would_be_too_old_at_the_reset_is_not_waited_for(tmp_path):
+    """The venue would refuse its signature; the next close asks anew, under another id."""
+
+    async def act(scene):
+        scene.server.faults.add(RestFault(kind="rate_limit", path=CREATE, seconds=1.0))
+        scene.wish.says = 1
+        await scene.close(1)
+        assert scene.answers() == ["rejected"]
+        assert scene.trader.reasons() == {}
+        await scene.close(1)
+        assert scene.answers() == ["rejected", "rejected"]
+        assert "was not sent: its turn comes in" in scene.told("rejected")[-1]
+        await asyncio.sleep(1.0)
+        await scene.close(2)
+        assert scene.answers()[2:] == ["accepted"]
+        ours, theirs = scene.held()
+        assert ours == theirs > 0
+
+    play(tmp_path, act)
+
+
 def test_rate_limit_http_403(tmp_path):
     """Nothing at all is asked or sent for ten minutes; the position keeps its stop at the venue."""
 

@@ -189,9 +189,11 @@ class BybitServer:
         reply = self._reply(request, path, body, fault)
         if fault is not None and fault.kind == "lose_reply":
             return _cut(request)
+        is_limited = reply["retCode"] == RATE_LIMIT
+        wait_s = fault.seconds if is_limited and fault is not None else 0.0
         limits = {
-            "X-Bapi-Limit": "1000", "X-Bapi-Limit-Status": "0" if reply["retCode"] == RATE_LIMIT else "999",
-            "X-Bapi-Limit-Reset-Timestamp": str(self.now_ms()),
+            "X-Bapi-Limit": "1000", "X-Bapi-Limit-Status": "0" if is_limited else "999",
+            "X-Bapi-Limit-Reset-Timestamp": str(self.now_ms() + round(wait_s * 1000)),
         }  # fmt: skip
         return web.Response(body=orjson.dumps(reply), content_type="application/json", headers=limits)
 
