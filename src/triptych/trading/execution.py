@@ -106,6 +106,10 @@ class Executor:
         """Whether an order's id was made here, by this process or one before it."""
         return self._ids.is_ours(order_id)
 
+    def revise(self, instrument: Instrument) -> None:
+        """Plan by these rules from now on."""
+        self._instrument = instrument
+
     def cap_orders(self, most: Decimal) -> None:
         """From now on no market order asks for more: the venue takes less than it has announced."""
         least = max(self._instrument.minimum_quantity, self._instrument.quantity_step)
