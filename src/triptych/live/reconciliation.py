@@ -55,9 +55,6 @@ class Config(domain.Config):
         description="Minutes without an opening order of another session in this account before one is started, and "
         "before one that goes on opens anything again. 0: other sessions are not looked for.",
     )
-    every_seconds: float = Field(
-        default=30.0, gt=0, description="Seconds between two reconciliations when nothing else asks for one."
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

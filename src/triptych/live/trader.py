@@ -105,6 +105,8 @@ class Trader:
         self._is_heard = True
         metrics.ready.set_function(lambda: float(not self.reasons()))  # what /readyz says
         metrics.unknown_orders.set_function(lambda: len(self.books.unknown))
+        self._settled_s = time.monotonic()
+        metrics.reconciliation_age.set_function(lambda: time.monotonic() - self._settled_s)
         self.closure: Closure | None = None
         self._closer = Closer(
             symbols=self._symbols, books=books, gateway=reconciler.gateway, sender=sender, clock=clock,
@@ -387,7 +389,7 @@ class Trader:
     async def _settle(self) -> None:
         is_killed = self._switch is Switch.KILLED
         self.standings = await self._reconciler.settle(self._symbols, is_killed=is_killed)
-        self.is_ready = True
+        self.is_ready, self._settled_s = True, time.monotonic()
         certain = [symbol for symbol, one in self.standings.items() if not one.is_passing or one.must_close]
         if is_killed and any(self._reconciler.reports[symbol].quantity for symbol in certain):
             self._to_close.set()  # somebody has opened something since
