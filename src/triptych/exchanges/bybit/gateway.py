@@ -296,12 +296,16 @@ class BybitGateway(AbstractGateway):
         return [row for row in rows if row.text("symbol") in wanted]
 
     async def _settle_coins(self, symbols: Sequence[str]) -> list[str]:
-        """The coins in which these instruments are settled. Raises DataError for one that the venue does not list."""
+        """The coins in which these instruments are settled.
+
+        One that is not listed any more, such as a contract that has ended, is looked for in the coin of the account: it
+        must keep nobody from settling the others.
+        """
         missing = [symbol for symbol in symbols if symbol not in self._coins]
         if missing:
-            listed = await self.market.listed(missing)
+            listed = await self.market.found(missing)
             self._coins |= {symbol: listing.settle for symbol, listing in listed.items()}
-        return sorted({self._coins[symbol] for symbol in symbols})
+        return sorted({self._coins.get(symbol, self.config.currency) for symbol in symbols})
 
     async def _pages(self, path: str, asked: dict[str, Any]) -> list[Fields]:
         """Rows of all pages of a list."""

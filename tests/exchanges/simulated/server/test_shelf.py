@@ -1,13 +1,15 @@
 """What a venue changes while it is traded, told to the server from outside and seen by its clients."""
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import aiohttp
 import pytest
-from tests.fakes.served import gateway_on, server_on
+from tests.fakes.served import BITCOIN, gateway_on, server_on, tape
 
-from triptych.domain.errors import ExchangeError
+from triptych.domain.errors import DataError, ExchangeError
+from triptych.exchanges.simulated.server import BybitServer, Change
 
 BTC = "BTCUSDT"
 ORDER = {"category": "linear", "symbol": BTC, "side": "Buy", "orderType": "Market", "qty": "0.01", "positionIdx": 0}
@@ -97,3 +99,24 @@ def test_in_hedge_mode_both_sides_are_listed_and_orders_without_a_side_are_refus
         await gateway._rest.post("/v5/order/create", ORDER)
 
     trial(play)
+
+
+def test_an_instrument_that_is_not_listed_any_more_keeps_nobody_from_settling_the_others():
+    both = [BTC, "ETHUSDT"]
+
+    async def run():
+        series = [tape(), tape(instrument=replace(BITCOIN, symbol="ETHUSDT"))]
+        async with BybitServer(series, known=50) as server, gateway_on(server) as gateway:
+            await gateway._rest.post("/v5/order/create", ORDER)
+            await server.step()
+            server.change(Change(symbol="ETHUSDT", is_listed=False))
+            positions = await gateway.positions(both)
+            assert {symbol: one.quantity for symbol, one in positions.items()} == {BTC: Decimal("0.01"), "ETHUSDT": 0}
+            assert await gateway.open_orders(both) == []
+            assert len(await gateway.executions(both, 0)) == 1
+            assert set(await gateway.listings(both)) == {BTC}
+            with pytest.raises(DataError) as caught:
+                await gateway.market.listed(both)
+            assert caught.value.message == "Bybit lists no ETHUSDT in linear."
+
+    asyncio.run(run())
