@@ -320,6 +320,36 @@ def test_liquidation_and_auto_deleveraging(tmp_path, kind):
 
 
 @pytest.mark.parametrize("policy", ["freeze", "adopt"])
+def test_what_the_venue_settles_at_the_end_of_a_contract_is_entered_at_its_price(tmp_path, policy):
+    """A delivery closes the position without an order of ours; the contract is not traded any more."""
+    series = tape()
+    values = series.values.copy()
+    values[55:, :4] *= 0.7
+    costs = COSTS.model_copy(update={"leverage": 20.0})
+
+    async def act(scene):
+        known = scene.server.desk._execution
+
+        def delivered(row):
+            return known(row | ({"execType": "Delivery"} if row["execType"] == "BustTrade" else {}))
+
+        scene.server.desk._execution = delivered
+        scene.wish.says = 1
+        await scene.close(2)
+        held, _ = scene.held()
+        assert held > 0
+        await scene.close(3)
+        row = scene.server.desk.executions[-1]
+        assert row["execType"] == "Delivery"
+        await scene.until(lambda: scene.held() == (0, 0) and not scene.trader.reasons())
+        last = fills(scene)[-1]
+        assert (last.fill_id, last.quantity, last.price) == (row["execId"], held, Decimal(row["execPrice"]))
+        assert scene.house.engine.portfolio.equity() == pytest.approx(float(scene.server.desk.venue.equity))
+
+    play(tmp_path, act, series=replace(series, values=values), costs=costs, stop_loss_percent=60.0, policy=policy)
+
+
+@pytest.mark.parametrize("policy", ["freeze", "adopt"])
 @pytest.mark.parametrize("name", ["", "by-hand-1"], ids=["without an id", "with a strange id"])
 def test_manual_trade_in_the_same_account(tmp_path, policy, name):
     """Its executions come on our stream: they are told apart from ours, and not entered as if they were."""
