@@ -95,6 +95,11 @@ def test_a_position_that_does_not_fit_a_new_step_is_told_of(tmp_path):
             f"{held} is held, no multiple of that: the venue may take no close of all of it"
         ]
         assert severity(scene, "rules") == ["critical"]
+        scene.wish.says = 0
+        await scene.close(2)
+        odd = held % Decimal("0.1")
+        assert scene.held() == (odd, odd)  # the venue refuses the rest, and must not refuse all
+        assert "is not a multiple of the step 0.1" in scene.told("rejected")[0]
 
     play(tmp_path, act, patience=OFTEN)
 

@@ -158,6 +158,7 @@ class Executor:
         orders: list[SubmitOrder] = []
         if quantity * wanted > 0:
             change = abs(wanted) - abs(quantity)
+            change = self._instrument.round_quantity(change)  # what is held may be older than the step
             if change <= 0:
                 return (self._closing(quantity, -change, time_ms, reason) if change else []), ""
             opening, protected = change, False
