@@ -35,6 +35,8 @@ from triptych.live.monitoring import Metrics
 from triptych.live.reconciliation import Config as ReconciliationConfig
 from triptych.live.reconciliation import Reconciler
 from triptych.live.rivals import Rivals
+from triptych.live.rules import Config as RulesConfig
+from triptych.live.rules import Rules
 from triptych.live.runner import Config as RunnerConfig
 from triptych.live.runner import Runner
 from triptych.live.sender import Config as SenderConfig
@@ -101,6 +103,7 @@ class Patience:
     )
     overlap_minutes: float = 0.1
     rival_minutes: float = 0.2
+    rules: RulesConfig = field(default_factory=RulesConfig)
     sending: SenderConfig = field(default_factory=lambda: SenderConfig(within_seconds=0.3))
 
 
@@ -174,11 +177,20 @@ async def house_on(
         level = Level("model", predictor or LastMove(), deadline_s=5)
         ladder = Ladder([level], LadderConfig(), lambda text: note("warning", "fallback", text, ""))
         age = {"of": lambda _symbol: 0.0}
+        rules = Rules(
+            symbols=symbols,
+            gateway=gateway,
+            books=books,
+            clock=clock,
+            metrics=metrics,
+            config=patience.rules,
+            note=note,
+        )
         trader = Trader(
             symbols=list(symbols), books=books, records=records, ladder=ladder,
-            gate=Gate(GateConfig(max_orders_per_minute=1_000_000)), sender=sender, reconciler=reconciler, clock=clock,
-            metrics=metrics, data_age_s=lambda symbol: age["of"](symbol), note=note,
-            market_clock=candles.clock,
+            gate=Gate(GateConfig(max_orders_per_minute=1_000_000), rules.closing_only), sender=sender,
+            reconciler=reconciler, clock=clock, metrics=metrics, data_age_s=lambda symbol: age["of"](symbol), note=note,
+            market_clock=candles.clock, rules=rules,
         )  # fmt: skip
         runner = Runner(
             trader=trader, candles=candles, gateway=gateway, symbols=symbols, timeframe=MINUTE, clock=candles.clock,

@@ -115,7 +115,7 @@ def test_an_instrument_that_is_not_traded_is_closed_only(monkeypatch):
     account, said = opened(listed={"ETHUSDT": {"status": "Closed"}}, monkeypatch=monkeypatch)
     reason = "ETHUSDT is Closed at the venue and not Trading: nothing is opened"
     assert account.closing_only == {"ETHUSDT": reason}
-    assert said == [f"WARNING: {reason}. Start again when that has changed."]
+    assert said == [f"WARNING: {reason} until that has changed."]
 
 
 def test_where_nothing_is_traded_and_nothing_held_there_is_no_start(monkeypatch):

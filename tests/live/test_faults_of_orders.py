@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -179,6 +180,52 @@ def test_rate_limit(tmp_path, code):
     play(tmp_path, act)
 
 
+def test_after_a_rate_limit_the_reset_is_waited_for(tmp_path):
+    """Nothing goes to that interface before the time that the refusal's header names."""
+
+    async def act(scene):
+        scene.server.faults.add(RestFault(kind="rate_limit", path=CREATE, seconds=0.4))
+        scene.wish.says = 1
+        created, loop = [], asyncio.get_running_loop()
+        known = scene.server.faults.next_for
+
+        def noted(path):
+            if path == CREATE:
+                created.append(loop.time())
+            return known(path)
+
+        scene.server.faults.next_for = noted
+        await scene.close(2)
+        assert scene.answers() == ["accepted"]
+        refused, taken = created
+        assert taken - refused > 0.35
+        ours, theirs = scene.held()
+        assert ours == theirs > 0
+
+    play(tmp_path, act)
+
+
+def test_an_order_that_would_be_too_old_at_the_reset_is_not_waited_for(tmp_path):
+    """The venue would refuse its signature; the next close asks anew, under another id."""
+
+    async def act(scene):
+        scene.server.faults.add(RestFault(kind="rate_limit", path=CREATE, seconds=1.0))
+        scene.wish.says = 1
+        await scene.close(1)
+        assert scene.answers() == ["rejected"]
+        assert scene.trader.reasons() == {}
+        await scene.close(1)
+        assert scene.answers() == ["rejected", "rejected"]
+        assert "was not sent: its turn comes in" in scene.told("rejected")[-1]
+        await asyncio.sleep(1.0)
+        await scene.close(2)
+        assert scene.answers()[2:] == ["accepted"]
+        ours, theirs = scene.held()
+        assert ours == theirs > 0
+
+    play(tmp_path, act)
+
+
 def test_rate_limit_http_403(tmp_path):
     """Nothing at all is asked or sent for ten minutes; the position keeps its stop at the venue."""
 
@@ -273,6 +320,36 @@ def test_liquidation_and_auto_deleveraging(tmp_path, kind):
 
 
 @pytest.mark.parametrize("policy", ["freeze", "adopt"])
+def test_what_the_venue_settles_at_the_end_of_a_contract_is_entered_at_its_price(tmp_path, policy):
+    """A delivery closes the position without an order of ours; the contract is not traded any more."""
+    series = tape()
+    values = series.values.copy()
+    values[55:, :4] *= 0.7
+    costs = COSTS.model_copy(update={"leverage": 20.0})
+
+    async def act(scene):
+        known = scene.server.desk._execution
+
+        def delivered(row):
+            return known(row | ({"execType": "Delivery"} if row["execType"] == "BustTrade" else {}))
+
+        scene.server.desk._execution = delivered
+        scene.wish.says = 1
+        await scene.close(2)
+        held, _ = scene.held()
+        assert held > 0
+        await scene.close(3)
+        row = scene.server.desk.executions[-1]
+        assert row["execType"] == "Delivery"
+        await scene.until(lambda: scene.held() == (0, 0) and not scene.trader.reasons())
+        last = fills(scene)[-1]
+        assert (last.fill_id, last.quantity, last.price) == (row["execId"], held, Decimal(row["execPrice"]))
+        assert scene.house.engine.portfolio.equity() == pytest.approx(float(scene.server.desk.venue.equity))
+
+    play(tmp_path, act, series=replace(series, values=values), costs=costs, stop_loss_percent=60.0, policy=policy)
+
+
+@pytest.mark.parametrize("policy", ["freeze", "adopt"])
 @pytest.mark.parametrize("name", ["", "by-hand-1"], ids=["without an id", "with a strange id"])
 def test_manual_trade_in_the_same_account(tmp_path, policy, name):
     """Its executions come on our stream: they are told apart from ours, and not entered as if they were."""
@@ -363,6 +440,7 @@ def test_a_venue_that_cannot_be_asked_is_asked_again_soon_then_later_and_both_it
         assert await scene.trader.reconcile() is False
         value = scene.house.metrics.registry.get_sample_value
         assert value("triptych_ready") == 0
+        failed_s = time.monotonic()
         reason = (
             "GET /v5/execution/list had no answer after 5 attempts: GET /v5/execution/list was answered with HTTP 500."
         )
@@ -370,8 +448,12 @@ def test_a_venue_that_cannot_be_asked_is_asked_again_soon_then_later_and_both_it
         assert scene.trader.standings[BTC].reason == reason
         await scene.until(lambda: scene.trader.silence.failures >= 4)
         assert 0.3 < scene.trader.silence.wait_s(first_s=0.1, longest_s=30) <= 0.8 * 2
+        blind_s = time.monotonic() - failed_s
+        assert value("triptych_reconciliation_age_seconds") > blind_s
         scene.server.faults.clear()
         await scene.until(lambda: not scene.trader.reasons())  # without a candle
+        age_s = value("triptych_reconciliation_age_seconds")
+        assert age_s < time.monotonic() - failed_s
         first, last = scene.told("unreachable")
         assert first == reason
         assert re.fullmatch(r"the venue answers again, after \d attempts in \d+\.\d s", last)

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -40,6 +42,33 @@ async def nothing_is_opened_and_all_may_be_closed(scene, fault, *, needs_renewal
     # What happened meanwhile stands in the journal after all.
     booked = {e.record.fill_id for e in scene.house.journal.entries() if type(e.record).__name__ == "OrderFilled"}
     assert booked == {row["execId"] for row in scene.server.desk.executions}
+
+
+def test_an_order_whose_record_took_too_long_is_not_sent(tmp_path):
+    """It stands in the journal before it is sent, however long that takes; by then its price is another."""
+
+    async def act(scene):
+        journal, append = scene.house.journal, scene.house.journal.append
+
+        def slow(*records):
+            if any(isinstance(one, StepRecorded) and one.commands for one in records):
+                time.sleep(0.4)  # sent within 0.3 s, or not at all
+            return append(*records)
+
+        journal.append = slow
+        scene.wish.says = 1
+        await scene.close(1)
+        assert scene.answers() == ["rejected"]
+        assert scene.sent() == []
+        assert re.fullmatch(r"order \S+ was refused: too late to send: \d\.\d s", scene.told("rejected")[0])
+        journal.append = append
+        await scene.close(2)
+        ours, theirs = scene.held()
+        assert ours == theirs > 0
+        assert scene.answers() == ["rejected", "accepted"]
+        assert scene.trader.reasons() == {}
+
+    play(tmp_path, act)
 
 
 def test_disk_full(tmp_path):

@@ -158,6 +158,19 @@ def test_a_close_is_sliced_into_orders_that_the_venue_takes_none_of_them_too_sma
     assert [(one.quantity, one.reduce_only) for one in turned] == [(4, True), (1, True), (4, False)]
 
 
+def test_a_position_that_is_older_than_the_step_is_closed_but_for_its_odd_rest():
+    planner = executor()
+    planner.revise(Instrument(symbol="ABC", quantity_step=Decimal("0.1"), maximum_market_quantity=Decimal(4)))
+    closes, _ = plan(planner, "8.345", 0.0)
+    assert [one.quantity for one in closes] == [4, 4, Decimal("0.3"), Decimal("0.045")]
+    assert [one.quantity for one in plan(planner, "-0.045", 0.0)[0]] == [Decimal("0.045")]
+    # 0.5 and 0.1 of 1000 at 30 are 16.6 and 3.3: what is held keeps its odd rest.
+    (added,), _ = plan(planner, "14.345", 0.5)
+    assert (added.side, added.quantity) == (Side.BUY, Decimal("2.2"))
+    (shrunk,), _ = plan(planner, "5.345", 0.1)
+    assert (shrunk.side, shrunk.quantity, shrunk.reduce_only) == (Side.SELL, Decimal("2.0"), True)
+
+
 def test_a_position_of_too_many_slices_is_closed_first_and_nothing_is_opened_yet():
     closes, note = plan(executor(LARGEST), "100", -0.5)
     assert [one.quantity for one in closes] == [4] * 20

@@ -32,6 +32,7 @@ from triptych.live.letting_go import let_go
 from triptych.live.monitoring import Masker, Metrics
 from triptych.live.observing import Observer
 from triptych.live.reloading import Reloader
+from triptych.live.rules import Rules
 from triptych.live.runner import Runner
 from triptych.live.trader import Trader
 from triptych.live.watching import Watcher
@@ -71,7 +72,7 @@ def build_house(
         before: see `Runner`.
         log, masker, metrics: see `voice_of`.
         watch: what the recipe's guard asks; see `open_watch`.
-        closing_only: by symbol, why nothing is opened in an instrument.
+        closing_only: by symbol, why nothing is opened in an instrument as the venue lists it at the start.
 
     Raises DataError when the journal holds a position in an instrument that is not traded any more, LeaseError while
     another process trades, JournalError for the journal of another account.
@@ -94,12 +95,16 @@ def build_house(
     _require_all(books)
     ladder = Ladder(levels, settings.failover, lambda text: note("warning", "fallback", text, ""))
     ages: dict[str, Callable[[str], float]] = {}
+    venue_rules = Rules(
+        symbols=traded, gateway=gateway, books=books, clock=clock, metrics=metrics, config=settings.venue_rules,
+        note=note, closing_only=closing_only,
+    )  # fmt: skip
     trader = Trader(
-        symbols=traded, books=books, records=records, ladder=ladder, gate=Gate(settings.gate, closing_only),
+        symbols=traded, books=books, records=records, ladder=ladder, gate=Gate(settings.gate, venue_rules.closing_only),
         sender=reconciler.sender, reconciler=reconciler, clock=clock, metrics=metrics,
         data_age_s=lambda s: ages["of"](s), note=note, observer=_observer(models, settings, voice),
         watcher=None if watch is None else Watcher(watch, deadline_s=settings.model_deadline_seconds, note=note),
-        market_clock=market_clock,
+        market_clock=market_clock, rules=venue_rules,
     )  # fmt: skip
     watched_candles = Watched(candles)
     runner = Runner(

@@ -12,10 +12,10 @@ from triptych.domain.errors import DataError, RecipeError
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.bybit.gateway import BybitGateway
+from triptych.live.rules import TRADING, untraded
 from triptych.settings import Recipe
 from triptych.settings.live import LiveSettings
 
-TRADING = "Trading"
 NO_STOP = "execution.stop_loss and execution.trailing_stop of the recipe are empty: no stop lies at the venue"
 
 
@@ -68,11 +68,7 @@ async def open_account(connection: BybitConnection, key: Credentials, symbols: S
     listed = await connection.market.listed(symbols)
     gateway = connection.gateway(key, currency=_settle_coin(listed))
     await gateway.require_one_way(symbols)
-    closing_only = {
-        symbol: f"{symbol} is {one.status} at the venue and not {TRADING}: nothing is opened"
-        for symbol, one in listed.items()
-        if one.status != TRADING
-    }
+    closing_only = {symbol: untraded(symbol, one.status) for symbol, one in listed.items() if one.status != TRADING}
     if len(closing_only) == len(symbols):
         positions = await gateway.positions(symbols)
         if not any(one.quantity for one in positions.values()):
@@ -81,7 +77,7 @@ async def open_account(connection: BybitConnection, key: Credentials, symbols: S
                 remedy="Choose instruments that the venue trades.",
             )
     for reason in closing_only.values():
-        tell(f"WARNING: {reason}. Start again when that has changed.")
+        tell(f"WARNING: {reason} until that has changed.")
     return Account(
         gateway=gateway, instruments=tuple(one.instrument for one in listed.values()), closing_only=closing_only
     )

@@ -36,7 +36,14 @@ class Instrument:
         return rounded if rounded else None
 
     def slices(self, quantity: Decimal) -> list[Decimal]:
-        """What a market order asks for, as orders that the venue takes: each at most its largest, none too small."""
+        """What a market order asks for, as orders that the venue takes: each at most its largest, none too small.
+
+        What is no multiple of the step, as of a position that is older than the step, comes last and by itself: the
+        venue may refuse it, and must not refuse all.
+        """
+        odd = quantity % self.quantity_step
+        if odd and quantity > odd:
+            return [*self.slices(quantity - odd), odd]
         most = self.largest_order(is_market=True)
         if most is None or quantity <= most:
             return [quantity]

@@ -12,6 +12,7 @@ from triptych.domain import (
     CancelOrder,
     Candle,
     FundingPaid,
+    Listing,
     OrderFilled,
     OrderReport,
     PositionReport,
@@ -29,12 +30,14 @@ class Answer:
     """What came back to a command.
 
     `accepted`: the venue has it (also when it had it before); it may still reject it later, on the stream.
-    `rejected`: it will never live. `unknown`: nobody can tell, ask for the order.
+    `rejected`: it will never live. `unknown`: nobody can tell, ask for the order. `doubts_rules`: it was refused in a
+    way that may mean that the instrument's rules, its status or the account's position mode have changed.
     """
 
     outcome: Outcome
     venue_id: str = ""
     text: str = ""
+    doubts_rules: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,6 +118,19 @@ class AbstractGateway(ABC):
     @abstractmethod
     async def positions(self, symbols: Sequence[str]) -> Mapping[str, PositionReport]:
         """The position in each of these instruments; flat where there is none."""
+
+    async def listings(self, symbols: Sequence[str]) -> Mapping[str, Listing] | None:
+        """What the venue says of these instruments now: rules, status, end. One that it does not list is left out.
+
+        None where nothing of it can change, as on paper. Raises ExchangeError when it cannot be asked.
+        """
+        return None
+
+    async def hedged(self, symbols: Sequence[str]) -> Sequence[str]:
+        """Those of these instruments in which the account holds long and short apart (hedge mode), also while it is
+        flat: every order of ours would be refused there. Raises ExchangeError when it cannot be asked.
+        """
+        return ()
 
     def remarks(self) -> Sequence[Remark]:
         """What is worth telling of the messages since this was asked last, each once."""

@@ -119,11 +119,11 @@ class Circumstances:
 class Gate:
     """Holds orders against the limits and counts those it lets through.
 
-    `closing_only`: by symbol, why nothing is opened in an instrument.
+    `closing_only`: by symbol, why nothing is opened in an instrument; looked at anew for every order.
     """
 
     def __init__(self, config: Config, closing_only: Mapping[str, str] | None = None) -> None:
-        self._config, self._closing_only = config, closing_only or {}
+        self._config, self._closing_only = config, {} if closing_only is None else closing_only
         self._money = MoneyLimits(
             order=config.max_order_quote, position=config.max_position_quote, gross=config.max_gross_quote,
             net=config.max_net_quote,

@@ -55,9 +55,6 @@ class Config(domain.Config):
         description="Minutes without an opening order of another session in this account before one is started, and "
         "before one that goes on opens anything again. 0: other sessions are not looked for.",
     )
-    every_seconds: float = Field(
-        default=30.0, gt=0, description="Seconds between two reconciliations when nothing else asks for one."
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -275,13 +272,17 @@ class Reconciler:
             self.books.write(NoteWritten(topic="unprotected", text=text, symbol=report.symbol))
             self.metrics.reconciliation_differences.labels(symbol=report.symbol).inc()
             self.note("critical", "unprotected", text, report.symbol)
-        # What somebody has set where we have nothing of the kind stays.
+        # What somebody has set where we have nothing of the kind stays. Ours goes onto the grid of now.
+        grid = self.books.engine.instrument(report.symbol).round_price
         answer = await self.gateway.protect(
-            report.symbol, stop_loss=report.stop_loss if stop is None else stop,
-            take_profit=report.take_profit if target is None else target, signed_ms=self.clock.now_ms(),
+            report.symbol, stop_loss=report.stop_loss if stop is None else grid(stop) or stop,
+            take_profit=report.take_profit if target is None else grid(target) or target,
+            signed_ms=self.clock.now_ms(),
         )  # fmt: skip
         if answer.outcome == "accepted":
             return settled
+        if answer.doubts_rules:
+            self.sender.doubt_rules()
         self.refused[report.symbol] = refused + 1
         self.note("critical", "unprotected", f"the stop could not be set again: {answer.text}", report.symbol)
         reason = f"the position's {' and '.join(wrong)}, and could not be set again"

@@ -1,8 +1,8 @@
 """The runner: keeps a trader fed with candles and messages, and its lease alive, until it is told to stop.
 
 Side by side run: candles of the venue's public stream, messages of its private one, a pulse that reconciles and looks
-after silent instruments, the lease, which must not wait for any of them, and whoever asks for the end. When one of them
-fails the whole runner ends with its error; the next start recovers from the journal.
+after silent instruments, questions about changed rules, the lease, which must not wait for any of them, and whoever
+asks for the end. When one of them fails the whole runner ends with its error; the next start recovers from the journal.
 """
 
 from __future__ import annotations
@@ -137,6 +137,7 @@ class Runner:
             asyncio.create_task(self._beat(), name="pulse"),
             asyncio.create_task(self._keep_lease(), name="lease"),
             asyncio.create_task(self._trader.keep_closing(), name="closing"),
+            asyncio.create_task(self._keep_rules(), name="rules"),
             asyncio.create_task(stop.wait(), name="stop"),
         ]
         try:
@@ -198,6 +199,11 @@ class Runner:
         while lease is not None:
             await asyncio.sleep(self._config.lease_seconds / 4)
             await self._renew(lease)
+        await asyncio.Event().wait()
+
+    async def _keep_rules(self) -> None:
+        if self._trader.rules is not None:
+            await self._trader.rules.keep()
         await asyncio.Event().wait()
 
     async def _renew(self, lease: Lease) -> None:

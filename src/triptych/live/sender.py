@@ -57,6 +57,7 @@ class Sender:
         config: how late a command may leave.
         answers: the venue's last answer to an order, by instrument.
         note: told in words what a person should know: severity, topic, text, symbol.
+        doubt_rules: called when an order was refused in a way that may mean that the venue's rules have changed.
     """
 
     gateway: AbstractGateway
@@ -66,6 +67,7 @@ class Sender:
     note: Callable[[str, str, str, str], None]
     config: Config = field(default_factory=Config)
     answers: dict[str, Answer] = field(default_factory=dict)
+    doubt_rules: Callable[[], None] = lambda: None
     _certain_ms: dict[str, int] = field(default_factory=dict)
     _cuts: int = 0
     _why: str = ""
@@ -150,6 +152,8 @@ class Sender:
             return await self.gateway.submit(command, signed_ms=signed_ms)
         if isinstance(command, MoveStop):
             _, target = self.books.stops.get(command.symbol, (None, None))
+            if target is not None:  # the venue's grid may have become another since the entry
+                target = self.books.engine.instrument(command.symbol).round_price(target) or target
             return await self.gateway.protect(
                 command.symbol, stop_loss=command.stop_loss, take_profit=target, signed_ms=signed_ms
             )
@@ -162,6 +166,8 @@ class Sender:
                 outcome=answer.outcome, venue_id=answer.venue_id, text=answer.text,
             )
         )  # fmt: skip
+        if answer.doubts_rules and not isinstance(command, CancelOrder):
+            self.doubt_rules()
         if isinstance(command, CancelOrder):
             return  # what became of the order is told by its report
         if isinstance(command, SubmitOrder):

@@ -19,6 +19,7 @@ from triptych.domain import (
     FundingPaid,
     OrderFilled,
     OrderReport,
+    OrderStatus,
     StreamState,
 )
 from triptych.domain.errors import AuthenticationRefused, Banned, ExchangeError
@@ -36,6 +37,7 @@ from triptych.live.letting_go import let_go
 from triptych.live.monitoring import Metrics
 from triptych.live.observing import Observer, measure
 from triptych.live.reconciliation import Reconciler, Settled
+from triptych.live.rules import Rules
 from triptych.live.sender import Sender
 from triptych.live.silence import Silence
 from triptych.live.watching import Watcher, tell_guard
@@ -49,6 +51,7 @@ class Trader:
         is_ready: whether the last reconciliation reached the venue.
         standings: how each instrument stood at its last reconciliation.
         silence: of the venue, when it could not be asked.
+        rules: of the venue, as they are now; None where they stay as they are.
         held: entries that a limit has held back, and why.
         closure: what the last attempt to close everything came to, after a kill; None while nobody has killed.
     """
@@ -70,6 +73,7 @@ class Trader:
         observer: Observer | None = None,
         watcher: Watcher | None = None,
         market_clock: AbstractClock | None = None,
+        rules: Rules | None = None,
     ) -> None:
         """Join the parts.
 
@@ -81,6 +85,7 @@ class Trader:
             observer: measures every decision.
             watcher: reads the market for the engine's guard.
             market_clock: of the candles, where it is not `clock`: it says how late a decision is.
+            rules: of the venue, asked for again while the house runs; None: they stay as they are.
             books, ladder, gate, sender, reconciler, clock, metrics: the parts.
         """
         self.books, self.is_ready = books, False
@@ -92,11 +97,16 @@ class Trader:
             books=books, records=records, gate=gate, sender=sender, clock=clock, market_clock=market_clock or clock,
             metrics=metrics, data_age_s=lambda symbol: self._data_age_s(symbol), note=note,
         )  # fmt: skip
+        self.rules = rules
+        if rules is not None:
+            sender.doubt_rules = rules.doubt
         self._lock = asyncio.Lock()
         self._switch = Switch.RUN
         self._is_heard = True
         metrics.ready.set_function(lambda: float(not self.reasons()))  # what /readyz says
         metrics.unknown_orders.set_function(lambda: len(self.books.unknown))
+        self._settled_s = time.monotonic()
+        metrics.reconciliation_age.set_function(lambda: time.monotonic() - self._settled_s)
         self.closure: Closure | None = None
         self._closer = Closer(
             symbols=self._symbols, books=books, gateway=reconciler.gateway, sender=sender, clock=clock,
@@ -138,6 +148,8 @@ class Trader:
             found["messages"] = "the private stream is down"
         if not self.books.has_journal:
             found["journal"] = "it cannot be written"
+        if self.rules is not None:
+            found |= self.rules.reasons()
         if self._switch is not Switch.RUN:
             found["switch"] = f"it stands at {self._switch}"
         return found
@@ -176,6 +188,8 @@ class Trader:
                     self._metrics.fills.labels(symbol=message.symbol).inc(fills)
             elif isinstance(message, OrderReport):
                 self.books.take_report(message)
+                if self.rules is not None and message.status is OrderStatus.REJECTED:
+                    self.rules.doubt()
             elif isinstance(message, StreamState):
                 # Down: messages are being missed. Up again: they have been.
                 self.is_ready, self._is_heard = False, message.is_up
@@ -360,8 +374,12 @@ class Trader:
         await self._leave()
 
     async def _leave(self) -> None:
-        """Close at market what must not be held without its stop; after a kill everything is closed anyway."""
+        """Close at market what must not be held without its stop, or beyond the end of its instrument; after a kill
+        everything is closed anyway.
+        """
         leaving = {symbol: one.must_close for symbol, one in self.standings.items() if one.must_close}
+        if self.rules is not None:
+            leaving |= {symbol: why for symbol, why in self.rules.leaving.items() if self.standings[symbol].is_ours}
         if leaving and not self._to_close.is_set():
             self._records.clear()
             now = self._reconciler.clock.now_ms()
@@ -371,7 +389,7 @@ class Trader:
     async def _settle(self) -> None:
         is_killed = self._switch is Switch.KILLED
         self.standings = await self._reconciler.settle(self._symbols, is_killed=is_killed)
-        self.is_ready = True
+        self.is_ready, self._settled_s = True, time.monotonic()
         certain = [symbol for symbol, one in self.standings.items() if not one.is_passing or one.must_close]
         if is_killed and any(self._reconciler.reports[symbol].quantity for symbol in certain):
             self._to_close.set()  # somebody has opened something since

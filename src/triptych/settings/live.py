@@ -24,6 +24,7 @@ from triptych.live.monitoring.alerts import Config as AlertsConfig
 from triptych.live.monitoring.drift import Config as DriftConfig
 from triptych.live.reconciliation import Config as ReconciliationConfig
 from triptych.live.reloading import Config as ReloadConfig
+from triptych.live.rules import Config as RulesOfTheVenue
 from triptych.live.runner import Config as RunnerConfig
 from triptych.live.sender import Config as SenderConfig
 from triptych.settings.overrides import put_overrides
@@ -75,6 +76,9 @@ class LiveSettings(domain.Config):
     failover: FailoverConfig = Field(default=FailoverConfig(), description="When a model is off duty.")
     reconciliation: ReconciliationConfig = Field(
         default=ReconciliationConfig(), description="Differences between venue and books."
+    )
+    venue_rules: RulesOfTheVenue = Field(
+        default=RulesOfTheVenue(), description="When it is asked whether the venue's rules have changed."
     )
     sending: SenderConfig = Field(default=SenderConfig(), description="How late a command may leave.")
     rest: RestConfig = Field(default=RestConfig(), description="Patience with the venue's answers.")

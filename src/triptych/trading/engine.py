@@ -229,6 +229,14 @@ class Engine(AbstractView):
         """Stop and target for a position that was adopted; see `Ordering.protect`."""
         return self._ordering.protect(self._desks[symbol], stop_loss)
 
+    def revise(self, instrument: Instrument) -> None:
+        """The venue's rules of an instrument that is traded have changed: they count from the next order on. What was
+        learned by `cap_orders` is forgotten. Raises KeyError for another instrument.
+        """
+        desk = self._desks[instrument.symbol]
+        desk.instrument = instrument
+        desk.executor.revise(instrument)
+
     def leave(self, symbol: str, time_ms: int, reason: str) -> list[Command]:
         """Close one position now, as its stop would have done; `time_ms` goes into the id. Nothing where that happens
         already.

@@ -105,6 +105,10 @@ class Executor:
         """Whether an order's id was made here, by this process or one before it."""
         return self._ids.is_ours(order_id)
 
+    def revise(self, instrument: Instrument) -> None:
+        """Plan by these rules from now on."""
+        self._instrument = instrument
+
     def cap_orders(self, most: Decimal) -> None:
         """From now on no market order asks for more: the venue takes less than it has announced."""
         least = max(self._instrument.minimum_quantity, self._instrument.quantity_step)
@@ -153,6 +157,7 @@ class Executor:
         orders: list[SubmitOrder] = []
         if quantity * wanted > 0:
             change = abs(wanted) - abs(quantity)
+            change = self._instrument.round_quantity(change)  # what is held may be older than the step
             if change <= 0:
                 return (self._closing(quantity, -change, time_ms, reason) if change else []), ""
             opening, protected = change, False

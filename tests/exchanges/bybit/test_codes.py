@@ -1,7 +1,7 @@
 import pytest
 
 from triptych.domain import errors
-from triptych.exchanges.bybit.codes import error_of
+from triptych.exchanges.bybit.codes import error_of, is_about_rules
 
 KINDS = {
     errors.ClockRefused: (10002,),
@@ -25,6 +25,12 @@ def test_a_code_becomes_its_error(kind, code):
     assert error.code == code
     assert error.message == f"Bybit refused POST /v5/order/create: said so (code {code})."
     assert error.remedy
+
+
+def test_a_refusal_without_another_meaning_may_be_about_rules():
+    kinds = [kind for kind, codes in KINDS.items() if is_about_rules(error_of(codes[0], "", "x"))]
+    assert kinds == [errors.BelowMinimum, errors.ExchangeError]
+    assert not is_about_rules(errors.ExchangeError("no answer"))
 
 
 @pytest.mark.parametrize("code", [0, 34040, 110025, 110026, 110043])

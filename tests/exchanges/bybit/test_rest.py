@@ -82,6 +82,41 @@ def test_an_order_that_meets_a_sick_server_is_unknown(trouble):
         order(rest_client(ScriptedTransport(trouble)), attempts=3)
 
 
+def limited(reset_ms, left):
+    headers = {"X_Bapi_Limit_Status": str(left), "X_Bapi_Limit_Reset_Timestamp": str(reset_ms)}
+    return http('{"retCode":10006,"retMsg":"too fast","result":{}}', **headers)
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_after_a_rate_limit_its_interface_waits_for_the_reset_whatever_is_left(left):
+    timer = FakeTimer(clock := ManualClock(1_700_000_000_000))
+    client = rest_client(ScriptedTransport(limited(1_700_000_003_000, left), OK, OK), timer=timer, clock=clock)
+    order(client, attempts=3, signed_ms=1_700_000_000_000)
+    assert timer.now_s == 3.0
+    ask(client)  # another interface
+    assert timer.now_s == 3.0
+
+
+def test_an_order_whose_reset_lies_beyond_its_signature_is_given_up_at_once():
+    timer = FakeTimer(clock := ManualClock(1_700_000_000_000))
+    transport = ScriptedTransport(limited(1_700_000_006_000, 0), OK)
+    client = rest_client(transport, timer=timer, clock=clock)
+    with pytest.raises(RateLimited) as caught:
+        order(client, attempts=3, signed_ms=1_700_000_000_000)
+    assert caught.value.retry_after_ms == 6_000
+    assert timer.now_s == 0.0
+    with pytest.raises(RateLimited) as caught:
+        order(client, attempts=3, signed_ms=1_700_000_000_000)
+    assert caught.value.message == (
+        "/v5/order/create was not sent: its turn comes in 6.0 s, and what was signed is valid for 5.0 s."
+    )
+    assert len(transport.requests) == 1
+    clock.set(1_700_000_006_000)
+    timer.now_s = 6.0
+    order(client, signed_ms=1_700_000_006_000)
+    assert len(transport.requests) == 2
+
+
 @pytest.mark.parametrize("trouble", [UNREACHED, refused(10006), http("", 429)])
 def test_an_order_that_surely_did_not_arrive_is_sent_again_under_the_same_id(trouble):
     transport = ScriptedTransport(trouble, OK)

@@ -58,6 +58,15 @@ _MEANINGS: Final[dict[int, tuple[type[ExchangeError], str]]] = {
 }
 
 
+def is_about_rules(error: ExchangeError) -> bool:
+    """Whether a refusal may mean that rules, status or position mode are not what they were.
+
+    The venue has many codes for that (10001, 110003, 110013, 110023, 110074 ...), and uses the first for nearly
+    everything: so it is every refusal that has a code and no other meaning here.
+    """
+    return error.code is not None and type(error) in (ExchangeError, BelowMinimum)
+
+
 def error_of(code: int, text: str, request: str) -> ExchangeError | None:
     """The error that a return code stands for; None for success and for "not modified".
 

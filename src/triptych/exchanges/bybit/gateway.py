@@ -13,6 +13,7 @@ from triptych import domain
 from triptych.domain import (
     CancelOrder,
     FundingPaid,
+    Listing,
     OrderFilled,
     OrderReport,
     PositionReport,
@@ -32,6 +33,7 @@ from triptych.domain.errors import (
     RateLimited,
 )
 from triptych.exchanges.bybit import account_messages as messages
+from triptych.exchanges.bybit.codes import is_about_rules
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.bybit.envelopes import Data
 from triptych.exchanges.bybit.fields import Fields
@@ -167,18 +169,25 @@ class BybitGateway(AbstractGateway):
             ))  # fmt: skip
         return found
 
-    async def require_one_way(self, symbols: Sequence[str]) -> None:
-        """Raises ExchangeError where long and short are held apart (hedge mode), also while the account is flat.
+    async def listings(self, symbols: Sequence[str]) -> Mapping[str, Listing]:
+        return await self.market.found(symbols)
 
-        Only the question for one instrument is answered with the rows of both sides when nothing is held.
-        """
+    async def hedged(self, symbols: Sequence[str]) -> Sequence[str]:
+        """Only the question for one instrument is answered with the rows of both sides when nothing is held."""
+        found = []
         for symbol in symbols:
             rows = await self._pages("/v5/position/list", {"symbol": symbol})
             if any(row.optional_integer("positionIdx") for row in rows if row.text("symbol") == symbol):
-                raise ExchangeError(
-                    f"{symbol}: the account holds long and short apart (hedge mode), and every order would be refused.",
-                    remedy="Close both sides and switch the account to one-way positions.",
-                )
+                found.append(symbol)
+        return found
+
+    async def require_one_way(self, symbols: Sequence[str]) -> None:
+        """Raises ExchangeError where long and short are held apart (hedge mode), also while the account is flat."""
+        for symbol in await self.hedged(symbols):
+            raise ExchangeError(
+                f"{symbol}: the account holds long and short apart (hedge mode), and every order would be refused.",
+                remedy="Close both sides and switch the account to one-way positions.",
+            )
 
     async def wallet(self) -> WalletReport:
         reply = await self._rest.get("/v5/account/wallet-balance", {"accountType": "UNIFIED"}, signed=True)
@@ -268,7 +277,7 @@ class BybitGateway(AbstractGateway):
         except OutcomeUnknown as error:
             return Answer(outcome="unknown", text=error.message)
         except ExchangeError as error:
-            return Answer(outcome="rejected", text=error.message)
+            return Answer(outcome="rejected", text=error.message, doubts_rules=is_about_rules(error))
         return Answer(outcome="accepted", venue_id=reply.result.text_or_empty("orderId"))
 
     async def _account_rows(self, path: str, symbols: Sequence[str], asked: dict[str, Any]) -> list[Fields]:
@@ -287,12 +296,16 @@ class BybitGateway(AbstractGateway):
         return [row for row in rows if row.text("symbol") in wanted]
 
     async def _settle_coins(self, symbols: Sequence[str]) -> list[str]:
-        """The coins in which these instruments are settled. Raises DataError for one that the venue does not list."""
+        """The coins in which these instruments are settled.
+
+        One that is not listed any more, such as a contract that has ended, is looked for in the coin of the account: it
+        must keep nobody from settling the others.
+        """
         missing = [symbol for symbol in symbols if symbol not in self._coins]
         if missing:
-            listed = await self.market.listed(missing)
+            listed = await self.market.found(missing)
             self._coins |= {symbol: listing.settle for symbol, listing in listed.items()}
-        return sorted({self._coins[symbol] for symbol in symbols})
+        return sorted({self._coins.get(symbol, self.config.currency) for symbol in symbols})
 
     async def _pages(self, path: str, asked: dict[str, Any]) -> list[Fields]:
         """Rows of all pages of a list."""

@@ -20,6 +20,7 @@ ORDER_PATHS: Final = (
     "/v5/position/trading-stop",
 )
 LONGEST_HALT_S: Final = 86_400.0
+LONGEST_BLOCK_S: Final = 60.0
 
 
 class Config(domain.Config):
@@ -54,11 +55,16 @@ class TokenBucket:
         self._tokens = capacity
         self._time_s = now_s
 
+    def wait_s(self, now_s: float) -> float:
+        """Seconds after which a token that is taken now may be used."""
+        self._refill(now_s)
+        return max(0.0, (1 - self._tokens) / self._rate)
+
     def take(self, now_s: float) -> float:
         """Take a token. Returns the seconds to wait before using it."""
-        self._refill(now_s)
+        wait = self.wait_s(now_s)
         self._tokens -= 1
-        return max(0.0, -self._tokens / self._rate)
+        return wait
 
     def limit_to(self, remaining: float, now_s: float) -> None:
         """The venue says that fewer are left than thought."""
@@ -90,11 +96,22 @@ class Limiter:
         self._blocked_until_s: dict[str, float] = {}
         self._halted_until_s = timer.monotonic_s() + halted_for_s if halted_for_s > 0 else -math.inf
 
-    async def acquire(self, path: str) -> None:
-        """Wait for one's turn. Raises RateLimited, without waiting, while everything is halted."""
+    async def acquire(self, path: str, *, within_s: float = math.inf) -> None:
+        """Wait for one's turn. Raises RateLimited, without waiting, while everything is halted, and where the turn
+        comes later than `within_s` seconds from now: what was signed is worth nothing then.
+        """
         self._refuse_while_halted(path)
-        now = self._timer.monotonic_s()
-        wait = max(self._address.take(now), self._bucket(path).take(now), self._blocked_until_s.get(path, now) - now)
+        now, bucket = self._timer.monotonic_s(), self._bucket(path)
+        wait = max(self._address.wait_s(now), bucket.wait_s(now), self._blocked_until_s.get(path, now) - now)
+        if wait > within_s:
+            raise RateLimited(
+                f"{path} was not sent: its turn comes in {wait:.1f} s, and what was signed is valid for "
+                f"{max(0.0, within_s):.1f} s.",
+                remedy="Wait; fewer requests of one kind keep below the venue's limit.",
+                retry_after_ms=math.ceil(wait * 1000),
+            )
+        self._address.take(now)
+        bucket.take(now)
         if wait > 0:
             await self._timer.sleep(wait)
             self._refuse_while_halted(path)
@@ -107,13 +124,12 @@ class Limiter:
         now = self._timer.monotonic_s()
         self._bucket(path).limit_to(left, now)
         if left <= 0 and reset is not None:
-            self.block(path, min(60.0, max(0.0, (reset - venue_now_ms) / 1000)))
+            self.block(path, (reset - venue_now_ms) / 1000)
 
     def block(self, path: str, seconds: float) -> None:
-        """Send nothing to one interface for so long."""
-        self._blocked_until_s[path] = max(
-            self._blocked_until_s.get(path, -math.inf), self._timer.monotonic_s() + seconds
-        )
+        """Send nothing to one interface for so long, a minute at most."""
+        until_s = self._timer.monotonic_s() + min(LONGEST_BLOCK_S, max(0.0, seconds))
+        self._blocked_until_s[path] = max(self._blocked_until_s.get(path, -math.inf), until_s)
 
     def halt(self, seconds: float | None = None) -> None:
         """The venue has locked us out: send nothing at all for so long; None: for `halt_s`, as it asks after a 403."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from triptych.domain import BookUpdate, Candle, FundingRate, Listing, Ticker, Timeframe, Trade
-from triptych.domain.errors import DataError, ProtocolError
+from triptych.domain.errors import DataError, ExchangeError, ProtocolError
 from triptych.exchanges.bybit import market_messages as messages
 from triptych.exchanges.bybit.rest import RestClient
 from triptych.exchanges.bybit.words import Category, interval
@@ -15,6 +15,8 @@ CANDLES_A_PAGE = 1000
 FUNDING_A_PAGE = 200
 FEW: Final = 3
 """Instruments up to which each is asked for by name."""
+INVALID: Final = 10001
+"""How the venue answers a question about an instrument that it does not know, where it does not list nothing."""
 _MOST_PAGES = 1000
 
 
@@ -92,24 +94,33 @@ class MarketClient:
 
     async def listing(self, symbol: str) -> Listing:
         """One instrument. Raises DataError when the venue does not list it."""
-        found = [one for one in await self.listings(symbol) if one.instrument.symbol == symbol]
-        if not found:
-            raise DataError(
-                f"Bybit lists no {symbol} in {self.category}.",
-                remedy="Write it as the venue does, such as BTCUSDT, and see `triptych data instruments`.",
-            )
-        return found[0]
+        return (await self.listed([symbol]))[symbol]
 
     async def listed(self, symbols: Sequence[str]) -> dict[str, Listing]:
-        """Some instruments: a few are asked for by name, many are picked from the list of all.
+        """Some instruments. Raises DataError when the venue does not list one of them."""
+        found = await self.found(symbols)
+        for symbol in symbols:
+            if symbol not in found:
+                raise DataError(
+                    f"Bybit lists no {symbol} in {self.category}.",
+                    remedy="Write it as the venue does, such as BTCUSDT, and see `triptych data instruments`.",
+                )
+        return found
 
-        Raises DataError when the venue does not list one of them.
+    async def found(self, symbols: Sequence[str]) -> dict[str, Listing]:
+        """Those of some instruments that the venue lists: a few are asked for by name, many are picked from the list
+        of all.
         """
-        if len(symbols) <= FEW:
-            return {symbol: await self.listing(symbol) for symbol in symbols}
-        found = {one.instrument.symbol: one for one in await self.listings()}
-        # The list of all leaves out what is not traded at the moment.
-        return {symbol: found[symbol] if symbol in found else await self.listing(symbol) for symbol in symbols}
+        many = await self.listings() if len(symbols) > FEW else []
+        known = {one.instrument.symbol: one for one in many}
+        for symbol in symbols:
+            if symbol not in known:  # the list of all leaves out what is not traded at the moment
+                try:
+                    known |= {one.instrument.symbol: one for one in await self.listings(symbol)}
+                except ExchangeError as error:
+                    if error.code != INVALID:
+                        raise
+        return {symbol: known[symbol] for symbol in symbols if symbol in known}
 
     async def funding_history(
         self, symbol: str, *, start_ms: int, end_ms: int

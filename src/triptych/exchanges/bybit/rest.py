@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 from typing import Any, Final
@@ -132,7 +133,8 @@ class RestClient:
             signed_ms: time of our own clock that the signature carries; None: now, anew for each attempt.
             attempts: how often to send what surely did not arrive.
 
-        Raises OutcomeUnknown when nobody can tell whether it was carried out, else the error of the return code.
+        Raises OutcomeUnknown when nobody can tell whether it was carried out, else the error of the return code;
+        RateLimited also where its turn would come after the signature has lost its worth: it was not sent then.
         """
         text = orjson.dumps({name: value for name, value in body.items() if value is not None}).decode()
         failures = 0
@@ -141,9 +143,10 @@ class RestClient:
                 return await self._once("POST", path, body=text, signed=True, signed_ms=signed_ms)
             except RateLimited as error:
                 failures += 1
-                if failures >= attempts or self._limiter.halted_for_s > 0:
+                wait_s = max(error.retry_after_ms / 1000, self._back_off.wait_s(failures))
+                if failures >= attempts or self._limiter.halted_for_s > 0 or wait_s > self._valid_for_s(signed_ms):
                     raise
-                await self._timer.sleep(max(error.retry_after_ms / 1000, self._back_off.wait_s(failures)))
+                await self._timer.sleep(wait_s)
             except _NotSent:
                 failures += 1
                 if failures >= attempts:
@@ -156,7 +159,7 @@ class RestClient:
         self, method: str, path: str, *, query: str = "", body: str = "", signed: bool, signed_ms: int | None = None
     ) -> Reply:
         request = f"{method} {path}"
-        await self._limiter.acquire(path)
+        await self._limiter.acquire(path, within_s=self._valid_for_s(signed_ms))
         headers = {"Content-Type": "application/json"} if body else {}
         if signed:
             if self._credentials is None:
@@ -182,6 +185,12 @@ class RestClient:
                 error.message = self._credentials.mask(error.message)
                 error.args = (error.message,)
             raise
+
+    def _valid_for_s(self, signed_ms: int | None) -> float:
+        """Seconds for which what bears this time of our clock is worth sending; None: it is signed when it leaves."""
+        if signed_ms is None:
+            return math.inf
+        return (signed_ms + self.config.receive_window_ms - self.clock.own_ms()) / 1000
 
     def _opened(self, request: str, path: str, reply: HttpReply, sent_ms: int) -> Reply:
         """The reply without its envelope; its clock and its limits are heeded whatever it says."""
@@ -215,6 +224,11 @@ class RestClient:
             self.clock.observe(sent_ms=sent_ms, received_ms=received_ms, venue_ms=venue_ms)
         try:
             return read_reply(content, request)
+        except RateLimited as error:  # whatever the header says is left: the venue says that it was too much
+            wait_s = self._limiter.told_wait_s(reply.headers, self.clock.now_ms())
+            self._limiter.block(path, wait_s)
+            error.retry_after_ms = max(error.retry_after_ms, round(wait_s * 1000))
+            raise
         except Banned as error:
             if error.code == ADDRESS_BANNED:
                 self._limiter.halt()

@@ -80,6 +80,10 @@ class SimulatedExchange(AbstractExchange):
         """Orders that wait to be filled, oldest first."""
         return tuple(self._account.markets[symbol].waiting)
 
+    def revise(self, instrument: Instrument) -> None:
+        """Hold new orders against these rules; those that wait already stay as they are."""
+        self._account.markets[instrument.symbol].instrument = instrument
+
     def resume(self, cash: Decimal, positions: Sequence[Position], fills: int) -> None:
         """Become the account that a paper house left behind: its cash, and positions without stop or target.
 
@@ -352,18 +356,10 @@ class SimulatedExchange(AbstractExchange):
         self._fills += 1
         symbol = market.instrument.symbol
         fill = OrderFilled(
-            order_id=order_id or f"{symbol}-liquidation",
-            fill_id=f"{symbol}-{self._fills}",
-            symbol=symbol,
-            side=side,
-            quantity=quantity,
-            price=price,
-            fee=quantity * price * self._costs.fee_rate(is_maker),
-            is_maker=is_maker,
-            time_ms=time_ms,
-            reference_price=reference,
-            reason=reason,
-        )
+            order_id=order_id or f"{symbol}-liquidation", fill_id=f"{symbol}-{self._fills}", symbol=symbol, side=side,
+            quantity=quantity, price=price, fee=quantity * price * self._costs.fee_rate(is_maker), is_maker=is_maker,
+            time_ms=time_ms, reference_price=reference, reason=reason,
+        )  # fmt: skip
         self._account.book(market, fill, order)
         events.append(fill)
 

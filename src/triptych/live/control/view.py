@@ -78,11 +78,16 @@ class SessionView:
             },
             "positions": [self._position(symbol) for symbol in self.symbols],
             "under_way": [_order(order) for order in self.trader.books.under_way],
-            "held_back": self.trader.held_back, "held": dict(self.trader.held.reasons),
+            "held_back": self.trader.held_back, "held": self._held(),
             "limits": self.gate.model_dump(),
             "journal": {"place": self.journal, "works": self.trader.books.has_journal},
             "metrics": self._metrics(),
         }  # fmt: skip
+
+    def _held(self) -> dict[str, str]:
+        """By instrument, why nothing is opened: what the venue does not allow before what a limit has held back."""
+        rules = self.trader.rules
+        return dict(self.trader.held.reasons) | ({} if rules is None else dict(rules.closing_only))
 
     def _position(self, symbol: str) -> dict[str, Any]:
         books = self.trader.books

@@ -73,6 +73,10 @@ class Metrics:
         self.fills = counter("fills_total", "Fills taken in.", "symbol")
         self.unknown_orders = gauge("unknown_orders", "Orders of which nobody knows whether they live.")
         self.unprotected = counter("unprotected_seconds_total", "Time with a position but without its stop.", "symbol")
+        self.reconciliation_age = gauge(
+            "reconciliation_age_seconds", "Since venue and books were compared, all questions answered."
+        )
+        self.instrument_ready = gauge("instrument_ready", "1 while positions may be opened in an instrument.", "symbol")
         self.reconciliation_differences = counter(
             "reconciliation_differences_total", "Differences between the venue and what we knew.", "symbol"
         )

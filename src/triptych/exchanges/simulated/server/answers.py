@@ -139,14 +139,11 @@ class Answers:
         return self._market.book(self._symbol(asked), _whole(asked, "limit") or 25)
 
     def _instruments(self, asked: Asked) -> dict[str, Any]:
-        listed = asked.get("category") == CATEGORY and asked.get("status", "Trading") == "Trading"
         minutes = self._costs.funding_interval_hours * 60
-        rows = [
-            instrument_row(one, minutes)
-            for symbol, one in self._market.instruments.items()
-            if listed and asked.get("symbol", symbol) == symbol
-        ]
-        return {"category": asked.get("category"), "list": rows, "nextPageCursor": ""}
+        known = self._market.instruments.items() if asked.get("category") == CATEGORY else ()
+        rows = {symbol: instrument_row(one, minutes) for symbol, one in known}
+        listed = self._desk.shelf.listed(rows, asked)
+        return {"category": asked.get("category"), "list": listed, "nextPageCursor": ""}
 
     def _funding(self, asked: Asked) -> dict[str, Any]:
         end = _whole(asked, "endTime")
@@ -211,10 +208,12 @@ class Answers:
 
     def _positions(self, asked: Asked) -> dict[str, Any]:
         if asked.get("symbol"):
-            return {"category": CATEGORY, "list": [self._desk.position_row(self._symbol(asked))], "nextPageCursor": ""}
+            rows = self._desk.shelf.sides(self._desk.position_row(self._symbol(asked)))
+            return {"category": CATEGORY, "list": rows, "nextPageCursor": ""}
         _require_scope(asked)
         here = self._desk.instruments if asked.get("settleCoin", COIN) == COIN else ()
-        rows = [row for symbol in here if (row := self._desk.position_row(symbol))["size"] != "0"]
+        sides = [row for symbol in here for row in self._desk.shelf.sides(self._desk.position_row(symbol))]
+        rows = [row for row in sides if row["size"] != "0"]
         return self._page(rows, asked, most=200)
 
     def _fees(self, asked: Asked) -> dict[str, Any]:

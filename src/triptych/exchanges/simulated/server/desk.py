@@ -35,6 +35,7 @@ from triptych.exchanges.simulated.server.rows import (
     position_row,
     wallet_row,
 )
+from triptych.exchanges.simulated.server.shelf import Shelf
 from triptych.exchanges.simulated.server.standing import StandingStops
 from triptych.exchanges.simulated.venue import SimulatedExchange
 
@@ -71,6 +72,7 @@ class Desk:
         """How many of the next accepted orders are rejected on the stream instead of living."""
         self.reject_rest: set[str] = set()
         """Orders, by their names in the venue, whose unfilled rest makes them rejected instead of cancelled."""
+        self.shelf = Shelf()
         self._leverage = decimal(costs.leverage)
         self._wire_ms = wire_ms
         self._linked: dict[str, str] = {}
@@ -85,6 +87,11 @@ class Desk:
         events = self.venue.on_candles(candles)
         self.now_ms = max(one.close_time_ms for one in candles)
         return self._tell(events, held)
+
+    def revise(self, instrument: Instrument) -> None:
+        """Hold new orders against these rules."""
+        self.instruments[instrument.symbol] = instrument
+        self.venue.revise(instrument)
 
     def create(self, body: Mapping[str, Any]) -> tuple[dict[str, str], Told]:
         """POST /v5/order/create. Raises Refusal."""
@@ -156,6 +163,7 @@ class Desk:
         """POST /v5/position/trading-stop: what is not named stays, 0 takes away. Raises Refusal."""
         refuse_unserved(body)
         symbol = self._symbol(body)
+        self.shelf.check(symbol, body)
         stop, target = self.venue.protection(symbol)
         wished = _protection(body, stop, target)
         if wished == (stop, target):
@@ -226,8 +234,7 @@ class Desk:
             raise Refusal(10001, "orderLinkId is longer than 36 characters")
         if body.get("side") not in SIDES or body.get("orderType") not in ("Market", "Limit"):
             raise Refusal(10001, "side or orderType invalid")
-        if body.get("positionIdx") not in (None, 0, "0"):
-            raise Refusal(10001, "position idx not match position mode")
+        self.shelf.check(symbol, body)
         is_limit = body["orderType"] == "Limit"
         quantity = _number(body, "qty")
         if quantity is None:

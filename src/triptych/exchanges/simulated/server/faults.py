@@ -29,15 +29,17 @@ class RestFault(domain.Config):
 
     lose_request: the connection is cut before anything is done; lose_reply: after it was done; hang: nothing is done,
     and the connection stays open without a word, as behind a dead router; delay: it is answered late; refuse: with a
-    return code; http_status: with a bare status; rate_limit and maintenance: with 10006 and 10016; reject_later: an
-    order is accepted and then rejected on the stream; reject_rest: what the book does not give of an order makes it
-    `Rejected`, although a part of it was filled.
+    return code; http_status: with a bare status; rate_limit: with 10006, and in the header the time from which on it
+    may be asked again; maintenance: with 10016; reject_later: an order is accepted and then rejected on the stream;
+    reject_rest: what the book does not give of an order makes it `Rejected`, although a part of it was filled.
     """
 
     kind: FaultKind = Field(description="What goes wrong.")
     path: str = Field(default="/", description="Beginning of the paths that it happens to.")
     times: int = Field(default=1, ge=1, description="To how many requests it happens.")
-    seconds: float = Field(default=0.0, ge=0, le=600, description="Length of a delay.")
+    seconds: float = Field(
+        default=0.0, ge=0, le=600, description="Length of a delay; of `rate_limit`, until the reset."
+    )
     code: int = Field(default=0, description="Return code of `refuse`, status of `http_status`.")
 
 

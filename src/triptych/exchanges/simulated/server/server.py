@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
 from triptych.domain import AbstractClock, CandleSeries, SystemClock
-from triptych.domain.errors import DataError, ExchangeError
+from triptych.domain.errors import DataError, ExchangeError, OrderError
 from triptych.exchanges.bybit import hosts
 from triptych.exchanges.simulated.costs import Config
 from triptych.exchanges.simulated.server.answers import Answers, Done
@@ -25,6 +25,7 @@ from triptych.exchanges.simulated.server.recording import Recording
 from triptych.exchanges.simulated.server.refusal import Refusal
 from triptych.exchanges.simulated.server.security import check_request
 from triptych.exchanges.simulated.server.sessions import Sessions
+from triptych.exchanges.simulated.server.shelf import Change
 from triptych.exchanges.simulated.server.tape import Tape
 
 
@@ -38,7 +39,7 @@ class BybitServer:
     backtest of the same tape.
 
     Use it as an asynchronous context manager. Paths under /triptych are for those who run it: POST step, faults, cut,
-    freeze; GET status.
+    freeze, rules, hedge; GET status.
 
     Args:
         series: the tape, one series per instrument, one timeframe.
@@ -147,6 +148,18 @@ class BybitServer:
         while await self.step():
             await asyncio.sleep(seconds_per_candle)
 
+    def change(self, change: Change) -> None:
+        """Change rules, status or end of an instrument, as a venue does while it is traded.
+
+        Raises ValueError for an instrument that there is none, and otherwise as `Change.revised`.
+        """
+        if change.symbol not in self.desk.instruments:
+            raise ValueError(f"{change.symbol} is not served")
+        after = change.revised(self.desk.instruments[change.symbol])
+        self.desk.revise(after)
+        self.market.instruments[change.symbol] = after
+        self.desk.shelf.change(change)
+
     async def cut(self) -> None:
         """Close every stream."""
         await self._sessions.cut()
@@ -189,9 +202,11 @@ class BybitServer:
         reply = self._reply(request, path, body, fault)
         if fault is not None and fault.kind == "lose_reply":
             return _cut(request)
+        is_limited = reply["retCode"] == RATE_LIMIT
+        wait_s = fault.seconds if is_limited and fault is not None else 0.0
         limits = {
-            "X-Bapi-Limit": "1000", "X-Bapi-Limit-Status": "0" if reply["retCode"] == RATE_LIMIT else "999",
-            "X-Bapi-Limit-Reset-Timestamp": str(self.now_ms()),
+            "X-Bapi-Limit": "1000", "X-Bapi-Limit-Status": "0" if is_limited else "999",
+            "X-Bapi-Limit-Reset-Timestamp": str(self.now_ms() + round(wait_s * 1000)),
         }  # fmt: skip
         return web.Response(body=orjson.dumps(reply), content_type="application/json", headers=limits)
 
@@ -271,9 +286,13 @@ class BybitServer:
                 self.freeze()
             elif act == "faults":
                 self._set_faults(asked)
+            elif act == "rules":
+                self.change(Change.model_validate(asked))
+            elif act == "hedge":
+                self.desk.shelf.is_hedged = bool(asked.get("on", True))
             else:
                 return web.json_response({"error": f"unknown: {act}"}, status=404)
-        except (ValueError, TypeError, ValidationError, DataError) as error:
+        except (ValueError, TypeError, ValidationError, ArithmeticError, DataError, OrderError) as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response({"done": act})
 
