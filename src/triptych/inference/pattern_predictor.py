@@ -48,7 +48,7 @@ class PatternPredictor(AbstractPatternReader):
         return found
 
     def _answer(self, window: NDArray[np.float32]) -> NDArray[np.float32]:
-        key = hashlib.blake2b(window, digest_size=16).digest()
+        key = hashlib.blake2b(window.tobytes(), digest_size=16).digest()
         known = self._known.get(key)
         if known is None:
             known = self._session.outputs(window[None], (OUTPUT,))[0][0]
