@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from benchmarks._table import Row, main
 from triptych.bootstrap.chart_patterns import ChartPatternRecipe, train_chart_patterns
 from triptych.features.chart_patterns import PATTERNS, Detection, box_overlap, find_chart_patterns
-from triptych.inference.chart_patterns import ChartPatternNetwork
 from triptych.inference.chart_patterns import Config as DetectionConfig
+from triptych.inference.chart_patterns import find_by_network
+from triptych.inference.pattern_predictor import open_patterns
+from triptych.inference.pattern_reader import AbstractPatternReader
 from triptych.market.charts import Chart, draw_chart
 from triptych.market.charts import Config as ChartConfig
 from triptych.training.multi_label import Config as TrainingConfig
@@ -167,7 +169,7 @@ def rows(quick: bool) -> list[Row]:
     network = trained()
     tuning = [one.score for walk in random_walks(walks, WALK, SEED + 2) for one in find_chart_patterns(walk)]
     for threshold in THRESHOLDS:
-        found = look(partial(network.find, config=DetectionConfig(threshold=threshold)), charts, judged)
+        found = look(partial(find_by_network, network, config=DetectionConfig(threshold=threshold)), charts, judged)
         name = f"network, threshold {threshold:g}"
         table += rows_of(name, found, candles, by_pattern=not quick and threshold == THRESHOLDS[0])
         kept = min(len(found.on_walks), len(tuning))
@@ -176,11 +178,11 @@ def rows(quick: bool) -> list[Row]:
     return table
 
 
-def trained() -> ChartPatternNetwork:
+def trained() -> AbstractPatternReader:
     """The network of the folder named, or one trained here."""
     folder = os.environ.get("TRIPTYCH_CHART_NETWORK")
     if folder:
-        return ChartPatternNetwork.load(Path(folder))
+        return open_patterns(Path(folder))
     with tempfile.TemporaryDirectory() as made:
         return train_chart_patterns(RECIPE, Path(made) / "network")
 

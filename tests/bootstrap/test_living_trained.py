@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 from tests.bootstrap.test_living_models import decisions_in, fills_in, rows, tape_of, trade
 from tests.fakes.micro import micro_recipe
+from tests.fakes.pattern_networks import saved_candle_network
 
 from triptych import bootstrap
 from triptych.live.journal import StepRecorded
@@ -16,9 +17,19 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+PATTERNS = (
+    'features.names=["return_1"]', "features.window=20", "encoding.name=sequence", "encoding.factors=7",
+    "model.name=gru", "model.sequence.width=8", "model.sequence.labels_per_parameter=0",
+)  # fmt: skip
+"""Of a recipe whose network reads what a network of candle patterns says."""
+
+
+@pytest.mark.parametrize("way", [*WAYS, "patterns"])
 def test_paper_decides_what_the_backtest_has_decided(way, tmp_path):
-    recipe = micro_recipe(tmp_path, "training.epochs=1", "strategy.enter=0.0", "strategy.exit=0.0", *WAYS[way])
+    changes = WAYS.get(way, PATTERNS)
+    if way == "patterns":
+        changes += (f"features.pattern_networks.folders=['{saved_candle_network(tmp_path / 'net')}']",)
+    recipe = micro_recipe(tmp_path, "training.epochs=1", "strategy.enter=0.0", "strategy.exit=0.0", *changes)
     run = bootstrap.train(recipe, folder=tmp_path / "run", progress_bar=False)
     bootstrap.backtest(run)
     _, journal = trade(run, tmp_path, tape_of(run, tmp_path))

@@ -2,7 +2,10 @@ import json
 
 import polars as pl
 import pytest
+from tests.fakes.pattern_networks import saved_chart_network
 from tests.features.markets import random_walk
+
+from triptych.domain import utc
 
 
 @pytest.fixture
@@ -40,6 +43,23 @@ def test_a_folder_without_a_network_ends_with_status_2(run_command, candles, tmp
     assert "holds no network of patterns" in said.err
 
 
+def test_candle_patterns_are_listed(run_command, candles):
+    said = run_command("patterns", "candles", str(candles), "--last", "30")
+    assert said.status == 0
+    assert "candle patterns in 30 candles of" in said.out
+    rows = json.loads(run_command("patterns", "candles", str(candles), "--last", "30", "--json").out)
+    assert set(rows[0]) == {"known_at", "pattern", "probability", "quality"}
+
+
+def test_chart_patterns_by_a_network_are_listed_and_drawn(run_command, candles, tmp_path):
+    network = saved_chart_network(tmp_path / "net")
+    said = run_command("patterns", "find", candles, "--model", network, "--out", tmp_path / "a.png", "--json")
+    rows = json.loads(said.out)
+    assert len(rows) > 3
+    assert all(row["start"] < row["end"] < row["known_at"] for row in rows)
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_network_of_candle_patterns_is_trained_and_judged(run_command, tmp_path):
     values, times = random_walk(2500, seed=1)
     frame = pl.DataFrame(values, schema=["open", "high", "low", "close", "volume"])
@@ -53,4 +73,7 @@ def test_a_network_of_candle_patterns_is_trained_and_judged(run_command, tmp_pat
     told = json.loads(said.out)
     assert len(told["scores"]) == 122
     assert told["interval"][0] <= told["macro_f1"] <= told["interval"][1]
-    assert json.loads((tmp_path / "net" / "card.json").read_text())["macro_f1"] == told["macro_f1"]
+    card = json.loads((tmp_path / "net" / "card.json").read_text())
+    assert card["metrics"]["macro_f1"] == told["macro_f1"]
+    assert card["taught"][1] == utc(int(times[1999]))
+    assert set(card["learnt"]) == {one["label"] for one in told["scores"] if one["in_training"] >= 100}

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.fakes.books import leaning_tape
 from tests.fakes.candles import make_series
 from tests.fakes.micro import micro_recipe
+from tests.fakes.pattern_networks import saved_candle_network, saved_chart_network
 from tests.fakes.waves import TINY
 from tests.fakes.windows import kinds_of
 
@@ -27,6 +28,7 @@ from triptych.features.channels import market_channels
 from triptych.images import available, create_encoding
 from triptych.inference import BookNeed, Columns, FactorRows, inputs
 from triptych.inference.anomaly.saving import save_detector
+from triptych.inference.pattern_predictor import PatternPredictor
 from triptych.market import resample
 from triptych.market.synthetic import Config as SyntheticConfig
 from triptych.market.synthetic import synthesise
@@ -132,6 +134,35 @@ def test_no_score_or_state_of_an_anomaly_detector_peeks(tmp_path):
         tmp_path, *beside_a_companion(), f"features.detector={tmp_path / 'detector'}", f"encoding.factors={factors}"
     )
     assert found["passed"]
+
+
+@pytest.fixture(scope="module")
+def reading_patterns(tmp_path_factory):
+    """Overrides for a recipe that reads what networks of chart and of candle patterns say."""
+    home = tmp_path_factory.mktemp("networks")
+    folders = [str(saved_chart_network(home / "charts")), str(saved_candle_network(home / "candles"))]
+    return (
+        *beside_a_companion(), f"features.pattern_networks.folders={folders}", "encoding.factors=8",
+        "features.pattern_networks.labels=['double_top', 'bull_flag', 'doji_up']",
+    )  # fmt: skip
+
+
+def test_no_answer_of_a_network_of_patterns_peeks(tmp_path, reading_patterns):
+    assert probed(tmp_path, *reading_patterns)["passed"]
+
+
+def test_a_network_of_patterns_that_is_shown_the_next_candle_is_found(tmp_path, reading_patterns, monkeypatch):
+    honest = PatternPredictor.over
+
+    def early(self, values, ends=None):
+        said = honest(self, values, ends)
+        said[:-1] = said[1:]
+        return said
+
+    monkeypatch.setattr(PatternPredictor, "over", early)
+    found = probed(tmp_path, *reading_patterns)
+    assert not found["passed"]
+    assert {"factors", "image (factor_grid)", "prediction"} <= guilty(found)
 
 
 def guilty(found: dict) -> set[str]:

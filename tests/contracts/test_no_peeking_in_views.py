@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from tests.contracts.test_no_peeking import FACTORS, beside_a_companion, guilty, probed
 from tests.fakes.micro import micro_recipe
+from tests.fakes.pattern_networks import candle_folder, chart_folder
 from tests.fakes.waves import TINY
 from tests.inference.test_regimes import series as stretches
 
@@ -27,7 +28,9 @@ from triptych.features.channels import market_channels
 from triptych.features.chart_patterns import PATTERNS, find_chart_patterns
 from triptych.inference.anomaly.market_watch import MarketWatch
 from triptych.inference.anomaly.saving import save_detector
+from triptych.inference.chart_patterns import find_by_network
 from triptych.inference.explain import METHODS
+from triptych.inference.pattern_predictor import open_patterns
 from triptych.inference.regimes import RegimeFilter
 from triptych.market.synthetic import Config as SyntheticConfig
 from triptych.market.synthetic import synthesise
@@ -56,9 +59,31 @@ def factor_rows(series):
     return pipeline.rows(series.values, series.open_time_ms, series.timeframe.milliseconds)
 
 
+def by_network(folder):
+    """What a saved network of patterns says of every candle."""
+
+    def told(series):
+        reader = open_patterns(folder())
+        known = reader.over(series.values)
+        return np.concatenate((np.full((reader.length - 1, *known.shape[1:]), np.nan), known))
+
+    return told
+
+
+def detections_by_network(series):
+    """The box of the surest of each pattern that a network reports at a candle."""
+    found = np.zeros((len(series), len(PATTERNS), 2))
+    for one in find_by_network(open_patterns(chart_folder()), series.values):
+        found[one.known_at, list(PATTERNS).index(one.pattern)] = one.start, one.end
+    return found
+
+
 FILTER = RegimeFilter.fit([stretches(900, seed=4)])
 VIEWS = {
     "chart patterns by rules": chart_patterns,
+    "chart patterns by a network": by_network(chart_folder),
+    "detections by a network": detections_by_network,
+    "candle patterns by a network": by_network(candle_folder),
     "candle labels": lambda s: candle_labels(s.values, s.open_time_ms, s.timeframe.milliseconds),
     "factors": factor_rows,
     "regimes by rules": rule_labels,

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from tests.fakes.pattern_networks import saved_chart_network, windows_of
 from tests.features.markets import TIMEFRAME_MS, random_walk
 
 from triptych.domain.errors import ArtifactError, NotEnoughData, RecipeError
@@ -72,20 +73,22 @@ def test_too_short_a_window_is_refused():
 def test_answers_do_not_peek_and_survive_saving(tmp_path):
     values, _ = random_walk(80, seed=10)
     network = CandlePatternNetwork(CANDLE_LABELS, width=16, depth=1, seed=1)
-    whole = network.answer(values)
-    assert whole.probability.shape == (65, 122)
-    assert whole.numbers.shape == (65, 122, 1)
-    torch.testing.assert_close(network.answer(values[:50]).probability, whole.probability[:35])
+    whole = network.over(values)
+    assert whole.shape == (65, 122, 2)
+    np.testing.assert_allclose(network.over(values[:50]), whole[:35], rtol=0, atol=1e-6)
     network.threshold[3] = 0.25
-    network.save(tmp_path, {"seed": 1})
-    again = CandlePatternNetwork.load(tmp_path)
-    torch.testing.assert_close(again.answer(values).probability, whole.probability)
+    card = network.save(tmp_path / "net", windows_of(16), taught=("2023-01-01 00:00:00", "2023-02-01 00:00:00"))
+    assert card.learnt == CANDLE_LABELS
+    again = CandlePatternNetwork.load(tmp_path / "net")
+    np.testing.assert_array_equal(again.over(values), whole)
     assert again.threshold[3] == 0.25
 
 
 def test_what_is_too_short_or_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(NotEnoughData, match="Bring at least 16 candles"):
-        CandlePatternNetwork(CANDLE_LABELS, width=16, depth=1).answer(np.ones((5, 5)))
-    (tmp_path / "card.json").write_text('{"kind": "chart_patterns"}')
-    with pytest.raises(ArtifactError, match="holds no network of candle patterns"):
-        CandlePatternNetwork.load(tmp_path)
+    with pytest.raises(NotEnoughData) as refused:
+        CandlePatternNetwork(CANDLE_LABELS, width=16, depth=1).over(np.ones((5, 5)))
+    assert str(refused.value) == "5 candles are fewer than the network's window of 16. Bring at least 16 candles."
+    folder = saved_chart_network(tmp_path / "net")
+    with pytest.raises(ArtifactError) as refused:
+        CandlePatternNetwork.load(folder)
+    assert str(refused.value) == f"{folder} holds no network of candle patterns. Train one."

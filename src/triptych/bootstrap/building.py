@@ -12,6 +12,7 @@ from torch import nn
 
 from triptych.bootstrap.candle_books import windows_without_books
 from triptych.bootstrap.candles import Candles
+from triptych.bootstrap.pattern_networks import refuse_taught
 from triptych.bootstrap.windowing import cut_windows, labels_of, reach, split_of, tables_of
 from triptych.domain import CANDLE_FIELDS, CandleSeries
 from triptych.domain.errors import NotEnoughData, RecipeError
@@ -145,7 +146,11 @@ class Dataset:
 
     @classmethod
     def of(cls, recipe: Recipe, candles: Candles) -> Dataset:
-        """Compute factors, label and split. Raises NotEnoughData with what is missing."""
+        """Compute factors, label and split.
+
+        Raises NotEnoughData with what is missing, ArtifactError for a network of patterns that has learnt from the
+        test part of a fold.
+        """
         build_encoding(recipe)  # before anything is computed for an encoding that does not draw it
         series, length, companions = candles.series, recipe.window.length, candles.beside(recipe)
         targets = tuple(labels_of(recipe, one) for one in series)
@@ -153,6 +158,7 @@ class Dataset:
         if tables is not None:
             targets = tuple(_only_where(r.known(length), t) for r, t in zip(tables, targets, strict=True))
         folds = tuple(split(series, targets, split_of(recipe), length=reach(recipe)))
+        refuse_taught(recipe, min(fold.test.start_ms for fold in folds))
         dataset = cls(series=series, companions=companions, tables=tables, targets=targets, folds=folds, recipe=recipe)
         dataset._require_strides()
         return dataset

@@ -12,17 +12,21 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
+from triptych.bootstrap.provenance import data_hash, versions
 from triptych.bootstrap.telling import Tell, silent
-from triptych.domain import CandleSeries, Config
+from triptych.domain import CandleSeries, Config, utc
 from triptych.domain.errors import NotEnoughData
 from triptych.features.candle_labels import CANDLE_LABELS, candle_labels, label_quality
 from triptych.inference.candle_patterns import CandlePatternNetwork
+from triptych.inference.pattern_reader import AbstractPatternReader
 from triptych.training.multi_label import Config as TrainingConfig
 from triptych.training.multi_label import MultiLabelSet, fit_multi_label
 from triptych.training.seeds import derive_seed
 
 BLOCK = 480
 """Candles that stay together when intervals are drawn."""
+PROBE_WINDOWS = 64
+"""Windows on which the exported graph is held against the network."""
 
 
 class CandlePatternRecipe(Config):
@@ -41,6 +45,11 @@ class CandlePatternRecipe(Config):
         TrainingConfig(epochs=12, batch_size=512, learning_rate=3e-3, weight_decay=0.001, numbers_weight=1.0),
         description="How it is trained.",
     )
+
+    def edges(self, n_candles: int) -> tuple[int, int, int, int]:
+        """Where training, validation and test part of a history begin, and where the last one ends."""
+        until = self.train_share + self.validation_share
+        return 0, int(n_candles * self.train_share), int(n_candles * until), n_candles
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,14 +75,16 @@ class CandlePatternResult:
     """The network, and how good it is over the classes with enough examples.
 
     Attributes:
-        network: with its thresholds.
+        network: that was judged.
+        threshold: of each label the probability from which on it is reported, float32 of shape (122,).
         scores: of all classes.
         macro_f1: mean F1 of the classes with enough examples.
         interval: of it, 95 %, by blocks of `BLOCK` candles drawn anew.
         always: the macro F1 of saying every pattern at every candle.
     """
 
-    network: CandlePatternNetwork
+    network: AbstractPatternReader
+    threshold: NDArray[np.float32]
     scores: tuple[ClassScore, ...]
     macro_f1: float
     interval: tuple[float, float]
@@ -104,12 +115,7 @@ def train_candle_patterns(
     """
     parts = _parts(histories, recipe)
     tell(", ".join(f"{name}: {len(part.windows)} windows" for name, part in parts.items()) + ".")
-    counts = parts["train"].labels.sum(axis=0)
-    if not (counts >= recipe.least_examples).any():
-        raise NotEnoughData(
-            f"No candle pattern stands {recipe.least_examples} times in the training part.",
-            remedy="Bring more candles or lower `least_examples`.",
-        )
+    _require_examples(parts, recipe)
     network = CandlePatternNetwork(
         CANDLE_LABELS, length=recipe.length, width=recipe.width, depth=recipe.depth,
         seed=derive_seed(recipe.seed, "network"),
@@ -123,24 +129,82 @@ def train_candle_patterns(
         ),
     )  # fmt: skip
     network.threshold = best_thresholds(_ask(network, parts["validation"])[0], parts["validation"].labels)
-    probability, quality = _ask(network, parts["test"])
-    said, true = probability >= network.threshold, parts["test"].labels
+    result = _judged(network, network.threshold, parts, recipe)
+    if folder is not None:
+        _save(network, result, folder, histories, recipe, parts["validation"].windows)
+    return result
+
+
+def judge_candle_patterns(
+    reader: AbstractPatternReader,
+    threshold: Sequence[float],
+    histories: Sequence[CandleSeries],
+    recipe: CandlePatternRecipe,
+) -> CandlePatternResult:
+    """Judge a network on the last part of every history, as `train_candle_patterns` does.
+
+    Args:
+        reader: a network of all candle patterns, such as a saved one.
+        threshold: of each label, the probability from which on it is reported.
+        histories: whose last parts it has not learnt from.
+        recipe: how the histories are cut, and which classes count.
+
+    Raises NotEnoughData when no class has enough examples.
+    """
+    parts = _parts(histories, recipe)
+    _require_examples(parts, recipe)
+    return _judged(reader, np.asarray(threshold, dtype=np.float32), parts, recipe)
+
+
+def _require_examples(parts: dict[str, _Part], recipe: CandlePatternRecipe) -> None:
+    if not (parts["train"].labels.sum(axis=0) >= recipe.least_examples).any():
+        raise NotEnoughData(
+            f"No candle pattern stands {recipe.least_examples} times in the training part.",
+            remedy="Bring more candles or lower `least_examples`.",
+        )
+
+
+def _judged(
+    reader: AbstractPatternReader, threshold: NDArray[np.float32], parts: dict[str, _Part], recipe: CandlePatternRecipe
+) -> CandlePatternResult:
+    counts = parts["train"].labels.sum(axis=0)
+    probability, quality = _ask(reader, parts["test"])
+    said, true = probability >= threshold, parts["test"].labels
     scores = _judge(said, quality, parts["test"], counts)
-    judged = [score for score in scores if score.in_training >= recipe.least_examples]
-    rates = np.array([score.in_test / max(len(true), 1) for score in judged])
     enough = counts >= recipe.least_examples
-    result = CandlePatternResult(
-        network=network,
+    rates = true[:, enough].mean(axis=0)
+    return CandlePatternResult(
+        network=reader,
+        threshold=threshold,
         scores=scores,
-        macro_f1=float(np.mean([score.f1 for score in judged])),
+        macro_f1=float(np.mean([score.f1 for score in scores if score.in_training >= recipe.least_examples])),
         interval=macro_f1_interval(said[:, enough], true[:, enough], seed=derive_seed(recipe.seed, "interval")),
         always=float((2.0 * rates / (1.0 + rates)).mean()),
     )
-    if folder is not None:
-        facts = {"macro_f1": result.macro_f1, "interval": list(result.interval), "always": result.always}
-        classes = {"scores": [asdict(score) for score in scores]}
-        network.save(folder, {"recipe": recipe.model_dump(mode="json"), **facts, **classes})
-    return result
+
+
+def _save(
+    network: CandlePatternNetwork,
+    result: CandlePatternResult,
+    folder: Path,
+    histories: Sequence[CandleSeries],
+    recipe: CandlePatternRecipe,
+    windows: NDArray[np.float32],
+) -> None:
+    """Write the network with what taught it: the candles that weights, epoch and thresholds were chosen by."""
+    last = max(int(one.close_time_ms[recipe.edges(len(one))[2] - 1]) for one in histories)
+    facts = {"macro_f1": result.macro_f1, "interval": list(result.interval), "always": result.always}
+    network.save(
+        folder,
+        windows[:: max(1, len(windows) // PROBE_WINDOWS)],
+        learnt=tuple(one.label for one in result.scores if one.in_training >= recipe.least_examples),
+        taught=(utc(min(int(one.open_time_ms[0]) for one in histories)), utc(last)),
+        symbols=tuple(sorted(one.symbol for one in histories)),
+        data_hash=data_hash(histories),
+        recipe=recipe.model_dump(mode="json"),
+        metrics={**facts, "scores": [asdict(score) for score in result.scores]},
+        versions=versions(),
+    )
 
 
 def macro_f1_interval(
@@ -172,8 +236,7 @@ def _parts(histories: Sequence[CandleSeries], recipe: CandlePatternRecipe) -> di
         where = (one.values, one.open_time_ms, one.timeframe.milliseconds)
         labels = candle_labels(*where)
         quality = label_quality(*where, seed=derive_seed(recipe.seed, "quality", number)).astype(np.float32)
-        edges = [0, int(n * recipe.train_share), int(n * (recipe.train_share + recipe.validation_share)), n]
-        for name, (start, stop) in zip(cut, pairwise(edges), strict=True):
+        for name, (start, stop) in zip(cut, pairwise(recipe.edges(n)), strict=True):
             ends = np.arange(start + recipe.length - 1, stop)
             windows = one.windows(ends, recipe.length).astype(np.float32)
             cut[name].append(_Part(windows=windows, labels=labels[ends], quality=quality[ends]))
@@ -187,13 +250,9 @@ def _parts(histories: Sequence[CandleSeries], recipe: CandlePatternRecipe) -> di
     }
 
 
-def _ask(network: CandlePatternNetwork, part: _Part) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    answers = [
-        network.network.answer(torch.from_numpy(part.windows[at : at + 8192]))
-        for at in range(0, len(part.windows), 8192)
-    ]
-    probability = torch.cat([a.probability for a in answers]).numpy()
-    return probability, torch.cat([a.numbers for a in answers]).numpy()[..., 0]
+def _ask(reader: AbstractPatternReader, part: _Part) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    answers = reader.answers(part.windows)
+    return answers[..., 0], answers[..., 1]
 
 
 def best_thresholds(probability: NDArray[np.float32], labels: NDArray[np.bool_]) -> NDArray[np.float32]:

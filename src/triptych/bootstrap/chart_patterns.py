@@ -11,13 +11,15 @@ import numpy as np
 import torch
 from pydantic import Field, ValidationError
 
+from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import CandleSeries, Config, utc
 from triptych.domain.errors import RecipeError
 from triptych.features.chart_patterns import PATTERNS, Detection, find_chart_patterns
 from triptych.features.chart_patterns import Config as RulesConfig
-from triptych.inference.chart_patterns import NUMBERS, ChartPatternNetwork
+from triptych.inference.chart_patterns import NUMBERS, ChartPatternNetwork, find_by_network
 from triptych.inference.chart_patterns import Config as DetectionConfig
+from triptych.inference.pattern_reader import AbstractPatternReader
 from triptych.market import read_candles
 from triptych.market.charts import Chart, draw_chart
 from triptych.market.charts import Config as ChartConfig
@@ -27,6 +29,8 @@ from triptych.training.multi_label import MultiLabelSet, fit_multi_label
 from triptych.training.seeds import derive_seed
 
 R = TypeVar("R", bound=Config)
+PROBE_WINDOWS = 64
+"""Windows on which the exported graph is held against the network."""
 
 
 class ChartPatternRecipe(Config):
@@ -129,7 +133,10 @@ def train_chart_patterns(recipe: ChartPatternRecipe, folder: Path, *, tell: Tell
         ),
     )  # fmt: skip
     losses = [[e.train_loss, e.validation_loss] for e in history]
-    made.save(folder, {"recipe": recipe.model_dump(mode="json"), "losses": losses})
+    made.save(
+        folder, validation.windows[:PROBE_WINDOWS].numpy(), recipe=recipe.model_dump(mode="json"),
+        metrics={"losses": losses}, versions=versions(),
+    )  # fmt: skip
     tell(f"Saved to {folder}.")
     return made
 
@@ -137,19 +144,22 @@ def train_chart_patterns(recipe: ChartPatternRecipe, folder: Path, *, tell: Tell
 def find_patterns_in(
     series: CandleSeries,
     *,
-    network: ChartPatternNetwork | None = None,
+    network: AbstractPatternReader | None = None,
     rules: RulesConfig | None = None,
     detection: DetectionConfig | None = None,
     patterns: Sequence[str] = (),
 ) -> tuple[Detection, ...]:
     """Chart patterns of a history: by the network, or by rules where none is given; `patterns` keeps only some.
 
-    Raises RecipeError for an unknown pattern.
+    Raises RecipeError for an unknown pattern, ArtifactError for a network of other patterns.
     """
     unknown = sorted(set(patterns) - set(PATTERNS))
     if unknown:
         raise RecipeError(f"Unknown chart pattern {unknown[0]!r}.", remedy=f"Known: {', '.join(PATTERNS)}.")
-    found = find_chart_patterns(series.values, rules) if network is None else network.find(series.values, detection)
+    if network is None:
+        found = find_chart_patterns(series.values, rules)
+    else:
+        found = find_by_network(network, series.values, detection)
     return tuple(d for d in found if not patterns or d.pattern in patterns)
 
 

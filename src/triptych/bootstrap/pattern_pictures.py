@@ -56,7 +56,8 @@ def draw_detections(series: CandleSeries, found: Sequence[Detection], path: Path
         points = [(point.index, point.price) for point in one.key_points]
         if len(points) > 2:  # a network names no turning points, only the ends
             axes.plot(*zip(*points, strict=True), color=colour, linewidth=0.9, marker="o", markersize=2.5)
-        axes.plot([one.known_at], [values[one.known_at, CLOSE]], color=colour, marker="|", markersize=14)
+        axes.plot([one.end, one.known_at], [one.low, one.low], color=colour, linewidth=0.9, linestyle=":")
+        axes.plot([one.known_at], [one.low], color=colour, marker="|", markersize=10)
     ticks = np.linspace(0, len(series) - 1, 8).round().astype(int)
     axes.set_xticks(ticks, [utc(int(series.open_time_ms[t]))[:16] for t in ticks], fontsize=7)
     axes.set_title(f"{series.symbol} {series.timeframe}, UTC", loc="left", fontsize=10)

@@ -1,18 +1,30 @@
-"""Alarms that the market has switched to another regime, on a file of candles."""
+"""Alarms that the market has switched to another regime: on a file of candles, or by the model of a run.
+
+A filter, a siamese network and CUSUM speak different languages, so their thresholds are set by the alarms that they
+raise where there is nothing to find: in the candles that they have learnt from, put in random order
+(`market/shuffling.py`). What is asked for is a number of these false alarms in 1,000 candles, the same for all.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.domain import REGIMES, CandleSeries, utc
+from triptych.bootstrap.alarm_watchers import AbstractWatcher, Method, watcher_of_file, watcher_of_run
+from triptych.bootstrap.run_folder import Run
+from triptych.domain import CandleSeries
 from triptych.domain.errors import NotEnoughData
-from triptych.features.regimes import LONG
-from triptych.inference.regimes import RegimeFilter, measures
-from triptych.inference.switches import cusum_alarms, switch_alarms
+from triptych.market.shuffling import shuffled
+from triptych.training.seeds import derive_seed
+
+FALSE_ALARMS: Final = 1.0
+"""False alarms in 1,000 candles that are asked for when nobody says otherwise."""
+CALM: Final = 8_000
+"""Candles in random order by which a threshold is set, at most: the last ones before the judged part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,60 +32,131 @@ class RegimeAlarms:
     """Alarms of the part that nothing was fitted on.
 
     Attributes:
-        fitted: the filter.
-        probability: of each regime at each candle of the history, shape (n_candles, 5).
+        series: the history.
+        method: how they were raised.
         first: the first candle that is judged.
         alarms: candles at which an alarm was raised, by position in the history.
-        agreement: how far the regimes told in the judged part are those of their names, see `agreement_with_rules`.
+        statistic: what was held against the threshold at each candle, shape (n_candles,): the probability of the
+            likeliest regime, the change between two windows, or the volatility that CUSUM adds up.
+        regime: position in `REGIMES` of the likeliest at each candle, shape (n_candles,); -1 where none is told.
+        threshold: that was set or given.
+        asked: false alarms in 1,000 candles that were asked for; None where the threshold was given.
+        in_nothing: alarms in 1,000 candles of the candles in random order, at this threshold.
+        agreement: how far the regimes told in the judged part are those of their names; empty where none are told.
+        notes: what one must know, a sentence each.
     """
 
-    fitted: RegimeFilter
-    probability: NDArray[np.float64]
+    series: CandleSeries
+    method: Method
     first: int
     alarms: NDArray[np.int64]
+    statistic: NDArray[np.float64]
+    regime: NDArray[np.int64]
+    threshold: float
+    asked: float | None
+    in_nothing: float
     agreement: dict[str, dict[str, float]]
+    notes: tuple[str, ...]
 
 
-def regime_alarms(
-    series: CandleSeries, *, share: float, threshold: float, method: Literal["filter", "cusum"] = "filter"
+def alarms_of_file(
+    series: CandleSeries,
+    *,
+    share: float = 0.6,
+    method: Method = "filter",
+    false_alarms: float = FALSE_ALARMS,
+    threshold: float | None = None,
+    seed: int = 0,
 ) -> RegimeAlarms:
     """Fit on the first share of a history and raise alarms on the rest, each at a close and from candles up to it.
 
     Args:
         series: the history.
         share: of it, that is fitted on.
-        threshold: of `filter` the probability that another regime must reach; of `cusum` the sum of departures of the
-            volatility measure, in its standard deviations of the first share.
-        method: which alarms.
+        method: the filter of regimes, or CUSUM on the measure of volatility.
+        false_alarms: in 1,000 candles, that are asked for.
+        threshold: instead of these: of the filter the probability that another regime must reach, of CUSUM the sum of
+            departures in standard deviations of the first share.
+        seed: of the random order.
 
-    Raises NotEnoughData when nothing is left to judge.
+    Raises NotEnoughData when nothing is left to judge, RecipeError for the method of a siamese network.
     """
     first = int(len(series) * share)
     if first >= len(series):
         raise NotEnoughData(f"{len(series)} candles leave none to judge.", remedy="Bring more candles.")
-    fitted = RegimeFilter.fit([series.head(first)])
-    told = fitted.probabilities(series)
-    if method == "filter":
-        found = switch_alarms(told[first:], threshold)
+    watcher = watcher_of_file(series, first, method)
+    return _raised(watcher, series, first, method, false_alarms, threshold, seed)
+
+
+def alarms_of_run(
+    run: Run,
+    *,
+    symbol: str | None = None,
+    method: Method | None = None,
+    false_alarms: float = FALSE_ALARMS,
+    threshold: float | None = None,
+) -> RegimeAlarms:
+    """Alarms by the model of a run on its own candles, from the start of its test part on.
+
+    Args:
+        run: trained to its end, of a recipe with [regimes] use, or with [siamese].
+        symbol: instrument; None takes the first.
+        method: `filter` is that of the artifact, `likeness` the distance of two windows without a common candle by its
+            siamese network, `cusum` the baseline; None takes what the artifact has.
+        false_alarms, threshold: as in `alarms_of_file`.
+
+    The model is that of the first fold, which has learnt from no candle of the test part. Raises RunError for a run
+    that is not complete or whose candles have changed, ArtifactError where the model has no such method.
+    """
+    series, first, named, watcher = watcher_of_run(run, symbol, method)
+    seed = derive_seed(run.recipe.seed, "alarms") % 2**32
+    return _raised(watcher, series, first, named, false_alarms, threshold, seed)
+
+
+def _raised(
+    watcher: AbstractWatcher,
+    series: CandleSeries,
+    first: int,
+    method: Method,
+    false_alarms: float,
+    threshold: float | None,
+    seed: int,
+) -> RegimeAlarms:
+    calm = shuffled(series.between(max(0, first - CALM), first), seed)
+    begin = min(watcher.warm_up, len(calm))
+    found = watcher.read(calm, begin)
+    notes = watcher.notes
+    if threshold is None:
+        threshold, in_nothing = threshold_for(false_alarms, found.raised, found.thresholds, len(calm) - begin)
+        if in_nothing > false_alarms:
+            notes += (
+                f"No threshold raises as few as {false_alarms:g} false alarms in 1,000 candles: the highest raises "
+                f"{in_nothing:.1f}.",
+            )
     else:
-        volatility = measures(series)[:, 1]
-        seen = volatility[LONG:first]
-        found = cusum_alarms((volatility[first:] - seen.mean()) / max(float(seen.std()), 1e-12), threshold)
-    start = max(0, first - LONG)
-    agreement = fitted.agreement_on(series.between(start, len(series)))
-    return RegimeAlarms(fitted=fitted, probability=told, first=first, alarms=found + first, agreement=agreement)
+        in_nothing = 1000.0 * len(found.raised(threshold)) / max(len(calm) - begin, 1)
+        false_alarms = float("nan")
+    seen = watcher.read(series, first)
+    return RegimeAlarms(
+        series=series, method=method, first=first, alarms=seen.raised(threshold), statistic=seen.statistic,
+        regime=seen.regime, threshold=threshold, asked=None if np.isnan(false_alarms) else false_alarms,
+        in_nothing=in_nothing, agreement=watcher.agreement, notes=notes,
+    )  # fmt: skip
 
 
-def alarm_rows(series: CandleSeries, found: RegimeAlarms) -> list[dict[str, Any]]:
-    """Alarms as JSON-ready rows: the close at which each was raised, UTC, and the likeliest regime there."""
-    rows = []
-    for at in found.alarms.tolist():
-        likeliest = int(found.probability[at].argmax())
-        rows.append(
-            {
-                "time": utc(int(series.close_time_ms[at])),
-                "regime": REGIMES[likeliest],
-                "probability": round(float(found.probability[at, likeliest]), 4),
-            }
-        )
-    return rows
+def threshold_for(
+    wanted: float, raised: Callable[[float], NDArray[np.int64]], thresholds: NDArray[np.float64], n_candles: int
+) -> tuple[float, float]:
+    """The lowest threshold with no more alarms than wanted, and how many it raises.
+
+    Args:
+        wanted: alarms in 1,000 candles.
+        raised: alarms by threshold, on `n_candles` in which there is nothing to find.
+        thresholds: that may be chosen, rising; the last one is taken where none is high enough.
+    """
+    rate = float("inf")
+    for threshold in thresholds.tolist():
+        rate = 1000.0 * len(raised(threshold)) / max(n_candles, 1)
+        if rate <= wanted:
+            break
+    return threshold, rate

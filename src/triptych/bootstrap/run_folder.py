@@ -31,6 +31,7 @@ from typing import Any, Final
 from triptych.backtest.luck import Config as LuckConfig
 from triptych.bootstrap.files import read_json
 from triptych.bootstrap.locking import exclusive
+from triptych.bootstrap.pattern_networks import place_free, with_own_copies
 from triptych.bootstrap.provenance import fingerprint, machine, versions
 from triptych.domain.errors import RunError
 from triptych.domain.files import remove_leftovers, temporary_name, write_json, write_text
@@ -104,8 +105,8 @@ def run_fingerprint(recipe: Recipe, data_hash: str) -> str:
 
 
 def recipe_hash(text: str) -> str:
-    """SHA-256 of a complete recipe but for the place of its data and how it would be searched."""
-    content = tomllib.loads(text)
+    """SHA-256 of a complete recipe but for the places of its data and networks, and how it would be searched."""
+    content = place_free(tomllib.loads(text))
     content.get("data", {}).pop("path", None)
     content.pop("tune", None)
     return fingerprint(content)
@@ -188,7 +189,7 @@ def open_run(folder: Path) -> Run:
             f"{path} was changed after the run was made.",
             remedy="Train the changed recipe as a run of its own; a backtest takes changes of trading by --set.",
         )
-    return Run(folder=folder, recipe=recipe)
+    return Run(folder=folder, recipe=with_own_copies(recipe, folder / "folds" / "0" / "artifact"))
 
 
 def _read_record(folder: Path) -> dict[str, Any]:

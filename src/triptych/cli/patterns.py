@@ -1,4 +1,4 @@
-"""`triptych patterns`: chart patterns on a file of candles, by rules or by a trained network."""
+"""`triptych patterns`: chart and candle patterns on a file of candles, by rules or by a trained network."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def find(
     """Find chart patterns, each with its box, its score and the candle at which it was known."""
     from triptych.bootstrap import chart_patterns
     from triptych.bootstrap.pattern_pictures import draw_detections
-    from triptych.inference.chart_patterns import ChartPatternNetwork
+    from triptych.inference.pattern_predictor import open_patterns
 
     series = chart_patterns.read_one(file, symbol, last)
-    network = None if model is None else ChartPatternNetwork.load(model)
+    network = None if model is None else open_patterns(model)
     found = chart_patterns.find_patterns_in(series, network=network, patterns=pattern or ())
     found = tuple(d for d in found if d.score >= score)
     if output is not None:
@@ -74,6 +74,38 @@ def train(
 
     train_chart_patterns(read_chart_pattern_recipe(recipe), output, tell=Narrator(quiet))
     out.print(f"Network: {output}", soft_wrap=True, markup=False)
+
+
+@app.command("candles")
+def candles(
+    file: Annotated[Path, typer.Argument(help="Candles: CSV, Parquet or Arrow.", metavar="FILE")],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model", help="Folder of a network from `patterns train-candles`; TA-Lib without it.", metavar="DIR"
+        ),
+    ] = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Instrument, where the file holds several.")] = None,
+    last: Annotated[int, typer.Option("--last", min=0, help="Only the last N candles; 0 for all.", metavar="N")] = 20,
+    json: JsonOption = False,
+) -> None:
+    """Name the candle patterns that end with each candle, with their probability and quality."""
+    from triptych.bootstrap.candle_findings import candle_findings
+    from triptych.bootstrap.chart_patterns import read_one
+
+    series = read_one(file, symbol)
+    rows = candle_findings(series, last=last, model=model)
+    if json:
+        print_json(rows)
+        return
+    shown = min(last or len(series), len(series))
+    table = Table(title=f"{len(rows)} candle patterns in {shown} candles of {series.symbol}", title_justify="left")
+    for head in ("known at", "candle pattern", "probability", "quality"):
+        table.add_column(head, justify="right" if head in ("probability", "quality") else "left")
+    for row in rows:
+        figures = f"{row['probability']:.2f}", f"{row['quality']:.2f}"
+        table.add_row(row["known_at"][:16], row["pattern"].replace("_", " "), *figures)
+    out.print(table)
 
 
 @app.command("train-candles")

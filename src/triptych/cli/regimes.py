@@ -1,4 +1,4 @@
-"""`triptych regimes`: the regimes of a file of candles, and alarms that they have switched."""
+"""`triptych regimes`: alarms that the market has switched to another regime."""
 
 from __future__ import annotations
 
@@ -21,46 +21,99 @@ def _group() -> None:
 
 @app.command("alarms")
 def alarms(
-    file: Annotated[Path, typer.Argument(help="Candles: CSV, Parquet or Arrow.", metavar="FILE")],
-    symbol: Annotated[str | None, typer.Option("--symbol", help="Instrument, where the file holds several.")] = None,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="Candles (CSV, Parquet or Arrow), or the folder of a run of a recipe with [siamese] or with "
+            "regimes.use.",
+            metavar="FILE|RUN",
+        ),
+    ],
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Instrument, where there are several.")] = None,
     share: Annotated[
-        float, typer.Option("--share", min=0.01, max=0.99, help="Share of the history, from its start, to fit on.")
+        float,
+        typer.Option("--share", min=0.01, max=0.99, help="Share of a file's history, from its start, to fit on."),
     ] = 0.6,
     method: Annotated[
-        Literal["filter", "cusum"], typer.Option("--method", help="Filtered regimes, or CUSUM of the volatility.")
-    ] = "filter",
+        Literal["filter", "likeness", "cusum"] | None,
+        typer.Option(
+            "--method",
+            help="Filtered regimes, windows that a siamese network finds unlike, or CUSUM of the volatility [default: "
+            "what the run has; filter for a file].",
+        ),
+    ] = None,
+    false_alarms: Annotated[
+        float,
+        typer.Option(
+            "--false-alarms",
+            min=0.01,
+            max=1000,
+            help="Sets the threshold: so many alarms in 1,000 of the candles that were learnt from, in random order.",
+            metavar="N",
+        ),
+    ] = 1.0,
     threshold: Annotated[
         float | None,
-        typer.Option("--threshold", min=0, help="Of the filter a probability (0.7), of CUSUM a sum (20)."),
+        typer.Option(
+            "--threshold",
+            min=0,
+            help="Instead: of the filter a probability, of likeness a distance from 0 to 2, of CUSUM a sum.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Write the alarms to this CSV or JSON file.", metavar="FILE")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Draw candles and alarms to this PNG file.", metavar="FILE")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Raise an alarm at each close at which the market has switched to another regime."""
-    from triptych.bootstrap.chart_patterns import read_one
-    from triptych.bootstrap.regime_alarms import alarm_rows, regime_alarms
+    """Raise an alarm at each close at which the market has switched to another regime.
 
-    series = read_one(file, symbol)
-    least = threshold if threshold is not None else (0.7 if method == "filter" else 20.0)
-    found = regime_alarms(series, share=share, threshold=least, method=method)
-    rows = alarm_rows(series, found)
+    A file is fitted on its first part and judged on the rest; a run's model is asked about its test part.
+    """
+    from triptych.bootstrap import open_run
+    from triptych.bootstrap.alarm_files import STATISTICS, alarm_facts, alarm_rows, draw_alarms, write_alarms
+    from triptych.bootstrap.chart_patterns import read_one
+    from triptych.bootstrap.regime_alarms import alarms_of_file, alarms_of_run
+
+    if source.is_dir():
+        run = open_run(source)
+        found = alarms_of_run(run, symbol=symbol, method=method, false_alarms=false_alarms, threshold=threshold)
+    else:
+        found = alarms_of_file(
+            read_one(source, symbol), share=share, method=method or "filter", false_alarms=false_alarms,
+            threshold=threshold,
+        )  # fmt: skip
+    for path, write in ((output, write_alarms), (picture, draw_alarms)):
+        if path is not None:
+            write(found, path)
+    rows, facts = alarm_rows(found), alarm_facts(found)
     if json:
-        print_json({"alarms": rows, "agreement": found.agreement, "notes": list(found.fitted.notes())})
+        print_json({**facts, "alarms": rows})
         return
-    judged = len(series) - found.first
-    table = Table(
-        title=f"{len(rows)} alarms in {judged:,} candles of {series.symbol}, fitted on the {found.first:,} before them",
-        title_justify="left",
+    title = (
+        f"{len(rows)} alarms by {found.method} in {facts['judged_candles']:,} candles of {found.series.symbol}, from "
+        f"{facts['judged_from'][:16]}; threshold {found.threshold:.4g}"
     )
-    for head in ("at the close of", "likeliest regime", "probability"):
+    table = Table(title=title, title_justify="left")
+    for head in ("at the close of", STATISTICS[found.method], "likeliest regime"):
         table.add_column(head)
     for row in rows:
-        table.add_row(row["time"][:16], row["regime"].replace("_", " "), f"{row['probability']:.2f}")
+        table.add_row(row["time"][:16], f"{row['value']:.3f}", row["regime"].replace("_", " "))
     out.print(table)
+    out.print(
+        f"In the candles before, in random order, it raises {found.in_nothing:.2f} alarms in 1,000: there is nothing "
+        f"to find in them. In the judged part: {1000 * len(rows) / facts['judged_candles']:.2f}."
+    )
     for name, one in found.agreement.items():
         if one["likeliest"] > 0:
             out.print(
                 f"{name.replace('_', ' ')}: likeliest for {one['likeliest']:.0%} of the candles; its rule holds for "
                 f"{one['agreement']:.0%} of these."
             )
-    for note in found.fitted.notes():
+    for note in found.notes:
         out.print(note)
+    for what, path in (("Written", output), ("Drawn", picture)):
+        if path is not None:
+            out.print(f"{what}: {path}", soft_wrap=True, markup=False)

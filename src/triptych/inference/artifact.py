@@ -27,6 +27,7 @@ from triptych.inference.export import TOLERANCE, export_onnx, largest_difference
 from triptych.inference.factors import FactorPredictor
 from triptych.inference.inputs import Config as FeaturesConfig
 from triptych.inference.inputs import FactorRows
+from triptych.inference.pattern_factors import NETWORKS, carry_networks
 from triptych.inference.predictor import OnnxPredictor, TorchPredictor
 from triptych.inference.regime_predictor import RegimePredictor
 from triptych.inference.seen import SeenFactors
@@ -166,6 +167,8 @@ class Artifact:
         features = dict(self.card.features)
         if f"{DETECTOR}/{CARD}" in self.card.files:
             features["detector"] = str(self.folder / DETECTOR)
+        if (patterns := features.get(NETWORKS, {})).get("folders"):
+            features[NETWORKS] = {**patterns, "folders": [str(self.folder / name) for name in patterns["folders"]]}
         try:
             reads = create_encoding(length=self.card.length, **self.card.encoding).columns if self.card.books else ()
             return FactorRows(FeaturesConfig(**features), reads)
@@ -187,9 +190,10 @@ def save_artifact(
         card: its card; file hashes and the measured ONNX difference are filled in here.
         probe_windows: float32 (batch, length, columns), real windows on which graph and network must agree to 1e-4.
 
-    A detector that the card's features name is copied into the artifact, so that it can be moved to another machine.
+    A detector and networks of patterns that the card's features name are copied into the artifact, so that it can be
+    moved to another machine.
 
-    Raises ArtifactError when they do not, or the detector is missing or damaged, StorageError when the disk refuses.
+    Raises ArtifactError when they do not, or what is copied is missing or damaged, StorageError when the disk refuses.
     """
     temporary = temporary_name(folder)
     classifier = classifier.cpu().eval()
@@ -210,6 +214,10 @@ def save_artifact(
         if card.features.get("detector"):
             files += _carry_detector(Path(card.features["detector"]), temporary / DETECTOR)
             card = card.model_copy(update={"features": card.features | {"detector": DETECTOR}})
+        if card.features.get(NETWORKS, {}).get("folders"):
+            carried, copied = carry_networks(card.features[NETWORKS], temporary)
+            files += copied
+            card = card.model_copy(update={"features": card.features | {NETWORKS: carried}})
         card = card.model_copy(
             update={
                 "files": {name: _sha256(temporary / name) for name in files},

@@ -17,7 +17,10 @@ from triptych.domain.errors import ArtifactError, NotEnoughData
 from triptych.features.chart_patterns import PATTERNS, Detection, KeyPoint, time_overlap
 from triptych.images import create_encoding
 from triptych.inference.classifier import WindowClassifier
-from triptych.inference.multi_label import MultiLabelNetwork, load_weights_into, read_card, save_multi_label
+from triptych.inference.multi_label import MultiLabelNetwork
+from triptych.inference.pattern_card import PatternCard, read_pattern_card
+from triptych.inference.pattern_reader import AbstractPatternReader
+from triptych.inference.pattern_saving import restore_weights, save_pattern_network
 from triptych.models import create_model
 
 NUMBERS: Final = ("start", "end", "quality")
@@ -35,80 +38,101 @@ class Config(BaseConfig):
     )
 
 
-class ChartPatternNetwork:
-    """An encoding with a network that names chart patterns and their boxes in windows of `length` candles."""
+class ChartPatternNetwork(AbstractPatternReader):
+    """An encoding with a network that names chart patterns and their boxes, through PyTorch."""
 
     def __init__(self, length: int, encoding: dict[str, Any], model: dict[str, Any], *, seed: int = 0) -> None:
         """Build it untrained; `encoding` and `model` are names with options, as `create_encoding` takes them."""
-        self.length = length
-        self.card = {"kind": "chart_patterns", "length": length, "encoding": encoding, "model": model}
+        self.length, self.labels, self.numbers = length, tuple(PATTERNS), NUMBERS
+        self._made_of = {"encoding": encoding, "model": model}
         drawing = create_encoding(length=length, **encoding)
-        labels = tuple(PATTERNS)
         network = create_model(
-            in_chans=drawing.channels, num_classes=MultiLabelNetwork.n_outputs(labels, NUMBERS), seed=seed, **model
+            in_chans=drawing.channels,
+            num_classes=MultiLabelNetwork.n_outputs(self.labels, NUMBERS),
+            seed=seed,
+            **model,
         )
-        self.network = MultiLabelNetwork(WindowClassifier(drawing, network), labels, NUMBERS)
+        self.network = MultiLabelNetwork(WindowClassifier(drawing, network), self.labels, NUMBERS)
 
-    def save(self, folder: Path, facts: dict[str, Any]) -> Path:
-        """Write weights and card; `facts` are what else the card shall say, such as seed and metrics."""
-        return save_multi_label(folder, self.network, {**self.card, **facts})
+    def answers(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        answer = self.network.answer(torch.from_numpy(np.ascontiguousarray(windows)))
+        return torch.cat((answer.probability[..., None], answer.numbers), dim=2).numpy()
+
+    def save(self, folder: Path, probe_windows: NDArray[np.float32], **said: Any) -> PatternCard:
+        """Write weights, graph and card.
+
+        Args:
+            folder: where it shall be.
+            probe_windows: on which graph and network must agree, float32 of shape (batch, length, 5).
+            said: what else the card shall say: recipe, metrics, versions.
+        """
+        card = PatternCard(
+            kind="chart_patterns", length=self.length, labels=self.labels, numbers=NUMBERS, learnt=self.labels,
+            threshold=(Config().threshold,) * len(self.labels), network=self._made_of, taught=None, **said,
+        )  # fmt: skip
+        return save_pattern_network(folder, self.network, card, probe_windows)
 
     @classmethod
     def load(cls, folder: Path) -> ChartPatternNetwork:
-        """Read a saved network. Raises ArtifactError where there is none or it is of another kind."""
-        card = read_card(folder)
-        if card.get("kind") != "chart_patterns" or card.get("labels") != list(PATTERNS):
+        """Read a saved network. Raises ArtifactError where there is none, it is damaged or of another kind."""
+        card = read_pattern_card(folder)
+        if card.kind != "chart_patterns" or card.labels != tuple(PATTERNS):
             raise ArtifactError(
-                f"{folder} holds no network of the chart patterns of this version.", remedy="Train it again."
+                f"{folder} holds no network of the chart patterns of this version.", remedy="Train one."
             )
-        made = cls(card["length"], card["encoding"], card["model"])
-        load_weights_into(folder, made.network)
+        made = cls(card.length, **card.network)
+        restore_weights(folder, made.network)
         return made
 
-    def find(self, values: NDArray[np.float64], config: Config | None = None) -> tuple[Detection, ...]:
-        """All detections of a history, in the order in which they became known.
 
-        Args:
-            values: candles of shape (n_candles, 5).
-            config: thresholds.
+def find_by_network(
+    reader: AbstractPatternReader, values: NDArray[np.float64], config: Config | None = None
+) -> tuple[Detection, ...]:
+    """All detections of a history, in the order in which they became known.
 
-        The network is asked at candles `length` - 1, and every `stride` after it, about the window that ends there.
-        Raises NotEnoughData for a history shorter than a window.
-        """
-        if len(values) < self.length:
-            raise NotEnoughData(
-                f"{len(values)} candles are fewer than the network's window of {self.length}.",
-                remedy=f"Bring at least {self.length} candles.",
-            )
-        config = config or Config()
-        ends = np.arange(self.length - 1, len(values), config.stride)
-        reported: dict[str, deque[tuple[int, int]]] = {name: deque(maxlen=64) for name in PATTERNS}
-        found: list[Detection] = []
-        for first in range(0, len(ends), CHUNK):
-            chosen = ends[first : first + CHUNK]
-            windows = values[chosen[:, None] + np.arange(1 - self.length, 1)].astype(np.float32)
-            answer = self.network.answer(torch.from_numpy(windows))
-            probability, numbers = answer.probability.numpy(), answer.numbers.numpy()
-            for row, label in zip(*np.nonzero(probability >= config.threshold), strict=True):
-                detection = _detection(
-                    values, int(chosen[row]), self.length, list(PATTERNS)[label], float(probability[row, label]),
-                    numbers[row, label],
-                )  # fmt: skip
-                span = (detection.start, detection.end)
-                known = reported[detection.pattern]
-                if all(time_overlap(span, other) < config.overlap for other in known):
-                    known.append(span)
-                    found.append(detection)
-        return tuple(found)
+    Args:
+        reader: a network of chart patterns, saved or not.
+        values: candles of shape (n_candles, 5).
+        config: thresholds.
+
+    The network is asked at candles `length` - 1, and every `stride` after it, about the window that ends there.
+    Raises ArtifactError for a network of other patterns, NotEnoughData for a history shorter than a window.
+    """
+    if reader.labels != tuple(PATTERNS):
+        raise ArtifactError("The network does not name the chart patterns of this version.", remedy="Train one.")
+    if len(values) < reader.length:
+        raise NotEnoughData(
+            f"{len(values)} candles are fewer than the network's window of {reader.length}.",
+            remedy=f"Bring at least {reader.length} candles.",
+        )
+    config = config or Config()
+    ends = np.arange(reader.length - 1, len(values), config.stride)
+    reported: dict[str, deque[tuple[int, int]]] = {name: deque(maxlen=64) for name in PATTERNS}
+    found: list[Detection] = []
+    for first in range(0, len(ends), CHUNK):
+        chosen = ends[first : first + CHUNK]
+        answers = reader.over(values, chosen)
+        for row, label in zip(*np.nonzero(answers[..., 0] >= config.threshold), strict=True):
+            said = answers[row, label]
+            detection = _detection(values, int(chosen[row]), reader.length, list(PATTERNS)[label], said)
+            span = (detection.start, detection.end)
+            known = reported[detection.pattern]
+            if all(time_overlap(span, other) < config.overlap for other in known):
+                known.append(span)
+                found.append(detection)
+    return tuple(found)
 
 
 def _detection(
-    values: NDArray[np.float64], now: int, length: int, pattern: str, probability: float, numbers: NDArray[np.float32]
+    values: NDArray[np.float64], now: int, length: int, pattern: str, said: NDArray[np.float32]
 ) -> Detection:
-    """A detection whose box spans the candles that the network names, from their lowest low to their highest high."""
+    """A detection whose box spans the candles that the network names, from their lowest low to their highest high.
+
+    `said` is the probability, the start and the end, the last two as shares of the window.
+    """
     first = now + 1 - length
-    start = first + min(round(float(numbers[0]) * (length - 1)), length - 2)
-    end = max(first + round(float(numbers[1]) * (length - 1)), start + 1)
+    start = first + min(round(float(said[1]) * (length - 1)), length - 2)
+    end = max(first + round(float(said[2]) * (length - 1)), start + 1)
     box = values[start : end + 1]
     corners = (
         KeyPoint(index=start, price=float(values[start, CLOSE])),
@@ -116,5 +140,5 @@ def _detection(
     )
     return Detection(
         pattern=pattern, side=PATTERNS[pattern], start=start, end=end, low=float(box[:, LOW].min()),
-        high=float(box[:, HIGH].max()), known_at=now, score=probability, key_points=corners,
+        high=float(box[:, HIGH].max()), known_at=now, score=float(said[0]), key_points=corners,
     )  # fmt: skip

@@ -21,6 +21,8 @@ from triptych.domain.errors import DataError
 from triptych.features import days
 from triptych.inference.base import NOBODY
 from triptych.inference.columns import Columns, no_whole_days
+from triptych.inference.pattern_factors import Config as PatternNetworksConfig
+from triptych.inference.pattern_factors import pattern_factors
 from triptych.market.resampling import resample
 
 OLDEST = 16
@@ -60,6 +62,9 @@ class Config(features.Config):
         "its latent state stand behind the factors of every instrument; the trained artifact carries a copy. Empty: "
         "none.",
     )
+    pattern_networks: PatternNetworksConfig = Field(
+        PatternNetworksConfig(), description="Networks of chart and candle patterns whose answers stand beside."
+    )
 
     @field_validator("periods")
     @classmethod
@@ -74,6 +79,8 @@ class Config(features.Config):
             raise ValueError("period and day.hours do not go together: windows of whole days end with a day")
         if self.period > 1 and not self.names and (self.companions or len(self.periods) > 1 or self.detector):
             raise ValueError("companions, periods and detector stand beside factors: name some under names")
+        if self.pattern_networks.folders and not self.names:
+            raise ValueError("pattern_networks stand beside factors: name some under names")
         return self
 
     @property
@@ -132,7 +139,8 @@ class FactorRows:
     With `reads`, the columns of an encoding, they stand where it draws them, beside fields of candles and the levels of
     the instrument's order book.
 
-    Raises RecipeError for unknown factors, ArtifactError for a detector that is missing or of other channels.
+    Raises RecipeError for unknown factors and patterns, ArtifactError for a detector or a network of patterns that is
+    missing, damaged or of another kind.
 
     Attributes:
         columns: names of an instrument's own columns, of one timeframe.
@@ -146,7 +154,7 @@ class FactorRows:
     """
 
     def __init__(self, config: Config, reads: Sequence[str] = ()) -> None:
-        self._pipeline = features.FeaturePipeline(config, _of_detector(config.detector)) if config.names else None
+        self._pipeline = features.FeaturePipeline(config, _fitted_factors(config)) if config.names else None
         self.columns = CANDLE_FIELDS if self._pipeline is None else self._pipeline.columns
         self.has_factors = self._pipeline is not None
         self.companions = config.companions
@@ -267,6 +275,11 @@ class FactorRows:
             return series.values.astype(np.float32)
         rows = self._pipeline.rows(series.values, series.open_time_ms, series.timeframe.milliseconds, series.books)
         return rows.astype(np.float32)
+
+
+def _fitted_factors(config: Config) -> tuple[features.Factor, ...]:
+    """The factors that saved models make: networks of patterns, and a detector."""
+    return (*_of_detector(config.detector), *pattern_factors(config.pattern_networks))
 
 
 def _of_detector(folder: str | None) -> tuple[features.Factor, ...]:

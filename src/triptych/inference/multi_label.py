@@ -53,7 +53,8 @@ class MultiLabelNetwork(nn.Module):
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Logits of shape (batch, labels, 1 + numbers): the label's own, then those of its numbers."""
         scores: Tensor = self.body(window_BTF)
-        return scores.view(len(scores), len(self.labels), 1 + len(self.names))
+        # shape[0] and not len(): that would become a number when the graph is exported.
+        return scores.view(scores.shape[0], len(self.labels), 1 + len(self.names))
 
     @torch.inference_mode()
     def answer(self, window_BTF: Tensor) -> MultiLabelAnswer:

@@ -1,0 +1,87 @@
+"""The networks of patterns that a recipe names: pinned to what they are, kept from what they have learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from triptych.domain import utc
+from triptych.domain.errors import ArtifactError
+from triptych.inference.pattern_card import hash_of, read_pattern_card
+from triptych.inference.pattern_factors import NETWORKS
+from triptych.settings import Recipe
+
+
+def pinned(recipe: Recipe) -> Recipe:
+    """The recipe with the folders of its networks spelt out and their hashes written down.
+
+    The hash is part of what a run is, the place is not. Raises ArtifactError when a network is missing, damaged, or
+    another than the one whose hash is written down already.
+    """
+    config = recipe.features.pattern_networks
+    if not config.folders:
+        return recipe
+    folders = tuple(Path(folder).expanduser().absolute() for folder in config.folders)
+    for folder in folders:
+        read_pattern_card(folder)
+    hashes = tuple(hash_of(folder) for folder in folders)
+    for folder, expected, found in zip(folders, config.hashes, hashes, strict=False):
+        if expected != found:
+            raise ArtifactError(
+                f"{folder} holds another network than the one the recipe was made with.",
+                remedy="Bring that network back, or empty features.pattern_networks.hashes and train a run of its own.",
+            )
+    return _with(recipe, folders=tuple(map(str, folders)), hashes=hashes)
+
+
+def with_own_copies(recipe: Recipe, artifact: Path) -> Recipe:
+    """The recipe of a run that reads the networks which an artifact of the run carries, where it does.
+
+    So a run is whole without the folders that it was trained with.
+    """
+    kept = artifact / NETWORKS
+    if not recipe.features.pattern_networks.folders or not kept.is_dir():
+        return recipe
+    by_hash = {hash_of(folder): str(folder) for folder in sorted(kept.iterdir())}
+    config = recipe.features.pattern_networks
+    if not all(one in by_hash for one in config.hashes):
+        return recipe
+    return _with(recipe, folders=tuple(by_hash[one] for one in config.hashes))
+
+
+def refuse_taught(recipe: Recipe, start_ms: int) -> None:
+    """Refuse networks of patterns that were taught by candles of the period that the recipe is tested on.
+
+    Args:
+        recipe: that names them.
+        start_ms: start of the test period, UTC milliseconds.
+
+    Networks that were taught on generated charts have seen no period. Raises ArtifactError when the last candle that
+    taught one, of whatever instrument, closed after `start_ms`.
+    """
+    for folder in recipe.features.pattern_networks.folders:
+        card = read_pattern_card(Path(folder))
+        until_ms = card.taught_until_ms
+        if until_ms is not None and until_ms > start_ms:
+            raise ArtifactError(
+                f"The network {folder} was taught by candles of {', '.join(card.symbols)} until {utc(until_ms)}, "
+                f"after the start of the test period, {utc(start_ms)}: the recipe's network would know what is to "
+                "come.",
+                remedy="Teach it by candles before the test period, or test the recipe on later ones.",
+            )
+
+
+def place_free(content: dict[str, Any]) -> dict[str, Any]:
+    """A recipe as plain values without the places of its networks: their hashes say which they are."""
+    features = content.get("features", {})
+    networks = features.get(NETWORKS)
+    if not isinstance(networks, Mapping):
+        return content
+    rest = {key: value for key, value in networks.items() if key != "folders" or not networks.get("hashes")}
+    return {**content, "features": {**features, NETWORKS: rest}}
+
+
+def _with(recipe: Recipe, **changes: Any) -> Recipe:
+    networks = recipe.features.pattern_networks.model_copy(update=changes)
+    return recipe.model_copy(update={"features": recipe.features.model_copy(update={NETWORKS: networks})})

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from tests.fakes.market import walk
+from tests.fakes.pattern_networks import LABELS, candle_network, saved_candle_network, saved_chart_network
+
+from triptych.bootstrap.candle_findings import candle_findings
+from triptych.domain import utc
+from triptych.domain.errors import ArtifactError
+from triptych.features.candle_labels import CANDLE_LABELS, candle_labels
+
+SERIES = walk(300, seed=6)
+
+
+def test_rules_name_what_talib_names_in_the_last_candles():
+    stands = candle_labels(SERIES.values, SERIES.open_time_ms, SERIES.timeframe.milliseconds)
+    expected = [
+        (utc(int(SERIES.close_time_ms[row])), CANDLE_LABELS[label])
+        for row, label in zip(*np.nonzero(stands), strict=True)
+        if row >= 280
+    ]
+    found = candle_findings(SERIES, last=20)
+    assert len(expected) > 10
+    assert [(row["known_at"], row["pattern"]) for row in found] == expected
+    assert {row["probability"] for row in found} == {1.0}
+    assert len(candle_findings(SERIES)) == stands.sum()
+
+
+def test_a_network_names_what_reaches_its_thresholds(tmp_path):
+    folder = saved_candle_network(tmp_path / "net")
+    answers = candle_network().over(SERIES.values)[-30:]
+    found = candle_findings(SERIES, last=30, model=folder)
+    assert len(found) == (answers[..., 0] >= 0.6).sum() > 5
+    assert {row["pattern"] for row in found} <= set(LABELS)
+    assert all(row["probability"] >= 0.6 for row in found)
+    assert found[-1] == candle_findings(SERIES, model=folder)[-1]
+
+
+def test_a_network_of_chart_patterns_is_refused(tmp_path):
+    folder = saved_chart_network(tmp_path / "net")
+    with pytest.raises(ArtifactError) as refused:
+        candle_findings(SERIES, model=folder)
+    assert str(refused.value) == (
+        f"{folder} holds no network of candle patterns. Train one with `triptych patterns train-candles`."
+    )

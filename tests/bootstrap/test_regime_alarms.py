@@ -1,0 +1,92 @@
+"""Alarms of market switches by a file's own fit and by the models of runs."""
+
+import numpy as np
+import pytest
+from tests.bootstrap.test_living_trained import WAYS
+from tests.fakes.micro import micro_recipe
+from tests.inference.test_regimes import series as stretches
+
+from triptych import bootstrap
+from triptych.bootstrap.regime_alarms import alarms_of_file, alarms_of_run, threshold_for
+from triptych.domain.errors import ArtifactError, NotEnoughData
+from triptych.market.store import to_ms
+
+
+def trained(home, way):
+    changes = WAYS.get(way, ())
+    recipe = micro_recipe(home, "data.synthetic.n_candles=1500", "training.epochs=1", *changes)
+    return bootstrap.train(recipe, folder=home / way, progress_bar=False)
+
+
+@pytest.fixture(scope="module")
+def siamese(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("siamese"), "siamese")
+
+
+@pytest.fixture(scope="module")
+def filtering(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("regimes"), "regimes")
+
+
+def test_the_lowest_threshold_with_no_more_alarms_than_wanted_is_taken():
+    places = np.arange(100)
+    raised = {1.0: places[:30], 2.0: places[:10], 3.0: places[:4], 4.0: places[:1]}.__getitem__
+    assert threshold_for(5.0, raised, np.array([1.0, 2.0, 3.0, 4.0]), 1000) == (3.0, 4.0)
+    assert threshold_for(0.5, raised, np.array([1.0, 2.0, 3.0, 4.0]), 1000) == (4.0, 1.0)
+
+
+@pytest.mark.parametrize("method", ["filter", "cusum"])
+def test_no_alarm_of_a_file_depends_on_what_follows(method):
+    series = stretches(2400)
+    whole = alarms_of_file(series, share=0.5, method=method, false_alarms=10)
+    cut = alarms_of_file(series.head(2000), share=0.6, method=method, false_alarms=10)
+    assert (whole.first, whole.threshold, whole.in_nothing) == (cut.first, cut.threshold, cut.in_nothing)
+    assert len(whole.alarms) > 2
+    assert whole.alarms[whole.alarms < 2000].tolist() == cut.alarms.tolist()
+
+
+def test_the_siamese_network_of_a_run_raises_alarms_apart_from_one_another(siamese):
+    found = alarms_of_run(siamese, false_alarms=10)
+    assert found.method == "likeness"
+    assert found.series.close_time_ms[found.first] > to_ms(siamese.record["splits"][0]["test"]["start"])
+    assert found.in_nothing <= 10
+    low = alarms_of_run(siamese, threshold=float(np.nanmedian(found.statistic)))
+    assert len(low.alarms) > 2
+    assert np.diff(low.alarms).min() >= siamese.recipe.window.length
+    assert (low.statistic[low.alarms] >= low.threshold).all()
+    assert low.asked is None
+    assert set(low.regime) == {-1}
+
+
+def test_the_filter_of_an_artifact_raises_alarms(filtering):
+    found = alarms_of_run(filtering, threshold=0.5)
+    assert found.method == "filter"
+    assert len(found.alarms) > 0
+    assert (found.regime[found.alarms] >= 0).all()
+    assert found.agreement
+
+
+def test_cusum_stands_beside_every_run_and_other_methods_only_where_they_were_learnt(siamese, filtering):
+    assert alarms_of_run(siamese, method="cusum").method == "cusum"
+    with pytest.raises(ArtifactError) as refused:
+        alarms_of_run(siamese, method="filter")
+    assert str(refused.value) == (
+        "The artifact of the run carries no filter of regimes. Train the recipe with regimes.use = true, or choose "
+        "--method cusum."
+    )
+    with pytest.raises(ArtifactError, match=r"The model has learned classes, not likeness\."):
+        alarms_of_run(filtering, method="likeness")
+
+
+def test_a_run_that_tells_neither_is_told_so(run_folder):
+    with pytest.raises(ArtifactError) as refused:
+        alarms_of_run(bootstrap.open_run(run_folder))
+    assert str(refused.value) == (
+        "The model of the run tells neither regimes nor likeness. Name a run of a recipe with regimes.use = true or "
+        "with [siamese], or choose --method cusum."
+    )
+
+
+def test_a_history_that_leaves_nothing_to_judge_is_refused():
+    with pytest.raises(NotEnoughData, match="1 candles leave none to judge"):
+        alarms_of_file(stretches(1), share=1.0)
