@@ -18,6 +18,7 @@ from tests.inference.test_regimes import series as stretches
 from triptych import bootstrap
 from triptych.bootstrap import create_detector
 from triptych.bootstrap.explaining import explain_decision
+from triptych.bootstrap.explaining_consensus import explain_consensus
 from triptych.bootstrap.regimes import rule_labels
 from triptych.domain import utc
 from triptych.features import Config as FeaturesConfig
@@ -163,6 +164,10 @@ RUNS = {
     "candles": ("encoding.name=jkx",),
     "factors of two instruments": beside_a_companion(),
     "longer candles": ("features.period=2",),
+    "several members": (
+        'members=[{name="charts"}, {name="jkx", changes={"encoding.name"="jkx"}}]',
+        "consensus.regime_length=24",
+    ),
     "likeness": ("siamese.loss=nt_xent", "siamese.dimension=4", "siamese.near=6", "siamese.library=100"),
 }
 
@@ -186,6 +191,10 @@ def asked(request, tmp_path_factory):
 
 
 def test_nothing_that_is_told_of_a_decision_peeks(asked, monkeypatch):
+    if asked.kind == "several members":
+        whole, known = (explain_consensus(asked.run, at=asked.at, candles=one) for one in (asked.whole, asked.cut))
+        assert whole.to_dict() == known.to_dict()
+        return
     methods = ("occlusion",) if asked.kind == "likeness" else METHODS
     for method in methods:
         whole, known = (

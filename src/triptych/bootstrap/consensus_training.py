@@ -14,6 +14,7 @@ from triptych.bootstrap.building import Dataset, build_classifier
 from triptych.bootstrap.candles import Candles, load_candles, with_absolute_path
 from triptych.bootstrap.consensus_judging import judge_consensus, report_consensus
 from triptych.bootstrap.files import CONSENSUS_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
+from triptych.bootstrap.leaving_out import write_left_out
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.run_folder import (
     RECORD,
@@ -118,6 +119,7 @@ def _train(
         combiner = _fit(run.recipe, tuple(members), votes, fold, tell)
         _save(run, runs, combiner, candles, fold)
         parts.append(_combined(combiner, frame.filter(fold=fold.number)))
+    write_left_out(run, candles, runs, datasets, judged)
     predictions = pl.concat(parts)
     write_frame(run.folder / "predictions.parquet", predictions)
     # Counted before the result is known, and every member with it: each was a look at the same candles.

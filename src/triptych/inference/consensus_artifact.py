@@ -82,6 +82,12 @@ class ConsensusArtifact:
         self, backend: Literal["onnx", "torch"] = "onnx", *, device: str = "cpu", threads: int = 0
     ) -> ConsensusPredictor:
         """All members ready to predict, joined. Raises ArtifactError as `Artifact.predictor` does."""
+        return self.joined(backend, device=device, threads=threads)
+
+    def joined(
+        self, backend: Literal["onnx", "torch"] = "onnx", *, device: str = "cpu", threads: int = 0
+    ) -> ConsensusPredictor:
+        """As `predictor`, as the consensus itself, which can also be asked for its votes."""
         members = {
             name: member.predictor(backend, device=device, threads=threads) for name, member in self.members.items()
         }
