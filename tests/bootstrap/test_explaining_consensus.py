@@ -19,7 +19,8 @@ from triptych.domain import utc
 from triptych.domain.errors import DataError, RecipeError, RunError
 
 SMALL = (
-    "data.synthetic.instruments=1", "strategy.score=edge", "strategy.enter=0.01", "strategy.exit=0.0", "strategy.margin=0.0",
+    "data.synthetic.instruments=1", "consensus.l2=300", "strategy.score=edge", "strategy.enter=0.01",
+    "strategy.exit=0.0", "strategy.margin=0.0",
 )  # fmt: skip
 THIRD = {
     "name": "sequence",
@@ -56,9 +57,11 @@ def candles(run):
 @pytest.fixture(scope="module")
 def times(run):
     """Closes of some decisions of the judged part, of which the strategy wants a position or none."""
-    decisions = pl.read_parquet(run.folder / "backtest" / "decisions.parquet")
-    assert decisions["target"].n_unique() > 1
-    return [utc(time) for time in decisions["time"].cast(pl.Int64).to_list()[3:-1:23]]
+    decisions = pl.read_parquet(run.folder / "backtest" / "decisions.parquet").slice(1)
+    assert decisions["target"].n_unique() == 3
+    one_each = decisions.unique("target", keep="last", maintain_order=True)
+    chosen = {*one_each["time"].cast(pl.Int64), *decisions["time"].cast(pl.Int64).to_list()[3:-1:60]}
+    return [utc(time) for time in sorted(chosen)]
 
 
 def test_what_is_explained_is_what_the_run_voted_predicted_and_decided(run, candles, times):
