@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 from PIL import Image
 from tests.bootstrap.test_consensus import recipe_in
-from tests.fakes.micro import call, micro_recipe
+from tests.fakes.micro import call
 
 from triptych import bootstrap
+from triptych.bootstrap import explanation_checks
 from triptych.bootstrap.explaining_consensus import explain_consensus
 from triptych.bootstrap.explaining_surest import explain_surest
 from triptych.bootstrap.leaving_out import WITHOUT
@@ -198,15 +199,8 @@ def test_every_member_is_checked_at_the_decisions_of_the_consensus(run):
     assert all(len(row["correlation"]) == 5 and row["decisions"] == 2 for row in rows)
 
 
-def test_methods_that_no_member_allows_are_refused(tmp_path):
-    members = "[" + ", ".join(
-        f'{{name="{name}", changes={{"model.name"="gru", "model.width"=0.25, "encoding.name"="sequence", '
-        f'"encoding.factors"=2, "features.names"=["return_1", "{factor}"], "features.window"=20, '
-        '"model.sequence.labels_per_parameter"=0}}'
-        for name, factor in (("a", "rsi_14"), ("b", "body"))
-    ) + "]"  # fmt: skip
-    recipe = micro_recipe(tmp_path, f"members={members}", "training.epochs=1", "data.synthetic.n_candles=700")
-    run = bootstrap.train(recipe, folder=tmp_path / "run")
+def test_methods_that_no_member_allows_are_refused(run, monkeypatch):
+    monkeypatch.setattr(explanation_checks, "methods_of", lambda _artifact: ("occlusion",))
     with pytest.raises(RecipeError) as caught:
         bootstrap.check_explanations(run, decisions=1, methods=("grad_cam",))
     assert str(caught.value) == "No member allows grad_cam. Choose integrated_gradients or occlusion."
