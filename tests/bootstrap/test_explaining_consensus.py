@@ -140,8 +140,7 @@ def test_a_run_that_is_too_old_says_what_it_cannot_tell(run, candles, times):
     finally:
         path.write_bytes(kept)
     assert found.sentence == (
-        "No single member decided: the direction stays the same without any one of 0. Nothing could be said of prices, "
-        "candles, sequence: train the run again."
+        "Whose vote decided cannot be told: the run holds nothing that joins the others. Train it again."
     )
 
 

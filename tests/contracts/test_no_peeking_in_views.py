@@ -117,7 +117,18 @@ def test_no_regime_peeks(tmp_path):
     assert "regimes" in {row["name"] for row in found["results"]}
 
 
-def test_a_filter_that_looks_ahead_is_found_and_so_are_its_decisions(tmp_path, monkeypatch):
+MEMBERS = ('members=[{name="charts"}, {name="jkx", changes={"encoding.name"="jkx"}}]', "consensus.regime_length=24",
+           "consensus.method=vote")  # fmt: skip
+
+
+def test_no_regime_beside_a_consensus_peeks(tmp_path):
+    found = probed(tmp_path, *REGIMES, *MEMBERS, cuts=2)
+    assert found["passed"]
+    assert {"regimes", "joint decision and equity"} <= {row["name"] for row in found["results"]}
+
+
+@pytest.mark.parametrize("members", [(), MEMBERS], ids=["one model", "a consensus"])
+def test_a_filter_that_looks_ahead_is_found_and_so_are_its_decisions(tmp_path, monkeypatch, members):
     honest = RegimeFilter.recent
 
     def ahead(self, series, memory):
@@ -126,9 +137,9 @@ def test_a_filter_that_looks_ahead_is_found_and_so_are_its_decisions(tmp_path, m
         return rows
 
     monkeypatch.setattr(RegimeFilter, "recent", ahead)
-    found = probed(tmp_path, *REGIMES, cuts=2)
+    found = probed(tmp_path, *REGIMES, *members, cuts=2)
     assert not found["passed"]
-    assert guilty(found) == {"regimes", "decision and equity"}
+    assert guilty(found) == {"regimes", "joint decision and equity" if members else "decision and equity"}
 
 
 GUARD = ("guard.policy=flatten", "guard.false_alarms=0.5", "guard.calm=1", "strategy.enter=0.0", "strategy.exit=0.0")

@@ -30,6 +30,7 @@ from triptych.domain.errors import NotEnoughData, RunError
 from triptych.inference import ConsensusArtifact, load_consensus
 from triptych.inference.combiner import BOTH, Combiner
 from triptych.inference.explain import JointAnswer, Method, explain_votes
+from triptych.inference.regime_predictor import RegimePredictor
 from triptych.settings import Recipe, members_of
 from triptych.strategies import AbstractStrategy, create_strategy
 
@@ -96,10 +97,13 @@ class ExplainedConsensus:
     def sentence(self) -> str:
         """Whose vote decided, in words."""
         unknown = [one.name for one in self.without if one.probabilities is None]
-        rest = f" Nothing could be said of {', '.join(unknown)}: train the run again." if unknown else ""
+        known = len(self.without) - len(unknown)
+        rest = f" Nothing joins the others without {', '.join(unknown)}." if unknown else ""
+        if not known:
+            return "Whose vote decided cannot be told: the run holds nothing that joins the others. Train it again."
         if not self.deciding:
-            known = len(self.without) - len(unknown)
-            return f"No single member decided: the direction stays the same without any one of {known}.{rest}"
+            each = "any other single member" if unknown else "any single member"
+            return f"No member decided by itself: the direction is the same without {each}.{rest}"
         decided = ", ".join(
             f"{one.name} ({words_of(self.target)} would be {words_of(one.target)})"
             for one in self.without
@@ -235,6 +239,9 @@ def _asked(
     ends = np.array([len(known) - 1])
     votes, regime = predictor.votes_over(known, ends, beside)
     (prediction,) = predictor.joined(known.symbol, known.close_time_ms[ends], votes, regime)
+    told = artifact.with_regimes(predictor)
+    if isinstance(told, RegimePredictor):
+        prediction = replace(prediction, regimes=tuple(told.regimes_over(known, ends)[0].tolist()))
     if not prediction.is_usable:
         raise NotEnoughData(
             f"{known.symbol}: a member has no answer at {utc(close_ms)}: its window holds unknown values.",
