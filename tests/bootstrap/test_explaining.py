@@ -7,12 +7,12 @@ from PIL import Image
 from tests.fakes.micro import micro_recipe
 
 from triptych import bootstrap
-from triptych.bootstrap import explaining
-from triptych.bootstrap.explaining import check_explanations, explain_decision
+from triptych.bootstrap import check_explanations
+from triptych.bootstrap.explaining import explain_decision
 from triptych.bootstrap.explanation_files import write_explanation
 from triptych.bootstrap.explanation_pictures import overlay, side_by_side
 from triptych.domain import utc
-from triptych.domain.errors import DataError, NotEnoughData, RunError
+from triptych.domain.errors import DataError, NotEnoughData
 from triptych.inference.explain import METHODS
 
 
@@ -109,18 +109,6 @@ def test_what_cannot_be_explained_is_refused_in_words(run, candles):
     assert str(unknown.value) == f"The run does not trade NOBODY. It trades {series.symbol}."
 
 
-def test_a_consensus_is_explained_by_its_members(run):
-    from types import SimpleNamespace
-
-    consensus = replace(run, recipe=run.recipe.model_copy(update={"members": (SimpleNamespace(name="one"),)}))
-    with pytest.raises(RunError) as caught:
-        explain_decision(consensus)
-    assert str(caught.value) == (
-        f"{run.folder} is a consensus, whose members decide each for itself. "
-        f"Explain one of {run.folder / 'members/one'}."
-    )
-
-
 def test_the_picture_and_its_figures_are_written_side_by_side(run, decided, tmp_path):
     decision = explain_decision(run, at=decided, method="occlusion")
     picture, figures = write_explanation(decision, tmp_path / "why.png")
@@ -142,31 +130,6 @@ def test_heat_for_and_against_has_its_own_colour(run, decided):
     red, green, _ = shown[(slice(None), *strongest)]
     assert (green > red) == (one.heat[strongest] > 0)
     assert side_by_side(one).shape[1:] == (16, 2 * 16 + 2)
-
-
-def test_checks_are_made_of_the_methods_asked_for(run):
-    rows = check_explanations(run, decisions=1, methods=("grad_cam", "occlusion"))
-    assert [row["method"] for row in rows] == ["grad_cam", "occlusion"]
-    for row in rows:
-        assert len(row["correlation"]) == 5
-        assert row["flat"] == 1 or 0.0 <= row["beaten"] <= 1.0
-        assert row["interval"] is None  # of one decision
-
-
-def test_decisions_without_heat_are_left_out_of_the_check_and_counted(run, monkeypatch):
-    honest, asked = explaining.explain, []
-
-    def flat(*arguments, **options):
-        asked.append(1)
-        found = honest(*arguments, **options)
-        return replace(found, attribution=0.0 * found.attribution) if len(asked) != 2 else found
-
-    monkeypatch.setattr(explaining, "explain", flat)
-    (row,) = check_explanations(run, decisions=3, methods=("occlusion",))
-    assert (row["decisions"], row["flat"]) == (3, 2)
-    assert row["area"] is not None
-    (row,) = check_explanations(run, decisions=2, methods=("occlusion",))
-    assert (row["flat"], row["correlation"], row["area"], row["interval"]) == (2, [None] * 5, None, None)
 
 
 def test_a_run_on_factors_names_its_factors(tmp_path):

@@ -9,7 +9,17 @@ from tests.fakes.pattern_networks import saved_candle_network
 from triptych import bootstrap
 from triptych.live.journal import StepRecorded
 
+MEMBERS = 'members=[{name="charts"}, {name="bars", changes={"encoding.name"="jkx"}}]'
 WAYS = {
+    "regimes over a consensus": (
+        MEMBERS,
+        "consensus.method=vote",
+        "consensus.regime_length=24",
+        "regimes.use=true",
+        "regimes.memory=40",
+        "regimes.keep.sideways=0.25",
+        "data.synthetic.n_candles=1500",
+    ),
     "regimes": ("regimes.use=true", "regimes.memory=40", "data.synthetic.n_candles=1500"),
     "boosted": ("boosting.engine=histogram", "boosting.components=4", "boosting.rounds=12", "boosting.leaf_samples=10"),
     "multi_task": ('training.tasks.names=["size", "volatility"]',),
@@ -42,6 +52,6 @@ def test_paper_decides_what_the_backtest_has_decided(way, tmp_path):
     assert sum(1 for one in found if one[2]) > len(found) // 4
     fills = rows(pl.read_parquet(backtest / "fills.parquet"), "symbol", "side", "price")
     assert fills_in(journal) == fills
-    if way == "regimes":
+    if way.startswith("regimes"):
         steps = [entry.record for entry in journal.entries(kinds=(StepRecorded,))]
         assert all(sum(d.prediction.regimes) == pytest.approx(1.0) for step in steps for d in step.decisions)

@@ -10,8 +10,9 @@ from tests.fakes.micro import call, micro_recipe
 from tests.models.test_outside import FAKE
 
 from triptych import bootstrap
+from triptych.bootstrap import check_explanations
 from triptych.bootstrap.building import Dataset
-from triptych.bootstrap.explaining import check_explanations, explain_decision
+from triptych.bootstrap.explaining import explain_decision
 from triptych.inference import load_artifact
 
 

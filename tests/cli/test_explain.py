@@ -1,12 +1,12 @@
 import json
 from dataclasses import replace
 
-from triptych.bootstrap import explaining
+from triptych.bootstrap import explaining, explanation_checks
 
 
 def test_explain_prints_candles_by_importance_and_writes_picture_and_figures(triptych, trained, tmp_path):
     picture = tmp_path / "why.png"
-    said = triptych("explain", trained, "--method", "occlusion", "--target", "buy", "--out", picture)
+    said = triptych("explain", trained, "--at", "last", "--method", "occlusion", "--target", "buy", "--out", picture)
     assert said.status == 0
     assert "candles ago" in said.out
     assert "occlusion" in said.out
@@ -15,10 +15,22 @@ def test_explain_prints_candles_by_importance_and_writes_picture_and_figures(tri
 
 
 def test_explain_prints_one_json_document(triptych, trained):
-    said = triptych("explain", trained, "--json")
+    said = triptych("explain", trained, "--at", "last", "--json")
     content = json.loads(said.out)
     assert content["method"] == "integrated_gradients"
     assert len(content["by_candle"]) == len(content["candles"]) == 16
+
+
+def test_without_a_time_the_surest_decision_of_each_class_is_explained(triptych, trained, tmp_path):
+    said = triptych("explain", trained, "--method", "occlusion", "--out", tmp_path / "why.png", "--json")
+    rows = json.loads(said.out)["decisions"]
+    assert [row["target"] for row in rows] == ["sell", "hold", "buy"]
+    assert all(row["chosen"].startswith(f"The surest {row['target']} of ") for row in rows)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "why-buy.json", "why-buy.png", "why-hold.json", "why-hold.png", "why-sell.json", "why-sell.png",
+    ]  # fmt: skip
+    said = triptych("explain", trained, "--method", "occlusion", "--target", "buy")
+    assert " ".join(said.out.split()).startswith("The surest buy of ")
 
 
 def test_explain_checks_a_method(triptych, trained):
@@ -42,12 +54,13 @@ def test_a_map_without_heat_is_said_to_be_one(triptych, trained, monkeypatch):
         return replace(found, attribution=0.0 * found.attribution)
 
     monkeypatch.setattr(explaining, "explain", flat)
-    said = triptych("explain", trained, "--method", "grad_cam", "--target", "hold")
+    monkeypatch.setattr(explanation_checks, "explain", flat)
+    said = triptych("explain", trained, "--at", "last", "--method", "grad_cam", "--target", "hold")
     assert "candles ago" not in said.out
     told = " ".join(said.out.split())
     assert "finds nothing that speaks for hold (what speaks against it is cut off)." in told
     assert "`--method integrated_gradients` shows what speaks for and against." in told
-    assert json.loads(triptych("explain", trained, "--method", "grad_cam", "--json").out)["flat"]
+    assert json.loads(triptych("explain", trained, "--at", "last", "--method", "grad_cam", "--json").out)["flat"]
     said = triptych("explain", trained, "--check", "--decisions", 2, "--method", "grad_cam")
     assert (
         "Maps without heat, left out of the check: grad_cam 2 of 2. Nothing can be said of grad_cam: no map was left."

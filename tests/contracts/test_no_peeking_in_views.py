@@ -19,6 +19,7 @@ from tests.inference.test_regimes import series as stretches
 from triptych import bootstrap
 from triptych.bootstrap import create_detector
 from triptych.bootstrap.explaining import explain_decision
+from triptych.bootstrap.explaining_consensus import explain_consensus
 from triptych.bootstrap.regimes import rule_labels
 from triptych.domain import utc
 from triptych.features import Config as FeaturesConfig
@@ -141,7 +142,18 @@ def test_no_regime_peeks(tmp_path):
     assert "regimes" in {row["name"] for row in found["results"]}
 
 
-def test_a_filter_that_looks_ahead_is_found_and_so_are_its_decisions(tmp_path, monkeypatch):
+MEMBERS = ('members=[{name="charts"}, {name="jkx", changes={"encoding.name"="jkx"}}]', "consensus.regime_length=24",
+           "consensus.method=vote")  # fmt: skip
+
+
+def test_no_regime_beside_a_consensus_peeks(tmp_path):
+    found = probed(tmp_path, *REGIMES, *MEMBERS, cuts=2)
+    assert found["passed"]
+    assert {"regimes", "joint decision and equity"} <= {row["name"] for row in found["results"]}
+
+
+@pytest.mark.parametrize("members", [(), MEMBERS], ids=["one model", "a consensus"])
+def test_a_filter_that_looks_ahead_is_found_and_so_are_its_decisions(tmp_path, monkeypatch, members):
     honest = RegimeFilter.recent
 
     def ahead(self, series, memory):
@@ -150,9 +162,9 @@ def test_a_filter_that_looks_ahead_is_found_and_so_are_its_decisions(tmp_path, m
         return rows
 
     monkeypatch.setattr(RegimeFilter, "recent", ahead)
-    found = probed(tmp_path, *REGIMES, cuts=2)
+    found = probed(tmp_path, *REGIMES, *members, cuts=2)
     assert not found["passed"]
-    assert guilty(found) == {"regimes", "decision and equity"}
+    assert guilty(found) == {"regimes", "joint decision and equity" if members else "decision and equity"}
 
 
 GUARD = ("guard.policy=flatten", "guard.false_alarms=0.5", "guard.calm=1", "strategy.enter=0.0", "strategy.exit=0.0")
@@ -188,6 +200,10 @@ RUNS = {
     "candles": ("encoding.name=jkx",),
     "factors of two instruments": beside_a_companion(),
     "longer candles": ("features.period=2",),
+    "several members": (
+        'members=[{name="charts"}, {name="jkx", changes={"encoding.name"="jkx"}}]',
+        "consensus.regime_length=24",
+    ),
     "likeness": ("siamese.loss=nt_xent", "siamese.dimension=4", "siamese.near=6", "siamese.library=100"),
 }
 
@@ -211,6 +227,10 @@ def asked(request, tmp_path_factory):
 
 
 def test_nothing_that_is_told_of_a_decision_peeks(asked, monkeypatch):
+    if asked.kind == "several members":
+        whole, known = (explain_consensus(asked.run, at=asked.at, candles=one) for one in (asked.whole, asked.cut))
+        assert whole.to_dict() == known.to_dict()
+        return
     methods = ("occlusion",) if asked.kind == "likeness" else METHODS
     for method in methods:
         whole, known = (

@@ -72,6 +72,12 @@ def test_a_consensus_that_cannot_be_is_refused(content, message):
     assert caught.value.message == f"recipe: recipe: {message}."
 
 
+def test_regimes_go_with_members_and_are_told_once_for_all_of_them():
+    both = recipe(regimes={"use": True, "memory": 40})
+    assert both.regimes.use
+    assert [(one.regimes.use, one.regimes.memory) for one in members_of(both).values()] == [(False, 480), (False, 480)]
+
+
 def test_a_walk_of_two_folds_lets_a_consensus_learn():
     assert recipe(consensus={"method": "stacking"}, split=WALK).consensus.method == "stacking"
 

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from triptych.bootstrap.controlling import heard_from_the_start
     from triptych.bootstrap.detecting import create_detector, list_detectors
     from triptych.bootstrap.evaluating import evaluate
-    from triptych.bootstrap.explaining import ExplainedDecision, check_explanations, explain_decision
+    from triptych.bootstrap.explaining import ExplainedDecision, explain_decision
+    from triptych.bootstrap.explaining_consensus import ExplainedConsensus, explain_consensus
+    from triptych.bootstrap.explaining_surest import explain_surest
+    from triptych.bootstrap.explanation_checks import check_explanations
     from triptych.bootstrap.explanation_files import write_explanation
     from triptych.bootstrap.fetching import Fetched, fetch_candles, fetch_listings
     from triptych.bootstrap.fetching_elsewhere import fetch_from, source_of
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Ablation",
     "Candles",
+    "ExplainedConsensus",
     "ExplainedDecision",
     "Fetched",
     "Reconciled",
@@ -58,7 +62,9 @@ __all__ = [
     "check_explanations",
     "create_detector",
     "evaluate",
+    "explain_consensus",
     "explain_decision",
+    "explain_surest",
     "fetch_candles",
     "fetch_from",
     "fetch_listings",
@@ -102,7 +108,10 @@ _HOMES: Final = {
     "controlling": ("heard_from_the_start",),
     "detecting": ("create_detector", "list_detectors"),
     "evaluating": ("evaluate",),
-    "explaining": ("ExplainedDecision", "check_explanations", "explain_decision"),
+    "explaining": ("ExplainedDecision", "explain_decision"),
+    "explaining_consensus": ("ExplainedConsensus", "explain_consensus"),
+    "explaining_surest": ("explain_surest",),
+    "explanation_checks": ("check_explanations",),
     "explanation_files": ("write_explanation",),
     "leaks": ("leak_probe",),
     "learning": ("train",),

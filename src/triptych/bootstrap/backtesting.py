@@ -17,6 +17,7 @@ from triptych.backtest.verdict import judge
 from triptych.bootstrap.candles import Candles, load_candles
 from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.guarding import recorded_watch, refuse_other_candles, refuse_seen
+from triptych.bootstrap.regime_filters import COLUMNS as REGIME_COLUMNS
 from triptych.bootstrap.regime_filters import recorded_regimes, require_regimes
 from triptych.bootstrap.run_folder import Run, at_work, trial_mark
 from triptych.bootstrap.staking import first_base_rates, with_known_stakes
@@ -168,15 +169,16 @@ def _members(
 ) -> dict[str, dict[str, Any]]:
     """What each member alone would have earned over the same period, by the same strategy, sizing, limits and costs."""
     votes = read_frame(run.folder / "votes.parquet", KEYS)
-    judged = predictions.select(KEYS).join(votes, on=list(KEYS), how="left", maintain_order="left")
+    told = [name for name in REGIME_COLUMNS if name in predictions.columns]
+    judged = predictions.select(*KEYS, *told).join(votes, on=list(KEYS), how="left", maintain_order="left")
     artifact = load_consensus(run.artifact)
     found = {}
     for name, member in artifact.members.items():
         tell(f"Replaying {name} alone.")
-        recorded = RecordedPredictor(member.predictor())
+        recorded = RecordedPredictor(artifact.with_regimes(member.predictor()))
         for (symbol,), part in judged.group_by("symbol", maintain_order=True):
             times = part["time"].cast(pl.Int64).to_numpy()
-            recorded.add(str(symbol), times, part.select(columns_of(name)).to_numpy())
+            recorded.add(str(symbol), times, part.select(columns_of(name)).to_numpy(), recorded_regimes(part))
         figures = performance(_replay(recipe, candles, judged, recorded)).to_dict()
         ours = figures["strategy"]
         found[name] = {

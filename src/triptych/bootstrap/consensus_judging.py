@@ -66,7 +66,8 @@ def report_consensus(
     """Coverage, precision, error correlation and lift; see `training.consensus_report`.
 
     What a model would have entered is asked of the recipe's own strategy, flat before every sample: the members by
-    themselves, the consensus with all it demands. `symbols` are those of the series, in their order.
+    themselves, the consensus with all it demands; each minds the regimes where the recipe does. `symbols` are those of
+    the series, in their order.
     """
     names = [member.name for member in recipe.members]
     judged = votes.only(np.isin(votes.fold, predictions["fold"].unique().to_numpy()))
@@ -74,8 +75,9 @@ def report_consensus(
     place = {(one.symbol, one.time_ms): one for one in said}
     ours = [place[symbols[i], t] for i, t in zip(judged.samples.instrument, judged.samples.time_ms, strict=True)]
     probabilities = {CONSENSUS: np.array([_row(one) for one in ours])}
-    alone = create_strategy(recipe.strategy)
-    directions = {CONSENSUS: _entered(create_strategy(recipe.strategy, recipe.consensus), ours)}
+    alone = create_strategy(recipe.strategy, None, recipe.regimes)
+    together = create_strategy(recipe.strategy, recipe.consensus, recipe.regimes)
+    directions = {CONSENSUS: _entered(together, ours)}
     for i, name in enumerate(names):
         probabilities[name] = judged.votes[:, i]
         single = [
@@ -85,6 +87,7 @@ def report_consensus(
                 probability_sell=row[0],
                 probability_hold=row[1],
                 probability_buy=row[2],
+                regimes=one.regimes,
             )
             for one, row in zip(ours, probabilities[name].tolist(), strict=True)
         ]

@@ -25,6 +25,8 @@ from triptych.bootstrap.windowing import factor_rows, first_end
 from triptych.domain import CLASSES, CandleSeries
 from triptych.inference import NOBODY, AbstractPredictor, Combiner, ConsensusPredictor, FactorPredictor, TorchPredictor
 from triptych.inference.recorded import RecordedPredictor
+from triptych.inference.regime_predictor import RegimePredictor
+from triptych.inference.regimes import WARM_UP, RegimeFilter
 from triptych.settings import Recipe, members_of, resolved
 from triptych.training.leak_probe import Probe, choose_cuts, run_probes
 from triptych.training.seeds import derive_seed
@@ -50,12 +52,14 @@ def probe_consensus(
     asked = {name: _untrained(member, candles) for name, member in members.items()}
     predictor = ConsensusPredictor(asked, _arbitrary(recipe, tuple(members)), name=recipe.name)
     companions = {symbol: candles.by_symbol[symbol] for symbol in predictor.companions}
-    first = max(recipe.consensus.regime_length, *(first_end(member) for member in members.values()))
+    needs = [recipe.consensus.regime_length, *(first_end(member) for member in members.values())]
+    first = max(*needs, WARM_UP + recipe.regimes.memory - 1 if recipe.regimes.use else 0)
     some = min(instruments or len(candles.series), len(candles.series))
     for one in (candles.series[i] for i in np.linspace(0, len(candles.series) - 1, some).round().astype(int)):
         seed = derive_seed(recipe.seed, "leak probe", one.symbol) % 2**32
         at = choose_cuts(len(one), first + ROWS + 1, cuts, seed)
-        probes = probes_of_consensus(recipe, predictor, companions, candles.by_symbol)
+        regimes = RegimeFilter.fit([one.head(max(int(at[0]), 2 * WARM_UP))]) if recipe.regimes.use else None
+        probes = probes_of_consensus(recipe, predictor, companions, candles.by_symbol, regimes)
         report = run_probes(one, probes, at, rows=ROWS, first=first)
         results += [{"instrument": one.symbol, **row} for row in report.to_dict()["results"]]
         times.update(report.cuts)
@@ -72,8 +76,10 @@ def probes_of_consensus(
     predictor: ConsensusPredictor,
     companions: Mapping[str, CandleSeries],
     everyone: Mapping[str, CandleSeries] = NOBODY,
+    regimes: RegimeFilter | None = None,
 ) -> list[Probe]:
-    """What is probed of the joining: votes and regime, the joint prediction, decision and equity."""
+    """What is probed of the joining: votes and regime, the joint prediction, the regimes, decision and equity."""
+    told = None if regimes is None else RegimePredictor(predictor, regimes, recipe.regimes.memory)
 
     def beside(series: CandleSeries) -> dict[str, CandleSeries]:
         return {symbol: until(other, int(series.close_time_ms[-1])) for symbol, other in companions.items()}
@@ -91,13 +97,18 @@ def probes_of_consensus(
         return np.array(rows, dtype=np.float64)
 
     def decisions(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
-        recorded = RecordedPredictor(predictor)
-        recorded.remember(predictor.predictions_over(series, onwards(series, at), beside(series)))
+        recorded = RecordedPredictor(told or predictor)
+        recorded.remember((told or predictor).predictions_over(series, onwards(series, at), beside(series)))
         return decisions_at(series, at, recipe, recorded, beside(series), everyone)
+
+    def filtered(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
+        assert told is not None
+        return told.regimes_over(series, onwards(series, at))[: len(at)]
 
     return [
         Probe(name="votes and regime", compute=votes),
         Probe(name="joint prediction", compute=joint),
+        *([] if told is None else [Probe(name="regimes", compute=filtered)]),
         Probe(name="joint decision and equity", compute=decisions),
     ]
 

@@ -6,6 +6,7 @@ import contextlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,9 @@ from triptych.bootstrap.building import Dataset, build_classifier
 from triptych.bootstrap.candles import Candles, load_candles, with_absolute_path
 from triptych.bootstrap.consensus_judging import judge_consensus, report_consensus
 from triptych.bootstrap.files import CONSENSUS_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
+from triptych.bootstrap.leaving_out import write_left_out
 from triptych.bootstrap.provenance import versions
+from triptych.bootstrap.regime_filters import fitted_regimes, with_regime_columns
 from triptych.bootstrap.run_folder import (
     RECORD,
     Run,
@@ -116,8 +119,11 @@ def _train(
     parts = []
     for fold in judged:
         combiner = _fit(run.recipe, tuple(members), votes, fold, tell)
-        _save(run, runs, combiner, candles, fold)
-        parts.append(_combined(combiner, frame.filter(fold=fold.number)))
+        regimes = fitted_regimes(run.recipe, next(iter(datasets.values())), fold, tell)
+        _save(run, runs, combiner, regimes, candles, fold)
+        said = _combined(combiner, frame.filter(fold=fold.number))
+        parts.append(with_regime_columns(said, regimes, candles))
+    write_left_out(run, candles, runs, datasets, judged)
     predictions = pl.concat(parts)
     write_frame(run.folder / "predictions.parquet", predictions)
     # Counted before the result is known, and every member with it: each was a look at the same candles.
@@ -164,7 +170,9 @@ def _fit(recipe: Recipe, names: tuple[str, ...], votes: Votes, fold: Fold, tell:
     return combiner
 
 
-def _save(run: Run, runs: Mapping[str, Run], combiner: Combiner, candles: Candles, fold: Fold) -> None:
+def _save(
+    run: Run, runs: Mapping[str, Run], combiner: Combiner, regimes: dict[str, Any], candles: Candles, fold: Fold
+) -> None:
     recipe = run.recipe
     save_consensus(
         run.fold(fold.number) / "artifact",
@@ -173,6 +181,7 @@ def _save(run: Run, runs: Mapping[str, Run], combiner: Combiner, candles: Candle
         name=f"{recipe.name}-{fold.number}",
         timeframe=str(candles.timeframe),
         symbols=tuple(one.symbol for one in candles.series),
+        regimes=regimes,
         period=candles.period,
         data_hash=candles.hash,
         seed=recipe.seed,

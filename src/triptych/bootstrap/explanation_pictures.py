@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from triptych.backtest.report.pictures import pixels
 from triptych.bootstrap.explaining import ExplainedDecision
-from triptych.domain import HIGH, LOW, OPEN, utc
+from triptych.domain import CLASSES, HIGH, LOW, OPEN, utc
 from triptych.domain.errors import DataError
 from triptych.domain.files import write_bytes
 from triptych.inference.explain import AxisImportance, Explanation
@@ -52,32 +53,47 @@ def draw_explanation(decision: ExplainedDecision, path: Path) -> Path:
 
     Raises DataError unless the file's name ends in .png, StorageError when the disk refuses.
     """
+    one = decision.explanation
+    figure = new_figure(path, width=14.0, height=9.0)
+    grid = figure.add_gridspec(2, 3, height_ratios=(1.25, 1.0), width_ratios=(1.0, 1.0, 0.7))
+    draw_image_and_heat([figure.add_subplot(grid[0, place]) for place in (0, 1)], one)
+    draw_axis(figure.add_subplot(grid[0, 2]), one)
+    draw_candles(figure.add_subplot(grid[1, :]), decision)
+    said = ", ".join(f"{name} {p:.1%}" for name, p in zip(CLASSES, one.probabilities, strict=True))
+    figure.suptitle(f"{decision.symbol} {utc(decision.time_ms)} UTC: {said}. Explained: {one.target}.", fontsize=12)
+    return save_figure(figure, path)
+
+
+def new_figure(path: Path, *, width: float, height: float) -> Any:
+    """An empty matplotlib figure of so many inches. Raises DataError unless the file's name ends in .png."""
     if path.suffix.lower() != ".png":
         raise DataError(f"Cannot draw to {path}.", remedy="Choose a name ending in .png.")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    one = decision.explanation
-    figure = Figure(figsize=(14.0, 9.0), dpi=100, layout="constrained")
-    grid = figure.add_gridspec(2, 3, height_ratios=(1.25, 1.0), width_ratios=(1.0, 1.0, 0.7))
-    shown: tuple[tuple[Any, str], ...] = (
-        (pixels(_shown(one)), "what the network saw"),
-        (overlay(one).transpose(1, 2, 0), _method_words(one)),
-    )
-    for place, (picture, title) in enumerate(shown):
-        axes = figure.add_subplot(grid[0, place])
-        axes.imshow(picture, interpolation="nearest", aspect="auto")
-        axes.set_title(title, loc="left", fontsize=10)
-        axes.set_xticks([])
-        axes.set_yticks([])
-    _draw_axis(figure.add_subplot(grid[0, 2]), one)
-    _draw_candles(figure.add_subplot(grid[1, :]), decision)
-    said = ", ".join(f"{name} {p:.1%}" for name, p in zip(("sell", "hold", "buy"), one.probabilities, strict=True))
-    figure.suptitle(f"{decision.symbol} {utc(decision.time_ms)} UTC: {said}. Explained: {one.target}.", fontsize=12)
+    return Figure(figsize=(width, height), dpi=100, layout="constrained")
+
+
+def save_figure(figure: Any, path: Path) -> Path:
+    """Write a figure, the same bytes every time. Raises StorageError when the disk refuses."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     FigureCanvasAgg(figure)
     memory = io.BytesIO()
     figure.savefig(memory, format="png", metadata={"Software": None})
     return write_bytes(path, memory.getvalue())
+
+
+def draw_image_and_heat(places: Sequence[Any], one: Explanation, head: str = "") -> None:
+    """Fill two matplotlib axes with the image and the same under its heat."""
+    shown: tuple[tuple[Any, str], ...] = (
+        (pixels(_shown(one)), f"{head}what the network saw"),
+        (overlay(one).transpose(1, 2, 0), _method_words(one)),
+    )
+    for axes, (picture, title) in zip(places, shown, strict=True):
+        axes.imshow(picture, interpolation="nearest", aspect="auto")
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_xticks([])
+        axes.set_yticks([])
 
 
 def _method_words(one: Explanation) -> str:
@@ -97,7 +113,8 @@ def _colours(values: NDArray[np.float64]) -> list[Any]:
     return [tuple(FOR) if value >= 0 else tuple(AGAINST) for value in values]
 
 
-def _draw_axis(axes: Any, one: Explanation) -> None:
+def draw_axis(axes: Any, one: Explanation) -> None:
+    """Fill matplotlib axes with the importance of prices, factors or frequencies."""
     if not one.axes:
         axes.set_axis_off()
         axes.text(0.0, 0.5, "Every pixel compares two candles:\nit has no price or band of its own.", fontsize=9)
@@ -121,7 +138,8 @@ def _rows(axis: AxisImportance) -> tuple[list[str], NDArray[np.float64]]:
     return [name for name, _ in leading], np.array([value for _, value in leading])
 
 
-def _draw_candles(axes: Any, decision: ExplainedDecision) -> None:
+def draw_candles(axes: Any, decision: ExplainedDecision) -> None:
+    """Fill matplotlib axes with the candles of the window and the importance of each."""
     window, x = decision.window, np.arange(len(decision.window))
     values = window.values
     axes.vlines(x, values[:, LOW], values[:, HIGH], color="#555555", linewidth=0.8, zorder=2)

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from triptych.bootstrap.building import Dataset
+from triptych.bootstrap.candles import Candles
 from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import REGIMES, CandleSeries
 from triptych.domain.errors import RecipeError
@@ -44,6 +45,19 @@ def regime_columns(
     if not isinstance(predictor, RegimePredictor):
         return {}
     return dict(zip(COLUMNS, predictor.regimes_over(series, ends).T, strict=True))
+
+
+def with_regime_columns(predictions: pl.DataFrame, told: dict[str, Any], candles: Candles) -> pl.DataFrame:
+    """Predictions with the regimes that a card's filter tells at their closes; as they are where it tells none."""
+    if not told:
+        return predictions
+    regimes, parts = RegimeFilter.from_dict(told["filter"]), []
+    for one in candles.series:
+        mine = predictions.filter(pl.col("symbol") == one.symbol)
+        ends = np.searchsorted(one.close_time_ms, mine["time"].cast(pl.Int64).to_numpy())
+        rows = regimes.recent(one, told["memory"])[ends]
+        parts.append(mine.with_columns(pl.Series(name, rows[:, i]) for i, name in enumerate(COLUMNS)))
+    return pl.concat(parts).sort("time", "symbol")
 
 
 def recorded_regimes(predictions: pl.DataFrame) -> NDArray[np.float64] | None:

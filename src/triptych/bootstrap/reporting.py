@@ -20,8 +20,7 @@ from triptych.backtest.report import (
 from triptych.bootstrap.backtesting import candles_of, trade, with_trading
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import Candles
-from triptych.bootstrap.explaining import explain_decision
-from triptych.bootstrap.explanation_pictures import side_by_side
+from triptych.bootstrap.explained_for_report import explained_for_report
 from triptych.bootstrap.files import (
     BACKTEST_KEYS,
     CONSENSUS_KEYS,
@@ -42,8 +41,6 @@ from triptych.training.fitted import read_result
 
 SAMPLES = 12
 """Images shown."""
-EXPLAINED = 4
-"""Decisions that are explained: the surest sells and buys of the last fold's test."""
 LAST_DECISIONS = 20
 """Decisions of a consensus shown with their votes."""
 PROBED = 4
@@ -84,6 +81,7 @@ def gather(run: Run) -> ReportData:
     dataset = Dataset.of(recipe_of_labels(run.recipe), candles)
     judged = read_json(run.folder / "backtest" / "backtest.json", BACKTEST_KEYS)
     traded = with_trading(run, judged["overrides"])
+    explained = explained_for_report(run, dataset, candles)
     record = run.record
     frames = {name: read_frame(run.folder / "backtest" / f"{name}.parquet") for name in ("equity", "trades", "guard")}
     start = frames["equity"]["time"].min()
@@ -102,7 +100,8 @@ def gather(run: Run) -> ReportData:
         evaluation=read_json(run.folder / "evaluation.json", EVALUATION_KEYS),
         training_curves=_curves(run, dataset),
         samples=() if run.recipe.members else _samples(run, dataset),
-        explanations=() if run.recipe.members else _explanations(run, dataset, candles),
+        explanations=explained.images,
+        explained_votes=explained.votes,
         consensus=_consensus(run, judged) if run.recipe.members else None,
         data_quality=read_json(run.folder / "quality.json", ("instruments",))["instruments"],
         leak_probe=_leaks(run),
@@ -210,36 +209,3 @@ def _samples(run: Run, dataset: Dataset) -> list[SampleImage]:
         )
         for i, image, row in zip(chosen, images, probabilities, strict=True)
     ]
-
-
-def _explanations(run: Run, dataset: Dataset, candles: Candles) -> list[SampleImage]:
-    """The surest sells and buys of the last fold's test, explained by integrated gradients."""
-    samples = dataset.samples(dataset.folds[-1].test)
-    labels = {
-        (dataset.series[i].symbol, time_ms): CLASSES[label]
-        for i, time_ms, label in zip(
-            samples.instrument.tolist(), samples.time_ms.tolist(), samples.label.tolist(), strict=True
-        )
-    }
-    frame = read_frame(run.folder / "predictions.parquet").filter(pl.col("fold") == dataset.folds[-1].number)
-    chosen = [
-        frame.sort(f"probability_{side}", "time", "symbol", descending=[True, False, False]).head(EXPLAINED // 2)
-        for side in ("sell", "buy")
-    ]
-    found = []
-    for row in pl.concat(chosen).iter_rows(named=True):
-        at = row["time"].isoformat()
-        decision = explain_decision(run, at=at, symbol=row["symbol"], candles=candles)
-        one = decision.explanation
-        ago = ", ".join(str(candle["candles_ago"]) for candle in decision.leading_candles(3))
-        found.append(
-            SampleImage(
-                image=side_by_side(one),
-                label=labels.get((decision.symbol, decision.time_ms), ""),
-                prediction=one.target,
-                probability=float(one.probabilities.max()),
-                caption=f"{decision.symbol} {utc(decision.time_ms)}"
-                + (f"; most of it {ago} candles before the close" if ago else ""),
-            )
-        )
-    return found

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import Candles
 from triptych.bootstrap.files import read_frame
+from triptych.bootstrap.regime_filters import recorded_regimes
 from triptych.bootstrap.run_folder import Run
 from triptych.domain import CLASSES, Prediction, Vote
 from triptych.domain.errors import NotEnoughData, RecipeError
@@ -149,6 +150,8 @@ def predictions_from(predictions: pl.DataFrame, votes: pl.DataFrame, names: Sequ
     whole = predictions.join(votes, on=list(KEYS), how="left", maintain_order="left")
     times = whole["time"].cast(pl.Int64).to_list()
     rows = whole.select(f"probability_{side}" for side in CLASSES).rows()
+    told = recorded_regimes(predictions)
+    regimes = [()] * len(whole) if told is None else [tuple(row) for row in told.tolist()]
     said = {name: whole.select(columns_of(name)).rows() for name in names}
     return [
         Prediction(
@@ -164,6 +167,7 @@ def predictions_from(predictions: pl.DataFrame, votes: pl.DataFrame, names: Sequ
                 for s, h, b in (said[name][i],)
             ),
             allowed=None if allowed == BOTH else allowed,
+            regimes=regimes[i],
         )
         for i, (symbol, time_ms, row, allowed) in enumerate(
             zip(whole["symbol"].to_list(), times, rows, whole["allowed"].to_list(), strict=True)

@@ -1,75 +1,140 @@
-"""`triptych explain`: why a run decided as it did at one time."""
+"""`triptych explain`: why a run decided as it did."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from triptych.cli.console import out, print_json
 from triptych.cli.options import JsonOption, RunArgument
 
+if TYPE_CHECKING:
+    from triptych.bootstrap import ExplainedConsensus, ExplainedDecision, Run
+
+Method = Literal["grad_cam", "layer_cam", "integrated_gradients", "occlusion"]
+
 
 def explain(
     run: RunArgument,
     at: Annotated[
         str,
-        typer.Option("--at", help="Close of the candle it decided on, UTC [default: the last].", metavar="TIME"),
+        typer.Option(
+            "--at",
+            help="Close of the candle it decided on, UTC, or `last` [default: where it was surest of each class].",
+            metavar="TIME",
+        ),
     ] = "",
-    symbol: Annotated[str | None, typer.Option("--symbol", help="Instrument [default: the first].")] = None,
+    symbol: Annotated[
+        str | None,
+        typer.Option("--symbol", help="Instrument [default: the first; of the surest decisions any]."),
+    ] = None,
     method: Annotated[
-        Literal["grad_cam", "layer_cam", "integrated_gradients", "occlusion"] | None,
-        typer.Option("--method", "-m", help="How to explain [default: integrated_gradients]."),
+        Method | None,
+        typer.Option("--method", "-m", help="How to explain [default: integrated_gradients, of trees occlusion]."),
     ] = None,
     target: Annotated[
         Literal["sell", "hold", "buy"] | None,
-        typer.Option("--target", help="Class to explain [default: the likeliest]."),
+        typer.Option("--target", help="Class to explain [default: the likeliest; without --at each]."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--out", help="Picture (.png) to draw; beside it the figures as .json.", metavar="FILE"),
+        typer.Option(
+            "--out",
+            help="Picture (.png) to draw; beside it the figures as .json. Without --at one a class: FILE-buy.png.",
+            metavar="FILE",
+        ),
     ] = None,
     check: Annotated[
         bool,
         typer.Option(
             "--check",
-            help="Instead: sanity checks of the methods on decisions of the test: shuffled weights, deletion curves.",
+            help="Instead: sanity checks of the methods on the surest decisions: shuffled weights, deletion curves.",
         ),
     ] = False,
-    decisions: Annotated[int, typer.Option("--decisions", min=1, help="Decisions that --check looks at.")] = 8,
+    decisions: Annotated[int, typer.Option("--decisions", min=1, help="Decisions that --check looks at.")] = 20,
     json: JsonOption = False,
 ) -> None:
-    """Show which candles, prices, factors or frequencies a decision rests on.
+    """Show which candles, prices, factors or frequencies a decision rests on, and of a consensus whose vote decided.
+
+    Without --at: the decisions of the test part that the run was surest of, one of each class.
 
     An explanation sees what the model saw, the candles up to TIME. It says what moved the network, not whether the
     network is right: `triptych evaluate` says that.
     """
     from triptych import bootstrap
-    from triptych.cli.explanation_tables import checks_table, explanation_tables, flat_note, no_heat
 
     opened = bootstrap.open_run(run)
     if check:
-        rows = bootstrap.check_explanations(
-            opened, decisions=decisions, symbol=symbol, methods=(method,) if method else ()
-        )
-        if json:
-            print_json(rows)
-        else:
-            out.print(checks_table(rows))
-            if flat_note(rows):
-                out.print(flat_note(rows), markup=False)
+        _check(opened, decisions, symbol, method, json)
         return
-    decision = bootstrap.explain_decision(opened, at=at, symbol=symbol, method=method, target=target or "")
-    files = [] if output is None else bootstrap.write_explanation(decision, output)
+    found: list[ExplainedDecision | ExplainedConsensus]
+    if at:
+        time = "" if at == "last" else at
+        explained = bootstrap.explain_consensus if opened.recipe.members else bootstrap.explain_decision
+        found = [explained(opened, at=time, symbol=symbol, method=method, target=target or "")]
+    else:
+        found = bootstrap.explain_surest(opened, symbol=symbol, method=method, target=target or "")
+    files = [] if output is None else _written(found, output)
     if json:
-        print_json(decision.to_dict())
+        rows = [one.to_dict() for one in found]
+        print_json(rows[0] if at else {"decisions": rows})
         return
-    for table in explanation_tables(decision):
-        out.print(table)
-    if no_heat(decision):
-        out.print(no_heat(decision), markup=False)
-    if decision.learned_from_it:
-        out.print("Note: the model learned from candles of this time; its decision here is no out-of-sample one.")
+    for one in found:
+        _print(one)
     for file in files:
         out.print(file, soft_wrap=True, markup=False)
+
+
+def _check(
+    run: Run,
+    decisions: int,
+    symbol: str | None,
+    method: Method | None,
+    json: bool,
+) -> None:
+    from triptych import bootstrap
+    from triptych.cli.explanation_tables import checks_table, flat_note
+
+    rows = bootstrap.check_explanations(run, decisions=decisions, symbol=symbol, methods=(method,) if method else ())
+    if json:
+        print_json(rows)
+        return
+    out.print(checks_table(rows))
+    if rows[0]["decisions"] < decisions:
+        out.print(f"The test holds no more than {rows[0]['decisions']} decisions that share no candle.")
+    if flat_note(rows):
+        out.print(flat_note(rows), markup=False)
+
+
+def _written(found: list[ExplainedDecision | ExplainedConsensus], output: Path) -> list[Path]:
+    """The pictures with their figures; of several decisions each with its class in its name."""
+    from triptych import bootstrap
+
+    if len(found) == 1:
+        return bootstrap.write_explanation(found[0], output)
+    files = []
+    for one in found:
+        side = one.to_dict()["target"]
+        files += bootstrap.write_explanation(one, output.with_stem(f"{output.stem}-{side}"))
+    return files
+
+
+def _print(decision: ExplainedDecision | ExplainedConsensus) -> None:
+    from triptych.bootstrap import ExplainedConsensus
+    from triptych.cli.consensus_tables import consensus_tables
+    from triptych.cli.explanation_tables import explanation_tables, no_heat
+
+    if decision.chosen:
+        out.print(decision.chosen, markup=False)
+    if isinstance(decision, ExplainedConsensus):
+        for part in consensus_tables(decision):
+            out.print(part, markup=not isinstance(part, str))
+    else:
+        for table in explanation_tables(decision):
+            out.print(table)
+        if no_heat(decision):
+            out.print(no_heat(decision), markup=False)
+    if decision.learned_from_it:
+        out.print("Note: the model learned from candles of this time; its decision here is no out-of-sample one.")

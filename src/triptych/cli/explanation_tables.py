@@ -14,8 +14,8 @@ SHOWN = 8
 """Entries of each table."""
 
 
-def explanation_tables(decision: ExplainedDecision) -> list[Table]:
-    """What was said, then candles and entries of every axis by importance."""
+def explanation_tables(decision: ExplainedDecision, shown: int = SHOWN) -> list[Table]:
+    """What was said, then candles and entries of every axis by importance, so many of each."""
     one = decision.explanation
     content = decision.to_dict()
     head = Table(title=f"{decision.symbol} at {content['time']} UTC, fold {decision.fold + 1}", title_justify="left")
@@ -26,8 +26,8 @@ def explanation_tables(decision: ExplainedDecision) -> list[Table]:
     if one.is_flat:
         return tables
     if content["leading_candles"]:
-        table = _table("Candles", ("opened (UTC)", "candles ago", "close", "importance", "share"))
-        for row in content["leading_candles"][:SHOWN]:
+        table = table_of("Candles", ("opened (UTC)", "candles ago", "close", "importance", "share"))
+        for row in content["leading_candles"][:shown]:
             table.add_row(
                 row["open_time"], str(row["candles_ago"]), f"{row['close']:g}", f"{row['importance']:+.3g}",
                 f"{row['share']:.1%}",
@@ -35,8 +35,8 @@ def explanation_tables(decision: ExplainedDecision) -> list[Table]:
         tables.append(table)
     for axis in one.axes:
         whole = float(abs(axis.values).sum()) or 1.0
-        table = _table(f"By {axis.kind}", (axis.kind, "importance", "share"))
-        for name, value in axis.leading(SHOWN):
+        table = table_of(f"By {axis.kind}", (axis.kind, "importance", "share"))
+        for name, value in axis.leading(shown):
             table.add_row(escape(name), f"{value:+.3g}", f"{abs(value) / whole:.1%}")
         tables.append(table)
     return tables
@@ -54,32 +54,52 @@ def no_heat(decision: ExplainedDecision) -> str:
 
 
 def flat_note(rows: list[dict[str, Any]]) -> str:
-    """What to say of decisions whose maps held no heat; nothing where there are none."""
+    """What to say of decisions whose maps held no heat, shuffled or not; nothing where there are none."""
+    said = []
     flat = [row for row in rows if row["flat"]]
-    if not flat:
-        return ""
-    told = ", ".join(f"{row['method']} {row['flat']} of {row['decisions']}" for row in flat)
-    none = [row["method"] for row in flat if row["flat"] == row["decisions"]]
-    said = f"Maps without heat, left out of the check: {told}."
-    return f"{said} Nothing can be said of {', '.join(none)}: no map was left." if none else said
+    if flat:
+        told = ", ".join(f"{_whose(row)} {row['flat']} of {row['decisions']}" for row in flat)
+        said.append(f"Maps without heat, left out of the check: {told}.")
+    shuffled = [row for row in rows if any(row["shuffled_flat"])]
+    if shuffled:
+        told = ", ".join(f"{_whose(row)} {'/'.join(map(str, row['shuffled_flat']))}" for row in shuffled)
+        said.append(
+            f"Maps that had no heat once weights were shuffled, by stage, left out of the correlations: {told}."
+        )
+    none = [_whose(row) for row in flat if row["flat"] == row["decisions"]]
+    if none:
+        said.append(f"Nothing can be said of {', '.join(none)}: no map was left.")
+    return " ".join(said)
 
 
 def checks_table(rows: list[dict[str, Any]]) -> Table:
     """One row a method."""
-    table = _table(
-        f"Sanity of explanations, mean of {rows[0]['decisions'] if rows else 0} decisions",
-        ("method", "correlation with shuffled weights", "area of deletion", "of random orders", "random orders beaten"),
+    table = table_of(
+        f"Sanity of explanations, mean of the {rows[0]['decisions']} surest decisions that share no candle (95 %)",
+        ("method", "how sure", "correlation with shuffled weights", "deletion", "random", "gain", "orders beaten"),
     )
     for row in rows:
+        least, mean, most = row["certainty"]
+        sure = f"{mean:.0%} ({least:.0%} to {most:.0%})"
         stages = " ".join("-" if value is None else f"{value:.2f}" for value in row["correlation"])
+        stages += _between(row["correlation_interval"][-1], ".2f")
         if row["area"] is None:
-            table.add_row(row["method"], stages, "-", "-", "-")
+            table.add_row(_whose(row), sure, stages, "-", "-", "-", "-")
             continue
-        beaten = f"{row['beaten']:.0%}"
-        if row["interval"] is not None:
-            beaten += f" ({row['interval'][0]:.0%} to {row['interval'][1]:.0%})"
-        table.add_row(row["method"], stages, f"{row['area']:.3f}", f"{row['random_area']:.3f}", beaten)
+        table.add_row(
+            _whose(row), sure, stages, f"{row['area']:.3f}", f"{row['random_area']:.3f}",
+            f"{row['gain']:+.3f}{_between(row['gain_interval'], '+.3f')}",
+            f"{row['beaten']:.0%}{_between(row['interval'], '.0%')}",
+        )  # fmt: skip
     return table
+
+
+def _whose(row: dict[str, Any]) -> str:
+    return f"{row['member']}: {row['method']}" if "member" in row else str(row["method"])
+
+
+def _between(interval: list[float] | None, form: str) -> str:
+    return "" if interval is None else f" ({interval[0]:{form}} to {interval[1]:{form}})"
 
 
 def _by(content: dict[str, Any]) -> str:
@@ -92,7 +112,8 @@ def _by(content: dict[str, Any]) -> str:
     return method
 
 
-def _table(title: str, columns: tuple[str, ...]) -> Table:
+def table_of(title: str, columns: tuple[str, ...]) -> Table:
+    """An empty table with a title; all columns but the first stand to the right."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for i, name in enumerate(columns):
         table.add_column(name, justify="left" if i == 0 else "right")

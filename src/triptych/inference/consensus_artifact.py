@@ -19,9 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from triptych.domain.errors import ArtifactError, StorageError
 from triptych.domain.files import replace_folder, temporary_name, write_text
 from triptych.inference.artifact import AGAIN, CARD, Artifact, load_artifact
+from triptych.inference.base import AbstractPredictor
 from triptych.inference.columns import BookNeed
 from triptych.inference.combiner import Combiner
 from triptych.inference.consensus import ConsensusPredictor
+from triptych.inference.regime_predictor import RegimePredictor
 
 CONSENSUS_CARD, COMBINER, MEMBERS = "consensus.json", "combiner.json", "members"
 _MEASURED: Final = "metrics"
@@ -40,6 +42,9 @@ class ConsensusCard(BaseModel):
     method: str = Field(description="How votes are joined.")
     members: dict[str, str] = Field(description="SHA-256 of each member's files and card, by name, in order.")
     combiner: str = Field(description="SHA-256 of combiner.json.")
+    regimes: dict[str, Any] = Field(
+        default_factory=dict, description="Filter of the market's regimes beside the members; empty: none."
+    )
     period: tuple[str, str] = Field(description="First and last candle of the data, UTC.")
     data_hash: str = Field(description="SHA-256 of the candles.")
     seed: int = Field(description="Seed of the training.")
@@ -80,8 +85,21 @@ class ConsensusArtifact:
 
     def predictor(
         self, backend: Literal["onnx", "torch"] = "onnx", *, device: str = "cpu", threads: int = 0
+    ) -> AbstractPredictor:
+        """All members ready to predict, joined, with the regimes beside where the recipe uses them.
+
+        Raises ArtifactError as `Artifact.predictor` does.
+        """
+        return self.with_regimes(self.joined(backend, device=device, threads=threads))
+
+    def with_regimes(self, predictor: AbstractPredictor) -> AbstractPredictor:
+        """A predictor that tells the regimes beside; the same where the recipe does not use them."""
+        return RegimePredictor.of_card(predictor, self.card.regimes) if self.card.regimes else predictor
+
+    def joined(
+        self, backend: Literal["onnx", "torch"] = "onnx", *, device: str = "cpu", threads: int = 0
     ) -> ConsensusPredictor:
-        """All members ready to predict, joined. Raises ArtifactError as `Artifact.predictor` does."""
+        """As `predictor`, as the consensus itself, which can also be asked for its votes."""
         members = {
             name: member.predictor(backend, device=device, threads=threads) for name, member in self.members.items()
         }
@@ -95,7 +113,7 @@ def save_consensus(folder: Path, members: Mapping[str, Artifact], combiner: Comb
         folder: where it shall be; an older one there is replaced.
         members: checked artifacts by name, in the combiner's order; they are copied.
         combiner: how they are joined.
-        card: what else the card says: name, timeframe, symbols, period, data_hash, seed, versions.
+        card: what else the card says: name, timeframe, symbols, regimes, period, data_hash, seed, versions.
 
     Raises StorageError when the disk refuses.
     """

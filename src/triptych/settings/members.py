@@ -33,8 +33,8 @@ def members_of(recipe: Recipe) -> dict[str, Recipe]:
     """
     content = resolved(recipe).model_dump(mode="json")
     members = content.pop("members")
-    content.pop("ablation")
-    content.pop("consensus")
+    for of_all in ("ablation", "consensus", "regimes"):  # what is told beside the joint prediction is told once
+        content.pop(of_all)
     found = {}
     for member in members:
         where = f"{recipe.name}, member {member['name']!r}"

@@ -217,8 +217,6 @@ class Recipe(Config):
         names = [member.name for member in self.members]
         if not names:
             return self
-        if self.regimes.use:
-            raise ValueError("regimes.use and [[members]] do not go together: stacking reads the regime already")
         if len(names) < 2 or len(set(names)) < len(names):
             raise ValueError(f"a consensus takes two or more members with different names, was {names}")
         unknown = sorted({*self.consensus.weights, self.consensus.side or names[0]} - set(names))

@@ -79,15 +79,7 @@ def fit_combiner(
 
     Raises NotEnoughData when a method that learns has too little to learn from.
     """
-    weights = np.array([config.weights.get(name, 1.0) for name in names])
-    plain = Combiner(
-        method=config.method,
-        members=tuple(names),
-        weights=tuple((weights / weights.sum()).tolist()),
-        confidence=config.confidence,
-        side=list(names).index(config.side) if config.side else 0,
-        regime_length=config.regime_length,
-    )
+    plain = unfitted(config, names)
     if config.method not in LEARNED:
         return plain
     past = votes.before(fold, start_ms)
@@ -108,6 +100,19 @@ def fit_combiner(
     kinds = len(CLASSES) if config.method == "stacking" else 2
     _require(config, fold, past, kinds=len(np.unique(labels)), least_kinds=kinds)
     return plain.model_copy(update=_regression(inputs, labels, past.samples.uniqueness, config.l2) | _origin(past))
+
+
+def unfitted(config: Config, names: Sequence[str]) -> Combiner:
+    """A combiner with what is given and nothing that is learned: all that agreement and vote need."""
+    weights = np.array([config.weights.get(name, 1.0) for name in names])
+    return Combiner(
+        method=config.method,
+        members=tuple(names),
+        weights=tuple((weights / weights.sum()).tolist()),
+        confidence=config.confidence,
+        side=list(names).index(config.side) if config.side else 0,
+        regime_length=config.regime_length,
+    )
 
 
 def skill_weights(past: Votes, now_ms: int, half_life_days: float) -> NDArray[np.float64]:

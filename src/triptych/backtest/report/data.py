@@ -52,6 +52,8 @@ class ReportData:
         training_curves: one mapping per epoch: `epoch`, `train_loss`, `validation_loss`, `learning_rate` and others.
         samples: images the network saw.
         explanations: images beside the same with the heat of an explanation on them, captions saying which candles.
+        explained_votes: of a consensus, how the votes became each explained decision, each `{"caption": str, "rows":
+            [...]}`.
         data_quality: one mapping of plain values per instrument (or a single one).
         leak_probe: `{"passed": bool, "sentence": str, ...}`, further lists of mappings are shown as tables.
         recipe: the recipe as TOML.
@@ -75,6 +77,7 @@ class ReportData:
     training_curves: Sequence[Mapping[str, Any]] = ()
     samples: Sequence[SampleImage] = ()
     explanations: Sequence[SampleImage] = ()
+    explained_votes: Sequence[Mapping[str, Any]] = ()
     consensus: Mapping[str, Any] | None = None
     data_quality: Sequence[Mapping[str, Any]] | Mapping[str, Any] = ()
     leak_probe: Mapping[str, Any] | None = None

@@ -211,7 +211,9 @@ def _explanations(name: str, title: str, report: ReportData) -> Section | None:
         "Left what the network saw, right what moved it: green spoke for its answer, magenta against it. This says "
         "what the network looked at, not that it was right to."
     )
-    return Section(name=name, title=title, lead=lead, pictures=[_picture(one) for one in report.explanations])
+    votes = [_any_table(one["rows"], one["caption"]) for one in report.explained_votes]
+    pictures = [_picture(one) for one in report.explanations]
+    return Section(name=name, title=title, lead=lead, pictures=pictures, tables=votes)
 
 
 def _training(name: str, title: str, report: ReportData) -> Section | None:

@@ -41,6 +41,7 @@ def report_json(report: ReportData) -> dict[str, Any]:
         "training_curves": report.training_curves,
         "samples": [_sample(sample) for sample in report.samples],
         **({"explanations": [_sample(one) for one in report.explanations]} if report.explanations else {}),
+        **({"explained_votes": report.explained_votes} if report.explained_votes else {}),
         "data_quality": report.data_quality,
         "leak_probe": report.leak_probe,
         "recipe": report.recipe,

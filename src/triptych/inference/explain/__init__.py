@@ -2,6 +2,7 @@
 
 from triptych.inference.explain.cam import layers_of
 from triptych.inference.explain.explanation import METHODS, AxisImportance, Explanation, Method, explain
+from triptych.inference.explain.joint import Contribution, JointAnswer, explain_votes
 from triptych.inference.explain.sanity import STAGES, CascadeStage, Deletion, cascade, deletion
 
 __all__ = [
@@ -9,11 +10,14 @@ __all__ = [
     "STAGES",
     "AxisImportance",
     "CascadeStage",
+    "Contribution",
     "Deletion",
     "Explanation",
+    "JointAnswer",
     "Method",
     "cascade",
     "deletion",
     "explain",
+    "explain_votes",
     "layers_of",
 ]

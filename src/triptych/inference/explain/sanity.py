@@ -1,15 +1,18 @@
 """Does an explanation explain? Two tests that a picture of the data alone would fail.
 
-Cascade: the network's weights are shuffled from the last layer to the first, and the heat must cease to resemble the
-original (Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 3). Deletion: the image is painted
-over from its most important place on, and the network must lose its certainty sooner than with places in random order
-(Petsiuk, Das, Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018, section 4.2).
+Cascade: the network's weights are shuffled from the last layer to the first, what was shuffled staying so, and the
+heat must cease to resemble the original (Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 3,
+cascading randomisation; they draw new weights layer by layer, here each tensor's own values change places, in five
+stages). Deletion: the image is painted over from its most important place on, and the network must lose its certainty
+sooner than with places in random order (Petsiuk, Das, Saenko, "RISE: Randomized Input Sampling for Explanation of
+Black-box Models", BMVC 2018, section 4.2).
 """
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +22,8 @@ from torch import nn
 from triptych.domain import CLASSES
 from triptych.inference.classifier import WindowClassifier
 from triptych.inference.explain.explanation import Explanation, Method, blank_of, explain
+from triptych.models.boosted.network import BoostedNetwork
+from triptych.models.siamese import SiameseNetwork
 
 STAGES = 5
 """Stages in which the weights are shuffled."""
@@ -71,8 +76,7 @@ def cascade(
     for stage in range(1, STAGES + 1):
         until = round(len(tensors) * stage / STAGES)
         for tensor in tensors[done:until]:
-            order = torch.randperm(tensor.numel(), generator=generator)
-            tensor.data = tensor.data.flatten()[order].view_as(tensor)
+            _shuffle(tensor, generator)
         done = until
         other = explain(broken, window, method=method, target=original.target)
         found.append(
@@ -143,9 +147,30 @@ def _curve(
     return probabilities
 
 
-def _weights(network: nn.Module) -> list[nn.Parameter]:
-    """Tensors of weights in the order of the network; numbers that stand alone cannot be shuffled."""
-    return [one for one in network.parameters() if one.numel() > 1]
+def _weights(network: nn.Module) -> list[torch.Tensor]:
+    """Tensors of what was learned, in the order of the network; numbers that stand alone cannot be shuffled.
+
+    Behind a frozen network stand the projection and the leaves of its trees, behind a siamese one the library that
+    windows are compared with. A last layer that is not asked is none.
+    """
+    unasked: set[int] = set()
+    behind: list[torch.Tensor] = []
+    if isinstance(network, BoostedNetwork):
+        classifier: Any = network.backbone
+        unasked = {id(one) for one in classifier.get_classifier().parameters()}
+        behind = [network.get_buffer("components"), network.trees.get_buffer("value")]
+    if isinstance(network, SiameseNetwork):
+        behind = [network.get_buffer("library")]
+    asked = [one for one in network.parameters() if one.numel() > 1 and id(one) not in unasked]
+    return [*asked, *behind]
+
+
+def _shuffle(tensor: torch.Tensor, generator: torch.Generator) -> None:
+    """Let the values of a tensor change places; zeros keep theirs: inner nodes of trees, and what was never learned."""
+    flat = tensor.data.flatten().clone()
+    there = torch.nonzero(flat).flatten()
+    flat[there] = flat[there[torch.randperm(len(there), generator=generator)]]
+    tensor.data = flat.view_as(tensor)
 
 
 def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
