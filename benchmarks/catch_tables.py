@@ -100,7 +100,7 @@ def measured(cell: Cell, folder: Path) -> tuple[Figures, bool]:
 
 
 def tables(found: Mapping[str, Mapping[str, Sequence[Figures]]]) -> str:
-    """Markdown: one table for each subject, one by kind of event, one of the guard; means of the seeds at hand."""
+    """Markdown: one table for each subject, one by kind of event, one of the guard; means (and range) of the seeds."""
     parts = []
     for subject, rows in found.items():
         if subject == "guard":
@@ -118,11 +118,8 @@ def tables(found: Mapping[str, Mapping[str, Sequence[Figures]]]) -> str:
 def _table(title: str, rows: Mapping[str, Sequence[Figures]], keys: Sequence[str], heads: Sequence[str]) -> str:
     lines = [f"| {title} | {' | '.join(heads)} | seeds |", "| --- " * (len(heads) + 2) + "|"]
     for detector, made in rows.items():
-        figures = [_mean([one[key] for one in made if key in one]) for key in keys]
+        figures = [_told([one[key] for one in made if key in one]) for key in keys]
         lines.append(f"| {detector} | {' | '.join(figures)} | {len(made)} |")
-    if len(rows.get("catch", ())) > 1:
-        spread = [f"{np.std([one[key] for one in rows['catch'] if key in one]):.3f}" for key in keys]
-        lines.append(f"| catch: deviation between seeds | {' | '.join(spread)} | |")
     return "\n".join(lines)
 
 
@@ -135,8 +132,12 @@ def _guard_table(made: Sequence[Figures]) -> str:
     return "\n".join(lines)
 
 
-def _mean(values: Sequence[float]) -> str:
-    return f"{np.mean(values):.3f}" if values else ""
+def _told(values: Sequence[float]) -> str:
+    """The mean, and the smallest and the largest where there are several."""
+    if not values:
+        return ""
+    mean = f"{np.mean(values):.3f}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.3f} to {max(values):.3f})"
 
 
 def main() -> None:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from bisect import bisect_left, insort
-from collections import deque
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +16,11 @@ from pydantic import Field
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
+from triptych.inference.anomaly.tails import AbstractTail, ConformalTail, RollingTail, SpotTail
 
-_LEARNT = 1  # alarms in a row that a threshold learns from: single ones belong to the normal tail
+_FROM_ONE_RUN: Final = 0.2  # of the scores that a window lets exceed the threshold
+_FOR_ONE_RUN: Final = 1.0  # that the account falls by, at most
+_STRICTEST, _LOOSEST = math.log(0.25), math.log(2.0)  # of the share asked for
 
 
 class Config(BaseConfig):
@@ -39,9 +40,17 @@ class Config(BaseConfig):
     )
     patience: float = Field(
         3.0,
-        description="Days of alarms in a row that the threshold does not learn from, so that a lasting failure keeps "
-        "alarming; what lasts longer becomes the new normal. 0 learns from every score.",
+        description="Days of alarms in a row during which the threshold holds still, so that a lasting failure keeps "
+        "alarming; it learns of them when they end, and what lasts longer becomes the new normal. 0 learns at once.",
         ge=0,
+    )
+    balance: float = Field(
+        0.1,
+        description="How strictly the account of alarms is kept: each alarm lowers the logarithm of the share of rows "
+        "that the threshold lets through by this much, the rows without one raise it, so that their number comes "
+        "near the target through clusters and drift. 0 keeps no account.",
+        ge=0,
+        le=1,
     )
     spot_level: float = Field(
         0.95, description="Quantile of the remembered scores above which `spot` fits the tail.", ge=0.5, lt=1
@@ -83,117 +92,52 @@ class FixedThreshold(AbstractThreshold):
         pass
 
 
-class _Window:
-    """The last scores, also in order of size."""
+class TargetThreshold(AbstractThreshold):
+    """Lets so large a share of rows through as was asked for, also where scores cluster and drift.
 
-    def __init__(self, size: int, first: NDArray[np.float64]) -> None:
-        self.recent = deque(first[-size:].tolist(), maxlen=size)
-        self.ordered: list[float] = sorted(self.recent)
-
-    def push(self, score: float) -> None:
-        if len(self.recent) == self.recent.maxlen:
-            del self.ordered[bisect_left(self.ordered, self.recent[0])]
-        self.recent.append(score)
-        insort(self.ordered, score)
-
-
-class RollingThreshold(AbstractThreshold):
-    """A quantile of the last scores, starting with held-out ones; linear between neighbours, as NumPy's."""
-
-    def __init__(self, rate: float, window: int, first: NDArray[np.float64]) -> None:
-        self._rate = rate
-        self._window = _Window(window, first)
-
-    def value(self) -> float:
-        ordered = self._window.ordered
-        place = (len(ordered) - 1) * (1.0 - self._rate)
-        low = int(place)
-        high = min(low + 1, len(ordered) - 1)
-        return ordered[low] + (place - low) * (ordered[high] - ordered[low])
-
-    def learn(self, score: float) -> None:
-        self._window.push(score)
-
-
-class ConformalThreshold(AbstractThreshold):
-    """The smallest score whose conformal p-value, (1 + as high) / (1 + all), is at most the rate.
-
-    With exchangeable scores at most that share of normal rows exceeds it (Vovk et al. 2005). Where the window is too
-    short for so small a p-value the threshold is the highest score seen.
+    - Alarms come in runs. While one goes on the threshold holds still; at its end it learns from the run, as from any
+      other scores: a threshold that leaves alarms out takes the rest for all there is, and alarms too often by the
+      length of a usual run. From one run it learns a fifth of what the window lets through, so that a lasting failure
+      does not become the measure of what follows. A run of more than `patience` rows becomes the new normal.
+    - A quantile of the past says nothing of scores that rise. So an account is kept: adaptive conformal inference
+      (Gibbs & Candes 2021, NeurIPS, eq. 2) in the logarithm of the share, from a quarter of what was asked to twice.
+      One run moves it by 1 at most.
     """
 
-    def __init__(self, rate: float, window: int, first: NDArray[np.float64]) -> None:
-        self._rate = rate
-        self._window = _Window(window, first)
+    def __init__(self, tail: AbstractTail, *, rate: float, patience: int, from_one_run: int, balance: float) -> None:
+        """Judge by `tail`.
+
+        Args:
+            tail: remembers the scores.
+            rate: share of rows that may exceed the threshold.
+            patience: rows of a run during which the threshold holds still.
+            from_one_run: rows of a run that are learnt from, at most.
+            balance: see `Config`.
+        """
+        self._tail, self._rate, self._patience = tail, rate, patience
+        self._from_one_run, self._balance = from_one_run, balance
+        self._account = 0.0
+        self._run = 0  # rows of the run of alarms that goes on
+        self._unpaid = 0
+        self._held: list[float] = []
 
     def value(self) -> float:
-        ordered = self._window.ordered
-        allowed = max(int(self._rate * (len(ordered) + 1)), 1)  # as high as itself, itself included
-        return ordered[len(ordered) - allowed]
+        return self._tail.value(min(self._rate * math.exp(self._account), 0.5))
 
     def learn(self, score: float) -> None:
-        self._window.push(score)
-
-
-class SpotThreshold(AbstractThreshold):
-    """Peaks over a drifting threshold: a generalised Pareto law of the excesses, read at the wanted rate.
-
-    SPOT and DSPOT (Siffer et al. 2017, "Anomaly Detection in Streams with Extreme Value Theory", KDD). There, alarms
-    do not join the tail, which over a window that forgets cuts the tail shorter and shorter; here they join it, but at
-    most twice as far out as the threshold. The law is fitted anew whenever a tenth more peaks have come.
-    """
-
-    def __init__(self, rate: float, window: int, level: float, first: NDArray[np.float64]) -> None:
-        self._rate, self._level = rate, level
-        self._window = _Window(window, first)
-        self._peaks = 0
-        self._fit()
-
-    def value(self) -> float:
-        return self._value
-
-    def learn(self, score: float) -> None:
-        room = self._value - self._base  # none where all peaks are the same: any higher score must then get in
-        self._window.push(min(score, self._base + 2.0 * room) if room > 0 else score)
-        if score > self._base:
-            self._peaks += 1
-            if self._peaks >= self._refit_after:
-                self._fit()
-
-    def _fit(self) -> None:
-        from scipy.stats import genpareto  # takes a second to load, which trading need not wait for
-
-        scores = np.asarray(self._window.ordered)
-        self._base = float(np.quantile(scores, self._level))
-        excesses = scores[scores > self._base] - self._base
-        self._peaks = 0
-        self._refit_after = max(10, len(excesses) // 10)
-        share = len(excesses) / len(scores)
-        if len(excesses) < 10 or self._rate >= share:
-            self._value = float(np.quantile(scores, 1.0 - self._rate))
+        alarm = score > self.value()
+        self._run = self._run + 1 if alarm else 0
+        self._unpaid += alarm
+        if 0 < self._run <= self._patience:
+            if len(self._held) < self._from_one_run:
+                self._held.append(score)
             return
-        shape, _, scale = genpareto.fit(excesses, floc=0.0)
-        # A tail heavier than this is an accident of few peaks and would never alarm again.
-        self._value = self._base + float(genpareto.isf(self._rate / share, min(float(shape), 0.5), scale=float(scale)))
-
-
-class PatientThreshold(AbstractThreshold):
-    """Keeps a lasting failure from becoming the threshold.
-
-    The first alarm of a run is learnt from as any score is; the threshold then holds still while alarms go on,
-    for at most so many rows. After them, or at the first score below, it learns again.
-    """
-
-    def __init__(self, inner: AbstractThreshold, rows: int) -> None:
-        self._inner, self._rows, self._run = inner, rows, 0
-
-    def value(self) -> float:
-        return self._inner.value()
-
-    def learn(self, score: float) -> None:
-        self._run = self._run + 1 if score > self._inner.value() else 0
-        if self._run <= _LEARNT or self._run > self._rows:
-            self._inner.learn(score)
+        for one in (*self._held, score):
+            self._tail.push(one)
+        moved = self._account + self._balance * self._rate - min(self._balance * self._unpaid, _FOR_ONE_RUN)
+        self._account = min(max(moved, _STRICTEST), _LOOSEST)
+        self._unpaid = 0
+        self._held.clear()
 
 
 def create_threshold(config: Config, fixed: float, first: NDArray[np.float64]) -> AbstractThreshold:
@@ -213,13 +157,15 @@ def create_threshold(config: Config, fixed: float, first: NDArray[np.float64]) -
             f"A threshold that adapts needs at least 20 held-out scores to start from, there are {len(first)}.",
             remedy='Fit on a longer history, or set method = "fixed".',
         )
+    size = config.remembered
     if config.method == "spot":
-        made: AbstractThreshold = SpotThreshold(config.rate, config.remembered, config.spot_level, first)
+        made: AbstractTail = SpotTail(size, first, usual=config.rate, level=config.spot_level)
     else:
-        kind = RollingThreshold if config.method == "rolling" else ConformalThreshold
-        made = kind(config.rate, config.remembered, first)
-    rows = math.ceil(config.patience * config.rows_per_day)
-    return PatientThreshold(made, rows) if rows else made
+        made = (RollingTail if config.method == "rolling" else ConformalTail)(size, first)
+    return TargetThreshold(
+        made, rate=config.rate, patience=math.ceil(config.patience * config.rows_per_day),
+        from_one_run=math.ceil(_FROM_ONE_RUN * config.rate * size), balance=config.balance,
+    )  # fmt: skip
 
 
 def followed(threshold: AbstractThreshold, scores: NDArray[np.float64]) -> NDArray[np.float64]:
