@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from triptych.domain.errors import DataError
-from triptych.training.anomaly.metrics import affiliation_f1, by_kind, judge, runs, vus_pr
+from triptych.training.anomaly.metrics import affiliation_f1, judge, runs, vus_pr
 
 
 def truth(n=200, events=((50, 60), (120, 130))):
@@ -64,11 +64,16 @@ def test_affiliation_falls_with_the_distance():
     assert values[1] == pytest.approx(1 - 19 / 200)
 
 
-def test_each_kind_is_judged_against_normal_rows():
-    scores = np.array([0.0, 1.0, 5.0, 0.5, 2.0, 0.2])
-    normal = np.array([True, True, False, True, False, False])
-    kinds = [("a", 2, 3), ("b", 4, 5), ("b", 5, 6)]
-    assert by_kind(kinds, scores, normal) == {"a": 1.0, "b": pytest.approx((3 + 1) / 6)}
+def test_rows_that_are_not_counted_are_as_if_they_had_never_been():
+    generator = np.random.default_rng(0)
+    y, scores = truth(), generator.standard_normal(200)
+    counted = np.ones(200, dtype=bool)
+    counted[150:160] = False  # farther from the events than any buffer reaches
+    wild = scores.copy()
+    wild[150:160] = 9.0
+    assert vus_pr(y, wild, buffer=20, counted=counted) == pytest.approx(
+        vus_pr(np.delete(y, np.s_[150:160]), np.delete(scores, np.s_[150:160]), buffer=20)
+    )
 
 
 def test_runs_are_half_open():

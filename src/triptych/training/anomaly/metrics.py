@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -93,39 +92,47 @@ def auc_roc(truth: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
     return float(roc_auc_score(truth, scores))
 
 
-def vus_pr(truth: NDArray[np.bool_], scores: NDArray[np.float64], *, buffer: int, steps: int = 11) -> float:
+def vus_pr(
+    truth: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    *,
+    buffer: int,
+    steps: int = 11,
+    counted: NDArray[np.bool_] | None = None,
+) -> float:
     """Mean range-AUC-PR over buffers of 0 .. `buffer` rows (Paparrizos et al. 2022, "Volume Under the Surface", VLDB).
 
     A buffer of l rows lets labels fall off as sqrt(1 - distance / l) over l / 2 rows on both sides of an event, so that
     an alarm a little early or late counts in part. Recall is multiplied by the share of events that are touched. Of the
-    surface `steps` buffers are computed, evenly spread.
+    surface `steps` buffers are computed, evenly spread. Rows that are not `counted` keep their place in time and
+    are otherwise as if they had never been; None counts all.
     """
     lengths = np.unique(np.linspace(0, buffer, steps).astype(int))
-    order = np.argsort(-scores, kind="stable")
+    rows = np.arange(len(truth)) if counted is None else np.flatnonzero(counted)
+    order = rows[np.argsort(-scores[rows], kind="stable")]
     ranked = scores[order]
     last_of_ties = np.flatnonzero(np.concatenate((ranked[1:] != ranked[:-1], [True])))
     return float(np.mean([_range_auc_pr(truth, order, last_of_ties, int(length)) for length in lengths]))
 
 
 def _range_auc_pr(truth: NDArray[np.bool_], order: NDArray[np.int64], last: NDArray[np.int64], length: int) -> float:
+    """One slice of the surface; `order` holds the counted rows from the highest score down."""
     events = runs(truth)
     soft = truth.astype(np.float64)
     reach = length // 2
-    owner = np.full(len(truth), -1)
-    for i, (start, stop) in enumerate(events):
+    for start, stop in events:
         begin, end = max(start - reach, 0), min(stop + reach, len(truth))
         rows = np.arange(begin, end)
         distance = np.maximum(np.maximum(start - rows, rows - stop + 1), 0)
         if length:
             soft[begin:end] = np.maximum(soft[begin:end], np.sqrt(1.0 - distance / length))
-        owner[begin:end] = i
     caught = np.cumsum(soft[order])[last]
     predicted = last + 1.0
-    ranks = np.empty(len(truth), dtype=np.int64)
-    ranks[order] = np.arange(len(truth))
+    ranks = np.full(len(truth), len(truth), dtype=np.int64)
+    ranks[order] = np.arange(len(order))
     touched = [int(ranks[max(s - reach, 0) : min(e + reach, len(truth))].min()) for s, e in events]
     found = np.searchsorted(np.sort(touched), last, side="right") / len(events)
-    positives = (truth.sum() + soft.sum()) / 2.0
+    positives = (truth[order].sum() + caught[-1]) / 2.0
     recall = np.minimum(caught / positives, 1.0) * found
     precision = caught / predicted
     steps = np.diff(np.concatenate(([0.0], recall)))
@@ -169,24 +176,3 @@ def _affiliation_recall(event: NDArray[np.int64], rows: NDArray[np.int64], low: 
     closer_left = event - np.maximum(event - nearest, low - 1)
     closer = np.where(nearest > 0, closer_right + closer_left - 1, 0)
     return float((1.0 - closer / (high - low)).mean())
-
-
-def by_kind(
-    kinds: Sequence[tuple[str, int, int]], scores: NDArray[np.float64], normal: NDArray[np.bool_]
-) -> dict[str, float]:
-    """AUC-ROC of each kind of event against the normal rows.
-
-    Args:
-        kinds: kind, first and last + 1 row of each event.
-        scores: (n_rows,).
-        normal: rows that no event touches, (n_rows,).
-    """
-    found: dict[str, float] = {}
-    for kind in dict.fromkeys(kind for kind, _, _ in kinds):
-        rows = np.zeros(len(scores), dtype=bool)
-        for name, start, stop in kinds:
-            if name == kind:
-                rows[start:stop] = True
-        chosen = rows | normal
-        found[kind] = auc_roc(rows[chosen], scores[chosen])
-    return found
