@@ -23,7 +23,8 @@ from triptych.inference.anomaly.table import as_table
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.inference.watch import Reading
 from triptych.training.anomaly.by_type import WITHIN, by_type
-from triptych.training.anomaly.metrics import judge, runs
+from triptych.training.anomaly.metrics import judge
+from triptych.training.anomaly.runs import runs
 
 TRAINING_FILES = ("checkpoint.ckpt", "fingerprint.json")
 """What a training keeps in its folder."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.training.anomaly.metrics import auc_roc, first_alarm, vus_pr
+from triptych.training.anomaly.metrics import auc_roc, vus_pr
+from triptych.training.anomaly.runs import first_alarm
 
 WITHIN = 8
 """Rows after an event's first one in which an alarm still comes in time: two hours of candles of 15 minutes."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain.errors import DataError
+from triptych.training.anomaly.affiliation import affiliation_f1
+from triptych.training.anomaly.runs import first_alarm, runs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,18 +74,6 @@ def judge(
     )
 
 
-def runs(rows: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last + 1 of each run of true rows."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], rows.astype(np.int8), [0]))))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
-def first_alarm(alarms: NDArray[np.bool_], start: int, stop: int) -> int | None:
-    """The first row with an alarm from `start` to `stop` - 1, or None."""
-    found = np.flatnonzero(alarms[start:stop])
-    return start + int(found[0]) if found.size else None
-
-
 def auc_roc(truth: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
     """Area under the receiver operating characteristic."""
     from sklearn.metrics import roc_auc_score
@@ -137,42 +126,3 @@ def _range_auc_pr(truth: NDArray[np.bool_], order: NDArray[np.int64], last: NDAr
     precision = caught / predicted
     steps = np.diff(np.concatenate(([0.0], recall)))
     return float((steps * precision).sum())
-
-
-def affiliation_f1(truth: NDArray[np.bool_], alarms: NDArray[np.bool_]) -> float:
-    """F1 of affiliation precision and recall (Huet, Navarro & Rossi 2022, KDD).
-
-    The series is divided into the zones nearest to each event. In its zone, a distance between alarms and event is
-    turned into the probability that a random position would have been farther away. Precision is the mean over zones
-    that hold alarms, recall over all zones. Rows are unit intervals, measured at their middles.
-    """
-    events = runs(truth)
-    borders = [0, *(-(-(a[1] + b[0]) // 2) for a, b in pairwise(events)), len(truth)]
-    precisions, recalls = [], []
-    for (start, stop), low, high in zip(events, borders[:-1], borders[1:], strict=True):
-        rows = np.flatnonzero(alarms[low:high]) + low
-        if not rows.size:
-            recalls.append(0.0)
-            continue
-        zone = np.arange(low, high)
-        to_event = np.maximum(np.maximum(start - zone, zone - stop + 1), 0)
-        farther = 1.0 - np.searchsorted(np.sort(to_event), to_event[rows - low], side="left") / len(zone)
-        precisions.append(float(farther.mean()))
-        recalls.append(_affiliation_recall(np.arange(start, stop), rows, low, high))
-    if not precisions:
-        return 0.0
-    precision, recall = float(np.mean(precisions)), float(np.mean(recalls))
-    return 0.0 if precision + recall == 0 else 2 * precision * recall / (precision + recall)
-
-
-def _affiliation_recall(event: NDArray[np.int64], rows: NDArray[np.int64], low: int, high: int) -> float:
-    """Mean over an event's rows of the chance that a random row of the zone is farther than the nearest alarm."""
-    after = np.searchsorted(rows, event)
-    right = np.abs(rows[np.minimum(after, len(rows) - 1)] - event)
-    left = np.abs(rows[np.maximum(after - 1, 0)] - event)
-    nearest = np.minimum(left, right)
-    # Rows of the zone closer to the event's row than the nearest alarm.
-    closer_right = np.minimum(event + nearest, high) - event
-    closer_left = event - np.maximum(event - nearest, low - 1)
-    closer = np.where(nearest > 0, closer_right + closer_left - 1, 0)
-    return float((1.0 - closer / (high - low)).mean())
