@@ -5,18 +5,25 @@ How well it detects has a command of its own: `python -m benchmarks.catch_tables
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks._memory import peak_mb
 from benchmarks._table import Row, alternate, main
 from triptych.bootstrap import create_detector
+from triptych.inference.anomaly.catch import SMALL
 from triptych.inference.anomaly.reference_score import reference_score
 from triptych.models.catch import Catch, ConditionalCatch, Config, build_catch
 
 BATCH, CHANNELS, SIZE = 16, 3, 32
+SCORED = (128, 12)
+"""Windows and channels of the scoring whose memory is measured."""
+OURS, REFERENCE, PEER = "none", "reference", 'compat="reference"'
 
 
 def step(network: Catch | ConditionalCatch, windows: Tensor) -> None:
@@ -35,6 +42,70 @@ def dense_score(made: Tensor, windows: Tensor) -> Tensor:
         spread[:, i, i : i + SIZE] = error[:, i, None]
     spectral = spread.sum(1) / (spread != 0).sum(1)
     return (made - windows).square().mean(2) + 0.05 * spectral.mean(2)
+
+
+def weigh_step(compat: str) -> Callable[[], object]:
+    """One training step from nothing: weights, losses, gradients, Adam with its moments."""
+    windows = torch.randn(BATCH, 192, CHANNELS, generator=torch.Generator().manual_seed(0))
+    step(
+        build_catch(CHANNELS, SMALL, seed=0), windows[:1, : SMALL.length]
+    )  # libraries that load themselves do not count
+
+    def run() -> None:
+        network = build_catch(CHANNELS, Config(compat=compat), seed=0)
+        optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
+        step(network, windows)
+        optimiser.step()
+
+    return run
+
+
+def weigh_scoring(compat: str) -> Callable[[], object]:
+    """The network from nothing and its reconstruction of many windows, then the authors' score."""
+    windows = _many_windows()
+    scored = weigh_score(compat)
+    with torch.inference_mode():
+        build_catch(SCORED[1], SMALL, seed=0)(windows[:1, : SMALL.length])
+
+    def run() -> None:
+        with torch.inference_mode():
+            build_catch(SCORED[1], Config(compat=compat), seed=0).eval()(windows)
+        scored()
+
+    return run
+
+
+def weigh_score(compat: str) -> Callable[[], object]:
+    """The authors' score of many windows: ours, or in their dense form."""
+    windows = _many_windows()
+    made = 0.9 * windows
+    dense_score(made[:1, :SIZE], windows[:1, :SIZE])
+    reference_score(made[:1, :SIZE], size=SIZE)
+    if compat == OURS:
+        return lambda: reference_score(made - windows, size=SIZE)
+    return lambda: dense_score(made, windows)
+
+
+def _many_windows() -> Tensor:
+    return torch.randn(SCORED[0], 192, SCORED[1], generator=torch.Generator().manual_seed(0))
+
+
+def _memory_rows() -> list[Row]:
+    """Peaks of fresh processes, which a busy machine does not change; none where the system does not tell them."""
+    if sys.platform != "linux":
+        return []
+    many = f"{SCORED[0]} x 192 x {SCORED[1]}"
+    rows = []
+    for name, work in (
+        (f"a training step, {BATCH} x 192 x {CHANNELS}", "weigh_step"),
+        (f"network and the authors' score, {many}", "weigh_scoring"),
+        (f"the authors' score alone, {many}", "weigh_score"),
+    ):
+        ours, theirs = (peak_mb(f"benchmarks.catch:{work}", kind) for kind in (OURS, REFERENCE))
+        rows.append(
+            Row(name=f"peak memory, {name}", ours=ours, peer=theirs, peer_name=PEER, unit="MB", lower_is_better=True)
+        )
+    return rows
 
 
 def seconds_of(rows: np.ndarray, epochs: int) -> tuple[float, object]:
@@ -57,7 +128,7 @@ def _score_row(channels: int, repeats: int) -> Row:
 
 
 def rows(quick: bool) -> list[Row]:
-    """The table of times."""
+    """The table of times, memory and parameters."""
     repeats = 3 if quick else 9
     windows = torch.randn(BATCH, 192, CHANNELS, generator=torch.Generator().manual_seed(0))
     ours, theirs = (build_catch(CHANNELS, Config(compat=compat), seed=0) for compat in ("none", "reference"))
@@ -69,14 +140,13 @@ def rows(quick: bool) -> list[Row]:
     twelve = np.random.default_rng(1).standard_normal((3000, 12))
     _, wide = seconds_of(twelve, 1)
     score_s, _ = alternate(lambda: wide.decision_function(twelve[:1095]), lambda: None, repeats=repeats)  # type: ignore[attr-defined]
-    peer = 'compat="reference"'
+    peer = PEER
     return [
         Row(name="parameters, 3 channels", ours=counts[0], peer=counts[1], peer_name=peer, unit="numbers",
             lower_is_better=True),
         Row(name=f"forward and backward, {BATCH} x 192 x {CHANNELS}", ours=1e3 * ours_s, peer=1e3 * theirs_s,
             peer_name=peer, unit="ms", lower_is_better=True),
-        Row(name="weights and gradients", ours=8e-6 * counts[0], peer=8e-6 * counts[1], peer_name=peer, unit="MB",
-            lower_is_better=True),
+        *_memory_rows(),
         *score_rows,
         Row(name="detector: 1,000 rows x 12 channels", ours=score_s, unit="s", lower_is_better=True),
         Row(name=f"detector: fit of {len(walk):,} x 3", ours=fit_s, unit="s", lower_is_better=True),

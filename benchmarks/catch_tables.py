@@ -23,6 +23,7 @@ import torch
 from benchmarks import guard
 from benchmarks._detection import on_machines, on_market
 from triptych.domain.files import write_json
+from triptych.training.anomaly.by_type import WITHIN
 
 MARKETS = (21, 22, 23)
 """Markets on which nothing was ever chosen."""
@@ -38,6 +39,11 @@ COLUMNS = {
     "auc_roc": "AUC-ROC", "vus_pr": "VUS-PR", "affiliation_f1": "affiliation F1", "recall": "events found",
     "delay": "delay, rows", "alarms_per_day": "false alarms", "quiet_share": "quiet rows that alarm",
 }  # fmt: skip
+BY_TYPE = {
+    "auc ": "AUC-ROC", "vus ": "VUS-PR", "found ": "events found", "in time ": f"found within {WITHIN} rows",
+    "delay ": "delay of the found, rows",
+}  # fmt: skip
+"""Tables by type of event: the prefix of their figures in a cell, and their titles. Old cells have the first only."""
 Figures = dict[str, float]
 
 
@@ -100,7 +106,7 @@ def measured(cell: Cell, folder: Path) -> tuple[Figures, bool]:
 
 
 def tables(found: Mapping[str, Mapping[str, Sequence[Figures]]]) -> str:
-    """Markdown: one table for each subject, one by kind of event, one of the guard; means (and range) of the seeds."""
+    """Markdown: one table for each subject, those by type of event, one of the guard; means (and range) of the seeds."""
     parts = []
     for subject, rows in found.items():
         if subject == "guard":
@@ -109,9 +115,11 @@ def tables(found: Mapping[str, Mapping[str, Sequence[Figures]]]) -> str:
         heads = [title for key, title in COLUMNS.items() if any(key in one for made in rows.values() for one in made)]
         keys = [key for key, title in COLUMNS.items() if title in heads]
         parts.append(_table(subject, rows, keys, heads))
-        kinds = sorted({key for made in rows.values() for one in made for key in one if key.startswith("auc ")})
-        if kinds:
-            parts.append(_table(f"{subject}, AUC-ROC", rows, kinds, [kind.removeprefix("auc ") for kind in kinds]))
+        for prefix, title in BY_TYPE.items():
+            kinds = sorted({key for made in rows.values() for one in made for key in one if key.startswith(prefix)})
+            if kinds:
+                heads = [kind.removeprefix(prefix) for kind in kinds]
+                parts.append(_table(f"{subject}, {title}", rows, kinds, heads))
     return "\n\n".join(parts)
 
 

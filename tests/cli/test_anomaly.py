@@ -113,7 +113,7 @@ def test_files_and_columns_that_are_not_there_are_named(fitted, triptych, tmp_pa
     assert "has no column 'label'. " in said.err.replace("\n", " ").replace("What to do:", "") or "label" in said.err
 
 
-def test_labels_may_name_kinds_and_are_judged_by_kind(fitted, triptych, tmp_path):
+def test_labels_may_name_types_and_are_judged_by_type(fitted, triptych, tmp_path):
     test = pl.read_csv(fitted / "test.csv")
     kinds = (
         pl.when(pl.int_range(300).is_between(200, 204))
@@ -122,9 +122,25 @@ def test_labels_may_name_kinds_and_are_judged_by_kind(fitted, triptych, tmp_path
     )
     test.with_columns(kinds.then(pl.lit("flood")).otherwise(pl.lit("")).alias("truth")).write_csv(tmp_path / "k.csv")
     said = triptych("anomaly", "score", fitted / "detector", tmp_path / "k.csv", "--labels", "truth", "--json")
-    metrics = json.loads(said.out)["metrics"]
-    assert metrics["auc_roc spike"] > 0.8
-    assert metrics["recall flood"] in (0.0, 1.0)
+    found = json.loads(said.out)
+    assert (found["within_rows"], list(found["by_type"])) == (8, ["flood", "spike"])
+    assert set(found["metrics"]) >= {"auc_roc", "vus_pr", "affiliation_f1", "recall", "alarms_per_day"}
+    spike = found["by_type"]["spike"]
+    assert (spike["events"], spike["recall_within"]) == (1, 1.0)
+    assert spike["auc_roc"] > 0.8
+    assert 0.0 < spike["vus_pr"] <= 1.0
+    assert 0.0 <= spike["delay"] <= 8.0
+    command = ("anomaly", "score", fitted / "detector", tmp_path / "k.csv", "--labels", "truth", "--within", "3")
+    table = triptych(*command).out
+    assert "By type of event" in table
+    assert "spike" in table
+    assert "flood" in table
+    triptych("anomaly", "report", fitted / "detector", tmp_path / "k.csv", "--labels", "truth", "--within", "3",
+             "--out", tmp_path / "k.html")  # fmt: skip
+    page = (tmp_path / "k.html").read_text(encoding="utf-8")
+    heads = page.split("<h2>Metrics by type of event</h2>")[1].split("</tr>")[0]
+    assert "<th>found within 3 rows</th><th>median delay, rows</th>" in heads
+    assert f'<td>spike</td><td class="n">1</td><td class="n">{spike["auc_roc"]:.3f}</td>' in page
     test.with_columns(pl.when(pl.int_range(300) == 7).then(None).otherwise("truth").alias("truth")).write_csv(
         tmp_path / "n.csv"
     )

@@ -22,6 +22,9 @@ from triptych.inference.anomaly.stream import DetectorStream
 from triptych.inference.anomaly.table import as_table
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.inference.watch import Reading
+from triptych.training.anomaly.by_type import WITHIN, by_type
+from triptych.training.anomaly.metrics import judge
+from triptych.training.anomaly.runs import runs
 
 TRAINING_FILES = ("checkpoint.ckpt", "fingerprint.json")
 """What a training keeps in its folder."""
@@ -131,13 +134,45 @@ def remove_training(made: Path) -> None:
         made.rmdir()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """How good scores and alarms are: figures by name, and by type of event where labels name types.
+
+    Figures that do not exist (the delay of events that were not found) are left out. `within` is in rows, see
+    `TypeFigures`.
+    """
+
+    overall: dict[str, float]
+    by_type: dict[str, dict[str, float]]
+    within: int
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Heads and rows of a table of the types; cells of figures that do not exist are "-"."""
+        titles = {
+            "events": "events", "auc_roc": "AUC-ROC", "vus_pr": "VUS-PR", "recall": "found",
+            "recall_within": f"found within {self.within} rows", "delay": "median delay, rows",
+        }  # fmt: skip
+        digits = {"events": 0, "delay": 1}
+        rows = [
+            [kind, *(f"{one[name]:.{digits.get(name, 3)}f}" if name in one else "-" for name in titles)]
+            for kind, one in self.by_type.items()
+        ]
+        return ["type", *titles.values()], rows
+
+
 def score_anomalies(
-    folder: Path, path: Path, columns: Rows, *, out: Path | None = None, rows_per_day: float = 96.0
-) -> tuple[pl.DataFrame, dict[str, float] | None]:
+    folder: Path,
+    path: Path,
+    columns: Rows,
+    *,
+    out: Path | None = None,
+    rows_per_day: float = 96.0,
+    within: int = WITHIN,
+) -> tuple[pl.DataFrame, Judgement | None]:
     """Score a file with a saved detector.
 
-    Returns the frame of scores, aligned with the file's rows, and the metrics where labels are named. `out` (Parquet,
-    or CSV by its ending) receives the frame.
+    Returns the frame of scores, aligned with the file's rows, and how good they are where labels are named. `out`
+    (Parquet, or CSV by its ending) receives the frame.
     """
     frame, labels = read_rows(path, columns)
     detector = load_detector(folder)
@@ -146,26 +181,31 @@ def score_anomalies(
         write_frame(out, scored)
     if labels is None:
         return scored, None
-    figures = judged(labels, scored["score"].to_numpy(), scored["alarm"].to_numpy(), rows_per_day)
-    return scored, figures
+    scores, alarms = scored["score"].to_numpy(), scored["alarm"].to_numpy()
+    return scored, judged(labels, scores, alarms, rows_per_day=rows_per_day, within=within)
 
 
 def judged(
-    labels: NDArray[Any], scores: NDArray[np.float64], alarms: NDArray[np.bool_], rows_per_day: float
-) -> dict[str, float]:
-    """The metrics of labelled rows by name, also by kind where labels name kinds, without those that do not exist."""
-    from triptych.training.anomaly.metrics import by_kind, first_alarm, judge, runs
-
+    labels: NDArray[Any],
+    scores: NDArray[np.float64],
+    alarms: NDArray[np.bool_],
+    *,
+    rows_per_day: float,
+    within: int = WITHIN,
+) -> Judgement:
+    """The figures of labelled rows. Raises what `judge` does."""
     truth = labels != ""
-    figures = asdict(judge(truth.astype(np.int8), scores, alarms, rows_per_day=rows_per_day))
+    overall = asdict(judge(truth.astype(np.int8), scores, alarms, rows_per_day=rows_per_day))
     kinds = sorted(set(labels[truth].tolist()))
-    if kinds != ["1"]:
-        events = [(kind, start, stop) for kind in kinds for start, stop in runs(labels == kind)]
-        figures |= {f"auc_roc {kind}": value for kind, value in by_kind(events, scores, ~truth).items()}
-        for kind in kinds:
-            own = [first_alarm(alarms, start, stop) is not None for name, start, stop in events if name == kind]
-            figures[f"recall {kind}"] = sum(own) / len(own)
-    return {name: float(value) for name, value in figures.items() if math.isfinite(value)}
+    events = [(kind, start, stop) for kind in kinds for start, stop in runs(labels == kind)] if kinds != ["1"] else []
+    found = by_type(events, scores, alarms, ~truth, within=within)
+    return Judgement(
+        overall=_existing(overall), by_type={kind: _existing(asdict(one)) for kind, one in found.items()}, within=within
+    )
+
+
+def _existing(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in figures.items() if math.isfinite(value)}
 
 
 def write_frame(path: Path, frame: pl.DataFrame) -> Path:

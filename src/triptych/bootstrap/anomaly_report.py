@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.anomalies import Rows, judged, read_rows
+from triptych.bootstrap.anomalies import Judgement, Rows, judged, read_rows
 from triptych.domain.files import write_text
 from triptych.inference.anomaly.base import AbstractDetector, sliding
 from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.saving import load_detector
 from triptych.inference.anomaly.table import Table
+from triptych.training.anomaly.by_type import WITHIN
 
 _COLUMNS = 800  # of a heat map: more cannot be seen
 _MASK_WINDOWS = 256
@@ -49,12 +49,14 @@ class _Event:
     reasons: str
 
 
-def report_anomalies(folder: Path, path: Path, out: Path, columns: Rows, *, rows_per_day: float = 96.0) -> Path:
+def report_anomalies(
+    folder: Path, path: Path, out: Path, columns: Rows, *, rows_per_day: float = 96.0, within: int = WITHIN
+) -> Path:
     """Score a file and write the report: scores and channels with alarms, evidence by
     channel and by kind over time, masks, events.
 
-    With labels it also holds the metrics. Raises what `load_detector` and `decision_function` do, StorageError when
-    the disk refuses.
+    With labels it also holds the metrics, and those of each type of event where labels name types. Raises what
+    `load_detector` and `decision_function` do, StorageError when the disk refuses.
     """
     frame, labels = read_rows(path, columns)
     detector = load_detector(folder)
@@ -73,7 +75,9 @@ def report_anomalies(folder: Path, path: Path, out: Path, columns: Rows, *, rows
         figures.append(_mask(list(table.columns), mask))
     from plotly.offline import get_plotlyjs
 
-    metrics = None if labels is None else judged(labels, scores, scores > detector.threshold_, rows_per_day)
+    metrics = None
+    if labels is not None:
+        metrics = judged(labels, scores, scores > detector.threshold_, rows_per_day=rows_per_day, within=within)
     page = _PAGE.format(
         title=html.escape(f"Anomalies in {Path(path).name}"),
         plotly=get_plotlyjs().replace("</script", "<\\/script"),
@@ -200,13 +204,24 @@ def _mask(columns: list[str], mask: NDArray[np.float64]) -> dict[str, Any]:
     return {"id": "mask", "title": "How often a channel (row) looks at another", "data": [data], "layout": layout}
 
 
-def _body(
-    figures: list[dict[str, Any]], events: list[_Event], index: list[str], metrics: Mapping[str, float] | None
-) -> str:
+def _by_type(metrics: Judgement) -> str:
+    heads, rows = metrics.table()
+    if not rows:
+        return ""
+    head = "".join(f"<th>{html.escape(one)}</th>" for one in heads)
+    lines = []
+    for kind, *cells in rows:
+        figures = "".join(f'<td class="n">{cell}</td>' for cell in cells)
+        lines.append(f"<tr><td>{html.escape(kind)}</td>{figures}</tr>")
+    return f"<h2>Metrics by type of event</h2><table><tr>{head}</tr>{''.join(lines)}</table>"
+
+
+def _body(figures: list[dict[str, Any]], events: list[_Event], index: list[str], metrics: Judgement | None) -> str:
     parts = [f'<h2>{figure["title"]}</h2><div id="{figure["id"]}"></div>' for figure in figures]
     if metrics is not None:
-        rows = "".join(f'<tr><td>{k.replace("_", " ")}</td><td class="n">{v:.3f}</td></tr>' for k, v in metrics.items())
-        parts.insert(0, f"<h2>Metrics</h2><table>{rows}</table>")
+        values = metrics.overall.items()
+        rows = "".join(f'<tr><td>{k.replace("_", " ")}</td><td class="n">{v:.3f}</td></tr>' for k, v in values)
+        parts.insert(0, f"<h2>Metrics</h2><table>{rows}</table>{_by_type(metrics)}")
     rows = "".join(
         f"<tr><td>{html.escape(index[e.start])}</td><td>{html.escape(index[e.stop - 1])}</td>"
         f'<td class="n">{e.peak:.2f}</td><td>{html.escape(e.reasons)}</td></tr>'

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from triptych.domain.errors import DataError
-from triptych.training.anomaly.metrics import affiliation_f1, by_kind, judge, runs, vus_pr
+from triptych.training.anomaly.affiliation import affiliation, affiliation_f1
+from triptych.training.anomaly.metrics import judge, vus_pr
+from triptych.training.anomaly.runs import runs
 
 
 def truth(n=200, events=((50, 60), (120, 130))):
@@ -60,15 +62,22 @@ def test_affiliation_falls_with_the_distance():
     values = [affiliation_f1(y, a) for a in alarms]
     assert values[0] == 1.0
     assert values[0] > values[1] > values[2]
-    # Ten rows away: 19 of 200 rows are closer.
-    assert values[1] == pytest.approx(1 - 19 / 200)
+    # The alarm's positions are 9 to 10 rows behind the event: 1 + 2 * 9.5 of 200 rows are closer, on average. From the
+    # event's positions it is 9 to 10 rows to the alarm.
+    assert affiliation(y, alarms[1]) == pytest.approx((1 - 20 / 200, 1 - 19 / 200))
+    assert values[1] == pytest.approx(2 * 0.9 * 0.905 / (0.9 + 0.905))
 
 
-def test_each_kind_is_judged_against_normal_rows():
-    scores = np.array([0.0, 1.0, 5.0, 0.5, 2.0, 0.2])
-    normal = np.array([True, True, False, True, False, False])
-    kinds = [("a", 2, 3), ("b", 4, 5), ("b", 5, 6)]
-    assert by_kind(kinds, scores, normal) == {"a": 1.0, "b": pytest.approx((3 + 1) / 6)}
+def test_rows_that_are_not_counted_are_as_if_they_had_never_been():
+    generator = np.random.default_rng(0)
+    y, scores = truth(), generator.standard_normal(200)
+    counted = np.ones(200, dtype=bool)
+    counted[150:160] = False  # farther from the events than any buffer reaches
+    wild = scores.copy()
+    wild[150:160] = 9.0
+    assert vus_pr(y, wild, buffer=20, counted=counted) == pytest.approx(
+        vus_pr(np.delete(y, np.s_[150:160]), np.delete(scores, np.s_[150:160]), buffer=20)
+    )
 
 
 def test_runs_are_half_open():

@@ -16,3 +16,9 @@ EntityOption = Annotated[
 LabelsOption = Annotated[
     str | None, typer.Option("--labels", help="Column of the truth: 1, or the kind of anomaly; 0 or empty is normal.")
 ]
+WithinOption = Annotated[
+    int,
+    typer.Option(
+        "--within", min=0, help="Rows after an event's first one in which an alarm is in time.", metavar="ROWS"
+    ),
+]

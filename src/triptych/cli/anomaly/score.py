@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
-from triptych.cli.anomaly.options import DetectorArgument, EntityOption, FileArgument, LabelsOption, TimeOption
+from triptych.cli.anomaly.options import (
+    DetectorArgument,
+    EntityOption,
+    FileArgument,
+    LabelsOption,
+    TimeOption,
+    WithinOption,
+)
 from triptych.cli.console import figures, out, print_json
 from triptych.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from triptych.bootstrap.anomalies import Judgement
 
 
 def score(
@@ -23,14 +35,14 @@ def score(
     entity: EntityOption = None,
     labels: LabelsOption = None,
     rows_per_day: Annotated[float, typer.Option("--rows-per-day", min=1e-9, help="Rows of a day.")] = 96.0,
+    within: WithinOption = 8,
     json: JsonOption = False,
 ) -> None:
-    """Score the rows of a file; with labels, also how good the scores are."""
+    """Score the rows of a file; with labels, also how good the scores are, for each type where labels name types."""
     from triptych.bootstrap.anomalies import Rows, score_anomalies
 
-    scored, metrics = score_anomalies(
-        detector, file, Rows(time=time, entity=entity, labels=labels), out=write, rows_per_day=rows_per_day
-    )
+    columns = Rows(time=time, entity=entity, labels=labels)
+    scored, found = score_anomalies(detector, file, columns, out=write, rows_per_day=rows_per_day, within=within)
     alarms = scored.filter(scored["alarm"])
     if json:
         print_json(
@@ -38,7 +50,9 @@ def score(
                 "rows": scored.height,
                 "alarms": alarms.height,
                 "threshold": float(scored["threshold"][0]) if scored.height else None,
-                "metrics": metrics,
+                "metrics": None if found is None else found.overall,
+                "by_type": None if found is None else found.by_type,
+                "within_rows": None if found is None else found.within,
                 "highest": [
                     {"row": str(index), "score": value, "reasons": reasons}
                     for index, value, reasons in alarms.sort("score", descending=True)
@@ -49,9 +63,21 @@ def score(
             }
         )
         return
-    found = {"rows": f"{scored.height:,}", "alarms": f"{alarms.height:,}"}
-    found |= {name.replace("_", " "): f"{value:.3f}" for name, value in (metrics or {}).items()}
-    out.print(figures("Scores", found))
+    counts = {"rows": f"{scored.height:,}", "alarms": f"{alarms.height:,}"}
+    metrics = {} if found is None else found.overall
+    out.print(figures("Scores", counts | {name.replace("_", " "): f"{value:.3f}" for name, value in metrics.items()}))
+    if found is not None and found.by_type:
+        out.print(_by_type(found))
     top = alarms.sort("score", descending=True).head(10)
     for index, value, reasons in top.select(scored.columns[0], "score", "reasons").iter_rows():
         out.print(f"{index}  {value:.2f}  {reasons}", soft_wrap=True, markup=False)
+
+
+def _by_type(found: Judgement) -> Table:
+    heads, rows = found.table()
+    table = Table(title="By type of event", title_justify="left", title_style="bold")
+    for i, head in enumerate(heads):
+        table.add_column(head, justify="right" if i else "left")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    return table

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain.errors import DataError
+from triptych.training.anomaly.affiliation import affiliation_f1
+from triptych.training.anomaly.runs import first_alarm, runs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,18 +74,6 @@ def judge(
     )
 
 
-def runs(rows: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last + 1 of each run of true rows."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], rows.astype(np.int8), [0]))))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
-def first_alarm(alarms: NDArray[np.bool_], start: int, stop: int) -> int | None:
-    """The first row with an alarm from `start` to `stop` - 1, or None."""
-    found = np.flatnonzero(alarms[start:stop])
-    return start + int(found[0]) if found.size else None
-
-
 def auc_roc(truth: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
     """Area under the receiver operating characteristic."""
     from sklearn.metrics import roc_auc_score
@@ -93,100 +81,48 @@ def auc_roc(truth: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
     return float(roc_auc_score(truth, scores))
 
 
-def vus_pr(truth: NDArray[np.bool_], scores: NDArray[np.float64], *, buffer: int, steps: int = 11) -> float:
+def vus_pr(
+    truth: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    *,
+    buffer: int,
+    steps: int = 11,
+    counted: NDArray[np.bool_] | None = None,
+) -> float:
     """Mean range-AUC-PR over buffers of 0 .. `buffer` rows (Paparrizos et al. 2022, "Volume Under the Surface", VLDB).
 
     A buffer of l rows lets labels fall off as sqrt(1 - distance / l) over l / 2 rows on both sides of an event, so that
     an alarm a little early or late counts in part. Recall is multiplied by the share of events that are touched. Of the
-    surface `steps` buffers are computed, evenly spread.
+    surface `steps` buffers are computed, evenly spread. Rows that are not `counted` keep their place in time and
+    are otherwise as if they had never been; None counts all.
     """
     lengths = np.unique(np.linspace(0, buffer, steps).astype(int))
-    order = np.argsort(-scores, kind="stable")
+    rows = np.arange(len(truth)) if counted is None else np.flatnonzero(counted)
+    order = rows[np.argsort(-scores[rows], kind="stable")]
     ranked = scores[order]
     last_of_ties = np.flatnonzero(np.concatenate((ranked[1:] != ranked[:-1], [True])))
     return float(np.mean([_range_auc_pr(truth, order, last_of_ties, int(length)) for length in lengths]))
 
 
 def _range_auc_pr(truth: NDArray[np.bool_], order: NDArray[np.int64], last: NDArray[np.int64], length: int) -> float:
+    """One slice of the surface; `order` holds the counted rows from the highest score down."""
     events = runs(truth)
     soft = truth.astype(np.float64)
     reach = length // 2
-    owner = np.full(len(truth), -1)
-    for i, (start, stop) in enumerate(events):
+    for start, stop in events:
         begin, end = max(start - reach, 0), min(stop + reach, len(truth))
         rows = np.arange(begin, end)
         distance = np.maximum(np.maximum(start - rows, rows - stop + 1), 0)
         if length:
             soft[begin:end] = np.maximum(soft[begin:end], np.sqrt(1.0 - distance / length))
-        owner[begin:end] = i
     caught = np.cumsum(soft[order])[last]
     predicted = last + 1.0
-    ranks = np.empty(len(truth), dtype=np.int64)
-    ranks[order] = np.arange(len(truth))
+    ranks = np.full(len(truth), len(truth), dtype=np.int64)
+    ranks[order] = np.arange(len(order))
     touched = [int(ranks[max(s - reach, 0) : min(e + reach, len(truth))].min()) for s, e in events]
     found = np.searchsorted(np.sort(touched), last, side="right") / len(events)
-    positives = (truth.sum() + soft.sum()) / 2.0
+    positives = (truth[order].sum() + caught[-1]) / 2.0
     recall = np.minimum(caught / positives, 1.0) * found
     precision = caught / predicted
     steps = np.diff(np.concatenate(([0.0], recall)))
     return float((steps * precision).sum())
-
-
-def affiliation_f1(truth: NDArray[np.bool_], alarms: NDArray[np.bool_]) -> float:
-    """F1 of affiliation precision and recall (Huet, Navarro & Rossi 2022, KDD).
-
-    The series is divided into the zones nearest to each event. In its zone, a distance between alarms and event is
-    turned into the probability that a random position would have been farther away. Precision is the mean over zones
-    that hold alarms, recall over all zones. Rows are unit intervals, measured at their middles.
-    """
-    events = runs(truth)
-    borders = [0, *(-(-(a[1] + b[0]) // 2) for a, b in pairwise(events)), len(truth)]
-    precisions, recalls = [], []
-    for (start, stop), low, high in zip(events, borders[:-1], borders[1:], strict=True):
-        rows = np.flatnonzero(alarms[low:high]) + low
-        if not rows.size:
-            recalls.append(0.0)
-            continue
-        zone = np.arange(low, high)
-        to_event = np.maximum(np.maximum(start - zone, zone - stop + 1), 0)
-        farther = 1.0 - np.searchsorted(np.sort(to_event), to_event[rows - low], side="left") / len(zone)
-        precisions.append(float(farther.mean()))
-        recalls.append(_affiliation_recall(np.arange(start, stop), rows, low, high))
-    if not precisions:
-        return 0.0
-    precision, recall = float(np.mean(precisions)), float(np.mean(recalls))
-    return 0.0 if precision + recall == 0 else 2 * precision * recall / (precision + recall)
-
-
-def _affiliation_recall(event: NDArray[np.int64], rows: NDArray[np.int64], low: int, high: int) -> float:
-    """Mean over an event's rows of the chance that a random row of the zone is farther than the nearest alarm."""
-    after = np.searchsorted(rows, event)
-    right = np.abs(rows[np.minimum(after, len(rows) - 1)] - event)
-    left = np.abs(rows[np.maximum(after - 1, 0)] - event)
-    nearest = np.minimum(left, right)
-    # Rows of the zone closer to the event's row than the nearest alarm.
-    closer_right = np.minimum(event + nearest, high) - event
-    closer_left = event - np.maximum(event - nearest, low - 1)
-    closer = np.where(nearest > 0, closer_right + closer_left - 1, 0)
-    return float((1.0 - closer / (high - low)).mean())
-
-
-def by_kind(
-    kinds: Sequence[tuple[str, int, int]], scores: NDArray[np.float64], normal: NDArray[np.bool_]
-) -> dict[str, float]:
-    """AUC-ROC of each kind of event against the normal rows.
-
-    Args:
-        kinds: kind, first and last + 1 row of each event.
-        scores: (n_rows,).
-        normal: rows that no event touches, (n_rows,).
-    """
-    found: dict[str, float] = {}
-    for kind in dict.fromkeys(kind for kind, _, _ in kinds):
-        rows = np.zeros(len(scores), dtype=bool)
-        for name, start, stop in kinds:
-            if name == kind:
-                rows[start:stop] = True
-        chosen = rows | normal
-        found[kind] = auc_roc(rows[chosen], scores[chosen])
-    return found
