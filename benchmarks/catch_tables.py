@@ -3,7 +3,8 @@
     python -m benchmarks.catch_tables FOLDER --recordings DAPHNET.npz SKAB.npz
 
 Each cell (a detector, on one market or recording, with one seed) is a file of FOLDER, written when it is done and kept:
-remove a file, or the folder, to measure it again. All run on one thread. The tables are printed from the files.
+remove a file, or the folder, to measure it again. `--only repairs` tells what each repair of the authors' code is worth.
+All run on one thread. The tables are printed from the files.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import guard
+from benchmarks import _repairs, guard
 from benchmarks._detection import on_machines, on_market
 from triptych.domain.files import write_json
 
@@ -37,6 +38,8 @@ SEEDED = ("catch", "isolation_forest", "kmeans")
 COLUMNS = {
     "auc_roc": "AUC-ROC", "vus_pr": "VUS-PR", "affiliation_f1": "affiliation F1", "recall": "events found",
     "delay": "delay, rows", "alarms_per_day": "false alarms", "quiet_share": "quiet rows that alarm",
+    "auc_network": "AUC-ROC of the network alone", "call_to_call": "change from call to call",
+    "parameters": "parameters", "diverged": "diverged",
 }  # fmt: skip
 Figures = dict[str, float]
 
@@ -66,6 +69,10 @@ def cells(recordings: Sequence[Path], *, with_guard: bool) -> Iterator[Cell]:
             yield Cell(table="market", detector=detector, seed=seed, measure=partial(on_market, detector, seed))
         for path in recordings:
             yield _recorded(path, detector, MARKETS[0])
+    for seed in MARKETS:
+        for variant in _repairs.VARIANTS:
+            made = partial(_repairs.undone, variant, seed)
+            yield Cell(table="repairs", detector=variant, seed=seed, measure=made)
     for detector in SEEDED:
         for path in recordings:
             for seed in MARKETS[1:]:
@@ -120,9 +127,10 @@ def _table(title: str, rows: Mapping[str, Sequence[Figures]], keys: Sequence[str
     for detector, made in rows.items():
         figures = [_mean([one[key] for one in made if key in one]) for key in keys]
         lines.append(f"| {detector} | {' | '.join(figures)} | {len(made)} |")
-    if len(rows.get("catch", ())) > 1:
-        spread = [f"{np.std([one[key] for one in rows['catch'] if key in one]):.3f}" for key in keys]
-        lines.append(f"| catch: deviation between seeds | {' | '.join(spread)} | |")
+    usual = next(iter(rows))
+    if len(rows[usual]) > 1:
+        spread = [f"{np.std([one[key] for one in rows[usual] if key in one]):.3f}" for key in keys]
+        lines.append(f"| {usual}: deviation between seeds | {' | '.join(spread)} | |")
     return "\n".join(lines)
 
 
