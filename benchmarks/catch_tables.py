@@ -3,8 +3,8 @@
     python -m benchmarks.catch_tables FOLDER --recordings DAPHNET.npz SKAB.npz
 
 Each cell (a detector, on one market or recording, with one seed) is a file of FOLDER, written when it is done and kept:
-remove a file, or the folder, to measure it again. `--only repairs` tells what each repair of the authors' code is worth.
-All run on one thread. The tables are printed from the files.
+remove a file, or the folder, to measure it again. All run on one thread. The tables are printed from the files.
+`--only repairs` measures what each repair of the reference is worth.
 """
 
 from __future__ import annotations
