@@ -4,7 +4,7 @@
 
 Each cell (a detector, on one market or recording, with one seed) is a file of FOLDER, written when it is done and kept:
 remove a file, or the folder, to measure it again. All run on one thread. The tables are printed from the files.
-`--only repairs` measures what each repair of the reference is worth.
+`--only repairs` measures what each repair of the reference is worth, `--only books` what channels of the book add.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import _repairs, guard
+from benchmarks import _booked, _repairs, guard
 from benchmarks._detection import on_machines, on_market
 from triptych.domain.files import write_json
 
@@ -73,6 +73,9 @@ def cells(recordings: Sequence[Path], *, with_guard: bool) -> Iterator[Cell]:
         for variant in _repairs.VARIANTS:
             made = partial(_repairs.undone, variant, seed)
             yield Cell(table="repairs", detector=variant, seed=seed, measure=made)
+        for variant in _booked.VARIANTS:
+            made = partial(_booked.booked, variant, seed)
+            yield Cell(table="books", detector=variant, seed=seed, measure=made)
     for detector in SEEDED:
         for path in recordings:
             for seed in MARKETS[1:]:
