@@ -4,6 +4,7 @@
 
 Each cell (a detector, on one market or recording, with one seed) is a file of FOLDER, written when it is done and kept:
 remove a file, or the folder, to measure it again. All run on one thread. The tables are printed from the files.
+`--only repairs` measures what each repair of the reference is worth, `--only books` what channels of the book add.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import guard
+from benchmarks import _booked, _repairs, guard
 from benchmarks._detection import on_machines, on_market
 from triptych.domain.files import write_json
 from triptych.training.anomaly.by_type import WITHIN
@@ -38,6 +39,8 @@ SEEDED = ("catch", "isolation_forest", "kmeans")
 COLUMNS = {
     "auc_roc": "AUC-ROC", "vus_pr": "VUS-PR", "affiliation_f1": "affiliation F1", "recall": "events found",
     "delay": "delay, rows", "alarms_per_day": "false alarms", "quiet_share": "quiet rows that alarm",
+    "auc_network": "AUC-ROC of the network alone", "call_to_call": "change from call to call",
+    "parameters": "parameters", "diverged": "diverged",
 }  # fmt: skip
 BY_TYPE = {
     "auc ": "AUC-ROC", "vus ": "VUS-PR", "found ": "events found", "in time ": f"found within {WITHIN} rows",
@@ -72,6 +75,13 @@ def cells(recordings: Sequence[Path], *, with_guard: bool) -> Iterator[Cell]:
             yield Cell(table="market", detector=detector, seed=seed, measure=partial(on_market, detector, seed))
         for path in recordings:
             yield _recorded(path, detector, MARKETS[0])
+    for seed in MARKETS:
+        for variant in _repairs.VARIANTS:
+            made = partial(_repairs.undone, variant, seed)
+            yield Cell(table="repairs", detector=variant, seed=seed, measure=made)
+        for variant in _booked.VARIANTS:
+            made = partial(_booked.booked, variant, seed)
+            yield Cell(table="books", detector=variant, seed=seed, measure=made)
     for detector in SEEDED:
         for path in recordings:
             for seed in MARKETS[1:]:

@@ -2,6 +2,7 @@ import json
 
 import polars as pl
 import pytest
+from tests.fakes.micro import micro_recipe
 from tests.fakes.waves import TINY
 
 from triptych import bootstrap
@@ -49,14 +50,14 @@ def test_a_guard_that_has_seen_the_test_period_is_refused(run_folder, detector):
         bootstrap.backtest(open_run(run_folder), overrides=[f"guard.detector={detector}"])
 
 
-def test_a_policy_without_a_detector_is_warned_of():
+def test_a_policy_without_a_detector_is_warned_of(tmp_path):
     with pytest.warns(UserWarning, match=r'guard\.policy = "flatten" does nothing without guard\.detector'):
-        assert recorded_watch(Config(policy="flatten"), []) is None
+        assert recorded_watch(micro_recipe(tmp_path, "guard.policy=flatten"), []) is None
 
 
-def test_without_a_detector_nothing_watches():
+def test_without_a_detector_nothing_watches(tmp_path):
     assert open_watch(Config(), Timeframe.parse("15m")) is None
-    assert recorded_watch(Config(), []) is None
+    assert recorded_watch(micro_recipe(tmp_path), []) is None
 
 
 def test_a_detector_that_is_not_there_is_named(tmp_path):

@@ -25,11 +25,10 @@ def test_a_row_uses_candles_up_to_its_own():
 
 def test_instruments_are_joined_where_all_of_them_have_candles():
     first, second = walk(300, seed=1), walk(200, seed=2, symbol="BBB")
-    extras = {"BBB": {"spread": np.arange(200.0)}}
-    made = market_channels([first, second], extras)
+    made = market_channels([first, second])
     assert len(made.values) == 199
-    assert made.columns[-1] == "BBB spread"
-    assert made.values[0, -1] == 1.0
+    assert made.columns[-1] == "BBB signed volume"
+    assert made.close_time_ms[-1] == second.close_time_ms[-1]
 
 
 def test_histories_that_do_not_overlap_are_refused():

@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from triptych.bootstrap.anomalies import Rows, read_rows, remove_training, training_folder, write_frame
+from triptych.bootstrap.anomaly_extras import funding_of, with_extras
 from triptych.bootstrap.detecting import create_detector
 from triptych.domain.errors import ColumnError, DataError, NotEnoughData
 from triptych.domain.files import write_json
@@ -83,7 +84,7 @@ def run_study(study: Study, files: Sequence[Path], out: Path, tell: Callable[[st
     tell(f"{len(columns)} channels, {split} rows to learn from, {len(times) - split} to watch.")
     detector = create_detector(
         "catch", training={"epochs": study.detector.epochs}, folder=checkpoint,
-        contamination=study.detector.contamination, seed=study.detector.seed,
+        contamination=study.detector.contamination, seed=study.detector.seed, bad_rows=study.detector.bad_rows,
     )  # fmt: skip
     assert isinstance(detector, CatchDetector)
     if len(times) - split < 1:
@@ -109,10 +110,28 @@ def run_study(study: Study, files: Sequence[Path], out: Path, tell: Callable[[st
     return watch
 
 
+def write_channels(study: Study, files: Sequence[Path], out: Path) -> pl.DataFrame:
+    """The rows that a study reads, with their times, as `anomaly fit`, `score` and `watch` take them, into a file.
+
+    Raises what `read_channels` raises, StorageError when the disk refuses.
+    """
+    columns, values, times = read_channels(study.channels, files)
+    frame = pl.DataFrame(values, schema=list(columns)).fill_nan(None)
+    stamped = frame.with_columns(pl.Series("time", times.astype("datetime64[ms]")))
+    write_frame(out, stamped)
+    return stamped
+
+
 def read_channels(
     config: Channels, files: Sequence[Path]
 ) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.int64]]:
-    """Names, values (n_rows, channels) and times of the rows (closes of candles, UTC milliseconds)."""
+    """Names, values (n_rows, channels) and times of the rows (closes of candles, UTC milliseconds).
+
+    Values of the order book and of funding are NaN where they were not known.
+
+    Raises RecipeError where `extras` ask for what no file is named for, and DataError and its kinds for files that do
+    not fit the candles.
+    """
     if config.read == "closes":
         return _closes(config, files)
     series = {one.symbol: one for path in files for one in read_candles(path).series}
@@ -129,7 +148,8 @@ def read_channels(
             f"The instruments have different timeframes: {', '.join(sorted(timeframes))}.",
             remedy="Bring files of one timeframe.",
         )
-    made = market_channels([series[symbol] for symbol in wanted])
+    chosen = [series[symbol] for symbol in wanted]
+    made = market_channels(with_extras(config, chosen), config.extras, funding=funding_of(config, wanted))
     return made.columns, made.values, made.close_time_ms
 
 
@@ -166,6 +186,7 @@ def _watch(
             assessed = detector.assess(windows)
             scores[start + at : start + at + len(windows)] = assessed.scores
             evidence[start + at : start + at + len(windows)] = assessed.evidence
+    scores[table.bad] = np.nan
     scored = np.isfinite(scores)
     threshold = create_threshold(study.threshold, detector.threshold_, detector.held_out_in_order_)
     limits = np.full(len(table), np.nan)

@@ -148,7 +148,7 @@ def _replay(
         name=recipe.name,
         companions=candles.companions,
         guard=recipe.guard,
-        watch=recorded_watch(recipe.guard, candles.series, candles.companions, start_ms=start_ms),
+        watch=recorded_watch(recipe, candles.series, candles.companions, start_ms=start_ms),
     )
 
 

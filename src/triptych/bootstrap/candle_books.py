@@ -15,12 +15,15 @@ import numpy as np
 from triptych import features
 from triptych.domain import CandleSeries, Timeframe, utc
 from triptych.domain.errors import DataError, NotEnoughData, RecipeError
+from triptych.features.channels import symbols_and_extras
+from triptych.features.extra_channels import levels_of
 from triptych.images import load
 from triptych.inference import BookNeed, Columns
 from triptych.inference.columns import no_whole_days
 from triptych.market.books import BookSample, BookTape, detect, read_books, sample_at
 from triptych.market.synthetic import SyntheticMarket
 from triptych.settings import Recipe, members_of
+from triptych.settings.books_beside import BooksConfig
 
 USUAL_MAX_AGE_MS: Final = 5_000
 """Unless the recipe says another: a book this old is none, nor is one older than a candle."""
@@ -34,7 +37,8 @@ def columns_of(recipe: Recipe) -> Columns:
 
 
 def levels_read(recipe: Recipe) -> int:
-    """Levels a side of order book that a recipe of one model reads; 0: none."""
+    """Levels a side of order book that a recipe of one model reads; 0: none. Raises ArtifactError for a missing
+    detector."""
     return max(columns_of(recipe).levels, _of_factors(recipe))
 
 
@@ -43,12 +47,16 @@ def book_need(recipe: Recipe, timeframe: Timeframe) -> BookNeed | None:
     levels = max(levels_read(one) for one in _models(recipe))
     if levels == 0:
         return None
-    age = recipe.data.books.max_age_ms
     return BookNeed(
         levels=levels,
-        max_age_ms=min(USUAL_MAX_AGE_MS, timeframe.milliseconds) if age is None else age,
+        max_age_ms=max_age_ms(recipe.data.books, timeframe),
         companions=any(one.features.companions and _of_factors(one) for one in _models(recipe)),
     )
+
+
+def max_age_ms(config: BooksConfig, timeframe: Timeframe) -> int:
+    """A book last seen longer before a close of candles of `timeframe` is none, in milliseconds."""
+    return min(USUAL_MAX_AGE_MS, timeframe.milliseconds) if config.max_age_ms is None else config.max_age_ms
 
 
 def lacks_books(recipe: Recipe) -> str:
@@ -86,8 +94,7 @@ def with_books(
         if one.symbol in only_seen and not need.companions:
             found.append(one)
             continue
-        tape = _invented(market, one, need) if market is not None else recorded(recipe, one, need.levels)
-        found.append(beside(one, tape, need))
+        found.append(beside(one, tape_for(recipe, one, need, market), need))
         notes.append(_told(found[-1], need))
     return found, notes
 
@@ -150,7 +157,30 @@ def _models(recipe: Recipe) -> Sequence[Recipe]:
 
 
 def _of_factors(recipe: Recipe) -> int:
-    return features.levels_read(recipe.features.names) if recipe.features.names else 0
+    if not recipe.features.names:
+        return 0
+    return max(features.levels_read(recipe.features.names), detector_levels(recipe.features.detector))
+
+
+def detector_levels(folder: str | None) -> int:
+    """Levels a side of order book that a saved detector of market channels reads; 0: none.
+
+    Raises ArtifactError where there is no detector in the folder.
+    """
+    if folder is None:
+        return 0
+    from triptych.inference.anomaly.saving import read_card  # takes a while to load
+
+    read = symbols_and_extras(read_card(Path(folder)).columns)
+    return 0 if read is None else levels_of(read[1])
+
+
+def tape_for(recipe: Recipe, one: CandleSeries, need: BookNeed, market: SyntheticMarket | None) -> BookTape:
+    """The books of an instrument: of the embedded market where the candles are its own, else of the recipe's recording.
+
+    Raises what `with_books` raises.
+    """
+    return _invented(market, one, need) if market is not None else recorded(recipe, one, need.levels)
 
 
 def _invented(market: SyntheticMarket, one: CandleSeries, need: BookNeed) -> BookTape:
@@ -179,16 +209,23 @@ def recorded(recipe: Recipe, one: CandleSeries, levels: int) -> BookTape:
 
     Raises RecipeError when it names none, and what `read_beside` raises.
     """
-    named = recipe.data.books.path
-    if named is None:
+    if recipe.data.books.path is None:
         raise RecipeError(
             lacks_books(recipe) or f"data.books.path of {recipe.name} names no recording.",
             remedy="Name a file or folder of order books in data.books.path, or choose an encoding and factors of "
             "candles.",
         )
+    return named_recording(recipe.data.books.path, one, levels, "data.books.path")
+
+
+def named_recording(named: str | Mapping[str, str], one: CandleSeries, levels: int, key: str) -> BookTape:
+    """The recording of an instrument that a setting called `key` names.
+
+    Raises RecipeError where a table of them has none of it, and what `read_beside` raises.
+    """
     if isinstance(named, Mapping) and one.symbol not in named:
         raise RecipeError(
-            f"data.books.path names no recording of {one.symbol}.",
+            f"{key} names no recording of {one.symbol}.",
             remedy=f"It names those of {', '.join(named)}; add one, or choose instruments by data.symbols.",
         )
     path = Path(named[one.symbol] if isinstance(named, Mapping) else named).expanduser()

@@ -131,8 +131,8 @@ async def _trade(
         tell_of_unknown(models, wanted, tell)
         metrics = Metrics()
         source = candles_of(
-            connection, [*wanted, *beside], timeframe, models.books, settings.books, only_seen=beside, books=books,
-            metrics=metrics, tell=tell,
+            connection, [*wanted, *beside], timeframe, models.books_with(watch, wanted), settings.books,
+            only_seen=beside, books=books, metrics=metrics, tell=tell,
         )  # fmt: skip
         market_clock: AbstractClock = connection.clock
         if venue == "local":  # its market lives in the time of its tape

@@ -62,8 +62,8 @@ def trade_on_paper_at(
             instruments = [(await connection.market.listing(symbol)).instrument for symbol in wanted]
             metrics = Metrics()
             candles = candles_of(
-                connection, [*wanted, *beside], models.timeframe, models.books, settings.books, only_seen=beside,
-                books=books, metrics=metrics, tell=tell,
+                connection, [*wanted, *beside], models.timeframe, models.books_with(watch, wanted), settings.books,
+                only_seen=beside, books=books, metrics=metrics, tell=tell,
             )  # fmt: skip
             source = Following(candles, await newest_close(connection, wanted[0], models.timeframe))
             gateway = SimulatedGateway(

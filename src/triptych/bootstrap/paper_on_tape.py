@@ -62,8 +62,11 @@ def trade_on_paper(
     models = open_models(trained_runs(runs))
     series = _series_of(tape, models.timeframe)
     beside = _only_seen(series, models.first.companions)
-    if models.books is not None:
-        series = with_recorded(series, models.books, books, tape, only_seen=beside)
+    watch = open_watch(models.recipe.guard, models.timeframe)
+    need = models.books_with(watch, [one.symbol for one in series if one.symbol not in beside])
+    if need is not None:
+        who = "model" if models.books is not None else "guard's detector"
+        series = with_recorded(series, need, books, tape, only_seen=beside, who=who)
     if start_ms is None:
         memory = models.first.predictor().length
         start_ms = max(int(one.close_time_ms[min(memory, len(one)) - 1]) for one in series)
@@ -75,7 +78,7 @@ def trade_on_paper(
     symbols = {one.symbol for one in traded}
     house = build_house(
         models, settings=settings, instruments=traded, gateway=gateway, candles=source, clock=source.clock,
-        journal=journal, log=log, watch=open_watch(models.recipe.guard, series[0].timeframe),
+        journal=journal, log=log, watch=watch,
         before=lambda candles: gateway.on_candles([c for c in candles if c.symbol in symbols]),
     )  # fmt: skip
     resume_on_paper(house, gateway)

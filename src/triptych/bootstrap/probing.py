@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from triptych.backtest import run_backtest
 from triptych.bootstrap.building import build_classifier, build_encoding
 from triptych.bootstrap.candles import load_candles
-from triptych.bootstrap.guarding import open_watch
+from triptych.bootstrap.guarding import open_watch, with_watched_books
 from triptych.bootstrap.staking import ALIKE, with_known_stakes
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.windowing import factor_rows, first_end, labels_of, possible_ends, windows_at
@@ -307,4 +307,5 @@ def watch_at(
     begin, end = int(series.close_time_ms[first]), int(series.close_time_ms[last])
     histories = [until(one, end) for one in ({**others, series.symbol: series}).values()]
     late = [one.between(int(np.searchsorted(one.close_time_ms, begin)), len(one)) for one in histories]
+    late = with_watched_books(watch, recipe, late)
     return watch.record(late, [series.symbol])

@@ -20,6 +20,7 @@ def with_recorded(
     tape: Path | None = None,
     *,
     only_seen: Collection[str] = (),
+    who: str = "model",
 ) -> list[CandleSeries]:
     """Histories with the books beside them that recordings hold.
 
@@ -29,6 +30,7 @@ def with_recorded(
         books: recordings, one an instrument, or the folder of a tape for all.
         tape: the tape the candles are from, which may hold books itself.
         only_seen: symbols of companions; they stay without books unless the model reads theirs too.
+        who: reads them, for the message.
 
     Raises ArtifactError when there is no recording, DataError and its kinds where one does not fit the candles.
     """
@@ -36,7 +38,7 @@ def with_recorded(
         books = [tape]
     if not books:
         raise ArtifactError(
-            f"The model reads {need.levels} levels of order book a side at every close, and there are candles alone.",
+            f"The {who} reads {need.levels} levels of order book a side at every close, and there are candles alone.",
             remedy="Bring the recordings beside them: --book FILE, or the folder of `triptych data record`.",
         )
     bare = () if need.companions else only_seen

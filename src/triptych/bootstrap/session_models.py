@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from triptych.bootstrap.guarding import watch_need
 from triptych.bootstrap.run_folder import Run, open_run
 from triptych.domain import Timeframe
 from triptych.domain.errors import ArtifactError
@@ -41,7 +42,14 @@ class Models:
     @property
     def books(self) -> BookNeed | None:
         """What they need of order books together: the deepest book and the strictest age; None when none reads any."""
-        needs = [one.books for one in self.artifacts if one.books is not None]
+        return self._together()
+
+    def books_with(self, watch: AbstractWatch | None, traded: Collection[str]) -> BookNeed | None:
+        """The same of them and the guard's watch, where `traded` are not only looked at."""
+        return self._together(watch_need(watch, self.recipe, self.timeframe, traded))
+
+    def _together(self, more: BookNeed | None = None) -> BookNeed | None:
+        needs = [need for need in (more, *(one.books for one in self.artifacts)) if need is not None]
         if not needs:
             return None
         return BookNeed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,9 +12,18 @@ from numpy.typing import NDArray
 from triptych.domain import CandleSeries
 from triptych.domain.candle import CLOSE
 from triptych.domain.errors import NotEnoughData
+from triptych.features.book_measures import Sides
+from triptych.features.extra_channels import (
+    EXTRAS,
+    NO_FUNDING,
+    FundingHistory,
+    book_channels,
+    funding_channel,
+    levels_of,
+)
 
 CHANNELS: Final = ("return", "range", "volume", "signed volume")
-"""What is made of the candles of each instrument, in order."""
+"""What is made of the candles of each instrument, in order; `EXTRAS` stand behind them."""
 SETTLE: Final = 96
 """Candles before a row from which on older ones change nothing of it."""
 _HIGH, _LOW, _VOLUME = 1, 2, 4
@@ -36,7 +45,10 @@ class MarketChannels:
 
 
 def market_channels(
-    series: Sequence[CandleSeries], extras: Mapping[str, Mapping[str, NDArray[np.float64]]] | None = None
+    series: Sequence[CandleSeries],
+    extras: Collection[str] = (),
+    *,
+    funding: Mapping[str, FundingHistory] = NO_FUNDING,
 ) -> MarketChannels:
     """Log return, log range, log volume and signed volume of each instrument, at the times that all of them have.
 
@@ -50,10 +62,11 @@ def market_channels(
 
     Args:
         series: candles of one timeframe, one entry an instrument.
-        extras: more channels by symbol and name, such as spread, depth imbalance or funding, each float64 (n_candles,)
-            of that symbol's series and known at the close of its candle.
+        extras: channels of each instrument beyond those of its candles, of `EXTRAS`; those of the order book are made
+            of the books beside the candles (see `extra_channels`). NaN where they were not known at the close.
+        funding: rates by symbol, for `funding`.
 
-    Raises NotEnoughData when fewer than two times are common to all.
+    Raises NotEnoughData when fewer than two times are common to all, or books have too few levels.
     """
     common = series[0].open_time_ms
     for one in series[1:]:
@@ -67,7 +80,10 @@ def market_channels(
     parts: list[NDArray[np.float64]] = []
     for one in series:
         rows = np.searchsorted(one.open_time_ms, common)
-        named = {**channels_of(one.values[rows]), **_chosen(extras or {}, one.symbol, rows)}
+        close_ms = one.close_time_ms[rows]
+        named = {**channels_of(one.values[rows]), **book_channels(_book(one, rows, extras), extras, len(rows))}
+        if "funding" in extras:
+            named["funding"] = funding_channel(funding.get(one.symbol), close_ms)
         columns += [f"{one.symbol} {name}" for name in named]
         parts += list(named.values())
     return MarketChannels(
@@ -75,6 +91,14 @@ def market_channels(
         values=np.column_stack(parts)[1:],
         close_time_ms=common[1:] + series[0].timeframe.milliseconds,
     )
+
+
+def symbols_and_extras(columns: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The instruments and the extra channels of columns that `market_channels` made; None for any other columns."""
+    symbols = tuple(dict.fromkeys(name.split(" ", 1)[0] for name in columns))
+    extras = tuple(extra for extra in EXTRAS if any(name.endswith(f" {extra}") for name in columns))
+    made = tuple(f"{symbol} {name}" for symbol in symbols for name in (*CHANNELS, *extras))
+    return (symbols, extras) if made == tuple(columns) else None
 
 
 def channels_of(candles: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -105,7 +129,15 @@ def _trailing_mean(values: NDArray[np.float64], length: int = SETTLE) -> NDArray
     return np.asarray(total / np.minimum(np.arange(1, n + 1), length))
 
 
-def _chosen(
-    extras: Mapping[str, Mapping[str, NDArray[np.float64]]], symbol: str, rows: NDArray[np.int64]
-) -> dict[str, NDArray[np.float64]]:
-    return {name: np.asarray(values, dtype=np.float64)[rows] for name, values in extras.get(symbol, {}).items()}
+def _book(one: CandleSeries, rows: NDArray[np.int64], extras: Collection[str]) -> Sides | None:
+    """The order book at the closes of `rows`; None where nobody kept books, or nothing is read of them."""
+    levels = levels_of(extras)
+    if one.books is None or not levels:
+        return None
+    kept = one.books.shape[1] // 4
+    if kept < levels:
+        raise NotEnoughData(
+            f"{one.symbol}: channels read {levels} levels of order book a side, and {kept} are there.",
+            remedy="Bring books of more levels, or leave depth_imbalance out.",
+        )
+    return Sides(*np.split(one.books[rows], 4, axis=1))

@@ -32,10 +32,12 @@ class AbstractWatch(ABC):
     Attributes:
         length: candles of an instrument that a reading looks back on.
         symbols: instruments whose candles it looks at, traded or not; empty: only the one that is asked about.
+        levels: levels a side of order book that must stand beside their candles; 0: none.
     """
 
     length: int
     symbols: tuple[str, ...] = ()
+    levels: int = 0
 
     @abstractmethod
     def read_all(self, view: AbstractView, closes: Mapping[str, int]) -> dict[str, Reading | None]:
@@ -53,14 +55,13 @@ class AbstractWatch(ABC):
 class RecordedWatch(AbstractWatch):
     """Stands in for the watch that made the record; what is not in it is asked of that watch."""
 
-    def __init__(self, inner: AbstractWatch, record: Mapping[str, Mapping[int, Reading]]) -> None:
-        """Take readings by symbol and close time."""
-        self.length, self.symbols = inner.length, inner.symbols
+    def __init__(self, inner: AbstractWatch, record: Mapping[str, Mapping[int, Reading | None]]) -> None:
+        """Take readings by symbol and close time; None where the record knows that there is none."""
+        self.length, self.symbols, self.levels = inner.length, inner.symbols, inner.levels
         self._inner, self._record = inner, record
 
     def read_all(self, view: AbstractView, closes: Mapping[str, int]) -> dict[str, Reading | None]:
-        found: dict[str, Reading | None] = {
-            symbol: self._record.get(symbol, {}).get(close_ms) for symbol, close_ms in closes.items()
-        }
-        missing = {symbol: closes[symbol] for symbol, reading in found.items() if reading is None}
+        kept = {symbol: self._record.get(symbol, {}) for symbol in closes}
+        found = {symbol: kept[symbol].get(close_ms) for symbol, close_ms in closes.items()}
+        missing = {symbol: close_ms for symbol, close_ms in closes.items() if close_ms not in kept[symbol]}
         return found | self._inner.read_all(view, missing) if missing else found

@@ -24,10 +24,17 @@ _SCHEMA: Final = {TIMESTAMP: TIME_TYPE, "rate": pl.Float64()}
 def read_funding(root: Path, venue: str, symbol: str) -> pl.DataFrame:
     """Columns timestamp and rate in time order; empty when nothing is stored. Raises StorageError for a damaged one."""
     path = _path(root, venue, symbol)
-    if not path.exists():
-        return pl.DataFrame(schema=_SCHEMA)
+    return read_funding_file(path) if path.exists() else pl.DataFrame(schema=_SCHEMA)
+
+
+def read_funding_file(path: Path) -> pl.DataFrame:
+    """Columns timestamp and rate of one file, in time order. Raises StorageError where it cannot be read."""
     try:
-        return pl.read_parquet(path, columns=list(_SCHEMA), glob=False)
+        return (
+            pl.read_parquet(path, columns=list(_SCHEMA), glob=False)
+            .cast({TIMESTAMP: TIME_TYPE, "rate": pl.Float64()})
+            .sort(TIMESTAMP)
+        )
     except (pl.exceptions.PolarsError, OSError) as error:
         raise StorageError(
             f"{path} cannot be read: {str(error).splitlines()[0]}.", remedy="Delete it and fetch the rates again."

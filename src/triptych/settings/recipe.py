@@ -21,6 +21,7 @@ from triptych.market import Duplicates, EpochUnit
 from triptych.market.store import to_ms
 from triptych.market.synthetic import Config as SyntheticConfig
 from triptych.models import Config as ModelConfig
+from triptych.settings.books_beside import BooksConfig
 from triptych.settings.member import Member
 from triptych.settings.variant import Variant
 from triptych.strategies import Config as StrategyConfig
@@ -51,26 +52,6 @@ if TYPE_CHECKING:
     EncodingConfig = Any
 else:  # a union over whatever encodings there are, chosen by name
     EncodingConfig = Annotated[Union[tuple(ENCODINGS.values())], Field(discriminator="name")]  # noqa: UP007
-
-
-class BooksConfig(Config):
-    """Order books beside the candles, for encodings and factors that read them.
-
-    The embedded market has books of its own.
-    """
-
-    path: str | dict[str, str] | None = Field(
-        None,
-        description="A file or folder of order books, of any format that is known, among them the folder of "
-        "`triptych data record`; of several instruments a table of them: {BTCUSDT = 'a.parquet', ETHUSDT = 'b'}. "
-        "Loaded only where something reads books.",
-    )
-    max_age_ms: int | None = Field(
-        None,
-        ge=0,
-        description="A book last seen longer before a close, in milliseconds, is none, and no window that holds that "
-        "close is used. Empty: 5000, or the length of a candle where that is shorter.",
-    )
 
 
 class DataConfig(Config):

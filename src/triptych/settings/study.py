@@ -9,7 +9,10 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from triptych.domain import Config as BaseConfig
+from triptych.features.extra_channels import Extra
+from triptych.inference.anomaly.table import BadRows
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
+from triptych.settings.books_beside import BooksConfig
 from triptych.settings.overrides import put_overrides
 from triptych.settings.shelf import Shelf
 from triptych.settings.validating import validated
@@ -26,11 +29,28 @@ class Channels(BaseConfig):
     columns: tuple[str, ...] = Field(
         (), description="Columns of a table of closes, or symbols of candles, in order; empty reads all there are."
     )
+    extras: tuple[Extra, ...] = Field(
+        (),
+        description="Channels of each instrument beyond those of its candles: `spread` and `depth_imbalance` of the "
+        "order book at each close, from `books`, and `funding`, the rate last charged, from `funding`.",
+    )
+    books: BooksConfig = Field(BooksConfig(), description="Order books beside the candles, for `extras`.")
+    funding: dict[str, str] = Field(
+        {},
+        description="Funding rates by symbol, for `extras`: files with the columns timestamp and rate, as "
+        "`triptych data fetch --funding` writes them.",
+    )
     breaks: bool = Field(
         True,
         description="Whether a gap in time starts the warm-up anew. Off for markets that close at night: every session "
         "would begin with one.",
     )
+
+    @model_validator(mode="after")
+    def _of_candles(self) -> Self:
+        if self.extras and self.read == "closes":
+            raise ValueError('extras stand beside candles: set read = "candles", or leave them out')
+        return self
 
 
 class Period(BaseConfig):
@@ -52,6 +72,11 @@ class Learning(BaseConfig):
 
     contamination: float = Field(
         0.01, description="Share of normal rows that the fixed threshold takes for anomalies.", gt=0, le=0.5
+    )
+    bad_rows: BadRows = Field(
+        "refuse",
+        description="`refuse`: rows that are not known, such as closes without an order book, are an error. `mask`: "
+        "short runs repeat the row before, longer ones break the history.",
     )
     epochs: int = Field(6, description="Passes over the training windows at most.", ge=1, le=100_000)
     seed: int = Field(0, description="Seed of everything random.", ge=0)

@@ -73,7 +73,7 @@ def test_a_detector_of_other_channels_is_refused():
         MarketWatch(KMeansDetector(KMeansConfig(length=8)).fit(waves(300)))
     assert str(error.value) == (
         "The detector was fitted on channel 0, channel 1, channel 2, which are not the channels of candles. Fit it on "
-        "what `triptych.features.channels.market_channels` makes of the candles alone."
+        "what `triptych.features.channels.market_channels` makes of candles and order books."
     )
 
 

@@ -123,5 +123,5 @@ def test_complex_networks_are_not_exported(catch, tmp_path, monkeypatch):
         export_onnx(catch, tmp_path / "graph.onnx")
     assert str(error.value) == (
         'Only networks of real numbers with decided masks can be exported to ONNX. Fit with attention = "real" and '
-        'compat = "none".'
+        "without the choices of the reference."
     )

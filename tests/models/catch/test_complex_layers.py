@@ -10,6 +10,7 @@ from triptych.models.catch.complex_layers import (
     complex_sigmoid,
     complex_tanh,
 )
+from triptych.models.catch.complex_transformer import ComplexChannelTransformer
 
 
 def _numbers(*shape, seed=0):
@@ -62,3 +63,19 @@ def test_the_norm_leaves_mean_zero_and_power_one():
     z = ComplexNorm(50).double()(_numbers(3, 50) * 7 + 2)
     torch.testing.assert_close(z.mean(-1), torch.zeros(3, dtype=torch.complex128))
     torch.testing.assert_close(z.abs().square().mean(-1), torch.ones(3, dtype=torch.float64), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+@pytest.mark.parametrize(("filters", "kernel", "stride"), [(1, 4, 4), (2, 3, 1), (2, 3, 2)])
+def test_the_whole_transformer_passes_gradcheck(activation, filters, kernel, stride):
+    transformer = ComplexChannelTransformer(
+        numbers=8, embedding=2, layers=1, feed_forward=2, width=2, dropout=0.0, temperature=0.5, filters=filters,
+        kernel=kernel, stride=stride, activation=activation, heads=2, heads_kv=1, head_size=1,
+    ).double()  # fmt: skip
+    bands = torch.randn(1, 2, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    mask = torch.tensor([[[1.0, 1.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 1.0]]], dtype=torch.float64)[None]
+
+    def run(bands, *_):
+        return transformer(bands, mask, with_loss=True)
+
+    assert torch.autograd.gradcheck(run, (bands, *transformer.parameters()))

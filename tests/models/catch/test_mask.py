@@ -58,3 +58,44 @@ def test_the_strength_of_a_band_does_not_matter():
         generator.weight.normal_(generator=torch.Generator().manual_seed(1))
     bands = torch.randn(5, 3, 4)
     torch.testing.assert_close(generator.logits(bands), generator.logits(1000 * bands), atol=1e-4, rtol=0)
+
+
+def _constant(logit, **choices):
+    """A generator all of whose logits are the same, and bands for it."""
+    generator = ChannelMaskGenerator(2, 1, **choices)
+    with torch.no_grad():
+        generator.weight.zero_()
+        generator.bias.fill_(logit)
+    return generator, torch.ones(20_000, 2, 1)
+
+
+@pytest.mark.parametrize("choice", ["squared_sampling", "log_of_sigmoid"])
+@pytest.mark.parametrize(("probability", "squared"), [(0.7, 0.845), (0.3, 0.155)])
+def test_the_reference_draws_by_the_square_and_its_logarithms_alone_change_no_probability(choice, probability, squared):
+    generator, bands = _constant(float(torch.logit(torch.tensor(probability))), reference_choices=(choice,))
+    torch.manual_seed(0)
+    open_share = float(generator(bands)[:, 0, 0, 1].detach().mean())
+    assert abs(open_share - (squared if choice == "squared_sampling" else probability)) < 0.012
+
+
+def test_the_logarithm_of_a_sigmoid_is_no_number_where_it_saturates_and_ours_is():
+    theirs, bands = _constant(20.0, reference_choices=("log_of_sigmoid",))
+    ours, _ = _constant(20.0)
+    assert theirs.saturates
+    assert not ours.saturates
+    assert torch.isnan(theirs(bands)).any()
+    assert torch.isfinite(ours(bands)).all()
+
+
+def test_noise_in_evaluation_is_a_choice_of_its_own():
+    noisy, bands = _constant(0.0, reference_choices=("noisy_evaluation",))
+    noisy.eval()
+    assert not torch.equal(noisy(bands), noisy(bands))
+
+
+def test_loud_bands_saturate_a_generator_that_reads_them_raw():
+    generator = ChannelMaskGenerator(3, 4, reference_choices=("raw_mask_input",))
+    with torch.no_grad():
+        generator.weight.fill_(1.0)
+    bands = torch.randn(5, 3, 4)
+    torch.testing.assert_close(1024 * generator.logits(bands), generator.logits(1024 * bands))

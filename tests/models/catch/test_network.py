@@ -2,7 +2,11 @@ import pytest
 import torch
 
 from triptych.domain.errors import DataError, RecipeError
-from triptych.models.catch import Config, build_catch
+from triptych.models.catch import REFERENCE_CHOICES, Config, build_catch
+from triptych.models.catch.attention import ChannelMaskedAttention
+from triptych.models.catch.heads import FactoredHeads
+from triptych.models.catch.reference import DenseHeads, FullSpectrum, LeakingAttention
+from triptych.models.catch.spectrum import Spectrum
 
 SMALL = {"length": 32, "patch_size": 8, "patch_stride": 4, "embedding": 8, "head_size": 4, "feed_forward": 16,
          "width": 16, "layers": 2}  # fmt: skip
@@ -46,10 +50,54 @@ def test_equal_windows_give_equal_numbers_call_after_call(kind, channels):
         torch.testing.assert_close(network(x)[2:3], network(x[2:3]), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "leaky_relu"])
+@pytest.mark.parametrize(("filters", "kernel", "kernel_stride"), [(1, 8, 8), (3, 3, 1), (2, 5, 3)])
+def test_filters_kernel_stride_and_activation_of_the_complex_network_are_chosen(
+    activation, filters, kernel, kernel_stride
+):
+    chosen = Config(
+        attention="complex", filters=filters, kernel=kernel, kernel_stride=kernel_stride, activation=activation, **SMALL
+    )
+    network = build_catch(2, chosen, seed=1)
+    convolve = network.transformer.convolve
+    assert (convolve.weight_real.shape, convolve.stride) == ((filters, kernel), kernel_stride)
+    numbers = []
+    convolve.register_forward_hook(lambda _, given, made: numbers.extend((given[0], made)))
+    network.losses(torch.randn(4, 32, 2)).total(frequency=0.1, channel=0.1).backward()
+    band, made = numbers
+    # Every bin of a band lies under the kernel: 8 bins, padded where the last place reaches beyond them.
+    assert band.shape[-1] == (made.shape[-1] - 1) * kernel_stride + kernel >= 8
+    assert convolve.weight_real.grad.abs().sum() > 0
+
+
 def test_the_reference_answers_differently_each_time():
     network = build_catch(6, KINDS["reference"], seed=1).eval()
     x = torch.randn(4, 32, 6)
     assert not torch.equal(network(x), network(x))
+
+
+def test_all_choices_together_are_the_reference():
+    network = build_catch(3, KINDS["reference"], seed=4)
+    same = build_catch(3, Config(reference_choices=REFERENCE_CHOICES, **SMALL), seed=4)
+    assert repr(network) == repr(same)
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), same.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("choice", REFERENCE_CHOICES)
+def test_a_single_choice_of_the_reference_changes_one_part_and_trains(choice):
+    network = build_catch(3, Config(reference_choices=(choice,), **SMALL), seed=1)
+    attention, masks = network.transformer.blocks[0].attention, network.mask_generator
+    assert type(network.spectrum) is (FullSpectrum if choice == "full_transform" else Spectrum)
+    assert type(network.heads) is (DenseHeads if choice == "dense_heads" else FactoredHeads)
+    assert type(attention) is (LeakingAttention if choice == "leaking_mask" else ChannelMaskedAttention)
+    assert (masks.bias is None) == (choice == "raw_mask_input")
+    assert masks.saturates == (choice == "log_of_sigmoid")
+    torch.manual_seed(0)
+    x = torch.randn(4, 32, 3)
+    network.losses(x).total(frequency=0.1, channel=0.1).backward()
+    assert masks.weight.grad.abs().sum() > 0
+    network.eval()
+    assert torch.equal(network(x), network(x)) == (choice != "noisy_evaluation")
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -135,11 +183,21 @@ def test_no_channels_are_refused():
         ),
         (
             {"compat": "reference", "attention": "complex"},
-            "the reference has no complex attention: leave compat or attention at its default",
+            "the reference has no complex attention: leave compat, reference_choices or attention at its default",
         ),
         (
-            {"compat": "reference", "length": 8},
+            {"reference_choices": ("full_transform",), "length": 8},
             "the reference pads no band: length must be at least patch_size (16)",
+        ),
+        (
+            {"compat": "reference", "reference_choices": ("dense_heads",)},
+            'compat = "reference" takes all reference_choices: name some, or set compat',
+        ),
+        ({"activation": "sigmoid"}, 'kernel, kernel_stride and activation belong to attention = "complex"'),
+        ({"attention": "complex", "kernel": 17}, "kernel must not exceed patch_size (16), was 17"),
+        (
+            {"attention": "complex", "kernel_stride": 9},
+            "kernel_stride must not exceed the kernel (8), or bins are skipped; was 9",
         ),
     ],
 )

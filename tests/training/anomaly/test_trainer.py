@@ -10,7 +10,7 @@ from tests.fakes.killed_catch import CONFIG, train, train_and_die
 from tests.fakes.waves import TINY, waves
 
 from triptych.domain.errors import NotEnoughData, RunError
-from triptych.models.catch import build_catch
+from triptych.models.catch import REFERENCE_CHOICES, build_catch
 from triptych.training.anomaly.config import Config
 from triptych.training.anomaly.module import CatchModule
 from triptych.training.anomaly.trainer import fit_catch, window_set
@@ -142,3 +142,25 @@ def test_a_loss_that_is_not_a_number_stops():
         "Training diverged: a loss became NaN or infinite in epoch 0. Lower `learning_rate` and "
         '`mask_learning_rate`, keep `gradient_clip` on, or set precision = "32".'
     )
+
+
+def test_a_saturated_sigmoid_ends_the_training_with_its_cause():
+    network = build_catch(3, TINY.model_copy(update={"compat": "reference"}), seed=1)
+    rows = 50 * waves(300).astype(np.float32)
+    with pytest.raises(RunError) as error:
+        fit_catch(network, [rows[:200]], [rows[200:]], CONFIG.model_copy(update={"mask_learning_rate": 5.0}), seed=0)
+    assert str(error.value) == (
+        "Training diverged: a loss became NaN or infinite in epoch 0. The masks are drawn by the logarithm of a "
+        "sigmoid, as the reference does it, which is no number once the sigmoid has rounded to 0 or 1. Lower "
+        '`mask_learning_rate` (the authors\' is 1e-5), or leave the choice out: all but "log_of_sigmoid" in '
+        '`reference_choices`, and compat = "none".'
+    )
+
+
+def test_the_same_rates_without_logarithms_of_sigmoids_train_to_the_end():
+    choices = tuple(one for one in REFERENCE_CHOICES if one != "log_of_sigmoid")
+    network = build_catch(3, TINY.model_copy(update={"reference_choices": choices}), seed=1)
+    rows = 50 * waves(300).astype(np.float32)
+    config = CONFIG.model_copy(update={"mask_learning_rate": 5.0})
+    fit = fit_catch(network, [rows[:200]], [rows[200:]], config, seed=0)
+    assert math.isfinite(fit.history[-1].validation_time)

@@ -26,6 +26,9 @@ def run(
 ) -> None:
     """Make channels of candles or closes, fit CATCH on the past, watch what came after by the recipe's threshold.
 
+    Order books and funding beside the candles become channels by --set 'channels.extras=["spread", "funding"]' with
+    channels.books.path and channels.funding, or in the recipe.
+
     Writes the detector, `scores.parquet`, `days.csv`, `study.json` and `picture.png`, and says what the detector made
     of the days that the recipe marks. A fit that was killed goes on when the same command is given again.
     """

@@ -22,13 +22,13 @@ def export_onnx(detector: CatchDetector, path: Path) -> None:
     """Write the graph of the network: scaled windows (batch, rows, channels), float32, to their reconstructions
     or, where rows are hidden, to mean and logarithm of the scale of those (batch, rows, channels, 2).
 
-    Raises ArtifactError for networks of complex numbers and for the reference, whose masks are random.
+    Raises ArtifactError for networks of complex numbers and for those of the reference.
     """
     config = detector.config.network
     if why_no_graph(detector):
         raise ArtifactError(
             "Only networks of real numbers with decided masks can be exported to ONNX.",
-            remedy='Fit with attention = "real" and compat = "none".',
+            remedy='Fit with attention = "real" and without the choices of the reference.',
         )
     windows = torch.zeros(2, config.length, len(detector.columns_))
     windows[:, ::2] = 1.0
@@ -48,8 +48,10 @@ def why_no_graph(detector: AbstractDetector) -> str:
         return "none: only the network of CATCH alone has one"
     if detector.config.network.attention == "complex":
         return "none: ONNX has no complex numbers"
-    if detector.config.network.compat == "reference":
+    if "noisy_evaluation" in detector.config.network.undone:
         return "none: the masks of the reference are random"
+    if "full_transform" in detector.config.network.undone:
+        return "none: ONNX has no complex numbers, and the reference's transform gives them"
     return ""
 
 

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries
 from triptych.domain.errors import ArtifactError
-from triptych.features.channels import CHANNELS, SETTLE, MarketChannels, market_channels
+from triptych.features.channels import SETTLE, MarketChannels, market_channels, symbols_and_extras
+from triptych.features.extra_channels import levels_of
 from triptych.inference.anomaly.base import AbstractDetector, sliding
+from triptych.inference.anomaly.channel_rows import bridge_of, bridged
 from triptych.inference.base import AbstractView
 from triptych.inference.watch import AbstractWatch, Reading, RecordedWatch
 
@@ -18,7 +20,8 @@ from triptych.inference.watch import AbstractWatch, Reading, RecordedWatch
 class MarketWatch(AbstractWatch):
     """One reading a close for all instruments together, from the channels that `market_channels` makes of them.
 
-    An instrument whose newest candle is missing leaves the close without a reading.
+    An instrument whose newest candle is missing leaves the close without a reading; so does one without an order book
+    where the detector reads books. A window with closes that have none is read where the detector bridges bad rows.
     """
 
     def __init__(self, detector: AbstractDetector, *, false_alarms: float | None = None) -> None:
@@ -28,21 +31,23 @@ class MarketWatch(AbstractWatch):
             detector: fitted, causal.
             false_alarms: share of normal rows that may alarm; None keeps the detector's threshold.
 
-        Raises ArtifactError for a detector of other channels, or one that looks ahead.
+        Raises ArtifactError for a detector of other channels, of funding, or one that looks ahead.
         """
-        self.symbols = tuple(dict.fromkeys(name.split(" ", 1)[0] for name in detector.columns_))
-        wanted = tuple(f"{symbol} {name}" for symbol in self.symbols for name in CHANNELS)
-        if detector.columns_ != wanted:
+        read = symbols_and_extras(detector.columns_)
+        if read is None:
             raise ArtifactError(
                 f"The detector was fitted on {', '.join(detector.columns_)}, which are not the channels of candles.",
-                remedy="Fit it on what `triptych.features.channels.market_channels` makes of the candles alone.",
+                remedy="Fit it on what `triptych.features.channels.market_channels` makes of candles and order books.",
             )
+        self.symbols, self.extras = read
+        refuse_funding(self.extras)
         if getattr(detector.config, "placement", "causal") != "causal":
             raise ArtifactError(
                 'A detector with placement = "centred" looks ahead and cannot watch a market.',
                 remedy='Fit it with placement = "causal".',
             )
-        self.length = detector.memory + SETTLE
+        self.levels = levels_of(self.extras)
+        self.length = detector.memory + SETTLE + bridge_of(detector, self.extras)
         self._detector = detector
         self._threshold = detector.threshold_
         if false_alarms is not None:
@@ -54,7 +59,7 @@ class MarketWatch(AbstractWatch):
         histories = [one for one in found if one is not None and int(one.close_time_ms[-1]) == newest]
         if len(histories) < len(found):
             return dict.fromkeys(closes)
-        made = market_channels(histories)
+        made = market_channels(histories, self.extras)
         if len(made.values) < self._detector.memory:  # the instruments have candles at different times
             return dict.fromkeys(closes)
         (reading,) = self._readings(made, np.array([len(made.values) - 1]))
@@ -76,22 +81,42 @@ class MarketWatch(AbstractWatch):
                 f"The detector watches {', '.join(self.symbols)}; there are no candles of {', '.join(missing)}.",
                 remedy="Bring them as data or companions, or fit a detector on the instruments at hand.",
             )
-        made = market_channels([by_symbol[symbol] for symbol in self.symbols])
+        watched = [by_symbol[symbol] for symbol in self.symbols]
+        bare = [one.symbol for one in watched if self.levels and one.books is None]
+        if bare:
+            raise ArtifactError(
+                f"The detector reads {' and '.join(self.extras)} of the order book, and there are no books beside the "
+                f"candles of {', '.join(bare)}.",
+                remedy="Name a recording in data.books.path, or fit a detector on candles alone.",
+            )
+        made = market_channels(watched, self.extras)
         rows = np.arange(self.length - 2, len(made.values))
         readings = dict(zip(made.close_time_ms[rows].tolist(), self._readings(made, rows), strict=True))
         return RecordedWatch(self, dict.fromkeys(symbols, readings))
 
-    def _readings(self, made: MarketChannels, rows: NDArray[np.int64]) -> list[Reading]:
-        """Readings of windows that end at `rows`, consecutive ones."""
+    def _readings(self, made: MarketChannels, rows: NDArray[np.int64]) -> list[Reading | None]:
+        """Readings of windows that end at `rows`, consecutive ones; None where a window holds unknown rows."""
         if not rows.size:
             return []
         detector = self._detector
-        scaled = detector.scaling_(made.values[rows[0] + 1 - detector.memory : rows[-1] + 1])
-        readings = []
+        values, is_known = bridged(made.values, detector, self.extras)
+        known = is_known[rows].tolist()
+        scaled = detector.scaling_(values[rows[0] + 1 - detector.memory : rows[-1] + 1])
+        readings: list[Reading | None] = []
         for _, windows in sliding(scaled, detector.memory):
             assessed = detector.assess(windows)
             for score, evidence in zip(assessed.scores.tolist(), assessed.evidence, strict=True):
                 alarm = score > self._threshold
                 reasons = detector.reasons_of(evidence) if alarm else ""
                 readings.append(Reading(score=score, threshold=self._threshold, alarm=alarm, reasons=reasons))
-        return readings
+        return [reading if there else None for reading, there in zip(readings, known, strict=True)]
+
+
+def refuse_funding(extras: Sequence[str]) -> None:
+    """Raise ArtifactError where funding is among the channels: beside candles that are traded stand books alone."""
+    if "funding" in extras:
+        raise ArtifactError(
+            "The detector reads funding, which does not stand beside the candles that are traded.",
+            remedy='Fit one without it for guards and networks, such as channels.extras = ["spread", '
+            '"depth_imbalance"]; score files with this one.',
+        )

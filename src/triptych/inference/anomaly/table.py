@@ -90,7 +90,7 @@ def as_table(
         breaks[1:] |= entities[1:] != entities[:-1]
     if times is not None and n > 1:
         breaks[1:] |= _gaps(times, breaks[1:])
-    filled, usable = _fill(values, bad, breaks, bridge)
+    filled, usable = fill(values, bad, breaks, bridge)
     return Table(
         columns=columns, values=filled, bad=bad, stretches=_stretches(breaks, usable), index=names, pandas_index=given
     )  # fmt: skip
@@ -172,7 +172,7 @@ def _gaps(times: NDArray[Any], borders: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(steps > 1.5 * usual)
 
 
-def _fill(
+def fill(
     values: NDArray[np.float64], bad: NDArray[np.bool_], breaks: NDArray[np.bool_], bridge: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Values with bad rows replaced, and which rows a window may hold."""

@@ -2,7 +2,16 @@
 
 from triptych.models.catch.build import build_catch
 from triptych.models.catch.conditional import ConditionalCatch, Foretold
-from triptych.models.catch.config import Config
+from triptych.models.catch.config import REFERENCE_CHOICES, Config
 from triptych.models.catch.network import Catch, Losses, Reconstruction
 
-__all__ = ["Catch", "ConditionalCatch", "Config", "Foretold", "Losses", "Reconstruction", "build_catch"]
+__all__ = [
+    "REFERENCE_CHOICES",
+    "Catch",
+    "ConditionalCatch",
+    "Config",
+    "Foretold",
+    "Losses",
+    "Reconstruction",
+    "build_catch",
+]

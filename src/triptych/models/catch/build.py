@@ -16,7 +16,7 @@ from triptych.models.catch.config import Config
 from triptych.models.catch.heads import FactoredHeads, InverseTransform
 from triptych.models.catch.mask import ChannelMaskGenerator
 from triptych.models.catch.network import Catch
-from triptych.models.catch.spectrum import Spectrum
+from triptych.models.catch.spectrum import AbstractSpectrum, Spectrum
 from triptych.models.catch.transformer import ChannelTransformer
 from triptych.models.checks import require_positive
 
@@ -43,22 +43,23 @@ def build_catch(channels: int, config: Config | None = None, *, seed: int | None
 def _build(channels: int, config: Config) -> Catch | ConditionalCatch:
     if config.hidden_rows:
         return ConditionalCatch(channels, config)
-    if config.compat == "reference":
-        return _build_reference(channels, config)
-    spectrum = Spectrum(config.length, config.patch_size, config.patch_stride)
+    chosen = config.undone
+    is_full, is_dense = "full_transform" in chosen, "dense_heads" in chosen
+    spectrum: AbstractSpectrum = (reference.FullSpectrum if is_full else Spectrum)(
+        config.length, config.patch_size, config.patch_stride
+    )
     numbers = 2 * config.patch_size
     sizes = _sizes(config, numbers)
     transformer: nn.Module
     if config.attention == "complex":
         transformer = ComplexChannelTransformer(
-            filters=config.filters, heads=config.heads, heads_kv=config.heads_kv or config.heads,
-            head_size=config.head_size, **sizes,
+            filters=config.filters, kernel=config.kernel, stride=config.kernel_stride, activation=config.activation,
+            heads=config.heads, heads_kv=config.heads_kv or config.heads, head_size=config.head_size, **sizes,
         )  # fmt: skip
         mask_heads = config.heads
     else:
-        attention = partial(
-            ChannelMaskedAttention, config.embedding, config.heads, config.head_size, config.dropout
-        )  # fmt: skip
+        kind = reference.LeakingAttention if "leaking_mask" in chosen else ChannelMaskedAttention
+        attention = partial(kind, config.embedding, config.heads, config.head_size, config.dropout)
         transformer = ChannelTransformer(attention=attention, **sizes)
         mask_heads = 1
     return Catch(
@@ -66,28 +67,14 @@ def _build(channels: int, config: Config) -> Catch | ConditionalCatch:
         length=config.length,
         regular=config.regular,
         spectrum=spectrum,
-        mask_generator=ChannelMaskGenerator(channels, numbers, heads=mask_heads, temperature=config.relaxation),
+        mask_generator=ChannelMaskGenerator(
+            channels, numbers, heads=mask_heads, temperature=config.relaxation, reference_choices=chosen
+        ),
         transformer=transformer,
-        heads=FactoredHeads(spectrum, config.width, config.head_layers, config.head_rank),
-        inverse=InverseTransform(config.length),
-    )
-
-
-def _build_reference(channels: int, config: Config) -> Catch:
-    spectrum = reference.FullSpectrum(config.length, config.patch_size, config.patch_stride)
-    numbers = 2 * config.patch_size
-    attention = partial(
-        reference.LeakingAttention, config.embedding, config.heads, config.head_size, config.dropout
-    )  # fmt: skip
-    return Catch(
-        channels=channels,
-        length=config.length,
-        regular=config.regular,
-        spectrum=spectrum,
-        mask_generator=reference.NoisyMaskGenerator(channels, numbers),
-        transformer=ChannelTransformer(attention=attention, **_sizes(config, numbers)),
-        heads=reference.DenseHeads(spectrum.bands, config.width, config.length),
-        inverse=reference.ComplexInverse(config.length),
+        heads=reference.DenseHeads(spectrum.bands, config.width, spectrum.bins)
+        if is_dense
+        else FactoredHeads(spectrum, config.width, config.head_layers, config.head_rank),
+        inverse=reference.ComplexInverse(config.length) if is_full else InverseTransform(config.length),
     )
 
 

@@ -6,6 +6,7 @@ Letters: N bands of all windows, C channels, S bins of a band, E complex numbers
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from triptych.models.catch.complex_attention import ComplexMaskedAttention
@@ -17,6 +18,7 @@ from triptych.models.catch.complex_layers import (
     complex_leaky_relu,
 )
 from triptych.models.catch.losses import channel_cosines, clustering_loss
+from triptych.models.catch.spectrum import count_bands
 
 
 class ComplexBlock(nn.Module):
@@ -42,7 +44,8 @@ class ComplexBlock(nn.Module):
 class ComplexChannelTransformer(nn.Module):
     """Band -> complex convolution -> complex token -> blocks -> real token of the reconstruction heads.
 
-    Takes and gives what `ChannelTransformer` does. The convolution's kernel is half a band, its stride a quarter.
+    Takes and gives what `ChannelTransformer` does. A `kernel` of 0 is half a band, a `stride` of 0 half the kernel;
+    bands are padded with zeros so that their last bins lie under the kernel too.
     """
 
     def __init__(
@@ -56,16 +59,20 @@ class ComplexChannelTransformer(nn.Module):
         dropout: float,
         temperature: float,
         filters: int,
+        kernel: int,
+        stride: int,
+        activation: str,
         heads: int,
         heads_kv: int,
         head_size: int,
     ) -> None:
         super().__init__()
         size = numbers // 2
-        kernel = max(1, size // 2)
-        stride = max(1, kernel // 2)
-        places = (size - kernel) // stride + 1
-        self.convolve = ComplexConvolution(filters, kernel, stride=stride)
+        kernel = kernel or max(1, size // 2)
+        stride = stride or max(1, kernel // 2)
+        places = count_bands(size, kernel, stride)
+        self._behind = (places - 1) * stride + kernel - size
+        self.convolve = ComplexConvolution(filters, kernel, stride=stride, activation=activation)
         self.embed = ComplexLinear(filters * places, embedding)
         self.blocks = nn.ModuleList(
             ComplexBlock(
@@ -79,7 +86,8 @@ class ComplexChannelTransformer(nn.Module):
     def forward(self, bands_NCS: Tensor, mask_NHCC: Tensor, *, with_loss: bool) -> tuple[Tensor, Tensor]:
         """Tokens of all bands, (N, C, width), and the clustering loss: the mean over blocks, 0 when not asked for."""
         real, imaginary = bands_NCS.chunk(2, dim=-1)
-        x = self.embed(self.convolve(torch.complex(real, imaginary)).flatten(-2))
+        band = torch.complex(*(F.pad(part, (0, self._behind)) for part in (real, imaginary)))
+        x = self.embed(self.convolve(band).flatten(-2))
         losses = []
         for block in self.blocks:
             x, q, k = block(x, mask_NHCC)

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Final, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from triptych.domain import Config as BaseConfig
+
+ReferenceChoice = Literal[
+    "full_transform",
+    "leaking_mask",
+    "squared_sampling",
+    "noisy_evaluation",
+    "log_of_sigmoid",
+    "raw_mask_input",
+    "dense_heads",
+]
+"""What the authors' code does and this does not; `docs/explanation/catch.md` tells what each is worth."""
+REFERENCE_CHOICES: Final[tuple[ReferenceChoice, ...]] = get_args(ReferenceChoice)
+"""All of them: `compat = "reference"`."""
 
 
 class Config(BaseConfig):
@@ -43,6 +56,25 @@ class Config(BaseConfig):
     filters: int = Field(
         4, description='Filters of the complex convolution; `attention = "complex"` only.', ge=1, le=256
     )
+    kernel: int = Field(
+        0,
+        description="Bins under the kernel of the complex convolution; 0 takes half a band. "
+        '`attention = "complex"` only.',
+        ge=0,
+        le=4096,
+    )
+    kernel_stride: int = Field(
+        0,
+        description="Bins from one place of the kernel to the next; 0 takes half the kernel. "
+        '`attention = "complex"` only.',
+        ge=0,
+        le=4096,
+    )
+    activation: Literal["tanh", "sigmoid", "leaky_relu"] = Field(
+        "tanh",
+        description="Of the complex convolution: tanh or logistic function of the complex number, or leaky ReLU of "
+        'both parts. `attention = "complex"` only.',
+    )
     hidden_rows: int = Field(
         0,
         description="Last rows of each channel that are hidden from it and foretold, with their scale, from its own "
@@ -52,9 +84,20 @@ class Config(BaseConfig):
     )
     compat: Literal["none", "reference"] = Field(
         "none",
-        description="`reference` reproduces the choices of the authors' code: full transform, leaking mask, noise in "
-        "evaluation, dense heads. For comparisons.",
+        description="`reference` reproduces the choices of the authors' code: all of `reference_choices`. For "
+        "comparisons.",
     )
+    reference_choices: tuple[ReferenceChoice, ...] = Field(
+        (),
+        description="Single choices of the authors' code, each the opposite of a repair: the full transform; a mask "
+        "that leaks; draws with D^2 / (D^2 + (1 - D)^2) instead of D; draws in evaluation; logarithms of sigmoids, NaN "
+        "where these saturate; masks from bands that are not normalised; dense heads over all bands. For ablations.",
+    )
+
+    @property
+    def undone(self) -> frozenset[ReferenceChoice]:
+        """The choices of the authors' code that the network is built with."""
+        return frozenset(REFERENCE_CHOICES if self.compat == "reference" else self.reference_choices)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -65,12 +108,29 @@ class Config(BaseConfig):
                 f"patch_stride must not exceed patch_size ({self.patch_size}), or bins are skipped; "
                 f"was {self.patch_stride}"
             )
-        if self.compat == "reference" and self.attention == "complex":
-            raise ValueError("the reference has no complex attention: leave compat or attention at its default")
-        if self.hidden_rows and (self.compat == "reference" or self.attention == "complex"):
+        if self.compat == "reference" and self.reference_choices:
+            raise ValueError('compat = "reference" takes all reference_choices: name some, or set compat')
+        if self.undone and self.attention == "complex":
+            raise ValueError(
+                "the reference has no complex attention: leave compat, reference_choices or attention at its default"
+            )
+        if self.hidden_rows and (self.undone or self.attention == "complex"):
             raise ValueError("the reference and complex attention reconstruct whole windows: hidden_rows must be 0")
         if 2 * self.hidden_rows > self.length:
             raise ValueError(f"at most half of a window can be hidden, {self.length // 2} rows; was {self.hidden_rows}")
-        if self.compat == "reference" and self.length < self.patch_size:
+        if "full_transform" in self.undone and self.length < self.patch_size:
             raise ValueError(f"the reference pads no band: length must be at least patch_size ({self.patch_size})")
+        return self
+
+    @model_validator(mode="after")
+    def _convolution_fits(self) -> Self:
+        if self.attention == "real" and (self.kernel or self.kernel_stride or self.activation != "tanh"):
+            raise ValueError('kernel, kernel_stride and activation belong to attention = "complex"')
+        if self.kernel > self.patch_size:
+            raise ValueError(f"kernel must not exceed patch_size ({self.patch_size}), was {self.kernel}")
+        kernel = self.kernel or max(1, self.patch_size // 2)
+        if self.kernel_stride > kernel:
+            raise ValueError(
+                f"kernel_stride must not exceed the kernel ({kernel}), or bins are skipped; was {self.kernel_stride}"
+            )
         return self

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from triptych.models.catch.spectrum import Spectrum
+from triptych.models.catch.spectrum import AbstractSpectrum
 
 
 class _Layer(nn.Module):
@@ -51,7 +51,7 @@ class _Part(nn.Module):
 class FactoredHeads(nn.Module):
     """Tokens (B, P, C, W) to real and imaginary parts of the spectrum, each (B, C, K)."""
 
-    def __init__(self, spectrum: Spectrum, width: int, layers: int, rank: int) -> None:
+    def __init__(self, spectrum: AbstractSpectrum, width: int, layers: int, rank: int) -> None:
         super().__init__()
         self._spectrum = [spectrum]  # in a list: it belongs to the network, which registers it
         self.real = _Part(spectrum.bands, width, spectrum.size, layers, rank)

@@ -1,18 +1,21 @@
-"""The choices of the authors' code, part by part, so that an ablation can tell what each repair is worth.
+"""Parts as the authors' code has them, each by itself, so that an ablation can tell what a repair is worth.
 
-Letters: B windows, T rows, C channels, P bands, S bins of a band, N bands of all windows, W numbers of a token.
+`Config.reference_choices` names them; those of the masks stand in `ChannelMaskGenerator`.
+
+Letters: B windows, T rows, C channels, K bins, P bands, S bins of a band, N bands of all windows, W numbers of a token.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from triptych.models.catch.attention import ChannelMaskedAttention
-from triptych.models.catch.spectrum import AbstractSpectrum
+from triptych.models.catch.spectrum import AbstractSpectrum, joining
 
 _CLOSED = -math.log(1e10)
 
@@ -20,11 +23,15 @@ _CLOSED = -math.log(1e10)
 class FullSpectrum(AbstractSpectrum):
     """The transform of all T bins, the mirrored half included, unscaled; bins behind the last whole band are lost."""
 
+    _join: Tensor
+
     def __init__(self, length: int, size: int, stride: int) -> None:
         super().__init__()
         self.length, self.size, self._stride = length, size, stride
         self.bins = length
         self.bands = (length - size) // stride + 1
+        index = np.arange(self.bands)[:, None] * stride + np.arange(size)
+        self.register_buffer("_join", joining(index, length), persistent=False)
 
     def transform(self, z_BTC: Tensor) -> tuple[Tensor, Tensor]:
         spectrum = torch.fft.fft(z_BTC.transpose(1, 2))
@@ -34,22 +41,8 @@ class FullSpectrum(AbstractSpectrum):
         parts = [part.unfold(-1, self.size, self._stride) for part in (real_BCK, imaginary_BCK)]
         return torch.cat(parts, dim=-1).transpose(1, 2)
 
-
-class NoisyMaskGenerator(nn.Module):
-    """Hard Gumbel softmax over twice the log odds, in evaluation too: P(open) = D^2 / (D^2 + (1 - D)^2), not D."""
-
-    def __init__(self, channels: int, numbers: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(numbers, channels, bias=False)
-        nn.init.zeros_(self.linear.weight)
-
-    def forward(self, bands_NCS: Tensor) -> Tensor:
-        """Masks, (N, 1, C, C); NaN where a probability rounds to 0 or 1, as the reference's."""
-        probability = torch.sigmoid(self.linear(bands_NCS.to(self.linear.weight.dtype)))
-        odds = torch.stack([probability / (1 - probability), (1 - probability) / probability], dim=-1)
-        drawn = F.gumbel_softmax(odds.log(), hard=True)[..., 0]
-        diagonal = torch.eye(drawn.shape[-1], dtype=drawn.dtype, device=drawn.device)
-        return (drawn * (1 - diagonal) + diagonal)[:, None]
+    def join(self, bands_BPCS: Tensor) -> Tensor:
+        return torch.einsum("bpcs,psk->bck", bands_BPCS, self._join.to(bands_BPCS.dtype))
 
 
 class LeakingAttention(ChannelMaskedAttention):
@@ -64,12 +57,12 @@ class LeakingAttention(ChannelMaskedAttention):
 
 
 class _DenseHead(nn.Module):
-    """Three residual layers over all bands of a channel at once, then a linear one to T numbers."""
+    """Three residual layers over all bands of a channel at once, then a linear one to K numbers."""
 
-    def __init__(self, numbers: int, length: int) -> None:
+    def __init__(self, numbers: int, bins: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(nn.Linear(numbers, numbers) for _ in range(3))
-        self.out = nn.Linear(numbers, length)
+        self.out = nn.Linear(numbers, bins)
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
@@ -79,14 +72,14 @@ class _DenseHead(nn.Module):
 
 
 class DenseHeads(nn.Module):
-    """Tokens (B, P, C, W) to real and imaginary parts, each (B, C, T), by two dense heads: 210 M weights by default."""
+    """Tokens (B, P, C, W) to real and imaginary parts, each (B, C, K), by two dense heads: 210 M weights by default."""
 
-    def __init__(self, bands: int, width: int, length: int) -> None:
+    def __init__(self, bands: int, width: int, bins: int) -> None:
         super().__init__()
         self.project_real = nn.Linear(width, width)
         self.project_imaginary = nn.Linear(width, width)
-        self.real = _DenseHead(bands * width, length)
-        self.imaginary = _DenseHead(bands * width, length)
+        self.real = _DenseHead(bands * width, bins)
+        self.imaginary = _DenseHead(bands * width, bins)
 
     def forward(self, tokens_BPCW: Tensor) -> tuple[Tensor, Tensor]:
         flat = [

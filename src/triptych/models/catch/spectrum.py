@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 
@@ -38,6 +39,22 @@ class AbstractSpectrum(nn.Module, ABC):
     def split(self, real_BCK: Tensor, imaginary_BCK: Tensor) -> Tensor:
         """The bands, (B, P, C, 2 S): real parts, then imaginary parts."""
 
+    @abstractmethod
+    def join(self, bands_BPCS: Tensor) -> Tensor:
+        """One part of the spectrum, (B, C, K), from that part of its bands: the mean where bands overlap."""
+
+
+def joining(index: NDArray[np.int64], bins: int) -> Tensor:
+    """The matrix of `join`, (P, S, K), for bands whose places are the bins `index`, (P, S); others than 0 .. K - 1 are
+    left out, and bins in no band become 0.
+    """
+    inside = index < bins
+    cover = np.bincount(index[inside], minlength=bins)
+    matrix = np.zeros((*index.shape, bins), dtype=np.float32)
+    band, place = np.nonzero(inside)
+    matrix[band, place, index[inside]] = 1.0 / cover[index[inside]]
+    return torch.from_numpy(matrix)
+
 
 class Spectrum(AbstractSpectrum):
     """The unitary transform of real windows (only bins 0 .. T/2: the others are their mirror image) and its bands.
@@ -58,19 +75,15 @@ class Spectrum(AbstractSpectrum):
         self.size = size
         index = np.arange(self.bands)[:, None] * stride + np.arange(size)
         inside = index < self.bins
-        cover = np.bincount(index[inside], minlength=self.bins)
-        join = np.zeros((self.bands, size, self.bins), dtype=np.float32)
-        band, place = np.nonzero(inside)
-        join[band, place, index[inside]] = 1.0 / cover[index[inside]]
         angle = -2.0 * np.pi * np.outer(np.arange(length), np.arange(self.bins)) / length
         waves = np.exp(1j * angle) / np.sqrt(length)
         for name, values in (
             ("_index", np.minimum(index, self.bins - 1)),
             ("_inside", inside.astype(np.float32)),
-            ("_join", join),
             ("_waves", np.concatenate([waves.real, waves.imag], axis=1).astype(np.float32)),
         ):
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(values)), persistent=False)
+        self.register_buffer("_join", joining(index, self.bins), persistent=False)
 
     def transform(self, z_BTC: Tensor) -> tuple[Tensor, Tensor]:
         z_BCT = z_BTC.transpose(1, 2)
@@ -86,5 +99,4 @@ class Spectrum(AbstractSpectrum):
         return torch.cat(parts, dim=-1).transpose(1, 2)
 
     def join(self, bands_BPCS: Tensor) -> Tensor:
-        """One part of the spectrum, (B, C, K), from that part of its bands: the mean where bands overlap."""
         return torch.einsum("bpcs,psk->bck", bands_BPCS, self._join.to(bands_BPCS.dtype))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from lightning.pytorch import LightningModule
@@ -107,11 +107,7 @@ class CatchModule(LightningModule):
         error, share, count = self._validation_sums.tolist()
         time, frequency, channel = (self._train_sums / self.trainer.num_training_batches).tolist()
         if not math.isfinite(error + time + frequency + channel):
-            raise RunError(
-                f"Training diverged: a loss became NaN or infinite in epoch {self.current_epoch}.",
-                remedy="Lower `learning_rate` and `mask_learning_rate`, keep `gradient_clip` on, or set "
-                'precision = "32".',
-            )
+            self._refuse_divergence()
         rates = [optimizer.param_groups[0]["lr"] for optimizer in self.trainer.optimizers]
         self.last_record = EpochRecord(
             epoch=self.current_epoch, train_time=time, train_frequency=frequency, train_channel=channel,
@@ -119,6 +115,21 @@ class CatchModule(LightningModule):
             learning_rate=float(rates[0]), mask_learning_rate=float(rates[1]),
         )  # fmt: skip
         self.log("validation_time", torch.tensor(error / count), batch_size=1)
+
+    def _refuse_divergence(self) -> NoReturn:
+        """Raise RunError with the likeliest cause: no NaN leaves a training."""
+        what = f"Training diverged: a loss became NaN or infinite in epoch {self.current_epoch}."
+        if getattr(self.network.mask_generator, "saturates", False):
+            raise RunError(
+                f"{what} The masks are drawn by the logarithm of a sigmoid, as the reference does it, which is no "
+                "number once the sigmoid has rounded to 0 or 1.",
+                remedy="Lower `mask_learning_rate` (the authors' is 1e-5), or leave the choice out: all but "
+                '"log_of_sigmoid" in `reference_choices`, and compat = "none".',
+            )
+        raise RunError(
+            what,
+            remedy='Lower `learning_rate` and `mask_learning_rate`, keep `gradient_clip` on, or set precision = "32".',
+        )
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move a batch without waiting for the copy."""
