@@ -116,7 +116,7 @@ def measured(cell: Cell, folder: Path) -> tuple[Figures, bool]:
 
 
 def tables(found: Mapping[str, Mapping[str, Sequence[Figures]]]) -> str:
-    """Markdown: one table for each subject, those by type of event, one of the guard; means (and range) of the seeds."""
+    """Markdown: one table for each subject, those by type of event, one of the guard; means (range) of seeds."""
     parts = []
     for subject, rows in found.items():
         if subject == "guard":
