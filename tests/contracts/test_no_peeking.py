@@ -22,7 +22,7 @@ from tests.fakes.windows import kinds_of
 
 from triptych.bootstrap import create_detector
 from triptych.bootstrap.candle_books import beside
-from triptych.bootstrap.probing import leak_probe
+from triptych.bootstrap.leaks import leak_probe
 from triptych.domain import Timeframe
 from triptych.features.channels import market_channels
 from triptych.images import available, create_encoding

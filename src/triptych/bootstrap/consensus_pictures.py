@@ -37,7 +37,7 @@ def draw_consensus(decision: ExplainedConsensus, path: Path) -> Path:
     for row, (name, one) in enumerate(decision.members.items()):
         draw_image_and_heat([figure.add_subplot(grid[row, i]) for i in (0, 1)], one.explanation, head=f"{name}: ")
         draw_axis(figure.add_subplot(grid[row, 2]), one.explanation)
-        draw_candles(figure.add_subplot(grid[row, 3]), one)
+        draw_candles(figure.add_subplot(grid[row, 3]), one, times=4)
     _draw_votes(figure.add_subplot(grid[count, 0:2]), decision)
     _draw_contributions(figure.add_subplot(grid[count, 2:4]), decision)
     joint = ", ".join(f"{name} {p:.1%}" for name, p in zip(CLASSES, decision.joint.probabilities, strict=True))

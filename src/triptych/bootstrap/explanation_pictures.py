@@ -138,8 +138,8 @@ def _rows(axis: AxisImportance) -> tuple[list[str], NDArray[np.float64]]:
     return [name for name, _ in leading], np.array([value for _, value in leading])
 
 
-def draw_candles(axes: Any, decision: ExplainedDecision) -> None:
-    """Fill matplotlib axes with the candles of the window and the importance of each."""
+def draw_candles(axes: Any, decision: ExplainedDecision, times: int = 8) -> None:
+    """Fill matplotlib axes with the candles of the window and the importance of each; so many times are written."""
     window, x = decision.window, np.arange(len(decision.window))
     values = window.values
     axes.vlines(x, values[:, LOW], values[:, HIGH], color="#555555", linewidth=0.8, zorder=2)
@@ -147,7 +147,7 @@ def draw_candles(axes: Any, decision: ExplainedDecision) -> None:
     rises = window.close >= values[:, OPEN]
     face = np.where(rises, "#26a69a", "#ef5350")
     axes.bar(x, np.maximum(top - bottom, 1e-12), bottom=bottom, width=0.7, color=face, zorder=3)
-    ticks = np.linspace(0, len(window) - 1, min(8, len(window))).round().astype(int)
+    ticks = np.linspace(0, len(window) - 1, min(times, len(window))).round().astype(int)
     axes.set_xticks(ticks, [utc(int(window.open_time_ms[t]))[5:16] for t in ticks], fontsize=7)
     axes.set_title("importance by candle (bars), and the candles of the window", loc="left", fontsize=10)
     axes.margins(x=0.01)
