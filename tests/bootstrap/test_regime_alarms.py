@@ -29,8 +29,7 @@ def filtering(tmp_path_factory):
 
 
 def test_the_lowest_threshold_with_no_more_alarms_than_wanted_is_taken():
-    places = np.arange(100)
-    raised = {1.0: places[:30], 2.0: places[:10], 3.0: places[:4], 4.0: places[:1]}.__getitem__
+    raised = {1.0: 30, 2.0: 10, 3.0: 4, 4.0: 1}.__getitem__
     assert threshold_for(5.0, raised, np.array([1.0, 2.0, 3.0, 4.0]), 1000) == (3.0, 4.0)
     assert threshold_for(0.5, raised, np.array([1.0, 2.0, 3.0, 4.0]), 1000) == (4.0, 1.0)
 

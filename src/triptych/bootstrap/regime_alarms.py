@@ -24,7 +24,9 @@ from triptych.training.seeds import derive_seed
 FALSE_ALARMS: Final = 1.0
 """False alarms in 1,000 candles that are asked for when nobody says otherwise."""
 CALM: Final = 8_000
-"""Candles in random order by which a threshold is set, at most: the last ones before the judged part."""
+"""Candles that are put in random order to set a threshold, at most: the last ones before the judged part."""
+ORDERS: Final = 5
+"""Random orders: an alarm in 1,000 candles is eight in one order, too few to set a threshold by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,41 +124,47 @@ def _raised(
     threshold: float | None,
     seed: int,
 ) -> RegimeAlarms:
-    calm = shuffled(series.between(max(0, first - CALM), first), seed)
-    begin = min(watcher.warm_up, len(calm))
-    found = watcher.read(calm, begin)
+    before = series.between(max(0, first - CALM), first)
+    begin = min(watcher.warm_up, len(before))
+    calm = [watcher.read(shuffled(before, seed + number), begin) for number in range(ORDERS)]
+    n_calm = ORDERS * (len(before) - begin)
+
+    def raised(threshold: float) -> int:
+        return sum(len(one.raised(threshold)) for one in calm)
+
     notes = watcher.notes
+    asked = false_alarms if threshold is None else None
     if threshold is None:
-        threshold, in_nothing = threshold_for(false_alarms, found.raised, found.thresholds, len(calm) - begin)
+        possible = np.unique(np.concatenate([one.thresholds for one in calm]))
+        threshold, in_nothing = threshold_for(false_alarms, raised, possible, n_calm)
         if in_nothing > false_alarms:
             notes += (
                 f"No threshold raises as few as {false_alarms:g} false alarms in 1,000 candles: the highest raises "
                 f"{in_nothing:.1f}.",
             )
     else:
-        in_nothing = 1000.0 * len(found.raised(threshold)) / max(len(calm) - begin, 1)
-        false_alarms = float("nan")
+        in_nothing = 1000.0 * raised(threshold) / max(n_calm, 1)
     seen = watcher.read(series, first)
     return RegimeAlarms(
         series=series, method=method, first=first, alarms=seen.raised(threshold), statistic=seen.statistic,
-        regime=seen.regime, threshold=threshold, asked=None if np.isnan(false_alarms) else false_alarms,
-        in_nothing=in_nothing, agreement=watcher.agreement, notes=notes,
+        regime=seen.regime, threshold=threshold, asked=asked, in_nothing=in_nothing, agreement=watcher.agreement,
+        notes=notes,
     )  # fmt: skip
 
 
 def threshold_for(
-    wanted: float, raised: Callable[[float], NDArray[np.int64]], thresholds: NDArray[np.float64], n_candles: int
+    wanted: float, raised: Callable[[float], int], thresholds: NDArray[np.float64], n_candles: int
 ) -> tuple[float, float]:
     """The lowest threshold with no more alarms than wanted, and how many it raises.
 
     Args:
         wanted: alarms in 1,000 candles.
-        raised: alarms by threshold, on `n_candles` in which there is nothing to find.
+        raised: how many alarms a threshold raises in `n_candles` in which there is nothing to find.
         thresholds: that may be chosen, rising; the last one is taken where none is high enough.
     """
     rate = float("inf")
     for threshold in thresholds.tolist():
-        rate = 1000.0 * len(raised(threshold)) / max(n_candles, 1)
+        rate = 1000.0 * raised(threshold) / max(n_candles, 1)
         if rate <= wanted:
             break
     return threshold, rate
