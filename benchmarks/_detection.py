@@ -101,9 +101,9 @@ class _Nothing(torch.nn.Module):
         super().__init__()
         self._log_scale = log_scale
 
-    def forward(self, x_BTC: torch.Tensor) -> torch.Tensor:
+    def forward(self, x_BTC: torch.Tensor, *, last: int = 0) -> torch.Tensor:
         if self._log_scale is None:
-            return torch.zeros_like(x_BTC)
+            return torch.zeros_like(x_BTC[:, -last:])
         told = x_BTC.new_zeros(len(x_BTC), FORETELLING.hidden_rows, x_BTC.shape[2], 2)
         told[..., 1] = self._log_scale
         return told

@@ -16,13 +16,17 @@ from torch import Tensor
 from benchmarks._memory import peak_mb
 from benchmarks._table import Row, alternate, main
 from triptych.bootstrap import create_detector
+from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.catch import SMALL
 from triptych.inference.anomaly.reference_score import reference_score
+from triptych.inference.anomaly.stream import DetectorStream
 from triptych.models.catch import Catch, ConditionalCatch, Config, build_catch
 
 BATCH, CHANNELS, SIZE = 16, 3, 32
 SCORED = (128, 12)
 """Windows and channels of the scoring whose memory is measured."""
+STREAMS = 32
+"""Symbols whose rows come at once."""
 OURS, REFERENCE, PEER = "none", "reference", 'compat="reference"'
 
 
@@ -108,7 +112,7 @@ def _memory_rows() -> list[Row]:
     return rows
 
 
-def seconds_of(rows: np.ndarray, epochs: int) -> tuple[float, object]:
+def seconds_of(rows: np.ndarray, epochs: int) -> tuple[float, AbstractDetector]:
     """Seconds that a fit takes, and the detector."""
     started = time.perf_counter()
     detector = create_detector("catch", training={"num_threads": torch.get_num_threads(), "epochs": epochs}).fit(rows)
@@ -127,6 +131,25 @@ def _score_row(channels: int, repeats: int) -> Row:
     return Row(name=name, ours=1e3 * fast_s, peer=1e3 * dense_s, peer_name="dense", unit="ms", lower_is_better=True)
 
 
+def _stream_rows(detector: AbstractDetector, values: np.ndarray, repeats: int) -> list[Row]:
+    """An update of one stream and of many at once, beside an assessment of the same windows anew."""
+    found = []
+    for symbols in (1, STREAMS):
+        stream = DetectorStream(detector)
+        parts = [values[7 * i : 7 * i + detector.memory + 1] for i in range(symbols)]
+        for step_rows in zip(*parts, strict=True):  # warm, and with something kept of the row before
+            stream.update_many({str(i): row for i, row in enumerate(step_rows)})
+        latest = {str(i): part[-1] for i, part in enumerate(parts)}
+        windows = np.stack([detector.scaling_(part[-detector.memory :]) for part in parts])
+        ours_s, anew_s = alternate(
+            lambda s=stream, r=latest: s.update_many(r), lambda w=windows: detector.assess(w), repeats=5 * repeats
+        )  # fmt: skip
+        name = f"stream: a row of {symbols} x {values.shape[1]} channels"
+        found.append(Row(name=name, ours=1e3 * ours_s, peer=1e3 * anew_s, peer_name="windows anew", unit="ms",
+                         lower_is_better=True))  # fmt: skip
+    return found
+
+
 def rows(quick: bool) -> list[Row]:
     """The table of times, memory and parameters."""
     repeats = 3 if quick else 9
@@ -139,7 +162,7 @@ def rows(quick: bool) -> list[Row]:
     fit_s, _ = seconds_of(walk, 1 if quick else 6)
     twelve = np.random.default_rng(1).standard_normal((3000, 12))
     _, wide = seconds_of(twelve, 1)
-    score_s, _ = alternate(lambda: wide.decision_function(twelve[:1095]), lambda: None, repeats=repeats)  # type: ignore[attr-defined]
+    score_s, _ = alternate(lambda: wide.decision_function(twelve[:1095]), lambda: None, repeats=repeats)
     peer = PEER
     return [
         Row(name="parameters, 3 channels", ours=counts[0], peer=counts[1], peer_name=peer, unit="numbers",
@@ -149,6 +172,7 @@ def rows(quick: bool) -> list[Row]:
         *_memory_rows(),
         *score_rows,
         Row(name="detector: 1,000 rows x 12 channels", ours=score_s, unit="s", lower_is_better=True),
+        *_stream_rows(wide, twelve, repeats),
         Row(name=f"detector: fit of {len(walk):,} x 3", ours=fit_s, unit="s", lower_is_better=True),
     ]  # fmt: skip
 

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.fakes.waves import waves
+from tests.inference.anomaly.conftest import fitted
 
 from triptych.domain.errors import DataError
 from triptych.inference.anomaly.base import CommonConfig
@@ -23,6 +24,24 @@ def test_catch_row_by_row_says_what_it_says_of_the_batch(catch, rows):
     alarms = [i for i, r in enumerate(readings) if r.alarm]
     assert alarms
     assert [readings[i].reasons.split(":")[0] for i in alarms] == [frame["reasons"][i].split(":")[0] for i in alarms]
+
+
+def test_what_is_kept_of_the_rows_before_changes_no_bit(rows):
+    detector = fitted(3, bad_rows="mask")
+    x, other = rows[:110].copy(), rows[110:220]
+    x[70] = np.nan  # bridged: the row after it begins anew what is kept
+    stream = DetectorStream(detector)
+    kept = 0
+    for i in range(110):
+        first = {"a": x[i]} | ({"b": other[i]} if i > 20 else {})
+        found = stream.update_many(first)
+        rings = [stream._rings[symbol] for symbol in found if not found[symbol].reasons.startswith(("bad", "warm"))]
+        kept += sum(ring.known is not None for ring in rings)
+        windows = [ring.window() for ring in rings]
+        scores = [found[symbol].score for symbol in found if not found[symbol].reasons.startswith(("bad", "warm"))]
+        if windows:
+            assert scores == detector.assess(np.stack(windows)).scores.tolist()
+    assert kept > 100
 
 
 @pytest.mark.parametrize("name", sorted(BASELINES))

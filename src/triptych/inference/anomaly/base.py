@@ -124,6 +124,16 @@ class AbstractDetector(AbstractParameters, ABC):
     def assess(self, windows: NDArray[np.float32]) -> Assessment:
         """Assess the last row of each window; `windows` are scaled, (n_windows, memory, channels)."""
 
+    def follow(
+        self, windows: NDArray[np.float32], before: Sequence[object | None]
+    ) -> tuple[Assessment, Sequence[object | None]]:
+        """`assess` of the windows of streams, and what helps with the same streams one row later.
+
+        `before` holds for each window what this method gave for the window one row earlier, or None. A detector that
+        keeps nothing gives None; what another keeps changes how long this takes, and no figure.
+        """
+        return self.assess(windows), [None] * len(windows)
+
     @property
     def contamination(self) -> float:
         """Share of normal rows that the threshold takes for anomalies; setting it moves the threshold.

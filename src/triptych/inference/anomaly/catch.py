@@ -13,7 +13,7 @@ from pydantic import Field
 from triptych.inference.anomaly import evidence as kinds_of
 from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, named, sliding
 from triptych.inference.anomaly.calibration import Calibration
-from triptych.inference.anomaly.cross_channel import KINDS, CrossChannel
+from triptych.inference.anomaly.cross_channel import KINDS, CrossChannel, KnownRows
 from triptych.inference.anomaly.holding_out import Portions
 from triptych.inference.anomaly.parameters import settled
 from triptych.models.catch import Catch, ConditionalCatch, build_catch
@@ -143,8 +143,18 @@ class CatchDetector(AbstractDetector):
         self._momentary = np.where(lasting, 0.0, self.config.momentary)
 
     def assess(self, windows: NDArray[np.float32]) -> Assessment:
+        return self._assessment(self._raw(windows))
+
+    def follow(
+        self, windows: NDArray[np.float32], before: Sequence[object | None]
+    ) -> tuple[Assessment, Sequence[object | None]]:
+        known = [one if isinstance(one, KnownRows) else None for one in before]
+        crossed, known_now = self.cross_.followed(windows, known, self.config.focus)
+        return self._assessment(np.concatenate([self._alone(windows), crossed], axis=-1)), known_now
+
+    def _assessment(self, raw: NDArray[np.float64]) -> Assessment:
         bound = self.config.most_deviations + self._momentary
-        deviations = self.calibration_.deviations(self._raw(windows), bound=bound)
+        deviations = self.calibration_.deviations(raw, bound=bound)
         return Assessment(scores=combine(deviations, self._momentary), evidence=deviations)
 
     def latent(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -156,6 +166,10 @@ class CatchDetector(AbstractDetector):
 
     def _raw(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Uncalibrated evidence, (n_windows, channels, kinds)."""
+        return np.concatenate([self._alone(windows), self.cross_.evidence(windows, self.config.focus)], axis=-1)
+
+    def _alone(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """That of the network and of each channel by itself."""
         focus = self.config.focus
         with torch.inference_mode():
             x_BTC = torch.from_numpy(np.array(windows))
@@ -165,7 +179,7 @@ class CatchDetector(AbstractDetector):
                 told = torch.cat([self.network(piece).float().cpu() for piece in pieces])
                 of_network = kinds_of.foretold(x_BTC, told, focus)
             else:
-                made = torch.cat([self.network(piece)[:, -focus:].float().cpu() for piece in pieces])
+                made = torch.cat([self.network(piece, last=focus).float().cpu() for piece in pieces])
                 edges = kinds_of.group_edges(focus, self.config.groups)
                 of_network = kinds_of.band_energies(x_BTC[:, -focus:] - made, edges)
             # What shows at once is looked for in few rows.
@@ -175,8 +189,7 @@ class CatchDetector(AbstractDetector):
                 kinds_of.level(x_BTC[:, -max(focus // 2, 2) :])[..., None],
                 kinds_of.activity(x_BTC[:, -max(focus // 4, 3) :])[..., None],
             ]
-            alone = torch.cat(own, dim=-1).numpy().astype(np.float64)
-        return np.concatenate([alone, self.cross_.evidence(windows, focus)], axis=-1)
+            return np.asarray(torch.cat(own, dim=-1).numpy().astype(np.float64))
 
     def _stretch_scores(self, stretch: NDArray[np.float32]) -> NDArray[np.float64]:
         scores = super()._stretch_scores(stretch)

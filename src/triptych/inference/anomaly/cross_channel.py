@@ -27,13 +27,32 @@ _SLOWEST = 2  # bin: a slower wave than half of the rows is a trend
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Rows:
+class KnownRows:
     """What is known of each row, (..., rows, C); the later ones need more rows before them."""
 
     surprise: Array
     left: Array
     apart: Array
     parting: Array
+
+    def at(self, i: int) -> KnownRows:
+        """That of one window of many."""
+        return KnownRows(surprise=self.surprise[i], left=self.left[i], apart=self.apart[i], parting=self.parting[i])
+
+    def moved(self, new: KnownRows) -> KnownRows:
+        """That of windows one row later, of which `new` knows the last row."""
+        names = ("surprise", "left", "apart", "parting")
+        return KnownRows(
+            **{n: np.concatenate([getattr(self, n)[..., 1:, :], getattr(new, n)[..., -1:, :]], axis=-2) for n in names}
+        )
+
+    @classmethod
+    def stacked(cls, every: Sequence[KnownRows]) -> KnownRows:
+        """That of many windows from that of each."""
+        return cls(
+            surprise=np.stack([one.surprise for one in every]), left=np.stack([one.left for one in every]),
+            apart=np.stack([one.apart for one in every]), parting=np.stack([one.parting for one in every]),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,35 +118,62 @@ class CrossChannel:
         - decoupling: cumulative sum of the evidence that the other channels foretell nothing of the innovations.
         - parting: the same of calmed innovations and the channels of other parts only.
         """
-        known = self._by_window(windows)
+        return self.evidence_of(self._by_window(windows), focus)
+
+    def followed(
+        self, windows: NDArray[np.float32], before: Sequence[KnownRows | None], focus: int
+    ) -> tuple[Array, list[KnownRows]]:
+        """`evidence` of the windows of streams to the last bit, and what is known of their rows.
+
+        `before` is what this method said was known of each window one row earlier, so that only its last row is new;
+        None where that is not at hand.
+        """
+        known: list[KnownRows | None] = [None] * len(windows)
+        anew = [i for i, one in enumerate(before) if one is None]
+        if anew:
+            made = self._rows(windows[anew].astype(np.float64))
+            for place, i in enumerate(anew):
+                known[i] = made.at(place)
+        on = [(i, one) for i, one in enumerate(before) if one is not None]
+        if on:
+            tail = 2 * self.innovations.rows + 1  # a calmed innovation looks back twice
+            new = self._rows(windows[[i for i, _ in on], -tail:].astype(np.float64))
+            moved = KnownRows.stacked([one for _, one in on]).moved(new)
+            for place, (i, _) in enumerate(on):
+                known[i] = moved.at(place)
+        every = [one for one in known if one is not None]
+        return self.evidence_of(KnownRows.stacked(every), focus), every
+
+    def evidence_of(self, known: KnownRows, focus: int) -> Array:
+        """`evidence` of windows (B, T, C) from what is known of their rows."""
         surprise = known.surprise
         shift = np.clip(surprise[:, -max(focus // 2, 2) :], -_CLIP_SHIFT, _CLIP_SHIFT).mean(axis=1)
         unrest = np.log((surprise[:, -max(focus // 4, 2) :] ** 2).mean(axis=1) + 1e-3)
         rhythm = (_power(known.left[:, -_span(self.length) :]) / self.spectrum).max(axis=1)
         kinds = [surprise[:, -1], shift, unrest, rhythm]
-        if windows.shape[2] > 1:
+        if surprise.shape[2] > 1:
             kinds += [cumulative(known.apart), cumulative(known.parting)]
         return np.stack(kinds, axis=-1)
 
-    def _by_window(self, windows: NDArray[np.float32]) -> _Rows:
+    def _by_window(self, windows: NDArray[np.float32]) -> KnownRows:
         """What is known of the rows of each window; of windows that slide over one stretch each row is done once."""
         if len(windows) < 2 or windows.strides[0] != windows.strides[1]:
             return self._rows(windows.astype(np.float64))
         stretch = np.concatenate([windows[0], windows[1:, -1]]).astype(np.float64)
         known = self._rows(stretch)
         n = len(windows)
-        return _Rows(
+        return KnownRows(
             surprise=_windows(known.surprise, self.length)[:n],
             left=_windows(known.left, self.length - len(stretch) + len(known.left)),
             apart=_windows(known.apart, self.length - len(stretch) + len(known.apart)),
             parting=_windows(known.parting, self.length - len(stretch) + len(known.parting)),
         )
 
-    def _rows(self, x: Array) -> _Rows:
+    def _rows(self, x: Array) -> KnownRows:
         clipped = np.clip(x, -_CLIP_ROW, _CLIP_ROW)
         new = self.new_ranks(self.innovations(self.ranks(x)))
         calm = self.calm_ranks(calmed(new, self.innovations.rows))
-        return _Rows(
+        return KnownRows(
             surprise=self.near.residual(clipped) + (x - clipped),
             left=self.beside.residual(new) / np.sqrt(self.beside.left),
             apart=self.beside.apart(new),

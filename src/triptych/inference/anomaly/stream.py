@@ -31,18 +31,26 @@ class _Ring:
         self.bad_run = 0
         self.time: float | None = None
         self.last: NDArray[np.float64] | None = None
+        self.known: object | None = None
+        """What the detector gave for the window as it was before the last row, see `AbstractDetector.follow`."""
+        self._known_now: object | None = None
 
     def push(self, row: NDArray[np.float32]) -> None:
+        self.known, self._known_now = self._known_now, None
         self._rows[self._end] = self._rows[self._end + self._memory] = row
         self._end = (self._end + 1) % self._memory
         self.count = min(self.count + 1, self._memory)
+
+    def keep(self, known: object | None) -> None:
+        """Keep what the detector gave for the window as it is, until the row after the next."""
+        self._known_now = known
 
     def window(self) -> NDArray[np.float32]:
         return self._rows[self._end : self._end + self._memory]
 
     def clear(self) -> None:
         self.count = self._end = self.bad_run = 0
-        self.last = None
+        self.last = self.known = self._known_now = None
 
 
 class DetectorStream:
@@ -102,7 +110,12 @@ class DetectorStream:
                     score=0.0, threshold=self._threshold(symbol).value(), alarm=False, reasons=silent
                 )
         if ready:
-            assessed = self._detector.assess(np.stack([self._rings[symbol].window() for symbol in ready]))
+            rings = [self._rings[symbol] for symbol in ready]
+            assessed, known = self._detector.follow(
+                np.stack([ring.window() for ring in rings]), [ring.known for ring in rings]
+            )
+            for ring, one in zip(rings, known, strict=True):
+                ring.keep(one)
             for symbol, score, evidence in zip(ready, assessed.scores.tolist(), assessed.evidence, strict=True):
                 threshold = self._threshold(symbol)
                 limit = threshold.value()

@@ -81,11 +81,11 @@ class InverseTransform(nn.Module):
         rows = [torch.fft.irfft(unit.to(torch.complex128) * f, n=length, norm="ortho") for f in (1.0, 1.0j)]
         self.register_buffer("_inverse", torch.cat(rows).float(), persistent=False)
 
-    def folded(self) -> Tensor:
-        """Inverse transform and linear layer as one matrix, (2 K, T)."""
-        return self._inverse.to(self.mix.weight.dtype) @ self.mix.weight.T
+    def folded(self, last: int = 0) -> Tensor:
+        """Inverse transform and linear layer as one matrix, (2 K, T); with `last` only so many columns of its end."""
+        return self._inverse.to(self.mix.weight.dtype) @ self.mix.weight[-last:].T
 
     def forward(self, real_BCK: Tensor, imaginary_BCK: Tensor, *, last: int = 0) -> Tensor:
         """The windows, (B, T, C); with `last` only so many rows of their ends."""
         both = torch.cat([real_BCK, imaginary_BCK], dim=-1)
-        return (both @ self.folded()[:, -last:] + self.mix.bias[-last:]).transpose(1, 2)
+        return (both @ self.folded(last) + self.mix.bias[-last:]).transpose(1, 2)

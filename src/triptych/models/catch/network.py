@@ -85,9 +85,9 @@ class Catch(nn.Module):
         self.heads = heads
         self.inverse = inverse
 
-    def forward(self, x_BTC: Tensor) -> Tensor:
-        """The reconstructed windows, (B, T, C)."""
-        return self.reconstruct(x_BTC).windows
+    def forward(self, x_BTC: Tensor, *, last: int = 0) -> Tensor:
+        """The reconstructed windows, (B, T, C); with `last` only so many rows of their ends."""
+        return self.reconstruct(x_BTC, last=last).windows
 
     def tokens(self, x_BTC: Tensor) -> Tensor:
         """The tokens of all bands before the reconstruction heads, (B, P, C, width): what it sees in windows."""
@@ -98,13 +98,16 @@ class Catch(nn.Module):
         tokens, _ = self.transformer(exact_NCS.to(x_BTC.dtype), mask_NHCC, with_loss=False)
         return torch.unflatten(tokens, 0, (-1, exact_BPCS.shape[1]))
 
-    def reconstruct(self, x_BTC: Tensor, *, with_loss: bool = False, fixed_mask: bool = False) -> Reconstruction:
+    def reconstruct(
+        self, x_BTC: Tensor, *, with_loss: bool = False, fixed_mask: bool = False, last: int = 0
+    ) -> Reconstruction:
         """The reconstruction with all that losses and reports need.
 
         Args:
             x_BTC: windows, float32, finite.
             with_loss: compute the channel loss too.
             fixed_mask: let no gradient into the mask generator.
+            last: rows of the ends of windows that are made; 0 makes all.
 
         Raises DataError for windows of another shape.
         """
@@ -126,7 +129,7 @@ class Catch(nn.Module):
             loss = clustering + self._regular * regular_loss(mask_NHCC.flatten(0, 1))
         real, imaginary = self.heads(tokens.unflatten(0, (-1, bands_BPCS.shape[1])))
         return Reconstruction(
-            windows=restore(self.inverse(real, imaginary), moments).to(x_BTC.dtype),
+            windows=restore(self.inverse(real, imaginary, last=last), moments).to(x_BTC.dtype),
             spectrum=(real, imaginary),
             target=(target[0].to(x_BTC.dtype), target[1].to(x_BTC.dtype)),
             mask=mask_NHCC.unflatten(0, (-1, bands_BPCS.shape[1])),

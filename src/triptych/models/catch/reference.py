@@ -95,8 +95,8 @@ class ComplexInverse(nn.Module):
         super().__init__()
         self.mix = nn.Linear(2 * length, length)
 
-    def forward(self, real_BCT: Tensor, imaginary_BCT: Tensor) -> Tensor:
-        """The windows, (B, T, C)."""
+    def forward(self, real_BCT: Tensor, imaginary_BCT: Tensor, *, last: int = 0) -> Tensor:
+        """The windows, (B, T, C); with `last` only so many rows of their ends."""
         z = torch.fft.ifft(torch.complex(real_BCT, imaginary_BCT))
         out: Tensor = self.mix(torch.cat([z.real, z.imag], dim=-1))
-        return out.transpose(1, 2)
+        return out.transpose(1, 2)[:, -last:]
