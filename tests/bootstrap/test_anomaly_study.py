@@ -8,8 +8,12 @@ from tests.fakes.market import walk
 
 from triptych.bootstrap.anomaly_picture import draw_watch
 from triptych.bootstrap.anomaly_study import read_channels, run_study
-from triptych.domain.errors import DataError
+from triptych.bootstrap.candle_books import tape_of
+from triptych.domain.errors import DataError, RecipeError
+from triptych.market.books import write_tape
 from triptych.market.frames import to_frame
+from triptych.market.synthetic import Config as SyntheticConfig
+from triptych.market.synthetic import synthesise
 from triptych.settings.study import Channels, Study
 
 FIRST = date(2010, 1, 1)
@@ -78,3 +82,82 @@ def test_candles_become_channels_in_the_recipes_order(tmp_path):
     with pytest.raises(DataError) as error:
         read_channels(Channels(columns=("CCC",)), files)
     assert error.value.message == "There are no candles of CCC; the files hold AAA, BBB."
+
+
+@pytest.fixture(scope="module")
+def coin(tmp_path_factory):
+    """A file of candles, one of books at the closes, one of funding, and the study that reads them."""
+    home = tmp_path_factory.mktemp("extras")
+    market = synthesise(SyntheticConfig(seed=3, n_candles=400, instruments=1))
+    (series,) = market.series
+    to_frame(series).with_columns(symbol=pl.lit(series.symbol)).write_parquet(home / "candles.parquet")
+    tape = tape_of(market, series.symbol)
+    write_tape(home / "books.parquet", tape.between(0, 300))
+    charged = series.open_time_ms[::32]
+    pl.DataFrame({"timestamp": charged, "rate": np.linspace(1e-4, 2e-4, len(charged))}).with_columns(
+        pl.col("timestamp").cast(pl.Datetime("ms", "UTC"))
+    ).write_parquet(home / "funding.parquet")
+    channels = {
+        "extras": ["spread", "depth_imbalance", "funding"], "books": {"path": str(home / "books.parquet")},
+        "funding": {series.symbol: str(home / "funding.parquet")},
+    }  # fmt: skip
+    return home, series, channels
+
+
+def test_books_and_funding_stand_beside_the_channels_of_candles(coin):
+    home, series, channels = coin
+    columns, values, times = read_channels(Channels(**channels), [home / "candles.parquet"])
+    assert [name.split(" ", 1)[1] for name in columns[4:]] == ["spread", "depth_imbalance", "funding"]
+    assert times.tolist() == series.close_time_ms[1:].tolist()
+    unknown = np.isnan(values)
+    assert unknown[299:, 4:6].all()  # books end with candle 299, which is row 298
+    assert not unknown[:299].any()
+    assert not unknown[:, 6].any()
+    np.testing.assert_allclose(values[0, 6], 1.0)  # in basis points
+
+
+def test_the_command_writes_rows_that_fit_and_score_take(coin, triptych, tmp_path):
+    home, series, channels = coin
+    sets = ["--set", "channels.columns=[]", "--set", 'channels.extras=["spread"]']
+    sets += ["--set", f"channels.books.path={channels['books']['path']}"]
+    said = triptych(
+        "anomaly", "channels", "coins_1h", home / "candles.parquet", "--out", tmp_path / "rows.parquet", *sets
+    )
+    assert said.status == 0, said.error
+    rows = pl.read_parquet(tmp_path / "rows.parquet")
+    names = ("return", "range", "volume", "signed volume", "spread")
+    assert rows.columns == [*(f"{series.symbol} {name}" for name in names), "time"]
+    assert rows[f"{series.symbol} spread"].null_count() == 100
+    options = ("--time", "time", "--mask", "--detector", "zscore", "--json")
+    fitted = triptych("anomaly", "fit", tmp_path / "rows.parquet", "--out", tmp_path / "detector", *options)
+    assert json.loads(fitted.out)["columns"] == rows.columns[:-1]
+    scored = triptych("anomaly", "score", tmp_path / "detector", tmp_path / "rows.parquet", "--time", "time", "--json")
+    assert json.loads(scored.out)["rows"] == 399
+
+
+@pytest.mark.parametrize(
+    ("left_out", "sentence"),
+    [
+        (
+            "books",
+            "spread and depth_imbalance are read of order books, and channels.books.path names no recording. Name a "
+            "file or folder of order books in channels.books.path, or leave them out of channels.extras.",
+        ),
+        (
+            "funding",
+            "channels.extras has funding, and channels.funding names no file of {symbol}. Name the funding.parquet "
+            "that `triptych data fetch --funding` writes for each, or leave funding out of channels.extras.",
+        ),
+    ],
+)
+def test_extras_whose_files_are_not_named_are_refused(coin, left_out, sentence):
+    home, series, channels = coin
+    config = Channels(**{key: value for key, value in channels.items() if key != left_out})
+    with pytest.raises(RecipeError) as error:
+        read_channels(config, [home / "candles.parquet"])
+    assert str(error.value) == sentence.format(symbol=series.symbol)
+
+
+def test_closes_have_no_extras():
+    with pytest.raises(ValueError, match="extras stand beside candles"):
+        Channels(read="closes", extras=("spread",))

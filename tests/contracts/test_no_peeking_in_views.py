@@ -18,6 +18,7 @@ from tests.inference.test_regimes import series as stretches
 
 from triptych import bootstrap
 from triptych.bootstrap import create_detector
+from triptych.bootstrap.candle_books import beside, tape_of
 from triptych.bootstrap.explaining import explain_decision
 from triptych.bootstrap.explaining_consensus import explain_consensus
 from triptych.bootstrap.regimes import rule_labels
@@ -27,6 +28,7 @@ from triptych.features import FeaturePipeline, available
 from triptych.features.candle_labels import candle_labels
 from triptych.features.channels import market_channels
 from triptych.features.chart_patterns import PATTERNS, find_chart_patterns
+from triptych.inference import BookNeed
 from triptych.inference.anomaly.market_watch import MarketWatch
 from triptych.inference.anomaly.saving import save_detector
 from triptych.inference.chart_patterns import find_by_network
@@ -183,6 +185,21 @@ def guarded(tmp_path_factory):
 
 def test_no_guard_peeks(tmp_path, guarded):
     assert probed(tmp_path, *guarded, cuts=2)["passed"]
+
+
+def test_no_guard_or_network_that_reads_books_through_a_detector_peeks(tmp_path):
+    market = synthesise(SyntheticConfig(seed=2, n_candles=500, instruments=1))
+    (series,) = market.series
+    booked = beside(series, tape_of(market, series.symbol), BookNeed(levels=5, max_age_ms=5_000))
+    made = market_channels([booked], ["spread", "depth_imbalance"])
+    detector = create_detector("catch", network=TINY, focus=8, training={"epochs": 1, "num_threads": 1})
+    folder = tmp_path / "detector"
+    save_detector(folder, detector.fit(pl.DataFrame(made.values, schema=list(made.columns))))
+    read = (
+        'features.names=["return_1"]', "features.window=20", f"features.detector={folder}", "encoding.name=sequence",
+        f"encoding.factors={2 + TINY.width}", "model.name=gru", "model.width=0.1", "model.depth=0.5",
+    )  # fmt: skip
+    assert probed(tmp_path, *GUARD, f"guard.detector={folder}", *read, cuts=2)["passed"]
 
 
 def test_a_guard_that_reads_the_next_candles_is_found(tmp_path, guarded, monkeypatch):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -92,3 +94,35 @@ def test_a_detector_without_a_network_is_refused():
     assert str(error.value) == (
         "A detector of the kind 'pca' has no state that another network could read. Fit one of the kind \"catch\"."
     )
+
+
+def booked(n, seed, *holes):
+    series = walk(n, seed=seed)
+    sizes = np.random.default_rng(seed).uniform(1, 9, (2, n, 1))
+    away = 1e-4 * series.close[:, None] * sizes[1]
+    books = np.concatenate([series.close[:, None] - away, sizes[0], series.close[:, None] + away, sizes[1]], axis=1)
+    books[list(holes)] = np.nan
+    return replace(series, books=books)
+
+
+def test_a_detector_of_books_gives_factors_that_are_unknown_where_no_book_is(tmp_path):
+    made = market_channels([booked(900, 3)], ["spread"])
+    fitted = CatchDetector(Config(network=TINY, focus=8, groups=3), learner=learner)
+    fitted.fit(pl.DataFrame(made.values, schema=list(made.columns)))
+    factors = detector_factors(fitted)
+    assert {(one.lookback, one.settle, one.levels) for one in factors} == {(24, 120, 1)}
+    series = booked(400, 4, 300)
+
+    def columns(n):
+        part = series.head(n)
+        seen = History(part.values, part.open_time_ms, part.timeframe.milliseconds, part.books)
+        return np.column_stack([one.compute(seen) for one in factors])
+
+    whole = columns(400)
+    assert np.flatnonzero(np.isnan(whole).any(axis=1)).tolist() == [*range(24), *range(300, 324)]
+    for cut in (200, 301, 330):
+        np.testing.assert_allclose(columns(cut), whole[:cut], rtol=1e-4, atol=1e-5)
+    save_detector(tmp_path / "detector", fitted)
+    rows = FactorRows(InputsConfig(names=("return_1",), window=20, detector=str(tmp_path / "detector")))
+    assert rows.levels == 1
+    assert np.isfinite(rows.rows(series)[rows.warm_up : 300]).all()

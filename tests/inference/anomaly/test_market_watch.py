@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
-from tests.fakes.market import walk
+from tests.fakes.market import HOUR_MS, walk
 from tests.fakes.waves import waves
 
 from triptych.domain.errors import ArtifactError
 from triptych.features.channels import SETTLE, market_channels
+from triptych.features.extra_channels import FundingHistory
 from triptych.inference.anomaly.baselines import KMeansConfig, KMeansDetector
 from triptych.inference.anomaly.market_watch import MarketWatch
 from triptych.inference.base import AbstractView
@@ -83,4 +86,72 @@ def test_a_history_that_is_missing_is_named(watch):
     assert str(error.value) == (
         "The detector watches AAA, BBB; there are no candles of BBB. Bring them as data or companions, or fit a "
         "detector on the instruments at hand."
+    )
+
+
+def with_books(one, *holes):
+    """Candles with books of five levels whose sizes lean with the next returns' noise; none at `holes`."""
+    sizes = np.random.default_rng(len(one)).uniform(1, 9, (2, len(one), 5))
+    away = 1e-4 * (1 + np.arange(5)) * one.close[:, None] * sizes[0, :, :1]
+    books = np.concatenate([one.close[:, None] - away, sizes[0], one.close[:, None] + away, sizes[1]], axis=1)
+    books[list(holes)] = np.nan
+    return replace(one, books=books)
+
+
+BOOKED = (with_books(SERIES[0], 380, 420, 421, *range(450, 455)), with_books(SERIES[1]))
+
+
+@pytest.fixture(scope="module", params=["mask", "refuse"])
+def booked_watch(request):
+    made = market_channels([one.head(350) for one in BOOKED], ["spread", "depth_imbalance"])
+    config = KMeansConfig(length=8, contamination=0.1, bad_rows=request.param)
+    return MarketWatch(KMeansDetector(config).fit(pl.DataFrame(made.values, schema=list(made.columns))))
+
+
+def test_books_are_read_alike_now_and_over_the_whole_history(booked_watch, monkeypatch):
+    masks = booked_watch._detector.config.bad_rows == "mask"
+    assert (booked_watch.symbols, booked_watch.levels) == (("AAA", "BBB"), 5)
+    assert booked_watch.length == 8 + SETTLE + (3 if masks else 0)
+    recorded = booked_watch.record(BOOKED, ["AAA"])
+    monkeypatch.setitem(globals(), "SERIES", BOOKED)
+    silent = []
+    for end in range(booked_watch.length, 500):
+        close = int(BOOKED[0].close_time_ms[end - 1])
+        now = booked_watch.read_all(Until(end), {"AAA": close})["AAA"]
+        kept = recorded.read_all(Until(0), {"AAA": close})["AAA"]
+        if now is None:
+            assert kept is None
+            silent.append(end - 1)
+            continue
+        assert (now.alarm, now.reasons) == (kept.alarm, kept.reasons)
+        np.testing.assert_allclose(now.score, kept.score, rtol=1e-9)
+    if masks:  # a close without a book has no reading; up to three of them are bridged, five begin anew
+        assert silent == [380, 420, 421, *range(450, 462)]
+    else:  # no window that holds one is read
+        assert silent == [*range(380, 388), *range(420, 429), *range(450, 462)]
+
+
+def test_candles_without_books_are_refused_where_the_detector_reads_them(booked_watch):
+    with pytest.raises(ArtifactError) as error:
+        booked_watch.record((BOOKED[0], SERIES[1]), ["AAA"])
+    assert str(error.value) == (
+        "The detector reads spread and depth_imbalance of the order book, and there are no books beside the candles of "
+        "BBB. Name a recording in data.books.path, or fit a detector on candles alone."
+    )
+
+
+def test_a_session_that_has_heard_no_book_yet_has_no_reading(booked_watch):
+    close = int(SERIES[0].close_time_ms[399])
+    assert booked_watch.read_all(Until(400), {"AAA": close}) == {"AAA": None}
+
+
+def test_a_detector_that_reads_funding_is_no_guard():
+    rates = FundingHistory(time_ms=8 * HOUR_MS * np.arange(70), rate=np.random.default_rng(0).normal(0, 1e-4, 70))
+    made = market_channels([SERIES[0].head(300)], ["funding"], funding={"AAA": rates})
+    fitted = KMeansDetector(KMeansConfig(length=8)).fit(pl.DataFrame(made.values, schema=list(made.columns)))
+    with pytest.raises(ArtifactError) as error:
+        MarketWatch(fitted)
+    assert str(error.value) == (
+        "The detector reads funding, which does not stand beside the candles that are traded. Fit one without it for "
+        'guards and networks, such as channels.extras = ["spread", "depth_imbalance"]; score files with this one.'
     )
