@@ -191,3 +191,42 @@ def test_another_model_can_take_a_level_over(ladder):
     one.levels[0].replace(Model("new", 0.7))
     (outcome,) = decide(one)
     assert outcome.predictions["AAA"].model == "new"
+
+
+def test_a_model_in_the_place_of_one_that_hangs_is_asked_at_the_next_decision(ladder):
+    """The very case in which a model is replaced: its call never ends, and its level is off duty."""
+    hangs, notes = threading.Event(), []
+    one = ladder(Model("big", hangs), Model("small", 0.2), notes=notes, deadlines=(0.05,), demote_after=2)
+    assert [outcome.name for outcome in decide(one, 3)] == ["small"] * 3
+    level = one.levels[0]
+    assert one.standings()[0] == {"name": "big", "off_duty": True, "busy": True, "failures": 2}
+    level.replace(Model("new", 0.7))
+    level.deadline_s = 5.0
+    assert one.standings()[0] == {"name": "big", "off_duty": False, "busy": False, "failures": 0}
+    outcomes = decide(one, 3)
+    assert [outcome.name for outcome in outcomes] == ["big"] * 3
+    assert {outcome.predictions["AAA"].model for outcome in outcomes} == {"new"}
+    assert [outcome.predictions["AAA"].probability_buy for outcome in outcomes] == pytest.approx([0.7] * 3)
+    assert len(notes) == 1  # off duty
+    hangs.set()
+
+
+def test_a_trial_of_the_model_before_says_nothing_of_the_one_in_its_place(ladder):
+    gate, error = threading.Event(), RuntimeError("lost")
+    notes = []
+    one = ladder(
+        Model("old", error, gate), Model("small", 0.2), notes=notes, demote_after=1, probe_every=1, promote_after=1
+    )
+
+    async def run():
+        await one.predict(View(), CLOSES)  # fails, and is off duty
+        await one.predict(View(), CLOSES)  # its trial waits for the gate
+        (trial,) = one._trials
+        one.levels[0].replace(Model("new", error))
+        await one.predict(View(), CLOSES)  # fails as well
+        gate.set()
+        await trial  # a sound answer, of the old one
+        return one.standings()[0]
+
+    assert asyncio.run(run()) == {"name": "old", "off_duty": True, "busy": False, "failures": 1}
+    assert notes == ["old is off duty after 1 failures in a row: RuntimeError: lost"] * 2

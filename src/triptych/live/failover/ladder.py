@@ -61,16 +61,6 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class _Duty:
-    """How a level has done of late."""
-
-    failures: int = 0
-    is_off: bool = False
-    waited: int = 0
-    sound: int = 0
-
-
-@dataclass(slots=True)
 class Ladder:
     """Asks the first level that can be trusted.
 
@@ -85,22 +75,20 @@ class Ladder:
     config: Config
     note: Callable[[str], None]
     floor: int = 0
-    _duties: list[_Duty] = field(init=False)
     _trials: set[asyncio.Task[None]] = field(init=False, default_factory=set)
-
-    def __post_init__(self) -> None:
-        self._duties = [_Duty() for _ in self.levels]
 
     @property
     def on_duty(self) -> int:
         """Place of the level that will be asked first; the number of levels when all are off duty."""
-        return next((i for i, duty in enumerate(self._duties) if i >= self.floor and not duty.is_off), len(self.levels))
+        return next(
+            (i for i, one in enumerate(self.levels) if i >= self.floor and not one.duty.is_off), len(self.levels)
+        )
 
     def standings(self) -> list[dict[str, str | bool | int]]:
         """How each level stands, the best first: name, whether it is off duty or busy, failures in a row."""
         return [
-            {"name": level.name, "off_duty": duty.is_off, "busy": level.is_busy, "failures": duty.failures}
-            for level, duty in zip(self.levels, self._duties, strict=True)
+            {"name": one.name, "off_duty": one.duty.is_off, "busy": one.is_busy, "failures": one.duty.failures}
+            for one in self.levels
         ]
 
     async def predict(self, view: AbstractView, closes: Mapping[str, int]) -> Outcome:
@@ -111,20 +99,20 @@ class Ladder:
             closes: close time of the newest candle by symbol, UTC milliseconds.
         """
         end = time.monotonic() + self.config.deadline_seconds
-        for i in self._due():
-            trial = asyncio.create_task(self._try(i, self.levels[i].snapshot(view, closes), closes))
+        for level in self._due():
+            trial = asyncio.create_task(self._try(level, level.snapshot(view, closes), closes))
             self._trials.add(trial)
             trial.add_done_callback(self._trials.discard)
         failures: dict[str, str] = {}
         seconds: dict[str, float] = {}
         found: tuple[int, Answer] | None = None
-        for i, (level, duty) in enumerate(zip(self.levels, self._duties, strict=True)):
-            if duty.is_off or i < self.floor:
+        for i, level in enumerate(self.levels):
+            if level.duty.is_off or i < self.floor:
                 continue
             snapshot = level.snapshot(view, closes)
             answer = await level.ask(snapshot, closes, within_s=end - time.monotonic())
             seconds[level.name] = answer.seconds
-            self._judge(i, answer)
+            self._judge(level, answer)
             if not answer.failure:
                 found = i, answer
                 break
@@ -141,36 +129,37 @@ class Ladder:
             identity=self.levels[i].identity,
         )
 
-    def _judge(self, i: int, answer: Answer) -> None:
-        duty = self._duties[i]
+    def _judge(self, level: Level, answer: Answer) -> None:
+        duty = level.duty
         if not answer.failure:
             duty.failures = 0
             return
         duty.failures += 1
         if duty.failures >= self.config.demote_after:
             duty.is_off, duty.waited, duty.sound = True, 0, 0
-            self.note(f"{self.levels[i].name} is off duty after {duty.failures} failures in a row: {answer.failure}")
+            self.note(f"{level.name} is off duty after {duty.failures} failures in a row: {answer.failure}")
 
-    def _due(self) -> list[int]:
+    def _due(self) -> list[Level]:
         """Levels off duty whose turn for a trial it is."""
         due = []
-        for i, duty in enumerate(self._duties):
+        for level in self.levels:
+            duty = level.duty
             if duty.is_off:
                 duty.waited += 1
-                if duty.waited >= self.config.probe_every and not self.levels[i].is_busy:
+                if duty.waited >= self.config.probe_every and not level.is_busy:
                     duty.waited = 0
-                    due.append(i)
+                    due.append(level)
         return due
 
-    async def _try(self, i: int, snapshot: Snapshot, closes: Mapping[str, int]) -> None:
-        answer = await self.levels[i].ask(snapshot, closes, within_s=self.config.deadline_seconds)
-        duty = self._duties[i]
+    async def _try(self, level: Level, snapshot: Snapshot, closes: Mapping[str, int]) -> None:
+        duty = level.duty
+        answer = await level.ask(snapshot, closes, within_s=self.config.deadline_seconds)
+        if level.duty is not duty:  # another model has taken its place meanwhile
+            return
         duty.sound = 0 if answer.failure else duty.sound + 1
         if duty.sound >= self.config.promote_after:
             duty.is_off, duty.failures, duty.sound = False, 0, 0
-            self.note(
-                f"{self.levels[i].name} is on duty again after {self.config.promote_after} sound answers in a row"
-            )
+            self.note(f"{level.name} is on duty again after {self.config.promote_after} sound answers in a row")
 
     def close(self) -> None:
         """Give up trials and let go of all threads."""

@@ -22,22 +22,42 @@ class Answer:
     seconds: float
 
 
+@dataclass(slots=True)
+class Duty:
+    """How the model of a level has done of late; another model begins anew.
+
+    Attributes:
+        failures: in a row, on duty.
+        is_off: whether it is off duty.
+        waited: decisions since its last trial.
+        sound: trials in a row with a sound answer.
+    """
+
+    failures: int = 0
+    is_off: bool = False
+    waited: int = 0
+    sound: int = 0
+
+
 class Level:
     """A predictor in a thread of its own.
 
     A thread cannot be stopped: a call that has missed its deadline runs on, and until it ends the level is busy and is
-    not asked again. What it says then is thrown away.
+    not asked again. What it says then is thrown away. Another model in its place does not wait for it: it gets a thread
+    of its own.
 
     Attributes:
         name: for notes and metrics.
         predictor: what is asked.
         deadline_s: how long it may think about one decision.
         identity: fingerprint of the model; empty where it has none.
+        duty: how the model has done.
     """
 
     def __init__(self, name: str, predictor: AbstractPredictor, *, deadline_s: float, identity: str = "") -> None:
         self.name, self.predictor, self.deadline_s, self.identity = name, predictor, deadline_s, identity
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"level-{name}")
+        self.duty = Duty()
+        self._worker = self._thread()
         self._running: Future[dict[str, Prediction | None]] | None = None
 
     @property
@@ -80,12 +100,20 @@ class Level:
         return Answer(predictions=found, failure="", seconds=seconds)
 
     def replace(self, predictor: AbstractPredictor, identity: str = "") -> None:
-        """Ask another model from the next decision on."""
-        self.predictor, self.identity = predictor, identity
+        """Ask another model from the next decision on: it is on duty, and nothing that the one before did or still does
+        is held against it.
+        """
+        self.predictor, self.identity, self.duty = predictor, identity, Duty()
+        if self.is_busy:
+            self.close()
+            self._worker, self._running = self._thread(), None
 
     def close(self) -> None:
         """Let go of the thread, without waiting for a call that hangs."""
         self._worker.shutdown(wait=False, cancel_futures=True)
+
+    def _thread(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"level-{self.name}")
 
 
 def _is_sound(prediction: Prediction) -> bool:
