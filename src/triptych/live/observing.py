@@ -205,7 +205,7 @@ def measure(metrics: Metrics, outcome: Outcome) -> str:
     """Count what the ladder of models did. Returns its failures in words."""
     for name, seconds in outcome.seconds.items():
         metrics.inference.labels(model=name).observe(seconds)
-    for name in outcome.failures:
+    for name in outcome.failures.keys() - outcome.unasked:
         metrics.model_failures.labels(model=name).inc()
     metrics.fallback_level.set(outcome.level)
     return "; ".join(f"{name}: {why}" for name, why in outcome.failures.items())

@@ -15,11 +15,16 @@ from triptych.live.failover.snapshot import Snapshot
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What came of asking: predictions by symbol, or why they cannot be used. `seconds` is how long it took."""
+    """What came of asking: predictions by symbol, or why they cannot be used. `seconds` is how long it took.
+
+    `was_asked` is False where no time was left to ask; `is_late` is whether the time that was left ran out.
+    """
 
     predictions: Mapping[str, Prediction | None]
     failure: str
     seconds: float
+    was_asked: bool = True
+    is_late: bool = False
 
 
 @dataclass(slots=True)
@@ -51,11 +56,21 @@ class Level:
         predictor: what is asked.
         deadline_s: how long it may think about one decision.
         identity: fingerprint of the model; empty where it has none.
+        is_instant: whether it answers in no time to speak of, as a rule does: a part of the deadline is kept for it.
         duty: how the model has done.
     """
 
-    def __init__(self, name: str, predictor: AbstractPredictor, *, deadline_s: float, identity: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        predictor: AbstractPredictor,
+        *,
+        deadline_s: float,
+        identity: str = "",
+        is_instant: bool = False,
+    ) -> None:
         self.name, self.predictor, self.deadline_s, self.identity = name, predictor, deadline_s, identity
+        self.is_instant = is_instant
         self.duty = Duty()
         self._worker = self._thread()
         self._running: Future[dict[str, Prediction | None]] | None = None
@@ -79,7 +94,7 @@ class Level:
             return Answer(predictions={}, failure="still busy with an earlier decision", seconds=0.0)
         limit = min(within_s, self.deadline_s)
         if limit <= 0:
-            return Answer(predictions={}, failure="no time was left for it", seconds=0.0)
+            return Answer(predictions={}, failure="no time was left for it", seconds=0.0, was_asked=False)
         self._running = self._worker.submit(self.predictor.predict_all, snapshot, dict(closes))
         try:
             # Shielded: a cancelled wait must not be taken for a finished call. No `wait_for`: before Python 3.12 it
@@ -87,9 +102,8 @@ class Level:
             async with asyncio.timeout(limit):
                 found = await asyncio.shield(asyncio.wrap_future(self._running))
         except TimeoutError:
-            return Answer(
-                predictions={}, failure=f"missed its deadline of {limit:.3g} s", seconds=time.monotonic() - started
-            )
+            failure = f"missed its deadline of {limit:.3g} s"
+            return Answer(predictions={}, failure=failure, seconds=time.monotonic() - started, is_late=True)
         except Exception as error:  # a model may fail in any way: out of memory, a lost device, a bug
             said = " ".join(str(error).split())[:200]
             return Answer(predictions={}, failure=f"{type(error).__name__}: {said}", seconds=time.monotonic() - started)
