@@ -208,6 +208,10 @@ def measure(metrics: Metrics, outcome: Outcome) -> str:
     for name in outcome.failures.keys() - outcome.unasked:
         metrics.model_failures.labels(model=name).inc()
     metrics.fallback_level.set(outcome.level)
+    if outcome.level:
+        metrics.fallback_decisions.inc()
+    else:
+        metrics.fallback_decisions.set(0)
     return "; ".join(f"{name}: {why}" for name, why in outcome.failures.items())
 
 

@@ -135,14 +135,14 @@ class Ladder:
                 found = i, answer
                 break
             failures[level.name] = answer.failure
-        i, answer = found or (len(self.levels), None)
+        level_of = len(self.levels) if found is None else found[0]
         return Outcome(
-            predictions=answer.predictions if answer else {},
-            level=i,
-            name=self.levels[i].name if answer else "none",
+            predictions={} if found is None else found[1].predictions,
+            level=level_of,
+            name="none" if found is None else self.levels[level_of].name,
             failures=failures,
             seconds=seconds,
-            identity=self.levels[i].identity if answer else "",
+            identity="" if found is None else self.levels[level_of].identity,
             unasked=frozenset(unasked),
         )
 
