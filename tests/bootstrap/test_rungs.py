@@ -71,6 +71,12 @@ def test_the_rule_answers_when_gpu_and_cpu_have_failed_and_without_it_nobody_doe
     assert outcome.predictions["AAA"].is_usable
 
 
+def test_time_is_kept_for_the_rule_only(monkeypatch):
+    found = ladder(monkeypatch, last_resort="rules")
+    found.close()
+    assert [one.is_instant for one in found.levels] == [False, False, True]
+
+
 @pytest.mark.parametrize(("gpu", "device", "names"), [
     (True, "cpu", ["net"]), (False, "auto", ["net"]), (True, "cuda", ["net (cuda)", "net"]),
 ])  # fmt: skip

@@ -3,9 +3,10 @@ import pytest
 from tests.fakes.market import walk
 
 from triptych.domain import Prediction
+from triptych.live.failover import Outcome
 from triptych.live.monitoring import Metrics
 from triptych.live.monitoring.drift import Config
-from triptych.live.observing import Observer
+from triptych.live.observing import Observer, measure
 
 
 class Portfolio:
@@ -156,3 +157,16 @@ def test_a_single_factor_that_moved_is_shown_and_no_alarm():
     value, told, observer = watch_factors(draws, factor_share=0.6)
     assert value("ema_psi") > 1
     assert not [one for one in (*told, *observer.alarms) if "factors" in one]
+
+
+def test_a_model_that_was_not_asked_has_not_failed():
+    metrics = Metrics()
+    outcome = Outcome(
+        predictions={}, level=2, name="none", seconds={"big": 0.5}, unasked=frozenset({"small"}),
+        failures={"big": "missed its deadline of 0.5 s", "small": "no time was left for it"},
+    )  # fmt: skip
+    assert measure(metrics, outcome) == "big: missed its deadline of 0.5 s; small: no time was left for it"
+    value = metrics.registry.get_sample_value
+    assert value("triptych_model_failures_total", {"model": "big"}) == 1
+    assert value("triptych_model_failures_total", {"model": "small"}) is None
+    assert value("triptych_inference_seconds_count", {"model": "small"}) is None

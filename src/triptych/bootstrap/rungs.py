@@ -55,7 +55,8 @@ def rungs_of(
     if settings.last_resort == "rules":
         longest = rungs[0].level.predictor.length
         rule = RulePredictor(settings.rules, longest=longest)
-        rungs.append(Rung(level=Level("rules", rule, deadline_s=settings.model_deadline_seconds)))
+        level = Level("rules", rule, deadline_s=settings.model_deadline_seconds, is_instant=True)
+        rungs.append(Rung(level=level))
     return rungs
 
 

@@ -205,9 +205,13 @@ def measure(metrics: Metrics, outcome: Outcome) -> str:
     """Count what the ladder of models did. Returns its failures in words."""
     for name, seconds in outcome.seconds.items():
         metrics.inference.labels(model=name).observe(seconds)
-    for name in outcome.failures:
+    for name in outcome.failures.keys() - outcome.unasked:
         metrics.model_failures.labels(model=name).inc()
     metrics.fallback_level.set(outcome.level)
+    if outcome.level:
+        metrics.fallback_decisions.inc()
+    else:
+        metrics.fallback_decisions.set(0)
     return "; ".join(f"{name}: {why}" for name, why in outcome.failures.items())
 
 

@@ -116,13 +116,64 @@ def test_a_model_that_hangs_is_left_alone_until_it_has_ended(ladder):
     assert third.predictions["AAA"].probability_buy == pytest.approx(0.7)  # not what the hanging call said
 
 
-def test_the_deadline_is_shared_by_all_levels(ladder):
+MISSED = "missed its deadline of "
+
+
+def test_the_deadline_is_shared_by_all_levels_and_one_that_was_not_asked_has_not_failed(ladder):
     hang = threading.Event()
-    one = ladder(Model("big", hang), Model("small", hang), Model("rules", 0.2), deadline_seconds=0.05)
-    (outcome,) = decide(one)
+    one = ladder(Model("big", hang), Model("small", 0.2), Model("tiny", 0.2), deadline_seconds=0.05, demote_after=2)
+    (first,) = decide(one)
+    assert (first.level, first.name, first.predictions) == (3, "none", {})
+    assert first.failures.pop("big").startswith(MISSED)
+    assert first.failures == {"small": "no time was left for it", "tiny": "no time was left for it"}
+    assert first.unasked == {"small", "tiny"}
+    assert list(first.seconds) == ["big"]
+    one.config = Config(deadline_seconds=30, demote_after=2)
+    (second,) = decide(one)  # the first is still busy, and the second has the time
     hang.set()
-    assert (outcome.level, outcome.name, outcome.predictions) == (3, "none", {})
-    assert outcome.failures["rules"] == "no time was left for it"
+    assert (second.name, second.unasked) == ("small", frozenset())
+    assert [(level.duty.failures, level.duty.is_off) for level in one.levels] == [(2, True), (0, False), (0, False)]
+
+
+def test_a_rule_is_asked_however_slow_the_models_before_it_were(ladder):
+    """It needs no time to speak of: a tenth of the deadline is kept for it, and it never goes off duty unasked."""
+    hang, notes = threading.Event(), []
+    one = ladder(
+        Model("big", hang), Model("small", hang), Model("rules", 0.2), notes=notes, deadlines=(2.5, 2.5),
+        deadline_seconds=3.0, demote_after=2,
+    )  # fmt: skip
+    one.levels[-1].is_instant = True
+    (first,) = decide(one)
+    assert (first.name, first.failures["big"]) == ("rules", MISSED + "2.5 s")
+    # What was left of nine tenths, and too little to be held against it.
+    assert float(first.failures["small"].removeprefix(MISSED).removesuffix(" s")) <= 0.2
+    assert [level.duty.failures for level in one.levels] == [1, 0, 0]
+    assert [outcome.name for outcome in decide(one, 3)] == ["rules"] * 3
+    hang.set()
+    busy = "is off duty after 2 failures in a row: still busy with an earlier decision"
+    assert notes == [f"big {busy}", f"small {busy}"]
+
+
+def test_a_model_that_is_slower_than_the_whole_deadline_goes_off_duty(ladder):
+    notes, gate = [], threading.Semaphore(0)
+
+    class Slow(Model):
+        def probabilities(self, windows):
+            gate.acquire(timeout=10)
+            return super().probabilities(windows)
+
+    one = ladder(Slow("big", 0.7), notes=notes, deadline_seconds=0.03, demote_after=2)
+
+    async def run():
+        for _ in range(2):
+            await one.predict(View(), CLOSES)
+            gate.release()
+            while one.levels[0].is_busy:
+                await asyncio.sleep(0.001)
+
+    asyncio.run(run())
+    assert len(notes) == 1
+    assert notes[0].startswith("big is off duty after 2 failures in a row: " + MISSED)
 
 
 def test_without_any_sound_level_there_is_no_prediction(ladder):
@@ -191,3 +242,42 @@ def test_another_model_can_take_a_level_over(ladder):
     one.levels[0].replace(Model("new", 0.7))
     (outcome,) = decide(one)
     assert outcome.predictions["AAA"].model == "new"
+
+
+def test_a_model_in_the_place_of_one_that_hangs_is_asked_at_the_next_decision(ladder):
+    """The very case in which a model is replaced: its call never ends, and its level is off duty."""
+    hangs, notes = threading.Event(), []
+    one = ladder(Model("big", hangs), Model("small", 0.2), notes=notes, deadlines=(0.05,), demote_after=2)
+    assert [outcome.name for outcome in decide(one, 3)] == ["small"] * 3
+    level = one.levels[0]
+    assert one.standings()[0] == {"name": "big", "off_duty": True, "busy": True, "failures": 2}
+    level.replace(Model("new", 0.7))
+    level.deadline_s = 5.0
+    assert one.standings()[0] == {"name": "big", "off_duty": False, "busy": False, "failures": 0}
+    outcomes = decide(one, 3)
+    assert [outcome.name for outcome in outcomes] == ["big"] * 3
+    assert {outcome.predictions["AAA"].model for outcome in outcomes} == {"new"}
+    assert [outcome.predictions["AAA"].probability_buy for outcome in outcomes] == pytest.approx([0.7] * 3)
+    assert len(notes) == 1  # off duty
+    hangs.set()
+
+
+def test_a_trial_of_the_model_before_says_nothing_of_the_one_in_its_place(ladder):
+    gate, error = threading.Event(), RuntimeError("lost")
+    notes = []
+    one = ladder(
+        Model("old", error, gate), Model("small", 0.2), notes=notes, demote_after=1, probe_every=1, promote_after=1
+    )
+
+    async def run():
+        await one.predict(View(), CLOSES)  # fails, and is off duty
+        await one.predict(View(), CLOSES)  # its trial waits for the gate
+        (trial,) = one._trials
+        one.levels[0].replace(Model("new", error))
+        await one.predict(View(), CLOSES)  # fails as well
+        gate.set()
+        await trial  # a sound answer, of the old one
+        return one.standings()[0]
+
+    assert asyncio.run(run()) == {"name": "old", "off_duty": True, "busy": False, "failures": 1}
+    assert notes == ["old is off duty after 1 failures in a row: RuntimeError: lost"] * 2

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from triptych.live.failover import Outcome
 from triptych.live.monitoring import Metrics
+from triptych.live.observing import measure
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 
@@ -75,3 +77,31 @@ def test_the_alert_of_a_slow_journal_fires_whatever_the_length_of_the_candles(ca
         since = None if not writes else now if since is None else since
         fires |= since is not None and now - since >= lasts_s
     assert fires
+
+
+def fires_of_fallback(levels, candle_s):
+    """Seconds at which the alert of a fallback fires, by Prometheus' own rules, when decisions were taken so."""
+    text = (DEPLOY / "prometheus-alerts.yml").read_text()
+    rule = text[text.index("TriptychFallback") :].split("- alert:")[0]
+    ((name, least),) = re.findall(r"expr: (triptych_[a-z_]+) >= (\d+)", rule)
+    (lasts,) = re.findall(r"for: (\d+)m", rule)
+    metrics, since, fires = Metrics(), None, []
+    for now in range(0, len(levels) * candle_s, 15):
+        if now % candle_s == 0:
+            outcome = Outcome(predictions={}, level=levels[now // candle_s], name="", failures={}, seconds={})
+            measure(metrics, outcome)
+        is_so = metrics.registry.get_sample_value(name) >= int(least)
+        since = (now if since is None else since) if is_so else None
+        if since is not None and now - since >= 60 * int(lasts):
+            fires.append(now)
+    return fires
+
+
+@pytest.mark.parametrize("candle_s", [60, 300, 900, 3600, 86_400])
+def test_the_alert_of_a_fallback_fires_when_it_lasts_and_never_for_a_single_late_answer(candle_s):
+    assert fires_of_fallback([0, 1, 0, 0, 2, 0, 1, 0], candle_s) == []
+    lasting = fires_of_fallback([0, *[1] * 30], candle_s)
+    # The second decision of the stand-in, and ten minutes more.
+    assert lasting[0] == 2 * candle_s + 600
+    # Three in a row are more than ten minutes of candles from 5m on, and the second has lasted as long from 10m on.
+    assert bool(fires_of_fallback([*[1] * 3, *[0] * 30], candle_s)) == (candle_s >= 600)

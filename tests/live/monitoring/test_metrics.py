@@ -3,7 +3,7 @@ import re
 from triptych.live.monitoring import Metrics
 
 LABELS = {"symbol", "timeframe", "model", "venue"}
-UNITS = ("_seconds", "_ratio", "_total", "_level", "_quote", "_orders", "_ready")
+UNITS = ("_seconds", "_ratio", "_total", "_level", "_quote", "_orders", "_decisions", "_ready")
 
 
 def families():

@@ -1,10 +1,13 @@
 """The ladder of fallback: the large model, the small one, rules, and below them no prediction at all.
 
 Within one decision, whatever a level fails at (an error, NaN, the deadline, a lost device) is asked of the next one in
-the time that is left. A level that fails `demote_after` decisions in a row is put off duty; while it is, it is tried
-again beside the level on duty every `probe_every` decisions, its answers are compared with the clock and thrown away,
-and after `promote_after` sound answers in a row it comes back. So a model that fails now and then costs one decision of
-a smaller model each time, one that has broken down costs no time any more, and nothing comes back on a single good day.
+the time that is left. Where there is a rule, which takes no time, a tenth of the deadline is kept for it; a model to
+which those before it have left too little time has not failed by that.
+
+A level that fails `demote_after` decisions in a row is put off duty; while it is, it is tried again beside the level on
+duty every `probe_every` decisions, its answers are compared with the clock and thrown away, and after `promote_after`
+sound answers in a row it comes back. So a model that fails now and then costs one decision of a smaller model each
+time, one that has broken down costs no time any more, and nothing comes back on a single good day.
 
 Level 0 is the first model. When no level answers there is no prediction: what the engine does then (hold or go flat)
 is the recipe's `without_prediction`.
@@ -16,6 +19,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from pydantic import Field
 
@@ -25,6 +29,11 @@ from triptych.inference.base import AbstractView
 from triptych.live.failover.level import Answer, Level
 from triptych.live.failover.snapshot import Snapshot
 
+KEPT: Final = 0.1
+"""Share of the deadline that models leave for a level that answers in no time to speak of."""
+ENOUGH: Final = 0.9
+"""A level that had this share of the time it would have had alone, and did not answer in it, has failed."""
+
 
 class Config(domain.Config):
     """When a model is put off duty, and when it comes back."""
@@ -32,7 +41,8 @@ class Config(domain.Config):
     deadline_seconds: float = Field(
         default=5.0,
         gt=0,
-        description="Longest time from the close of a candle's data to the predictions, over all levels, in seconds.",
+        description="Longest time from the close of a candle's data to the predictions, over all levels, in seconds; a "
+        "tenth of it is kept for the rules, where they are the last resort.",
     )
     demote_after: int = Field(default=3, ge=1, description="Failed decisions in a row that put a level off duty.")
     probe_every: int = Field(default=4, ge=1, description="Decisions between two trials of a level that is off duty.")
@@ -48,6 +58,7 @@ class Outcome:
         level: place of the level that answered, from 0; the number of levels when none did.
         name: of that level; "none" when none did.
         failures: what went wrong on the way, by level.
+        unasked: levels among them that were not asked, because no time was left.
         seconds: of each level that was asked, by name.
         identity: fingerprint of the model that answered; empty when none did.
     """
@@ -58,16 +69,7 @@ class Outcome:
     failures: Mapping[str, str]
     seconds: Mapping[str, float]
     identity: str = ""
-
-
-@dataclass(slots=True)
-class _Duty:
-    """How a level has done of late."""
-
-    failures: int = 0
-    is_off: bool = False
-    waited: int = 0
-    sound: int = 0
+    unasked: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -85,22 +87,20 @@ class Ladder:
     config: Config
     note: Callable[[str], None]
     floor: int = 0
-    _duties: list[_Duty] = field(init=False)
     _trials: set[asyncio.Task[None]] = field(init=False, default_factory=set)
-
-    def __post_init__(self) -> None:
-        self._duties = [_Duty() for _ in self.levels]
 
     @property
     def on_duty(self) -> int:
         """Place of the level that will be asked first; the number of levels when all are off duty."""
-        return next((i for i, duty in enumerate(self._duties) if i >= self.floor and not duty.is_off), len(self.levels))
+        return next(
+            (i for i, one in enumerate(self.levels) if i >= self.floor and not one.duty.is_off), len(self.levels)
+        )
 
     def standings(self) -> list[dict[str, str | bool | int]]:
         """How each level stands, the best first: name, whether it is off duty or busy, failures in a row."""
         return [
-            {"name": level.name, "off_duty": duty.is_off, "busy": level.is_busy, "failures": duty.failures}
-            for level, duty in zip(self.levels, self._duties, strict=True)
+            {"name": one.name, "off_duty": one.duty.is_off, "busy": one.is_busy, "failures": one.duty.failures}
+            for one in self.levels
         ]
 
     async def predict(self, view: AbstractView, closes: Mapping[str, int]) -> Outcome:
@@ -111,66 +111,80 @@ class Ladder:
             closes: close time of the newest candle by symbol, UTC milliseconds.
         """
         end = time.monotonic() + self.config.deadline_seconds
-        for i in self._due():
-            trial = asyncio.create_task(self._try(i, self.levels[i].snapshot(view, closes), closes))
+        for level in self._due():
+            trial = asyncio.create_task(self._try(level, level.snapshot(view, closes), closes))
             self._trials.add(trial)
             trial.add_done_callback(self._trials.discard)
         failures: dict[str, str] = {}
         seconds: dict[str, float] = {}
+        unasked: set[str] = set()
         found: tuple[int, Answer] | None = None
-        for i, (level, duty) in enumerate(zip(self.levels, self._duties, strict=True)):
-            if duty.is_off or i < self.floor:
-                continue
+        for i in self._on_duty():
+            level = self.levels[i]
             snapshot = level.snapshot(view, closes)
-            answer = await level.ask(snapshot, closes, within_s=end - time.monotonic())
-            seconds[level.name] = answer.seconds
-            self._judge(i, answer)
+            alone_s = min(level.deadline_s, self.config.deadline_seconds - self._kept_s(i))
+            within_s = end - self._kept_s(i) - time.monotonic()
+            answer = await level.ask(snapshot, closes, within_s=within_s)
+            if answer.was_asked and not (answer.is_late and within_s < ENOUGH * alone_s):
+                self._judge(level, answer)
+            if answer.was_asked:
+                seconds[level.name] = answer.seconds
+            else:
+                unasked.add(level.name)
             if not answer.failure:
                 found = i, answer
                 break
             failures[level.name] = answer.failure
-        if found is None:
-            return Outcome(predictions={}, level=len(self.levels), name="none", failures=failures, seconds=seconds)
-        i, answer = found
+        level_of = len(self.levels) if found is None else found[0]
         return Outcome(
-            predictions=answer.predictions,
-            level=i,
-            name=self.levels[i].name,
+            predictions={} if found is None else found[1].predictions,
+            level=level_of,
+            name="none" if found is None else self.levels[level_of].name,
             failures=failures,
             seconds=seconds,
-            identity=self.levels[i].identity,
+            identity="" if found is None else self.levels[level_of].identity,
+            unasked=frozenset(unasked),
         )
 
-    def _judge(self, i: int, answer: Answer) -> None:
-        duty = self._duties[i]
+    def _on_duty(self) -> list[int]:
+        return [i for i, level in enumerate(self.levels) if i >= self.floor and not level.duty.is_off]
+
+    def _kept_s(self, i: int) -> float:
+        """Seconds of the deadline that level `i` must leave for one below it."""
+        has_rule = any(self.levels[j].is_instant for j in self._on_duty() if j > i)
+        return KEPT * self.config.deadline_seconds if has_rule else 0.0
+
+    def _judge(self, level: Level, answer: Answer) -> None:
+        duty = level.duty
         if not answer.failure:
             duty.failures = 0
             return
         duty.failures += 1
         if duty.failures >= self.config.demote_after:
             duty.is_off, duty.waited, duty.sound = True, 0, 0
-            self.note(f"{self.levels[i].name} is off duty after {duty.failures} failures in a row: {answer.failure}")
+            self.note(f"{level.name} is off duty after {duty.failures} failures in a row: {answer.failure}")
 
-    def _due(self) -> list[int]:
+    def _due(self) -> list[Level]:
         """Levels off duty whose turn for a trial it is."""
         due = []
-        for i, duty in enumerate(self._duties):
+        for level in self.levels:
+            duty = level.duty
             if duty.is_off:
                 duty.waited += 1
-                if duty.waited >= self.config.probe_every and not self.levels[i].is_busy:
+                if duty.waited >= self.config.probe_every and not level.is_busy:
                     duty.waited = 0
-                    due.append(i)
+                    due.append(level)
         return due
 
-    async def _try(self, i: int, snapshot: Snapshot, closes: Mapping[str, int]) -> None:
-        answer = await self.levels[i].ask(snapshot, closes, within_s=self.config.deadline_seconds)
-        duty = self._duties[i]
+    async def _try(self, level: Level, snapshot: Snapshot, closes: Mapping[str, int]) -> None:
+        duty = level.duty
+        answer = await level.ask(snapshot, closes, within_s=self.config.deadline_seconds)
+        if level.duty is not duty:  # another model has taken its place meanwhile
+            return
         duty.sound = 0 if answer.failure else duty.sound + 1
         if duty.sound >= self.config.promote_after:
             duty.is_off, duty.failures, duty.sound = False, 0, 0
-            self.note(
-                f"{self.levels[i].name} is on duty again after {self.config.promote_after} sound answers in a row"
-            )
+            self.note(f"{level.name} is on duty again after {self.config.promote_after} sound answers in a row")
 
     def close(self) -> None:
         """Give up trials and let go of all threads."""

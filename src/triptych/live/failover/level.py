@@ -15,29 +15,64 @@ from triptych.live.failover.snapshot import Snapshot
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What came of asking: predictions by symbol, or why they cannot be used. `seconds` is how long it took."""
+    """What came of asking: predictions by symbol, or why they cannot be used. `seconds` is how long it took.
+
+    `was_asked` is False where no time was left to ask; `is_late` is whether the time that was left ran out.
+    """
 
     predictions: Mapping[str, Prediction | None]
     failure: str
     seconds: float
+    was_asked: bool = True
+    is_late: bool = False
+
+
+@dataclass(slots=True)
+class Duty:
+    """How the model of a level has done of late; another model begins anew.
+
+    Attributes:
+        failures: in a row, on duty.
+        is_off: whether it is off duty.
+        waited: decisions since its last trial.
+        sound: trials in a row with a sound answer.
+    """
+
+    failures: int = 0
+    is_off: bool = False
+    waited: int = 0
+    sound: int = 0
 
 
 class Level:
     """A predictor in a thread of its own.
 
     A thread cannot be stopped: a call that has missed its deadline runs on, and until it ends the level is busy and is
-    not asked again. What it says then is thrown away.
+    not asked again. What it says then is thrown away. Another model in its place does not wait for it: it gets a thread
+    of its own.
 
     Attributes:
         name: for notes and metrics.
         predictor: what is asked.
         deadline_s: how long it may think about one decision.
         identity: fingerprint of the model; empty where it has none.
+        is_instant: whether it answers in no time to speak of, as a rule does: a part of the deadline is kept for it.
+        duty: how the model has done.
     """
 
-    def __init__(self, name: str, predictor: AbstractPredictor, *, deadline_s: float, identity: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        predictor: AbstractPredictor,
+        *,
+        deadline_s: float,
+        identity: str = "",
+        is_instant: bool = False,
+    ) -> None:
         self.name, self.predictor, self.deadline_s, self.identity = name, predictor, deadline_s, identity
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"level-{name}")
+        self.is_instant = is_instant
+        self.duty = Duty()
+        self._worker = self._thread()
         self._running: Future[dict[str, Prediction | None]] | None = None
 
     @property
@@ -59,7 +94,7 @@ class Level:
             return Answer(predictions={}, failure="still busy with an earlier decision", seconds=0.0)
         limit = min(within_s, self.deadline_s)
         if limit <= 0:
-            return Answer(predictions={}, failure="no time was left for it", seconds=0.0)
+            return Answer(predictions={}, failure="no time was left for it", seconds=0.0, was_asked=False)
         self._running = self._worker.submit(self.predictor.predict_all, snapshot, dict(closes))
         try:
             # Shielded: a cancelled wait must not be taken for a finished call. No `wait_for`: before Python 3.12 it
@@ -67,9 +102,8 @@ class Level:
             async with asyncio.timeout(limit):
                 found = await asyncio.shield(asyncio.wrap_future(self._running))
         except TimeoutError:
-            return Answer(
-                predictions={}, failure=f"missed its deadline of {limit:.3g} s", seconds=time.monotonic() - started
-            )
+            failure = f"missed its deadline of {limit:.3g} s"
+            return Answer(predictions={}, failure=failure, seconds=time.monotonic() - started, is_late=True)
         except Exception as error:  # a model may fail in any way: out of memory, a lost device, a bug
             said = " ".join(str(error).split())[:200]
             return Answer(predictions={}, failure=f"{type(error).__name__}: {said}", seconds=time.monotonic() - started)
@@ -80,12 +114,20 @@ class Level:
         return Answer(predictions=found, failure="", seconds=seconds)
 
     def replace(self, predictor: AbstractPredictor, identity: str = "") -> None:
-        """Ask another model from the next decision on."""
-        self.predictor, self.identity = predictor, identity
+        """Ask another model from the next decision on: it is on duty, and nothing that the one before did or still does
+        is held against it.
+        """
+        self.predictor, self.identity, self.duty = predictor, identity, Duty()
+        if self.is_busy:
+            self.close()
+            self._worker, self._running = self._thread(), None
 
     def close(self) -> None:
         """Let go of the thread, without waiting for a call that hangs."""
         self._worker.shutdown(wait=False, cancel_futures=True)
+
+    def _thread(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"level-{self.name}")
 
 
 def _is_sound(prediction: Prediction) -> bool:

@@ -48,6 +48,9 @@ class Metrics:
         self.fallback_level = gauge(
             "fallback_level", "Place of the model on duty: 0 the first; one more than the last: none."
         )
+        self.fallback_decisions = gauge(
+            "fallback_decisions", "Decisions in a row that another than the first model has taken, or none."
+        )
         self.model_failures = counter("model_failures_total", "Decisions at which a model failed.", "model")
         self.drift_psi = gauge(
             "drift_psi_ratio", "Population stability index against the reference.", "symbol", "model"
