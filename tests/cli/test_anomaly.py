@@ -104,6 +104,39 @@ def test_watch_says_of_rows_what_score_says_and_survives_anything(fitted, tripty
     ]  # fmt: skip
 
 
+def stamped(n, time):
+    rows = frame(n, seed=3).with_columns(time)
+    return "\n".join(json.dumps(row) for row in rows.drop("truth").iter_rows(named=True))
+
+
+def test_a_watch_reads_milliseconds_as_the_datetimes_of_the_fit(fitted, triptych, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(stamped(60, pl.col("timestamp").dt.epoch("ms"))))
+    said = triptych("anomaly", "watch", fitted / "detector", "--time", "timestamp", "--threshold", "fixed")
+    assert (said.status, said.err) == (0, "")
+    readings = [json.loads(line) for line in said.out.splitlines()]
+    assert ["warming up" in reading["reasons"] for reading in readings] == [True] * 23 + [False] * 37
+
+
+def test_a_watch_that_sees_nothing_says_so_aloud(fitted, triptych, monkeypatch):
+    hours = pl.from_epoch(1_700_000_000 + 3600 * pl.int_range(60)).dt.to_string("iso").alias("timestamp")
+    monkeypatch.setattr("sys.stdin", io.StringIO(stamped(60, hours)))
+    said = triptych("anomaly", "watch", fitted / "detector", "--time", "timestamp")
+    assert said.status == 0
+    why = (
+        "the newest said 'warming up: 1 of 24 rows after a gap'. A score needs 24 rows without a break. The usual step "
+        "is 900 s: rows that come later than 1.5 times that, or earlier, start anew."
+    )
+    assert f"Warning: The last 48 rows have no score, nothing is watched: {why}" in said.err
+    assert "Warning: No row had a score: the last one said 'warming up: 1 of 24 rows after a gap'." in said.err
+
+
+def test_a_watch_refuses_times_of_another_unit(fitted, triptych, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(stamped(3, pl.int_range(3).alias("timestamp"))))
+    said = triptych("anomaly", "watch", fitted / "detector", "--time", "timestamp")
+    assert said.status == 2
+    assert "The time 0 is of another unit than those of the fit: it reads as a count of their own" in said.err
+
+
 def test_files_and_columns_that_are_not_there_are_named(fitted, triptych, tmp_path):
     said = triptych("anomaly", "score", fitted / "detector", tmp_path / "none.csv")
     assert said.status == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from triptych.inference.anomaly.saving import DetectorCard, load_detector, refus
 from triptych.inference.anomaly.stream import DetectorStream
 from triptych.inference.anomaly.table import as_table
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
+from triptych.inference.anomaly.unscored import Unscored
 from triptych.inference.watch import Reading
 from triptych.training.anomaly.by_type import WITHIN, by_type
 from triptych.training.anomaly.metrics import judge
@@ -221,24 +222,46 @@ def write_frame(path: Path, frame: pl.DataFrame) -> Path:
 
 
 def watch_anomalies(
-    folder: Path, lines: Iterator[str], columns: Rows, *, threshold: ThresholdConfig, step: float | None = None
+    folder: Path,
+    lines: Iterator[str],
+    columns: Rows,
+    *,
+    threshold: ThresholdConfig,
+    step: float | None = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[dict[str, Any], Reading]]:
     """Score rows as they come, each a line of JSON with the channels by name.
 
     A line that is not such an object is a bad row like one with NaN: the stream goes on. `columns.entity` names the key
-    of the symbol, `columns.time` that of the time: ISO 8601 or a number; `step` is in seconds, or in its unit.
+    of the symbol, `columns.time` that of the time: ISO 8601 or a number (see `instants`); `step` is in seconds, or in
+    the unit of times that count something of their own. `warn` is told of rows that never come to a score.
+
+    Raises DataError where the first time is of another unit than those of the fit: no gap would ever be seen, or one
+    at every row.
     """
     time = columns.time
     detector = load_detector(folder)
     stream = DetectorStream(detector, threshold, step=step)
+    unscored, checked = Unscored(stream), False
     for line in lines:
         if not line.strip():
             continue
         row = _parsed(line)
         values = {name: row.get(name) for name in detector.columns_}
         symbol = str(row.get(columns.entity, "")) if columns.entity else ""
-        reading = stream.update(values, symbol=symbol, time=row.get(time) if time else None)
+        when = row.get(time) if time else None
+        if when is not None and not checked:
+            stream.check_time(when)
+            checked = True
+        reading = stream.update(values, symbol=symbol, time=when)
         yield row, reading
+        _say(warn, unscored.note(symbol, reading))
+    _say(warn, unscored.at_the_end())
+
+
+def _say(warn: Callable[[str], None], sentence: str) -> None:
+    if sentence:
+        warn(sentence)
 
 
 def _parsed(line: str) -> dict[str, Any]:

@@ -94,8 +94,8 @@ def run_study(study: Study, files: Sequence[Path], out: Path, tell: Callable[[st
     detector.fit(pl.DataFrame(values[:split], schema=list(columns)), time=time[:split] if breaks else None)
     remove_training(checkpoint)
     if detector.span_ is None:  # times that must not break the history are known all the same
-        seconds = times[:split] / 1000.0
-        detector.span_ = Span(first=float(seconds[0]), last=float(seconds[-1]), step=float(np.median(np.diff(seconds))))
+        seen = times[:split].astype(np.float64)
+        detector.span_ = Span(first=float(seen[0]), last=float(seen[-1]), step=float(np.median(np.diff(seen))))
     save_detector(out / "detector", detector)
     tell("Fitted. Watching.")
     first = max(split - detector.memory + 1, 0)  # the past warms the watch up

@@ -28,6 +28,12 @@ def fail(error: TriptychError) -> None:
         progress.print(f"[bold]What to do:[/] {escape(error.remedy)}", soft_wrap=True)
 
 
+def warn(sentence: str) -> None:
+    """Print what a user should know although the work goes on."""
+    with contextlib.suppress(OSError):
+        progress.print(f"[bold yellow]Warning:[/] {escape(sentence)}", soft_wrap=True)
+
+
 def say_interrupted() -> None:
     """Print what Ctrl-C means for the work that was under way."""
     progress.print(

@@ -1,6 +1,7 @@
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from tests.fakes.waves import waves
@@ -89,11 +90,57 @@ def test_the_usual_step_is_that_of_the_fit():
     times = pl.datetime_range(datetime(2024, 1, 1), datetime(2024, 1, 7, 5, 45), "15m", eager=True)
     frame = pl.DataFrame(waves(600), schema=list("abc")).with_columns(times.alias("time"))
     detector = KMeansDetector(KMeansConfig(length=4)).fit(frame)
-    assert detector.span_.step == 900.0
+    assert (detector.span_.step, detector.span_.clock) == (900_000.0, "utc")
     stream = DetectorStream(detector)
     stream.update([0.1, 0.2, 0.3], time="2024-02-01T00:00:00")
     reading = stream.update([0.1, 0.2, 0.3], time="2024-02-01T01:00:00")
     assert reading.reasons == "warming up: 1 of 4 rows after a gap"
+
+
+STAMPS = {
+    "datetimes": lambda t: t,
+    "zoned": lambda t: t.replace(tzinfo=UTC).astimezone(timezone(timedelta(hours=8))),
+    "iso": lambda t: t.isoformat(),
+    "seconds": lambda t: t.replace(tzinfo=UTC).timestamp(),
+    "milliseconds": lambda t: round(1000 * t.replace(tzinfo=UTC).timestamp()),
+    "pandas": pd.Timestamp,
+}
+
+
+@pytest.mark.parametrize("fitted_on", ["datetimes", "seconds", "milliseconds", "iso"])
+@pytest.mark.parametrize("sent", sorted(STAMPS))
+def test_a_hole_is_seen_whatever_the_times_of_fit_and_stream_are_written_as(fitted_on, sent):
+    times = [datetime(2024, 1, 1) + timedelta(minutes=15 * i) for i in range(600)]
+    detector = KMeansDetector(KMeansConfig(length=4)).fit(waves(600), time=[STAMPS[fitted_on](t) for t in times])
+    assert detector.span_.step == 900_000.0
+    stream = DetectorStream(detector)
+    readings = [stream.update(row, time=STAMPS[sent](t)) for row, t in zip(waves(20), times, strict=False)]
+    assert [r.score > 0 for r in readings] == [False] * 3 + [True] * 17
+    late = stream.update(waves(1)[0], time=STAMPS[sent](times[35]))
+    assert late.reasons == "warming up: 1 of 4 rows after a gap"
+
+
+def test_a_time_of_another_unit_is_a_bad_row_and_can_be_refused_beforehand():
+    detector = KMeansDetector(KMeansConfig(length=4)).fit(waves(600), time=np.arange(600) + 1_700_000_000)
+    stream = DetectorStream(detector)
+    assert stream.update([0, 0, 0], time=17).reasons == ("bad row: starts anew (the time '17' is of another unit)")
+    assert stream.update([0, 0, 0], time="soon").reasons == "bad row: starts anew ('soon' is no time)"
+    stream.check_time("soon")
+    with pytest.raises(DataError) as error:
+        stream.check_time(17)
+    assert str(error.value) == (
+        "The time 17 is of another unit than those of the fit: it reads as a count of their own, such as seconds since "
+        "a start, the detector knows times since 1970. Write times as ISO 8601 (2024-01-31T09:30:00), as datetimes, or "
+        "as seconds or milliseconds since 1970."
+    )
+
+
+def test_one_row_whose_time_is_garbled_is_bridged_and_the_next_is_not_late():
+    detector = KMeansDetector(KMeansConfig(length=4)).fit(waves(600), time=np.arange(600) + 1_700_000_000)
+    stream = DetectorStream(detector)
+    times = [1_700_001_000, 1_700_001_001, 1_700_001_002, 1_700_001_003, "?", 1_700_001_005]
+    readings = [stream.update(row, time=time) for row, time in zip(waves(6), times, strict=True)]
+    assert [r.reasons for r in readings[4:]] == ["bad row: bridged ('?' is no time)", ""]
 
 
 def test_symbols_do_not_mix_and_are_scored_together(masking):

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from triptych.cli.anomaly.options import DetectorArgument, EntityOption, TimeOption
+from triptych.cli.console import warn
 
 
 def watch(
@@ -34,14 +35,15 @@ def watch(
 ) -> None:
     """Read rows from standard input, one JSON object a line, and print one line of JSON for each.
 
-    Lines that are no rows are answered like rows of NaN; the stream never dies of one.
+    Lines that are no rows are answered like rows of NaN; the stream never dies of one. Times are ISO 8601, or seconds
+    or milliseconds since 1970. Rows that never come to a score are warned of on the error stream.
     """
     from triptych.bootstrap.anomalies import Rows, watch_anomalies
     from triptych.inference.anomaly.thresholds import Config
 
     config = Config(method=method, alarms_per_day=alarms_per_day, rows_per_day=rows_per_day, window=window)
     columns = Rows(time=time, entity=entity)
-    for row, reading in watch_anomalies(detector, iter(sys.stdin), columns, threshold=config, step=step):
+    for row, reading in watch_anomalies(detector, iter(sys.stdin), columns, threshold=config, step=step, warn=warn):
         if alarms_only and not reading.alarm:
             continue
         named = {name: row.get(name) for name in (time, entity) if name is not None}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -27,13 +27,13 @@ from triptych.inference.anomaly.blend import BlendConfig, BlendDetector
 from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.catch import Config as CatchConfig
 from triptych.inference.anomaly.graph import difference_of, export_onnx, why_no_graph
+from triptych.inference.anomaly.instants import Clock, scale_of
 from triptych.inference.anomaly.scaling import Scaling
 from triptych.inference.anomaly.times import Span
 
 WEIGHTS, GRAPH, CARD = "weights.safetensors", "model.onnx", "card.json"
 _LEARNT: Final = "learnt."
-_MILLISECONDS: Final = 1e11  # as seconds, the year 5138: such times are milliseconds
-_PLAUSIBLE: Final = 1e7  # smaller numbers count rows, or anything else that is no time
+_COUNTS_BELOW: Final = 1e7  # in cards without a clock: smaller numbers count rows, or anything else that is no time
 _AGAIN: Final = "Fit and save the detector again, or copy the folder anew."
 
 
@@ -67,16 +67,30 @@ class DetectorCard(BaseModel):
     )
     first_time: datetime | None = Field(None, description="Time of the first row of the fit, UTC, where it had times.")
     last_time: datetime | None = Field(None, description="Time of the last row of the fit.")
-    first: float | None = Field(None, description="The first time as a number: seconds since 1970, or as it was given.")
+    clock: Clock | None = Field(
+        None, description="`utc`: times are milliseconds since 1970. `count`: they count something of their own."
+    )
+    first: float | None = Field(None, description="The first time as a number, see `clock`.")
     last: float | None = Field(None, description="The last time as a number.")
     step: float | None = Field(None, description="Usual time from row to row, in the unit of `first`.")
 
     @property
     def step_ms(self) -> int | None:
         """The usual time from row to row in milliseconds; None where the rows had no times that can be read."""
-        if self.step is None or self.first is None or self.first_time is None:
+        span = self.span
+        return None if span is None or span.clock == "count" else round(span.step)
+
+    @property
+    def span(self) -> Span | None:
+        """When the rows of the fit were; a card without a clock has seconds or milliseconds since 1970."""
+        if self.first is None or self.last is None or self.step is None:
             return None
-        return round(self.step if self.first > _MILLISECONDS else 1000.0 * self.step)
+        if self.clock is not None:
+            return Span(first=self.first, last=self.last, step=self.step, clock=self.clock)
+        if self.first <= _COUNTS_BELOW:
+            return Span(first=self.first, last=self.last, step=self.step, clock="count")
+        scale = scale_of(self.first)
+        return Span(first=scale * self.first, last=scale * self.last, step=scale * self.step)
 
 
 def refuse_other_folders(folder: Path) -> None:
@@ -201,11 +215,10 @@ def _spanned(detector: AbstractDetector) -> dict[str, Any]:
     span = detector.span_
     if span is None:
         return {}
-    found: dict[str, Any] = {"first": span.first, "last": span.last, "step": span.step}
-    for name in ("first", "last"):
-        seconds = found[name] / 1000 if found[name] > _MILLISECONDS else found[name]
-        if seconds > _PLAUSIBLE:
-            found[f"{name}_time"] = datetime.fromtimestamp(seconds, tz=UTC)
+    found: dict[str, Any] = {"first": span.first, "last": span.last, "step": span.step, "clock": span.clock}
+    if span.clock == "utc":
+        for name in ("first", "last"):
+            found[f"{name}_time"] = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=found[name])
     return found
 
 
@@ -231,8 +244,7 @@ def _restore(card: DetectorCard, tensors: dict[str, Tensor], device: str) -> Abs
     )
     detector.held_out_in_order_ = tensors["held_out"].numpy()
     detector.held_out_scores_ = np.sort(detector.held_out_in_order_)
-    if card.first is not None and card.last is not None and card.step is not None:
-        detector.span_ = Span(first=card.first, last=card.last, step=card.step)
+    detector.span_ = card.span
     detector.effective_ = float(tensors["effective"][0])
     detector.decision_scores_ = tensors["decision_scores"].numpy()
     detector.labels_ = (detector.decision_scores_ > detector.threshold_).astype(np.int64)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from triptych.domain.errors import DataError
 from triptych.inference.anomaly.base import AbstractDetector
+from triptych.inference.anomaly.instants import Clock, moment
 from triptych.inference.anomaly.thresholds import AbstractThreshold, create_threshold
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
-from triptych.inference.anomaly.times import moment
+from triptych.inference.anomaly.time_texts import REMEDY
 from triptych.inference.watch import Reading
 
 Row = Mapping[str, float] | Sequence[float] | NDArray[np.floating] | Any
@@ -30,6 +31,7 @@ class _Ring:
         self.count = 0
         self.bad_run = 0
         self.time: float | None = None
+        self.untimed = 0  # rows since then whose times are not known
         self.last: NDArray[np.float64] | None = None
         self.known: object | None = None
         """What the detector gave for the window as it was before the last row, see `AbstractDetector.follow`."""
@@ -69,8 +71,8 @@ class DetectorStream:
         Args:
             detector: fitted, causal.
             threshold: how the threshold moves; None keeps the detector's own.
-            step: usual time from row to row, in the unit of `update`'s `time`; None takes that of the fit, and asks no
-                times where there were none.
+            step: usual time from row to row in seconds, or in the numbers of times that count something of their own;
+                None takes that of the fit, and asks no times where there were none.
 
         Raises DataError when the detector looks ahead.
         """
@@ -81,25 +83,28 @@ class DetectorStream:
             )
         self._detector = detector
         self._config = threshold or ThresholdConfig(method="fixed")
-        self._step = step if step is not None else detector.span_.step if detector.span_ is not None else None
+        self._given_step = step
+        self._clock: Clock | None = None if detector.span_ is None else detector.span_.clock
         self._rings: dict[str, _Ring] = {}
         self._thresholds: dict[str, AbstractThreshold] = {}
 
     def update(self, row: Row, *, symbol: str = "", time: Any = None) -> Reading:
         """Take in the next row of one symbol. Never raises: what is no row of these channels is a bad row.
 
-        `time` is a datetime, a text as ISO 8601, or a number; anything else is no time.
+        `time` is a datetime, a text as ISO 8601, or a number (see `instants`): seconds and milliseconds since 1970 are
+        told apart. A row whose time is anything else is a bad one; None is no time, and no gap is then seen.
         """
         return self.update_many({symbol: row}, time=time)[symbol]
 
     def update_many(self, rows: Mapping[str, Row], *, time: Any = None) -> dict[str, Reading]:
         """Take in a row of each of several symbols, scored in one batch."""
-        at = moment(time)
-        when = at if math.isfinite(at) else None
+        when, no_time = self._when(time)
         readings: dict[str, Reading] = {}
         ready: list[str] = []
         read = {symbol: self._values(row) for symbol, row in rows.items()}  # all of them before any is taken in
         for symbol, (values, why) in read.items():
+            if no_time:
+                values, why = np.full(len(values), np.nan), no_time
             silent = self._take(symbol, values, when)
             if silent is not None and why:
                 silent = f"{silent} ({why})"
@@ -127,6 +132,47 @@ class DetectorStream:
                 )  # fmt: skip
         return {symbol: readings[symbol] for symbol in rows}
 
+    def check_time(self, time: Any) -> None:
+        """Raise DataError where a time is readable and yet counts something else than those of the fit."""
+        at, clock = moment(time)
+        if math.isfinite(at) and self._clock is not None and clock != self._clock:
+            wanted = {"utc": "times since 1970", "count": "a count of their own, such as seconds since a start"}
+            raise DataError(
+                f"The time {time!r} is of another unit than those of the fit: it reads as {wanted[clock]}, the "
+                f"detector knows {wanted[self._clock]}.",
+                remedy=REMEDY if self._clock == "utc" else "Send the count that the detector was fitted on.",
+            )
+
+    def _when(self, time: Any) -> tuple[float | None, str]:
+        """A time in the stream's unit, None where there is none; and what is wrong with one that cannot be read."""
+        if time is None:
+            return None, ""
+        at, clock = moment(time)
+        if not math.isfinite(at):
+            return None, f"{str(time)[:40]!r} is no time"
+        if self._clock is None:
+            self._clock = clock
+        if clock != self._clock:
+            return None, f"the time {str(time)[:40]!r} is of another unit"
+        return at, ""
+
+    @property
+    def memory(self) -> int:
+        """Rows without a break that a score needs."""
+        return self._detector.memory
+
+    @property
+    def clock(self) -> Clock | None:
+        """What times count: that of the fit, or of the first time that came."""
+        return self._clock
+
+    @property
+    def step(self) -> float | None:
+        """The usual time from row to row, UTC milliseconds or in the source's own numbers; None where none is known."""
+        if self._given_step is not None:
+            return self._given_step * (1.0 if self._clock == "count" else 1000.0)
+        return None if self._detector.span_ is None else self._detector.span_.step
+
     def _take(self, symbol: str, values: NDArray[np.float64], time: float | None) -> str | None:
         """Put a row into its ring. Returns why it cannot be scored, or None."""
         detector = self._detector
@@ -136,7 +182,7 @@ class DetectorStream:
         late = self._is_late(ring, time)
         if late:
             ring.clear()
-        ring.time = time if time is not None and math.isfinite(time) else ring.time
+        ring.time, ring.untimed = (ring.time, ring.untimed + 1) if time is None else (time, 0)
         if not np.isfinite(values).all():
             ring.bad_run += 1
             if ring.last is None or ring.bad_run > detector.config.bridge:
@@ -152,15 +198,15 @@ class DetectorStream:
         return None
 
     def _is_late(self, ring: _Ring, time: float | None) -> bool:
-        if self._step is None or time is None or ring.time is None:
+        if self.step is None or time is None or ring.time is None:
             return False
-        return not 0 < time - ring.time <= 1.5 * self._step
+        return not 0 < time - ring.time <= (1.5 + ring.untimed) * self.step
 
     def _is_repeated(self, ring: _Ring, time: float | None) -> bool:
         """Whether a row is not newer than the last; one from before the whole window is another history."""
         if time is None or ring.time is None or time > ring.time:
             return False
-        return ring.time - time <= (self._step or 0.0) * self._detector.memory
+        return ring.time - time <= (self.step or 0.0) * self._detector.memory
 
     def _values(self, row: Row) -> tuple[NDArray[np.float64], str]:
         """The channels' values, NaN where there is no number, and what was wrong with the row."""

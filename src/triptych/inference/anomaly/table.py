@@ -11,6 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from triptych.domain.errors import ColumnError, DataError
+from triptych.inference.anomaly.instants import Instants, as_series, instants
+from triptych.inference.anomaly.time_texts import looks_like_a_date
 
 BadRows = Literal["refuse", "mask"]
 """What to do with rows that are not numbers: refuse the table, or bridge short runs and break at longer ones."""
@@ -29,6 +31,9 @@ class Table:
         stretches: first and last + 1 row of each unbroken part; no window crosses from one to the next.
         index: what the rows are called, one value each: times as the source has them, else positions.
         pandas_index: the index of the pandas frame that the rows came in, None for anything else.
+        times: when the rows were, None where they had no times.
+        entities: what each row belongs to, under the name of its column; None where nothing says so.
+        gaps: how often the rows' times break the history.
     """
 
     columns: tuple[str, ...]
@@ -37,6 +42,9 @@ class Table:
     stretches: tuple[tuple[int, int], ...]
     index: pl.Series
     pandas_index: Any = None
+    times: Instants | None = None
+    entities: pl.Series | None = None
+    gaps: int = 0
 
     def __len__(self) -> int:
         return len(self.values)
@@ -49,6 +57,8 @@ def as_table(
     time: Any = None,
     bad_rows: BadRows = "refuse",
     bridge: int = 3,
+    breaks: bool = True,
+    leave_out: NDArray[np.bool_] | None = None,
 ) -> Table:
     """Read an array or a frame.
 
@@ -57,12 +67,14 @@ def as_table(
             be numeric.
         entity: what each row belongs to: an array of n_rows, or the name of a column. The history breaks where it
             changes.
-        time: when each row was: an array of n_rows, or the name of a column; a pandas index of times and a column
-            called timestamp, time, datetime or date are taken without being asked for. The history breaks where the
-            step is longer than 1.5 times the usual one.
+        time: when each row was (see `instants`): an array of n_rows, or the name of a column; a pandas index of times
+            and a column called timestamp, time, datetime or date are taken without being asked for. The history breaks
+            where the step is longer than 1.5 times the usual one.
         bad_rows: `refuse` raises DataError at a row with NaN or infinity. `mask` repeats the row before it for up to
             `bridge` rows and breaks the history where the run is longer.
         bridge: rows.
+        breaks: whether gaps in time break the history.
+        leave_out: bool (n_rows,): rows that break the history whatever they hold, such as known anomalies.
 
     Raises ColumnError for a column that is not numeric or missing, DataError for bad rows or times that fall back.
     """
@@ -70,29 +82,35 @@ def as_table(
         return X
     given = X.index if _is_pandas(X) else None
     columns, values, entities, times, names = _read(X, entity, time)
+    out = np.zeros(len(values), dtype=bool) if leave_out is None else np.asarray(leave_out, dtype=bool)
     n = len(values)
     bad: NDArray[np.bool_] = np.asarray(~np.isfinite(values).all(axis=1))
-    if bad.any() and bad_rows == "refuse":
-        row = int(np.flatnonzero(bad)[0])
+    wrong = bad & ~out
+    if wrong.any() and bad_rows == "refuse":
+        row = int(np.flatnonzero(wrong)[0])
         column = columns[int(np.flatnonzero(~np.isfinite(values[row]))[0])]
         raise DataError(
-            f"Row {row} holds {values[row][columns.index(column)]} in column {column!r}; {int(bad.sum())} of {n} rows "
-            "hold values that are not numbers.",
+            f"Row {row} holds {values[row][columns.index(column)]} in column {column!r}; {int(wrong.sum())} of {n} "
+            "rows hold values that are not numbers.",
             remedy='Fill or remove them, or choose bad_rows = "mask" (`triptych anomaly fit --mask`).',
         )
     if n == 0:
         raise DataError("There are no rows.", remedy="Bring at least a window of rows.")
     if entities is not None:
         _refuse_interleaved(entities)
-    breaks = np.zeros(n, dtype=bool)  # a new stretch begins at the row
-    breaks[:1] = True
+    begins = np.zeros(n, dtype=bool)  # a new stretch
+    begins[:1] = True
     if entities is not None:
-        breaks[1:] |= entities[1:] != entities[:-1]
+        begins[1:] |= (entities != entities.shift(1)).fill_null(True).to_numpy()[1:]
+    gaps = 0
     if times is not None and n > 1:
-        breaks[1:] |= _gaps(times, breaks[1:])
-    filled, usable = fill(values, bad, breaks, bridge)
+        late = _gaps(times.values, begins[1:])
+        gaps = int((late & ~begins[1:]).sum())
+        begins[1:] |= late & breaks
+    filled, usable = fill(values, bad, begins, bridge, usable=~out)
     return Table(
-        columns=columns, values=filled, bad=bad, stretches=_stretches(breaks, usable), index=names, pandas_index=given
+        columns=columns, values=filled, bad=bad, stretches=_stretches(begins, usable), index=names, pandas_index=given,
+        times=times, entities=entities, gaps=gaps if breaks else 0,
     )  # fmt: skip
 
 
@@ -109,14 +127,45 @@ def _plain(values: Any) -> NDArray[Any]:
     return np.asarray(values.to_numpy())
 
 
-def _read(X: Any, entity: Any, time: Any) -> tuple[tuple[str, ...], NDArray[np.float64], Any, Any, pl.Series]:
+def _times_of_index(index: Any) -> Any:
+    """A pandas index where it holds times, or texts that are times; else None: such rows are only named."""
+    if hasattr(index, "tz") or "period" in str(index.dtype):
+        return index
+    first = index[0] if len(index) else None
+    if not isinstance(first, str):
+        return None
+    try:
+        instants([first])
+    except DataError:
+        return index if looks_like_a_date(first) else None
+    return None if first.strip().isdigit() else index
+
+
+def _refuse_twins(names: Sequence[str]) -> None:
+    """Raise ColumnError where two columns have one name: which of them is meant cannot be told."""
+    twins = [name for name in names if names.count(name) > 1]
+    if twins:
+        raise ColumnError(f"{names.count(twins[0])} columns are called {twins[0]!r}.", remedy="Give each its own name.")
+
+
+def _read(
+    X: Any, entity: Any, time: Any
+) -> tuple[tuple[str, ...], NDArray[np.float64], pl.Series | None, Instants | None, pl.Series]:
     """Names and values of the channels, entities and times (None where there are none), and what rows are called."""
     if _is_pandas(X):
-        if time is None and hasattr(X.index, "tz"):
-            time = _plain(X.index)
-        X = pl.DataFrame({str(name): _plain(X[name]) for name in X.columns})
+        columns = [str(name) for name in X.columns]
+        _refuse_twins(columns)
+        if time is None:
+            time = _times_of_index(X.index)
+        X = pl.DataFrame({name: _plain(X.iloc[:, i]) for i, name in enumerate(columns)})
     if not isinstance(X, pl.DataFrame):
-        array = np.asarray(X, dtype=np.float64)
+        try:
+            array = np.asarray(X, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"A {type(X).__name__} of this kind cannot be read as rows of numbers.",
+                remedy="Bring an array of numbers, or a polars or pandas frame.",
+            ) from error
         array = array[:, None] if array.ndim == 1 else array
         if array.ndim != 2:
             raise DataError(f"Expected an array of shape (rows, channels), was {array.shape}.")
@@ -127,8 +176,8 @@ def _read(X: Any, entity: Any, time: Any) -> tuple[tuple[str, ...], NDArray[np.f
     missing = [name for name in taken if name not in X.columns]
     if missing:
         raise ColumnError(f"There is no column {missing[0]!r}.", remedy=f"Columns are {', '.join(X.columns)}.")
-    found = [X[one].to_numpy() if isinstance(one, str) else one for one in (entity, time)]
-    entities, times = (None if one is None else np.asarray(one) for one in found)
+    entities = None if entity is None else X[entity] if isinstance(entity, str) else pl.Series("entity", entity)
+    given = None if time is None else as_series(X[time] if isinstance(time, str) else time).alias("time")
     channels = X.drop(taken)
     wrong = [name for name, kind in channels.schema.items() if not (kind.is_numeric() or kind == pl.Boolean)]
     if wrong:
@@ -138,19 +187,17 @@ def _read(X: Any, entity: Any, time: Any) -> tuple[tuple[str, ...], NDArray[np.f
     if not channels.width:
         raise ColumnError("There is no numeric column.", remedy="Bring at least one channel.")
     values = channels.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    for one, what in ((entities, "entity"), (times, "time")):
+    for one, what in ((entities, "entity"), (given, "time")):
         if one is not None and len(one) != len(values):
             raise DataError(f"There are {len(values)} rows and {len(one)} values of {what}.")
-    if times is None:
-        names = pl.Series("row", np.arange(len(values)))
-    else:
-        names = X[time].alias("time") if isinstance(time, str) else pl.Series("time", times)
+    names = pl.Series("row", np.arange(len(values))) if given is None else given
+    times = None if given is None or not len(given) else instants(given)
     return tuple(channels.columns), np.ascontiguousarray(values, dtype=np.float64), entities, times, names
 
 
-def _refuse_interleaved(entities: NDArray[Any]) -> None:
+def _refuse_interleaved(entities: pl.Series) -> None:
     """Raise DataError where an entity's rows do not stand together: no window of it would be whole."""
-    names = entities.astype(str)
+    names = entities.cast(pl.String).fill_null("").to_numpy().astype(str)
     runs = int((names[1:] != names[:-1]).sum()) + 1
     known = len(np.unique(names))
     if runs > known:
@@ -161,9 +208,9 @@ def _refuse_interleaved(entities: NDArray[Any]) -> None:
         )
 
 
-def _gaps(times: NDArray[Any], borders: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _gaps(times: NDArray[np.float64], borders: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Whether each row after the first comes late; `borders` are those where another entity begins anyway."""
-    steps = np.diff(times).astype(np.float64)
+    steps = np.diff(times)
     inside = steps[~borders]
     if (inside <= 0).any():
         row = int(np.flatnonzero((steps <= 0) & ~borders)[0]) + 1
@@ -173,10 +220,16 @@ def _gaps(times: NDArray[Any], borders: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def fill(
-    values: NDArray[np.float64], bad: NDArray[np.bool_], breaks: NDArray[np.bool_], bridge: int
+    values: NDArray[np.float64],
+    bad: NDArray[np.bool_],
+    breaks: NDArray[np.bool_],
+    bridge: int,
+    *,
+    usable: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Values with bad rows replaced, and which rows a window may hold."""
-    filled, usable = np.where(bad[:, None], 0.0, values), np.ones(len(values), dtype=bool)
+    """Values with bad rows replaced, and which rows a window may hold, of those that are `usable`; None: of all."""
+    filled = np.where(bad[:, None], 0.0, values)
+    usable = np.ones(len(values), dtype=bool) if usable is None else usable.copy()
     run = 0
     for row in np.flatnonzero(bad):
         follows = row > 0 and not breaks[row]
