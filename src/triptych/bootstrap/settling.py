@@ -26,7 +26,7 @@ from triptych.exchanges.bybit.hosts import Config as HostConfig
 from triptych.inference.base import AbstractPredictor
 from triptych.live.belonging import require_account
 from triptych.live.books import Books
-from triptych.live.journal import AccountNamed, Journal, StepRecorded, Switch
+from triptych.live.journal import AccountNamed, Journal, StepRecorded
 from triptych.live.monitoring import Masker, Metrics
 from triptych.live.reconciliation import Settled
 from triptych.settings.live import LiveSettings
@@ -80,7 +80,7 @@ async def _settled(
         lease_ms=settings.runner.lease_ms,
     )  # fmt: skip
     try:
-        if book.last(StepRecorded) is None or _is_killed(book):
+        if book.last(StepRecorded) is None or book.is_killed():
             return {}
         assert book.lease is not None
         book.lease.acquire()
@@ -99,13 +99,6 @@ async def _settled(
             book.lease.release()
     finally:
         book.close()
-
-
-def _is_killed(book: Journal) -> bool:
-    """Whether somebody has killed trading: as the journal, or only the file beside it, knows."""
-    kept = None if book.marker is None else book.marker.kept()
-    said = kept or book.switch()
-    return said is not None and said.switch is Switch.KILLED
 
 
 async def _with_books(

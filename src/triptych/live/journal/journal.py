@@ -20,7 +20,7 @@ from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.journal.database import ANSWER_S, entries, open_database, shown
 from triptych.live.journal.lease import Lease, refused
 from triptych.live.journal.marker import SwitchMarker
-from triptych.live.journal.records import Record, StepRecorded, SwitchSet, decode, encode, key_of
+from triptych.live.journal.records import Record, StepRecorded, Switch, SwitchSet, decode, encode, key_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,6 +180,12 @@ class Journal:
         """What the house allows itself since somebody last said so."""
         entry = self.last(SwitchSet)
         return entry.record if entry is not None and isinstance(entry.record, SwitchSet) else None
+
+    def is_killed(self) -> bool:
+        """Whether somebody has killed trading: as the journal, or only the file beside it, knows."""
+        kept = None if self.marker is None else self.marker.kept()
+        said = kept or self.switch()
+        return said is not None and said.switch is Switch.KILLED
 
     @property
     def place(self) -> str:
