@@ -5,9 +5,11 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import nullcontext
 
 import polars as pl
 import pytest
+from tests.fakes.postgres import postgres_binaries, postgres_server
 
 from triptych import bootstrap
 from triptych.bootstrap import open_run
@@ -62,6 +64,18 @@ def test_paper_trades_what_the_backtest_has_traded(trained, tape, tmp_path, sett
     assert outcome.fills == len(found)
     equity = pl.read_parquet(trained / "backtest" / "equity.parquet")["equity"][-1]
     assert outcome.equity == pytest.approx(equity, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+def test_a_database_that_is_new_takes_a_journal_and_goes_on_with_it(trained, tape, tmp_path, settings, kind):
+    if kind == "postgresql" and postgres_binaries() is None:
+        pytest.skip("no PostgreSQL server is installed")
+    with postgres_server() if kind == "postgresql" else nullcontext(f"sqlite:///{tmp_path / 'new.db'}") as address:
+        url = address.replace("postgresql://", "postgresql+psycopg://", 1)
+        assert trade(trained, tape, url, settings).decisions > 0
+        said = []
+        assert trade(trained, tape, url, settings, tell=said.append).decisions == 0  # the tape has ended there
+        assert any("gone on with from the close of" in one for one in said)
 
 
 def test_a_session_that_is_killed_goes_on_and_ends_as_one_that_was_not(trained, tape, tmp_path, settings):

@@ -6,9 +6,11 @@ import socket
 import threading
 import time
 import urllib.request
+from contextlib import nullcontext
 from decimal import Decimal
 
 import pytest
+from tests.fakes.postgres import postgres_binaries, postgres_server
 from tests.fakes.served import in_thread
 
 from triptych import bootstrap
@@ -121,17 +123,26 @@ def test_a_trained_run_trades_on_the_served_exchange_until_it_is_told_to_stop(tr
     assert SECRET not in log.getvalue() + json.dumps(outcome.to_dict())
 
 
-def test_paper_on_the_candles_of_a_venue_needs_no_key_and_leaves_the_venue_alone(trained, tmp_path):
+@pytest.mark.parametrize("kind", ["a file", "postgresql"])
+def test_paper_on_the_candles_of_a_venue_needs_no_key_and_leaves_the_venue_alone(trained, tmp_path, kind):
+    if kind == "postgresql" and postgres_binaries() is None:
+        pytest.skip("no PostgreSQL server is installed")
+    with nullcontext("") if kind == "a file" else postgres_server() as address:
+        journal = address.replace("postgresql://", "postgresql+psycopg://", 1) or tmp_path / "j.db"
+        trade_the_candles_of_a_venue_on_paper(trained, tmp_path, journal)
+
+
+def trade_the_candles_of_a_venue_on_paper(trained, tmp_path, journal):
     (series,) = load_candles(open_run(trained).recipe).series
     panel = tmp_path / "tape.parquet"
     to_panel([series]).write_parquet(panel)
     tape = tape_for_serving(panel, ())
     server = BybitServer(tape, known=900)
     with in_thread(server) as run:
-        stepping = threading.Thread(target=step_and_stop, args=(server, run, tmp_path / "j.db", 1))
+        stepping = threading.Thread(target=step_and_stop, args=(server, run, journal, 1))
         stepping.start()
         outcome = bootstrap.trade_on_paper_at(
-            [trained], venue="local", symbols=[tape[0].symbol], journal=tmp_path / "j.db", hosts=server.hosts,
+            [trained], venue="local", symbols=[tape[0].symbol], journal=journal, hosts=server.hosts,
             settings=load_live_settings(overrides=["name=micro", "capital=10000", "model_deadline_seconds=60"]),
         )  # fmt: skip
         stepping.join()

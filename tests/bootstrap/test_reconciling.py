@@ -9,7 +9,7 @@ from tests.fakes.micro import call
 from tests.fakes.served import COSTS, gateway_on, in_thread, tape
 
 from triptych import bootstrap
-from triptych.domain import OrderType, Side, SubmitOrder, SystemClock
+from triptych.domain import FillReason, OrderFilled, OrderType, Side, SubmitOrder, SystemClock
 from triptych.domain.errors import DataError, JournalError, LeaseError, RecipeError
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
@@ -53,6 +53,24 @@ def protect(traded, *, stop=None, target=None):
             return await gateway.protect("BTCUSDT", stop_loss=stop, take_profit=target)
 
     assert asyncio.run(send()).outcome == "accepted"
+
+
+def test_what_was_entered_without_an_execution_is_no_difference(traded):
+    """Closed by hand so long ago that nobody could tell how, and adopted: the venue knows no such fills."""
+    _, _, journal = traded
+    writer = Journal.open(journal, "demo", owner="an earlier session")
+    writer.lease.acquire()
+    common = {
+        "order_id": "", "symbol": "BTCUSDT", "quantity": Decimal("0.001"), "price": Decimal(20_000), "fee": Decimal(0),
+        "is_maker": False, "time_ms": SystemClock().now_ms(), "reference_price": Decimal(20_000),
+    }  # fmt: skip
+    writer.append(
+        OrderFilled(fill_id="by-hand-BTCUSDT-1", side=Side.SELL, reason=FillReason.BY_HAND, **common),
+        OrderFilled(fill_id="adopted-BTCUSDT-2", side=Side.BUY, **common),
+    )
+    writer.lease.release()
+    writer.close()
+    assert look(traded).differences == ()
 
 
 def test_a_journal_that_agrees_with_its_account_has_no_difference(traded):

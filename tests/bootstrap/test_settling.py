@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from tests.fakes.served import gateway_on
@@ -14,6 +15,7 @@ from triptych.exchanges.simulated.server import RestFault
 from triptych.live.journal import (
     AccountNamed,
     Journal,
+    StepRecorded,
     Switch,
     SwitchMarker,
     SwitchSet,
@@ -67,6 +69,32 @@ def test_the_fill_of_a_stop_that_was_moved_and_that_nobody_heard_of_is_entered(t
     said = []
     assert settle(server, journal, said.append)["BTCUSDT"].is_settled
     assert said[-1] == "Reconciled with the venue: 0 BTCUSDT. The models are loaded next."
+
+
+def test_an_instrument_that_is_flat_and_not_listed_any_more_is_left_out(traded):
+    """The journal knows it for ever: a start without it, and every look, must go on with the others."""
+    server, _, journal = traded
+    writer = Journal.open(journal, "demo", owner="an earlier session")
+    writer.lease.acquire()
+    step = writer.last(StepRecorded).record
+    desks = (*step.state.desks, replace(step.state.desks[0], symbol="XYZUSDT", orders=()))
+    writer.append(replace(step, close_ms=step.close_ms + 60_000, state=replace(step.state, desks=desks)))
+    writer.lease.release()
+    writer.close()
+    left_out = "XYZUSDT is not listed at the venue any more, and the journal holds nothing of it: it is left out."
+    said = []
+    found = settle(server, journal, said.append)
+    assert list(found) == ["BTCUSDT"]
+    assert found["BTCUSDT"].is_settled
+    assert said[0] == left_out
+    alone = LiveSettings(name="demo", reconciliation={"rival_minutes": 0})
+    for repair in (False, True):
+        said = []
+        compared = bootstrap.reconcile(
+            journal, venue="local", hosts=server.hosts, credentials=KEY, settings=alone, repair=repair, tell=said.append
+        )
+        assert (compared.symbols, compared.left) == (("BTCUSDT",), ())
+        assert said[0] == left_out
 
 
 def test_without_a_decision_in_the_journal_nothing_is_asked(traded, tmp_path):

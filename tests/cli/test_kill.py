@@ -7,7 +7,7 @@ import socket
 import pytest
 from tests.live.control.test_server import TOKEN, served
 
-from triptych.live.journal import Switch, SwitchMarker
+from triptych.live.journal import Journal, NoteWritten, Switch
 
 
 def kill(run_command, port, *more):
@@ -80,10 +80,60 @@ def test_the_token_does_not_travel_readable_over_a_network(run_command, token):
     assert "http://house.example:9100 would carry the token readable over a network." in said.err
 
 
-def test_beside_a_journal_a_kill_needs_no_session_and_no_token(run_command, tmp_path):
+@pytest.fixture
+def journal(tmp_path):
+    """Of the instance "house", which is not traded."""
+    found = Journal.open(tmp_path / "live.db", "house", owner="the house")
+    found.lease.acquire()
+    found.append(NoteWritten(topic="test", text="it was traded"))
+    found.lease.release()
+    yield found
+    found.close()
+
+
+def test_beside_a_journal_a_kill_needs_no_session_and_no_token(run_command, journal, tmp_path):
     said = run_command("kill", "--journal", tmp_path / "live.db", "--confirm", "house", "--reason", "smoke")
     assert said.status == 1
-    assert said.out == f"Killed house: written into {tmp_path / 'live.db-house.switch'}. See what it holds.\n"
-    kept = SwitchMarker.of(tmp_path / "live.db", "house").kept()
+    assert said.out == (
+        f"Nobody trades house now: the kill is written into {tmp_path / 'live.db-house.switch'}, and is what the next "
+        "start begins with.\n"
+    )
+    kept = journal.marker.kept()
     assert (kept.switch, kept.reason) == (Switch.KILLED, "smoke")
     assert kept.by.startswith("the command line, beside the journal, at 20")
+
+
+def test_beside_a_journal_that_is_not_there_or_of_another_instance_nothing_is_killed(run_command, journal, tmp_path):
+    said = run_command("kill", "--journal", tmp_path / "nosuch.db", "--confirm", "house")
+    assert said.status == 2
+    assert f"There is no journal {tmp_path / 'nosuch.db'}." in said.err
+    said = run_command("kill", "--journal", tmp_path / "live.db", "--confirm", "mouse")
+    assert said.status == 2
+    assert f"{tmp_path / 'live.db'} holds no instance 'mouse': nothing was killed." in said.err
+    assert "It holds house." in said.err
+    assert list(tmp_path.glob("*.switch")) == []
+
+
+def test_a_session_that_hears_it_is_told_apart_from_one_that_does_not(run_command, journal, tmp_path):
+    journal.lease.acquire()
+    command = ("kill", "--journal", tmp_path / "live.db", "--confirm", "house", "--json", "--wait")
+    deaf = run_command(*command, "0.1")
+    assert deaf.status == 1
+    found = json.loads(deaf.out)
+    assert (found["heard"], found["closed"]) == (False, False)
+    assert found["pending"][0].startswith("NOT HEARD: the house (process ")
+
+    journal.marker.forget()
+
+    async def act():
+        asked = asyncio.create_task(asyncio.to_thread(run_command, *command, "20"))
+        while journal.marker.kept() is None:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        journal.append(journal.marker.kept())  # as a session does
+        return await asked
+
+    heard = asyncio.run(act())
+    assert heard.status == 1
+    assert json.loads(heard.out)["heard"] is True
+    assert json.loads(heard.out)["pending"] == ["Killed house: the session has heard it. See what it holds."]

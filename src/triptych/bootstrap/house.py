@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from triptych.domain import OrderFilled, utc
 from triptych.exchanges.simulated.gateway import SimulatedGateway
 from triptych.live.control import SessionView, Watched
 from triptych.live.failover import Ladder
+from triptych.live.gate import Gate
 from triptych.live.journal import Journal, StepRecorded
 from triptych.live.monitoring import Alerts, Metrics
 from triptych.live.reloading import Reloader
@@ -26,6 +27,7 @@ class House:
 
     runner: Runner
     trader: Trader
+    gate: Gate
     engine: Engine
     ladder: Ladder
     journal: Journal
@@ -36,6 +38,7 @@ class House:
     journal_at: str | Path
     reloaders: Sequence[Reloader]
     settings: LiveSettings
+    note: Callable[[str, str, str, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)

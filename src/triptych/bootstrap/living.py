@@ -99,8 +99,9 @@ def build_house(
         symbols=traded, gateway=gateway, books=books, clock=clock, metrics=metrics, config=settings.venue_rules,
         note=note, closing_only=closing_only,
     )  # fmt: skip
+    gate = Gate(settings.gate, venue_rules.closing_only)
     trader = Trader(
-        symbols=traded, books=books, records=records, ladder=ladder, gate=Gate(settings.gate, venue_rules.closing_only),
+        symbols=traded, books=books, records=records, ladder=ladder, gate=gate,
         sender=reconciler.sender, reconciler=reconciler, clock=clock, metrics=metrics,
         data_age_s=lambda s: ages["of"](s), note=note, observer=_observer(models, settings, voice),
         watcher=None if watch is None else Watcher(watch, deadline_s=settings.model_deadline_seconds, note=note),
@@ -120,8 +121,8 @@ def build_house(
         world=account.world,
     )  # fmt: skip
     return House(
-        runner=runner, trader=trader, engine=engine, ladder=ladder, journal=book, metrics=metrics, alerts=voice.alerts,
-        view=view, candles=watched_candles, journal_at=journal, settings=settings,
+        runner=runner, trader=trader, gate=gate, engine=engine, ladder=ladder, journal=book, metrics=metrics,
+        alerts=voice.alerts, note=note, view=view, candles=watched_candles, journal_at=journal, settings=settings,
         reloaders=_reloaders(rungs, trader, models, known, voice),
     )  # fmt: skip
 

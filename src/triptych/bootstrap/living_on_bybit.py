@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from triptych.bootstrap.affording import require_wallet
+from triptych.bootstrap.affording import keep_asking, require_wallet
 from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.controlling import Control, listen_first
 from triptych.bootstrap.guarding import open_watch
@@ -153,7 +154,8 @@ async def _trade(
         offset.set_function(lambda: connection.clock.offset_ms / 1000)
         try:
             _afford(house, hosts, wallet, tell)
-            await run_session(house, metrics_at, control, tell)
+            async with _asking(house, hosts, gateway.wallet):
+                await run_session(house, metrics_at, control, tell)
         except BaseException:
             house.journal.close()
             raise
@@ -167,6 +169,18 @@ def _afford(house: House, hosts: HostConfig, wallet: WalletReport, tell: Tell) -
         assert house.journal.lease is not None
         house.journal.lease.release()
         raise
+
+
+@contextlib.asynccontextmanager
+async def _asking(house: House, hosts: HostConfig, ask: Callable[[], Awaitable[WalletReport]]) -> AsyncIterator[None]:
+    """Beside the session: a start that may open nothing, for the account holds too little, looks again."""
+    task = asyncio.create_task(keep_asking(house, hosts, ask))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def newest_close(connection: BybitConnection, symbol: str, timeframe: Timeframe) -> int:

@@ -19,7 +19,7 @@ from triptych.bootstrap.session_models import open_models, trained_runs
 from triptych.bootstrap.taping import tape_series
 from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import CandleSeries, Timeframe, utc
-from triptych.domain.errors import DataError
+from triptych.domain.errors import DataError, NoJournal
 from triptych.exchanges.simulated.gateway import SimulatedGateway
 from triptych.exchanges.simulated.tape import TapeSource
 from triptych.live.journal import Journal, StepRecorded
@@ -109,9 +109,10 @@ def _only_seen(series: Sequence[CandleSeries], companions: Sequence[str]) -> tup
 
 def _gone_on_with(journal: str | Path, name: str, otherwise: int) -> int:
     """Where the clock of a tape stands: at the last decision of the journal, if there is one."""
-    if isinstance(journal, Path) and not journal.exists():
+    try:
+        reader = Journal.read(journal, name)
+    except NoJournal:
         return otherwise
-    reader = Journal.read(journal, name)
     try:
         last = reader.last(StepRecorded)
     finally:

@@ -15,12 +15,13 @@ from typing import Any
 from triptych.bootstrap.asking import reconciler_of
 from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.journals import only_name
-from triptych.bootstrap.settling import books_of
+from triptych.bootstrap.settling import books_of, still_listed
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.venues import Venue, hosts_of, require_consent
 from triptych.domain import OrderFilled, SystemClock
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
+from triptych.exchanges.bybit.market_client import MarketClient
 from triptych.exchanges.gateway import AbstractGateway
 from triptych.live.audit import Auditor, Difference
 from triptych.live.belonging import require_account, take_possession
@@ -83,7 +84,8 @@ def reconcile(
         journal: path or URL.
         venue: where the account is.
         name: instance; None where the journal holds only one.
-        symbols: only these; empty: all of the journal.
+        symbols: only these; empty: all of the journal. One that the venue lists no more and in which the journal holds
+            nothing is left out.
         days: how far back fills are compared, at most to the beginning of the journal.
         repair: bring the journal up to date, withdraw orders of ours that nobody decided on, set lost stops again.
             Takes the journal's lease, so it is refused while a process trades, and gives way to another session of the
@@ -111,12 +113,16 @@ def reconcile(
             gateway = connection.gateway(key)
             here = AccountNamed(world=where.world, account=await gateway.account())
             _require_account(journal, name, here)
-            found = await _compared(journal, name, symbols, days, gateway)
+            found = await _compared(journal, name, symbols, days, gateway, connection.market, tell)
             done: tuple[str, ...] = ()
             left = found
             if repair:
-                done = await _repaired(journal, name, found[0], gateway, here, said, adopt=adopt, tell=tell)
-                left = await _compared(journal, name, symbols, days, gateway)
+                done = (
+                    ()
+                    if not found[0]
+                    else await _repaired(journal, name, found[0], gateway, here, said, adopt=adopt, tell=tell)
+                )
+                left = await _compared(journal, name, found[0], days, gateway, connection.market, tell)
             return Reconciled(name=name, symbols=found[0], differences=found[1], done=done, left=left[1])
 
     return asyncio.run(run())
@@ -131,11 +137,18 @@ def _require_account(journal: str | Path, name: str, here: AccountNamed) -> None
 
 
 async def _compared(
-    journal: str | Path, name: str, symbols: Sequence[str], days: float, gateway: AbstractGateway
+    journal: str | Path,
+    name: str,
+    symbols: Sequence[str],
+    days: float,
+    gateway: AbstractGateway,
+    market: MarketClient,
+    tell: Tell,
 ) -> tuple[tuple[str, ...], tuple[Difference, ...]]:
     reader = Journal.read(journal, name)
     try:
-        books, traded = books_of(reader, name, symbols)
+        books, wanted = books_of(reader, name, symbols)
+        traded = await still_listed(books, wanted, market, tell)
         begun_ms = next(reader.entries(limit=1)).time_ms - OVERLAP_MS
         horizon_ms = int(SystemClock().now_ms() - days * DAY_MS)
         fills = [

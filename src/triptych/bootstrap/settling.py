@@ -23,10 +23,11 @@ from triptych.domain import Instrument, SystemClock
 from triptych.domain.errors import DataError, JournalError
 from triptych.exchanges.bybit.credentials import Credentials, read_credentials
 from triptych.exchanges.bybit.hosts import Config as HostConfig
+from triptych.exchanges.bybit.market_client import MarketClient
 from triptych.inference.base import AbstractPredictor
 from triptych.live.belonging import require_account
 from triptych.live.books import Books
-from triptych.live.journal import AccountNamed, Journal, StepRecorded, Switch
+from triptych.live.journal import AccountNamed, Journal, StepRecorded
 from triptych.live.monitoring import Masker, Metrics
 from triptych.live.reconciliation import Settled
 from triptych.settings.live import LiveSettings
@@ -80,7 +81,7 @@ async def _settled(
         lease_ms=settings.runner.lease_ms,
     )  # fmt: skip
     try:
-        if book.last(StepRecorded) is None or _is_killed(book):
+        if book.last(StepRecorded) is None or book.is_killed():
             return {}
         assert book.lease is not None
         book.lease.acquire()
@@ -99,13 +100,6 @@ async def _settled(
             book.lease.release()
     finally:
         book.close()
-
-
-def _is_killed(book: Journal) -> bool:
-    """Whether somebody has killed trading: as the journal, or only the file beside it, knows."""
-    kept = None if book.marker is None else book.marker.kept()
-    said = kept or book.switch()
-    return said is not None and said.switch is Switch.KILLED
 
 
 async def _with_books(
@@ -127,7 +121,10 @@ async def _with_books(
         reconciler = reconciler_of(
             books, gateway, settings=settings, account=here, clock=SystemClock(), metrics=Metrics(), note=note
         )
-        found = await reconciler.settle(symbols)
+        traded = await still_listed(books, symbols, connection.market, tell)
+        if not traded:
+            return {}
+        found = await reconciler.settle(traded)
     positions = books.engine.portfolio.position
     said = [
         f"{positions(symbol).quantity.normalize():f} {symbol}{'' if one.is_settled else f' ({one.reason})'}"
@@ -159,6 +156,22 @@ def books_of(journal: Journal, name: str, symbols: Sequence[str]) -> tuple[Books
     books = Books(engine, journal, note=lambda text: None)
     books.recover()
     return books, tuple(symbols) or traded
+
+
+async def still_listed(
+    books: Books, symbols: Sequence[str], market: MarketClient, tell: Callable[[str], None]
+) -> tuple[str, ...]:
+    """Those of some instruments about which the venue can be asked: one that it lists no more, and in which the books
+    hold nothing, must keep nobody from the others. `tell` is told of each. Raises ExchangeError.
+    """
+    under_way = {order.symbol for order in books.under_way}
+    positions = books.engine.portfolio.position
+    flat = [symbol for symbol in symbols if symbol not in under_way and not positions(symbol).quantity]
+    listed = await market.found(flat) if flat else {}
+    gone = [symbol for symbol in flat if symbol not in listed]
+    for symbol in gone:
+        tell(f"{symbol} is not listed at the venue any more, and the journal holds nothing of it: it is left out.")
+    return tuple(symbol for symbol in symbols if symbol not in gone)
 
 
 class NeverAsked(AbstractPredictor):

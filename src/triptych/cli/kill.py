@@ -34,8 +34,8 @@ def kill(
         str | None,
         typer.Option(
             "--journal",
-            help="Write the kill into the file beside this journal instead: for a session without --control, one that "
-            "does not answer, and for the next start. On the machine of the session only.",
+            help="Write the kill into this journal's database (PostgreSQL), or into the file beside it (on the machine "
+            "of the session), instead: for a session without --control, one that does not answer, and the next start.",
             metavar="FILE|URL",
         ),
     ] = None,
@@ -43,7 +43,10 @@ def kill(
     wait: Annotated[
         float,
         typer.Option(
-            "--wait", min=0, help="Seconds to wait for a session that is starting, and for the venue to be flat."
+            "--wait",
+            min=0,
+            help="Seconds to wait for a session that is starting, or is to hear a kill beside its "
+            "journal, and for the venue to be flat.",
         ),
     ] = 60.0,
     json: JsonOption = False,
@@ -54,14 +57,15 @@ def kill(
     the session opens its address, before it reconciles and loads its models. Exit status 1 when something is still held
     at the end of the wait; the session goes on trying.
 
-    With --journal nothing is asked, and no token is needed: whoever may write there is heard. A session that runs looks
-    every second, one that starts as soon as it asks the venue; exit status 1, since nobody has said that all is closed.
+    With --journal no session is asked, and no token is needed: whoever may write there is heard. A session that runs
+    looks every second, one that starts as soon as it asks the venue. It says whether one has heard it; exit status 1 in
+    any case, since nobody has said that all is closed, and 2 for a journal that is not there or holds no such instance.
     """
     from triptych.domain.errors import RecipeError
     from triptych.live.control import SessionClient, read_token
 
     if journal is not None:
-        _kill_beside(journal, confirm, reason or "no reason was given", is_json=json)
+        _kill_beside(journal, confirm, reason or "no reason was given", wait, is_json=json)
     token = read_token()
     if token is None:
         raise RecipeError(
@@ -107,22 +111,20 @@ async def _kill(client: SessionClient, confirm: str | None, reason: str, wait_s:
     return confirm, closure
 
 
-def _kill_beside(journal: str, confirm: str | None, reason: str, *, is_json: bool) -> NoReturn:
-    """Write the kill of the instance `confirm` into the file beside its journal. Raises StorageError."""
+def _kill_beside(journal: str, confirm: str | None, reason: str, wait_s: float, *, is_json: bool) -> NoReturn:
+    """Write the kill of the instance `confirm` where its session looks. Raises JournalError and StorageError."""
     from triptych.cli.journal import journal_place
-    from triptych.domain import SystemClock, utc
-    from triptych.live.journal import Switch, SwitchMarker, SwitchSet
+    from triptych.live.killing import kill_beside
 
     if confirm is None:
         progress.print("This closes everything that the session on this journal holds.", soft_wrap=True, markup=False)
         confirm = str(typer.prompt("Type the name of the instance to confirm", err=True))
-    marker = SwitchMarker.of(journal_place(journal), confirm)
-    by = f"the command line, beside the journal, at {utc(SystemClock().now_ms())} UTC"  # a second one is another
-    where = marker.keep(SwitchSet(switch=Switch.KILLED, by=by, reason=reason))
+    found = kill_beside(journal_place(journal), confirm, reason, wait_s=wait_s)
     if is_json:
-        print_json({"switch": "killed", "closed": False, "pending": [f"written into {where}"], "problems": []})
+        print_json({"switch": "killed", "heard": found.is_heard, "closed": False, "pending": [found.words],
+                    "problems": [found.problem] if found.problem else []})  # fmt: skip
     else:
-        out.print(f"Killed {confirm}: written into {where}. See what it holds.", soft_wrap=True, markup=False)
+        out.print(found.words, soft_wrap=True, markup=False)
     raise typer.Exit(1)
 
 

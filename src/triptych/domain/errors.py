@@ -23,6 +23,7 @@
     │   ├── DuplicateOrderId   the venue has an order under this id already
     │   └── BelowMinimum       smaller than the venue's minimum notional
     ├── JournalError           the journal of live trading cannot be opened, read or written
+    │   ├── NoJournal          there is none where it was looked for
     │   └── LeaseError         another instance holds, or has taken, the right to write
     └── PeekingError           something used candles that were not closed yet
 
@@ -138,6 +139,10 @@ class BelowMinimum(ExchangeError):
 
 class JournalError(TriptychError):
     """The journal of live trading cannot be opened, read or written: nothing may be traded."""
+
+
+class NoJournal(JournalError):
+    """There is no journal where one was to be read: no file, or a database without its tables."""
 
 
 class LeaseError(JournalError):

@@ -12,6 +12,9 @@ from triptych.exchanges.gateway import AbstractGateway
 from triptych.live.books import Books
 from triptych.trading.order_id import OrderIds
 
+MADE_HERE = ("adopted-", "by-hand-")
+"""Fills that no execution stands behind: what the venue held was entered where nobody could say how it came about."""
+
 Kind = Literal["order", "fill", "position", "stop"]
 
 
@@ -86,7 +89,7 @@ class Auditor:
 
     def _unknown_to_venue(self, symbol: str, told: set[str]) -> Iterable[Difference]:
         for fill in self.fills:
-            if fill.symbol == symbol and fill.fill_id not in told and not fill.fill_id.startswith("adopted-"):
+            if fill.symbol == symbol and fill.fill_id not in told and not fill.fill_id.startswith(MADE_HERE):
                 yield Difference(
                     kind="fill", symbol=symbol, journal=_fill(fill), venue="nothing",
                     explanation="The journal was written on another account or venue, or the venue has forgotten.",

@@ -120,10 +120,14 @@ class Gate:
     """Holds orders against the limits and counts those it lets through.
 
     `closing_only`: by symbol, why nothing is opened in an instrument; looked at anew for every order.
+
+    Attributes:
+        opens_nothing: why nothing at all is opened; empty while that is not so.
     """
 
     def __init__(self, config: Config, closing_only: Mapping[str, str] | None = None) -> None:
         self._config, self._closing_only = config, {} if closing_only is None else closing_only
+        self.opens_nothing = ""
         self._money = MoneyLimits(
             order=config.max_order_quote, position=config.max_position_quote, gross=config.max_gross_quote,
             net=config.max_net_quote,
@@ -142,9 +146,8 @@ class Gate:
         reason = self._price(order, now)
         if reason or order.reduce_only:
             return reason
-        reason = (
-            self._closing_only.get(order.symbol) or self._state(now) or self._size(order, now) or self._rate(now.now_ms)
-        )
+        reason = self.opens_nothing or self._closing_only.get(order.symbol, "")
+        reason = reason or self._state(now) or self._size(order, now) or self._rate(now.now_ms)
         if not reason:
             self._passed.append(now.now_ms)
         return reason

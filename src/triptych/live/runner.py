@@ -1,8 +1,9 @@
 """The runner: keeps a trader fed with candles and messages, and its lease alive, until it is told to stop.
 
 Side by side run: candles of the venue's public stream, messages of its private one, a pulse that reconciles and looks
-after silent instruments, questions about changed rules, the lease, which must not wait for any of them, and whoever
-asks for the end. When one of them fails the whole runner ends with its error; the next start recovers from the journal.
+after silent instruments, questions about changed rules, the lease and the switch beside the journal, which must not
+wait for any of them, and whoever asks for the end. When one of them fails the whole runner ends with its error; the
+next start recovers from the journal.
 """
 
 from __future__ import annotations
@@ -135,6 +136,7 @@ class Runner:
             asyncio.create_task(self._hear_candles(), name="candles"),
             asyncio.create_task(self._hear_messages(), name="messages"),
             asyncio.create_task(self._beat(), name="pulse"),
+            asyncio.create_task(self._heed_switch(), name="switch"),
             asyncio.create_task(self._keep_lease(), name="lease"),
             asyncio.create_task(self._trader.keep_closing(), name="closing"),
             asyncio.create_task(self._keep_rules(), name="rules"),
@@ -179,12 +181,17 @@ class Runner:
                 age = self._metrics.data_age.labels(symbol=symbol, timeframe=str(self._timeframe))
                 age.set(self.data_age_s(symbol))
             self._trader.books.flush()
-            await self._trader.heed_marker()
             if time.monotonic() - asked_s >= self._reconcile_in_s():
                 await self._trader.reconcile()
                 asked_s = time.monotonic()
             await self._repair(self.feed.silent(self._clock.now_ms()))
             await self._pump()
+
+    async def _heed_switch(self) -> None:
+        """By itself: what the pulse waits for must not keep a kill from being heard."""
+        while True:
+            await asyncio.sleep(self._config.pulse_seconds)
+            await self._trader.heed_marker()
 
     def _reconcile_in_s(self) -> float:
         """Seconds from one reconciliation to the next."""

@@ -66,5 +66,6 @@ class KeptSwitch:
     def written(self, records: Sequence[Record]) -> None:
         """The journal holds these now."""
         if self._journal.marker is not None and any(isinstance(one, SwitchSet) for one in records):
-            self._journal.marker.forget()
+            heard = [one for one in (*records, self._overruled) if isinstance(one, SwitchSet)]
+            self._journal.marker.forget(*heard)
             self._overruled = None

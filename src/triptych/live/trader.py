@@ -150,6 +150,8 @@ class Trader:
             found["journal"] = "it cannot be written"
         if self.rules is not None:
             found |= self.rules.reasons()
+        if self._gate.opens_nothing:
+            found["capital"] = self._gate.opens_nothing
         if self._switch is not Switch.RUN:
             found["switch"] = f"it stands at {self._switch}"
         return found

@@ -5,8 +5,10 @@ from tests.fakes.postgres import postgres_binaries, postgres_server
 from tests.live.journal.conftest import step
 from tests.live.journal.test_records import FILL, RECORDS
 
-from triptych.domain.errors import JournalError, LeaseError
-from triptych.live.journal import Journal, StepRecorded
+from triptych.domain.errors import JournalError, LeaseError, NoJournal
+from triptych.live.journal import Journal, NoteWritten, StepRecorded, Switch, SwitchSet, kept_lockout
+from triptych.live.killing import kill_beside
+from triptych.live.switching import KeptSwitch
 
 pytestmark = pytest.mark.skipif(postgres_binaries() is None, reason="no PostgreSQL server is installed")
 
@@ -65,3 +67,64 @@ def test_a_lease_runs_out_by_the_clock_of_the_database(url):
 def test_a_server_that_is_not_there_is_a_journal_error():
     with pytest.raises(JournalError, match="cannot be opened"):
         open_journal("postgresql+psycopg://triptych@/postgres?host=/tmp/no-such-place", "house", "one")
+
+
+def test_a_kill_from_another_shell_is_heard_by_a_service_with_a_folder_of_its_own(url, tmp_path, monkeypatch):
+    """It stands in the database, whatever folders and ways to write its address they have."""
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "service"))
+    journal = open_journal(url, "killed", "the service")
+    journal.lease.acquire()
+    journal.append(NoteWritten(topic="test", text="it is traded"))
+    switch = KeptSwitch(journal, write=lambda said: (journal.append(said), switch.written([said])), note=print)
+    assert switch.asked(Switch.RUN) is None
+
+    monkeypatch.delenv("STATE_DIRECTORY")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    said = kill_beside(url.replace("triptych@", "triptych:sesame@"), "killed", "smoke", wait_s=0)
+    assert not said.is_heard
+    assert said.words.startswith("NOT HEARD: the service (process ")
+    assert "sesame" not in said.words
+    asked = switch.asked(Switch.RUN)
+    assert (asked.switch, asked.reason) == (Switch.KILLED, "smoke")
+    assert journal.is_killed()
+    assert not (tmp_path / "home").exists()
+
+    switch.set(asked)
+    assert journal.switch() == asked
+    assert switch.beside is None
+    switch.set(SwitchSet(switch=Switch.RUN, by="anna", reason="mended"))
+    assert switch.asked(Switch.RUN) is None
+    journal.lease.release()
+    journal.close()
+
+
+def test_a_process_that_has_lost_the_right_to_write_takes_no_kill_from_the_one_that_has_it(url):
+    journal = open_journal(url, "lost", "first")
+    journal.lease.acquire()
+    journal.append(NoteWritten(topic="test", text="it is traded"))
+    kill_beside(url, "lost", "smoke", wait_s=0)
+    journal.lease.token += 1
+    switch = KeptSwitch(journal, write=journal.append, note=print)
+    with pytest.raises(LeaseError):
+        switch.set(SwitchSet(switch=Switch.KILLED, by="anna", reason="another"))
+    assert switch.beside.reason == "smoke"
+    journal.close()
+
+
+def test_a_server_that_does_not_answer_leaves_files_and_is_told_of(tmp_path, monkeypatch):
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    said = kill_beside("postgresql+psycopg://triptych@/postgres?host=/no-such-place", "house", "smoke", wait_s=0)
+    assert said.words.startswith("NOT HEARD yet: the journal cannot be asked (")
+    assert said.problem
+    assert said.places
+    assert all(place.startswith(str(tmp_path)) for place in said.places if "/var/lib" not in place)
+
+
+def test_a_database_without_tables_holds_no_journal_and_no_lockout():
+    with postgres_server() as address:
+        url = address.replace("postgresql://", "postgresql+psycopg://", 1)
+        assert kept_lockout(url, "api.bybit.com") == 0
+        with pytest.raises(NoJournal) as caught:
+            kill_beside(url, "house", "smoke", wait_s=0)
+    assert caught.value.message.startswith("There is no journal in postgresql+psycopg://triptych@/postgres?host=")

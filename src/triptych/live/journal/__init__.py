@@ -16,6 +16,7 @@ from triptych.live.journal.records import (
     Switch,
     SwitchSet,
 )
+from triptych.live.journal.switch_row import SwitchRow
 
 __all__ = [
     "EVENTS",
@@ -31,6 +32,7 @@ __all__ = [
     "StepRecorded",
     "Switch",
     "SwitchMarker",
+    "SwitchRow",
     "SwitchSet",
     "keep_lockout",
     "kept_lockout",

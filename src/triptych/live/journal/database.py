@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from triptych.domain.errors import JournalError
+from triptych.domain.errors import JournalError, NoJournal
 from triptych.live.journal.bounded import bound, options
 
 VERSION: Final = 1
+WRITTEN: Final = "Name the file or the database that `triptych live` writes."
 BUSY_MS: Final = 5_000
 ANSWER_S: Final = 3.0
 READER_S: Final = 10.0
@@ -60,7 +61,8 @@ def open_database(where: str | Path, *, read_only: bool = False, answer_s: float
 
     SQLite runs in WAL mode with synchronous=FULL: what a transaction has written survives a power cut.
 
-    Raises JournalError when the database cannot be opened or holds a journal of another format.
+    Raises NoJournal where there is none to look at, JournalError when the database cannot be opened or holds a journal
+    of another format.
     """
     url = where if isinstance(where, str) and "://" in where else f"sqlite:///{Path(where)}"
     try:
@@ -84,9 +86,14 @@ def open_database(where: str | Path, *, read_only: bool = False, answer_s: float
         with engine.begin() as connection:
             if not read_only:
                 metadata.create_all(connection)
+            elif not sa.inspect(connection).has_table(meta.name):
+                raise NoJournal(f"There is no journal in {place_of(url)}.", remedy=WRITTEN)
             found = connection.execute(sa.select(meta.c.value).where(meta.c.name == "version")).scalar()
             if found is None and not read_only:
                 connection.execute(meta.insert().values(name="version", value=str(VERSION)))
+    except NoJournal:
+        engine.dispose()
+        raise
     except sa.exc.SQLAlchemyError as error:
         engine.dispose()
         raise JournalError(
@@ -105,7 +112,7 @@ def open_database(where: str | Path, *, read_only: bool = False, answer_s: float
 def _prepare(engine: sa.Engine, path: Path, *, read_only: bool) -> None:
     if read_only:
         if not path.exists():
-            raise JournalError(f"There is no journal {path}.", remedy="Name the file that `triptych live` writes.")
+            raise NoJournal(f"There is no journal {path}.", remedy=WRITTEN)
         sa.event.listen(engine, "connect", _forbid_writing)
         sa.event.listen(engine, "begin", _begin)
         return

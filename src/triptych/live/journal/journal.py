@@ -18,9 +18,10 @@ from pydantic import ValidationError
 from triptych.domain.clock import AbstractClock, SystemClock
 from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.journal.database import ANSWER_S, entries, open_database, shown
-from triptych.live.journal.lease import Lease, refused
+from triptych.live.journal.lease import Lease, LeaseView, refused
 from triptych.live.journal.marker import SwitchMarker
-from triptych.live.journal.records import Record, StepRecorded, SwitchSet, decode, encode, key_of
+from triptych.live.journal.records import Record, StepRecorded, Switch, SwitchSet, decode, encode, key_of
+from triptych.live.journal.switch_row import SwitchRow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +72,8 @@ class Journal:
         """Open for writing: a path or URL, see `open_database`. The lease still has to be acquired."""
         database = open_database(where, answer_s=min(ANSWER_S, lease_ms / 4_000))
         lease = Lease(database, name, owner=owner, duration_ms=lease_ms, clock=clock, first_token=first_token)
-        return cls(database, name, lease=lease, clock=clock, marker=SwitchMarker.of(where, name))
+        row = None if database.dialect.name == "sqlite" else SwitchRow(database, name)
+        return cls(database, name, lease=lease, clock=clock, marker=SwitchMarker.of(where, name, row))
 
     @classmethod
     def read(cls, where: str | Path, name: str) -> Journal:
@@ -181,6 +183,12 @@ class Journal:
         entry = self.last(SwitchSet)
         return entry.record if entry is not None and isinstance(entry.record, SwitchSet) else None
 
+    def is_killed(self) -> bool:
+        """Whether somebody has killed trading: as the journal, or only the file beside it, knows."""
+        kept = None if self.marker is None else self.marker.kept()
+        said = kept or self.switch()
+        return said is not None and said.switch is Switch.KILLED
+
     @property
     def place(self) -> str:
         """Where it lies: the path of a file, or an address without its password."""
@@ -188,9 +196,20 @@ class Journal:
         return str(url.database) if url.drivername == "sqlite" else shown(url)
 
     def names(self) -> tuple[str, ...]:
-        """The trading instances that write into this database, in alphabetical order."""
-        with self._database.connect() as connection:
-            return tuple(connection.execute(sa.select(entries.c.name).distinct().order_by(entries.c.name)).scalars())
+        """The trading instances that write into this database, in alphabetical order.
+
+        Raises JournalError when the journal cannot be read.
+        """
+        try:
+            with self._database.connect() as connection:
+                written = sa.select(entries.c.name).distinct().order_by(entries.c.name)
+                return tuple(connection.execute(written).scalars())
+        except sa.exc.SQLAlchemyError as error:
+            raise refused(error) from error
+
+    def holder(self) -> LeaseView | None:
+        """Who has the right to write now; None where nobody has. Raises JournalError when it cannot be asked."""
+        return Lease(self._database, self.name, owner="", clock=self._clock).holder()
 
     def close(self) -> None:
         """Let go of the database; the lease stays until it is released or runs out."""

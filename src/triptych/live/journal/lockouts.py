@@ -10,6 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from triptych.domain.errors import NoJournal
 from triptych.live.journal.database import meta, open_database
 from triptych.live.journal.lease import refused
 
@@ -35,9 +36,10 @@ def kept_lockout(where: str | Path, host: str) -> int:
 
     Raises JournalError when the journal cannot be read.
     """
-    if "://" not in str(where) and not Path(where).exists():
+    try:
+        database = open_database(where, read_only=True)
+    except NoJournal:
         return 0
-    database = open_database(where, read_only=True)
     try:
         with database.connect() as connection:
             found = connection.execute(sa.select(meta.c.value).where(meta.c.name == _name(host))).scalar()
