@@ -130,10 +130,9 @@ def _table(title: str, rows: Mapping[str, Sequence[Figures]], keys: Sequence[str
     for detector, made in rows.items():
         figures = [_mean([one[key] for one in made if key in one]) for key in keys]
         lines.append(f"| {detector} | {' | '.join(figures)} | {len(made)} |")
-    usual = next(iter(rows))
-    if len(rows[usual]) > 1:
-        spread = [f"{np.std([one[key] for one in rows[usual] if key in one]):.3f}" for key in keys]
-        lines.append(f"| {usual}: deviation between seeds | {' | '.join(spread)} | |")
+    if len(rows.get("catch", ())) > 1:
+        spread = [f"{np.std([one[key] for one in rows['catch'] if key in one]):.3f}" for key in keys]
+        lines.append(f"| catch: deviation between seeds | {' | '.join(spread)} | |")
     return "\n".join(lines)
 
 
