@@ -33,7 +33,7 @@ def test_the_commands_are_those_of_the_documentation():
         "regimes alarms",
         "books", "books recipe", "books train", "books report", "books walls", "books spoofing", "books impact",
         "journal", "journal show", "journal export",
-        "anomaly", "anomaly fit", "anomaly score", "anomaly watch", "anomaly report", "anomaly run",
+        "anomaly", "anomaly channels", "anomaly fit", "anomaly score", "anomaly watch", "anomaly report", "anomaly run",
     ]  # fmt: skip
 
 
