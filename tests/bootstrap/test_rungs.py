@@ -10,6 +10,7 @@ from triptych.bootstrap.rungs import rungs_of
 from triptych.domain.errors import RecipeError
 from triptych.inference import Artifact
 from triptych.inference.base import AbstractPredictor
+from triptych.inference.reference import Reference
 from triptych.live.failover import Config, Ladder
 from triptych.settings.live import LiveSettings
 
@@ -45,6 +46,7 @@ class View:
 
 def ladder(monkeypatch, *, gpu=True, cpu_fault="", **settings):
     monkeypatch.setattr(rungs, "fingerprint", lambda _one: "print")
+    monkeypatch.setattr(rungs, "reference_of", lambda _one: Reference(length=3))
     run = SimpleNamespace(recipe=SimpleNamespace(name="net"), folder="runs/net")
     found = rungs_of([run], [Net(folder=None, card=cpu_fault)], LiveSettings(**settings), has_gpu=lambda: gpu)
     return Ladder([one.level for one in found], Config(), lambda _text: None)
@@ -69,6 +71,13 @@ def test_the_rule_answers_when_gpu_and_cpu_have_failed_and_without_it_nobody_doe
     outcome = ask(ladder(monkeypatch, cpu_fault="broken", last_resort="rules"))
     assert (outcome.name, outcome.level) == ("rules", 2)
     assert outcome.predictions["AAA"].is_usable
+
+
+def test_drift_of_each_rung_is_held_against_the_training_of_its_own_model(monkeypatch):
+    found = ladder(monkeypatch, last_resort="rules")
+    found.close()
+    assert [one.reference.length for one in found.levels] == [3, 3, 0]
+    assert [one.model for one in found.levels] == ["print", "print", "rules"]
 
 
 def test_time_is_kept_for_the_rule_only(monkeypatch):

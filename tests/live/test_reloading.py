@@ -10,7 +10,7 @@ from tests.live.house import House, closes, paper
 
 from triptych.bootstrap import open_run
 from triptych.bootstrap.candles import load_candles
-from triptych.inference import BookNeed, fingerprint, load_artifact
+from triptych.inference import BookNeed, fingerprint, load_artifact, reference_of
 from triptych.inference.base import AbstractPredictor
 from triptych.live.journal import NoteWritten, StepRecorded
 from triptych.live.reloading import Config, Reloader, watched
@@ -86,6 +86,29 @@ def test_a_model_is_replaced_between_two_closes_and_decisions_say_which_one_they
     assert house.ladder.levels[0].predictor.name == "second"
     (note,) = [entry.record for entry in house.journal.entries(kinds=(NoteWritten,)) if entry.record.topic == "reload"]
     assert note.text == f"model: model {after[:12]} has taken the place of {before[:12]}"
+    house.close()
+
+
+def test_after_a_reload_drift_is_held_against_what_stands_on_the_card_of_the_new_model(place, series, tmp_path):
+    house = house_with(place, series, tmp_path)
+    level = house.ladder.levels[0]
+    level.reference = reference_of(load_artifact(place))
+    before = level.reference.quantiles["confidence"]
+    reloader = reloader_of(house, place)
+    rename(place, reference={"confidence": [0.25 + 0.005 * i for i in range(101)]})
+
+    async def run():
+        await house.trader.start()
+        await trade(house, list(closes(series))[:30])
+        assert await reloader.check()
+        return (await house.ladder.predict(house.engine, dict.fromkeys(house.engine.symbols, 0))).reference
+
+    reference = asyncio.run(run())
+    assert reference is level.reference
+    assert reference.length == level.predictor.length
+    assert reference.quantiles["confidence"][50] == pytest.approx(0.5)
+    assert len(before) == 101
+    assert before[0] != 0.25
     house.close()
 
 

@@ -18,7 +18,6 @@ from triptych.bootstrap.voice import Voice, voice_of
 from triptych.domain import AbstractClock, Instrument
 from triptych.domain.errors import DataError, JournalError
 from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
-from triptych.inference import Artifact
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.watch import AbstractWatch
 from triptych.live.belonging import PAPER, require_account, take_possession
@@ -103,7 +102,7 @@ def build_house(
     trader = Trader(
         symbols=traded, books=books, records=records, ladder=ladder, gate=gate,
         sender=reconciler.sender, reconciler=reconciler, clock=clock, metrics=metrics,
-        data_age_s=lambda s: ages["of"](s), note=note, observer=_observer(models, settings, voice),
+        data_age_s=lambda s: ages["of"](s), note=note, observer=Observer(metrics, settings.drift, note),
         watcher=None if watch is None else Watcher(watch, deadline_s=settings.model_deadline_seconds, note=note),
         market_clock=market_clock, rules=venue_rules,
     )  # fmt: skip
@@ -180,17 +179,6 @@ def _require_all(books: Books) -> None:
         books.journal.lease.release()
         books.journal.close()
         raise
-
-
-def _observer(models: Models, settings: LiveSettings, voice: Voice) -> Observer:
-    """What watches for drift, from what the first model saw when it was trained."""
-    first = models.first
-    if not isinstance(first, Artifact):
-        return Observer(voice.metrics, settings.drift, voice.note)
-    return Observer(
-        voice.metrics, settings.drift, voice.note, reference=first.card.reference, length=first.card.length,
-        factors=first.seen().now,
-    )  # fmt: skip
 
 
 def _reloaders(

@@ -9,7 +9,7 @@ from pathlib import Path
 from triptych.bootstrap.readiness import made_ready
 from triptych.bootstrap.run_folder import Run
 from triptych.domain.errors import RecipeError
-from triptych.inference import Artifact, ConsensusArtifact, fingerprint
+from triptych.inference import Artifact, ConsensusArtifact, fingerprint, reference_of
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.rules import RulePredictor
 from triptych.live.failover import Level
@@ -64,7 +64,10 @@ def _rung(name: str, run: Run, artifact: Artifact | ConsensusArtifact, settings:
     def ready(one: Artifact | ConsensusArtifact) -> AbstractPredictor:
         return made_ready(build(one), one)
 
-    level = Level(name, ready(artifact), deadline_s=settings.model_deadline_seconds, identity=fingerprint(artifact))
+    level = Level(
+        name, ready(artifact), deadline_s=settings.model_deadline_seconds, identity=fingerprint(artifact),
+        reference=reference_of(artifact),
+    )  # fmt: skip
     return Rung(level=level, run=run, build=ready)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         load_consensus,
         open_any_artifact,
         record_consensus_metrics,
+        reference_of,
         save_consensus,
     )
     from triptych.inference.factors import FactorPredictor
@@ -62,6 +63,7 @@ __all__ = [
     "open_any_artifact",
     "record_consensus_metrics",
     "record_metrics",
+    "reference_of",
     "save_artifact",
     "save_consensus",
     "siamese_of",
@@ -82,6 +84,7 @@ _HOMES: Final = {
         "load_consensus",
         "open_any_artifact",
         "record_consensus_metrics",
+        "reference_of",
         "save_consensus",
     ),
     "factors": ("FactorPredictor",),

@@ -23,6 +23,7 @@ from triptych.inference.base import AbstractPredictor
 from triptych.inference.columns import BookNeed
 from triptych.inference.combiner import Combiner
 from triptych.inference.consensus import ConsensusPredictor
+from triptych.inference.reference import NO_REFERENCE, Reference
 from triptych.inference.regime_predictor import RegimePredictor
 
 CONSENSUS_CARD, COMBINER, MEMBERS = "consensus.json", "combiner.json", "members"
@@ -188,6 +189,14 @@ def fingerprint(artifact: Artifact | ConsensusArtifact) -> str:
     if isinstance(artifact, Artifact):
         return artifact_hash(artifact)
     return hashlib.sha256(artifact.card.model_dump_json(exclude={_MEASURED}).encode()).hexdigest()
+
+
+def reference_of(artifact: Artifact | ConsensusArtifact) -> Reference:
+    """What stands on a model's card of its training, for whoever watches for drift; nothing of a consensus."""
+    if not isinstance(artifact, Artifact):
+        return NO_REFERENCE
+    card = artifact.card
+    return Reference(quantiles=card.reference, length=card.length, factors=artifact.seen().now)
 
 
 def record_consensus_metrics(folder: Path, metrics: dict[str, Any]) -> None:

@@ -6,13 +6,42 @@ of its last volume by the mean one. Each distribution is kept as 101 quantiles, 
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from triptych.inference.base import AbstractView
+
 QUANTILES: Final = 101
 WINDOW_STATISTICS: Final = ("window_return", "window_range", "window_volume")
+
+
+def no_factors(_view: AbstractView, _symbol: str) -> Mapping[str, float]:
+    """Of a model that reads candles."""
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """What a model said and saw when it was trained, and how to see the same now.
+
+    Attributes:
+        quantiles: of the streams, by name. A stream without them is held against its own first window.
+        length: candles of a window whose statistics are watched; 0: none are.
+        factors: what the model reads of an instrument now, by factor; those without quantiles are not watched.
+    """
+
+    quantiles: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    length: int = 0
+    factors: Callable[[AbstractView, str], Mapping[str, float]] = no_factors
+
+
+NO_REFERENCE: Final = Reference()
+"""Of a rule, and of a consensus."""
 
 
 def window_statistics(windows: NDArray[np.floating]) -> dict[str, NDArray[np.float64]]:

@@ -21,6 +21,7 @@ from pydantic import Field
 from triptych import domain
 from triptych.domain.errors import ArtifactError
 from triptych.inference.base import AbstractPredictor
+from triptych.inference.reference import Reference
 from triptych.live.failover import Level
 from triptych.live.journal import NoteWritten
 from triptych.live.trader import Trader
@@ -48,12 +49,14 @@ class _Candidate:
 
     Attributes:
         predictor, identity: of it.
+        reference: what it said and saw when it was trained.
         reads_books: whether order books must stand beside its candles.
         has_waited: whether it was told that it waits.
     """
 
     predictor: AbstractPredictor
     identity: str
+    reference: Reference
     reads_books: bool
     has_waited: bool = False
 
@@ -118,7 +121,7 @@ class Reloader:
             return False
         before, self._candidate = self._level.identity, None
         async with self._trader.between_decisions():
-            self._level.replace(one.predictor, one.identity)
+            self._level.replace(one.predictor, one.identity, one.reference)
         self._tell("info", f"{self._level.name}: model {one.identity[:12]} has taken the place of {before[:12]}")
         return True
 
@@ -136,7 +139,7 @@ class Reloader:
         return tuple(found)
 
     def _load(self) -> _Candidate:
-        from triptych.inference import fingerprint, open_any_artifact  # loads the libraries of networks
+        from triptych.inference import fingerprint, open_any_artifact, reference_of  # loads the libraries of networks
 
         artifact = open_any_artifact(self._folder)
         if artifact.card.timeframe != self._timeframe:
@@ -147,8 +150,9 @@ class Reloader:
         if artifact.books is not None:
             self._require_books(artifact.books)
         return _Candidate(
-            predictor=self._build(artifact), identity=fingerprint(artifact), reads_books=artifact.books is not None
-        )
+            predictor=self._build(artifact), identity=fingerprint(artifact), reference=reference_of(artifact),
+            reads_books=artifact.books is not None,
+        )  # fmt: skip
 
     def _require_books(self, need: BookNeed) -> None:
         """Raise ArtifactError for a model that reads other order books than this session keeps."""

@@ -251,7 +251,7 @@ class Trader:
             if not carried.is_answered:
                 await self._try_to_settle()
             if self._observer is not None:
-                self._observer.on_decision(engine, outcome.predictions)
+                self._observer.on_decision(engine, outcome, closes)
                 if heeded := self._observer.heed(engine, self._ladder):
                     self.books.write(NoteWritten(topic="drift", text=heeded))
                     self._note("warning", "drift policy", heeded, "")

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pydantic import Field
@@ -26,6 +26,7 @@ from pydantic import Field
 from triptych import domain
 from triptych.domain import Prediction
 from triptych.inference.base import AbstractView
+from triptych.inference.reference import NO_REFERENCE, Reference
 from triptych.live.failover.level import Answer, Level
 from triptych.live.failover.snapshot import Snapshot
 
@@ -61,6 +62,7 @@ class Outcome:
         unasked: levels among them that were not asked, because no time was left.
         seconds: of each level that was asked, by name.
         identity: fingerprint of the model that answered; empty when none did.
+        reference: of that model.
     """
 
     predictions: Mapping[str, Prediction | None]
@@ -69,7 +71,13 @@ class Outcome:
     failures: Mapping[str, str]
     seconds: Mapping[str, float]
     identity: str = ""
+    reference: Reference = NO_REFERENCE
     unasked: frozenset[str] = frozenset()
+
+    @property
+    def model(self) -> str:
+        """See `Level.model`."""
+        return self.identity or self.name
 
 
 @dataclass(slots=True)
@@ -135,16 +143,19 @@ class Ladder:
                 found = i, answer
                 break
             failures[level.name] = answer.failure
-        level_of = len(self.levels) if found is None else found[0]
-        return Outcome(
-            predictions={} if found is None else found[1].predictions,
-            level=level_of,
-            name="none" if found is None else self.levels[level_of].name,
-            failures=failures,
-            seconds=seconds,
-            identity="" if found is None else self.levels[level_of].identity,
+        went = Outcome(
+            predictions={}, level=len(self.levels), name="none", failures=failures, seconds=seconds,
             unasked=frozenset(unasked),
-        )
+        )  # fmt: skip
+        return went if found is None else self._of(*found, went)
+
+    def _of(self, i: int, answer: Answer, went: Outcome) -> Outcome:
+        """The answer of level `i`, and what went wrong before."""
+        level = self.levels[i]
+        return replace(
+            went, predictions=answer.predictions, level=i, name=level.name, identity=level.identity,
+            reference=level.reference,
+        )  # fmt: skip
 
     def _on_duty(self) -> list[int]:
         return [i for i, level in enumerate(self.levels) if i >= self.floor and not level.duty.is_off]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from triptych.domain import Prediction
 from triptych.inference.base import AbstractPredictor, AbstractView
+from triptych.inference.reference import NO_REFERENCE, Reference
 from triptych.live.failover.snapshot import Snapshot
 
 
@@ -56,6 +57,7 @@ class Level:
         predictor: what is asked.
         deadline_s: how long it may think about one decision.
         identity: fingerprint of the model; empty where it has none.
+        reference: of the model: what it said and saw when it was trained.
         is_instant: whether it answers in no time to speak of, as a rule does: a part of the deadline is kept for it.
         duty: how the model has done.
     """
@@ -67,13 +69,19 @@ class Level:
         *,
         deadline_s: float,
         identity: str = "",
+        reference: Reference = NO_REFERENCE,
         is_instant: bool = False,
     ) -> None:
         self.name, self.predictor, self.deadline_s, self.identity = name, predictor, deadline_s, identity
-        self.is_instant = is_instant
+        self.reference, self.is_instant = reference, is_instant
         self.duty = Duty()
         self._worker = self._thread()
         self._running: Future[dict[str, Prediction | None]] | None = None
+
+    @property
+    def model(self) -> str:
+        """What tells its model from others: two levels may have the same one, such as a GPU's and a CPU's."""
+        return self.identity or self.name
 
     @property
     def is_busy(self) -> bool:
@@ -113,11 +121,12 @@ class Level:
             return Answer(predictions={}, failure=f"no probabilities for {', '.join(bad)}", seconds=seconds)
         return Answer(predictions=found, failure="", seconds=seconds)
 
-    def replace(self, predictor: AbstractPredictor, identity: str = "") -> None:
+    def replace(self, predictor: AbstractPredictor, identity: str = "", reference: Reference = NO_REFERENCE) -> None:
         """Ask another model from the next decision on: it is on duty, and nothing that the one before did or still does
         is held against it.
         """
-        self.predictor, self.identity, self.duty = predictor, identity, Duty()
+        self.predictor, self.identity, self.reference = predictor, identity, reference
+        self.duty = Duty()
         if self.is_busy:
             self.close()
             self._worker, self._running = self._thread(), None
