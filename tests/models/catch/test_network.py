@@ -221,3 +221,16 @@ def test_masks_are_decided_alike_in_a_batch_and_alone():
             torch.testing.assert_close(seen["logits"], logits[i], rtol=0, atol=1e-12)
     assert logits.dtype == torch.float64
     assert 0.2 < float(together.mean()) < 0.9
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_last_rows_alone_are_those_of_the_whole_reconstruction(kind):
+    network = build_catch(2, KINDS[kind], seed=0).eval()
+    x = torch.randn(3, network.length, 2, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.manual_seed(0)  # the reference draws its masks
+        whole = network(x)
+        torch.manual_seed(0)
+        last = network(x, last=5)
+    assert last.shape == (3, 5, 2)
+    torch.testing.assert_close(last, whole[:, -5:], rtol=0, atol=1e-6)
