@@ -6,6 +6,7 @@ Loading one never runs code.
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -216,6 +217,7 @@ def _tensors(detector: AbstractDetector) -> dict[str, Tensor]:
         "scaling.scale": detector.scaling_.scale,
         "held_out": detector.held_out_in_order_,
         "effective": np.array([detector.effective_]),
+        "reach": np.array([detector.reach_]),
         "decision_scores": detector.decision_scores_,
     }
     arrays |= {f"{_LEARNT}{name}": value for name, value in detector.arrays().items()}
@@ -234,6 +236,7 @@ def _restore(card: DetectorCard, tensors: dict[str, Tensor], device: str) -> Abs
     if card.first is not None and card.last is not None and card.step is not None:
         detector.span_ = Span(first=card.first, last=card.last, step=card.step)
     detector.effective_ = float(tensors["effective"][0])
+    detector.reach_ = float(tensors["reach"][0]) if "reach" in tensors else math.inf
     detector.decision_scores_ = tensors["decision_scores"].numpy()
     detector.labels_ = (detector.decision_scores_ > detector.threshold_).astype(np.int64)
     detector.restore(
