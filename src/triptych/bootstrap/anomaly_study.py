@@ -188,7 +188,9 @@ def _watch(
             evidence[start + at : start + at + len(windows)] = assessed.evidence
     scores[table.bad] = np.nan
     scored = np.isfinite(scores)
-    threshold = create_threshold(study.threshold, detector.threshold_, detector.held_out_in_order_)
+    threshold = create_threshold(
+        study.threshold, detector.threshold_, detector.held_out_in_order_, reach=detector.reach_
+    )
     limits = np.full(len(table), np.nan)
     limits[scored] = followed(threshold, scores[scored])
     alarm = scored & (scores > limits)

@@ -38,3 +38,18 @@ def fit_one():
 @pytest.fixture
 def rows() -> np.ndarray:
     return waves(400, seed=3)
+
+
+class NoNetwork(torch.nn.Module):
+    """Reconstructs nothing: what is left of CATCH costs nothing to train."""
+
+    def forward(self, x):
+        return torch.zeros_like(x)
+
+
+@pytest.fixture(scope="session")
+def silent_catch():
+    """Fits a CATCH detector without a network on rows."""
+    return lambda rows, **settings: CatchDetector(
+        learner=lambda *_: None, build=lambda *_, **__: NoNetwork(), **settings
+    ).fit(rows)

@@ -7,6 +7,8 @@ comes the threshold.
 
 from __future__ import annotations
 
+import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from triptych.inference.anomaly.holding_out import (
     hold_out,
 )
 from triptych.inference.anomaly.parameters import AbstractParameters
+from triptych.inference.anomaly.reach import SURE, reach
 from triptych.inference.anomaly.scaling import Scaling
 from triptych.inference.anomaly.table import BadRows, Table, as_table, concatenate
 from triptych.inference.anomaly.times import Span
@@ -81,6 +84,7 @@ class AbstractDetector(AbstractParameters, ABC):
         threshold_: rows above are anomalies; set by rows that decided nothing else.
         labels_: 0 or 1 for each training row.
         columns_: names of the channels.
+        reach_: what the grossest rows are sure to score (see `reach`); infinite where nobody asked.
         span_: when the training rows were, and their usual step; None where they had no times.
     """
 
@@ -96,6 +100,7 @@ class AbstractDetector(AbstractParameters, ABC):
     held_out_scores_: NDArray[np.float64]
     held_out_in_order_: NDArray[np.float64]
     effective_: float
+    reach_: float = math.inf
     span_: Span | None = None
 
     @property
@@ -164,6 +169,8 @@ class AbstractDetector(AbstractParameters, ABC):
         Raises:
             NotEnoughData: fewer unbroken rows than a few windows.
             DataError: rows that are not numbers, constant channels.
+
+        Warns where the threshold would have lain above any score that can be reached.
         """
         table = self._table(X, entity, time)
         config = self.config
@@ -186,7 +193,11 @@ class AbstractDetector(AbstractParameters, ABC):
             )
         )  # fmt: skip
         self._judge_by([self._stretch_scores(one)[self.memory - 1 :] for one in parts["threshold"]])
+        self.reach_ = reach(
+            lambda windows: self.assess(windows).scores, parts["threshold"], memory=self.memory, bound=config.bound
+        )
         self.threshold_ = self.threshold_at(config.contamination)
+        self._tell_of_a_threshold_out_of_reach()
         self.decision_scores_ = self._scores(table, scaled)
         self.labels_ = (self.decision_scores_ > self.threshold_).astype(np.int64)
         return self
@@ -198,8 +209,28 @@ class AbstractDetector(AbstractParameters, ABC):
         self.effective_ = effective_number(scores, self.memory)
 
     def threshold_at(self, share: float) -> float:
-        """The threshold that at most `share` of fresh normal rows exceed on average (see `conformal_threshold`)."""
+        """The threshold that at most `share` of fresh normal rows exceed on average (see `conformal_threshold`).
+
+        It stays below what gross rows are sure to score, though more rows exceed it then.
+        """
+        return min(self._wanted_threshold(share), SURE * self.reach_)
+
+    def _wanted_threshold(self, share: float) -> float:
         return conformal_threshold(self.held_out_scores_, share, self.effective_)
+
+    def _tell_of_a_threshold_out_of_reach(self) -> None:
+        share = self.config.contamination
+        wanted = self._wanted_threshold(share)
+        if wanted <= self.threshold_:
+            return
+        above = float((self.held_out_scores_ > self.threshold_).mean())
+        warnings.warn(
+            f"For {share:.3g} of the normal rows to alarm the threshold would be {wanted:.3g}, but not even the grossest "
+            f"rows are sure to score more than {self.reach_:.3g}. It is set to {self.threshold_:.3g}, which {above:.3g} "
+            "of the rows that set it exceed: they are wilder than those that were learnt from. Fit on more rows, or on "
+            "rows of one kind.",
+            stacklevel=3,
+        )
 
     def decision_function(self, X: Any, *, entity: Any = None, time: Any = None) -> NDArray[np.float64]:
         """Scores of the rows, float64 (n_rows,); 0 where a stretch has not yet `memory` rows, and for bad rows.

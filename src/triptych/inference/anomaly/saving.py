@@ -6,6 +6,7 @@ Loading one never runs code.
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -229,6 +230,7 @@ def _tensors(detector: AbstractDetector) -> dict[str, Tensor]:
         "scaling.scale": detector.scaling_.scale,
         "held_out": detector.held_out_in_order_,
         "effective": np.array([detector.effective_]),
+        "reach": np.array([detector.reach_]),
         "decision_scores": detector.decision_scores_,
     }
     arrays |= {f"{_LEARNT}{name}": value for name, value in detector.arrays().items()}
@@ -246,6 +248,7 @@ def _restore(card: DetectorCard, tensors: dict[str, Tensor], device: str) -> Abs
     detector.held_out_scores_ = np.sort(detector.held_out_in_order_)
     detector.span_ = card.span
     detector.effective_ = float(tensors["effective"][0])
+    detector.reach_ = float(tensors["reach"][0]) if "reach" in tensors else math.inf
     detector.decision_scores_ = tensors["decision_scores"].numpy()
     detector.labels_ = (detector.decision_scores_ > detector.threshold_).astype(np.int64)
     detector.restore(

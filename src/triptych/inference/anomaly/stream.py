@@ -228,7 +228,9 @@ class DetectorStream:
     def _threshold(self, symbol: str) -> AbstractThreshold:
         if symbol not in self._thresholds:
             detector = self._detector
-            self._thresholds[symbol] = create_threshold(self._config, detector.threshold_, detector.held_out_in_order_)
+            self._thresholds[symbol] = create_threshold(
+                self._config, detector.threshold_, detector.held_out_in_order_, reach=detector.reach_
+            )
         return self._thresholds[symbol]
 
 

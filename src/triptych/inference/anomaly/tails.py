@@ -88,11 +88,14 @@ class SpotTail(AbstractTail):
     SPOT and DSPOT (Siffer et al. 2017, "Anomaly Detection in Streams with Extreme Value Theory", KDD). There, alarms
     do not join the tail, which over a window that forgets cuts the tail shorter and shorter; here they join it, but at
     most twice as far out as the usual threshold. The law is fitted anew whenever a tenth more peaks have come.
+    Nothing is beyond both the remembered scores and what gross rows reach: no row could ever exceed it.
     """
 
-    def __init__(self, size: int, first: NDArray[np.float64], *, usual: float, level: float) -> None:
+    def __init__(
+        self, size: int, first: NDArray[np.float64], *, usual: float, level: float, reach: float = math.inf
+    ) -> None:
         """Begin with `first`; `usual` is the share that is mostly asked for, peaks are those above `level`."""
-        self._usual, self._level = usual, level
+        self._usual, self._level, self._reach = usual, level, reach
         self._window = _Window(size, first)
         self._fit()
 
@@ -101,7 +104,7 @@ class SpotTail(AbstractTail):
             return float(np.quantile(self._window.ordered, 1.0 - share))
         chance, shape = share / self._share, self._shape
         reach = -math.log(chance) if abs(shape) < 1e-9 else (math.pow(chance, -shape) - 1.0) / shape
-        return self._base + self._scale * reach
+        return min(self._base + self._scale * reach, max(self._reach, self._window.ordered[-1]))
 
     def push(self, score: float) -> None:
         room = self._limit - self._base  # none where all peaks are the same: any higher score must then get in

@@ -140,13 +140,16 @@ class TargetThreshold(AbstractThreshold):
         self._held.clear()
 
 
-def create_threshold(config: Config, fixed: float, first: NDArray[np.float64]) -> AbstractThreshold:
+def create_threshold(
+    config: Config, fixed: float, first: NDArray[np.float64], *, reach: float = math.inf
+) -> AbstractThreshold:
     """The threshold that `config` asks for.
 
     Args:
         config: see `Config`.
         fixed: the detector's own threshold.
         first: scores of held-out normal rows in the order of their rows, float64 (n,).
+        reach: what gross rows are sure to score.
 
     Raises RecipeError when there are fewer than 20 such scores.
     """
@@ -159,7 +162,7 @@ def create_threshold(config: Config, fixed: float, first: NDArray[np.float64]) -
         )
     size = config.remembered
     if config.method == "spot":
-        made: AbstractTail = SpotTail(size, first, usual=config.rate, level=config.spot_level)
+        made: AbstractTail = SpotTail(size, first, usual=config.rate, level=config.spot_level, reach=reach)
     else:
         made = (RollingTail if config.method == "rolling" else ConformalTail)(size, first)
     return TargetThreshold(
