@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from triptych.cli.anomaly.options import DetectorArgument, EntityOption, FileArgument, LabelsOption, TimeOption
+from triptych.cli.anomaly.options import (
+    AlarmsOption,
+    BreaksOption,
+    DayOption,
+    DetectorArgument,
+    EntityOption,
+    FileArgument,
+    LabelsOption,
+    ThresholdOption,
+    TimeOption,
+    WindowOption,
+)
 from triptych.cli.console import figures, out, print_json
 from triptych.cli.options import JsonOption
 
@@ -22,14 +33,23 @@ def score(
     time: TimeOption = None,
     entity: EntityOption = None,
     labels: LabelsOption = None,
-    rows_per_day: Annotated[float, typer.Option("--rows-per-day", min=1e-9, help="Rows of a day.")] = 96.0,
+    method: ThresholdOption = None,
+    alarms_per_day: AlarmsOption = None,
+    rows_per_day: DayOption = None,
+    window: WindowOption = None,
+    breaks: BreaksOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Score the rows of a file; with labels, also how good the scores are."""
+    """Score the rows of a file; with labels, also how good the scores are.
+
+    Columns of time and entity, breaks, and the threshold by which `anomaly run` watched are those of the detector where
+    nothing else is said.
+    """
     from triptych.bootstrap.anomalies import Rows, score_anomalies
 
-    scored, metrics = score_anomalies(
-        detector, file, Rows(time=time, entity=entity, labels=labels), out=write, rows_per_day=rows_per_day
+    moving = {"method": method, "alarms_per_day": alarms_per_day, "rows_per_day": rows_per_day, "window": window}
+    scored, metrics, threshold = score_anomalies(
+        detector, file, Rows(time=time, entity=entity, labels=labels), out=write, breaks=breaks, threshold=moving
     )
     alarms = scored.filter(scored["alarm"])
     if json:
@@ -37,21 +57,23 @@ def score(
             {
                 "rows": scored.height,
                 "alarms": alarms.height,
-                "threshold": float(scored["threshold"][0]) if scored.height else None,
+                "threshold": float(scored["threshold"][-1]) if scored.height else None,
+                "threshold method": threshold.method,
                 "metrics": metrics,
                 "highest": [
-                    {"row": str(index), "score": value, "reasons": reasons}
-                    for index, value, reasons in alarms.sort("score", descending=True)
+                    {"row": " ".join(map(str, index)), "score": value, "reasons": reasons}
+                    for *index, value, reasons in alarms.sort("score", descending=True)
                     .head(10)
-                    .select(scored.columns[0], "score", "reasons")
+                    .select(*scored.columns[: scored.columns.index("score")], "score", "reasons")
                     .iter_rows()
                 ],
             }
         )
         return
-    found = {"rows": f"{scored.height:,}", "alarms": f"{alarms.height:,}"}
+    found = {"rows": f"{scored.height:,}", "alarms": f"{alarms.height:,}", "threshold": threshold.words}
     found |= {name.replace("_", " "): f"{value:.3f}" for name, value in (metrics or {}).items()}
     out.print(figures("Scores", found))
     top = alarms.sort("score", descending=True).head(10)
-    for index, value, reasons in top.select(scored.columns[0], "score", "reasons").iter_rows():
-        out.print(f"{index}  {value:.2f}  {reasons}", soft_wrap=True, markup=False)
+    names = scored.columns[: scored.columns.index("score")]  # the time or row, and the entity where there is one
+    for *index, value, reasons in top.select(*names, "score", "reasons").iter_rows():
+        out.print(f"{'  '.join(map(str, index))}  {value:.2f}  {reasons}", soft_wrap=True, markup=False)
