@@ -287,12 +287,6 @@ def test_columns_of_a_csv_file_are_what_all_of_their_rows_are(triptych, tmp_path
     rows = frame(500).with_columns(
         pl.col("timestamp").dt.to_string("%m/%d/%Y %H:%M"),
         pl.when(pl.int_range(500) < 150).then(pl.lit("0")).otherwise(pl.col("b").round(3).cast(pl.String)).alias("b"),
-        .then(0.0)
-        .otherwise("b")
-        .round(3)
-        .cast(pl.String)
-        .replace("0.0", "0")
-        .alias("b"),
         pl.when(pl.int_range(500).is_between(300, 303)).then(pl.lit("flood")).otherwise(pl.lit("0")).alias("truth"),
     )
     rows.write_csv(tmp_path / "rows.csv")
