@@ -318,5 +318,11 @@ def test_rows_that_stop_at_night_are_fitted_and_watched_without_breaks(triptych,
         said = triptych("anomaly", "watch", tmp_path / "d", *options)
         late = [line for line in said.out.splitlines()[150:] if "warming up" in line]
         assert len(late) == min(warmed, 150)
+    hours = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2025, 1, 1), "1h", eager=True).head(900)
+    half = rows.drop("timestamp").with_columns(times=hours + pl.duration(days=pl.int_range(900) // 20))
+    half.write_parquet(tmp_path / "half.parquet")
+    command = ("anomaly", "score", tmp_path / "d", tmp_path / "half.parquet", "--time", "times")
+    assert "Warning" not in triptych(*command).err
+    assert "Warning: 675 of 900 rows have no score: 44 gaps in their times" in triptych(*command, "--breaks").err
     said = triptych("anomaly", "score", tmp_path / "d", tmp_path / "days.parquet", "--breaks")
     assert "900 rows, 8 of them without a break, cannot be scored" in said.err

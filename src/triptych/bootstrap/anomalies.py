@@ -22,7 +22,7 @@ from triptych.inference.anomaly.instants import instants
 from triptych.inference.anomaly.parameters import settled
 from triptych.inference.anomaly.saving import DetectorCard, load_detector, refuse_other_folders, save_detector
 from triptych.inference.anomaly.stream import DetectorStream
-from triptych.inference.anomaly.table import TIME_NAMES
+from triptych.inference.anomaly.table import TIME_NAMES, Table
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.inference.anomaly.unscored import Unscored
 from triptych.inference.watch import Reading
@@ -162,6 +162,17 @@ def opened(folder: Path, breaks: bool | None) -> AbstractDetector:
     return detector if breaks is None else detector.set_params(breaks=breaks)
 
 
+def blinded(detector: AbstractDetector, table: Table) -> str:
+    """A warning where gaps in time leave more than a fifth of the rows without a score; else nothing."""
+    scored = sum(max(stop - start - detector.memory + 1, 0) for start, stop in table.stretches)
+    if not table.gaps or scored >= 0.8 * len(table):
+        return ""
+    return (
+        f"{len(table) - scored} of {len(table)} rows have no score: {table.gaps} gaps in their times start the warm-up "
+        f"of {detector.memory} rows anew. Where rows stop at night or at weekends, --no-breaks lets gaps break nothing."
+    )
+
+
 def moving_as(
     detector: AbstractDetector, settings: Mapping[str, Any], *, otherwise: Literal["fixed", "rolling"]
 ) -> ThresholdConfig:
@@ -181,18 +192,22 @@ def score_anomalies(
     out: Path | None = None,
     breaks: bool | None = None,
     threshold: Mapping[str, Any] | None = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> tuple[pl.DataFrame, dict[str, float] | None, ThresholdConfig]:
     """Score a file with a saved detector.
 
     Returns the frame of scores, aligned with the file's rows, the metrics where labels are named, and how the threshold
     moved. `out` (Parquet,
     or CSV by its ending) receives the frame. `breaks` is whether gaps in time break the rows, None as in the fit;
-    `threshold` has settings of the threshold that differ, see `moving_as`.
+    `threshold` has settings of the threshold that differ, see `moving_as`;
+    `warn` is told where gaps leave many rows without a score.
     """
     detector = opened(folder, breaks)
     moving = moving_as(detector, threshold or {}, otherwise="fixed")
     frame, labels = read_rows(path, columns, detector)
-    scored = detector.score_frame(frame, entity=columns.entity, time=columns.time, threshold=moving)
+    table = detector.checked(frame, entity=columns.entity, time=columns.time)
+    _say(warn, blinded(detector, table))
+    scored = detector.score_frame(table, threshold=moving)
     if out is not None:
         write_frame(out, scored)
     if labels is None:

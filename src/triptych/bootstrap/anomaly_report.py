@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.anomalies import Rows, judged, moving_as, opened, read_rows
+from triptych.bootstrap.anomalies import Rows, blinded, judged, moving_as, opened, read_rows
 from triptych.domain.files import write_text
 from triptych.inference.anomaly.base import AbstractDetector, sliding
 from triptych.inference.anomaly.catch import CatchDetector
@@ -59,12 +59,13 @@ def report_anomalies(
     *,
     breaks: bool | None = None,
     threshold: Mapping[str, Any] | None = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Score a file and write the report: scores and channels with alarms, evidence by
     channel and by kind over time, masks, events. Of several entities each has a section of its own.
 
     `breaks` is whether gaps in time break the rows, None as in the fit; `threshold` has settings of the threshold that
-    differ, see `moving_as`.
+    differ, see `moving_as`; `warn` is told where gaps leave many rows without a score.
 
     With labels it also holds the metrics. Raises what `load_detector` and `decision_function` do, StorageError when
     the disk refuses.
@@ -73,6 +74,8 @@ def report_anomalies(
     moving = moving_as(detector, threshold or {}, otherwise="fixed")
     frame, labels = read_rows(path, columns, detector)
     table = detector.checked(frame, entity=columns.entity, time=columns.time)
+    if blind := blinded(detector, table):
+        warn(blind)
     scores, limits, reasons = detector.judged(table, moving)
     index = [str(value) for value in table.index.to_list()]
     figures, events, masks = [], [], []

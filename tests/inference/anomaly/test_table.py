@@ -55,6 +55,8 @@ def test_rows_that_are_not_numbers_are_refused():
     [
         ({"X": pl.DataFrame({"a": ["x"]})}, "Column 'a' is not numeric. Drop it, or name it as entity or time of the "
                                             "rows."),
+        ({"X": pl.DataFrame({"a": ["1", "2,5"]})},
+         "Column 'a' is not numeric: row 1 holds '2,5'. Drop it, or name it as entity or time of the rows."),
         ({"X": pl.DataFrame({"a": [1]}), "entity": "b"}, "There is no column 'b'. Columns are a."),
         ({"X": np.zeros((2, 2, 2))}, "Expected an array of shape (rows, channels), was (2, 2, 2)."),
         ({"X": np.zeros(3), "time": [1, 1, 2]}, "The time of row 1 is not later than the one before it. Sort the rows "

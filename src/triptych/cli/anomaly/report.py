@@ -19,7 +19,7 @@ from triptych.cli.anomaly.options import (
     TimeOption,
     WindowOption,
 )
-from triptych.cli.console import out
+from triptych.cli.console import out, warn
 
 
 def report(
@@ -43,5 +43,5 @@ def report(
 
     columns = Rows(time=time, entity=entity, labels=labels)
     moving = {"method": method, "alarms_per_day": alarms_per_day, "rows_per_day": rows_per_day, "window": window}
-    path = report_anomalies(detector, file, write, columns, breaks=breaks, threshold=moving)
+    path = report_anomalies(detector, file, write, columns, breaks=breaks, threshold=moving, warn=warn)
     out.print(f"Report: {path}", soft_wrap=True, markup=False)

@@ -19,7 +19,7 @@ from triptych.cli.anomaly.options import (
     TimeOption,
     WindowOption,
 )
-from triptych.cli.console import figures, out, print_json
+from triptych.cli.console import figures, out, print_json, warn
 from triptych.cli.options import JsonOption
 
 
@@ -49,7 +49,13 @@ def score(
 
     moving = {"method": method, "alarms_per_day": alarms_per_day, "rows_per_day": rows_per_day, "window": window}
     scored, metrics, threshold = score_anomalies(
-        detector, file, Rows(time=time, entity=entity, labels=labels), out=write, breaks=breaks, threshold=moving
+        detector,
+        file,
+        Rows(time=time, entity=entity, labels=labels),
+        out=write,
+        breaks=breaks,
+        threshold=moving,
+        warn=warn,
     )
     alarms = scored.filter(scored["alarm"])
     if json:

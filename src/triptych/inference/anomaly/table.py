@@ -198,7 +198,8 @@ def _read(
     wrong = [name for name, kind in channels.schema.items() if not (kind.is_numeric() or kind == pl.Boolean)]
     if wrong:
         raise ColumnError(
-            f"Column {wrong[0]!r} is not numeric.", remedy="Drop it, or name it as entity or time of the rows."
+            f"Column {wrong[0]!r} is not numeric{_where(channels[wrong[0]])}.",
+            remedy="Drop it, or name it as entity or time of the rows.",
         )
     if not channels.width:
         raise ColumnError("There is no numeric column.", remedy="Bring at least one channel.")
@@ -209,6 +210,17 @@ def _read(
     names = pl.Series("row", np.arange(len(values))) if given is None else given
     times = None if given is None or not len(given) else instants(given)
     return tuple(channels.columns), np.ascontiguousarray(values, dtype=np.float64), entities, times, names
+
+
+def _where(column: pl.Series) -> str:
+    """Which row holds no number, where other rows of a column of texts do."""
+    if column.dtype != pl.String:
+        return ""
+    numbers = column.str.strip_chars().cast(pl.Float64, strict=False)
+    wrong = (numbers.is_null() & column.is_not_null()).arg_true()
+    if numbers.null_count() == len(column) or not len(wrong):
+        return ""
+    return f": row {wrong[0]} holds {column[wrong[0]]!r}"
 
 
 def _refuse_interleaved(entities: pl.Series) -> None:
