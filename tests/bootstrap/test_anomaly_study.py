@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from tests.fakes.market import walk
 
+from triptych.bootstrap.anomalies import Rows, score_anomalies, watch_anomalies
 from triptych.bootstrap.anomaly_picture import draw_watch
 from triptych.bootstrap.anomaly_study import read_channels, run_study
 from triptych.bootstrap.candle_books import tape_of
@@ -69,6 +70,35 @@ def test_the_folder_holds_what_other_commands_take(watched):
     picture = draw_watch(watch, out.parent / "picture.png")
     assert picture.read_bytes()[:4] == b"\x89PNG"
     assert picture.stat().st_size < 150_000
+
+
+def test_what_a_run_saves_is_scored_and_watched_with_its_times_and_threshold(watched):
+    out, watch = watched
+    scored, _, moving = score_anomalies(out / "detector", out / "watched.parquet", Rows())
+    assert moving.words == "rolling, 0.02 alarms in 1 rows a day"
+    after = scored.tail(watch.frame.height)
+    assert after["time"].to_list() == watch.frame["time"].to_list()
+    np.testing.assert_allclose(after["score"], watch.frame["score"], rtol=1e-6)
+    np.testing.assert_allclose(after["threshold"], watch.frame["threshold"], rtol=1e-6)
+    assert after["alarm"].to_list() == watch.frame["alarm"].to_list()
+    fixed, _, moving = score_anomalies(out / "detector", out / "watched.parquet", Rows(), threshold={"method": "fixed"})
+    assert (moving.words, fixed["threshold"].n_unique()) == ("fixed, the detector's own", 1)
+
+
+def test_markets_that_close_are_watched_over_their_breaks(closes, tmp_path):
+    weekdays = pl.read_parquet(closes).filter(pl.col("day").dt.weekday() < 6)
+    weekdays.write_parquet(tmp_path / "closes.parquet")
+    study = Study.model_validate(
+        {"channels": {"read": "closes", "breaks": False}, "period": {"fit_until": FIRST + timedelta(days=1220)},
+         "detector": {"epochs": 1}}
+    )  # fmt: skip
+    watch = run_study(study, [tmp_path / "closes.parquet"], tmp_path / "out")
+    rows = pl.read_parquet(tmp_path / "out" / "watched.parquet").with_columns(pl.col("time").dt.to_string("iso"))
+    lines = iter([json.dumps(row) for row in rows.iter_rows(named=True)])
+    readings = [reading for _, reading in watch_anomalies(tmp_path / "out" / "detector", lines, Rows(), threshold={})]
+    told = [reading.score for reading in readings[-watch.frame.height :]]
+    np.testing.assert_allclose(told, watch.frame["score"], rtol=1e-4)
+    assert [reading.alarm for reading in readings[-watch.frame.height :]] == watch.frame["alarm"].to_list()
 
 
 def test_candles_become_channels_in_the_recipes_order(tmp_path):

@@ -226,3 +226,119 @@ def test_a_simple_detector_is_fitted_scored_and_reported_too(fitted, triptych, t
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert '<div id="kinds"></div>' in page
     assert '<div id="mask"></div>' not in page
+
+
+def machines(n, *, start=1_700_000_000_000):
+    """Rows of two machines below one another, as the how-to's `sensors.parquet`; one has a jump in `a`."""
+    first, second = (frame(n, seed=seed).drop("truth") for seed in (1, 2))
+    first = first.with_columns(pl.when(pl.int_range(n).is_between(200, 205)).then(9.0).otherwise("a").alias("a"))
+    both = pl.concat([first.with_columns(machine=pl.lit("m1")), second.with_columns(machine=pl.lit("m2"))])
+    return both.with_columns(pl.col("timestamp") + pl.duration(milliseconds=start - 1_700_000_000_000))
+
+
+@pytest.fixture(scope="module")
+def watched_machines(tmp_path_factory):
+    home = tmp_path_factory.mktemp("machines")
+    machines(700).write_parquet(home / "sensors.parquet")
+    machines(300, start=1_704_000_000_000).write_csv(home / "today.csv")
+    return home
+
+
+def test_the_how_tos_first_commands_work_one_after_the_other(watched_machines, triptych, monkeypatch):
+    monkeypatch.chdir(watched_machines)
+    assert triptych("anomaly", "fit", "sensors.parquet", "--out", "detector", "--time", "timestamp", "--entity",
+                    "machine", "--detector", "kmeans").status == 0  # fmt: skip
+    said = triptych("anomaly", "score", "detector", "today.csv", "--out", "scores.parquet")
+    assert said.status == 0
+    scored = pl.read_parquet("scores.parquet")
+    assert scored.columns == ["time", "machine", "score", "threshold", "alarm", "bad", "reasons"]
+    assert scored["machine"].to_list() == ["m1"] * 300 + ["m2"] * 300
+    assert (scored["score"] == 0).to_numpy().nonzero()[0].tolist()[:3] == [0, 1, 2]
+    assert scored["score"][300] == 0
+    assert scored["alarm"][200]
+    assert "m1" in said.out
+    assert triptych("anomaly", "report", "detector", "today.csv", "--out", "today.html").status == 0
+
+    order = machines(300, start=1_704_000_000_000).sort("timestamp", "machine").with_columns(
+        pl.col("timestamp").dt.epoch("ms")
+    )  # fmt: skip
+    rows = [json.dumps(row) for row in order.iter_rows(named=True)]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(rows)))
+    said = triptych("anomaly", "watch", "detector", "--threshold", "fixed")
+    assert (said.status, said.err) == (0, "")
+    readings = [json.loads(line) for line in said.out.splitlines()]
+    for machine in ("m1", "m2"):
+        own = [one["score"] for one in readings if one["machine"] == machine]
+        np.testing.assert_allclose(own, scored.filter(machine=machine)["score"], rtol=1e-5)
+
+
+def test_the_report_has_a_section_for_each_entity_and_names_it_in_the_events(watched_machines, triptych, monkeypatch):
+    monkeypatch.chdir(watched_machines)
+    triptych("anomaly", "fit", "sensors.parquet", "--out", "d2", "--entity", "machine", "--detector", "kmeans")
+    assert triptych("anomaly", "report", "d2", "today.csv", "--out", "two.html").status == 0
+    page = (watched_machines / "two.html").read_text(encoding="utf-8")
+    for machine, start in (("m1", 0), ("m2", 300)):
+        assert f'<h2>{machine}: Evidence by channel, in deviations</h2><div id="channels-{start}"></div>' in page
+    figures = json.loads(page.split("<script>for (const f of ")[1].split(") Plotly.newPlot")[0])
+    for figure in figures:
+        (heat,) = figure["data"] if figure["data"][0]["type"] == "heatmap" else ({"x": []},)
+        assert len(set(heat["x"])) == len(heat["x"])  # no cell is painted over
+    head, first_event = page.split("<h2>Events")[1].split("<tr>")[1:3]
+    assert head.startswith("<th>of</th><th>from</th>")
+    assert first_event.startswith("<td>m1</td>")
+
+
+def test_a_fit_with_labels_keeps_the_policy_for_bad_rows(fitted, triptych, tmp_path):
+    card = json.loads((fitted / "detector" / "card.json").read_text())
+    assert (card["config"]["bad_rows"], card["config"]["bridge"]) == ("refuse", 3)
+    pl.read_csv(fitted / "test.csv").with_columns(
+        pl.when(pl.int_range(300) == 250).then(None).otherwise("a").alias("a")
+    ).write_csv(tmp_path / "nan.csv")
+    said = triptych("anomaly", "score", fitted / "detector", tmp_path / "nan.csv", "--labels", "truth")
+    assert said.status == 2
+    assert "Row 250 holds nan in column 'a'" in said.err
+
+
+def test_columns_of_a_csv_file_are_what_all_of_their_rows_are(triptych, tmp_path):
+    rows = frame(500).with_columns(
+        pl.col("timestamp").dt.to_string("%m/%d/%Y %H:%M"),
+        pl.when(pl.int_range(500) < 150).then(pl.lit("0")).otherwise(pl.col("b").round(3).cast(pl.String)).alias("b"),
+        pl.when(pl.int_range(500).is_between(300, 303)).then(pl.lit("flood")).otherwise(pl.lit("0")).alias("truth"),
+    )
+    rows.write_csv(tmp_path / "rows.csv")
+    said = triptych("anomaly", "fit", tmp_path / "rows.csv", "--out", tmp_path / "d", "--labels", "truth", "--detector",
+                    "kmeans", "--json")  # fmt: skip
+    assert said.status == 0, said.err
+    card = json.loads(said.out)
+    assert (card["columns"], card["first_time"], card["step"]) == (["a", "b", "c"], "2023-11-14T22:13:00Z", 900_000.0)
+    rows.with_columns(pl.lit("noon").alias("timestamp")).write_csv(tmp_path / "noon.csv")
+    said = triptych("anomaly", "fit", tmp_path / "noon.csv", "--out", tmp_path / "e", "--labels", "truth")
+    assert said.status == 2
+    assert "The time of row 0 cannot be read: 'noon'." in said.err
+
+
+def test_rows_that_stop_at_night_are_fitted_and_watched_without_breaks(triptych, tmp_path, monkeypatch):
+    hours = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2024, 6, 30), "1h", eager=True)
+    times = hours.filter(hours.dt.hour() < 8).head(900)
+    rows = frame(900).drop("truth").with_columns(times.alias("timestamp"))
+    rows.write_parquet(tmp_path / "days.parquet")
+    fit = ("anomaly", "fit", tmp_path / "days.parquet", "--out", tmp_path / "d", "--detector", "kmeans")
+    said = triptych(*fit)
+    assert said.status == 2
+    assert "112 gaps in their times, of more than 1.5 times the usual step, break them." in said.err
+    assert "let gaps break nothing: breaks=False (--no-breaks). Otherwise: Bring at least" in said.err
+    assert triptych(*fit, "--no-breaks").status == 0
+    lines = rows.head(300).with_columns(pl.col("timestamp").dt.to_string("iso"))
+    for options, warmed in (((), 0), (("--breaks",), 300)):
+        monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(json.dumps(row) for row in lines.to_dicts())))
+        said = triptych("anomaly", "watch", tmp_path / "d", *options)
+        late = [line for line in said.out.splitlines()[150:] if "warming up" in line]
+        assert len(late) == min(warmed, 150)
+    hours = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2025, 1, 1), "1h", eager=True).head(900)
+    half = rows.drop("timestamp").with_columns(times=hours + pl.duration(days=pl.int_range(900) // 20))
+    half.write_parquet(tmp_path / "half.parquet")
+    command = ("anomaly", "score", tmp_path / "d", tmp_path / "half.parquet", "--time", "times")
+    assert "Warning" not in triptych(*command).err
+    assert "Warning: 675 of 900 rows have no score: 44 gaps in their times" in triptych(*command, "--breaks").err
+    said = triptych("anomaly", "score", tmp_path / "d", tmp_path / "days.parquet", "--breaks")
+    assert "900 rows, 8 of them without a break, cannot be scored" in said.err

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 from triptych.bootstrap.detecting import create_detector
 from triptych.domain.errors import ColumnError, DataError, StorageError
 from triptych.domain.files import write_bytes
+from triptych.inference.anomaly.base import AbstractDetector
+from triptych.inference.anomaly.instants import instants
+from triptych.inference.anomaly.parameters import settled
 from triptych.inference.anomaly.saving import DetectorCard, load_detector, refuse_other_folders, save_detector
 from triptych.inference.anomaly.stream import DetectorStream
-from triptych.inference.anomaly.table import as_table
+from triptych.inference.anomaly.table import TIME_NAMES, Table
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.inference.anomaly.unscored import Unscored
 from triptych.inference.watch import Reading
@@ -40,14 +43,20 @@ class Rows:
     labels: str | None = None
 
 
-def read_rows(path: Path, columns: Rows) -> tuple[pl.DataFrame, np.ndarray | None]:
+def read_rows(
+    path: Path, columns: Rows, detector: AbstractDetector | None = None
+) -> tuple[pl.DataFrame, np.ndarray | None]:
     """The frame of a Parquet or CSV file without its labels, and the labels (see `_labels`) or None.
+
+    Columns of a CSV file are what all their rows are. A text column that `columns`, `detector` or its name says to be
+    times is read as such (see `instants`), and so is any other whose texts all are times.
 
     Raises DataError when the file cannot be read, ColumnError when a named column is missing.
     """
     path = Path(path)
     try:
-        frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_csv(path, try_parse_dates=True)
+        parquet = path.suffix.lower() == ".parquet"
+        frame = pl.read_parquet(path) if parquet else pl.read_csv(path, infer_schema_length=None)
     except FileNotFoundError as error:
         raise DataError(f"There is no file {path}.", remedy="Check the path.") from error
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -58,9 +67,32 @@ def read_rows(path: Path, columns: Rows) -> tuple[pl.DataFrame, np.ndarray | Non
             raise ColumnError(f"{path} has no column {name!r}.", remedy=f"Its columns are {', '.join(frame.columns)}.")
     if frame.is_empty():
         raise DataError(f"{path} has no rows.", remedy="Bring a file with rows below its header.")
+    entity = columns.entity or (detector.entity_ if detector is not None else None)
+    times = {columns.time or (detector.time_ if detector is not None else None)}
+    frame = _with_times(frame, times - {None} or set(TIME_NAMES), {entity, columns.labels})
     if columns.labels is None:
         return frame, None
     return frame.drop(columns.labels), _labels(path, frame[columns.labels])
+
+
+def _with_times(frame: pl.DataFrame, wanted: Set[str | None], texts: Set[str | None]) -> pl.DataFrame:
+    """The frame with its columns of texts that are times as datetimes.
+
+    Raises DataError where a column in `wanted` is none; those in `texts` stay as they are.
+    """
+    for name in frame.columns:
+        if name in texts or frame[name].dtype != pl.String:
+            continue
+        try:
+            read = instants(frame[name])
+        except DataError:
+            if name in wanted or name.lower() in wanted:
+                raise
+            continue
+        if read.clock == "utc":
+            made = pl.Series(name, np.round(1000.0 * read.values).astype(np.int64)).cast(pl.Datetime("us"))
+            frame = frame.with_columns(made)
+    return frame
 
 
 def _labels(path: Path, given: pl.Series) -> np.ndarray:
@@ -98,18 +130,10 @@ def fit_anomalies(
     folder = Path(folder)
     refuse_other_folders(folder)
     frame, labels = read_rows(path, columns)
-    settings = dict(settings)
-    if labels is not None and (labels != "").any():
-        clean = frame.filter(pl.Series(labels == ""))
-        if settings.get("bad_rows", "refuse") == "refuse":  # leaving anomalies out must not let bad rows in
-            as_table(clean.drop(n for n in (columns.time, columns.entity) if n))
-        numeric = [n for n in frame.columns if n not in (columns.time, columns.entity) and frame[n].dtype.is_numeric()]
-        masked = pl.Series(labels != "")
-        frame = frame.with_columns(pl.when(masked).then(None).otherwise(pl.col(name)).alias(name) for name in numeric)
-        settings |= {"bad_rows": "mask", "bridge": 0}
     checkpoint = training_folder(folder)
     detector = create_detector(name, training=dict(training), folder=checkpoint, **settings)
-    detector.fit(frame, entity=columns.entity, time=columns.time)
+    left_out = None if labels is None else labels != ""
+    detector.fit(frame, entity=columns.entity, time=columns.time, leave_out=left_out)
     card = save_detector(folder, detector)
     remove_training(checkpoint)
     return card
@@ -161,29 +185,65 @@ class Judgement:
         return ["type", *titles.values()], rows
 
 
+def opened(folder: Path, breaks: bool | None) -> AbstractDetector:
+    """A saved detector that lets gaps in time break the rows or not, None as in its fit."""
+    detector = load_detector(folder)
+    return detector if breaks is None else detector.set_params(breaks=breaks)
+
+
+def blinded(detector: AbstractDetector, table: Table) -> str:
+    """A warning where gaps in time leave more than a fifth of the rows without a score; else nothing."""
+    scored = sum(max(stop - start - detector.memory + 1, 0) for start, stop in table.stretches)
+    if not table.gaps or scored >= 0.8 * len(table):
+        return ""
+    return (
+        f"{len(table) - scored} of {len(table)} rows have no score: {table.gaps} gaps in their times start the warm-up "
+        f"of {detector.memory} rows anew. Where rows stop at night or at weekends, --no-breaks lets gaps break nothing."
+    )
+
+
+def moving_as(
+    detector: AbstractDetector, settings: Mapping[str, Any], *, otherwise: Literal["fixed", "rolling"]
+) -> ThresholdConfig:
+    """How the threshold moves: as `anomaly run` watched, else by the method `otherwise`, with those `settings` instead
+    that are not None; a target of alarms asks for one that moves. Raises RecipeError for a setting that is wrong."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    if "alarms_per_day" in given or "window" in given:  # a fixed threshold has neither
+        otherwise = "rolling"
+    return settled(detector.watch_ or ThresholdConfig(method=otherwise), given)
+
+
 def score_anomalies(
     folder: Path,
     path: Path,
     columns: Rows,
     *,
     out: Path | None = None,
-    rows_per_day: float = 96.0,
     within: int = WITHIN,
-) -> tuple[pl.DataFrame, Judgement | None]:
+    breaks: bool | None = None,
+    threshold: Mapping[str, Any] | None = None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> tuple[pl.DataFrame, Judgement | None, ThresholdConfig]:
     """Score a file with a saved detector.
 
-    Returns the frame of scores, aligned with the file's rows, and how good they are where labels are named. `out`
-    (Parquet, or CSV by its ending) receives the frame.
+    Returns the frame of scores, aligned with the file's rows, how good they are where labels are named, and how the
+    threshold moved. `out` (Parquet, or CSV by its ending) receives the frame. `breaks` is whether gaps in time break
+    the rows, None as in the fit; `threshold` has settings of the threshold that differ, see `moving_as`; `warn` is told
+    where gaps leave many rows without a score.
+
     """
-    frame, labels = read_rows(path, columns)
-    detector = load_detector(folder)
-    scored = detector.score_frame(frame, entity=columns.entity, time=columns.time)
+    detector = opened(folder, breaks)
+    moving = moving_as(detector, threshold or {}, otherwise="fixed")
+    frame, labels = read_rows(path, columns, detector)
+    table = detector.checked(frame, entity=columns.entity, time=columns.time)
+    _say(warn, blinded(detector, table))
+    scored = detector.score_frame(table, threshold=moving)
     if out is not None:
         write_frame(out, scored)
     if labels is None:
-        return scored, None
+        return scored, None, moving
     scores, alarms = scored["score"].to_numpy(), scored["alarm"].to_numpy()
-    return scored, judged(labels, scores, alarms, rows_per_day=rows_per_day, within=within)
+    return scored, judged(labels, scores, alarms, rows_per_day=moving.rows_per_day, within=within), moving
 
 
 def judged(
@@ -226,35 +286,41 @@ def watch_anomalies(
     lines: Iterator[str],
     columns: Rows,
     *,
-    threshold: ThresholdConfig,
+    threshold: Mapping[str, Any],
     step: float | None = None,
+    breaks: bool | None = None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[dict[str, Any], Reading]]:
-    """Score rows as they come, each a line of JSON with the channels by name.
+    """Score rows as they come, each a line of JSON with the channels by name; yields their time and entity by name too.
 
     A line that is not such an object is a bad row like one with NaN: the stream goes on. `columns.entity` names the key
-    of the symbol, `columns.time` that of the time: ISO 8601 or a number (see `instants`); `step` is in seconds, or in
-    the unit of times that count something of their own. `warn` is told of rows that never come to a score.
+    of the symbol, `columns.time` that of the time, None taking the columns of the fit. Times are ISO 8601 or a number
+    (see `instants`); `step` is in seconds, or in the unit of times that count something of their own. `threshold` has
+    settings of the threshold that differ, see `moving_as`. `warn` is told of rows that never come to a score.
 
     Raises DataError where the first time is of another unit than those of the fit: no gap would ever be seen, or one
     at every row.
     """
-    time = columns.time
-    detector = load_detector(folder)
-    stream = DetectorStream(detector, threshold, step=step)
+    detector = opened(folder, breaks)
+    time, entity = columns.time or detector.time_, columns.entity or detector.entity_
+    stream = DetectorStream(detector, moving_as(detector, threshold, otherwise="rolling"), step=step)
     unscored, checked = Unscored(stream), False
+    needed = ((time, "gaps in time are not seen"), (entity, "such rows count as those of one entity"))
+    lost = {name: loss for name, loss in needed if name is not None}
     for line in lines:
         if not line.strip():
             continue
         row = _parsed(line)
         values = {name: row.get(name) for name in detector.columns_}
-        symbol = str(row.get(columns.entity, "")) if columns.entity else ""
+        for name in [name for name in lost if row and row.get(name) is None]:
+            warn(f"A row has no {name!r}: where it is missing, {lost.pop(name)}.")
+        symbol = str(row.get(entity, "")) if entity else ""
         when = row.get(time) if time else None
         if when is not None and not checked:
             stream.check_time(when)
             checked = True
         reading = stream.update(values, symbol=symbol, time=when)
-        yield row, reading
+        yield {name: row.get(name) for name in (time, entity) if name is not None}, reading
         _say(warn, unscored.note(symbol, reading))
     _say(warn, unscored.at_the_end())
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.anomalies import Judgement, Rows, judged, read_rows
+from triptych.bootstrap.anomalies import Judgement, Rows, blinded, judged, moving_as, opened, read_rows
 from triptych.domain.files import write_text
 from triptych.inference.anomaly.base import AbstractDetector, sliding
 from triptych.inference.anomaly.catch import CatchDetector
-from triptych.inference.anomaly.saving import load_detector
 from triptych.inference.anomaly.table import Table
+from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.training.anomaly.by_type import WITHIN
 
 _COLUMNS = 800  # of a heat map: more cannot be seen
 _MASK_WINDOWS = 256
 _CHANNELS = 24  # whose series are drawn
 _POINTS = 4000  # of a channel's line, beside its alarms
+_ENTITIES = 12  # that are drawn, those with the highest scores: a page of more would not open
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
@@ -47,41 +49,67 @@ class _Event:
     stop: int
     peak: float
     reasons: str
+    entity: str
 
 
 def report_anomalies(
-    folder: Path, path: Path, out: Path, columns: Rows, *, rows_per_day: float = 96.0, within: int = WITHIN
+    folder: Path,
+    path: Path,
+    out: Path,
+    columns: Rows,
+    *,
+    within: int = WITHIN,
+    breaks: bool | None = None,
+    threshold: Mapping[str, Any] | None = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Score a file and write the report: scores and channels with alarms, evidence by
-    channel and by kind over time, masks, events.
+    channel and by kind over time, masks, events. Of several entities each has a section of its own.
+
+    `breaks` is whether gaps in time break the rows, None as in the fit; `threshold` has settings of the threshold that
+    differ, see `moving_as`; `warn` is told where gaps leave many rows without a score.
 
     With labels it also holds the metrics, and those of each type of event where labels name types. Raises what
     `load_detector` and `decision_function` do, StorageError when the disk refuses.
     """
-    frame, labels = read_rows(path, columns)
-    detector = load_detector(folder)
+    detector = opened(folder, breaks)
+    moving = moving_as(detector, threshold or {}, otherwise="fixed")
+    frame, labels = read_rows(path, columns, detector)
     table = detector.checked(frame, entity=columns.entity, time=columns.time)
-    scores, reasons = detector.explained(table)
-    scaled = detector.scaling_(table.values)
-    places, evidence, mask = _seen(detector, table, scaled)
+    if blind := blinded(detector, table):
+        warn(blind)
+    scores, limits, reasons = detector.judged(table, moving)
     index = [str(value) for value in table.index.to_list()]
-    figures = [
-        _scores(index, scores, detector.threshold_, labels),
-        _channels(index, table, scores > detector.threshold_),
-        _heat("channels", [index[i] for i in places], list(table.columns), evidence.mean(axis=2)),
-        _heat("kinds", [index[i] for i in places], list(detector.kinds), evidence.max(axis=1)),
-    ]
-    if mask is not None:
-        figures.append(_mask(list(table.columns), mask))
+    figures, events, masks = [], [], []
+    shown = _shown(table, scores)
+    for start, stop in table.of_entities():
+        rows, part = slice(start, stop), table.part(start, stop)
+        named = "" if table.entities is None else str(table.entities[start])
+        events += _events(scores[rows], limits[rows], reasons[rows], start, named)
+        if start not in shown:
+            continue
+        places, evidence, mask = _seen(detector, part, detector.scaling_(part.values))
+        masks += [] if mask is None else [mask]
+        own = index[rows]
+        drawn = [
+            _scores(own, scores[rows], limits[rows], None if labels is None else labels[rows]),
+            _channels(own, part, scores[rows] > limits[rows]),
+            _heat("channels", [own[i] for i in places], list(table.columns), evidence.mean(axis=2)),
+            _heat("kinds", [own[i] for i in places], list(detector.kinds), evidence.max(axis=1)),
+        ]
+        figures += drawn if len(shown) == 1 else [_of_entity(one, named, start) for one in drawn]
+    if masks:
+        figures.append(_mask(list(table.columns), np.mean(masks, axis=0)))
+    events.sort(key=lambda event: -event.peak)
     from plotly.offline import get_plotlyjs
 
     metrics = None
     if labels is not None:
-        metrics = judged(labels, scores, scores > detector.threshold_, rows_per_day=rows_per_day, within=within)
+        metrics = judged(labels, scores, scores > limits, rows_per_day=moving.rows_per_day, within=within)
     page = _PAGE.format(
         title=html.escape(f"Anomalies in {Path(path).name}"),
         plotly=get_plotlyjs().replace("</script", "<\\/script"),
-        body=_body(figures, _events(scores, reasons, detector.threshold_), index, metrics),
+        body=_said(moving, table, len(shown)) + _body(figures, events, index, metrics, table.entities is not None),
         figures=json.dumps(figures, allow_nan=False).replace("</", "<\\/"),
     )
     return write_text(Path(out), page)
@@ -113,22 +141,45 @@ def _seen(
     return places[edges], greatest, mask.astype(np.float64)
 
 
-def _events(scores: NDArray[np.float64], reasons: list[str], threshold: float) -> list[_Event]:
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], (scores > threshold).astype(np.int8), [0]))))
+def _shown(table: Table, scores: NDArray[np.float64]) -> set[int]:
+    """First rows of the entities that are drawn."""
+    parts = sorted(table.of_entities(), key=lambda part: -float(scores[slice(*part)].max()))
+    return {start for start, _ in parts[:_ENTITIES]}
+
+
+def _of_entity(figure: dict[str, Any], entity: str, start: int) -> dict[str, Any]:
+    """A figure of one of several entities; drawn without WebGL, of which a page has only a few."""
+    data = [one | {"type": one["type"].removesuffix("gl")} for one in figure["data"]]
+    return figure | {"id": f"{figure['id']}-{start}", "title": f"{entity}: {figure['title']}", "data": data}
+
+
+def _said(moving: ThresholdConfig, table: Table, shown: int) -> str:
+    """Which threshold the alarms come from, and whether entities are left out."""
+    entities = len(table.of_entities())
+    more = f" Of {entities} entities the {shown} with the highest scores are drawn." if entities > shown else ""
+    return f"<p>Threshold: {html.escape(moving.words)}.{more}</p>\n"
+
+
+def _events(
+    scores: NDArray[np.float64], limits: NDArray[np.float64], reasons: list[str], first: int, entity: str
+) -> list[_Event]:
+    """Those of one entity, whose rows begin at row `first` of the file."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], (scores > limits).astype(np.int8), [0]))))
     events = []
     for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
         peak = start + int(scores[start:stop].argmax())
-        events.append(_Event(start=start, stop=stop, peak=float(scores[peak]), reasons=reasons[peak]))
-    return sorted(events, key=lambda event: -event.peak)
+        event = _Event(start=start, stop=stop, peak=float(scores[peak]), reasons=reasons[peak], entity=entity)
+        events.append(replace(event, start=first + start, stop=first + stop))
+    return events
 
 
 def _scores(
-    index: list[str], scores: NDArray[np.float64], threshold: float, labels: NDArray[Any] | None
+    index: list[str], scores: NDArray[np.float64], limits: NDArray[np.float64], labels: NDArray[Any] | None
 ) -> dict[str, Any]:
     data: list[dict[str, Any]] = [
         {"type": "scattergl", "mode": "lines", "name": "score", "x": index, "y": np.round(scores, 4).tolist()}
     ]
-    alarms = np.flatnonzero(scores > threshold)
+    alarms = np.flatnonzero(scores > limits)
     data.append(
         {
             "type": "scattergl",
@@ -151,16 +202,17 @@ def _scores(
                 "marker": {"color": "#f39c12", "size": 4, "symbol": "square"},
             }
         )
-    line = {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "y0": threshold,
-        "y1": threshold,
-        "line": {"dash": "dot"},
-    }
-    return {"id": "scores", "title": "Scores and alarms", "data": data, "layout": {"height": 380, "shapes": [line]}}
+    data.append(
+        {
+            "type": "scattergl",
+            "mode": "lines",
+            "name": "threshold",
+            "x": index,
+            "y": np.round(limits, 4).tolist(),
+            "line": {"dash": "dot", "color": "#555"},
+        }
+    )
+    return {"id": "scores", "title": "Scores and alarms", "data": data, "layout": {"height": 380}}
 
 
 def _channels(index: list[str], table: Table, alarms: NDArray[np.bool_]) -> dict[str, Any]:
@@ -216,18 +268,26 @@ def _by_type(metrics: Judgement) -> str:
     return f"<h2>Metrics by type of event</h2><table><tr>{head}</tr>{''.join(lines)}</table>"
 
 
-def _body(figures: list[dict[str, Any]], events: list[_Event], index: list[str], metrics: Judgement | None) -> str:
-    parts = [f'<h2>{figure["title"]}</h2><div id="{figure["id"]}"></div>' for figure in figures]
+def _body(
+    figures: list[dict[str, Any]],
+    events: list[_Event],
+    index: list[str],
+    metrics: Judgement | None,
+    of_entities: bool,
+) -> str:
+    parts = [f'<h2>{html.escape(figure["title"])}</h2><div id="{figure["id"]}"></div>' for figure in figures]
     if metrics is not None:
         values = metrics.overall.items()
         rows = "".join(f'<tr><td>{k.replace("_", " ")}</td><td class="n">{v:.3f}</td></tr>' for k, v in values)
         parts.insert(0, f"<h2>Metrics</h2><table>{rows}</table>{_by_type(metrics)}")
+    whose = [f"<td>{html.escape(event.entity)}</td>" if of_entities else "" for event in events[:200]]
     rows = "".join(
-        f"<tr><td>{html.escape(index[e.start])}</td><td>{html.escape(index[e.stop - 1])}</td>"
+        f"<tr>{name}<td>{html.escape(index[e.start])}</td><td>{html.escape(index[e.stop - 1])}</td>"
         f'<td class="n">{e.peak:.2f}</td><td>{html.escape(e.reasons)}</td></tr>'
-        for e in events[:200]
+        for name, e in zip(whose, events[:200], strict=True)
     )
-    head = "<tr><th>from</th><th>to</th><th>highest score</th><th>reasons</th></tr>"
+    of = "<th>of</th>" if of_entities else ""
+    head = f"<tr>{of}<th>from</th><th>to</th><th>highest score</th><th>reasons</th></tr>"
     more = f"<p>The {len(events) - 200} weaker ones are not shown.</p>" if len(events) > 200 else ""
     parts.append(f"<h2>Events: {len(events)}</h2><table>{head}{rows}</table>{more}")
     return "\n".join(parts)

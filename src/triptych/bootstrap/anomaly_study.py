@@ -21,7 +21,6 @@ from triptych.inference.anomaly.base import sliding
 from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.saving import refuse_other_folders, save_detector
 from triptych.inference.anomaly.thresholds import create_threshold, followed
-from triptych.inference.anomaly.times import Span
 from triptych.market import read_candles
 from triptych.market.store import to_ms
 from triptych.settings.study import Channels, Study
@@ -85,24 +84,21 @@ def run_study(study: Study, files: Sequence[Path], out: Path, tell: Callable[[st
     detector = create_detector(
         "catch", training={"epochs": study.detector.epochs}, folder=checkpoint,
         contamination=study.detector.contamination, seed=study.detector.seed, bad_rows=study.detector.bad_rows,
+        breaks=study.channels.breaks,
     )  # fmt: skip
     assert isinstance(detector, CatchDetector)
     if len(times) - split < 1:
         raise NotEnoughData(f"No row is as late as {study.period.fit_until}.", remedy="Choose an earlier fit_until.")
     time = times.astype("datetime64[ms]")
-    breaks = study.channels.breaks
-    detector.fit(pl.DataFrame(values[:split], schema=list(columns)), time=time[:split] if breaks else None)
+    stamped = pl.DataFrame(values, schema=list(columns)).with_columns(pl.Series("time", time))
+    detector.fit(stamped[:split])
     remove_training(checkpoint)
-    if detector.span_ is None:  # times that must not break the history are known all the same
-        seen = times[:split].astype(np.float64)
-        detector.span_ = Span(first=float(seen[0]), last=float(seen[-1]), step=float(np.median(np.diff(seen))))
+    detector.watch_ = study.threshold
     save_detector(out / "detector", detector)
     tell("Fitted. Watching.")
     first = max(split - detector.memory + 1, 0)  # the past warms the watch up
-    rows = pl.DataFrame(values[first:], schema=list(columns))
-    watch = _watch(study, detector, rows, time[first:], split - first)
-    stamped = rows.with_columns(pl.Series("time", time[first:]))
-    write_frame(out / "watched.parquet", stamped if breaks else rows)
+    watch = _watch(study, detector, stamped[first:], time[first:], split - first)
+    write_frame(out / "watched.parquet", stamped[first:])
     write_frame(out / "scores.parquet", watch.frame)
     write_frame(out / "days.csv", watch.days)
     found = watch.summary | {"marks": [asdict(one) for one in watch.marks], "files": [path.name for path in files]}
@@ -177,7 +173,7 @@ def _closes(config: Channels, files: Sequence[Path]) -> tuple[tuple[str, ...], N
 def _watch(
     study: Study, detector: CatchDetector, rows: pl.DataFrame, time: NDArray[np.datetime64], split: int
 ) -> Watch:
-    table = detector.checked(rows, time=time if study.channels.breaks else None)
+    table = detector.checked(rows)
     scaled = detector.scaling_(table.values)
     scores = np.full(len(table), np.nan)
     evidence = np.zeros((len(table), len(table.columns), len(detector.kinds)), dtype=np.float32)

@@ -160,6 +160,29 @@ def test_channels_come_by_name_in_any_order(masking):
         assert first.update(row) == second.update(by_name)
 
 
+def test_rows_of_frames_come_by_name_too(masking):
+    names = list(masking.columns_)
+    values = waves(6, seed=3)
+    turned = pl.DataFrame(values, schema=names).select(reversed(names)).with_columns(when=pl.lit("noon"))
+    pandas, kinds = turned.to_pandas(), [(name, float) for name in reversed(names)]
+    forms = {
+        "series": lambda i: pandas.iloc[i],
+        "one row": lambda i: turned[i],
+        "one pandas row": lambda i: pandas.iloc[[i]],
+        "named tuple": lambda i: list(turned.rename(lambda n: n.replace(" ", "_")).to_pandas().itertuples())[i],
+        "structured": lambda i: np.array([tuple(reversed(values[i]))], dtype=kinds)[0],
+        "nameless series": lambda i: pd.Series(values[i]),
+        "polars tuple": lambda i: turned.select(names).row(i),
+    }
+    for form, row in forms.items():
+        if form == "named tuple":
+            assert DetectorStream(masking).update(row(0)).reasons.endswith("(no channel 'channel 0')")
+            continue
+        stream, plain = DetectorStream(masking), DetectorStream(masking)
+        for i in range(6):
+            assert stream.update(row(i)) == plain.update(values[i]), form
+
+
 @pytest.mark.parametrize(
     ("row", "why"),
     [

@@ -55,11 +55,19 @@ def test_rows_that_are_not_numbers_are_refused():
     [
         ({"X": pl.DataFrame({"a": ["x"]})}, "Column 'a' is not numeric. Drop it, or name it as entity or time of the "
                                             "rows."),
+        ({"X": pl.DataFrame({"a": ["1", "2,5"]})},
+         "Column 'a' is not numeric: row 1 holds '2,5'. Drop it, or name it as entity or time of the rows."),
         ({"X": pl.DataFrame({"a": [1]}), "entity": "b"}, "There is no column 'b'. Columns are a."),
         ({"X": np.zeros((2, 2, 2))}, "Expected an array of shape (rows, channels), was (2, 2, 2)."),
         ({"X": np.zeros(3), "time": [1, 1, 2]}, "The time of row 1 is not later than the one before it. Sort the rows "
                                                 "by time."),
         ({"X": np.zeros(3), "entity": [1]}, "There are 3 rows and 1 values of entity."),
+        ({"X": pd.DataFrame(np.ones((3, 2)), columns=["a", "a"])}, "2 columns are called 'a'. Give each its own name."),
+        ({"X": pd.DataFrame({"a": [1.0, 2.0]}, index=["2024-01-01", "soon"])},
+         "The time of row 1 cannot be read: 'soon'. Write times as ISO 8601 (2024-01-31T09:30:00), as datetimes, or as "
+         "seconds or milliseconds since 1970."),
+        ({"X": ["a", "b"]}, "A list of this kind cannot be read as rows of numbers. Bring an array of numbers, or a "
+                            "polars or pandas frame."),
         ({"X": pl.DataFrame({"time": [1, 2]})}, "There is no numeric column. Bring at least one channel."),
     ],
 )  # fmt: skip
@@ -75,3 +83,26 @@ def test_interleaved_entities_are_refused():
     assert str(error.value) == (
         "The rows of 2 entities are interleaved: 'm1' begins again in row 2. Sort the rows by entity, then by time."
     )
+
+
+def test_a_pandas_index_of_texts_or_periods_is_times_where_it_can_be():
+    days = ["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-09"]
+    for index in (days, pd.PeriodIndex(days, freq="D"), pd.DatetimeIndex(days), pd.DatetimeIndex(days, tz="UTC")):
+        table = as_table(pd.DataFrame({"a": np.arange(4.0)}, index=index))
+        assert (table.stretches, table.gaps) == (((0, 3), (3, 4)), 1)
+    named = as_table(pd.DataFrame({"a": np.arange(4.0)}, index=["pump", "valve", "motor", "fan"]))
+    assert (named.stretches, named.times) == (((0, 4),), None)
+
+
+def test_rows_that_are_left_out_break_the_history_and_may_hold_anything():
+    x = np.arange(8.0)
+    x[3] = np.nan
+    table = as_table(x, leave_out=np.arange(8) == 3)
+    assert table.stretches == ((0, 3), (4, 8))
+    with pytest.raises(DataError):
+        as_table(x, leave_out=np.arange(8) == 4)
+
+
+def test_gaps_break_nothing_where_they_shall_not():
+    table = as_table(np.arange(6.0), time=np.array([0, 1, 2, 10, 11, 12]), breaks=False)
+    assert (table.stretches, table.gaps) == (((0, 6),), 0)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from triptych.cli.anomaly.options import EntityOption, FileArgument, LabelsOption, TimeOption
+from triptych.cli.anomaly.options import BreaksOption, EntityOption, FileArgument, LabelsOption, TimeOption
 from triptych.cli.console import Narrator, figures, out, print_json
 from triptych.cli.options import JsonOption, QuietOption
 
@@ -27,6 +27,7 @@ def fit(
         float, typer.Option("--contamination", help="Share of normal rows that the threshold takes for anomalies.")
     ] = 0.01,
     mask: Annotated[bool, typer.Option("--mask", help="Bridge bad rows instead of refusing the file.")] = False,
+    breaks: BreaksOption = None,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the training windows at most.")] = 6,
     hidden_rows: Annotated[
         int,
@@ -55,6 +56,7 @@ def fit(
         folder,
         Rows(time=time, entity=entity, labels=labels),
         settings={"contamination": contamination, "seed": seed, "bad_rows": "mask" if mask else "refuse"}
+        | ({} if breaks is None else {"breaks": breaks})
         | ({"network": {**SMALL.model_dump(), "hidden_rows": hidden_rows}} if hidden_rows else {}),
         training={"epochs": epochs} | ({"learning_rate": 2e-3} if hidden_rows else {}),  # as it was measured
         name=detector,

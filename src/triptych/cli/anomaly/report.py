@@ -8,14 +8,19 @@ from typing import Annotated
 import typer
 
 from triptych.cli.anomaly.options import (
+    AlarmsOption,
+    BreaksOption,
+    DayOption,
     DetectorArgument,
     EntityOption,
     FileArgument,
     LabelsOption,
+    ThresholdOption,
     TimeOption,
+    WindowOption,
     WithinOption,
 )
-from triptych.cli.console import out
+from triptych.cli.console import out, warn
 
 
 def report(
@@ -27,7 +32,11 @@ def report(
     time: TimeOption = None,
     entity: EntityOption = None,
     labels: LabelsOption = None,
-    rows_per_day: Annotated[float, typer.Option("--rows-per-day", min=1e-9, help="Rows of a day.")] = 96.0,
+    method: ThresholdOption = None,
+    alarms_per_day: AlarmsOption = None,
+    rows_per_day: DayOption = None,
+    window: WindowOption = None,
+    breaks: BreaksOption = None,
     within: WithinOption = 8,
 ) -> None:
     """Write a page of HTML: scores with alarms, evidence by channel and band over time, masks, events, metrics.
@@ -38,5 +47,6 @@ def report(
     from triptych.bootstrap.anomaly_report import report_anomalies
 
     columns = Rows(time=time, entity=entity, labels=labels)
-    path = report_anomalies(detector, file, write, columns, rows_per_day=rows_per_day, within=within)
+    moving = {"method": method, "alarms_per_day": alarms_per_day, "rows_per_day": rows_per_day, "window": window}
+    path = report_anomalies(detector, file, write, columns, breaks=breaks, threshold=moving, within=within, warn=warn)
     out.print(f"Report: {path}", soft_wrap=True, markup=False)

@@ -10,14 +10,19 @@ from rich.markup import escape
 from rich.table import Table
 
 from triptych.cli.anomaly.options import (
+    AlarmsOption,
+    BreaksOption,
+    DayOption,
     DetectorArgument,
     EntityOption,
     FileArgument,
     LabelsOption,
+    ThresholdOption,
     TimeOption,
+    WindowOption,
     WithinOption,
 )
-from triptych.cli.console import figures, out, print_json
+from triptych.cli.console import figures, out, print_json, warn
 from triptych.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -34,43 +39,62 @@ def score(
     time: TimeOption = None,
     entity: EntityOption = None,
     labels: LabelsOption = None,
-    rows_per_day: Annotated[float, typer.Option("--rows-per-day", min=1e-9, help="Rows of a day.")] = 96.0,
+    method: ThresholdOption = None,
+    alarms_per_day: AlarmsOption = None,
+    rows_per_day: DayOption = None,
+    window: WindowOption = None,
+    breaks: BreaksOption = None,
     within: WithinOption = 8,
     json: JsonOption = False,
 ) -> None:
-    """Score the rows of a file; with labels, also how good the scores are, for each type where labels name types."""
+    """Score the rows of a file; with labels, also how good the scores are, for each type where labels name types.
+
+    Columns of time and entity, breaks, and the threshold by which `anomaly run` watched are those of the detector where
+    nothing else is said.
+    """
     from triptych.bootstrap.anomalies import Rows, score_anomalies
 
-    columns = Rows(time=time, entity=entity, labels=labels)
-    scored, found = score_anomalies(detector, file, columns, out=write, rows_per_day=rows_per_day, within=within)
+    moving = {"method": method, "alarms_per_day": alarms_per_day, "rows_per_day": rows_per_day, "window": window}
+    scored, found, threshold = score_anomalies(
+        detector,
+        file,
+        Rows(time=time, entity=entity, labels=labels),
+        out=write,
+        breaks=breaks,
+        threshold=moving,
+        within=within,
+        warn=warn,
+    )
     alarms = scored.filter(scored["alarm"])
     if json:
         print_json(
             {
                 "rows": scored.height,
                 "alarms": alarms.height,
-                "threshold": float(scored["threshold"][0]) if scored.height else None,
+                "threshold": float(scored["threshold"][-1]) if scored.height else None,
+                "threshold method": threshold.method,
                 "metrics": None if found is None else found.overall,
                 "by_type": None if found is None else found.by_type,
                 "within_rows": None if found is None else found.within,
                 "highest": [
-                    {"row": str(index), "score": value, "reasons": reasons}
-                    for index, value, reasons in alarms.sort("score", descending=True)
+                    {"row": " ".join(map(str, index)), "score": value, "reasons": reasons}
+                    for *index, value, reasons in alarms.sort("score", descending=True)
                     .head(10)
-                    .select(scored.columns[0], "score", "reasons")
+                    .select(*scored.columns[: scored.columns.index("score")], "score", "reasons")
                     .iter_rows()
                 ],
             }
         )
         return
-    counts = {"rows": f"{scored.height:,}", "alarms": f"{alarms.height:,}"}
+    counts = {"rows": f"{scored.height:,}", "alarms": f"{alarms.height:,}", "threshold": threshold.words}
     metrics = {} if found is None else found.overall
     out.print(figures("Scores", counts | {name.replace("_", " "): f"{value:.3f}" for name, value in metrics.items()}))
     if found is not None and found.by_type:
         out.print(_by_type(found))
     top = alarms.sort("score", descending=True).head(10)
-    for index, value, reasons in top.select(scored.columns[0], "score", "reasons").iter_rows():
-        out.print(f"{index}  {value:.2f}  {reasons}", soft_wrap=True, markup=False)
+    names = scored.columns[: scored.columns.index("score")]  # the time or row, and the entity where there is one
+    for *index, value, reasons in top.select(*names, "score", "reasons").iter_rows():
+        out.print(f"{'  '.join(map(str, index))}  {value:.2f}  {reasons}", soft_wrap=True, markup=False)
 
 
 def _by_type(found: Judgement) -> Table:

@@ -5,11 +5,20 @@ from __future__ import annotations
 import json as json_
 import sys
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from triptych.cli.anomaly.options import DetectorArgument, EntityOption, TimeOption
+from triptych.cli.anomaly.options import (
+    AlarmsOption,
+    BreaksOption,
+    DayOption,
+    DetectorArgument,
+    EntityOption,
+    Method,
+    TimeOption,
+    WindowOption,
+)
 from triptych.cli.console import warn
 
 
@@ -22,29 +31,29 @@ def watch(
         typer.Option("--step", help="Usual time from row to row, seconds; a later row starts anew. As in the fit."),
     ] = None,
     method: Annotated[
-        Literal["fixed", "rolling", "conformal", "spot"], typer.Option("--threshold", help="How the threshold moves.")
-    ] = "rolling",
-    alarms_per_day: Annotated[
-        float, typer.Option("--alarms-per-day", min=1e-9, help="Rows a day that may be alarms.")
-    ] = 1.0,
-    rows_per_day: Annotated[float, typer.Option("--rows-per-day", min=1e-9, help="Rows of a day.")] = 96.0,
-    window: Annotated[
-        int, typer.Option("--window", min=20, help="Scores the threshold remembers; more for targets that need it.")
-    ] = 2000,
+        Method | None,
+        typer.Option("--threshold", help="How the threshold moves: as `anomaly run` watched, else `rolling`."),
+    ] = None,
+    alarms_per_day: AlarmsOption = None,
+    rows_per_day: DayOption = None,
+    window: WindowOption = None,
+    breaks: BreaksOption = None,
     alarms_only: Annotated[bool, typer.Option("--alarms-only", help="Print alarms, not every row.")] = False,
 ) -> None:
     """Read rows from standard input, one JSON object a line, and print one line of JSON for each.
 
     Lines that are no rows are answered like rows of NaN; the stream never dies of one. Times are ISO 8601, or seconds
-    or milliseconds since 1970. Rows that never come to a score are warned of on the error stream.
+    or milliseconds since 1970; the columns of time and entity are those of the fit, and each entity is watched by
+    itself. Rows that never come to a score are warned of on the error stream.
     """
     from triptych.bootstrap.anomalies import Rows, watch_anomalies
-    from triptych.inference.anomaly.thresholds import Config
 
-    config = Config(method=method, alarms_per_day=alarms_per_day, rows_per_day=rows_per_day, window=window)
+    moving = {"method": method, "alarms_per_day": alarms_per_day, "rows_per_day": rows_per_day, "window": window}
     columns = Rows(time=time, entity=entity)
-    for row, reading in watch_anomalies(detector, iter(sys.stdin), columns, threshold=config, step=step, warn=warn):
+    readings = watch_anomalies(
+        detector, iter(sys.stdin), columns, threshold=moving, step=step, breaks=breaks, warn=warn
+    )
+    for named, reading in readings:
         if alarms_only and not reading.alarm:
             continue
-        named = {name: row.get(name) for name in (time, entity) if name is not None}
         typer.echo(json_.dumps(named | asdict(reading), ensure_ascii=False))

@@ -31,7 +31,9 @@ from triptych.inference.anomaly.holding_out import (
 from triptych.inference.anomaly.parameters import AbstractParameters
 from triptych.inference.anomaly.reach import SURE, reach
 from triptych.inference.anomaly.scaling import Scaling
-from triptych.inference.anomaly.table import BadRows, Table, as_table, concatenate
+from triptych.inference.anomaly.table import TIME_NAMES, BadRows, Table, as_table, concatenate
+from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
+from triptych.inference.anomaly.thresholds import create_threshold, followed
 from triptych.inference.anomaly.times import Span
 
 _CHUNK = 1024  # windows assessed at a time
@@ -60,6 +62,11 @@ class CommonConfig(BaseConfig):
         "break the history; such rows get no score.",
     )
     bridge: int = Field(3, description="Bad rows in a run that are bridged.", ge=0)
+    breaks: bool = Field(
+        True,
+        description="Whether a gap in the rows' times starts the warm-up anew. Off for what stops at night or at "
+        "weekends: every session would begin with one.",
+    )
     seed: int = Field(0, description="Seed of everything random.", ge=0)
 
 
@@ -86,6 +93,9 @@ class AbstractDetector(AbstractParameters, ABC):
         columns_: names of the channels.
         reach_: what the grossest rows are sure to score (see `reach`); infinite where nobody asked.
         span_: when the training rows were, and their usual step; None where they had no times.
+        time_, entity_: names of the columns of times and entities of the training rows; frames that have them too are
+            read by them unasked.
+        watch_: how `triptych anomaly run` watched; None for any other fit.
     """
 
     name: str
@@ -102,6 +112,9 @@ class AbstractDetector(AbstractParameters, ABC):
     effective_: float
     reach_: float = math.inf
     span_: Span | None = None
+    time_: str | None = None
+    entity_: str | None = None
+    watch_: ThresholdConfig | None = None
 
     @property
     @abstractmethod
@@ -158,13 +171,16 @@ class AbstractDetector(AbstractParameters, ABC):
         """`fit`, then the labels of the training rows: 1 for anomalies, (n_rows,)."""
         return self.fit(X, y, entity=entity, time=time).labels_
 
-    def fit(self, X: Any, y: Any = None, *, entity: Any = None, time: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, *, entity: Any = None, time: Any = None, leave_out: NDArray[np.bool_] | None = None
+    ) -> Self:
         """Learn what is normal.
 
         Args:
             X: see `as_table`.
             y: ignored, as in PyOD.
             entity, time: see `as_table`.
+            leave_out: bool (n_rows,): rows not to learn from, such as known anomalies; they break the history.
 
         Raises:
             NotEnoughData: fewer unbroken rows than a few windows.
@@ -172,13 +188,20 @@ class AbstractDetector(AbstractParameters, ABC):
 
         Warns where the threshold would have lain above any score that can be reached.
         """
-        table = self._table(X, entity, time)
+        self.time_, self.entity_ = (one if isinstance(one, str) else None for one in (time, entity))
+        table = self._table(X, entity, time, leave_out)
         config = self.config
-        held = hold_out(
-            table.stretches, share=config.held_out, blocks=config.held_out_blocks, memory=self.memory,
-            contamination=config.contamination, parts=self.parts,
-        )  # fmt: skip
+        try:
+            held = hold_out(
+                table.stretches, share=config.held_out, blocks=config.held_out_blocks, memory=self.memory,
+                contamination=config.contamination, parts=self.parts,
+            )  # fmt: skip
+        except NotEnoughData as error:
+            raise _because_of_gaps(error, table) from None
         self.columns_ = table.columns
+        if self.time_ is None and table.times is not None and table.index.name == "time":
+            own = [str(name) for name in getattr(X, "columns", ()) if str(name) not in table.columns]
+            self.time_ = next((name for name in own if name.lower() in TIME_NAMES and name != self.entity_), None)
         self.span_ = Span.of(table)
         self.scaling_ = Scaling.of(
             concatenate([table.values[a:b] for a, b in held.learn], len(table.columns)), table.columns,
@@ -255,16 +278,26 @@ class AbstractDetector(AbstractParameters, ABC):
         above = n - np.searchsorted(self.held_out_scores_, scores, side="left")
         return np.asarray((1.0 + above) / (1.0 + n), dtype=np.float64)
 
-    def score_frame(self, X: Any, *, entity: Any = None, time: Any = None, reasons: int = 3) -> Any:
+    def score_frame(
+        self,
+        X: Any,
+        *,
+        entity: Any = None,
+        time: Any = None,
+        reasons: int = 3,
+        threshold: ThresholdConfig | None = None,
+    ) -> Any:
         """A frame aligned with the rows, pandas if they came so (with their index), else polars with a column of names:
 
-        `score`, `threshold`, `alarm`, `bad`, `reasons`."""
+        the column of entities where there is one, `score`, `threshold`, `alarm`, `bad`, `reasons`. `threshold` is how
+        the threshold moves, see `judged`."""
         table = self.checked(X, entity=entity, time=time)
-        scores, texts = self.explained(table, reasons=reasons)
+        scores, limits, texts = self.judged(table, threshold, reasons=reasons)
         found = [
+            *([] if table.entities is None else [table.entities]),
             pl.Series("score", scores),
-            pl.Series("threshold", np.full(len(table), self.threshold_)),
-            pl.Series("alarm", scores > self.threshold_),
+            pl.Series("threshold", limits),
+            pl.Series("alarm", scores > limits),
             pl.Series("bad", table.bad),
             pl.Series("reasons", texts),
         ]
@@ -274,23 +307,39 @@ class AbstractDetector(AbstractParameters, ABC):
 
         return pd.DataFrame({one.name: one.to_list() for one in found}, index=table.pandas_index)
 
-    def explained(self, table: Table, *, reasons: int = 3) -> tuple[NDArray[np.float64], list[str]]:
-        """Scores of the rows, and for each row above the threshold the channels and kinds that are farthest out."""
+    def judged(
+        self, table: Table, threshold: ThresholdConfig | None = None, *, reasons: int = 3
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
+        """Scores of the rows, what each had to exceed, and of those that did the channels and kinds farthest out.
+
+        The threshold is the detector's own, or moves as `threshold` says, for each entity by itself as in a stream.
+        """
         scaled = self.scaling_(table.values)
         scores = self._scores(table, scaled)
+        limits = np.full(len(table), self.threshold_)
+        if threshold is not None and threshold.method != "fixed":
+            scored = np.zeros(len(table), dtype=bool)
+            for start, stop in table.stretches:
+                scored[start + self.memory - 1 : stop] = True
+            scored &= ~table.bad
+            for start, stop in table.of_entities():
+                moving = create_threshold(threshold, self.threshold_, self.held_out_in_order_)
+                at = start + np.flatnonzero(scored[start:stop])
+                found = np.append(followed(moving, scores[at]), moving.value())
+                limits[start:stop] = found[np.searchsorted(at, np.arange(start, stop))]
         texts = [""] * len(table)
         rows = [
             row
             for start, stop in table.stretches
             for row in range(start + self.memory - 1, stop)
-            if scores[row] > self.threshold_
+            if scores[row] > limits[row]
         ]
         for begin in range(0, len(rows), _CHUNK):
             chunk = rows[begin : begin + _CHUNK]
             windows = scaled[np.asarray(chunk)[:, None] + np.arange(1 - self.memory, 1)]
             for row, evidence in zip(chunk, self.assess(windows).evidence, strict=True):
                 texts[row] = self.reasons_of(evidence, most=reasons)
-        return scores, texts
+        return scores, limits, texts
 
     def reasons_of(self, evidence: NDArray[np.float64], *, most: int = 3) -> str:
         """The `most` channels and kinds that are farthest out, such as "price: level 4.1; volume: activity 3.0".
@@ -317,15 +366,23 @@ class AbstractDetector(AbstractParameters, ABC):
             )
         longest = max((stop - start for start, stop in table.stretches), default=0)
         if longest < self.memory:
-            raise NotEnoughData(
+            short = NotEnoughData(
                 f"{len(table)} rows, {longest} of them without a break, cannot be scored by a detector that looks back "
                 f"on {self.memory}.",
                 remedy=f"Bring at least {self.memory} unbroken rows: those before the first that shall be scored too.",
             )
+            raise _because_of_gaps(short, table)
         return table
 
-    def _table(self, X: Any, entity: Any, time: Any) -> Table:
-        return as_table(X, entity=entity, time=time, bad_rows=self.config.bad_rows, bridge=self.config.bridge)
+    def _table(self, X: Any, entity: Any, time: Any, leave_out: NDArray[np.bool_] | None = None) -> Table:
+        names = [str(name) for name in getattr(X, "columns", ())]
+        entity = self.entity_ if entity is None and self.entity_ in names else entity
+        time = self.time_ if time is None and self.time_ in names else time
+        config = self.config
+        return as_table(
+            X, entity=entity, time=time, bad_rows=config.bad_rows, bridge=config.bridge, breaks=config.breaks,
+            leave_out=leave_out,
+        )  # fmt: skip
 
     def _scores(self, table: Table, scaled: NDArray[np.float32]) -> NDArray[np.float64]:
         scores = np.zeros(len(table))
@@ -340,6 +397,17 @@ class AbstractDetector(AbstractParameters, ABC):
         for first, windows in sliding(stretch, self.memory):
             scores[first : first + len(windows)] = self.assess(windows).scores
         return scores
+
+
+def _because_of_gaps(error: NotEnoughData, table: Table) -> NotEnoughData:
+    """The same error, which also says where gaps in the times are what breaks the history."""
+    if not table.gaps:
+        return error
+    return NotEnoughData(
+        f"{error.message} {table.gaps} gaps in their times, of more than 1.5 times the usual step, break them.",
+        remedy="Where rows stop at night or at weekends, let gaps break nothing: breaks=False (--no-breaks). "
+        f"Otherwise: {error.remedy}",
+    )
 
 
 def sliding(stretch: NDArray[np.float32], memory: int) -> list[tuple[int, NDArray[np.float32]]]:

@@ -30,6 +30,7 @@ from triptych.inference.anomaly.catch import Config as CatchConfig
 from triptych.inference.anomaly.graph import difference_of, export_onnx, why_no_graph
 from triptych.inference.anomaly.instants import Clock, scale_of
 from triptych.inference.anomaly.scaling import Scaling
+from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.inference.anomaly.times import Span
 
 WEIGHTS, GRAPH, CARD = "weights.safetensors", "model.onnx", "card.json"
@@ -59,7 +60,12 @@ class DetectorCard(BaseModel):
     columns: tuple[str, ...] = Field(description="Channels, in order.")
     config: dict[str, Any] = Field(description="Settings it was fitted with.")
     members: tuple[Member, ...] = Field((), description="Detectors that a blend is made of.")
+    time: str | None = Field(None, description="Column of times of the rows of the fit.")
+    entity: str | None = Field(None, description="Column of the fit that said what a row belongs to.")
     threshold: float = Field(description="Scores above are anomalies.")
+    watch: ThresholdConfig | None = Field(
+        None, description="How the threshold moves by which the rows after the fit were watched."
+    )
     parameters: int = Field(description="Learnt numbers; those of the network where there is one.")
     files: dict[str, str] = Field(description="SHA-256 of each file.")
     graph: str = Field(description="File of the ONNX graph, or why there is none: it then runs through torch.")
@@ -151,6 +157,9 @@ def save_detector(folder: Path, detector: AbstractDetector) -> DetectorCard:
             {
                 "name": detector.name,
                 "columns": detector.columns_,
+                "time": detector.time_,
+                "entity": detector.entity_,
+                "watch": detector.watch_,
                 "config": detector.config.model_dump(mode="json"),
                 "members": [
                     {"name": one.name, "config": one.config.model_dump(mode="json")}
@@ -246,7 +255,8 @@ def _restore(card: DetectorCard, tensors: dict[str, Tensor], device: str) -> Abs
     )
     detector.held_out_in_order_ = tensors["held_out"].numpy()
     detector.held_out_scores_ = np.sort(detector.held_out_in_order_)
-    detector.span_ = card.span
+    detector.span_, detector.time_, detector.entity_ = card.span, card.time, card.entity
+    detector.watch_ = card.watch
     detector.effective_ = float(tensors["effective"][0])
     detector.reach_ = float(tensors["reach"][0]) if "reach" in tensors else math.inf
     detector.decision_scores_ = tensors["decision_scores"].numpy()

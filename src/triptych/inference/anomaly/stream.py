@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from triptych.domain.errors import DataError
@@ -18,7 +19,8 @@ from triptych.inference.anomaly.time_texts import REMEDY
 from triptych.inference.watch import Reading
 
 Row = Mapping[str, float] | Sequence[float] | NDArray[np.floating] | Any
-"""Values of the channels by name, or in the order of the detector's columns; anything else is a bad row."""
+"""Values of the channels by name (a mapping, a row of a data frame, a named tuple), or without names in the order of
+the detector's columns; anything else is a bad row."""
 
 
 class _Ring:
@@ -200,7 +202,8 @@ class DetectorStream:
     def _is_late(self, ring: _Ring, time: float | None) -> bool:
         if self.step is None or time is None or ring.time is None:
             return False
-        return not 0 < time - ring.time <= (1.5 + ring.untimed) * self.step
+        after = time - ring.time
+        return after <= 0 or (self._detector.config.breaks and after > (1.5 + ring.untimed) * self.step)
 
     def _is_repeated(self, ring: _Ring, time: float | None) -> bool:
         """Whether a row is not newer than the last; one from before the whole window is another history."""
@@ -212,6 +215,7 @@ class DetectorStream:
         """The channels' values, NaN where there is no number, and what was wrong with the row."""
         columns = self._detector.columns_
         nothing = np.full(len(columns), np.nan)
+        row = _by_name(row)
         if isinstance(row, Mapping):
             missing = [name for name in columns if name not in row]
             if missing:
@@ -232,6 +236,23 @@ class DetectorStream:
                 self._config, detector.threshold_, detector.held_out_in_order_, reach=detector.reach_
             )
         return self._thresholds[symbol]
+
+
+def _by_name(row: Any) -> Any:
+    """A row that names its values as a mapping: of a data frame, a named tuple, a structured array; else itself."""
+    if isinstance(row, pl.DataFrame):
+        return row.row(0, named=True) if row.height == 1 else row
+    if hasattr(row, "_asdict"):
+        return row._asdict()
+    names = getattr(getattr(row, "dtype", None), "names", None)
+    if names:
+        return {name: row[name] for name in names}
+    if hasattr(row, "iloc") and hasattr(row, "columns") and len(row) == 1:
+        row = row.iloc[0]
+    labels: Any = getattr(row, "index", None)
+    if hasattr(row, "iloc") and any(isinstance(label, str) for label in labels):  # pandas counts nameless values
+        return {label: row.iloc[i] for i, label in enumerate(labels)} if labels.is_unique else {}
+    return row
 
 
 def _number(value: Any) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from triptych.inference.anomaly.time_texts import looks_like_a_date
 BadRows = Literal["refuse", "mask"]
 """What to do with rows that are not numbers: refuse the table, or bridge short runs and break at longer ones."""
 
-_TIME_NAMES = ("timestamp", "time", "datetime", "date")
+TIME_NAMES = ("timestamp", "time", "datetime", "date")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,22 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def part(self, start: int, stop: int) -> Table:
+        """The rows from `start` to `stop` - 1 alone; no stretch may cross these borders."""
+        own = tuple((a - start, b - start) for a, b in self.stretches if start <= a < stop)
+        return replace(
+            self, values=self.values[start:stop], bad=self.bad[start:stop], stretches=own,
+            index=self.index[start:stop], pandas_index=None, times=None, entities=None, gaps=0,
+        )  # fmt: skip
+
+    def of_entities(self) -> list[tuple[int, int]]:
+        """First and last + 1 row of each entity; all rows where nothing says what they belong to."""
+        if self.entities is None:
+            return [(0, len(self))]
+        lengths = self.entities.rle().struct.field("len").to_list()
+        stops = np.cumsum(lengths).tolist()
+        return [(stop - length, stop) for stop, length in zip(stops, lengths, strict=True)]
 
 
 def as_table(
@@ -171,7 +187,7 @@ def _read(
             raise DataError(f"Expected an array of shape (rows, channels), was {array.shape}.")
         X = pl.DataFrame({f"channel {i}": array[:, i] for i in range(array.shape[1])})
     if time is None:
-        time = next((name for name in X.columns if name.lower() in _TIME_NAMES), None)
+        time = next((name for name in X.columns if name.lower() in TIME_NAMES), None)
     taken = [name for name in (entity, time) if isinstance(name, str)]
     missing = [name for name in taken if name not in X.columns]
     if missing:
@@ -182,7 +198,8 @@ def _read(
     wrong = [name for name, kind in channels.schema.items() if not (kind.is_numeric() or kind == pl.Boolean)]
     if wrong:
         raise ColumnError(
-            f"Column {wrong[0]!r} is not numeric.", remedy="Drop it, or name it as entity or time of the rows."
+            f"Column {wrong[0]!r} is not numeric{_where(channels[wrong[0]])}.",
+            remedy="Drop it, or name it as entity or time of the rows.",
         )
     if not channels.width:
         raise ColumnError("There is no numeric column.", remedy="Bring at least one channel.")
@@ -193,6 +210,17 @@ def _read(
     names = pl.Series("row", np.arange(len(values))) if given is None else given
     times = None if given is None or not len(given) else instants(given)
     return tuple(channels.columns), np.ascontiguousarray(values, dtype=np.float64), entities, times, names
+
+
+def _where(column: pl.Series) -> str:
+    """Which row holds no number, where other rows of a column of texts do."""
+    if column.dtype != pl.String:
+        return ""
+    numbers = column.str.strip_chars().cast(pl.Float64, strict=False)
+    wrong = (numbers.is_null() & column.is_not_null()).arg_true()
+    if numbers.null_count() == len(column) or not len(wrong):
+        return ""
+    return f": row {wrong[0]} holds {column[wrong[0]]!r}"
 
 
 def _refuse_interleaved(entities: pl.Series) -> None:

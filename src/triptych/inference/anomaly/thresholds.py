@@ -62,6 +62,13 @@ class Config(BaseConfig):
         return max(self.window, math.ceil(2.0 / self.rate))
 
     @property
+    def words(self) -> str:
+        """The method and its target for people."""
+        if self.method == "fixed":
+            return "fixed, the detector's own"
+        return f"{self.method}, {self.alarms_per_day:g} alarms in {self.rows_per_day:g} rows a day"
+
+    @property
     def rate(self) -> float:
         """Share of rows that may exceed the threshold."""
         return min(self.alarms_per_day / self.rows_per_day, 0.5)
