@@ -5,8 +5,8 @@ The parts are those of `triptych live`, joined in the same way; only the model i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -15,13 +15,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.domain import SystemClock, Timeframe
+from triptych.domain import AbstractClock, Candle, CandleSeries, Instrument, SystemClock, Timeframe
 from triptych.exchanges.bybit import hosts as hosts_
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.bybit.limits import Config as LimitConfig
 from triptych.exchanges.bybit.rest import Config as RestConfig
 from triptych.exchanges.bybit.stream import Config as StreamConfig
+from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
+from triptych.exchanges.simulated import Config as Costs
+from triptych.exchanges.simulated.gateway import SimulatedGateway
+from triptych.exchanges.simulated.tape import TapeSource
 from triptych.inference.base import AbstractPredictor
 from triptych.live.books import Books
 from triptych.live.dispatch import Records
@@ -136,9 +140,13 @@ async def house_on(
     predictor: AbstractPredictor | None = None,
     stop_loss_percent: float = 0.3,
     policy: Literal["freeze", "adopt"] = "freeze",
+    execution_config: execution.Config | None = None,
     seed: int = 1,
 ) -> AsyncIterator[House]:
-    """A house on a served exchange; the journal's lease must be held. Ends its connections on leaving."""
+    """A house on a served exchange; the journal's lease must be held. Ends its connections on leaving.
+
+    `execution_config` is taken instead of a stop at `stop_loss_percent`.
+    """
     patience, clock = patience or Patience(), SystemClock()
     assert journal.lease is not None
     async with BybitConnection(
@@ -149,61 +157,101 @@ async def house_on(
         now = connection.clock.now_ms()
         (newest,) = await connection.market.candles(symbols[0], MINUTE, start_ms=0, end_ms=now, limit=1)
         candles = Following(connection.candles(symbols, MINUTE), newest.close_time_ms)
-        metrics, records = Metrics(), Records()
-        said: list[tuple[str, str, str, str]] = []
-
-        def note(severity: str, topic: str, text: str, symbol: str) -> None:
-            said.append((severity, topic, text, symbol))
-            del said[:-1000]
-
-        engine = Engine(
-            name=NAME, instruments=instruments, predictor=predictor or LastMove(),
-            strategy=create_strategy(StrategyConfig()), initial_capital=CAPITAL, sizing=sizing.Config(),
-            execution=execution.Config(stop_loss=stop_loss_percent, protection_unit="percent"), risk=risk.Config(),
-            observer=records.append, token=journal.lease.token,
+        house = _joined(
+            symbols, instruments, gateway, candles, candles.clock, clock, journal, patience, predictor or LastMove(),
+            execution_config or execution.Config(stop_loss=stop_loss_percent, protection_unit="percent"), policy,
         )  # fmt: skip
-        books = Books(engine, journal, note=lambda text: note("critical", "journal", text, ""))
-        sender = Sender(
-            gateway=gateway, books=books, clock=clock, metrics=metrics, note=note, config=patience.sending
-        )  # fmt: skip
-        reconciler = Reconciler(
-            config=ReconciliationConfig(foreign=policy, overlap_minutes=patience.overlap_minutes), strategy=NAME,
-            gateway=gateway, books=books, sender=sender, clock=clock, metrics=metrics, started_ms=clock.now_ms(),
-            note=note,
-            rivals=Rivals(
-                journal=journal, gateway=gateway, clock=clock, quiet_minutes=patience.rival_minutes, note=note
-            ),
-        )  # fmt: skip
-        level = Level("model", predictor or LastMove(), deadline_s=5)
-        ladder = Ladder([level], LadderConfig(), lambda text: note("warning", "fallback", text, ""))
-        age = {"of": lambda _symbol: 0.0}
-        rules = Rules(
-            symbols=symbols,
-            gateway=gateway,
-            books=books,
-            clock=clock,
-            metrics=metrics,
-            config=patience.rules,
-            note=note,
-        )
-        trader = Trader(
-            symbols=list(symbols), books=books, records=records, ladder=ladder,
-            gate=Gate(GateConfig(max_orders_per_minute=1_000_000), rules.closing_only), sender=sender,
-            reconciler=reconciler, clock=clock, metrics=metrics, data_age_s=lambda symbol: age["of"](symbol), note=note,
-            market_clock=candles.clock, rules=rules,
-        )  # fmt: skip
-        runner = Runner(
-            trader=trader, candles=candles, gateway=gateway, symbols=symbols, timeframe=MINUTE, clock=candles.clock,
-            metrics=metrics, config=patience.runner, note=note,
-        )  # fmt: skip
-        age["of"] = runner.close_age_s
-        house = House(
-            runner=runner, trader=trader, engine=engine, ladder=ladder, journal=journal, metrics=metrics, said=said
-        )
         try:
             yield house
         finally:
-            ladder.close()
+            house.ladder.close()
+
+
+@contextmanager
+def house_on_paper(
+    series: Sequence[CandleSeries], start_ms: int, journal: Journal, *, costs: Costs, execution_config: execution.Config
+) -> Iterator[House]:
+    """A house that trades a tape on the simulated venue, without sockets, as `triptych live --tape` does."""
+    source = TapeSource(series, start_ms=start_ms)
+    instruments = [one.instrument for one in series]
+    gateway = SimulatedGateway(instruments, costs, CAPITAL, clock=source.clock)
+    house = _joined(
+        [one.symbol for one in instruments], instruments, gateway, source, source.clock, source.clock, journal,
+        Patience(), LastMove(), execution_config, "freeze", before=gateway.on_candles,
+    )  # fmt: skip
+    try:
+        yield house
+    finally:
+        house.ladder.close()
+
+
+def _joined(
+    symbols: Sequence[str],
+    instruments: Sequence[Instrument],
+    gateway: AbstractGateway,
+    candles: AbstractCandleSource,
+    market_clock: AbstractClock,
+    clock: AbstractClock,
+    journal: Journal,
+    patience: Patience,
+    predictor: AbstractPredictor,
+    execution_config: execution.Config,
+    policy: Literal["freeze", "adopt"],
+    before: Callable[[Sequence[Candle]], None] | None = None,
+) -> House:
+    """The parts, joined as `triptych live` joins them."""
+    assert journal.lease is not None
+    metrics, records = Metrics(), Records()
+    said: list[tuple[str, str, str, str]] = []
+
+    def note(severity: str, topic: str, text: str, symbol: str) -> None:
+        said.append((severity, topic, text, symbol))
+        del said[:-1000]
+
+    engine = Engine(
+        name=NAME, instruments=instruments, predictor=predictor,
+        strategy=create_strategy(StrategyConfig()), initial_capital=CAPITAL, sizing=sizing.Config(),
+        execution=execution_config, risk=risk.Config(),
+        observer=records.append, token=journal.lease.token,
+    )  # fmt: skip
+    books = Books(engine, journal, note=lambda text: note("critical", "journal", text, ""))
+    sender = Sender(
+        gateway=gateway, books=books, clock=clock, metrics=metrics, note=note, config=patience.sending
+    )  # fmt: skip
+    reconciler = Reconciler(
+        config=ReconciliationConfig(foreign=policy, overlap_minutes=patience.overlap_minutes), strategy=NAME,
+        gateway=gateway, books=books, sender=sender, clock=clock, metrics=metrics, started_ms=clock.now_ms(),
+        note=note,
+        rivals=Rivals(
+            journal=journal, gateway=gateway, clock=clock, quiet_minutes=patience.rival_minutes, note=note
+        ),
+    )  # fmt: skip
+    level = Level("model", predictor, deadline_s=5)
+    ladder = Ladder([level], LadderConfig(), lambda text: note("warning", "fallback", text, ""))
+    age = {"of": lambda _symbol: 0.0}
+    rules = Rules(
+        symbols=symbols,
+        gateway=gateway,
+        books=books,
+        clock=clock,
+        metrics=metrics,
+        config=patience.rules,
+        note=note,
+    )
+    trader = Trader(
+        symbols=list(symbols), books=books, records=records, ladder=ladder,
+        gate=Gate(GateConfig(max_orders_per_minute=1_000_000), rules.closing_only), sender=sender,
+        reconciler=reconciler, clock=clock, metrics=metrics, data_age_s=lambda symbol: age["of"](symbol), note=note,
+        market_clock=market_clock, rules=rules,
+    )  # fmt: skip
+    runner = Runner(
+        trader=trader, candles=candles, gateway=gateway, symbols=symbols, timeframe=MINUTE, clock=market_clock,
+        metrics=metrics, config=patience.runner, note=note, before=before,
+    )  # fmt: skip
+    age["of"] = runner.close_age_s
+    return House(
+        runner=runner, trader=trader, engine=engine, ladder=ladder, journal=journal, metrics=metrics, said=said
+    )
 
 
 def open_journal(path: Path, *, owner: str = NAME, lease_ms: int = 3_000) -> Journal:

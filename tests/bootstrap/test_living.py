@@ -15,7 +15,7 @@ from triptych import bootstrap
 from triptych.bootstrap import open_run
 from triptych.bootstrap.candles import load_candles
 from triptych.domain import OrderFilled
-from triptych.domain.errors import ArtifactError, DataError, JournalError, RecipeError
+from triptych.domain.errors import ArtifactError, DataError, JournalError, LeaseError, RecipeError
 from triptych.live.journal import Journal, StepRecorded
 from triptych.market.frames import to_panel
 from triptych.settings.live import load_live_settings
@@ -79,16 +79,7 @@ def test_a_database_that_is_new_takes_a_journal_and_goes_on_with_it(trained, tap
 
 
 def test_a_session_that_is_killed_goes_on_and_ends_as_one_that_was_not(trained, tape, tmp_path, settings):
-    program = textwrap.dedent(f"""
-        from pathlib import Path
-        from triptych import bootstrap
-        from triptych.settings.live import load_live_settings
-        bootstrap.trade_on_paper(
-            [Path({str(trained)!r})], Path({str(tape)!r}), journal=Path({str(tmp_path / "j.db")!r}),
-            settings=load_live_settings(overrides=["name=micro", "capital=10000", "model_deadline_seconds=60"]),
-            start_ms={start_of(trained) - 1}, speed=20_000,
-        )
-    """)
+    program = session_at(20_000, trained, tape, tmp_path)
     child = subprocess.Popen([sys.executable, "-c", program])
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
@@ -109,6 +100,40 @@ def test_a_session_that_is_killed_goes_on_and_ends_as_one_that_was_not(trained, 
     assert held[0] == pytest.approx(held[1], rel=0.05)
     tokens = [entry.token for entry in Journal.read(tmp_path / "j.db", "micro").entries(kinds=(StepRecorded,))]
     assert sorted(set(tokens)) == [1, 2]
+
+
+def session_at(speed, trained, tape, tmp_path):
+    """A program that trades the tape into j.db."""
+    return textwrap.dedent(f"""
+        from pathlib import Path
+        from triptych import bootstrap
+        from triptych.settings.live import load_live_settings
+        bootstrap.trade_on_paper(
+            [Path({str(trained)!r})], Path({str(tape)!r}), journal=Path({str(tmp_path / "j.db")!r}),
+            settings=load_live_settings(overrides=["name=micro", "capital=10000", "model_deadline_seconds=60"]),
+            start_ms={start_of(trained) - 1}, speed={speed},
+        )
+    """)
+
+
+def test_a_second_process_on_the_same_journal_is_told_who_trades_however_fast_the_tape_plays(
+    trained, tape, tmp_path, settings
+):
+    child = subprocess.Popen([sys.executable, "-c", session_at(3_600, trained, tape, tmp_path)])
+    try:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and child.poll() is None:
+            if (tmp_path / "j.db").exists() and len(fills_of_a_living(tmp_path / "j.db")) >= 1:
+                break
+            time.sleep(0.05)
+        with pytest.raises(LeaseError, match=f"micro is being traded by triptych on .* .process {child.pid} on "):
+            trade(trained, tape, tmp_path / "j.db", settings)
+        assert child.poll() is None
+        time.sleep(0.2)
+        assert child.poll() is None
+    finally:
+        child.kill()
+        child.wait()
 
 
 def fills_of_a_living(journal):

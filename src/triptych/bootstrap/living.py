@@ -15,7 +15,7 @@ from triptych.bootstrap.rungs import Rung, rungs_of
 from triptych.bootstrap.session_models import Models
 from triptych.bootstrap.staking import base_rates_of, with_known_stakes
 from triptych.bootstrap.voice import Voice, voice_of
-from triptych.domain import AbstractClock, Instrument
+from triptych.domain import AbstractClock, Instrument, SystemClock
 from triptych.domain.errors import DataError, JournalError
 from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
 from triptych.inference.base import AbstractPredictor
@@ -135,7 +135,7 @@ def _taken(
     """
     book = Journal.open(
         journal, settings.name, owner=f"triptych on {socket.gethostname()}", clock=clock,
-        lease_ms=settings.runner.lease_ms,
+        lease_ms=settings.runner.lease_ms, lease_clock=SystemClock(),
         first_token=1 if account.world == "paper" else 1 + secrets.randbelow(1_000_000),
     )  # fmt: skip
     assert book.lease is not None

@@ -1,21 +1,24 @@
 import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 from tests.live.journal.test_records import FILL
 
 from triptych.domain.errors import LeaseError
 from triptych.live.journal import Journal, Lease
-from triptych.live.journal.database import open_database
+from triptych.live.journal.database import leases, open_database
 
 
 @pytest.fixture
 def lease(path, clock):
     """Makes leases as other processes would: each with a database connection and a process number of its own."""
 
-    def make(owner, *, pid=None, alive=True, host=None):
+    def make(owner, *, pid=None, alive=True, host=None, machine=None):
         one = Lease(open_database(path), "house", owner=owner, duration_ms=1_000, clock=clock, is_alive=lambda _: alive)
         one._pid = pid or os.getpid()
-        one._host = host or one._host
+        one._host, one._machine = host or one._host, machine or one._machine
         return one
 
     return make
@@ -73,6 +76,45 @@ def test_a_dead_process_of_this_machine_gives_way_at_once_and_one_of_another_doe
     lease("third", pid=13, host="farm", alive=False)
     with pytest.raises(LeaseError):
         lease("third", pid=13, host="farm", alive=False).acquire()
+
+
+def test_a_process_in_another_container_of_the_same_hostname_is_not_taken_for_dead(lease, clock):
+    lease("first", pid=11, machine="boot.1").acquire()
+    with pytest.raises(LeaseError):
+        lease("second", pid=12, machine="boot.2", alive=False).acquire()
+    assert lease("second", pid=12, machine="boot.2", alive=False).holder().owner == "first"
+    clock.set(clock.now_ms() + 1_000)
+    assert lease("second", pid=12, machine="boot.2", alive=False).acquire() == 2
+
+
+def test_a_number_that_another_process_has_by_now_is_no_sign_of_life(lease):
+    first = lease("first", pid=os.getppid())
+    first.acquire()
+    with pytest.raises(LeaseError):
+        lease("second").acquire()
+    first._pid = os.getpid()  # as if the first had begun at another time than whoever bears its number now
+    with first._transaction() as connection:
+        row = leases.update().values(host=f"{first._host} {first._machine} 1")
+        connection.execute(row)
+    assert lease("second").acquire() == 2
+
+
+def test_a_standby_in_a_process_namespace_of_its_own_leaves_a_living_leader_alone(path):
+    """As two containers that share a hostname."""
+    apart = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c"]
+    if shutil.which("unshare") is None or subprocess.run([*apart, "pass"], capture_output=True).returncode:
+        pytest.skip("this user may not make namespaces")
+    leader = Journal.open(path, "house", owner="leader")
+    leader.lease.acquire()
+    program = f"""if True:
+        from triptych.live.journal import Journal
+        journal = Journal.open({str(path)!r}, "house", owner="standby")
+        print(journal.lease.holder().owner)
+        """
+    found = subprocess.run([*apart, program], capture_output=True, text=True, check=True)
+    assert found.stdout == "leader\n"
+    leader.lease.renew()
+    leader.close()
 
 
 def test_a_holder_that_slept_is_stopped_by_the_newer_token(path, clock, lease):

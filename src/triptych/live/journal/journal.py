@@ -68,10 +68,17 @@ class Journal:
         clock: AbstractClock | None = None,
         lease_ms: int = 15_000,
         first_token: int = 1,
+        lease_clock: AbstractClock | None = None,
     ) -> Journal:
-        """Open for writing: a path or URL, see `open_database`. The lease still has to be acquired."""
+        """Open for writing: a path or URL, see `open_database`. The lease still has to be acquired.
+
+        `clock` tells when entries were written; the lease goes by `lease_clock` where that is another, such as that of
+        a tape: processes are told apart in real time.
+        """
         database = open_database(where, answer_s=min(ANSWER_S, lease_ms / 4_000))
-        lease = Lease(database, name, owner=owner, duration_ms=lease_ms, clock=clock, first_token=first_token)
+        lease = Lease(
+            database, name, owner=owner, duration_ms=lease_ms, clock=lease_clock or clock, first_token=first_token
+        )
         row = None if database.dialect.name == "sqlite" else SwitchRow(database, name)
         return cls(database, name, lease=lease, clock=clock, marker=SwitchMarker.of(where, name, row))
 

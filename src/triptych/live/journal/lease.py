@@ -4,8 +4,9 @@ Every append checks, inside its own transaction, that the writer's token is stil
 was cut off, and wakes after another has taken over finds a newer token and stops: two live writers are impossible, not
 merely unlikely. The token also stands in the ids of orders, so that an order tells who has sent it.
 
-Whoever holds the lease renews it; when it has run out, or its holder's process on this machine is dead, another may
-take it. Times are the database's own, so that clocks of several machines do not matter (SQLite lives on one machine).
+Whoever holds the lease renews it; when it has run out, or its holder's process is one that can be seen from here to be
+dead, another may take it. Times are the database's own, so that clocks of several machines do not matter (SQLite lives
+on one machine).
 """
 
 from __future__ import annotations
@@ -22,31 +23,26 @@ import sqlalchemy as sa
 from triptych.domain.clock import AbstractClock, SystemClock
 from triptych.domain.errors import JournalError, LeaseError
 from triptych.live.journal.database import leases
+from triptych.live.journal.process import UNKNOWN, is_process_alive, machine_id, started_of
 
 FEW: Final = 1_000
 """Journals of early versions all counted from 1, and hardly came this far."""
 
 
-def is_process_alive(pid: int) -> bool:
-    """Whether a process of this machine runs."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeaseView:
-    """Who holds the right to write, and until when (UTC ms of the database)."""
+    """Who holds the right to write, and until when (UTC ms of the database).
+
+    `machine` and `started` tell which process `pid` of `host` is, see `process`; empty in leases of earlier versions.
+    """
 
     token: int
     owner: str
     host: str
     pid: int
     expires_ms: int
+    machine: str = ""
+    started: str = ""
 
 
 class Lease:
@@ -84,7 +80,7 @@ class Lease:
         self._database, self._owner, self._duration_ms = database, owner, duration_ms
         self._clock, self._is_alive = clock or SystemClock(), is_alive
         self._renewed_s = float("-inf")
-        self._host, self._pid = socket.gethostname(), os.getpid()
+        self._host, self._pid, self._machine = socket.gethostname(), os.getpid(), machine_id()
 
     def acquire(self) -> int:
         """Take the right to write, under a new token.
@@ -104,8 +100,8 @@ class Lease:
             if held is not None:
                 token = held.token + (self._first_token if held.token < FEW else 1)
             values = {
-                "token": token, "owner": self._owner, "host": self._host, "pid": self._pid,
-                "expires_ms": now + self._duration_ms,
+                "token": token, "owner": self._owner, "pid": self._pid, "expires_ms": now + self._duration_ms,
+                "host": f"{self._host} {self._machine} {started_of(self._pid)}",
             }  # fmt: skip
             if held is None:
                 connection.execute(leases.insert().values(name=self.name, **values))
@@ -170,10 +166,21 @@ class Lease:
     def _row(self, connection: sa.Connection, *, lock: bool) -> LeaseView | None:
         wanted = sa.select(leases).where(leases.c.name == self.name)
         row = connection.execute(wanted.with_for_update() if lock else wanted).mappings().first()
-        return None if row is None else LeaseView(**{k: v for k, v in row.items() if k != "name"})
+        if row is None:
+            return None
+        host, machine, started = (*str(row["host"]).split(), "", "", "")[:3]
+        return LeaseView(
+            token=row["token"], owner=row["owner"], host=host, pid=row["pid"], expires_ms=row["expires_ms"],
+            machine=machine, started=started,
+        )  # fmt: skip
 
     def _is_dead(self, held: LeaseView) -> bool:
-        return held.host == self._host and held.pid != self._pid and not self._is_alive(held.pid)
+        """Only where its number means the same process here: containers of one hostname do not see one another."""
+        if (held.host, held.machine) != (self._host, self._machine):
+            return False
+        if held.started not in (UNKNOWN, started_of(held.pid)):  # the number is another's by now, or nobody's
+            return True
+        return held.pid != self._pid and not self._is_alive(held.pid)
 
     def _now_ms(self, connection: sa.Connection) -> int:
         if connection.dialect.name == "postgresql":
