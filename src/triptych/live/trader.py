@@ -92,6 +92,8 @@ class Trader:
             books=books, records=records, gate=gate, sender=sender, clock=clock, market_clock=market_clock or clock,
             metrics=metrics, data_age_s=lambda symbol: self._data_age_s(symbol), note=note,
         )  # fmt: skip
+        if observer is not None:
+            ladder.on_trial = lambda outcome: observer.on_trial(books.engine, outcome)
         self._lock = asyncio.Lock()
         self._switch = Switch.RUN
         self._is_heard = True
