@@ -15,6 +15,7 @@ from triptych.live.gate import Config as GateConfig
 from triptych.live.gate import Gate
 from triptych.live.journal import Journal
 from triptych.live.monitoring import Metrics
+from triptych.live.observing import Observer
 from triptych.live.reconciliation import Config as ReconcileConfig
 from triptych.live.reconciliation import Reconciler
 from triptych.live.sender import Sender
@@ -66,6 +67,8 @@ class House:
         name="house",
         market_clock=None,
         started_ms=0,
+        levels=None,
+        drift=None,
     ):
         self.said, self.metrics, self.clock, self.gateway = [], Metrics(), clock, gateway
         self.age_s = 0.0
@@ -82,12 +85,15 @@ class House:
             config=ReconcileConfig(foreign=policy), strategy="demo", gateway=gateway, books=books, sender=sender,
             clock=clock, metrics=self.metrics, started_ms=started_ms, note=self.note,
         )  # fmt: skip
-        self.ladder = Ladder([Level("model", predictor or LastMove(), deadline_s=5)], LadderConfig(), self.said.append)
+        levels = levels or [Level("model", predictor or LastMove(), deadline_s=5)]
+        self.ladder = Ladder(levels, LadderConfig(), self.said.append)
+        self.observer = None if drift is None else Observer(self.metrics, drift, self.note)
         self.trader = Trader(
             symbols=[one.symbol for one in instruments], books=books, records=self.records, ladder=self.ladder,
             gate=Gate(gate or GateConfig(max_order_quote=1e9, max_position_quote=1e9, max_orders_per_minute=10_000)),
             sender=sender, reconciler=reconciler, clock=clock, metrics=self.metrics,
             data_age_s=lambda _: self.age_s, note=self.note, market_clock=market_clock,
+            observer=self.observer,
         )  # fmt: skip
 
     def note(self, severity, topic, text, symbol):

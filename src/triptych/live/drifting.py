@@ -52,13 +52,14 @@ class Streams:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """Streams that are no longer what they were, in words; empty while all is well, and for a model that has said
-        nothing for as many closes as are compared: nobody can tell any more.
-        """
-        if self._silent > self._config.window:
-            return ()
+        """Streams that are no longer what they were, in words; empty while all is well."""
         lasting = [f"{name} of {self.symbol}: its mean has changed" for name in self._changed]
         return tuple(dict.fromkeys([*lasting, *(text for texts in self._alarms.values() for text in texts)]))
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the model has said nothing for more closes than are compared: nobody can tell any more."""
+        return self._silent > self._config.window
 
     def on_close(self, mark: float) -> None:
         """A candle has closed at `mark`: was the last prediction right?"""

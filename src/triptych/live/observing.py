@@ -42,23 +42,43 @@ class Observer:
                 confidence.observe(confidence_of(prediction))
                 self._take(engine, outcome, prediction)
 
+    def on_trial(self, engine: Engine, outcome: Outcome) -> None:
+        """Measure what a model has said that does not decide; an answer about an older close than the newest is late,
+        and passed over.
+        """
+        for symbol, prediction in outcome.predictions.items():
+            newest = engine.history(symbol, 1)
+            if prediction is not None and newest is not None and prediction.time_ms == newest.close_time_ms[-1]:
+                self._take(engine, outcome, prediction)
+
     @property
     def alarms(self) -> tuple[str, ...]:
-        """Streams that are no longer what they were, in words; empty while all is well."""
-        return tuple(dict.fromkeys(text for streams in self._streams.values() for text in streams.alarms))
+        """Streams that are no longer what they were, in words; empty while all is well. What a model has left behind
+        that was not asked for a whole window counts no more.
+        """
+        found = (streams.alarms for streams in self._streams.values() if not streams.is_old)
+        return tuple(dict.fromkeys(text for alarms in found for text in alarms))
 
     def heed(self, engine: Engine, ladder: Ladder) -> str:
         """What an alarm of drift changes, by policy, from the next decision on; it ends with the alarm. Returns it in
         words, empty where nothing changes.
+
+        The size follows every model that is asked. Who decides follows the first one alone: a stand-in that drifts as
+        well is no reason to keep the first one from deciding, and the first one's alarm ends by its own readings only.
         """
         self._forget(ladder)
-        alarms, policy = self.alarms, self.config.policy
+        policy = self.config.policy
+        alarms = self._alarms_of(ladder.levels[0].model) if policy == "fallback" else self.alarms
         share = self.config.reduce_to if alarms and policy == "reduce" else 1.0
-        floor = int(bool(alarms) and policy == "fallback")
+        floor = ladder.stand_in if alarms and policy == "fallback" else 0
         if (share, floor) == (engine.share, ladder.floor):
             return ""
         engine.share, ladder.floor = share, floor
         return f"policy {policy}: {'; '.join(alarms)}" if alarms else "the alarm is over"
+
+    def _alarms_of(self, model: str) -> tuple[str, ...]:
+        found = (streams.alarms for (_, one), streams in self._streams.items() if one == model)
+        return tuple(dict.fromkeys(text for alarms in found for text in alarms))
 
     def _forget(self, ladder: Ladder) -> None:
         """What a model has said ends with it, alarms too."""

@@ -100,6 +100,8 @@ class Trader:
         self.rules = rules
         if rules is not None:
             sender.doubt_rules = rules.doubt
+        if observer is not None:
+            ladder.on_trial = lambda outcome: observer.on_trial(books.engine, outcome)
         self._lock = asyncio.Lock()
         self._switch = Switch.RUN
         self._is_heard = True

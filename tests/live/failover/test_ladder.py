@@ -281,3 +281,48 @@ def test_a_trial_of_the_model_before_says_nothing_of_the_one_in_its_place(ladder
 
     assert asyncio.run(run()) == {"name": "old", "off_duty": True, "busy": False, "failures": 1}
     assert notes == ["old is off duty after 1 failures in a row: RuntimeError: lost"] * 2
+
+
+def test_a_model_that_the_floor_keeps_from_deciding_is_tried_at_every_decision(ladder):
+    told, notes = [], []
+    big, small = Model("big", 0.7), Model("small", 0.2)
+    one = ladder(big, small, notes=notes, demote_after=2)
+    one.floor, one.on_trial = one.stand_in, told.append
+    assert one.floor == 1
+    assert [outcome.name for outcome in decide(one, 3)] == ["small"] * 3
+    assert [(outcome.model, outcome.level) for outcome in told] == [("big", 0)] * 3
+    assert told[0].predictions["AAA"].probability_buy == pytest.approx(0.7)
+    assert len(big.asked) == 3
+    big.acts = [RuntimeError("lost")]  # it can go off duty all the same, and has nothing to tell then
+    assert [outcome.failures for outcome in decide(one, 2)] == [{}, {}]
+    assert len(told) == 3
+    assert notes == ["big is off duty after 2 failures in a row: RuntimeError: lost"]
+    one.floor = 0
+    assert one.on_duty == 1
+
+
+def test_what_is_tried_does_not_keep_the_decision_waiting(ladder):
+    hang, small = threading.Event(), Model("small", 0.2)
+    one = ladder(Model("big", hang), small)
+    one.floor = 1
+
+    async def run():
+        outcome = await one.predict(View(), CLOSES)
+        assert (outcome.name, one.levels[0].is_busy) == ("small", False)  # begun behind the decision
+        await asyncio.sleep(0)
+        assert one.levels[0].is_busy
+        again = await one.predict(View(), CLOSES)
+        assert len(one._trials) == 1  # one that is busy is not asked again
+        hang.set()
+        await asyncio.gather(*one._trials)
+        return again
+
+    assert asyncio.run(run()).name == "small"
+
+
+def test_the_stand_in_of_a_model_is_another_model_not_the_same_one_on_another_device(ladder):
+    one = ladder(Model("net (cuda)", 0.7), Model("net", 0.7), Model("small", 0.2))
+    one.levels[0].identity = one.levels[1].identity = "print"
+    assert one.stand_in == 2
+    alone = ladder(Model("net", 0.7))
+    assert alone.stand_in == 1  # nobody

@@ -88,21 +88,22 @@ class Ladder:
         levels: the best first.
         config: when levels go and come back.
         note: told in words whenever a level goes off duty or comes back.
-        floor: levels above this one are not asked, for a reason that they do not know of themselves, such as drift.
+        floor: levels above this one do not decide, for a reason that they do not know of themselves, such as drift; the
+            first model is tried at every decision meanwhile, so that whoever has set the floor can see when it is over.
+        on_trial: told what a level has answered in a trial.
     """
 
     levels: Sequence[Level]
     config: Config
     note: Callable[[str], None]
     floor: int = 0
+    on_trial: Callable[[Outcome], None] | None = None
     _trials: set[asyncio.Task[None]] = field(init=False, default_factory=set)
 
     @property
     def on_duty(self) -> int:
         """Place of the level that will be asked first; the number of levels when all are off duty."""
-        return next(
-            (i for i, one in enumerate(self.levels) if i >= self.floor and not one.duty.is_off), len(self.levels)
-        )
+        return next(iter(self._on_duty()), len(self.levels))
 
     def standings(self) -> list[dict[str, str | bool | int]]:
         """How each level stands, the best first: name, whether it is off duty or busy, failures in a row."""
@@ -119,10 +120,10 @@ class Ladder:
             closes: close time of the newest candle by symbol, UTC milliseconds.
         """
         end = time.monotonic() + self.config.deadline_seconds
-        for level in self._due():
-            trial = asyncio.create_task(self._try(level, level.snapshot(view, closes), closes))
-            self._trials.add(trial)
-            trial.add_done_callback(self._trials.discard)
+        for i in self._due():
+            self._begin_trial(i, self.levels[i].snapshot(view, closes), closes)
+        held = self._held_by_floor()
+        beside = None if held is None else self.levels[held].snapshot(view, closes)
         failures: dict[str, str] = {}
         seconds: dict[str, float] = {}
         unasked: set[str] = set()
@@ -143,11 +144,23 @@ class Ladder:
                 found = i, answer
                 break
             failures[level.name] = answer.failure
+        if held is not None and beside is not None:  # behind the decision, which it must not slow down
+            self._begin_trial(held, beside, closes)
         went = Outcome(
             predictions={}, level=len(self.levels), name="none", failures=failures, seconds=seconds,
             unasked=frozenset(unasked),
         )  # fmt: skip
         return went if found is None else self._of(*found, went)
+
+    @property
+    def stand_in(self) -> int:
+        """Place of the first level with another model than the first one's; the number of levels where none has."""
+        return next((i for i, one in enumerate(self.levels) if one.model != self.levels[0].model), len(self.levels))
+
+    def _held_by_floor(self) -> int | None:
+        """The best level that only the floor keeps from deciding, unless it is busy."""
+        held = next((i for i, one in enumerate(self.levels[: self.floor]) if not one.duty.is_off), None)
+        return None if held is None or self.levels[held].is_busy else held
 
     def _of(self, i: int, answer: Answer, went: Outcome) -> Outcome:
         """The answer of level `i`, and what went wrong before."""
@@ -175,27 +188,38 @@ class Ladder:
             duty.is_off, duty.waited, duty.sound = True, 0, 0
             self.note(f"{level.name} is off duty after {duty.failures} failures in a row: {answer.failure}")
 
-    def _due(self) -> list[Level]:
+    def _due(self) -> list[int]:
         """Levels off duty whose turn for a trial it is."""
         due = []
-        for level in self.levels:
+        for i, level in enumerate(self.levels):
             duty = level.duty
             if duty.is_off:
                 duty.waited += 1
                 if duty.waited >= self.config.probe_every and not level.is_busy:
                     duty.waited = 0
-                    due.append(level)
+                    due.append(i)
         return due
 
-    async def _try(self, level: Level, snapshot: Snapshot, closes: Mapping[str, int]) -> None:
-        duty = level.duty
+    def _begin_trial(self, i: int, snapshot: Snapshot, closes: Mapping[str, int]) -> None:
+        trial = asyncio.create_task(self._try(i, snapshot, closes))
+        self._trials.add(trial)
+        trial.add_done_callback(self._trials.discard)
+
+    async def _try(self, i: int, snapshot: Snapshot, closes: Mapping[str, int]) -> None:
+        level, duty = self.levels[i], self.levels[i].duty
         answer = await level.ask(snapshot, closes, within_s=self.config.deadline_seconds)
         if level.duty is not duty:  # another model has taken its place meanwhile
             return
-        duty.sound = 0 if answer.failure else duty.sound + 1
-        if duty.sound >= self.config.promote_after:
-            duty.is_off, duty.failures, duty.sound = False, 0, 0
-            self.note(f"{level.name} is on duty again after {self.config.promote_after} sound answers in a row")
+        if duty.is_off:
+            duty.sound = 0 if answer.failure else duty.sound + 1
+            if duty.sound >= self.config.promote_after:
+                duty.is_off, duty.failures, duty.sound = False, 0, 0
+                self.note(f"{level.name} is on duty again after {self.config.promote_after} sound answers in a row")
+        else:
+            self._judge(level, answer)
+        if self.on_trial is not None and not answer.failure:
+            went = Outcome(predictions={}, level=i, name="", failures={}, seconds={level.name: answer.seconds})
+            self.on_trial(self._of(i, answer, went))
 
     def close(self) -> None:
         """Give up trials and let go of all threads."""
