@@ -23,6 +23,7 @@ from triptych.training.anomaly.by_type import WITHIN
 
 _COLUMNS = 800  # of a heat map: more cannot be seen
 _MASK_WINDOWS = 256
+_BANDS = 3  # whose masks are drawn: the slowest, a middle one, the quickest
 _CHANNELS = 24  # whose series are drawn
 _POINTS = 4000  # of a channel's line, beside its alarms
 _ENTITIES = 12  # that are drawn, those with the highest scores: a page of more would not open
@@ -99,7 +100,7 @@ def report_anomalies(
         ]
         figures += drawn if len(shown) == 1 else [_of_entity(one, named, start) for one in drawn]
     if masks:
-        figures.append(_mask(list(table.columns), np.mean(masks, axis=0)))
+        figures += _masks(detector, list(table.columns), np.mean(masks, axis=0))
     events.sort(key=lambda event: -event.peak)
     from plotly.offline import get_plotlyjs
 
@@ -118,7 +119,7 @@ def report_anomalies(
 def _seen(
     detector: AbstractDetector, table: Table, scaled: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64] | None]:
-    """Rows of the heat maps, evidence there (the greatest since the one before), mean mask of evenly spread windows.
+    """Rows of the heat maps, evidence there (the greatest since the one before), masks by band, the mean of windows.
 
     There is a mask where the detector is CATCH and any row has a score.
     """
@@ -137,7 +138,7 @@ def _seen(
     chosen = places[np.linspace(0, len(places) - 1, min(len(places), _MASK_WINDOWS)).astype(np.int64)]
     windows = scaled[chosen[:, None] + np.arange(1 - detector.memory, 1)]
     with torch.inference_mode():
-        mask = detector.network.masks(torch.from_numpy(windows)).float().mean(dim=(0, 1, 2)).numpy()
+        mask = detector.network.masks(torch.from_numpy(windows)).float().mean(dim=(0, 2)).numpy()
     return places[edges], greatest, mask.astype(np.float64)
 
 
@@ -249,11 +250,28 @@ def _heat(name: str, index: list[str], rows: list[str], values: NDArray[np.float
     return {"id": name, "title": f"{titles[name]}, in deviations", "data": [data], "layout": layout}
 
 
-def _mask(columns: list[str], mask: NDArray[np.float64]) -> dict[str, Any]:
+def _masks(detector: AbstractDetector, columns: list[str], masks: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """At most `_BANDS` of the bands, evenly spread, each how often its masks were open."""
+    assert isinstance(detector, CatchDetector)
+    network, bands = detector.config.network, len(masks)
+    off = ~np.eye(len(columns), dtype=bool)
     names = [html.escape(name) for name in columns]
-    data = {"type": "heatmap", "x": names, "y": names, "z": np.round(mask, 3).tolist(), "zmin": 0, "zmax": 1}
     layout = {"height": 260 + 22 * len(names), "yaxis": {"automargin": True}, "xaxis": {"automargin": True}}
-    return {"id": "mask", "title": "How often a channel (row) looks at another", "data": [data], "layout": layout}
+    figures = []
+    for band in np.unique(np.linspace(0, bands - 1, _BANDS).round().astype(int)).tolist():
+        first = band * network.patch_stride
+        last = min(first + network.patch_size - 1, network.length // 2)
+        longest = "and the level" if first == 0 else f"to {network.length / first:.3g}"
+        periods = f"periods of {network.length / last:.3g} rows {longest}"
+        share = f"; {masks[band][off].mean():.0%} of the pairs open" if len(columns) > 1 else ""
+        figures.append({
+            "id": f"mask-{band}", "layout": layout,
+            "title": f"How often a channel (row) looks at another, band {band + 1} of {bands} ({periods}){share}",
+            "data": [{
+                "type": "heatmap", "x": names, "y": names, "z": np.round(masks[band], 3).tolist(), "zmin": 0, "zmax": 1,
+            }],
+        })  # fmt: skip
+    return figures
 
 
 def _by_type(metrics: Judgement) -> str:
