@@ -189,6 +189,9 @@ def test_the_journal_as_a_table(trained, tape, tmp_path, settings):
     told = bootstrap.journal_frame(tmp_path / "j.db", order_id=fill["order_id"])
     assert told["kind"].to_list()[:3] == ["StepRecorded", "OrderAnswered", "OrderFilled"]
     assert " at " in fill["what"]
+    newest = bootstrap.journal_frame(tmp_path / "j.db", kinds=("OrderFilled", "OrderAnswered"), last=3)
+    assert newest.equals(frame.filter(pl.col("kind").is_in(["OrderFilled", "OrderAnswered"])).tail(3))
+    assert bootstrap.journal_frame(tmp_path / "j.db", order_id=fill["order_id"], last=1).equals(told.tail(1))
     for ending in ("csv", "parquet", "json"):
         assert bootstrap.write_journal(told, tmp_path / f"j.{ending}").exists()
     assert pl.read_parquet(tmp_path / "j.parquet").equals(told)

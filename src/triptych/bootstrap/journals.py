@@ -57,15 +57,11 @@ def journal_frame(
     """
     journal = open_journal(where, name)
     try:
-        rows = [_row(entry) for entry in journal.entries()]
+        found = journal.entries(kinds=kinds, holding=order_id, limit=last or None, newest_first=bool(last))
+        rows = [_row(entry) for entry in found]
     finally:
         journal.close()
-    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
-    if kinds:
-        frame = frame.filter(pl.col("kind").is_in(kinds))
-    if order_id:
-        frame = frame.filter((pl.col("order_id") == order_id) | pl.col("body").str.contains(order_id, literal=True))
-    return frame.tail(last) if last else frame
+    return pl.DataFrame(rows[::-1] if last else rows, schema=SCHEMA, orient="row")
 
 
 def write_journal(frame: pl.DataFrame, path: Path) -> Path:

@@ -127,15 +127,24 @@ class Journal:
             raise refused(error) from error
 
     def entries(
-        self, *, after: int = 0, kinds: Sequence[type[Any]] = (), limit: int | None = None, newest_first: bool = False
+        self,
+        *,
+        after: int = 0,
+        kinds: Sequence[type[Any] | str] = (),
+        holding: str = "",
+        limit: int | None = None,
+        newest_first: bool = False,
     ) -> Generator[Entry, None, None]:
-        """Entries with `seq` above `after`, of all kinds or of some, oldest first unless asked otherwise.
+        """Entries with `seq` above `after`, of all kinds or of some, oldest first unless asked otherwise; only those
+        in whose JSON the text `holding` stands. What is left out is never decoded.
 
         Raises JournalError when an entry cannot be read.
         """
         wanted = sa.select(entries).where((entries.c.name == self.name) & (entries.c.seq > after))
         if kinds:
-            wanted = wanted.where(entries.c.kind.in_([kind.__name__ for kind in kinds]))
+            wanted = wanted.where(entries.c.kind.in_([one if isinstance(one, str) else one.__name__ for one in kinds]))
+        if holding:
+            wanted = wanted.where(entries.c.body.contains(holding, autoescape=True))
         wanted = wanted.order_by(entries.c.seq.desc() if newest_first else entries.c.seq).limit(limit)
         try:
             with (
