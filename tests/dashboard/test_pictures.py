@@ -1,5 +1,7 @@
 """Pictures of decisions, held against what the encoding itself draws."""
 
+import json
+import shutil
 import struct
 import zlib
 
@@ -11,7 +13,7 @@ from triptych.bootstrap import open_run
 from triptych.bootstrap.candles import load_candles
 from triptych.dashboard.pictures import Pictures
 from triptych.images import to_pixels
-from triptych.inference import open_any_artifact
+from triptych.inference import fingerprint, load_artifact, open_any_artifact
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,34 @@ def test_without_the_candle_that_was_decided_on_there_is_no_picture(trained, ser
         close_ms = int(series.close_time_ms[index])
         assert pictures.picture(rows, series.symbol, close_ms, model=name, member=name) is None
     assert pictures.picture(rows, series.symbol, 0, model="another", member=name) is None
+
+
+def test_a_decision_is_drawn_by_the_model_that_took_it_also_when_another_has_taken_its_place(trained, series, tmp_path):
+    """The new model of the same name sees the same candles in another way."""
+    run = shutil.copytree(trained, tmp_path / "run")
+    place = open_run(run).artifact
+    old = load_artifact(place)
+    name, rows = old.card.name, rows_of(series)
+    close_ms = int(series.close_time_ms[500])
+    pictures = Pictures([run])
+
+    def drawn(identity, by=pictures):
+        assert by.members(name, identity) in ((name,), ())
+        return by.picture(rows, series.symbol, close_ms, model=name, member=name, identity=identity)
+
+    before = drawn(fingerprint(old)[:12])
+    assert before is not None
+    card = json.loads((place / "card.json").read_text())
+    card["encoding"]["name"] = "gadf"
+    (place / "card.json").write_text(json.dumps(card))
+    new = load_artifact(place)
+    after = drawn(fingerprint(new)[:12])
+    assert after == drawn(fingerprint(new)[:12], Pictures([run]))
+    assert after != before
+    assert drawn(fingerprint(old)[:12]) == before
+    # Who has never opened the old one says so, and does not draw by another.
+    assert drawn(fingerprint(old)[:12], Pictures([run])) is None
+    assert drawn("") == after  # a journal that does not tell
 
 
 def middle(classifier, window, class_index):

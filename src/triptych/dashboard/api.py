@@ -89,7 +89,7 @@ def _add_files(app: FastAPI, room: Room) -> None:
         # In a thread: the first picture loads its model.
         drawn = await asyncio.to_thread(
             room.pictures.picture, room.desk.candles, symbol, one.close_ms, model=one.prediction.model,
-            member=member, class_index=CLASSES.index(heat) if heat else None,
+            member=member, identity=one.identity, class_index=CLASSES.index(heat) if heat else None,
         )  # fmt: skip
         if drawn is None:
             return JSONResponse({"error": "Its candles or its model are not here any more."}, status_code=404)

@@ -3,6 +3,9 @@
 Images are never stored. The window is cut by the predictor that cut it live, and drawn by the encoding that is the
 first layer of the network, so the picture is the one the network saw as long as the candles are the same. A consensus
 has a picture for each member; a sequence model's picture is its channels, one a row.
+
+A decision is drawn by the model that took it, told by its fingerprint: when a session has put a new model in the place
+of an old one, both are kept. One that was replaced before its first picture was asked for cannot be drawn any more.
 """
 
 from __future__ import annotations
@@ -26,11 +29,14 @@ from triptych.bootstrap.run_folder import open_run
 from triptych.domain import CandleSeries, Instrument, Timeframe
 from triptych.domain.errors import TriptychError
 from triptych.images import AbstractEncoding, to_pixels
-from triptych.inference import Artifact, open_any_artifact
+from triptych.inference import Artifact, ConsensusArtifact, fingerprint, open_any_artifact
 from triptych.inference.base import AbstractPredictor, AbstractView
 from triptych.inference.classifier import WindowClassifier
+from triptych.live.reloading import artifact_written
 
 KEPT: Final = 256
+KEPT_MODELS: Final = 8
+"""Models that are kept ready beside those of now, for decisions that they took before they were replaced."""
 SMALLEST: Final = 180
 """Pictures are enlarged, pixel by pixel, to at least so many pixels."""
 
@@ -73,7 +79,8 @@ class Pictures:
     def __init__(self, runs: Sequence[Path], heat: Heat | None = None) -> None:
         """Draw for the models of these runs, loaded when the first picture is asked for; `heat` None: no heat."""
         self._runs, self._heat = list(runs), heat
-        self._painters: dict[str, dict[str, _Painter]] | None = None
+        self._painters: OrderedDict[tuple[str, str], dict[str, _Painter]] = OrderedDict()
+        self._opened: dict[Path, tuple[tuple[int, int], ...]] = {}
         self._timeframe = Timeframe.parse("1m")
         self._drawn: OrderedDict[tuple[str, ...], bytes | None] = OrderedDict()
         self._lock = threading.Lock()
@@ -88,13 +95,15 @@ class Pictures:
         """Draw for these runs from now on; the same ones change nothing."""
         with self._lock:
             if list(runs) != self._runs:
-                self._runs, self._painters, self.trouble = list(runs), None, ""
+                self._runs, self.trouble = list(runs), ""
+                self._painters.clear()
+                self._opened.clear()
                 self._drawn.clear()
 
-    def members(self, model: str) -> tuple[str, ...]:
+    def members(self, model: str, identity: str = "") -> tuple[str, ...]:
         """Names of the pictures of a model: its members, or itself; empty when it is not known here."""
         with self._lock:
-            return tuple(self._known().get(model, ()))
+            return tuple(self._known(model, identity))
 
     def picture(
         self,
@@ -104,6 +113,7 @@ class Pictures:
         *,
         model: str,
         member: str,
+        identity: str = "",
         class_index: int | None = None,
     ) -> bytes | None:
         """The picture as a PNG file.
@@ -111,16 +121,17 @@ class Pictures:
         Args:
             candles: rows by symbol, see `Desk.candles`.
             symbol, close_ms: of the decision.
-            model: that the prediction was signed with; member: of `members(model)`.
+            model: that the prediction was signed with; member: of `members(model, identity)`.
+            identity: beginning of the model's fingerprint; empty where the journal does not tell it: the newest one.
             class_index: lay the heat of this class over it, 0 sell, 1 hold, 2 buy; None: the picture alone.
 
         Returns None when the model or the candles are not there any more, or there is no heat.
         """
-        key = (symbol, str(close_ms), model, member, str(class_index))
+        key = (symbol, str(close_ms), model, identity, member, str(class_index))
         with self._lock:
             if key in self._drawn:
                 return self._drawn[key]
-            painter = self._known().get(model, {}).get(member)
+            painter = self._known(model, identity).get(member)
             drawn = None if painter is None else self._draw(painter, candles, symbol, close_ms, class_index)
             if drawn is not None:  # candles may still be coming in
                 self._drawn[key] = drawn
@@ -160,26 +171,41 @@ class Pictures:
             painted = _laid_over(painted, heat)
         return encode_png(painted, smooth=True)
 
-    def _known(self) -> dict[str, dict[str, _Painter]]:
-        if self._painters is None:
-            self._painters = {}
+    def _known(self, model: str, identity: str) -> Mapping[str, _Painter]:
+        """Painters of a model by member; opens what was replaced since it was opened, when the model is not known."""
+        found = self._find(model, identity)
+        if found is None:
             for folder in self._runs:
-                try:
-                    self._open(folder)
-                except (TriptychError, OSError, KeyError) as error:
-                    self.trouble = f"No pictures of {folder.name}: {getattr(error, 'message', error)}"
-        return self._painters
+                self._open(folder)
+            found = self._find(model, identity)
+        return found or {}
+
+    def _find(self, model: str, identity: str) -> Mapping[str, _Painter] | None:
+        fitting = [key for key in self._painters if key[0] == model and key[1].startswith(identity)]
+        return self._painters[fitting[-1]] if fitting else None
 
     def _open(self, folder: Path) -> None:
-        assert self._painters is not None
-        artifact = open_any_artifact(open_run(folder).artifact)
+        """Make a run's model ready; nothing where its card is the one that was read before."""
+        try:
+            place = open_run(folder).artifact
+            written = artifact_written(place)
+            if self._opened.get(folder) == written:
+                return
+            self._opened[folder] = written
+            self._take(open_any_artifact(place))
+        except (TriptychError, OSError, KeyError) as error:
+            self.trouble = f"No pictures of {folder.name}: {getattr(error, 'message', error)}"
+
+    def _take(self, artifact: Artifact | ConsensusArtifact) -> None:
         self._timeframe = Timeframe.parse(artifact.card.timeframe)
         members = {artifact.card.name: artifact} if isinstance(artifact, Artifact) else dict(artifact.members)
         # PyTorch cuts and draws here; nothing is predicted, so no runtime has to be started.
-        self._painters[artifact.card.name] = {
+        self._painters[artifact.card.name, fingerprint(artifact)] = {
             name: _Painter(artifact=one, predictor=one.predictor("torch"), classifier=one.classifier())
             for name, one in members.items()
         }
+        while len(self._painters) > len(self._runs) + KEPT_MODELS:
+            self._painters.popitem(last=False)
 
 
 def _laid_over(painted: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:

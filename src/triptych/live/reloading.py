@@ -61,6 +61,16 @@ class _Candidate:
     has_waited: bool = False
 
 
+def artifact_written(folder: Path) -> tuple[tuple[int, int], ...]:
+    """When the cards of an artifact were written, and which files they are: an artifact is put in its place whole."""
+    found = []
+    for name in CARDS:
+        with contextlib.suppress(OSError):
+            stat = (folder / name).stat()
+            found.append((stat.st_mtime_ns, stat.st_ino))
+    return tuple(found)
+
+
 class Reloader:
     """Watches the artifact of one level.
 
@@ -130,13 +140,7 @@ class Reloader:
         self._tell("critical", f"{self._level.name}: the artifact in its place is refused: {error.message}")
 
     def _look(self) -> tuple[tuple[int, int], ...]:
-        """When the cards were written, and their sizes: an artifact is put in its place whole."""
-        found = []
-        for name in CARDS:
-            with contextlib.suppress(OSError):
-                stat = (self._folder / name).stat()
-                found.append((stat.st_mtime_ns, stat.st_ino))
-        return tuple(found)
+        return artifact_written(self._folder)
 
     def _load(self) -> _Candidate:
         from triptych.inference import fingerprint, open_any_artifact, reference_of  # loads the libraries of networks

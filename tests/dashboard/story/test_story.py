@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from tests.dashboard.records import MINUTE, START, SYMBOL, Scribe, filled, note, order, step, switched
 
 from triptych.dashboard.story import Story
@@ -58,3 +60,10 @@ def test_fills_after_the_last_decision_are_apart():
     assert scribe.tell(Story()).fills_since == []
     scribe.write(filled(fill_id="f9"))
     assert [fill.fill_id for fill in scribe.tell(Story()).fills_since] == ["f9"]
+
+
+def test_a_decision_tells_which_model_took_it_where_the_journal_does():
+    scribe = Scribe()
+    for i, model in enumerate(("net (cuda) 0123456789ab", "rules", "", "stand-in 1")):
+        scribe.write(replace(step(close_ms=START + i * MINUTE), model=model))
+    assert [one.identity for one in scribe.tell(Story()).decisions] == ["0123456789ab", "", "", ""]

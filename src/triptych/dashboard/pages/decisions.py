@@ -82,7 +82,7 @@ def _pictures(room: Room, one: Decided, model: str) -> list[dict[str, Any]]:
     if not rows or not rows[0][0] < one.close_ms:
         return []
     found = []
-    for member in room.pictures.members(model):
+    for member in room.pictures.members(model, one.identity):
         url = f"/api/decisions/{one.seq}/{quote(one.symbol, safe='')}/{quote(member, safe='')}.png"
         heat = f"{url}?heat={_says(one.prediction)}" if room.pictures.has_heat and one.prediction else None
         found.append({"member": member, "url": url, "heat": heat})

@@ -28,6 +28,7 @@ class Decided:
         close_ms: of the candle decided on; written_ms: when it was written.
         orders: ids of the orders that it led to.
         held_back: reasons of orders that our own limits refused.
+        identity: first characters of the fingerprint of the model that answered; empty where none did, or it has none.
     """
 
     seq: int
@@ -40,6 +41,7 @@ class Decided:
     reason: str
     orders: tuple[str, ...]
     held_back: tuple[str, ...]
+    identity: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,6 +138,7 @@ class Story:
                     prediction=one.prediction, target=one.target, exposure=one.exposure, reason=one.reason,
                     orders=tuple(sent.get(one.symbol, ())),
                     held_back=tuple(denial.reason for denial in step.denials if denial.symbol == one.symbol),
+                    identity=_identity_in(step.model),
                 )
             )  # fmt: skip
         portfolio = step.state.portfolio
@@ -156,3 +159,9 @@ def _symbols(record: object) -> str:
     if not isinstance(record, StepRecorded):
         return ""
     return ", ".join(dict.fromkeys(one.symbol for one in record.decisions))
+
+
+def _identity_in(model: str) -> str:
+    """What stands behind the name of a level in a step's model: the beginning of a fingerprint."""
+    last = model.rpartition(" ")[2]
+    return last if len(last) == 12 and set(last) <= set("0123456789abcdef") else ""
