@@ -12,15 +12,16 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import ColumnError, DataError, NotEnoughData
+from triptych.inference.anomaly.answering import because_of_gaps, frame_of, moving_limits
 from triptych.inference.anomaly.holding_out import (
     Part,
     Portions,
@@ -33,7 +34,7 @@ from triptych.inference.anomaly.reach import SURE, reach
 from triptych.inference.anomaly.scaling import Scaling
 from triptych.inference.anomaly.table import TIME_NAMES, BadRows, Table, as_table, concatenate
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
-from triptych.inference.anomaly.thresholds import create_threshold, followed
+from triptych.inference.anomaly.thresholds import create_threshold
 from triptych.inference.anomaly.times import Span
 
 _CHUNK = 1024  # windows assessed at a time
@@ -197,7 +198,7 @@ class AbstractDetector(AbstractParameters, ABC):
                 contamination=config.contamination, parts=self.parts,
             )  # fmt: skip
         except NotEnoughData as error:
-            raise _because_of_gaps(error, table) from None
+            raise because_of_gaps(error, table) from None
         self.columns_ = table.columns
         if self.time_ is None and table.times is not None and table.index.name == "time":
             own = [str(name) for name in getattr(X, "columns", ()) if str(name) not in table.columns]
@@ -293,19 +294,7 @@ class AbstractDetector(AbstractParameters, ABC):
         the threshold moves, see `judged`."""
         table = self.checked(X, entity=entity, time=time)
         scores, limits, texts = self.judged(table, threshold, reasons=reasons)
-        found = [
-            *([] if table.entities is None else [table.entities]),
-            pl.Series("score", scores),
-            pl.Series("threshold", limits),
-            pl.Series("alarm", scores > limits),
-            pl.Series("bad", table.bad),
-            pl.Series("reasons", texts),
-        ]
-        if table.pandas_index is None:
-            return pl.DataFrame([table.index, *found])
-        import pandas as pd  # whoever brings a pandas frame has it
-
-        return pd.DataFrame({one.name: one.to_list() for one in found}, index=table.pandas_index)
+        return frame_of(table, scores, limits, texts)
 
     def judged(
         self, table: Table, threshold: ThresholdConfig | None = None, *, reasons: int = 3
@@ -318,15 +307,8 @@ class AbstractDetector(AbstractParameters, ABC):
         scores = self._scores(table, scaled)
         limits = np.full(len(table), self.threshold_)
         if threshold is not None and threshold.method != "fixed":
-            scored = np.zeros(len(table), dtype=bool)
-            for start, stop in table.stretches:
-                scored[start + self.memory - 1 : stop] = True
-            scored &= ~table.bad
-            for start, stop in table.of_entities():
-                moving = create_threshold(threshold, self.threshold_, self.held_out_in_order_)
-                at = start + np.flatnonzero(scored[start:stop])
-                found = np.append(followed(moving, scores[at]), moving.value())
-                limits[start:stop] = found[np.searchsorted(at, np.arange(start, stop))]
+            begun = partial(create_threshold, threshold, self.threshold_, self.held_out_in_order_)
+            limits = moving_limits(table, scores, self.memory, begun)
         texts = [""] * len(table)
         rows = [
             row
@@ -371,7 +353,7 @@ class AbstractDetector(AbstractParameters, ABC):
                 f"on {self.memory}.",
                 remedy=f"Bring at least {self.memory} unbroken rows: those before the first that shall be scored too.",
             )
-            raise _because_of_gaps(short, table)
+            raise because_of_gaps(short, table)
         return table
 
     def _table(self, X: Any, entity: Any, time: Any, leave_out: NDArray[np.bool_] | None = None) -> Table:
@@ -397,17 +379,6 @@ class AbstractDetector(AbstractParameters, ABC):
         for first, windows in sliding(stretch, self.memory):
             scores[first : first + len(windows)] = self.assess(windows).scores
         return scores
-
-
-def _because_of_gaps(error: NotEnoughData, table: Table) -> NotEnoughData:
-    """The same error, which also says where gaps in the times are what breaks the history."""
-    if not table.gaps:
-        return error
-    return NotEnoughData(
-        f"{error.message} {table.gaps} gaps in their times, of more than 1.5 times the usual step, break them.",
-        remedy="Where rows stop at night or at weekends, let gaps break nothing: breaks=False (--no-breaks). "
-        f"Otherwise: {error.remedy}",
-    )
 
 
 def sliding(stretch: NDArray[np.float32], memory: int) -> list[tuple[int, NDArray[np.float32]]]:
