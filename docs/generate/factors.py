@@ -34,7 +34,7 @@ deviations away when it comes, so it is cut: ±`clip` stands for "here it is".
 **Order books.** Factors of the family *book* measure the book as it stood when the candle closed. Where no book is
 known, or only one that is too old, they are unknown, and so is every window that holds that candle. Their rolling
 scores are taken against the known values of the last `window` candles, half of which at least must be known. See
-[order books beside candles](../how-to/order-books-beside-candles.md).
+[order books beside candles](../../how-to/order-books-beside-candles.md).
 
 **Left out**, because they never forget: KAMA, parabolic SAR, MAMA and the Hilbert transforms, the levels of OBV and AD.
 """
