@@ -18,7 +18,6 @@ from triptych.inference.anomaly.channel_rows import bridge_of, bridged
 from triptych.inference.base import AbstractView
 from triptych.inference.watch import AbstractWatch, Reading, RecordedWatch
 
-
 SPARE: Final = 96
 """Candles that an instrument may lack among those that a reading looks back on: more, and there is none."""
 
