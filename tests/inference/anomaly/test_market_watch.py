@@ -10,7 +10,7 @@ from triptych.domain.errors import ArtifactError
 from triptych.features.channels import SETTLE, market_channels
 from triptych.features.extra_channels import FundingHistory
 from triptych.inference.anomaly.baselines import KMeansConfig, KMeansDetector
-from triptych.inference.anomaly.market_watch import MarketWatch
+from triptych.inference.anomaly.market_watch import SPARE, MarketWatch
 from triptych.inference.base import AbstractView
 
 SERIES = (walk(500, seed=1, symbol="AAA"), walk(500, seed=2, symbol="BBB"))
@@ -41,7 +41,7 @@ def watch(detector):
 
 
 def test_candles_now_give_the_reading_of_the_whole_history(detector, watch):
-    assert (watch.symbols, watch.length) == (("AAA", "BBB"), 8 + SETTLE)
+    assert (watch.symbols, watch.length) == (("AAA", "BBB"), 8 + SETTLE + SPARE)
     recorded = watch.record(SERIES, ["AAA"])
     made = market_channels(SERIES)
     scores = detector.decision_function(pl.DataFrame(made.values, schema=list(made.columns)))
@@ -61,6 +61,34 @@ def test_without_all_candles_there_is_no_reading(watch):
     close = int(SERIES[0].close_time_ms[399])
     assert watch.read_all(Until(watch.length - 1), {"AAA": close}) == {"AAA": None}
     assert watch.read_all(Until(400, late="BBB"), {"AAA": close}) == {"AAA": None}
+
+
+class UntilTime(AbstractView):
+    """What of `series` had closed by a time."""
+
+    def __init__(self, series, time_ms):
+        self.series, self.time_ms = {one.symbol: one for one in series}, time_ms
+
+    def history(self, symbol, length):
+        one = self.series[symbol]
+        known = int(np.searchsorted(one.close_time_ms, self.time_ms, side="right"))
+        return None if known < length else one.between(known - length, known)
+
+
+@pytest.mark.parametrize(("missing", "without"), [(0, 0), (1, 0), (5, 0), (20, 0), (96, 0), (100, 103)])
+def test_behind_missing_candles_now_and_record_read_the_same(watch, missing, without):
+    first = SERIES[0]
+    kept = np.r_[0:230, 230 + missing : 500]
+    holed = replace(first, open_time_ms=first.open_time_ms[kept], values=first.values[kept])
+    series = (holed, SERIES[1])
+    record = watch.record(series, ["AAA"])
+    none = 0
+    for end in range(231 + missing, 500):
+        close = int(SERIES[1].close_time_ms[end - 1])
+        now = watch.read_all(UntilTime(series, close), {"AAA": close})["AAA"]
+        assert now == record.read_all(UntilTime((), 0), {"AAA": close})["AAA"]  # the record holds them all
+        none += now is None
+    assert none == without
 
 
 def test_a_share_of_false_alarms_moves_the_threshold(detector, watch):

@@ -45,8 +45,8 @@ def test_the_fit_says_what_the_threshold_would_have_been(wild):
     assert said == (
         f"For 0.01 of the normal rows to alarm the threshold would be {wanted:.3g}, but not even the grossest rows are "
         f"sure to score more than {detector.reach_:.3g}. It is set to {detector.threshold_:.3g}, which {above:.3g} of "
-        "the rows that set it exceed: they are wilder than those that were learnt from. Fit on more rows, or on rows of "
-        "one kind."
+        "the rows that set it exceed: they are wilder than those that were learnt from. Fit on more rows, or on rows "
+        "of one kind."
     )
 
 

@@ -92,6 +92,7 @@ class AbstractDetector(AbstractParameters, ABC):
         threshold_: rows above are anomalies; set by rows that decided nothing else.
         labels_: 0 or 1 for each training row.
         columns_: names of the channels.
+        learnt_scores_: scores of the rows that were learnt from, ascending.
         reach_: what the grossest rows are sure to score (see `reach`); infinite where nobody asked.
         span_: when the training rows were, and their usual step; None where they had no times.
         time_, entity_: names of the columns of times and entities of the training rows; frames that have them too are
@@ -111,6 +112,7 @@ class AbstractDetector(AbstractParameters, ABC):
     held_out_scores_: NDArray[np.float64]
     held_out_in_order_: NDArray[np.float64]
     effective_: float
+    learnt_scores_: NDArray[np.float64]
     reach_: float = math.inf
     span_: Span | None = None
     time_: str | None = None
@@ -217,12 +219,14 @@ class AbstractDetector(AbstractParameters, ABC):
             )
         )  # fmt: skip
         self._judge_by([self._stretch_scores(one)[self.memory - 1 :] for one in parts["threshold"]])
+        self.decision_scores_ = self._scores(table, scaled)
+        learnt = [self.decision_scores_[start + self.memory - 1 : stop] for start, stop in held.learn]
+        self.learnt_scores_ = np.sort(np.concatenate(learnt))
         self.reach_ = reach(
             lambda windows: self.assess(windows).scores, parts["threshold"], memory=self.memory, bound=config.bound
         )
         self.threshold_ = self.threshold_at(config.contamination)
         self._tell_of_a_threshold_out_of_reach()
-        self.decision_scores_ = self._scores(table, scaled)
         self.labels_ = (self.decision_scores_ > self.threshold_).astype(np.int64)
         return self
 
@@ -240,7 +244,7 @@ class AbstractDetector(AbstractParameters, ABC):
         return min(self._wanted_threshold(share), SURE * self.reach_)
 
     def _wanted_threshold(self, share: float) -> float:
-        return conformal_threshold(self.held_out_scores_, share, self.effective_)
+        return conformal_threshold(self.held_out_scores_, share, self.effective_, learnt=self.learnt_scores_)
 
     def _tell_of_a_threshold_out_of_reach(self) -> None:
         share = self.config.contamination
@@ -249,10 +253,10 @@ class AbstractDetector(AbstractParameters, ABC):
             return
         above = float((self.held_out_scores_ > self.threshold_).mean())
         warnings.warn(
-            f"For {share:.3g} of the normal rows to alarm the threshold would be {wanted:.3g}, but not even the grossest "
-            f"rows are sure to score more than {self.reach_:.3g}. It is set to {self.threshold_:.3g}, which {above:.3g} "
-            "of the rows that set it exceed: they are wilder than those that were learnt from. Fit on more rows, or on "
-            "rows of one kind.",
+            f"For {share:.3g} of the normal rows to alarm the threshold would be {wanted:.3g}, but not even the "
+            f"grossest rows are sure to score more than {self.reach_:.3g}. It is set to {self.threshold_:.3g}, which "
+            f"{above:.3g} of the rows that set it exceed: they are wilder than those that were learnt from. Fit on "
+            "more rows, or on rows of one kind.",
             stacklevel=3,
         )
 

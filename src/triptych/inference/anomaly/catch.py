@@ -50,8 +50,8 @@ class Config(CommonConfig):
     groups: int = Field(4, description="Groups of frequencies in which errors are judged.", ge=1, le=64)
     placement: Literal["causal", "centred"] = Field(
         "causal",
-        description="`causal`: the score of a row looks back only. `centred`: it is the mean over the scores of the "
-        "rows from it to `focus` rows later, for histories that have ended.",
+        description="`causal`: the score of a row looks back only. `centred`: it is the mean of its causal score and "
+        "those of the `focus` - 1 rows behind it, for histories that have ended.",
     )
     momentary: float = Field(
         2.0,

@@ -23,6 +23,9 @@ _WEIGHTS: Final[Mapping[Part, float]] = {"stop": 0.15, "calibrate": 0.4, "thresh
 _FEWEST: Final[Mapping[Part, int]] = {"stop": 8, "calibrate": 50, "threshold": 50}  # windows
 _TAIL = 5.0  # effective scores that a tail is fitted to
 _FEWEST_IN_TAIL = 4.0  # else two scores would put the threshold where nothing ever comes
+_ENOUGH = 20.0  # effective scores from which on rows that were learnt from say nothing of the threshold
+_FEWEST_BEYOND = 10.0  # rows that were learnt from beyond the threshold, to be asked at all
+_SURPLUS, _UNSURE = 0.05, 0.7  # by which these are raised: always, and by one effective score
 _MOST_HELD_OUT = 0.6  # share of the rows: where more were needed, too little would be left to learn from
 
 
@@ -167,7 +170,9 @@ def effective_number(series: Sequence[NDArray[np.float64]], memory: int) -> floa
     return max(min(len(every) / (1.0 + 2.0 * total), 3.0 * len(every) / memory), 1.0)
 
 
-def conformal_threshold(ordered: NDArray[np.float64], share: float, effective: float) -> float:
+def conformal_threshold(
+    ordered: NDArray[np.float64], share: float, effective: float, *, learnt: NDArray[np.float64] | None = None
+) -> float:
     """The score that at most `share` of fresh normal rows exceed on average (split conformal, Vovk et al. 2005).
 
     Among n exchangeable scores it is the ceil((n + 1)(1 - share))-th smallest; scores of overlapping windows count as
@@ -176,10 +181,15 @@ def conformal_threshold(ordered: NDArray[np.float64], share: float, effective: f
     the wanted probability, the uncertainty of the tail's mean included: P(X > base + x) = (1 + x / (m mean))^-m
     times their share, m being their effective number.
 
+    A handful of effective scores makes that so unsure that a threshold which holds on average is out of sight in half
+    of the histories. So where there are fewer than twenty, the rows that were learnt from have their say, the more the
+    fewer these are: they are many, and what they do not know of their own favour, the held-out ones tell.
+
     Args:
         ordered: scores of normal rows that decided nothing else, ascending, (n,).
         share: of normal rows above, at most a half.
         effective: number of independent scores, at most n.
+        learnt: scores of the rows that were learnt from, ascending; None or too few for the share: they are not asked.
     """
     level = (effective + 1.0) * (1.0 - share) / effective
     if level <= 1.0:
@@ -191,4 +201,20 @@ def conformal_threshold(ordered: NDArray[np.float64], share: float, effective: f
         return base
     independent = max(upper * effective, _FEWEST_IN_TAIL)
     reach = independent * float(beyond.mean()) * (math.pow(share / upper, -1.0 / independent) - 1.0)
-    return base + reach
+    trust = max(1.0 - effective / _ENOUGH, 0.0)
+    if learnt is None or not trust or share * len(learnt) < _FEWEST_BEYOND:
+        return base + reach
+    return trust * _of_learnt(learnt, ordered, share, effective) + (1.0 - trust) * (base + reach)
+
+
+def _of_learnt(learnt: NDArray[np.float64], held: NDArray[np.float64], share: float, effective: float) -> float:
+    """The threshold that rows which were learnt from ask for, raised by what held-out ones say of their favour.
+
+    Measured from their median: the quantile of the share, times the square root (half believed) of how much farther
+    out the upper half of the held-out scores is, never less than 1, times an allowance for so few of these.
+    """
+    centre = float(np.median(learnt))
+    own = float(np.mean(learnt[learnt >= centre])) - centre
+    theirs = float(np.mean(held[held >= np.median(held)])) - centre
+    favour = math.sqrt(max(theirs / own, 1.0)) if own > 0.0 else 1.0
+    return centre + (float(np.quantile(learnt, 1.0 - share)) - centre) * favour * (1 + _SURPLUS + _UNSURE / effective)

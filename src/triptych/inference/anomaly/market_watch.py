@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +18,17 @@ from triptych.inference.anomaly.channel_rows import bridge_of, bridged
 from triptych.inference.base import AbstractView
 from triptych.inference.watch import AbstractWatch, Reading, RecordedWatch
 
+SPARE: Final = 96
+"""Candles that an instrument may lack among those that a reading looks back on: more, and there is none."""
+
 
 class MarketWatch(AbstractWatch):
     """One reading a close for all instruments together, from the channels that `market_channels` makes of them.
 
     An instrument whose newest candle is missing leaves the close without a reading; so does one without an order book
     where the detector reads books. A window with closes that have none is read where the detector bridges bad rows.
+    Closes that not all instruments have are left out: a reading takes as many that all have as it needs, and there is
+    none where they do not lie within the last `length` candles of each. A record knows no more than that either.
     """
 
     def __init__(self, detector: AbstractDetector, *, false_alarms: float | None = None) -> None:
@@ -47,7 +54,8 @@ class MarketWatch(AbstractWatch):
                 remedy='Fit it with placement = "causal".',
             )
         self.levels = levels_of(self.extras)
-        self.length = detector.memory + SETTLE + bridge_of(detector, self.extras)
+        self._needed = detector.memory + SETTLE + bridge_of(detector, self.extras)  # closes that all instruments have
+        self.length = self._needed + SPARE
         self._detector = detector
         self._threshold = detector.threshold_
         if false_alarms is not None:
@@ -59,9 +67,12 @@ class MarketWatch(AbstractWatch):
         histories = [one for one in found if one is not None and int(one.close_time_ms[-1]) == newest]
         if len(histories) < len(found):
             return dict.fromkeys(closes)
-        made = market_channels(histories, self.extras)
-        if len(made.values) < self._detector.memory:  # the instruments have candles at different times
+        common = _common(histories)
+        if len(common) < self._needed:  # the instruments have candles at different times
             return dict.fromkeys(closes)
+        begins = [int(np.searchsorted(one.open_time_ms, common[-self._needed])) for one in histories]
+        newest_of = [one.between(begin, len(one)) for one, begin in zip(histories, begins, strict=True)]
+        made = market_channels(newest_of, self.extras)
         (reading,) = self._readings(made, np.array([len(made.values) - 1]))
         return {symbol: reading if close_ms == newest else None for symbol, close_ms in closes.items()}
 
@@ -90,9 +101,23 @@ class MarketWatch(AbstractWatch):
                 remedy="Name a recording in data.books.path, or fit a detector on candles alone.",
             )
         made = market_channels(watched, self.extras)
-        rows = np.arange(self.length - 2, len(made.values))
-        readings = dict(zip(made.close_time_ms[rows].tolist(), self._readings(made, rows), strict=True))
+        rows = np.arange(self._needed - 2, len(made.values))  # row i is that of the candle i + 1 that all have
+        there = self._within_reach(watched, rows + 1)
+        found = [one if fits else None for one, fits in zip(self._readings(made, rows), there, strict=True)]
+        readings = dict(zip(made.close_time_ms[rows].tolist(), found, strict=True))
         return RecordedWatch(self, dict.fromkeys(symbols, readings))
+
+    def _within_reach(self, series: Sequence[CandleSeries], ends: NDArray[np.int64]) -> list[bool]:
+        """Whether the last `length` candles of each instrument hold the closes that a reading needs.
+
+        `ends` are places among the closes that all instruments have.
+        """
+        common = _common(series)
+        there = np.ones(len(ends), dtype=bool)
+        for one in series:
+            at = np.searchsorted(one.open_time_ms, common)
+            there &= (at[ends] - at[ends - self._needed + 1] < self.length) & (at[ends] >= self.length - 1)
+        return [bool(one) for one in there]
 
     def _readings(self, made: MarketChannels, rows: NDArray[np.int64]) -> list[Reading | None]:
         """Readings of windows that end at `rows`, consecutive ones; None where a window holds unknown rows."""
@@ -110,6 +135,11 @@ class MarketWatch(AbstractWatch):
                 reasons = detector.reasons_of(evidence) if alarm else ""
                 readings.append(Reading(score=score, threshold=self._threshold, alarm=alarm, reasons=reasons))
         return [reading if there else None for reading, there in zip(readings, known, strict=True)]
+
+
+def _common(series: Sequence[CandleSeries]) -> NDArray[np.int64]:
+    """Open times that all of them have, ascending."""
+    return reduce(lambda left, right: np.intersect1d(left, right, assume_unique=True), [s.open_time_ms for s in series])
 
 
 def refuse_funding(extras: Sequence[str]) -> None:

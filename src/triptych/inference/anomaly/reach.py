@@ -27,8 +27,8 @@ def reach(
 ) -> float:
     """The score that the grossest rows get behind any of the windows of `stretches`.
 
-    The last 1, 2, 4, ... `memory` rows of windows spread over the stretches are put to the bound in all channels: on one
-    side or the other by channel, held there or alternating. Of what a window can be brought to score the greatest
+    The last 1, 4, 16, ... `memory` rows of windows spread over the stretches are put to the bound in all channels: on
+    one side or the other by channel, held there or alternating. Of what a window can be brought to score the greatest
     counts, of all windows the least.
 
     Args:
@@ -44,12 +44,12 @@ def reach(
     generator = np.random.default_rng(0)
     signs = generator.choice([-1.0, 1.0], size=(_PATTERNS, channels))
     signs[0], signs[1] = 1.0, np.resize([1.0, -1.0], channels)
-    lengths = sorted({memory, *(2**k for k in range(memory.bit_length()) if 2**k <= memory)})
-    best = np.zeros(len(windows))
-    for rows in lengths:
+    probes = []
+    for rows in sorted({memory, *(4**k for k in range(memory.bit_length()) if 4**k <= memory)}):
         for sign in signs:
             for turns in ((1.0,), (1.0, -1.0))[: 1 if rows == 1 else 2]:
                 gross = windows.copy()
                 gross[:, memory - rows :] = bound * np.resize(turns, rows)[:, None] * sign
-                best = np.maximum(best, scores(gross))
-    return float(best.min())
+                probes.append(gross)
+    found = scores(np.concatenate(probes)).reshape(len(probes), len(windows))
+    return float(found.max(axis=0).min())

@@ -240,6 +240,7 @@ def _tensors(detector: AbstractDetector) -> dict[str, Tensor]:
         "held_out": detector.held_out_in_order_,
         "effective": np.array([detector.effective_]),
         "reach": np.array([detector.reach_]),
+        "learnt_scores": detector.learnt_scores_,
         "decision_scores": detector.decision_scores_,
     }
     arrays |= {f"{_LEARNT}{name}": value for name, value in detector.arrays().items()}
@@ -258,7 +259,9 @@ def _restore(card: DetectorCard, tensors: dict[str, Tensor], device: str) -> Abs
     detector.span_, detector.time_, detector.entity_ = card.span, card.time, card.entity
     detector.watch_ = card.watch
     detector.effective_ = float(tensors["effective"][0])
+    # Folders that were written before these were known keep the threshold they were given.
     detector.reach_ = float(tensors["reach"][0]) if "reach" in tensors else math.inf
+    detector.learnt_scores_ = tensors["learnt_scores"].numpy() if "learnt_scores" in tensors else np.zeros(0)
     detector.decision_scores_ = tensors["decision_scores"].numpy()
     detector.labels_ = (detector.decision_scores_ > detector.threshold_).astype(np.int64)
     detector.restore(
