@@ -139,7 +139,7 @@ def booked_watch(request):
 def test_books_are_read_alike_now_and_over_the_whole_history(booked_watch, monkeypatch):
     masks = booked_watch._detector.config.bad_rows == "mask"
     assert (booked_watch.symbols, booked_watch.levels) == (("AAA", "BBB"), 5)
-    assert booked_watch.length == 8 + SETTLE + (3 if masks else 0)
+    assert booked_watch.length == 8 + SETTLE + (3 if masks else 0) + SPARE
     recorded = booked_watch.record(BOOKED, ["AAA"])
     monkeypatch.setitem(globals(), "SERIES", BOOKED)
     silent = []

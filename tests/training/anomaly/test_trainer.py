@@ -164,3 +164,12 @@ def test_the_same_rates_without_logarithms_of_sigmoids_train_to_the_end():
     config = CONFIG.model_copy(update={"mask_learning_rate": 5.0})
     fit = fit_catch(network, [rows[:200]], [rows[200:]], config, seed=0)
     assert math.isfinite(fit.history[-1].validation_time)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "16"])
+def test_the_references_network_learns_in_short_numbers_too(precision):
+    rows = [waves(200).astype(np.float32)]
+    network = build_catch(3, TINY.model_copy(update={"compat": "reference"}), seed=0)
+    config = Config(epochs=1, batch_size=16, windows_per_epoch=32, precision=precision, num_threads=1)
+    fit = fit_catch(network, rows, rows, config, seed=0)
+    assert math.isfinite(fit.history[0].validation_time)

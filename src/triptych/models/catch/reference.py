@@ -97,6 +97,8 @@ class ComplexInverse(nn.Module):
 
     def forward(self, real_BCT: Tensor, imaginary_BCT: Tensor, *, last: int = 0) -> Tensor:
         """The windows, (B, T, C); with `last` only so many rows of their ends."""
+        if real_BCT.dtype in (torch.bfloat16, torch.float16):  # under autocast: no complex numbers are that short
+            real_BCT, imaginary_BCT = real_BCT.float(), imaginary_BCT.float()
         z = torch.fft.ifft(torch.complex(real_BCT, imaginary_BCT))
         out: Tensor = self.mix(torch.cat([z.real, z.imag], dim=-1))
         return out.transpose(1, 2)[:, -last:]
