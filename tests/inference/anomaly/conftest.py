@@ -50,6 +50,6 @@ class NoNetwork(torch.nn.Module):
 @pytest.fixture(scope="session")
 def silent_catch():
     """Fits a CATCH detector without a network on rows."""
-    return lambda rows, **settings: CatchDetector(
+    return lambda rows, entity=None, **settings: CatchDetector(
         learner=lambda *_: None, build=lambda *_, **__: NoNetwork(), **settings
-    ).fit(rows)
+    ).fit(rows, entity=entity)

@@ -95,3 +95,22 @@ def test_the_fewest_rows_that_a_simple_detector_asks_for_are_enough():
         BASELINES["zscore"]().fit(waves(164))
     assert "Bring at least 165 unbroken rows" in str(caught.value)
     assert 3.0 < BASELINES["zscore"]().fit(waves(165)).threshold_ < 6.0
+
+
+def test_of_many_short_recordings_whole_ones_are_held_out():
+    machines = [(470 * n, 470 * (n + 1)) for n in range(60)]
+    found = hold_out(machines, share=0.4, blocks=4, memory=96, contamination=0.01, parts=PARTS)
+    held = [one for part in PARTS for one in found.parts[part]]
+    assert sorted([*found.learn, *held]) == machines  # each for one thing, and whole
+    assert len(held) == 24
+    assert [len(found.parts[part]) for part in PARTS] == [4, 9, 11]  # .15, .4 and .45 of them
+    assert all(found.windows(part, 96) >= 99 for part in PARTS)
+    with pytest.raises(NotEnoughData, match=r"1410 rows, 470 of them without a break, are too few"):
+        hold_out(machines[:3], share=0.4, blocks=4, memory=96, contamination=0.01, parts=PARTS)
+
+
+def test_a_fleet_of_short_recordings_can_be_fitted(silent_catch):
+    rows = np.random.default_rng(3).standard_normal((30 * 300, 3))
+    detector = silent_catch(rows, entity=np.repeat(np.arange(30), 300))
+    fresh = np.random.default_rng(4).standard_normal((4000, 3))
+    assert 0.0 < detector.predict(fresh)[95:].mean() < 0.03

@@ -66,6 +66,7 @@ def hold_out(
 
     The longest stretches are cut into up to `blocks` blocks; the end of each is held out, in the order of `parts`.
     Where the share is too small for the windows that the parts need, there are fewer blocks, then more is held out.
+    Where no stretch is long enough for that, whole ones are: of many short recordings some decide and the others learn.
 
     Args:
         stretches: first and last + 1 row of unbroken rows.
@@ -120,6 +121,25 @@ def _find(
             left = sum(max(stop - start - memory + 1, 0) for start, stop in found.learn)
             if left >= memory // 2 + 8 and all(found.windows(part, memory) >= needed[part] for part in parts):
                 return found
+    return _whole(stretches, share, memory, needed)
+
+
+def _whole(stretches: Sequence[Stretch], share: float, memory: int, needed: Mapping[Part, int]) -> HeldOut | None:
+    """Whole stretches for each part, evenly spread over all of them; None where there are too few."""
+    long = [one for one in stretches if one[1] - one[0] >= memory]
+    for held in sorted({share, *(k / 50 for k in range(1, 50) if share < k / 50 <= _MOST_HELD_OUT)}):
+        count = round(held * len(long))
+        if not len(needed) <= count < len(long):
+            continue
+        chosen = [long[i] for i in np.linspace(0, len(long) - 1, count).round().astype(int).tolist()]
+        found: dict[Part, list[Stretch]] = {part: [] for part in needed}
+        for one in chosen:  # to the part that is farthest from its share
+            poorest = min(needed, key=lambda part: len(found[part]) / _WEIGHTS[part])
+            found[poorest].append(one)
+        made = HeldOut(learn=[one for one in stretches if one not in set(chosen)], parts=found)
+        left = sum(max(stop - start - memory + 1, 0) for start, stop in made.learn)
+        if left >= memory // 2 + 8 and all(made.windows(part, memory) >= needed[part] for part in needed):
+            return made
     return None
 
 
