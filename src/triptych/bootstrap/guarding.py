@@ -83,7 +83,7 @@ def open_watch(config: Config, timeframe: Timeframe) -> AbstractWatch | None:
     from triptych.inference.anomaly.saving import load_detector
 
     refuse_other_candles(config.detector, timeframe, "the guarded session")
-    return MarketWatch(load_detector(Path(config.detector)), false_alarms=config.false_alarms)
+    return MarketWatch(load_detector(Path(config.detector)), false_alarms=config.false_alarms, scope=config.scope)
 
 
 def watch_need(

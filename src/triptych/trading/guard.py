@@ -33,6 +33,11 @@ class Config(domain.Config):
     false_alarms: float | None = Field(
         None, gt=0, le=0.5, description="Share of normal closes that may alarm; empty keeps the detector's threshold."
     )
+    scope: Literal["market", "instrument"] = Field(
+        "market",
+        description="Whom an alarm guards: every instrument (`market`), or those whose own channels stand out "
+        "(`instrument`): the score counts for each by how large its largest evidence is beside the largest of all.",
+    )
     policy: Literal["reduce", "block", "flatten"] = Field(
         "block",
         description="While guarded: `reduce` keeps a share of the wanted exposure, `block` opens and enlarges nothing, "

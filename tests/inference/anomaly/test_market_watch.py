@@ -183,3 +183,23 @@ def test_a_detector_that_reads_funding_is_no_guard():
         "The detector reads funding, which does not stand beside the candles that are traded. Fit one without it for "
         'guards and networks, such as channels.extras = ["spread", "depth_imbalance"]; score files with this one.'
     )
+
+
+def test_with_the_scope_of_an_instrument_only_those_whose_channels_stand_out_are_told(detector, watch):
+    own = MarketWatch(detector, scope="instrument")
+    record = own.record(SERIES, ["AAA", "BBB", "CCC"])
+    alone = 0
+    for end in range(own.length, 500, 3):
+        close = int(SERIES[0].close_time_ms[end - 1])
+        asked = dict.fromkeys(("AAA", "BBB", "CCC"), close)
+        market = watch.read_all(Until(end), asked)["AAA"]
+        found = own.read_all(Until(end), asked)
+        assert found == record.read_all(Until(0), asked)
+        assert found["CCC"] == market  # nothing of its own is watched
+        scores = [found[symbol].score for symbol in ("AAA", "BBB")]
+        assert max(scores) == market.score >= min(scores)
+        alarms = [found[symbol].alarm for symbol in ("AAA", "BBB")]
+        assert any(alarms) == market.alarm
+        alone += sum(alarms) == 1
+        assert [bool(found[symbol].reasons) for symbol in ("AAA", "BBB")] == alarms
+    assert alone > 0

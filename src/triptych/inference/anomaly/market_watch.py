@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,11 @@ from triptych.inference.watch import AbstractWatch, Reading, RecordedWatch
 SPARE: Final = 96
 """Candles that an instrument may lack among those that a reading looks back on: more, and there is none."""
 
+MARKET: Final = ""
+"""The name under which the reading of all instruments together is kept."""
+Seen = dict[str, Reading]
+"""Readings of one close, of the market and by instrument."""
+
 
 class MarketWatch(AbstractWatch):
     """One reading a close for all instruments together, from the channels that `market_channels` makes of them.
@@ -31,12 +36,20 @@ class MarketWatch(AbstractWatch):
     none where they do not lie within the last `length` candles of each. A record knows no more than that either.
     """
 
-    def __init__(self, detector: AbstractDetector, *, false_alarms: float | None = None) -> None:
+    def __init__(
+        self,
+        detector: AbstractDetector,
+        *,
+        false_alarms: float | None = None,
+        scope: Literal["market", "instrument"] = "market",
+    ) -> None:
         """Take a detector that was fitted on `market_channels`.
 
         Args:
             detector: fitted, causal.
             false_alarms: share of normal rows that may alarm; None keeps the detector's threshold.
+            scope: `market` tells every instrument the same; `instrument` scales the score for each by how large the
+                largest evidence of its own channels is beside the largest of all, which adds no alarm.
 
         Raises ArtifactError for a detector of other channels, of funding, or one that looks ahead.
         """
@@ -57,6 +70,8 @@ class MarketWatch(AbstractWatch):
         self._needed = detector.memory + SETTLE + bridge_of(detector, self.extras)  # closes that all instruments have
         self.length = self._needed + SPARE
         self._detector = detector
+        of = [column.split(" ", 1)[0] for column in detector.columns_]
+        self._own = {one: np.array([one == name for name in of]) for one in self.symbols if scope == "instrument"}
         self._threshold = detector.threshold_
         if false_alarms is not None:
             self._threshold = detector.threshold_at(false_alarms)
@@ -73,8 +88,8 @@ class MarketWatch(AbstractWatch):
         begins = [int(np.searchsorted(one.open_time_ms, common[-self._needed])) for one in histories]
         newest_of = [one.between(begin, len(one)) for one, begin in zip(histories, begins, strict=True)]
         made = market_channels(newest_of, self.extras)
-        (reading,) = self._readings(made, np.array([len(made.values) - 1]))
-        return {symbol: reading if close_ms == newest else None for symbol, close_ms in closes.items()}
+        (seen,) = self._readings(made, np.array([len(made.values) - 1]))
+        return {symbol: _of(seen, symbol) if close_ms == newest else None for symbol, close_ms in closes.items()}
 
     def record(self, series: Sequence[CandleSeries], symbols: Sequence[str]) -> RecordedWatch:
         """All readings of a history at once, for backtests.
@@ -104,8 +119,9 @@ class MarketWatch(AbstractWatch):
         rows = np.arange(self._needed - 2, len(made.values))  # row i is that of the candle i + 1 that all have
         there = self._within_reach(watched, rows + 1)
         found = [one if fits else None for one, fits in zip(self._readings(made, rows), there, strict=True)]
-        readings = dict(zip(made.close_time_ms[rows].tolist(), found, strict=True))
-        return RecordedWatch(self, dict.fromkeys(symbols, readings))
+        times = made.close_time_ms[rows].tolist()
+        record = {name: dict(zip(times, [_of(seen, name) for seen in found], strict=True)) for name in symbols}
+        return RecordedWatch(self, record)
 
     def _within_reach(self, series: Sequence[CandleSeries], ends: NDArray[np.int64]) -> list[bool]:
         """Whether the last `length` candles of each instrument hold the closes that a reading needs.
@@ -119,7 +135,7 @@ class MarketWatch(AbstractWatch):
             there &= (at[ends] - at[ends - self._needed + 1] < self.length) & (at[ends] >= self.length - 1)
         return [bool(one) for one in there]
 
-    def _readings(self, made: MarketChannels, rows: NDArray[np.int64]) -> list[Reading | None]:
+    def _readings(self, made: MarketChannels, rows: NDArray[np.int64]) -> list[Seen | None]:
         """Readings of windows that end at `rows`, consecutive ones; None where a window holds unknown rows."""
         if not rows.size:
             return []
@@ -127,14 +143,27 @@ class MarketWatch(AbstractWatch):
         values, is_known = bridged(made.values, detector, self.extras)
         known = is_known[rows].tolist()
         scaled = detector.scaling_(values[rows[0] + 1 - detector.memory : rows[-1] + 1])
-        readings: list[Reading | None] = []
+        readings: list[Seen] = []
         for _, windows in sliding(scaled, detector.memory):
             assessed = detector.assess(windows)
             for score, evidence in zip(assessed.scores.tolist(), assessed.evidence, strict=True):
-                alarm = score > self._threshold
-                reasons = detector.reasons_of(evidence) if alarm else ""
-                readings.append(Reading(score=score, threshold=self._threshold, alarm=alarm, reasons=reasons))
+                largest = float(evidence.max())
+                reasons = detector.reasons_of(evidence) if score > self._threshold else ""
+                seen = {MARKET: self._reading(score, reasons)}
+                for symbol, own in self._own.items():
+                    share = min(max(float(evidence[own].max()), 0.0) / largest, 1.0) if largest > 0 else 1.0
+                    seen[symbol] = self._reading(score * share, reasons)
+                readings.append(seen)
         return [reading if there else None for reading, there in zip(readings, known, strict=True)]
+
+    def _reading(self, score: float, reasons: str) -> Reading:
+        alarm = score > self._threshold
+        return Reading(score=score, threshold=self._threshold, alarm=alarm, reasons=reasons if alarm else "")
+
+
+def _of(seen: Seen | None, symbol: str) -> Reading | None:
+    """What an instrument is told: its own reading where it has one, else that of the market."""
+    return None if seen is None else seen.get(symbol, seen[MARKET])
 
 
 def _common(series: Sequence[CandleSeries]) -> NDArray[np.int64]:
