@@ -36,12 +36,17 @@ def told(confidence, identity=""):
     )
 
 
-@pytest.mark.parametrize(("policy", "share", "floor"), [("none", 1.0, 0), ("reduce", 0.25, 0), ("fallback", 1.0, 1)])
-def test_an_alarm_changes_what_the_policy_says_and_its_end_changes_it_back(tmp_path, policy, share, floor):
+def watched_house(tmp_path, **settings):
+    """A house of one instrument, and an observer, which falls back unless `settings` of drift say otherwise."""
     series = [walk(20, seed=3, symbol="AAA")]
     clock, venue = paper(series)
     house = House(tmp_path / "j.db", [series[0].instrument], venue, clock)
-    observer = Observer(house.metrics, Config(policy=policy, reduce_to=0.25, window=60), house.note)
+    return house, Observer(house.metrics, Config(**{"policy": "fallback", "window": 60, **settings}), house.note)
+
+
+@pytest.mark.parametrize(("policy", "share", "floor"), [("none", 1.0, 0), ("reduce", 0.25, 0), ("fallback", 1.0, 1)])
+def test_an_alarm_changes_what_the_policy_says_and_its_end_changes_it_back(tmp_path, policy, share, floor):
+    house, observer = watched_house(tmp_path, policy=policy, reduce_to=0.25)
     rng = np.random.default_rng(4)
 
     def decide(low, high, times):
@@ -117,10 +122,7 @@ def test_the_first_model_decides_again_when_its_market_has_come_back(tmp_path):
 
 
 def test_a_stand_in_that_drifts_as_well_does_not_keep_the_first_model_from_deciding(tmp_path):
-    series = [walk(20, seed=3, symbol="AAA")]
-    clock, venue = paper(series)
-    house = House(tmp_path / "j.db", [series[0].instrument], venue, clock)
-    observer = Observer(house.metrics, Config(policy="fallback", window=60), house.note)
+    house, observer = watched_house(tmp_path)
     house.ladder.levels = [*house.ladder.levels, Level("other", LastMove(), deadline_s=5, identity="other")]
     for confidence in np.random.default_rng(4).uniform(0.8, 0.9, 100):
         observer.on_decision(house.engine, told(confidence, "other"), ["AAA"])
@@ -130,10 +132,7 @@ def test_a_stand_in_that_drifts_as_well_does_not_keep_the_first_model_from_decid
 
 
 def test_a_first_model_that_says_nothing_at_all_does_not_decide_again_by_that(tmp_path):
-    series = [walk(20, seed=3, symbol="AAA")]
-    clock, venue = paper(series)
-    house = House(tmp_path / "j.db", [series[0].instrument], venue, clock)
-    observer = Observer(house.metrics, Config(policy="fallback", window=60), house.note)
+    house, observer = watched_house(tmp_path)
     for confidence in np.random.default_rng(4).uniform(0.8, 0.9, 100):
         observer.on_decision(house.engine, told(confidence), ["AAA"])
         observer.heed(house.engine, house.ladder)
@@ -146,10 +145,7 @@ def test_a_first_model_that_says_nothing_at_all_does_not_decide_again_by_that(tm
 
 
 def test_an_alarm_ends_with_the_model_that_it_is_of(tmp_path):
-    series = [walk(20, seed=3, symbol="AAA")]
-    clock, venue = paper(series)
-    house = House(tmp_path / "j.db", [series[0].instrument], venue, clock)
-    observer = Observer(house.metrics, Config(policy="fallback", window=60), house.note)
+    house, observer = watched_house(tmp_path)
     for confidence in np.random.default_rng(4).uniform(0.8, 0.9, 100):
         observer.on_decision(house.engine, told(confidence), ["AAA"])
         observer.heed(house.engine, house.ladder)

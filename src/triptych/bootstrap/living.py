@@ -30,6 +30,7 @@ from triptych.live.journal import AccountNamed, Journal
 from triptych.live.letting_go import let_go
 from triptych.live.monitoring import Masker, Metrics
 from triptych.live.observing import Observer
+from triptych.live.reconciliation import Reconciler
 from triptych.live.reloading import Reloader
 from triptych.live.rules import Rules
 from triptych.live.runner import Runner
@@ -87,17 +88,13 @@ def build_house(
     metrics.begin(known, timeframe=timeframe, models=[level.name for level in levels])
     records = Records()
     engine = _engine(models, settings, levels[0].predictor, instruments, watched, watch, token, records)
-    books = Books(engine, book, note=lambda text: note("critical", "journal", text, ""))
+    books = _books(engine, book, voice)
     reconciler = reconciler_of(
         books, gateway, settings=settings, account=account, clock=clock, metrics=metrics, note=note
     )
-    _require_all(books)
     ladder = Ladder(levels, settings.failover, lambda text: note("warning", "fallback", text, ""))
     ages: dict[str, Callable[[str], float]] = {}
-    venue_rules = Rules(
-        symbols=traded, gateway=gateway, books=books, clock=clock, metrics=metrics, config=settings.venue_rules,
-        note=note, closing_only=closing_only,
-    )  # fmt: skip
+    venue_rules = _rules(traded, reconciler, settings, voice, closing_only)
     gate = Gate(settings.gate, venue_rules.closing_only)
     trader = Trader(
         symbols=traded, books=books, records=records, ladder=ladder, gate=gate,
@@ -170,15 +167,33 @@ def _engine(
     )  # fmt: skip
 
 
-def _require_all(books: Books) -> None:
-    """Raise DataError, and give the lease back, where the journal holds something that is not traded any more."""
+def _books(engine: Engine, journal: Journal, voice: Voice) -> Books:
+    """Engine and journal as one. Raises DataError, and gives the lease back, where the journal holds something that is
+    not traded any more.
+    """
+    books = Books(engine, journal, note=lambda text: voice.note("critical", "journal", text, ""))
     try:
         let_go(books)
     except DataError:
-        assert books.journal.lease is not None
-        books.journal.lease.release()
-        books.journal.close()
+        assert journal.lease is not None
+        journal.lease.release()
+        journal.close()
         raise
+    return books
+
+
+def _rules(
+    symbols: Sequence[str],
+    reconciler: Reconciler,
+    settings: LiveSettings,
+    voice: Voice,
+    closing_only: Mapping[str, str] | None,
+) -> Rules:
+    """What follows the venue's rules of the instruments that are traded."""
+    return Rules(
+        symbols=symbols, gateway=reconciler.gateway, books=reconciler.books, clock=reconciler.clock,
+        metrics=voice.metrics, config=settings.venue_rules, note=voice.note, closing_only=closing_only,
+    )  # fmt: skip
 
 
 def _reloaders(

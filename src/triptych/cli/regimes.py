@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 
 from triptych.cli.console import out, print_json
 from triptych.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from triptych.bootstrap.regime_alarms import RegimeAlarms
 
 app = typer.Typer(help="Regimes of the market: alarms that they have switched.", no_args_is_help=True)
 
@@ -73,7 +76,7 @@ def alarms(
     A file is fitted on its first part and judged on the rest; a run's model is asked about its test part.
     """
     from triptych.bootstrap import open_run
-    from triptych.bootstrap.alarm_files import STATISTICS, alarm_facts, alarm_rows, draw_alarms, write_alarms
+    from triptych.bootstrap.alarm_files import alarm_facts, alarm_rows, draw_alarms, write_alarms
     from triptych.bootstrap.chart_patterns import read_one
     from triptych.bootstrap.regime_alarms import alarms_of_file, alarms_of_run
 
@@ -92,6 +95,16 @@ def alarms(
     if json:
         print_json({**facts, "alarms": rows})
         return
+    _tell(found, rows, facts)
+    for what, path in (("Written", output), ("Drawn", picture)):
+        if path is not None:
+            out.print(f"{what}: {path}", soft_wrap=True, markup=False)
+
+
+def _tell(found: RegimeAlarms, rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:
+    """The alarms as a table, and what it takes to judge their number."""
+    from triptych.bootstrap.alarm_files import STATISTICS
+
     title = (
         f"{len(rows)} alarms by {found.method} in {facts['judged_candles']:,} candles of {found.series.symbol}, from "
         f"{facts['judged_from'][:16]}; threshold {found.threshold:.4g}"
@@ -114,6 +127,3 @@ def alarms(
             )
     for note in found.notes:
         out.print(note)
-    for what, path in (("Written", output), ("Drawn", picture)):
-        if path is not None:
-            out.print(f"{what}: {path}", soft_wrap=True, markup=False)

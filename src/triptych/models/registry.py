@@ -143,31 +143,19 @@ def create_model(
         _require_published(model, config, options)
 
     network = model.build(
-        in_chans=in_chans,
-        num_classes=num_classes,
-        features_only=features_only,
-        out_indices=out_indices,
-        drop_rate=drop_rate,
-        drop_path_rate=drop_path_rate,
-        global_pool=global_pool,
-        **options,
-    )
+        in_chans=in_chans, num_classes=num_classes, features_only=features_only, out_indices=out_indices,
+        drop_rate=drop_rate, drop_path_rate=drop_path_rate, global_pool=global_pool, **options,
+    )  # fmt: skip
     attributes: dict[str, Any] = {}
     if pretrained or checkpoint_path:
         path = Path(checkpoint_path)
         if pretrained:
-            path = download_weights(
-                config["hf_hub_id"], config["hf_hub_filename"], cache_dir=cache_dir, endpoint=hub_endpoint
-            )
+            names = config["hf_hub_id"], config["hf_hub_filename"]
+            path = download_weights(*names, cache_dir=cache_dir, endpoint=hub_endpoint)
         attributes["weights_report"] = load_weights(
-            network,
-            path,
-            first_conv=config["first_conv"],
-            classifier=config["classifier"],
-            auxiliary=weights.auxiliary,
-            rename=model.rename,
-            is_partial=features_only,
-        )
+            network, path, first_conv=config["first_conv"], classifier=config["classifier"],
+            auxiliary=weights.auxiliary, rename=model.rename, is_partial=features_only,
+        )  # fmt: skip
     if features_only:
         config = {key: value for key, value in config.items() if key not in ("num_classes", "classifier")}
     attributes["pretrained_cfg"] = attributes["default_cfg"] = config
