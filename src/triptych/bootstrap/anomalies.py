@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import asdict, dataclass
@@ -14,7 +13,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from triptych.bootstrap.anomaly_lines import LineReader
 from triptych.bootstrap.detecting import create_detector
+from triptych.bootstrap.separated import read_separated
 from triptych.domain.errors import ColumnError, DataError, StorageError
 from triptych.domain.files import write_bytes
 from triptych.inference.anomaly.base import AbstractDetector
@@ -48,15 +49,15 @@ def read_rows(
 ) -> tuple[pl.DataFrame, np.ndarray | None]:
     """The frame of a Parquet or CSV file without its labels, and the labels (see `_labels`) or None.
 
-    Columns of a CSV file are what all their rows are. A text column that `columns`, `detector` or its name says to be
-    times is read as such (see `instants`), and so is any other whose texts all are times.
+    Columns of a CSV file are what all their rows are, see `read_separated`. A text column that `columns`, `detector`
+    or its name says to be times is read as such (see `instants`), and so is any other whose texts all are times.
 
     Raises DataError when the file cannot be read, ColumnError when a named column is missing.
     """
     path = Path(path)
     try:
         parquet = path.suffix.lower() == ".parquet"
-        frame = pl.read_parquet(path) if parquet else pl.read_csv(path, infer_schema_length=None)
+        frame = pl.read_parquet(path) if parquet else read_separated(path, {columns.entity, columns.labels})
     except FileNotFoundError as error:
         raise DataError(f"There is no file {path}.", remedy="Check the path.") from error
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -291,15 +292,15 @@ def watch_anomalies(
     breaks: bool | None = None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[dict[str, Any], Reading]]:
-    """Score rows as they come, each a line of JSON with the channels by name; yields their time and entity by name too.
+    """Score rows as they come, lines of JSON or of CSV (see `LineReader`); yields their time and entity by name too.
 
-    A line that is not such an object is a bad row like one with NaN: the stream goes on. `columns.entity` names the key
+    A line that is no row is a bad row like one with NaN: the stream goes on. `columns.entity` names the key
     of the symbol, `columns.time` that of the time, None taking the columns of the fit. Times are ISO 8601 or a number
     (see `instants`); `step` is in seconds, or in the unit of times that count something of their own. `threshold` has
     settings of the threshold that differ, see `moving_as`. `warn` is told of rows that never come to a score.
 
     Raises DataError where the first time is of another unit than those of the fit: no gap would ever be seen, or one
-    at every row.
+    at every row; and where a stream of CSV begins without a header, or with one that lacks a channel.
     """
     detector = opened(folder, breaks)
     time, entity = columns.time or detector.time_, columns.entity or detector.entity_
@@ -307,10 +308,11 @@ def watch_anomalies(
     unscored, checked = Unscored(stream), False
     needed = ((time, "gaps in time are not seen"), (entity, "such rows count as those of one entity"))
     lost = {name: loss for name, loss in needed if name is not None}
+    reader = LineReader(detector.columns_, list(lost))
     for line in lines:
-        if not line.strip():
+        row = reader.read(line) if line.strip() else None
+        if row is None:
             continue
-        row = _parsed(line)
         values = {name: row.get(name) for name in detector.columns_}
         for name in [name for name in lost if row and row.get(name) is None]:
             warn(f"A row has no {name!r}: where it is missing, {lost.pop(name)}.")
@@ -328,11 +330,3 @@ def watch_anomalies(
 def _say(warn: Callable[[str], None], sentence: str) -> None:
     if sentence:
         warn(sentence)
-
-
-def _parsed(line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return row if isinstance(row, dict) else {}

@@ -50,6 +50,16 @@ def test_days_are_read_whether_as_dates_or_as_numbers():
         assert instants(given).values.tolist() == [1_706_659_200_000, 1_706_745_600_000]
 
 
+def test_one_number_is_a_day_only_where_others_are_known_to_be_times():
+    assert moment(20240131, clock="utc") == moment("20240131") == (1_706_659_200_000, "utc")
+    assert moment(20240131) == moment(20240131, clock="count") == (20240131.0, "count")
+    assert moment(20241331, clock="utc") == (20241331.0, "count")  # no month has the number 13
+
+
+def test_milliseconds_as_text_are_not_read_as_a_day_of_the_middle_ages():
+    assert moment("1612010112345") == (1_612_010_112_345.0, "utc")
+
+
 def test_small_numbers_count_something_of_their_own():
     read = instants([0.0, 0.5, 1.0])
     assert (read.values.tolist(), read.clock) == ([0.0, 0.5, 1.0], "count")

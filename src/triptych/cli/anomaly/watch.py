@@ -40,11 +40,11 @@ def watch(
     breaks: BreaksOption = None,
     alarms_only: Annotated[bool, typer.Option("--alarms-only", help="Print alarms, not every row.")] = False,
 ) -> None:
-    """Read rows from standard input, one JSON object a line, and print one line of JSON for each.
+    """Read rows from standard input, one JSON object a line or CSV below a header, and print a line of JSON for each.
 
-    Lines that are no rows are answered like rows of NaN; the stream never dies of one. Times are ISO 8601, or seconds
-    or milliseconds since 1970; the columns of time and entity are those of the fit, and each entity is watched by
-    itself. Rows that never come to a score are warned of on the error stream.
+    Lines that are no rows are answered like rows of NaN; the stream never dies of one. Times are ISO 8601, dates such
+    as 20240131, or seconds or milliseconds since 1970; the columns of time and entity are those of the fit, and each
+    entity is watched by itself. Rows that never come to a score are warned of on the error stream.
     """
     from triptych.bootstrap.anomalies import Rows, watch_anomalies
 

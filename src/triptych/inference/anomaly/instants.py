@@ -69,13 +69,18 @@ def instants(given: Any) -> Instants:
     raise DataError(f"Times cannot be read from a column of the kind {kind}.", remedy=REMEDY)
 
 
-def moment(value: Any) -> tuple[float, Clock]:
-    """One time as `instants` reads it; NaN for what is none. Texts are ISO 8601 or numbers."""
+def moment(value: Any, *, clock: Clock | None = None) -> tuple[float, Clock]:
+    """One time as `instants` reads it; NaN for what is none. Texts are ISO 8601 or numbers.
+
+    One number such as 20240131 may be a date or a count: it is a date where the others are known to be times, that is
+    where their `clock` is "utc".
+    """
     if isinstance(value, str):
-        read = iso_ms(value)
+        number = number_in(value)
+        read = iso_ms(value) if math.isnan(number) or len(value.strip()) == 8 else math.nan  # 20240131
         if not math.isnan(read):
             return read, "utc"
-        value = number_in(value)
+        value = number
     if isinstance(value, np.datetime64):
         value = value.astype("datetime64[us]").item()
     if hasattr(value, "to_timestamp"):  # a pandas period begins then
@@ -90,6 +95,9 @@ def moment(value: Any) -> tuple[float, Clock]:
         return math.nan, "count"
     if not abs(number) < _LARGEST:
         return math.nan, "count"
+    day = _dates(np.array([number])) if clock == "utc" else None
+    if day is not None:
+        return float(day[0]), "utc"
     read_numbers = _of_numbers(np.array([number]), dates=False)
     return float(read_numbers.values[0]), read_numbers.clock
 
@@ -143,7 +151,7 @@ def _refuse_missing(values: NDArray[np.float64], given: pl.Series) -> None:
 def _of_numbers(values: NDArray[np.float64], *, dates: bool = True) -> Instants:
     size = np.abs(values)
     if not (size >= _COUNTS_BELOW).any():
-        found = _dates(values) if dates else None
+        found = _dates(values) if dates and len(values) > 1 else None
         return Instants(values=values, clock="count") if found is None else Instants(values=found, clock="utc")
     least, most = float(size.min()), float(size.max())
     if most >= _LARGEST or least < _COUNTS_BELOW or scale_of(least) != scale_of(most):
@@ -157,7 +165,7 @@ def _of_numbers(values: NDArray[np.float64], *, dates: bool = True) -> Instants:
 
 def _dates(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """UTC milliseconds of whole numbers that are all dates, such as 20240131; None where one is not."""
-    if len(values) < 2 or not ((values >= 1.8e7) & (values < 2.3e7) & (values == np.floor(values))).all():
+    if not ((values >= 1.8e7) & (values < 2.3e7) & (values == np.floor(values))).all():
         return None
     read = pl.Series(values.astype(np.int64)).cast(pl.String).str.to_date("%Y%m%d", strict=False)
     if read.null_count():

@@ -136,7 +136,7 @@ class DetectorStream:
 
     def check_time(self, time: Any) -> None:
         """Raise DataError where a time is readable and yet counts something else than those of the fit."""
-        at, clock = moment(time)
+        at, clock = moment(time, clock=self._clock)
         if math.isfinite(at) and self._clock is not None and clock != self._clock:
             wanted = {"utc": "times since 1970", "count": "a count of their own, such as seconds since a start"}
             raise DataError(
@@ -149,7 +149,7 @@ class DetectorStream:
         """A time in the stream's unit, None where there is none; and what is wrong with one that cannot be read."""
         if time is None:
             return None, ""
-        at, clock = moment(time)
+        at, clock = moment(time, clock=self._clock)
         if not math.isfinite(at):
             return None, f"{str(time)[:40]!r} is no time"
         if self._clock is None:
