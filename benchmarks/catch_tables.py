@@ -144,7 +144,7 @@ def _table(title: str, rows: Mapping[str, Sequence[Figures]], keys: Sequence[str
 def _guard_table(made: Sequence[Figures]) -> str:
     lines = ["| guard | return % | deepest fall % | closes acted |", "| --- | --- | --- | --- |"]
     for market in ("quiet", "planted"):
-        for policy in guard.POLICIES:
+        for policy in guard.VARIANTS:
             values = [[one[f"{market} {policy} {what}"] for one in made] for what in ("return", "fall", "acted")]
             lines.append(f"| {market}, {policy} | {' | '.join(', '.join(f'{x:.3g}' for x in one) for one in values)} |")
     return "\n".join(lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from triptych.domain import CandleSeries
 from triptych.features.channels import market_channels
 from triptych.inference.anomaly.market_watch import MarketWatch
 from triptych.inference.base import AbstractPredictor
+from triptych.inference.watch import RecordedWatch
 from triptych.market.synthetic import Config as SyntheticConfig
 from triptych.market.synthetic import synthesise
 from triptych.market.synthetic.anomalies import Config as AnomalyConfig
@@ -25,7 +28,17 @@ from triptych.trading.guard import Config
 SEEDS = (11, 12, 13)
 """Markets on which nothing was ever chosen."""
 FALSE_ALARMS = 0.005
-POLICIES = ("none", "reduce", "block", "flatten")
+POLICIES = ("reduce", "block", "flatten")
+SCOPES: tuple[Literal["market", "instrument"], ...] = ("market", "instrument")
+NONE = "none"
+
+
+def name_of(policy: str, scope: str) -> str:
+    """What a guard is called in tables."""
+    return policy if scope == "market" else f"{policy} by instrument"
+
+
+VARIANTS = (NONE, *(name_of(policy, scope) for scope in SCOPES for policy in POLICIES))
 
 
 class Trend(AbstractPredictor):
@@ -41,13 +54,14 @@ class Trend(AbstractPredictor):
         return np.stack([0.4 - lean, np.full_like(lean, 0.2), 0.4 + lean], axis=1).astype(np.float32)
 
 
-def figures(series: tuple[CandleSeries, ...], first: int, watch: MarketWatch, policy: str) -> tuple[float, float, int]:
-    """Total return and deepest fall in percent, and alarms acted on, of the candles from `first` on, costs included."""
-    config = None if policy == "none" else Config(policy=policy, calm=8)  # type: ignore[arg-type]
+def figures(
+    series: tuple[CandleSeries, ...], first: int, guard: Config | None = None, watch: RecordedWatch | None = None
+) -> tuple[float, float, int]:
+    """Total return and deepest fall in percent, and closes acted on, of the candles from `first` on, costs included."""
     result = run_backtest(
         series, Trend(), strategy=ThresholdStrategy(StrategyConfig(enter=0.5, exit=0.35)),
-        sizing=sizing.Config(capital_fraction=1.0), guard=config, start_ms=int(series[0].close_time_ms[first]),
-        watch=None if config is None else watch.record(series, [one.symbol for one in series]),
+        sizing=sizing.Config(capital_fraction=1.0), start_ms=int(series[0].close_time_ms[first]),
+        guard=guard, watch=watch,
     )  # fmt: skip
     equity = result.equity["equity"].to_numpy()
     depth = float((1.0 - equity / np.maximum.accumulate(equity)).max())
@@ -56,17 +70,22 @@ def figures(series: tuple[CandleSeries, ...], first: int, watch: MarketWatch, po
 
 
 def on_one_market(seed: int, *, quick: bool = False) -> dict[tuple[str, str], tuple[float, float, int]]:
-    """`figures` by market (quiet, planted) and policy: fitted on the first half, traded on the second."""
+    """`figures` by market (quiet, planted) and guard: fitted on the first half, traded on the second."""
     market = synthesise(SyntheticConfig(seed=seed, n_candles=8_000 if quick else 20_000))
     planted = plant_anomalies(market, AnomalyConfig(seed=seed, each=2 if quick else 6))
     made = market_channels([one.head(planted.first) for one in market.series])
     detector = create_detector("catch", training={"num_threads": 1, "epochs": 1 if quick else 6})
-    watch = MarketWatch(detector.fit(pl.DataFrame(made.values, schema=list(made.columns))), false_alarms=FALSE_ALARMS)
-    return {
-        (name, policy): figures(series, planted.first, watch, policy)
-        for name, series in (("quiet", market.series), ("planted", planted.series))
-        for policy in POLICIES
-    }
+    detector.fit(pl.DataFrame(made.values, schema=list(made.columns)))
+    found = {}
+    for market_name, series in (("quiet", market.series), ("planted", planted.series)):
+        found[market_name, NONE] = figures(series, planted.first)
+        for scope in SCOPES:
+            watch = MarketWatch(detector, false_alarms=FALSE_ALARMS, scope=scope)
+            record = watch.record(series, [one.symbol for one in series])
+            for policy in POLICIES:
+                guard = Config(policy=policy, scope=scope, calm=8)  # type: ignore[arg-type]
+                found[market_name, name_of(policy, scope)] = figures(series, planted.first, guard, record)
+    return found
 
 
 def rows(quick: bool) -> list[Row]:
@@ -78,7 +97,7 @@ def rows(quick: bool) -> list[Row]:
     table = []
     for (name, policy), values in found.items():
         mean = np.mean(np.array(values, dtype=float), axis=0)
-        if policy == "none":
+        if policy == NONE:
             base = mean
             continue
         for i, (what, unit) in enumerate((("return", "%"), ("deepest fall", "%"))):
