@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from benchmarks._detection import by_type
+from benchmarks._detection import figures_by_type
 from triptych.bootstrap import create_detector
 from triptych.bootstrap.candle_books import tape_of
 from triptych.domain import CandleSeries
@@ -23,6 +23,7 @@ from triptych.market.synthetic import Config as SyntheticConfig
 from triptych.market.synthetic import SyntheticMarket, synthesise
 from triptych.market.synthetic.anomalies import AnomalyEvent, plant_anomalies
 from triptych.market.synthetic.anomalies import Config as AnomalyConfig
+from triptych.training.anomaly.by_type import WITHIN
 from triptych.training.anomaly.metrics import judge
 
 VARIANTS: Final[dict[str, tuple[str, ...]]] = {
@@ -59,6 +60,6 @@ def booked(variant: str, seed: int, *, n_candles: int = 20_000, epochs: int = 6)
     for event in planted.events:
         quiet[event.start : event.stop + detector.memory] = False
     alarms = scores > detector.threshold_
-    by_kind = {f"auc {kind}": value for kind, value in by_type(planted, scores).items()}
-    figures = asdict(judge(planted.labels[planted.first :], scores, alarms, slack=8))
-    return figures | {"quiet_share": float(alarms[quiet[planted.first :]].mean())} | by_kind
+    figures = asdict(judge(planted.labels[planted.first :], scores, alarms, slack=WITHIN))
+    figures |= {"quiet_share": float(alarms[quiet[planted.first :]].mean())}
+    return figures | figures_by_type(planted, scores, alarms)

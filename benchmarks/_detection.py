@@ -160,6 +160,14 @@ def types_of(market: LabelledMarket, scores: Scores, alarms: NDArray[np.bool_]) 
     return {kind: found[kind] for kind in KINDS if kind in found}
 
 
+def figures_by_type(market: LabelledMarket, scores: Scores, alarms: NDArray[np.bool_]) -> dict[str, float]:
+    """Those of `types_of` as a cell names them."""
+    found = types_of(market, scores, alarms)
+    return {
+        f"{TYPE_FIGURES[name]} {kind}": value for kind, one in found.items() for name, value in asdict(one).items()
+    }
+
+
 def on_market(name: str, seed: int, *, n_candles: int = 20_000, epochs: int = 6) -> dict[str, float]:
     """All figures of one detector on one market: fitted on its clean half, judged on the other.
 
@@ -174,9 +182,7 @@ def on_market(name: str, seed: int, *, n_candles: int = 20_000, epochs: int = 6)
     for event in market.events:
         quiet[event.start : event.stop + SMALL.length] = False
     figures = asdict(metrics) | {"quiet_share": float(alarms[quiet[market.first :]].mean())}
-    for kind, one in types_of(market, scores, alarms).items():
-        figures |= {f"{TYPE_FIGURES[name]} {kind}": value for name, value in asdict(one).items()}
-    return figures | {"auc overall": metrics.auc_roc}
+    return figures | figures_by_type(market, scores, alarms) | {"auc overall": metrics.auc_roc}
 
 
 def on_machines(name: str, path: Path, *, seed: int = 0, rows_per_day: float = 1000.0) -> dict[str, float]:

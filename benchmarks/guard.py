@@ -83,7 +83,7 @@ def on_one_market(seed: int, *, quick: bool = False) -> dict[tuple[str, str], tu
             watch = MarketWatch(detector, false_alarms=FALSE_ALARMS, scope=scope)
             record = watch.record(series, [one.symbol for one in series])
             for policy in POLICIES:
-                guard = Config(policy=policy, scope=scope, calm=8)  # type: ignore[arg-type]
+                guard = Config(policy=policy, scope=scope, calm=8)
                 found[market_name, name_of(policy, scope)] = figures(series, planted.first, guard, record)
     return found
 
