@@ -163,9 +163,7 @@ def types_of(market: LabelledMarket, scores: Scores, alarms: NDArray[np.bool_]) 
 def figures_by_type(market: LabelledMarket, scores: Scores, alarms: NDArray[np.bool_]) -> dict[str, float]:
     """Those of `types_of` as a cell names them."""
     found = types_of(market, scores, alarms)
-    return {
-        f"{TYPE_FIGURES[name]} {kind}": value for kind, one in found.items() for name, value in asdict(one).items()
-    }
+    return {f"{TYPE_FIGURES[name]} {kind}": value for kind, one in found.items() for name, value in asdict(one).items()}
 
 
 def on_market(name: str, seed: int, *, n_candles: int = 20_000, epochs: int = 6) -> dict[str, float]:
