@@ -13,8 +13,8 @@ from sklearn.metrics import roc_auc_score
 from benchmarks._detection import REFERENCE_TRAINING, labelled_market
 from triptych.bootstrap import create_detector
 from triptych.domain.errors import RunError
-from triptych.inference.anomaly.base import sliding
 from triptych.inference.anomaly.catch import SMALL, CatchDetector, combine
+from triptych.inference.anomaly.sliding import sliding
 from triptych.models.catch import REFERENCE_CHOICES
 from triptych.models.catch import Config as NetworkConfig
 from triptych.training.anomaly.metrics import judge

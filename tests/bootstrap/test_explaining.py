@@ -4,11 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from tests.bootstrap.test_windowing import grid
 from tests.fakes.micro import micro_recipe
 
 from triptych import bootstrap
 from triptych.bootstrap import check_explanations
-from triptych.bootstrap.explaining import explain_decision
+from triptych.bootstrap.explaining import explain_decision, window_at
 from triptych.bootstrap.explanation_files import write_explanation
 from triptych.bootstrap.explanation_pictures import overlay, side_by_side
 from triptych.domain import utc
@@ -107,6 +108,40 @@ def test_what_cannot_be_explained_is_refused_in_words(run, candles):
     with pytest.raises(DataError) as unknown:
         explain_decision(run, symbol="NOBODY")
     assert str(unknown.value) == f"The run does not trade NOBODY. It trades {series.symbol}."
+
+
+def asked_too_early(recipe, end, instrument=None):
+    candles = bootstrap.load_candles(recipe)
+    with pytest.raises((NotEnoughData, DataError)) as caught:
+        window_at(recipe, candles, instrument or candles.series[0], end)
+    return str(caught.value)
+
+
+def test_where_factors_have_not_settled_it_is_said_when_the_first_window_closes(tmp_path):
+    recipe = micro_recipe(
+        tmp_path, 'features.names=["return_1", "rsi_14"]', "features.window=20", "encoding.name=sequence",
+        "encoding.factors=2", "model.name=gru",
+    )  # fmt: skip
+    (series,) = bootstrap.load_candles(recipe).series
+    early = (
+        "ALFA-USDT: 21 candles by 2024-01-01 05:15:00 do not fill a window of 16 and the 299 before it that its values "
+        "rest on. "
+    )
+    first = utc(int(series.close_time_ms[299 + 16 - 1]))
+    assert asked_too_early(recipe, 20) == f"{early}The first window closes at {first} UTC."
+    assert asked_too_early(recipe, 20, series.head(200)) == (
+        f"{early}The first window closes with candle 315, and the history has 200: bring more."
+    )
+
+
+def test_of_pictures_of_whole_days_a_window_closes_with_a_day():
+    recipe = grid(**{"data.synthetic.n_candles": 600})
+    early = asked_too_early(recipe, 100)
+    assert early.endswith("that its values rest on. The first window closes at 2024-01-29 07:00:00 UTC.")
+    assert asked_too_early(recipe, 401) == (
+        "ALFA-USDT: no window closes at 2024-02-05 02:00:00, in the middle of a trading day. The last one before "
+        "closed at 2024-02-02 07:00:00 UTC."
+    )
 
 
 def test_the_picture_and_its_figures_are_written_side_by_side(run, decided, tmp_path):

@@ -17,7 +17,8 @@ from triptych.bootstrap.explaining_surest import explain_surest
 from triptych.bootstrap.leaving_out import WITHOUT
 from triptych.bootstrap.voting import columns_of
 from triptych.domain import utc
-from triptych.domain.errors import DataError, RecipeError, RunError
+from triptych.domain.errors import DataError, NotEnoughData, RecipeError, RunError
+from triptych.inference import load_consensus
 
 SMALL = (
     "data.synthetic.instruments=1", "consensus.l2=300", "strategy.score=edge", "strategy.enter=0.01",
@@ -196,6 +197,18 @@ def test_every_member_is_checked_at_the_decisions_of_the_consensus(run):
     rows = bootstrap.check_explanations(run, decisions=2, methods=("grad_cam",))
     assert [(row["member"], row["method"]) for row in rows] == [("prices", "grad_cam"), ("candles", "grad_cam")]
     assert all(len(row["correlation"]) == 5 and row["decisions"] == 2 for row in rows)
+
+
+def test_a_time_before_the_first_window_is_refused_with_the_first_that_can_be_asked_for(run, candles):
+    series = candles.series[0]
+    early, length = utc(int(series.close_time_ms[2])), load_consensus(run.artifact).joined().length
+    first = utc(int(series.close_time_ms[length - 1]))
+    with pytest.raises(NotEnoughData) as caught:
+        explain_consensus(run, at=early, candles=candles)
+    assert str(caught.value) == (
+        f"{series.symbol}: 3 candles by {early} are fewer than the {length} that the consensus looks at. The first "
+        f"window closes at {first} UTC."
+    )
 
 
 def test_methods_that_no_member_allows_are_refused(run, monkeypatch):

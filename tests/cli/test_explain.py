@@ -40,6 +40,15 @@ def test_explain_checks_a_method(triptych, trained):
     assert row["decisions"] == 1
 
 
+def test_a_check_refuses_what_asks_for_one_decision(triptych, trained, tmp_path):
+    said = triptych("explain", trained, "--check", "--at", "last", "--out", tmp_path / "why.png")
+    assert said.status == 2
+    assert said.error == (
+        "Error: --check was given with --at, --out. What to do: It looks at the surest decisions, and draws nothing: "
+        "leave one or the other out."
+    )
+
+
 def test_a_time_that_is_none_is_refused(triptych, trained):
     said = triptych("explain", trained, "--at", "yesterday")
     assert said.status == 2

@@ -221,6 +221,8 @@ RUNS = {
         'members=[{name="charts"}, {name="jkx", changes={"encoding.name"="jkx"}}]',
         "consensus.regime_length=24",
     ),
+    "spectra": ("encoding.name=spectrogram", "model.name=lenet5_relu", "model.width=1.0", "model.depth=1.0"),
+    "trees": ("boosting.engine=histogram", "boosting.components=4", "boosting.rounds=12", "boosting.leaf_samples=10"),
     "likeness": ("siamese.loss=nt_xent", "siamese.dimension=4", "siamese.near=6", "siamese.library=100"),
 }
 
@@ -248,7 +250,7 @@ def test_nothing_that_is_told_of_a_decision_peeks(asked, monkeypatch):
         whole, known = (explain_consensus(asked.run, at=asked.at, candles=one) for one in (asked.whole, asked.cut))
         assert whole.to_dict() == known.to_dict()
         return
-    methods = ("occlusion",) if asked.kind == "likeness" else METHODS
+    methods = ("occlusion",) if asked.kind in ("likeness", "trees") else METHODS
     for method in methods:
         whole, known = (
             explain_decision(asked.run, at=asked.at, method=method, candles=one) for one in (asked.whole, asked.cut)

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from triptych.bootstrap.anomalies import Judgement, Rows, blinded, judged, moving_as, opened, read_rows
 from triptych.domain.files import write_text
-from triptych.inference.anomaly.base import AbstractDetector, sliding
+from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.catch import CatchDetector
+from triptych.inference.anomaly.sliding import sliding
 from triptych.inference.anomaly.table import Table
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.training.anomaly.by_type import WITHIN

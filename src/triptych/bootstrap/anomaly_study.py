@@ -17,9 +17,9 @@ from triptych.bootstrap.detecting import create_detector
 from triptych.domain.errors import ColumnError, DataError, NotEnoughData
 from triptych.domain.files import write_json
 from triptych.features.channels import market_channels
-from triptych.inference.anomaly.base import sliding
 from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.saving import refuse_other_folders, save_detector
+from triptych.inference.anomaly.sliding import sliding
 from triptych.inference.anomaly.thresholds import create_threshold, followed
 from triptych.market import read_candles
 from triptych.market.store import to_ms

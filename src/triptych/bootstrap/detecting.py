@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from triptych.domain.errors import RecipeError
-from triptych.inference.anomaly.base import AbstractDetector, CommonConfig
+from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.baselines import BASELINES, ForestConfig, KMeansConfig, PcaConfig
 from triptych.inference.anomaly.blend import BlendConfig, BlendDetector
 from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.catch import Config as CatchConfig
+from triptych.inference.anomaly.common_config import CommonConfig
 from triptych.models.catch import Catch, ConditionalCatch
 
 _CONFIGS: dict[str, type[CommonConfig]] = {

@@ -12,7 +12,7 @@ from triptych.bootstrap.backtesting import candles_of
 from triptych.bootstrap.candles import Candles
 from triptych.bootstrap.probing import cut_with
 from triptych.bootstrap.run_folder import Run
-from triptych.bootstrap.windowing import factor_rows, reach, windows_at
+from triptych.bootstrap.windowing import factor_rows, first_end, possible_ends, reach, windows_at
 from triptych.domain import CLASSES, CandleSeries, Timeframe, utc
 from triptych.domain.errors import DataError, NotEnoughData, RunError
 from triptych.inference import Artifact, load_artifact
@@ -221,19 +221,36 @@ def _tested(run: Run, fold: int) -> tuple[int, int]:
 def window_at(recipe: Recipe, candles: Candles, series: CandleSeries, end: int) -> NDArray[np.float32]:
     """What a recipe's network reads at the close of a candle, made from candles up to it.
 
-    Raises NotEnoughData where no window is full.
+    Raises NotEnoughData where no window is full, DataError where none closes: in the middle of a trading day that is
+    drawn as a whole.
     """
-    length = reach(recipe)
-    if end + 1 < length:
+    fills, needed = reach(recipe), first_end(recipe) + 1
+    closed = utc(int(series.close_time_ms[end]))
+    if end + 1 < needed:
+        there = possible_ends(recipe, series)
+        before = f" and the {needed - fills} before it that its values rest on" if needed > fills else ""
         raise NotEnoughData(
-            f"{series.symbol}: {end + 1} candles by {utc(int(series.close_time_ms[end]))} do not fill a window of "
-            f"{length}.",
-            remedy=f"The first window closes at {utc(int(series.close_time_ms[length - 1]))} UTC.",
+            f"{series.symbol}: {end + 1} candles by {closed} do not fill a window of {fills}{before}.",
+            remedy=first_window(series, int(there[0]) if len(there) else max(needed - 1, len(series))),
+        )
+    ends = possible_ends(recipe, series.between(0, end + 1))
+    if end not in ends:
+        last = f"The last one before closed at {utc(int(series.close_time_ms[ends[-1]]))} UTC." if len(ends) else ""
+        raise DataError(
+            f"{series.symbol}: no window closes at {closed}, in the middle of a trading day.",
+            remedy=last or "Ask for a later one.",
         )
     known = series.between(0, end + 1)
     beside = cut_with(known, candles.beside(recipe))
     window: NDArray[np.float32] = windows_at(recipe, known, np.array([end]), beside)[0]
     return window
+
+
+def first_window(series: CandleSeries, end: int) -> str:
+    """When the first window closes, with candle `end` of a history: the remedy for asking too early."""
+    if end >= len(series):
+        return f"The first window closes with candle {end + 1:,}, and the history has {len(series):,}: bring more."
+    return f"The first window closes at {utc(int(series.close_time_ms[end]))} UTC."
 
 
 def _shown(recipe: Recipe, series: CandleSeries, end: int, length: int) -> CandleSeries:

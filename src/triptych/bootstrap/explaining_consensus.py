@@ -15,6 +15,7 @@ from triptych.bootstrap.explaining import (
     ExplainedDecision,
     end_at,
     explained_by,
+    first_window,
     methods_of,
     model_in_charge,
     series_of,
@@ -194,7 +195,7 @@ def explain_consensus(
     time_ms = int(series.close_time_ms[end])
     fold, learned = model_in_charge(run, time_ms, first_judged(run.recipe))
     artifact = load_consensus(run.fold(fold) / "artifact")
-    said, regime, prediction = _asked(artifact, candles, series.head(end + 1))
+    said, regime, prediction = _asked(artifact, candles, series, end)
     strategy, before = _strategy_of(run), _wanted_before(run, series.symbol, time_ms)
     signal = strategy.decide(prediction, before)
     shown = target or _direction(artifact.combiner, prediction, signal.target)
@@ -224,16 +225,16 @@ def explain_consensus(
 
 
 def _asked(
-    artifact: ConsensusArtifact, candles: Candles, known: CandleSeries
+    artifact: ConsensusArtifact, candles: Candles, series: CandleSeries, end: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], Prediction]:
-    """Votes of shape (n_members, 3), regime of shape (2,) and the joint prediction at the last known close."""
-    predictor, everyone = artifact.joined(), candles.by_symbol
+    """Votes of shape (n_members, 3), regime of shape (2,) and the joint prediction at the close of candle `end`."""
+    predictor, everyone, known = artifact.joined(), candles.by_symbol, series.head(end + 1)
     close_ms = int(known.close_time_ms[-1])
     if len(known) < predictor.length:
         raise NotEnoughData(
             f"{known.symbol}: {len(known)} candles by {utc(close_ms)} are fewer than the {predictor.length} that the "
             "consensus looks at.",
-            remedy="Explain a later decision.",
+            remedy=first_window(series, predictor.length - 1),
         )
     beside = {symbol: until(everyone[symbol], close_ms) for symbol in predictor.companions}
     ends = np.array([len(known) - 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,6 +10,7 @@ import typer
 
 from triptych.cli.console import out, print_json
 from triptych.cli.options import JsonOption, RunArgument
+from triptych.domain.errors import RecipeError
 
 if TYPE_CHECKING:
     from triptych.bootstrap import ExplainedConsensus, ExplainedDecision, Run
@@ -67,6 +69,7 @@ def explain(
 
     opened = bootstrap.open_run(run)
     if check:
+        _refuse_beside_check({"--at": at, "--target": target, "--out": output})
         _check(opened, decisions, symbol, method, json)
         return
     found: list[ExplainedDecision | ExplainedConsensus]
@@ -85,6 +88,16 @@ def explain(
         _print(one)
     for file in files:
         out.print(file, soft_wrap=True, markup=False)
+
+
+def _refuse_beside_check(options: Mapping[str, object]) -> None:
+    """Raises RecipeError for options of single decisions: a check looks at many, each for its likeliest class."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise RecipeError(
+            f"--check was given with {', '.join(given)}.",
+            remedy="It looks at the surest decisions, and draws nothing: leave one or the other out.",
+        )
 
 
 def _check(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
@@ -65,6 +65,8 @@ class Closer:
         wait_s: how long to wait before the next attempt.
         answer_s: how long an attempt waits for one answer.
         shut_out: why the venue will answer no more at all, to key or account; None while it may.
+        due: set while everything is to be closed.
+        last: what the last attempt since a kill came to; None before the first.
     """
 
     symbols: Sequence[str]
@@ -76,11 +78,19 @@ class Closer:
     wait_s: float = SHORTEST_WAIT_S
     answer_s: float = ANSWER_S
     shut_out: ExchangeError | None = None
+    due: asyncio.Event = field(default_factory=asyncio.Event)
+    last: Closure | None = None
     _is_limited: bool = False
 
     def begin(self) -> None:
         """A new kill: the next attempt is its first."""
+        self.due.set()
         self.wait_s = SHORTEST_WAIT_S
+
+    @property
+    def comes_first(self) -> bool:
+        """Whether closing comes before anything else: something is held still, or nobody has looked yet."""
+        return self.due.is_set() and (self.last is None or self.last.is_holding)
 
     async def attempt(self, reason: str) -> Closure:
         """Ask, send, and ask again. Raises LeaseError when the right to write is lost; never for what the wire does."""
@@ -102,11 +112,12 @@ class Closer:
             problems.append(f"the journal cannot be written; the switch is kept {where} until it can")
         pending = self._pending(held)
         self.wait_s = min(2 * self.wait_s, LONGEST_WAIT_S if self._is_limited else LONG_WAIT_S)
-        return Closure(
+        self.last = Closure(
             closed=held is not None and not pending,
             is_holding=held is None or any(held.get(symbol) for symbol in self.symbols),
             pending=tuple(pending), problems=tuple(dict.fromkeys(problems)), commands=sent,
         )  # fmt: skip
+        return self.last
 
     def _commands(
         self, reason: str, held: dict[str, Decimal] | None, opened: Sequence[OrderReport] | None

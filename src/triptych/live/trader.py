@@ -22,7 +22,6 @@ from triptych.domain import (
     OrderStatus,
     StreamState,
 )
-from triptych.domain.errors import AuthenticationRefused, Banned, ExchangeError
 from triptych.exchanges.gateway import PrivateMessage
 from triptych.inference.watch import Reading
 from triptych.live.books import Books
@@ -39,6 +38,7 @@ from triptych.live.observing import Observer, measure
 from triptych.live.reconciliation import Reconciler, Settled
 from triptych.live.rules import Rules
 from triptych.live.sender import Sender
+from triptych.live.settling import Settler
 from triptych.live.silence import Silence
 from triptych.live.watching import Watcher, tell_guard
 
@@ -48,12 +48,8 @@ class Trader:
 
     Attributes:
         books: engine, journal and orders under way.
-        is_ready: whether the last reconciliation reached the venue.
-        standings: how each instrument stood at its last reconciliation.
-        silence: of the venue, when it could not be asked.
         rules: of the venue, as they are now; None where they stay as they are.
         held: entries that a limit has held back, and why.
-        closure: what the last attempt to close everything came to, after a kill; None while nobody has killed.
     """
 
     def __init__(
@@ -88,8 +84,7 @@ class Trader:
             rules: of the venue, asked for again while the house runs; None: they stay as they are.
             books, ladder, gate, sender, reconciler, clock, metrics: the parts.
         """
-        self.books, self.is_ready = books, False
-        self.standings = {symbol: Settled(is_settled=False, reason="not reconciled yet") for symbol in symbols}
+        self.books = books
         self._symbols, self._records, self._ladder, self._gate = tuple(symbols), records, ladder, gate
         self._reconciler, self._metrics, self._sender = reconciler, metrics, sender
         self._data_age_s, self._note, self._observer, self._watcher = data_age_s, note, observer, watcher
@@ -107,16 +102,37 @@ class Trader:
         self._is_heard = True
         metrics.ready.set_function(lambda: float(not self.reasons()))  # what /readyz says
         metrics.unknown_orders.set_function(lambda: len(self.books.unknown))
-        self._settled_s = time.monotonic()
-        metrics.reconciliation_age.set_function(lambda: time.monotonic() - self._settled_s)
-        self.closure: Closure | None = None
         self._closer = Closer(
             symbols=self._symbols, books=books, gateway=reconciler.gateway, sender=sender, clock=clock,
             carry_out=self._carry_out_closes,
         )  # fmt: skip
-        self._to_close = asyncio.Event()
-        self.silence, self.held = Silence(), HeldBack(note=note)
-        self._cuttable = Cuttable()
+        self.held, self._cuttable = HeldBack(note=note), Cuttable()
+        self._settler = Settler(
+            symbols=self._symbols, books=books, records=records, reconciler=reconciler, rules=rules,
+            closer=self._closer, cuttable=self._cuttable, carry_out=self._carry_out_closes,
+            is_killed=lambda: self._switch is Switch.KILLED, note=lambda *said: self._note(*said),
+        )  # fmt: skip
+        metrics.reconciliation_age.set_function(lambda: time.monotonic() - self._settler.settled_s)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the last reconciliation reached the venue."""
+        return self._settler.is_ready
+
+    @property
+    def standings(self) -> Mapping[str, Settled]:
+        """How each instrument stood at its last reconciliation."""
+        return self._settler.standings
+
+    @property
+    def silence(self) -> Silence:
+        """Of the venue, when it could not be asked."""
+        return self._settler.silence
+
+    @property
+    def closure(self) -> Closure | None:
+        """What the last attempt to close everything came to, after a kill; None while nobody has killed."""
+        return self._closer.last
 
     @property
     def is_in_doubt(self) -> bool:
@@ -143,9 +159,7 @@ class Trader:
 
     def reasons(self) -> dict[str, str]:
         """Why no decision may be taken now, by instrument or part; empty while all is well."""
-        found = {symbol: one.reason for symbol, one in self.standings.items() if not one.is_settled}
-        if not self.is_ready:
-            found["venue"] = "it could not be asked when it last was"
+        found = self._settler.reasons()
         if not self._is_heard:
             found["messages"] = "the private stream is down"
         if not self.books.has_journal:
@@ -174,13 +188,10 @@ class Trader:
             if self._observer is not None:
                 self._observer.restore(self.books.peak_equity)
             if self._switch is Switch.KILLED:  # whether everything was closed, the venue must say again
-                self._to_close.set()
-                await self._try_to_settle()
+                self._closer.due.set()
+                await self._settler.settle()
             else:
-                try:
-                    await self._settle_all()
-                except CutShort:
-                    self._unsettled("the reconciliation was cut short: trading was killed")
+                await self._settler.begin()
 
     async def on_message(self, message: PrivateMessage) -> None:
         """Take in what the venue says of the account. Raises LeaseError when the right to write is lost."""
@@ -196,9 +207,9 @@ class Trader:
                     self.rules.doubt()
             elif isinstance(message, StreamState):
                 # Down: messages are being missed. Up again: they have been.
-                self.is_ready, self._is_heard = False, message.is_up
+                self._settler.is_ready, self._is_heard = False, message.is_up
                 if message.is_up:
-                    await self._try_to_settle()
+                    await self._settler.settle()
 
     def close(self) -> None:
         """Let go of all threads."""
@@ -212,7 +223,7 @@ class Trader:
         Raises AuthenticationRefused or Banned where the venue has shut us out for good: nothing may be asked again.
         """
         async with self._lock:
-            return await self._try_to_settle()
+            return await self._settler.settle()
 
     async def on_candles(self, candles: Sequence[Candle]) -> tuple[Command, ...]:
         """Decide on candles that closed at the same time, and send what follows. Returns what was sent.
@@ -227,11 +238,11 @@ class Trader:
             close_ms = candles[0].close_time_ms
             if close_ms <= self.books.last_close_ms:
                 return ()
-            if self._to_close.is_set():
+            if self._closer.due.is_set():
                 closure = await self._close_everything()
                 if closure.is_holding or closure.commands:
                     return closure.commands
-            if not await self._try_to_settle():
+            if not await self._settler.settle():
                 self._note("critical", "blind", "no decision: the venue cannot be asked", "")
                 return ()
             closes = {one.symbol: close_ms for one in candles if one.symbol in self.standings}
@@ -251,7 +262,7 @@ class Trader:
             )  # fmt: skip
             self.held.take(self._records, carried.sent)
             if not carried.is_answered:
-                await self._try_to_settle()
+                await self._settler.settle()
             if self._observer is not None:
                 self._observer.on_decision(engine, outcome, closes)
                 if heeded := self._observer.heed(engine, self._ladder):
@@ -291,13 +302,12 @@ class Trader:
         Raises LeaseError when the right to write is lost.
         """
         is_killed = switch is Switch.KILLED
-        self._switch, self.closure = switch, None
+        self._switch, self._closer.last = switch, None
         self._metrics.switch.set(list(Switch).index(switch))
         if is_killed:
-            self._to_close.set()
             self._closer.begin()
         else:
-            self._to_close.clear()
+            self._closer.due.clear()
         self.books.switch.set(SwitchSet(switch=switch, by=by, reason=reason))
         if is_killed:
             self._cuttable.cut()
@@ -320,80 +330,26 @@ class Trader:
         out for good.
         """
         while True:
-            await self._to_close.wait()
+            await self._closer.due.wait()
             if self.closure is not None:
                 await asyncio.sleep(self._closer.wait_s)
             async with self._lock:
-                if self._to_close.is_set():
+                if self._closer.due.is_set():
                     await self._close_everything()
                     if self._closer.shut_out is not None:
                         raise self._closer.shut_out
-                    if self._to_close.is_set() and self.closure is not None and not self.closure.is_holding:
-                        await self._try_to_settle()  # what became of entries under way, only this can tell
+                    if self._closer.due.is_set() and self.closure is not None and not self.closure.is_holding:
+                        await self._settler.settle()  # what became of entries under way, only this can tell
 
     async def _close_everything(self, reason: str = "trading was killed by hand") -> Closure:
         """One attempt, with the lock held."""
         self._records.clear()
-        before, self.closure = self.closure, await self._closer.attempt(reason)
-        told = self.closure.problems or self.closure.pending
-        if self.closure.closed and self._switch is Switch.KILLED:
-            self._to_close.clear()
+        before = self.closure
+        closure = await self._closer.attempt(reason)
+        told = closure.problems or closure.pending
+        if closure.closed and self._switch is Switch.KILLED:
+            self._closer.due.clear()
             self._note("warning", "closed", "killed: the venue holds nothing any more", "")
-        elif told and (before is None or before.problems != self.closure.problems):
-            self._note("critical", "closing", "; ".join((*self.closure.pending, *self.closure.problems)), "")
-        return self.closure
-
-    async def _try_to_settle(self) -> bool:
-        if self._to_close.is_set() and (self.closure is None or self.closure.is_holding):
-            return self._unsettled("trading was killed: closing comes first")
-        try:
-            await self._settle_all()
-        except CutShort:
-            return self._unsettled("the reconciliation was cut short: trading was killed")
-        except (AuthenticationRefused, Banned) as error:  # asking again makes it worse
-            self._unsettled(error.message)
-            self._tell_of_venue("critical", f"{error.message} The session ends; stops lie at the venue.", "refused")
-            raise
-        except ExchangeError as error:
-            if self.silence.goes_on(error):
-                self._tell_of_venue("warning", error.message)
-            return self._unsettled(error.message)
-        if told := self.silence.ends():
-            self._tell_of_venue("info", told)
-        return self.is_ready
-
-    def _tell_of_venue(self, severity: str, text: str, topic: str = "unreachable") -> None:
-        """Once when it falls silent and once when it answers again, however often it is asked in between."""
-        self.books.write(NoteWritten(topic=topic, text=text))
-        self._note(severity, topic, text, "")
-
-    def _unsettled(self, reason: str) -> bool:
-        self.is_ready = False
-        self.standings = {symbol: Settled(is_settled=False, reason=reason) for symbol in self._symbols}
-        return False
-
-    async def _settle_all(self) -> None:
-        """Reconcile, unless a kill cuts it short: every await of it is a point at which a process may die as well."""
-        await self._cuttable.wait_for(self._settle())
-        await self._leave()
-
-    async def _leave(self) -> None:
-        """Close at market what must not be held without its stop, or beyond the end of its instrument; after a kill
-        everything is closed anyway.
-        """
-        leaving = {symbol: one.must_close for symbol, one in self.standings.items() if one.must_close}
-        if self.rules is not None:
-            leaving |= {symbol: why for symbol, why in self.rules.leaving.items() if self.standings[symbol].is_ours}
-        if leaving and not self._to_close.is_set():
-            self._records.clear()
-            now = self._reconciler.clock.now_ms()
-            if commands := [c for symbol, why in leaving.items() for c in self.books.engine.leave(symbol, now, why)]:
-                await self._carry_out_closes(commands, "stop")
-
-    async def _settle(self) -> None:
-        is_killed = self._switch is Switch.KILLED
-        self.standings = await self._reconciler.settle(self._symbols, is_killed=is_killed)
-        self.is_ready, self._settled_s = True, time.monotonic()
-        certain = [symbol for symbol, one in self.standings.items() if not one.is_passing or one.must_close]
-        if is_killed and any(self._reconciler.reports[symbol].quantity for symbol in certain):
-            self._to_close.set()  # somebody has opened something since
+        elif told and (before is None or before.problems != closure.problems):
+            self._note("critical", "closing", "; ".join((*closure.pending, *closure.problems)), "")
+        return closure

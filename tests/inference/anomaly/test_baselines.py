@@ -8,8 +8,8 @@ from sklearn.base import clone
 from tests.fakes.waves import waves
 
 from triptych.domain.errors import ColumnError, DataError, NotEnoughData, RecipeError
-from triptych.inference.anomaly.base import CommonConfig
 from triptych.inference.anomaly.baselines import BASELINES, KMeansConfig, KMeansDetector, PcaDetector, ZScoreDetector
+from triptych.inference.anomaly.common_config import CommonConfig
 from triptych.inference.anomaly.holding_out import hold_out
 
 

@@ -5,8 +5,8 @@ import pytest
 from tests.fakes.waves import waves
 
 from triptych.domain.errors import NotEnoughData
-from triptych.inference.anomaly.base import CommonConfig
 from triptych.inference.anomaly.baselines import BASELINES
+from triptych.inference.anomaly.common_config import CommonConfig
 from triptych.inference.anomaly.holding_out import conformal_threshold, effective_number, hold_out, rows_needed
 
 PARTS = ("stop", "calibrate", "threshold")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tests.fakes.waves import waves
 
-from triptych.inference.anomaly.base import CommonConfig
 from triptych.inference.anomaly.baselines import BASELINES
+from triptych.inference.anomaly.common_config import CommonConfig
 from triptych.inference.anomaly.holding_out import conformal_threshold
 from triptych.inference.anomaly.reach import SURE, reach
 from triptych.inference.anomaly.saving import load_detector, save_detector

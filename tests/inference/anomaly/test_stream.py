@@ -8,8 +8,8 @@ from tests.fakes.waves import waves
 from tests.inference.anomaly.conftest import fitted
 
 from triptych.domain.errors import DataError
-from triptych.inference.anomaly.base import CommonConfig
 from triptych.inference.anomaly.baselines import BASELINES, KMeansConfig, KMeansDetector
+from triptych.inference.anomaly.common_config import CommonConfig
 from triptych.inference.anomaly.stream import DetectorStream
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tests.fakes.explained import LENGTH, NETWORKS, SEQUENCES, classifier_of, window_of
 from tests.fakes.windows import history
 
 from triptych.domain import CLASSES
@@ -11,33 +12,6 @@ from triptych.images import create_encoding
 from triptych.inference import WindowClassifier
 from triptych.inference.explain import METHODS, explain, layers_of
 from triptych.inference.explain.margin import Margin
-from triptych.models import create_model
-
-LENGTH = 32
-NETWORKS = {
-    "efficientnet": ("candlestick", {"height": 32, "width": 64}, "efficientnet_b0", {"width": 0.25, "depth": 0.25}),
-    "googlenet": ("gasf", {}, "googlenet_bn", {"width": 0.125}),
-    "googlenet of the paper": ("spectrogram", {}, "googlenet_paper", {"width": 0.125}),
-    "lenet": ("jkx", {"height": 32}, "lenet5", {}),
-    "lenet on factors": ("factor_grid", {"factors": 8, "channels": 2, "bars_per_row": 2}, "lenet5_relu", {}),
-    "xlstm": ("sequence", {"factors": 4}, "xlstm_small", {"sequence": {"width": 16, "blocks": 2}}),
-    "lstm": ("sequence", {"factors": 4}, "lstm", {"sequence": {"width": 16}}),
-    "tcn": ("sequence", {"factors": 4}, "tcn", {"sequence": {"width": 16}}),
-}
-SEQUENCES = ("xlstm", "lstm", "tcn")
-
-
-def classifier_of(name: str) -> WindowClassifier:
-    encoding_name, options, model, wishes = NETWORKS[name]
-    encoding = create_encoding(encoding_name, LENGTH, **options)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        network = create_model(model, in_chans=encoding.channels, num_classes=3, seed=1, **wishes)
-    return WindowClassifier(encoding, network).eval()
-
-
-def window_of(classifier: WindowClassifier, seed: int = 0) -> np.ndarray:
-    return history(classifier.encoding.columns, LENGTH, seed).values.astype(np.float32)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -141,15 +115,3 @@ def test_explaining_leaves_the_network_as_it_was():
     assert all(torch.equal(before[name], value) for name, value in classifier.state_dict().items())
     assert not any(module._forward_hooks for module in classifier.modules())
     assert all(parameter.grad is None for parameter in classifier.parameters())
-
-
-@pytest.mark.parametrize("name", ["efficientnet", "googlenet", "lenet"])
-def test_grad_cam_equals_captum(name):
-    captum = pytest.importorskip("captum.attr", reason="captum is not installed")
-    classifier = classifier_of(name)
-    found = explain(classifier, window_of(classifier), method="grad_cam", target="sell")
-    margin = Margin(classifier, 0)
-    module = classifier.network.get_submodule(found.facts["layer"])
-    theirs = captum.LayerGradCam(margin, module).attribute(torch.from_numpy(found.image)[None], relu_attributions=True)
-    large = torch.nn.functional.interpolate(theirs, size=found.heat.shape, mode="bilinear", align_corners=False)
-    assert np.allclose(found.heat, large[0, 0].detach().numpy(), rtol=1e-4, atol=1e-7)

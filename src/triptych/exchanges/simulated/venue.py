@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 from triptych.domain import (
@@ -12,27 +10,22 @@ from triptych.domain import (
     Candle,
     Command,
     ExchangeEvent,
-    FillReason,
     FundingPaid,
     Instrument,
     MoveStop,
-    OrderCancelled,
-    OrderFilled,
     OrderType,
     Position,
-    Side,
     SubmitOrder,
     utc,
 )
 from triptych.domain.errors import DataError, OrderError
 from triptych.exchanges.base import AbstractExchange
-from triptych.exchanges.simulated.account import ZERO, Account, Market
-from triptych.exchanges.simulated.costs import Config, CostModel, against_us, decimal
+from triptych.exchanges.simulated.account import Account, Market
+from triptych.exchanges.simulated.costs import Config, CostModel, decimal
+from triptych.exchanges.simulated.filling import Filler
 from triptych.exchanges.simulated.happenings import cancelled, funding_falls, passed, rejected
 from triptych.exchanges.simulated.matching import limit_price_reached, protective_exit
 from triptych.exchanges.simulated.rules import refusal, refusal_of_stop
-
-_PARKINSON = 2 * math.sqrt(math.log(2))
 
 
 class SimulatedExchange(AbstractExchange):
@@ -61,7 +54,7 @@ class SimulatedExchange(AbstractExchange):
         self._costs = CostModel(costs)
         self._account = Account(list(instruments), self._costs, initial_capital)
         self._has_funding = bool(self._costs.funding_rate)
-        self._fills = 0
+        self._filler = Filler(self._account, self._costs)
 
     @property
     def equity(self) -> Decimal:
@@ -89,7 +82,7 @@ class SimulatedExchange(AbstractExchange):
 
         `fills` have been given before: the ids of later ones go on from there.
         """
-        self._account.cash, self._fills = cash, fills
+        self._account.cash, self._filler.given = cash, fills
         for position in positions:
             market = self._account.markets[position.symbol]
             market.position, market.mark = position, float(position.entry_price)
@@ -206,39 +199,12 @@ class SimulatedExchange(AbstractExchange):
         for order in orders:
             time_ms = max(order.time_ms, candle.open_time_ms)
             if order.type is OrderType.MARKET:
-                reference = decimal(candle.open)
-                impact = self._impact(market, order.quantity)
-                price = self._costs.market_price(market.instrument, order.side, reference, impact)
-                reachable, why = self._reachable(market, order, price, candle)
-                if reachable < order.quantity:
-                    text = f"{order.quantity - reachable} of {order.quantity} not filled: {why}"
-                    if reachable:
-                        self._fill_order(
-                            market, replace(order, quantity=reachable), price, reference, False, time_ms, events
-                        )
-                    if not (
-                        events and isinstance(events[-1], OrderCancelled) and events[-1].order_id == order.order_id
-                    ):
-                        events.append(cancelled(order, time_ms, text))
-                    continue
-                self._fill_order(market, order, price, reference, False, time_ms, events)
+                self._filler.at_market(market, order, candle, time_ms, events)
             elif passed(order, candle.open):
-                self._fill_limit(market, order, candle.open, time_ms, events)
+                self._filler.at_limit(market, order, candle.open, time_ms, events)
             else:
                 market.waiting.append(order)
         return bool(market.position.quantity) and before * market.position.quantity <= 0
-
-    def _reachable(self, market: Market, order: SubmitOrder, price: Decimal, candle: Candle) -> tuple[Decimal, str]:
-        """How much of a market order the book gives: within the price cap, and no more than its share of the volume."""
-        last = market.last
-        cap, share = self._costs.market_price_cap, self._costs.fill_share
-        if cap and last is not None and (price / decimal(last.close) - 1) * order.side.sign > cap:
-            return ZERO, f"the price {price} is beyond the cap"
-        if share:
-            most = market.instrument.round_quantity(decimal(candle.volume) * share)
-            if most < order.quantity:
-                return most, "the book was empty"
-        return order.quantity, ""
 
     def _inside(self, market: Market, candle: Candle, entered_at_open: bool, events: list[ExchangeEvent]) -> None:
         """Resting orders and protection between open and close."""
@@ -268,19 +234,8 @@ class SimulatedExchange(AbstractExchange):
             stop=market.stop, target=market.target, liquidation=market.liquidation,
             entered_at_open=entered_at_open, target_counts=target_counts,
         )  # fmt: skip
-        if out is None:
-            return
-        side = Side.SELL if quantity > 0 else Side.BUY
-        moved = out.reason is FillReason.STOP_LOSS and market.stop_moved
-        reason = FillReason.TRAILING_STOP if moved else out.reason
-        price = reference = decimal(out.reference)
-        if not out.is_maker:
-            impact = self._impact(market, abs(quantity))
-            price = self._costs.market_price(market.instrument, side, reference, impact)
-        self._fill(
-            market, None, market.protected_by, side, abs(quantity), price, reference, out.is_maker,
-            candle.close_time_ms, events, reason,
-        )  # fmt: skip
+        if out is not None:
+            self._filler.out_of(market, out, candle.close_time_ms, events)
 
     def _limits(self, market: Market, candle: Candle, events: list[ExchangeEvent], *, closing: bool) -> bool:
         """Fill the resting orders that close the position, or those that do not. Returns whether any was filled."""
@@ -293,87 +248,11 @@ class SimulatedExchange(AbstractExchange):
             price = limit_price_reached(order.side, limit, candle.open, candle.high, candle.low)
             if closes is closing and price is not None:
                 # The order was not passed by the open, so it trades at its limit.
-                self._fill_limit(market, order, limit, candle.close_time_ms, events)
+                self._filler.at_limit(market, order, limit, candle.close_time_ms, events)
                 filled = True
             else:
                 market.waiting.append(order)
         return filled
-
-    def _fill_limit(
-        self, market: Market, order: SubmitOrder, price: float, time_ms: int, events: list[ExchangeEvent]
-    ) -> None:
-        reference = decimal(price)
-        rounded = against_us(market.instrument, order.side, reference)
-        self._fill_order(market, order, rounded, reference, True, time_ms, events)
-
-    def _fill_order(
-        self,
-        market: Market,
-        order: SubmitOrder,
-        price: Decimal,
-        reference: Decimal,
-        is_maker: bool,
-        time_ms: int,
-        events: list[ExchangeEvent],
-    ) -> None:
-        """Fill as much of an order as position (reduce-only) and margin (opening) allow; cancel the rest."""
-        position = market.position.quantity
-        closable = min(abs(position), order.quantity) if position * order.side.sign < 0 else ZERO
-        opening = ZERO if order.reduce_only else order.quantity - closable
-        if opening > 0:
-            kept = ZERO if closable else abs(position)
-            if closable:
-                self._fill(
-                    market, order, order.order_id, order.side, closable, price, reference, is_maker, time_ms, events
-                )
-            rate = self._costs.fee_rate(is_maker)
-            opening = min(opening, self._account.affordable(market, price, rate, kept))
-            if opening < market.instrument.minimum_quantity:
-                opening = ZERO
-            quantity, done = opening, closable + opening
-        else:
-            quantity = done = closable
-        if quantity > 0:
-            self._fill(market, order, order.order_id, order.side, quantity, price, reference, is_maker, time_ms, events)
-        if done < order.quantity:
-            why = "the position is smaller" if order.reduce_only else "insufficient margin at the price of the fill"
-            events.append(cancelled(order, time_ms, f"{order.quantity - done} of {order.quantity} not filled: {why}"))
-
-    def _fill(
-        self,
-        market: Market,
-        order: SubmitOrder | None,
-        order_id: str,
-        side: Side,
-        quantity: Decimal,
-        price: Decimal,
-        reference: Decimal,
-        is_maker: bool,
-        time_ms: int,
-        events: list[ExchangeEvent],
-        reason: FillReason = FillReason.ORDER,
-    ) -> None:
-        self._fills += 1
-        symbol = market.instrument.symbol
-        fill = OrderFilled(
-            order_id=order_id or f"{symbol}-liquidation", fill_id=f"{symbol}-{self._fills}", symbol=symbol, side=side,
-            quantity=quantity, price=price, fee=quantity * price * self._costs.fee_rate(is_maker), is_maker=is_maker,
-            time_ms=time_ms, reference_price=reference, reason=reason,
-        )  # fmt: skip
-        self._account.book(market, fill, order)
-        events.append(fill)
-
-    def _impact(self, market: Market, quantity: Decimal) -> Decimal:
-        """Square-root law (Almgren et al. 2005; Tóth et al. 2011), as a fraction of the price.
-
-        Sigma is Parkinson's estimate from the mean range of closed candles. A market that reports no volume counts as
-        if the order were as large as the volume.
-        """
-        if not self._costs.impact:
-            return ZERO
-        share = float(quantity) / market.mean_volume if market.mean_volume > 0 else 1.0
-        sigma = market.mean_range / _PARKINSON
-        return decimal(round(self._costs.impact * sigma * math.sqrt(share), 12))
 
     def _funding(
         self,

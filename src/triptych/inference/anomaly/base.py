@@ -17,11 +17,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import ColumnError, DataError, NotEnoughData
 from triptych.inference.anomaly.answering import because_of_gaps, frame_of, moving_limits
+from triptych.inference.anomaly.common_config import CommonConfig
 from triptych.inference.anomaly.holding_out import (
     Part,
     Portions,
@@ -32,43 +31,11 @@ from triptych.inference.anomaly.holding_out import (
 from triptych.inference.anomaly.parameters import AbstractParameters
 from triptych.inference.anomaly.reach import SURE, reach
 from triptych.inference.anomaly.scaling import Scaling
-from triptych.inference.anomaly.table import TIME_NAMES, BadRows, Table, as_table, concatenate
+from triptych.inference.anomaly.sliding import CHUNK, sliding
+from triptych.inference.anomaly.table import TIME_NAMES, Table, as_table, concatenate
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.inference.anomaly.thresholds import create_threshold
 from triptych.inference.anomaly.times import Span
-
-_CHUNK = 1024  # windows assessed at a time
-
-
-class CommonConfig(BaseConfig):
-    """What all detectors are asked."""
-
-    contamination: float = Field(
-        0.01, description="Share of normal rows that the threshold takes for anomalies.", gt=0, le=0.5
-    )
-    held_out: float = Field(
-        0.2,
-        description="Share of the rows that are not learnt from, at least: they stop the training, calibrate and set "
-        "the threshold, each of them one. More are held out where these need more.",
-        gt=0,
-        le=0.6,
-    )
-    held_out_blocks: int = Field(
-        4, description="Blocks the held-out rows are spread over, so that they see all parts of the history.", ge=1
-    )
-    bound: float = Field(20.0, description="Greatest distance from a channel's mean, in deviations.", gt=0)
-    bad_rows: BadRows = Field(
-        "refuse",
-        description="`refuse`: NaN and infinity are an error. `mask`: short runs repeat the row before, longer ones "
-        "break the history; such rows get no score.",
-    )
-    bridge: int = Field(3, description="Bad rows in a run that are bridged.", ge=0)
-    breaks: bool = Field(
-        True,
-        description="Whether a gap in the rows' times starts the warm-up anew. Off for what stops at night or at "
-        "weekends: every session would begin with one.",
-    )
-    seed: int = Field(0, description="Seed of everything random.", ge=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -320,8 +287,8 @@ class AbstractDetector(AbstractParameters, ABC):
             for row in range(start + self.memory - 1, stop)
             if scores[row] > limits[row]
         ]
-        for begin in range(0, len(rows), _CHUNK):
-            chunk = rows[begin : begin + _CHUNK]
+        for begin in range(0, len(rows), CHUNK):
+            chunk = rows[begin : begin + CHUNK]
             windows = scaled[np.asarray(chunk)[:, None] + np.arange(1 - self.memory, 1)]
             for row, evidence in zip(chunk, self.assess(windows).evidence, strict=True):
                 texts[row] = self.reasons_of(evidence, most=reasons)
@@ -383,14 +350,6 @@ class AbstractDetector(AbstractParameters, ABC):
         for first, windows in sliding(stretch, self.memory):
             scores[first : first + len(windows)] = self.assess(windows).scores
         return scores
-
-
-def sliding(stretch: NDArray[np.float32], memory: int) -> list[tuple[int, NDArray[np.float32]]]:
-    """All windows in chunks: the row in which the first of the chunk ends, and windows (n, memory, channels)."""
-    if len(stretch) < memory:
-        return []
-    view = np.lib.stride_tricks.sliding_window_view(stretch, memory, axis=0).transpose(0, 2, 1)
-    return [(memory - 1 + begin, view[begin : begin + _CHUNK]) for begin in range(0, len(view), _CHUNK)]
 
 
 def named(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

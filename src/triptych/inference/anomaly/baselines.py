@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, sliding
+from triptych.inference.anomaly.base import AbstractDetector, Assessment
+from triptych.inference.anomaly.common_config import CommonConfig
 from triptych.inference.anomaly.forest import Forest
 from triptych.inference.anomaly.holding_out import Portions
 from triptych.inference.anomaly.parameters import settled
+from triptych.inference.anomaly.sliding import sliding
 
 
 class ZScoreDetector(AbstractDetector):

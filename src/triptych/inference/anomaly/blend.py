@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, named, sliding
+from triptych.inference.anomaly.base import AbstractDetector, Assessment, named
 from triptych.inference.anomaly.calibration import Calibration
+from triptych.inference.anomaly.common_config import CommonConfig
 from triptych.inference.anomaly.holding_out import Portions
 from triptych.inference.anomaly.parameters import settled
+from triptych.inference.anomaly.sliding import sliding
 
 
 class BlendConfig(CommonConfig):

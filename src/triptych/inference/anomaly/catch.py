@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from triptych.inference.anomaly import evidence as kinds_of
-from triptych.inference.anomaly.base import AbstractDetector, Assessment, CommonConfig, named, sliding
+from triptych.inference.anomaly.base import AbstractDetector, Assessment, named
 from triptych.inference.anomaly.calibration import Calibration
+from triptych.inference.anomaly.common_config import CommonConfig
 from triptych.inference.anomaly.cross_channel import KINDS, CrossChannel, KnownRows
 from triptych.inference.anomaly.holding_out import Portions
 from triptych.inference.anomaly.parameters import settled
+from triptych.inference.anomaly.sliding import sliding
 from triptych.models.catch import Catch, ConditionalCatch, build_catch
 from triptych.models.catch import Config as NetworkConfig
 

@@ -12,10 +12,11 @@ from triptych.domain.errors import ArtifactError
 from triptych.features.channels import CHANNELS, SETTLE, channels_of, symbols_and_extras
 from triptych.features.extra_channels import book_channels, levels_of
 from triptych.features.factor import Factor
-from triptych.inference.anomaly.base import AbstractDetector, sliding
+from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.channel_rows import bridge_of, bridged
 from triptych.inference.anomaly.market_watch import refuse_funding
+from triptych.inference.anomaly.sliding import sliding
 
 FAMILY = "catch"
 

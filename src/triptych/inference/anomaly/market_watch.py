@@ -13,8 +13,9 @@ from triptych.domain import CandleSeries
 from triptych.domain.errors import ArtifactError
 from triptych.features.channels import SETTLE, MarketChannels, market_channels, symbols_and_extras
 from triptych.features.extra_channels import levels_of
-from triptych.inference.anomaly.base import AbstractDetector, sliding
+from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.channel_rows import bridge_of, bridged
+from triptych.inference.anomaly.sliding import sliding
 from triptych.inference.base import AbstractView
 from triptych.inference.watch import AbstractWatch, Reading, RecordedWatch
 
