@@ -18,6 +18,7 @@ from triptych.domain.files import (
     write_atomically,
     write_json,
     write_text,
+    writing_folder,
 )
 
 
@@ -203,3 +204,32 @@ def test_a_folder_that_cannot_be_moved_leaves_the_old_one(tmp_path, monkeypatch)
         replace_folder(tmp_path / "new", tmp_path / "old")
     assert names(tmp_path) == ["new", "old"]
     assert (tmp_path / "old" / "a.txt").read_text() == "old/a.txt"
+
+
+def test_a_folder_is_filled_beside_the_old_one_and_takes_its_place(tmp_path):
+    write_text(tmp_path / "model" / "old.txt", "old")
+    with writing_folder(tmp_path / "model", "model") as folder:
+        write_text(folder / "new.txt", "new")
+        assert [path.name for path in (tmp_path / "model").iterdir()] == ["old.txt"]
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["new.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("error", [ValueError("half way"), OSError(errno.ENOSPC, "No space left on device")])
+def test_a_folder_that_is_filled_half_way_leaves_the_old_one_and_nothing_else(tmp_path, error):
+    write_text(tmp_path / "model" / "old.txt", "old")
+    is_of_the_disk = isinstance(error, OSError)
+
+    def fill():
+        with writing_folder(tmp_path / "model", "model") as folder:
+            write_text(folder / "new.txt", "new")
+            raise error
+
+    with pytest.raises(StorageError if is_of_the_disk else ValueError) as caught:
+        fill()
+    if is_of_the_disk:
+        assert str(caught.value) == (
+            f"The model {tmp_path / 'model'} could not be written: No space left on device. Free some space or choose "
+            "another folder."
+        )
+    assert [path.name for path in tmp_path.rglob("*")] == ["model", "old.txt"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from triptych.bootstrap.trials import record_trial
 from triptych.bootstrap.voting import KEYS, columns_of, predictions_from
 from triptych.domain import CLASSES
 from triptych.domain.errors import RecipeError, RunError
-from triptych.domain.files import replace_folder, temporary_name, write_json
+from triptych.domain.files import write_json, writing_folder
 from triptych.inference import load_consensus, open_any_artifact
 from triptych.inference.recorded import RecordedPredictor
 from triptych.settings import Recipe, load_recipe
@@ -89,14 +88,10 @@ def _counted_before(run: Run) -> int:
 
 def _write(folder: Path, result: BacktestResult, judged: dict[str, Any]) -> None:
     """All files of a backtest or none: frames never stand beside the figures of another one."""
-    temporary = temporary_name(folder)
-    try:
+    with writing_folder(folder, "backtest") as temporary:
         for name in FRAMES:
             write_frame(temporary / f"{name}.parquet", getattr(result, name))
         write_json(temporary / "backtest.json", judged)
-        replace_folder(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def candles_of(run: Run) -> Candles:

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,6 +58,28 @@ def write_text(path: Path, text: str) -> Path:
 def write_json(path: Path, content: Any) -> Path:
     """Write JSON atomically: sorted keys, no NaN, so that equal content is equal bytes."""
     return write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+@contextlib.contextmanager
+def writing_folder(folder: Path, what: str) -> Iterator[Path]:
+    """A new, empty folder to fill, which takes the place of `folder` at the end; with any exception nothing changes.
+
+    Raises StorageError when the disk refuses; it calls the folder by `what` it is, such as "artifact".
+    """
+    temporary = temporary_name(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        yield temporary
+        replace_folder(temporary, folder)
+    except OSError as error:
+        raise StorageError(
+            f"The {what} {folder} could not be written: {error.strerror or error}.",
+            remedy="Free some space or choose another folder.",
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def replace_folder(source: Path, target: Path) -> Path:

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from triptych.domain.errors import ArtifactError, RecipeError, StorageError, TriptychError
-from triptych.domain.files import replace_folder, temporary_name, write_text
+from triptych.domain.errors import ArtifactError, RecipeError, TriptychError
+from triptych.domain.files import write_text, writing_folder
 from triptych.images import create_encoding
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.boosted import empty_boosted
@@ -195,12 +195,8 @@ def save_artifact(
 
     Raises ArtifactError when they do not, or what is copied is missing or damaged, StorageError when the disk refuses.
     """
-    temporary = temporary_name(folder)
     classifier = classifier.cpu().eval()
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
+    with writing_folder(folder, "artifact") as temporary:
         # Bytes first: safetensors' own writer raises no OSError on a full disk.
         weights = save({name: value.contiguous() for name, value in classifier.state_dict().items()})
         (temporary / WEIGHTS).write_bytes(weights)
@@ -226,14 +222,6 @@ def save_artifact(
             }
         )
         (temporary / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        replace_folder(temporary, folder)
-    except OSError as error:
-        raise StorageError(
-            f"The artifact {folder} could not be written: {error.strerror or error}.",
-            remedy="Free some space or choose another folder.",
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return Artifact(folder=folder, card=card)
 
 

@@ -16,8 +16,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from triptych.domain.errors import ArtifactError, StorageError
-from triptych.domain.files import replace_folder, temporary_name, write_text
+from triptych.domain.errors import ArtifactError
+from triptych.domain.files import write_text, writing_folder
 from triptych.inference.artifact import AGAIN, CARD, Artifact, load_artifact
 from triptych.inference.base import AbstractPredictor
 from triptych.inference.columns import BookNeed
@@ -118,7 +118,6 @@ def save_consensus(folder: Path, members: Mapping[str, Artifact], combiner: Comb
 
     Raises StorageError when the disk refuses.
     """
-    temporary = temporary_name(folder)
     text = combiner.model_dump_json(indent=2) + "\n"
     written = ConsensusCard(
         method=combiner.method,
@@ -126,21 +125,11 @@ def save_consensus(folder: Path, members: Mapping[str, Artifact], combiner: Comb
         combiner=hashlib.sha256(text.encode()).hexdigest(),
         **card,
     )
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(temporary, ignore_errors=True)
+    with writing_folder(folder, "artifact") as temporary:
         for name, member in members.items():
             shutil.copytree(member.folder, temporary / MEMBERS / name)
         (temporary / COMBINER).write_text(text, encoding="utf-8")
         (temporary / CONSENSUS_CARD).write_text(written.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        replace_folder(temporary, folder)
-    except OSError as error:
-        raise StorageError(
-            f"The artifact {folder} could not be written: {error.strerror or error}.",
-            remedy="Free some space or choose another folder.",
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return load_consensus(folder)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from triptych.domain.errors import ArtifactError, StorageError
-from triptych.domain.files import replace_folder, temporary_name
+from triptych.domain.errors import ArtifactError
+from triptych.domain.files import writing_folder
 from triptych.inference.multi_label import MultiLabelNetwork
 from triptych.inference.pattern_card import AGAIN, CARD, GRAPH, WEIGHTS, PatternCard, sha256_of
 from triptych.inference.predictor import OnnxPredictor
@@ -49,12 +48,8 @@ def save_pattern_network(
 
     Raises ArtifactError when they do not, StorageError when the disk refuses.
     """
-    temporary = temporary_name(folder)
     network = network.cpu().eval()
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
+    with writing_folder(folder, "network") as temporary:
         weights = save({name: value.detach().contiguous() for name, value in network.state_dict().items()})
         (temporary / WEIGHTS).write_bytes(weights)
         _export(network, card.length, temporary / GRAPH)
@@ -62,14 +57,6 @@ def save_pattern_network(
         files = {name: sha256_of(temporary / name) for name in (GRAPH, WEIGHTS)}
         card = card.model_copy(update={"files": files, "onnx_difference": float(f"{difference:.1e}")})
         (temporary / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        replace_folder(temporary, folder)
-    except OSError as error:
-        raise StorageError(
-            f"The network {folder} could not be written: {error.strerror or error}.",
-            remedy="Free some space or choose another folder.",
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return card
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -20,8 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from triptych.domain.errors import ArtifactError, RecipeError, StorageError
-from triptych.domain.files import replace_folder, temporary_name
+from triptych.domain.errors import ArtifactError, RecipeError
+from triptych.domain.files import writing_folder
 from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.baselines import BASELINES
 from triptych.inference.anomaly.blend import BlendConfig, BlendDetector
@@ -141,49 +140,43 @@ def save_detector(folder: Path, detector: AbstractDetector) -> DetectorCard:
     """
     folder = Path(folder)
     refuse_other_folders(folder)
-    temporary = temporary_name(folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        files, graph, difference = [WEIGHTS], why_no_graph(detector), None
-        if not graph:
-            assert isinstance(detector, CatchDetector)
-            detector.network.cpu()
-            export_onnx(detector, temporary / GRAPH)
-            files, graph, difference = [GRAPH, WEIGHTS], GRAPH, difference_of(detector, temporary / GRAPH)
-        (temporary / WEIGHTS).write_bytes(save(_tensors(detector)))
-        card = DetectorCard.model_validate(
-            {
-                "name": detector.name,
-                "columns": detector.columns_,
-                "time": detector.time_,
-                "entity": detector.entity_,
-                "watch": detector.watch_,
-                "config": detector.config.model_dump(mode="json"),
-                "members": [
-                    {"name": one.name, "config": one.config.model_dump(mode="json")}
-                    for one in getattr(detector, "members", ())
-                ],
-                "threshold": detector.threshold_,
-                "parameters": detector.parameters,
-                "files": {name: _sha256(temporary / name) for name in files},
-                "graph": graph,
-                "onnx_difference": None if difference is None else float(f"{difference:.1e}"),
-                **_spanned(detector),
-            }
-        )
-        (temporary / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        replace_folder(temporary, folder)
-    except OSError as error:
-        raise StorageError(
-            f"The detector {folder} could not be written: {error.strerror or error}.",
-            remedy="Free some space or choose another folder.",
-        ) from error
+        with writing_folder(folder, "detector") as temporary:
+            return _fill(temporary, detector)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(detector, CatchDetector):
             detector.network.to(detector.config.device)
+
+
+def _fill(temporary: Path, detector: AbstractDetector) -> DetectorCard:
+    files, graph, difference = [WEIGHTS], why_no_graph(detector), None
+    if not graph:
+        assert isinstance(detector, CatchDetector)
+        detector.network.cpu()
+        export_onnx(detector, temporary / GRAPH)
+        files, graph, difference = [GRAPH, WEIGHTS], GRAPH, difference_of(detector, temporary / GRAPH)
+    (temporary / WEIGHTS).write_bytes(save(_tensors(detector)))
+    card = DetectorCard.model_validate(
+        {
+            "name": detector.name,
+            "columns": detector.columns_,
+            "time": detector.time_,
+            "entity": detector.entity_,
+            "watch": detector.watch_,
+            "config": detector.config.model_dump(mode="json"),
+            "members": [
+                {"name": one.name, "config": one.config.model_dump(mode="json")}
+                for one in getattr(detector, "members", ())
+            ],
+            "threshold": detector.threshold_,
+            "parameters": detector.parameters,
+            "files": {name: _sha256(temporary / name) for name in files},
+            "graph": graph,
+            "onnx_difference": None if difference is None else float(f"{difference:.1e}"),
+            **_spanned(detector),
+        }
+    )
+    (temporary / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return card
 
 
