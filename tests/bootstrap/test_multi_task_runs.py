@@ -84,13 +84,3 @@ def test_what_no_head_foretells_cannot_be_traded_by(change, tmp_path):
         micro_recipe(tmp_path, "sizing.method=volatility", 'training.tasks.names=["size"]', change)
     assert "asks for the foretold volatility" in str(caught.value)
     assert "name it in training.tasks.names (was ['size'])" in str(caught.value)
-
-
-def test_foretold_figures_and_decisions_by_them_do_not_peek(tmp_path):
-    recipe = micro_recipe(
-        tmp_path, TASKS, "sizing.method=volatility", "sizing.volatility=foretold", "sizing.half_life=4",
-        "strategy.expected_move=volatility", "strategy.enter=0.0", "strategy.exit=0.0",
-    )  # fmt: skip
-    found = bootstrap.leak_probe(recipe, cuts=2)
-    assert found["passed"], found["sentence"]
-    assert "foretold figures" in {one["name"] for one in found["results"]}
