@@ -53,9 +53,12 @@ TYPE_FIGURES = {
 Scores = NDArray[np.float64]
 
 
-def labelled_market(seed: int, n_candles: int = 20_000) -> tuple[LabelledMarket, pl.DataFrame]:
-    """A market with planted events in its second half, and its channels; row i is that of candle i + 1."""
-    planted = plant_anomalies(synthesise(SyntheticConfig(seed=seed, n_candles=n_candles)), AnomalyConfig(seed=seed))
+def labelled_market(seed: int, n_candles: int = 20_000, each: int = 6) -> tuple[LabelledMarket, pl.DataFrame]:
+    """A market with planted events in its second half, `each` of a kind, and its channels; row i is that of candle
+    i + 1.
+    """
+    made_market = synthesise(SyntheticConfig(seed=seed, n_candles=n_candles))
+    planted = plant_anomalies(made_market, AnomalyConfig(seed=seed, each=each))
     made = market_channels(planted.series)
     return planted, pl.DataFrame(made.values, schema=list(made.columns))
 

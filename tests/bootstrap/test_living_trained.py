@@ -23,6 +23,14 @@ WAYS = {
     "regimes": ("regimes.use=true", "regimes.memory=40", "data.synthetic.n_candles=1500"),
     "boosted": ("boosting.engine=histogram", "boosting.components=4", "boosting.rounds=12", "boosting.leaf_samples=10"),
     "multi_task": ('training.tasks.names=["size", "volatility"]',),
+    "multi_task traded by what it foretells": (
+        'training.tasks.names=["size", "volatility"]',
+        "sizing.method=volatility",
+        "sizing.volatility=foretold",
+        "sizing.half_life=4",
+        "strategy.expected_move=volatility",
+        "strategy.cost_multiple=0.001",
+    ),
     "siamese": ("siamese.loss=nt_xent", "siamese.dimension=8", "siamese.near=6", "siamese.library=200"),
 }
 
@@ -52,6 +60,16 @@ def test_paper_decides_what_the_backtest_has_decided(way, tmp_path):
     assert sum(1 for one in found if one[2]) > len(found) // 4
     fills = rows(pl.read_parquet(backtest / "fills.parquet"), "symbol", "side", "price")
     assert fills_in(journal) == fills
+    if way.startswith("multi_task traded"):
+        told = pl.read_parquet(backtest / "decisions.parquet")["reason"].to_list()
+        steps = [entry.record for entry in journal.entries(kinds=(StepRecorded,))]
+        live = [d.reason for step in steps for d in step.decisions][: len(told)]
+        sized = [
+            (one.split("; sized by")[0], other.split("; sized by")[0]) for one, other in zip(live, told, strict=True)
+        ]
+        assert all(one == other for one, other in sized)  # how it was entered, with the expected move and its figures
+        assert sum("sized by the foretold volatility" in one for one in live) > len(live) // 4
+        assert ["sized by" in one for one in live] == ["sized by" in one for one in told]
     if way.startswith("regimes"):
         steps = [entry.record for entry in journal.entries(kinds=(StepRecorded,))]
         assert all(sum(d.prediction.regimes) == pytest.approx(1.0) for step in steps for d in step.decisions)

@@ -24,7 +24,7 @@ def run(tmp_path_factory):
 def test_every_figure_is_judged_against_its_own_rules(run):
     tasks = bootstrap.evaluate(run)["tasks"]
     assert set(tasks["size"]["skill"]) == {"zero", "mean", "persistence"}
-    assert set(tasks["volatility"]["skill"]) == {"ewma", "har"}
+    assert set(tasks["volatility"]["skill"]) == {"ewma", "har", "har_x"}
     for judged in tasks.values():
         assert judged["verdict"] in ("better", "no better", "worse")
         skill = judged["skill"][judged["best_baseline"]]
@@ -64,3 +64,23 @@ def test_the_kept_epoch_may_go_by_all_questions(run, tmp_path):
     more = by_all["validation_loss"] - by_direction["validation_loss"]
     assert more.min() > 0.5  # two figures, each with a variance of about 1
     assert more.max() < 8.0
+
+
+def test_a_decision_may_be_made_by_what_is_foretold(run):
+    plain = bootstrap.backtest(run)
+    sized = bootstrap.backtest(run, overrides=["sizing.method=volatility", "sizing.volatility=foretold"])
+    assert sized["performance"]["strategy"] != plain["performance"]["strategy"]
+    decisions = pl.read_parquet(run.folder / "backtest" / "decisions.parquet")
+    assert decisions["reason"].str.contains("sized by the foretold volatility").any()
+    dear = bootstrap.backtest(run, overrides=["strategy.expected_move=size", "strategy.cost_multiple=1000"])
+    assert dear["performance"]["trades"]["count"] == 0
+    decisions = pl.read_parquet(run.folder / "backtest" / "decisions.parquet")
+    assert decisions["reason"].str.contains("is not worth its costs: expected move").any()
+
+
+@pytest.mark.parametrize("change", ["sizing.volatility=foretold", "strategy.expected_move=volatility"])
+def test_what_no_head_foretells_cannot_be_traded_by(change, tmp_path):
+    with pytest.raises(RecipeError) as caught:
+        micro_recipe(tmp_path, "sizing.method=volatility", 'training.tasks.names=["size"]', change)
+    assert "asks for the foretold volatility" in str(caught.value)
+    assert "name it in training.tasks.names (was ['size'])" in str(caught.value)

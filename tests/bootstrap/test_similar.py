@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tests.fakes.micro import micro_recipe
+from tests.fakes.micro import call, micro_recipe
 
 from triptych import bootstrap
 from triptych.bootstrap.building import Dataset
+from triptych.bootstrap.judging_likeness import _followed, _look_up
 from triptych.domain import utc
 from triptych.domain.errors import ArtifactError, RecipeError
 from triptych.inference import load_artifact
@@ -117,3 +118,40 @@ def test_windows_of_longer_candles_share_no_candle_either(tmp_path):
     found = bootstrap.similar(run, count=5, step=1)
     closes = [found.time_ms, *(to_ms(row["time"]) for row in found.rows)]
     assert np.diff(np.sort(closes)).min() >= (3 * 17 - 1) * 900_000
+
+
+def test_the_look_up_is_judged_beside_plain_ways(run, capsys):
+    found = bootstrap.evaluate(run)["look_up"]
+    assert found["neighbours"] == 10
+    assert set(found["figures"]) == {"direction", "size", "volatility"}
+    for judged in found["figures"].values():
+        assert set(judged["skill"]) == {"random", "returns", "volatility", "mean"}
+        assert judged["verdict"] in ("better", "no better", "worse")
+        assert judged["n"] > 50
+    assert found["sentence"].startswith("What followed the most similar windows")
+    said = call(capsys, ["evaluate", run.folder])
+    assert "Foretold by what followed the 10 most similar windows of the past" in said.out.replace("\n", " ")
+    bootstrap.backtest(run)
+    page = bootstrap.report(run).html.read_text(encoding="utf-8")
+    assert "Foretold by the 10 most similar windows of the past: volatility." in page
+
+
+def test_the_look_up_of_test_windows_does_not_know_what_comes_later(run, tmp_path):
+    """Judged again on a history that goes on otherwise behind the test windows that are asked about."""
+    candles = bootstrap.load_candles(run.recipe)
+    dataset = Dataset.of(run.recipe, candles)
+    (series,) = dataset.series
+    classifier = load_artifact(run.artifact).classifier()
+    asked = np.arange(800, 900, 7)
+    values = series.values.copy()
+    values[901:] = values[901:][::-1]
+    other = SimpleNamespace(**{
+        name: getattr(dataset, name) for name in ("recipe", "companions", "targets")
+    }, series=(type(series)(
+        instrument=series.instrument, timeframe=series.timeframe, open_time_ms=series.open_time_ms, values=values
+    ),))  # fmt: skip
+    followed = _followed(dataset, 0)
+    later = np.where(np.arange(len(series))[:, None] > 896, 7.0, followed)
+    ours, theirs = (_look_up(one, classifier, 0, asked, what, 0) for one, what in ((dataset, followed), (other, later)))
+    for name in ours:
+        assert np.array_equal(ours[name], theirs[name], equal_nan=True), name

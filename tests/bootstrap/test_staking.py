@@ -81,3 +81,10 @@ def test_a_run_stakes_by_the_labels_it_learned_from(run_folder):
         ],
     )  # fmt: skip
     assert plain["performance"] == told["performance"]
+
+
+def test_the_cost_of_an_expected_move_is_filled_where_it_is_asked_for():
+    asks = changed(KELLY, sizing={}, strategy={"expected_move": "size"}, training={"tasks": {"names": ["size"]}})
+    assert with_known_stakes(asks, None).strategy.cost == pytest.approx(0.002)
+    own = changed(asks, strategy={"expected_move": "size", "cost": 0.01})
+    assert with_known_stakes(own, None) is own

@@ -32,6 +32,7 @@ from triptych.inference.pattern_predictor import PatternPredictor
 from triptych.market import resample
 from triptych.market.synthetic import Config as SyntheticConfig
 from triptych.market.synthetic import synthesise
+from triptych.strategies import threshold
 from triptych.trading import execution, sizing
 from triptych.training import targets
 
@@ -230,6 +231,22 @@ def test_no_decision_size_stop_or_fill_peeks(tmp_path, method, unit, entry, afte
         "risk.max_daily_loss=0.05", "risk.max_drawdown=0.1", "sizing.half_life=8",
     )  # fmt: skip
     assert found["passed"]
+
+
+@pytest.mark.parametrize(
+    ("method", "volatility", "move"),
+    [("volatility", "foretold", "size"), ("kelly", "foretold", "volatility"), ("fixed", "measured", "volatility")],
+)
+def test_no_foretold_figure_and_no_decision_by_it_peeks(tmp_path, method, volatility, move):
+    assert {volatility} <= set(choices(sizing.Config, "volatility"))
+    assert {move} <= set(choices(threshold.Config, "expected_move"))
+    found = probed(
+        tmp_path, 'training.tasks.names=["size", "volatility"]', f"sizing.method={method}",
+        f"sizing.volatility={volatility}", f"strategy.expected_move={move}", "strategy.cost_multiple=0.1",
+        "strategy.enter=0.0", "strategy.exit=0.0", "sizing.half_life=4",
+    )  # fmt: skip
+    assert found["passed"]
+    assert "foretold figures" in {one["name"] for one in found["results"]}
 
 
 @given(n=st.integers(1, 80), cut=st.integers(1, 80), factor=st.sampled_from([2, 3, 4, 16]), gap=st.integers(0, 9))

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from triptych.domain import Prediction
+from triptych.domain import Foretold, Prediction
+from triptych.domain.errors import OrderError
 from triptych.strategies import Config, ThresholdStrategy, create_strategy
 
 
@@ -89,3 +90,41 @@ def test_the_front_door_builds_the_strategy():
 def test_mirrored_probabilities_give_the_mirrored_target(sell, buy, current, score):
     config = Config(score=score)
     assert decide(config, sell, 0.3, buy, current).target == -decide(config, buy, 0.3, sell, -current).target
+
+
+def foretelling(buy, current=0.0, **figures):
+    """By a cost of 0.4 %, of which a position must promise twice."""
+    kind = "size" if "size" in figures else "volatility"
+    config = Config(expected_move=kind, cost_multiple=2.0, cost=0.004)
+    told = Foretold(horizon=12, **figures) if figures else None
+    prediction = Prediction(
+        symbol="ABC", time_ms=7, foretold=told,
+        probability_sell=0.7 - buy, probability_hold=0.3, probability_buy=buy,
+    )  # fmt: skip
+    return ThresholdStrategy(config).decide(prediction, current)
+
+
+@pytest.mark.parametrize(
+    ("buy", "current", "figures", "target", "reason"),
+    [
+        (0.60, 0, {"volatility": 0.02}, 1, "; expected move 1.000% by volatility, 0.800% asked for"),
+        (0.60, 0, {"volatility": 0.01}, 0, "long is not worth its costs: expected move 0.500% by volatility, 0.800%"),
+        (0.10, 0, {"volatility": 0.02}, -1, "; expected move 1.000% by volatility, 0.800% asked for"),
+        (0.60, 0, {"size": 0.009}, 1, "; expected move 0.900% by size, 0.800% asked for"),
+        (0.60, 0, {"size": -0.009}, 0, "long is not worth its costs: expected move -0.900% by size"),
+        (0.10, 0, {"size": -0.009}, -1, "; expected move 0.900% by size, 0.800% asked for"),
+        (0.60, 0, {}, 0, "long is not worth its costs: expected move 0.000% by volatility"),
+        (0.60, 0, {"volatility": math.nan}, 0, "long is not worth its costs"),
+        (0.60, 1, {"volatility": 0.001}, 1, "long: buy probability 0.600 >= enter 0.45"),  # held: costs are paid
+        (0.60, -1, {"volatility": 0.001}, 0, "leave short: probability 0.100 < exit 0.35; long is not worth its costs"),
+    ],
+)
+def test_a_position_is_opened_only_where_the_foretold_move_pays_its_costs(buy, current, figures, target, reason):
+    signal = foretelling(buy, current, **figures)
+    assert signal.target == target
+    assert reason in signal.reason
+
+
+def test_an_expected_move_without_costs_is_refused():
+    with pytest.raises(OrderError, match="does not know its cost"):
+        ThresholdStrategy(Config(expected_move="size"))

@@ -11,6 +11,7 @@ from triptych.domain import (
     CancelOrder,
     Candle,
     FillReason,
+    Foretold,
     Instrument,
     MoveStop,
     OrderCancelled,
@@ -617,3 +618,54 @@ def test_a_position_carried_beyond_its_limit_is_cut_back():
     engine.on_event(filled(order))
     (cut,) = engine.on_candle(candle(3, 3, 200.0))  # 6 * 200 / 1600 = 0.75, wanted 0.6: 4.8 are held on
     assert (cut.reduce_only, cut.quantity) == (True, Decimal("1.2"))
+
+
+class Foretelling(AbstractPredictor):
+    """Always buys, and foretells a volatility of 2 % over 4 candles while the volume is above 1, else none."""
+
+    length, name, horizon = 1, "foretelling", 4
+
+    def probabilities(self, windows):
+        return np.tile(np.array([0.1, 0.1, 0.8], dtype=np.float32), (len(windows), 1))
+
+    def foretold(self, windows):
+        return {"volatility": np.where(windows[:, -1, 4] > 1, 0.02, np.nan).astype(np.float32)}
+
+
+def test_sizing_by_the_foretold_volatility_says_so_and_is_measured_where_none_is_foretold():
+    records = []
+    sizing = sizing_.Config(
+        method="volatility", volatility="foretold", half_life=2, volatility_target=2.0, max_leverage=10
+    )
+    engine = build(records.append, sizing=sizing, risk=risk_.Config(max_exposure=10), predictor=Foretelling())
+    for minute in range(12):
+        engine.on_candle(candle(minute, 3, 100.0 + minute % 2))
+    year = 365.25 * 24 * 60  # minutes
+    assert records[-1].prediction.foretold == Foretold(horizon=4, volatility=pytest.approx(0.02))
+    assert records[-1].exposure == pytest.approx(2.0 / (0.01 * year**0.5), rel=1e-4)
+    assert "sized by the foretold volatility 2.00% over 4 candles (1.000% each, measured 0.99" in records[-1].reason
+    engine.on_candle(candle(12, 1, 100.0))
+    assert "sized by the measured volatility 0.99" in records[-1].reason
+    assert "the model foretells none" in records[-1].reason
+
+
+def test_nothing_is_staked_on_a_price_that_stands_still_whatever_is_foretold():
+    records = []
+    sizing = sizing_.Config(method="volatility", volatility="foretold", half_life=2)
+    engine = build(records.append, sizing=sizing, predictor=Foretelling())
+    for minute in range(12):
+        engine.on_candle(candle(minute, 3))
+    assert (records[-1].target, records[-1].exposure) == (1.0, 0.0)
+
+
+def test_kelly_stakes_by_the_foretold_volatility():
+    def staked(told):
+        kelly = kelly_.Config(fraction=0.1, shrinkage=0.0, horizon=4, cost=0.0, cap=100, base_rates=(0.3, 0.4, 0.3))
+        sizing = sizing_.Config(method="kelly", volatility=told, half_life=2, kelly=kelly, max_leverage=100)
+        records = []
+        engine = build(records.append, sizing=sizing, risk=risk_.Config(max_exposure=100), predictor=Foretelling())
+        for minute in range(12):
+            engine.on_candle(candle(minute, 3, 100.0 + 2 * (minute % 2)))
+        return records[-1].exposure
+
+    assert staked("foretold") == pytest.approx(1.98 * staked("measured"), rel=0.01)  # half the volatility of 1.98 %

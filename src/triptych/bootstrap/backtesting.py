@@ -14,6 +14,7 @@ from triptych.backtest.luck import Interval, assess
 from triptych.backtest.statistics import performance
 from triptych.backtest.verdict import judge
 from triptych.bootstrap.candles import Candles, load_candles
+from triptych.bootstrap.figures import recorded_figures, require_recorded_figures
 from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.guarding import recorded_watch, refuse_other_candles, refuse_seen
 from triptych.bootstrap.regime_filters import COLUMNS as REGIME_COLUMNS
@@ -64,6 +65,7 @@ def trade(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) -> di
     candles = candles_of(run)
     predictions = read_frame(run.folder / "predictions.parquet", ("time", "symbol", "fold", *PROBABILITIES))
     require_regimes(recipe, run.recipe, predictions)
+    require_recorded_figures(recipe, predictions)
     tell(f"Replaying {len(predictions)} predictions with costs.")
     consensus = recipe.consensus if recipe.members else None
     result = _replay(recipe, candles, predictions, _recorded(run, predictions), consensus)
@@ -155,7 +157,9 @@ def _recorded(run: Run, predictions: pl.DataFrame) -> RecordedPredictor:
         return recorded
     for (symbol,), part in predictions.group_by("symbol", maintain_order=True):
         times = part["time"].cast(pl.Int64).to_numpy()
-        recorded.add(str(symbol), times, part.select(PROBABILITIES).to_numpy(), recorded_regimes(part))
+        recorded.add(
+            str(symbol), times, part.select(PROBABILITIES).to_numpy(), recorded_regimes(part), recorded_figures(part)
+        )
     return recorded
 
 

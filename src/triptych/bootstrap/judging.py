@@ -12,14 +12,12 @@ from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.judging_streams import judge_stream, stream_columns
 from triptych.domain import CLASSES
 from triptych.domain.errors import RunError
-from triptych.settings import Recipe
 from triptych.training import leak_meter
 from triptych.training.baselines import baseline_probabilities
 from triptych.training.evaluation import evaluate
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
 from triptych.training.splits import Fold
-from triptych.training.tasks.config import Task
 from triptych.training.tasks.figures import baselines_of, figure_of
 from triptych.training.tasks.judging import judge_figure
 
@@ -69,18 +67,11 @@ def judge_predictions(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, 
     return evaluation | {name: found for name, found in more.items() if found} | {"leak_meter": leak_meter_of(dataset)}
 
 
-def figures_foretold(recipe: Recipe) -> tuple[Task, ...]:
-    """Figures that the recipe's network learns to foretell beside the direction."""
-    if recipe.model.sequence.return_head and recipe.training.return_weight:
-        return ("size",)
-    return recipe.training.tasks.names
-
-
 def judge_tasks(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, Any]:
     """Each figure foretold beside the direction, held against its own baselines; see `training.tasks.judging`."""
     recipe = dataset.recipe
     found: dict[str, Any] = {}
-    for task in figures_foretold(recipe):
+    for task in recipe.foretold_figures:
         tests, ours, actual, rules = [], [], [], []
         every = [figure_of(task, one, target) for one, target in zip(dataset.series, dataset.targets, strict=True)]
         for fold in dataset.folds:

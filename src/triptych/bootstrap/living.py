@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from triptych.bootstrap.asking import reconciler_of
+from triptych.bootstrap.figures import require_figures
 from triptych.bootstrap.house import House
 from triptych.bootstrap.rungs import Rung, rungs_of
 from triptych.bootstrap.session_models import Models
@@ -158,6 +159,7 @@ def _engine(
 ) -> Engine:
     """The engine that decides by the first model's recipe, under the lease of `token`."""
     recipe = with_known_stakes(models.recipe, base_rates_of(models.first))
+    require_figures(recipe, predictor)
     return Engine(
         name=settings.name, instruments=instruments, predictor=predictor,
         strategy=create_strategy(recipe.strategy, recipe.consensus if recipe.members else None, recipe.regimes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.windowing import factor_rows, first_end, labels_of, possible_ends, windows_at
 from triptych.domain import CLASSES, CandleSeries
 from triptych.inference import NOBODY, AbstractPredictor, FactorPredictor, TorchPredictor, WindowClassifier
+from triptych.inference.base import Figures, joined_figures
 from triptych.inference.recorded import RecordedPredictor
 from triptych.inference.regime_predictor import RegimePredictor
 from triptych.inference.regimes import WARM_UP, RegimeFilter
@@ -38,6 +40,9 @@ AWAKENING = 64
 SPREAD = 1.5
 """Standard deviation of its scores after that: probabilities from a few to some ninety per cent."""
 
+USUAL = {"size": (0.0, 0.02), "volatility": (math.log(0.02), 0.5)}
+"""Mean and scale of an untrained network's figures: a return of some per cent, the logarithm of such a volatility."""
+
 
 class SteadyPredictor(AbstractPredictor):
     """Asks in batches of one size, filled up with copies of the last window.
@@ -46,13 +51,21 @@ class SteadyPredictor(AbstractPredictor):
     """
 
     def __init__(self, inner: AbstractPredictor, size: int = ROWS + BEYOND) -> None:
-        self.length, self.name = inner.length, inner.name
+        self.length, self.name, self.horizon = inner.length, inner.name, inner.horizon
         self._inner, self._size = inner, size
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
-        parts = [windows[start : start + self._size] for start in range(0, len(windows), self._size)]
-        answers = [self._inner.probabilities(self._filled(part))[: len(part)] for part in parts]
+        answers = [self._inner.probabilities(self._filled(part))[: len(part)] for part in self._parts(windows)]
         return np.concatenate(answers) if answers else np.zeros((0, len(CLASSES)), dtype=np.float32)
+
+    def foretold(self, windows: NDArray[np.floating]) -> Figures:
+        parts = self._parts(windows)
+        told = [self._inner.foretold(self._filled(part)) for part in parts]
+        cut = [{t: v[: len(part)] for t, v in one.items()} for one, part in zip(told, parts, strict=True)]
+        return joined_figures(cut) if cut else self._inner.foretold(windows)
+
+    def _parts(self, windows: NDArray[np.floating]) -> list[NDArray[np.floating]]:
+        return [windows[start : start + self._size] for start in range(0, len(windows), self._size)]
 
     def _filled(self, windows: NDArray[np.floating]) -> NDArray[np.floating]:
         return np.concatenate([windows, np.repeat(windows[-1:], self._size - len(windows), axis=0)])
@@ -61,7 +74,7 @@ class SteadyPredictor(AbstractPredictor):
 def opinionated(
     recipe: Recipe, series: CandleSeries, companions: Mapping[str, CandleSeries] = NOBODY
 ) -> WindowClassifier:
-    """An untrained classifier with strong opinions.
+    """An untrained classifier with strong opinions; of figures beside the direction too, of a usual size.
 
     A network fresh from its initialisation says the same of every window, and no probe could tell two windows apart by
     it. So its normalisations are set from real windows and its last layer is scaled until its scores spread.
@@ -81,7 +94,11 @@ def opinionated(
         scores = classifier.eval()(windows)
         last = [module for module in classifier.modules() if isinstance(module, torch.nn.Linear)][-1]
         last.weight.mul_(SPREAD / scores.std(dim=0).mean().clamp_min(1e-12))
-        last.bias.sub_(classifier(windows).mean(dim=0))
+        last.bias[: scores.shape[1]] -= classifier(windows).mean(dim=0)
+        for i, task in enumerate(classifier.tasks):
+            mean, scale = USUAL[task]
+            classifier.network.get_buffer("task_mean")[i] = mean
+            classifier.network.get_buffer("task_scale")[i] = scale
     return classifier
 
 
@@ -102,7 +119,7 @@ def leak_probe(recipe: Recipe, *, cuts: int = 6, instruments: int | None = None,
     candles = load_candles(recipe)
     classifier = opinionated(recipe, candles.series[0], candles.beside(recipe))
     width = len(build_encoding(recipe).columns)
-    predictor = TorchPredictor(classifier, length=recipe.window.length, width=width)
+    predictor = TorchPredictor(classifier, length=recipe.window.length, width=width, horizon=recipe.target.horizon)
     horizon, first = recipe.target.horizon, first_decision(recipe)
     scale = recipe.target.volatility_span if recipe.target.threshold == "volatility" else 0
     results: list[dict[str, Any]] = []
@@ -187,7 +204,14 @@ def probes_of(
             asked[key] = steady.over(series, ends, beside(series))
         return asked[key]
 
+    def tell(series: CandleSeries, ends: NDArray[np.int64]) -> Figures:
+        key = (len(series), int(ends[0]), int(ends[-1]))
+        if key not in told_figures:
+            told_figures[key] = steady.foretold_over(series, ends, beside(series))
+        return told_figures[key]
+
     asked: dict[tuple[int, int, int], NDArray[np.float32]] = {}
+    told_figures: dict[tuple[int, int, int], Figures] = {}
 
     def predictions(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         return ask(series, onwards(series, at))[: len(at)]
@@ -196,8 +220,11 @@ def probes_of(
         ends = onwards(series, at)
         recorded = RecordedPredictor(told or steady)
         known = regimes_of(series)[ends] if told else None
-        recorded.add(series.symbol, series.close_time_ms[ends], ask(series, ends), known)
+        recorded.add(series.symbol, series.close_time_ms[ends], ask(series, ends), known, tell(series, ends))
         return decisions_at(series, at, recipe, recorded, beside(series), everyone)
+
+    def figures(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
+        return np.stack([tell(series, onwards(series, at))[t] for t in recipe.foretold_figures], axis=1)[: len(at)]
 
     found_regimes: dict[int, NDArray[np.float64]] = {}
 
@@ -215,6 +242,7 @@ def probes_of(
         *([] if maker is None else [Probe(name="factors", compute=factors)]),
         Probe(name=f"image ({recipe.encoding.name})", compute=images),
         Probe(name="prediction", compute=predictions),
+        *([Probe(name="foretold figures", compute=figures)] if recipe.foretold_figures else []),
         *([Probe(name="regimes", compute=lambda series, at: regimes_of(series)[at])] if told else []),
         Probe(name="decision and equity", compute=decisions),
     ]

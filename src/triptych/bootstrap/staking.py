@@ -1,4 +1,4 @@
-"""What sizing by Kelly has to know of the rest of a recipe and of its training: horizon, costs, base rates."""
+"""What trading has to know of the rest of a recipe and of its training: horizon, costs, base rates."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ ALIKE: Rates = (1 / 3, 1 / 3, 1 / 3)
 
 
 def with_known_stakes(recipe: Recipe, rates: Rates | None) -> Recipe:
-    """The recipe with every gap of `sizing.kelly` filled; as it is for another method, and where nothing is missing.
+    """The recipe with every gap of `sizing.kelly` and of `strategy` filled that its trading looks at.
 
     `horizon` becomes the target's, `cost` what entering and leaving takes by `[costs]`, `base_rates` the shares of the
     classes among the labels of training. Raises RunError where these are needed and not known.
     """
-    sizing = recipe.sizing
+    sizing, strategy = recipe.sizing, recipe.strategy
+    if strategy.expected_move != "none" and strategy.cost is None:
+        strategy = strategy.model_copy(update={"cost": round_trip_cost(recipe)})
+        recipe = recipe.model_copy(update={"strategy": strategy})
     if sizing.method != "kelly" or not sizing.kelly.missing:
         return recipe
-    costs, kelly = recipe.costs, sizing.kelly
-    market = costs.taker_fee + (costs.half_spread_bp + costs.slippage_bp) / 10_000
-    entry = costs.maker_fee if recipe.execution.entry == "limit" else market
+    kelly = sizing.kelly
     found = kelly.base_rates or rates
     if found is None:
         raise RunError(
@@ -39,11 +40,19 @@ def with_known_stakes(recipe: Recipe, rates: Rates | None) -> Recipe:
     filled = kelly.model_copy(
         update={
             "horizon": recipe.target.horizon if kelly.horizon is None else kelly.horizon,
-            "cost": max(entry + market, 0.0) if kelly.cost is None else kelly.cost,
+            "cost": round_trip_cost(recipe) if kelly.cost is None else kelly.cost,
             "base_rates": found,
         }
     )
     return recipe.model_copy(update={"sizing": sizing.model_copy(update={"kelly": filled})})
+
+
+def round_trip_cost(recipe: Recipe) -> float:
+    """What entering and leaving takes by `[costs]` and `execution.entry`, a fraction of the notional, at least 0."""
+    costs = recipe.costs
+    market = costs.taker_fee + (costs.half_spread_bp + costs.slippage_bp) / 10_000
+    entry = costs.maker_fee if recipe.execution.entry == "limit" else market
+    return max(entry + market, 0.0)
 
 
 def base_rates(samples: Samples) -> Rates:

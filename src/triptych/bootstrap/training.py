@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
 from triptych.bootstrap.candle_books import book_need
 from triptych.bootstrap.candles import Candles, load_candles, with_absolute_path
+from triptych.bootstrap.figures import figure_columns
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
-from triptych.bootstrap.judging import figures_foretold, judge_predictions
+from triptych.bootstrap.judging import judge_predictions
+from triptych.bootstrap.judging_likeness import judge_look_up
 from triptych.bootstrap.judging_streams import streamed
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.regime_filters import fitted_regimes, regime_columns
@@ -24,12 +26,10 @@ from triptych.bootstrap.staking import base_rates
 from triptych.bootstrap.taking_up import taken_up
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.trials import record_trial
-from triptych.bootstrap.windowing import windows_at
-from triptych.domain import CLASSES, CandleSeries, utc
+from triptych.domain import CLASSES, utc
 from triptych.domain.errors import ArtifactError, RunError
 from triptych.domain.files import write_json
 from triptych.inference import (
-    AbstractPredictor,
     Artifact,
     Card,
     WindowClassifier,
@@ -38,7 +38,6 @@ from triptych.inference import (
     save_artifact,
 )
 from triptych.inference.artifact import record_reference
-from triptych.inference.base import CHUNK
 from triptych.inference.reference import quantiles_of, window_statistics
 from triptych.models.siamese import SiameseNetwork
 from triptych.settings import Recipe
@@ -128,6 +127,8 @@ def _train(run: Run, dataset: Dataset, candles: Candles, tell: Tell, progress_ba
     # Counted before the result is known: a look at it that is regretted was a look.
     record_trial(run.folder.absolute().parent, candles.history, trial_mark(run.recipe))
     evaluation = judge_predictions(dataset, predictions)
+    if run.recipe.siamese.loss != "none":
+        evaluation["look_up"] = judge_look_up(dataset, [run.fold(fold.number) for fold in dataset.folds])
     write_json(run.folder / "evaluation.json", evaluation)
     for fold in dataset.folds:
         record_metrics(run.fold(fold.number) / "artifact", evaluation["metrics"])
@@ -288,21 +289,6 @@ def _segment(segment: Segment) -> dict[str, Any]:
     return {"start": utc(segment.start_ms), "stop": utc(segment.stop_ms), "samples": len(segment)}
 
 
-def _foretold(
-    artifact: Artifact, predictor: AbstractPredictor, dataset: Dataset, series: CandleSeries, ends: NDArray[np.int64]
-) -> dict[str, NDArray[np.float64]]:
-    """Figures that the model foretells beside the class, one column a task."""
-    found: dict[str, list[NDArray[np.float32]]] = {task: [] for task in figures_foretold(dataset.recipe)}
-    for start in range(0, len(ends) if found else 0, CHUNK):
-        windows = windows_at(dataset.recipe, series, ends[start : start + CHUNK], dataset.companions)
-        if not artifact.card.tasks:
-            found["size"].append(cast("NDArray[np.float32]", predictor.returns(windows)))
-            continue
-        for task, values in predictor.foretold(windows).items():
-            found[task].append(values)
-    return {f"foretold_{task}": np.concatenate(parts).astype(np.float64) for task, parts in found.items() if parts}
-
-
 def _ask(artifact: Artifact, dataset: Dataset, fold: Fold) -> pl.DataFrame:
     """Predictions of a fold's model for every candle of its test segment, from the first judged one on."""
     predictor = artifact.predictor()
@@ -327,7 +313,7 @@ def _ask(artifact: Artifact, dataset: Dataset, fold: Fold) -> pl.DataFrame:
                     "symbol": pl.Series([one.symbol] * len(ends), dtype=pl.String),
                     "fold": pl.Series([fold.number] * len(ends), dtype=pl.Int64),
                     **{f"probability_{name}": probabilities[:, i].astype(np.float64) for i, name in enumerate(CLASSES)},
-                    **_foretold(artifact, predictor, dataset, one, ends),
+                    **figure_columns(predictor, dataset, one, ends),
                     **regime_columns(predictor, one, ends),
                     **streamed(artifact, dataset, one, ends),
                 }

@@ -58,6 +58,8 @@ def evaluation_tables(evaluation: dict[str, Any]) -> list[RenderableType]:
     found: list[RenderableType] = [metrics, confusion, Text(evaluation["leak_meter"]["sentence"], style="dim")]
     if "tasks" in evaluation:
         found.append(tasks_table(evaluation["tasks"]))
+    if "look_up" in evaluation:
+        found += [look_up_table(evaluation["look_up"]), Text(evaluation["look_up"]["sentence"])]
     if "stream" in evaluation:
         found.append(Text(evaluation["stream"]["sentence"]))
     if "consensus" in evaluation:
@@ -67,7 +69,17 @@ def evaluation_tables(evaluation: dict[str, Any]) -> list[RenderableType]:
 
 def tasks_table(tasks: dict[str, Any]) -> Table:
     """Figures foretold beside the direction, each against its own baselines."""
-    table = Table(title="Foretold beside the direction", title_justify="left", title_style="bold")
+    return _figures_table("Foretold beside the direction", tasks)
+
+
+def look_up_table(look_up: dict[str, Any]) -> Table:
+    """What followed the most similar windows, against windows of the past that plain rules pick."""
+    title = f"Foretold by what followed the {look_up['neighbours']} most similar windows of the past"
+    return _figures_table(title, look_up["figures"])
+
+
+def _figures_table(title: str, tasks: dict[str, Any]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
     for name in ("figure", "best rule", "saved of its squared error", "95 % interval", "rank correlation", "verdict"):
         table.add_column(name, justify="left" if name in ("figure", "best rule", "verdict") else "right")
     for task, judged in tasks.items():

@@ -24,7 +24,7 @@ from triptych.domain.order import (
 from triptych.domain.position import Position
 from triptych.domain.report import OrderReport, OrderStatus, PositionReport, StreamState, WalletReport
 from triptych.domain.series import CandleSeries
-from triptych.domain.signal import BUY, CLASSES, HOLD, REGIMES, SELL, Prediction, Signal, Vote
+from triptych.domain.signal import BUY, CLASSES, HOLD, REGIMES, SELL, Foretold, Prediction, Signal, Vote
 from triptych.domain.ticks import CandleUpdate, FundingRate, Ticker, Trade
 from triptych.domain.timeframe import Timeframe
 
@@ -52,6 +52,7 @@ __all__ = [
     "Config",
     "ExchangeEvent",
     "FillReason",
+    "Foretold",
     "FundingPaid",
     "FundingRate",
     "Instrument",

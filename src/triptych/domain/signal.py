@@ -31,12 +31,32 @@ class Vote:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Foretold:
+    """Figures that a model foretells beside the classes, over the next `horizon` candles; None of what it does not.
+
+    `size` is the return as a fraction, `volatility` the root of the sum of squared log returns.
+    """
+
+    horizon: int
+    size: float | None = None
+    volatility: float | None = None
+
+    @property
+    def volatility_per_candle(self) -> float | None:
+        """Standard deviation of one candle's log return; None where the volatility is not foretold, or no number."""
+        if self.volatility is None or not 0.0 < self.volatility < math.inf:
+            return None
+        return self.volatility / math.sqrt(self.horizon)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Prediction:
     """Class probabilities of one model at the close of one candle. `time_ms` is that close (UTC).
 
     A prediction that several models made together carries the vote of each. `allowed` is the only direction that it
     lets one enter, 1 to buy, -1 to sell, 0 for neither; None for both. `regimes` are the probabilities of the market's
-    regimes at that close, in the order of `REGIMES`; empty where nobody told them.
+    regimes at that close, in the order of `REGIMES`; empty where nobody told them. `foretold` are the figures of a
+    model that answers more than the direction; None of another.
     """
 
     symbol: str
@@ -48,6 +68,7 @@ class Prediction:
     votes: tuple[Vote, ...] = ()
     allowed: int | None = None
     regimes: tuple[float, ...] = ()
+    foretold: Foretold | None = None
 
     @property
     def is_usable(self) -> bool:

@@ -110,6 +110,7 @@ class Artifact:
         Raises ArtifactError when the card names factors that this version does not know.
         """
         shape: dict[str, Any] = {"length": self.card.length, "width": self.card.columns, "name": self.card.name}
+        shape["horizon"] = self.card.target.get("horizon", 0)
         network: AbstractPredictor
         if backend == "onnx":
             network = OnnxPredictor(self.folder / GRAPH, threads=threads, **shape)

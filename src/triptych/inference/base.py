@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.domain import CandleSeries, Prediction
+from triptych.domain import CandleSeries, Foretold, Prediction
 
 NOBODY: Final[Mapping[str, CandleSeries]] = MappingProxyType({})
 """No companions."""
+Figures = dict[str, NDArray[np.float32]]
+"""Foretold figures by task, each of shape (batch,)."""
 CHUNK = 2048
 """Windows cut at a time: enough to keep a network busy, little enough for a small PC's memory."""
 
@@ -33,11 +35,13 @@ class AbstractPredictor(ABC):
         length: candles of an instrument that a prediction takes.
         companions: other instruments whose candles it takes as well, as many of each.
         name: what predictions are signed with.
+        horizon: candles ahead that its foretold figures are of; 0 of a model that foretells none.
     """
 
     length: int
     companions: tuple[str, ...] = ()
     name: str
+    horizon: int = 0
 
     @abstractmethod
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -59,7 +63,7 @@ class AbstractPredictor(ABC):
         """
         return None
 
-    def foretold(self, windows: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
+    def foretold(self, windows: NDArray[np.floating]) -> Figures:
         """Figures foretold beside the class, by task, each of shape (batch,); empty of a model that has none.
 
         `size`: return over the horizon as a fraction. `volatility`: root of the sum of squared log returns over it.
@@ -69,9 +73,14 @@ class AbstractPredictor(ABC):
         """
         return {}
 
+    def answers(self, windows: NDArray[np.floating]) -> tuple[NDArray[np.float32], Figures]:
+        """What `probabilities` and `foretold` say of the same windows, in one call of the network where it has both."""
+        return self.probabilities(windows), self.foretold(windows)
+
     def predict(self, symbol: str, window: NDArray[np.floating], close_time_ms: int) -> Prediction:
         """The prediction from one window as `probabilities` takes it, at the close of its last candle."""
-        return self.signed(symbol, close_time_ms, self.probabilities(window[None])[0])
+        rows, figures = self.answers(window[None])
+        return self.signed(symbol, close_time_ms, rows[0], self._told(figures, 0))
 
     def over(
         self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
@@ -92,13 +101,26 @@ class AbstractPredictor(ABC):
         ]
         return np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.float32)
 
+    def foretold_over(
+        self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
+    ) -> Figures:
+        """What `foretold` says at the closes of candles `ends`; arguments as for `over`, NaN where that is NaN."""
+        if not self.horizon:
+            return {}
+        chunks = [ends[start : start + CHUNK] for start in range(0, max(len(ends), 1), CHUNK)]
+        return joined_figures([self.foretold(series.windows(chunk, self.length)) for chunk in chunks])
+
     def predictions_over(
         self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
     ) -> list[Prediction]:
         """`over` as predictions, one for each of `ends`; not usable where a companion's candles are missing."""
         closes = series.close_time_ms[ends].tolist()
         rows = self.over(series, ends, companions)
-        return [self.signed(series.symbol, time_ms, row) for time_ms, row in zip(closes, rows, strict=True)]
+        figures = self.foretold_over(series, ends, companions)
+        return [
+            self.signed(series.symbol, time_ms, row, self._told(figures, i))
+            for i, (time_ms, row) in enumerate(zip(closes, rows, strict=True))
+        ]
 
     def window_now(self, view: AbstractView, symbol: str) -> NDArray[np.floating] | None:
         """What the network would read of an instrument now, without the batch axis; None where candles are missing."""
@@ -123,14 +145,34 @@ class AbstractPredictor(ABC):
         there = [symbol for symbol, window in windows.items() if window is not None]
         answers: dict[str, Prediction | None] = dict.fromkeys(closes)
         if there:
-            rows = self.probabilities(np.stack([window for window in windows.values() if window is not None]))
-            answers |= {s: self.signed(s, closes[s], row) for s, row in zip(there, rows, strict=True)}
+            rows, figures = self.answers(np.stack([window for window in windows.values() if window is not None]))
+            answers |= {
+                symbol: self.signed(symbol, closes[symbol], rows[i], self._told(figures, i))
+                for i, symbol in enumerate(there)
+            }
         return answers
 
-    def signed(self, symbol: str, close_time_ms: int, probabilities: Iterable[float]) -> Prediction:
-        """Probabilities of sell, hold and buy as a prediction of this model."""
+    def _told(self, figures: Figures, place: int) -> Foretold | None:
+        """The figures of one window; None where there are none."""
+        if not (self.horizon and figures):
+            return None
+        return Foretold(horizon=self.horizon, **{task: float(values[place]) for task, values in figures.items()})
+
+    def signed(
+        self,
+        symbol: str,
+        close_time_ms: int,
+        probabilities: Iterable[float],
+        foretold: Foretold | None = None,
+    ) -> Prediction:
+        """Probabilities of sell, hold and buy, and figures beside them, as a prediction of this model."""
         sell, hold, buy = (float(p) for p in probabilities)
         return Prediction(
             symbol=symbol, time_ms=close_time_ms, model=self.name,
-            probability_sell=sell, probability_hold=hold, probability_buy=buy,
+            probability_sell=sell, probability_hold=hold, probability_buy=buy, foretold=foretold,
         )  # fmt: skip
+
+
+def joined_figures(parts: Sequence[Figures]) -> Figures:
+    """Figures of windows that were asked about in parts, in their order."""
+    return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries
-from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
+from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView, Figures
 from triptych.inference.inputs import FactorRows
 
 CHUNK_BYTES = 64 * 2**20
@@ -25,7 +25,7 @@ class FactorPredictor(AbstractPredictor):
 
     def __init__(self, network: AbstractPredictor, rows: FactorRows) -> None:
         """Join a predictor whose windows are rows of factors with what makes these rows."""
-        self.name = network.name
+        self.name, self.horizon = network.name, network.horizon
         self.companions = rows.companions
         self.length = rows.candles(network.length)
         self._network = network
@@ -37,21 +37,40 @@ class FactorPredictor(AbstractPredictor):
     def returns(self, windows: NDArray[np.floating]) -> NDArray[np.float32] | None:
         return self._network.returns(windows)
 
-    def foretold(self, windows: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
+    def foretold(self, windows: NDArray[np.floating]) -> Figures:
         return self._network.foretold(windows)
+
+    def answers(self, windows: NDArray[np.floating]) -> tuple[NDArray[np.float32], Figures]:
+        return self._network.answers(windows)
 
     def over(
         self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
     ) -> NDArray[np.float32]:
-        table, length = self._rows.table(series, companions), self._network.length
         found = np.full((len(ends), 3), np.nan, dtype=np.float32)
+        for chosen, windows in self._cut(series, ends, companions):
+            found[chosen] = self._network.probabilities(windows)
+        return found
+
+    def foretold_over(
+        self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
+    ) -> Figures:
+        found: Figures = {}
+        for chosen, windows in self._cut(series, ends, companions) if self.horizon else ():
+            for task, values in self._network.foretold(windows).items():
+                found.setdefault(task, np.full(len(ends), np.nan, dtype=np.float32))[chosen] = values
+        return found
+
+    def _cut(
+        self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.floating]]]:
+        """Places among `ends` where the window is known, with the windows, some at a time."""
+        table, length = self._rows.table(series, companions), self._network.length
         known = np.flatnonzero(table.known(length)[ends])
         windows = table.windows(length)
         step = max(1, CHUNK_BYTES // (4 * length * table.values.shape[1]))
         for start in range(0, len(known), step):
             chosen = known[start : start + step]
-            found[chosen] = self._network.probabilities(windows[table.ends[ends[chosen]] - (length - 1)])
-        return found
+            yield chosen, windows[table.ends[ends[chosen]] - (length - 1)]
 
     def window_now(self, view: AbstractView, symbol: str) -> NDArray[np.floating] | None:
         last = view.history(symbol, 1)

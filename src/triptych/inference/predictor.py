@@ -14,7 +14,7 @@ from torch import Tensor
 
 from triptych.domain import CANDLE_FIELDS
 from triptych.domain.errors import ArtifactError, NotEnoughData
-from triptych.inference.base import AbstractPredictor
+from triptych.inference.base import AbstractPredictor, Figures
 from triptych.inference.classifier import ForecastHead, ProbabilityHead, TaskHead, WindowClassifier
 
 RETURN = "foretold_return"
@@ -51,12 +51,13 @@ class OnnxPredictor(AbstractPredictor):
         length: int,
         width: int = len(CANDLE_FIELDS),
         name: str = "",
+        horizon: int = 0,
         providers: Sequence[str] = (),
         threads: int = 0,
     ) -> None:
         self.length = length
         self._width = width
-        self.name = name
+        self.name, self.horizon = name, horizon
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
         options.log_severity_level = 3
@@ -88,10 +89,25 @@ class OnnxPredictor(AbstractPredictor):
         parts = self._run(RETURN, windows)
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
-    def foretold(self, windows: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
-        there = {output.name for output in self._session.get_outputs()}
-        names = {task: name for task, name in FIGURES.items() if name in there}
+    def foretold(self, windows: NDArray[np.floating]) -> Figures:
+        names = self._figures()
         return dict(zip(names, self.outputs(windows, tuple(names.values())), strict=True))
+
+    def answers(self, windows: NDArray[np.floating]) -> tuple[NDArray[np.float32], Figures]:
+        names = self._figures()
+        if not names or not len(windows):
+            return self.probabilities(windows), self.foretold(windows)
+        batch, wanted = _checked(windows, self.length, self._width), ["probabilities", *names.values()]
+        parts = [
+            self._session.run(wanted, {"window": batch[start : start + BATCH]}) for start in range(0, len(batch), BATCH)
+        ]
+        rows, *figures = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return rows, dict(zip(names, figures, strict=True))
+
+    def _figures(self) -> dict[str, str]:
+        """Names of the graph's outputs by task."""
+        there = {output.name for output in self._session.get_outputs()}
+        return {task: name for task, name in FIGURES.items() if name in there}
 
     def outputs(self, windows: NDArray[np.floating], names: Sequence[str]) -> list[NDArray[np.float32]]:
         """Some outputs of the graph for windows as `probabilities` takes them, each of shape (batch, ..)."""
@@ -115,34 +131,43 @@ class TorchPredictor(AbstractPredictor):
         length: int,
         width: int = len(CANDLE_FIELDS),
         name: str = "",
+        horizon: int = 0,
         device: str = "cpu",
     ) -> None:
         self.length = length
         self._width = width
-        self.name = name
+        self.name, self.horizon = name, horizon
         self._device = torch.device(device)
         self._head = ProbabilityHead(classifier).eval().to(self._device)
-        self._forecast = ForecastHead(classifier).eval() if classifier.foretells_return else None
+        self._tasks: tuple[str, ...] = ("size",) if classifier.foretells_return else classifier.tasks
+        self._figure_head: ForecastHead | TaskHead | None = None
+        if self._tasks:
+            head = ForecastHead(classifier) if classifier.foretells_return else TaskHead(classifier)
+            self._figure_head = head.eval().to(self._device)
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
         parts = self._run(self._head, windows)
         return torch.cat(parts).numpy() if parts else np.zeros((0, 3), dtype=np.float32)
 
     def returns(self, windows: NDArray[np.floating]) -> NDArray[np.float32] | None:
-        forecast = self._forecast
-        if forecast is None:
-            return self.foretold(windows).get("size")
-        parts = self._run(lambda batch: forecast(batch)[1], windows)
-        return torch.cat(parts).numpy() if parts else np.zeros(0, dtype=np.float32)
+        return self.foretold(windows).get("size")
 
-    def foretold(self, windows: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
-        tasks = self._head.classifier.tasks
-        if not tasks:
-            return {}
-        head = TaskHead(self._head.classifier).eval()
-        parts = self._run(lambda batch: torch.stack(head(batch)[1:], dim=1), windows)
-        figures = torch.cat(parts).numpy() if parts else np.zeros((0, len(tasks)), dtype=np.float32)
-        return {task: figures[:, i] for i, task in enumerate(tasks)}
+    def foretold(self, windows: NDArray[np.floating]) -> Figures:
+        return self.answers(windows)[1] if self._figure_head is not None else {}
+
+    def answers(self, windows: NDArray[np.floating]) -> tuple[NDArray[np.float32], Figures]:
+        head = self._figure_head
+        if head is None:
+            return self.probabilities(windows), {}
+
+        def side_by_side(batch: Tensor) -> Tensor:
+            rows, *figures = head(batch)
+            return torch.cat([rows, *(figure[:, None] for figure in figures)], dim=1)
+
+        n = len(self._tasks)
+        parts = self._run(side_by_side, windows)
+        found = torch.cat(parts).numpy() if parts else np.zeros((0, 3 + n), dtype=np.float32)
+        return found[:, :-n], {task: found[:, i - n] for i, task in enumerate(self._tasks)}
 
     def _run(self, head: Callable[[Tensor], Tensor], windows: NDArray[np.floating]) -> list[Tensor]:
         batch = torch.from_numpy(_checked(windows, self.length, self._width))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries, Prediction
-from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
+from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView, Figures
 
 
 class RecordedPredictor(AbstractPredictor):
@@ -22,7 +22,7 @@ class RecordedPredictor(AbstractPredictor):
 
     def __init__(self, inner: AbstractPredictor) -> None:
         self.length = inner.length
-        self.name = inner.name
+        self.name, self.horizon = inner.name, inner.horizon
         self.companions = inner.companions
         self._inner = inner
         self._record: dict[str, dict[int, list[float] | Prediction]] = {}
@@ -52,17 +52,23 @@ class RecordedPredictor(AbstractPredictor):
         close_times_ms: NDArray[np.int64],
         probabilities: NDArray[np.floating],
         regimes: NDArray[np.float64] | None = None,
+        figures: Figures | None = None,
     ) -> None:
         """Record predictions: close times of shape (n,), probabilities of shape (n, 3): sell, hold, buy.
 
-        `regimes`, of shape (n, 5), are those of the market at these closes, where they are known.
+        `regimes`, of shape (n, 5), are those of the market at these closes, where they are known; `figures` what was
+        foretold beside the class, by task, each of shape (n,).
         """
         times, rows = close_times_ms.tolist(), probabilities.tolist()
-        if regimes is None:
+        if regimes is None and not figures:
             self._record.setdefault(symbol, {}).update(zip(times, rows, strict=True))
             return
-        told = zip(times, rows, regimes.tolist(), strict=True)
-        self.remember(replace(self.signed(symbol, at, row), regimes=tuple(known)) for at, row, known in told)
+        signed = [self.signed(symbol, at, row, self._told(figures or {}, i))
+                  for i, (at, row) in enumerate(zip(times, rows, strict=True))]  # fmt: skip
+        if regimes is not None:
+            told = zip(signed, regimes.tolist(), strict=True)
+            signed = [replace(one, regimes=tuple(known)) for one, known in told]
+        self.remember(signed)
 
     def remember(self, predictions: Iterable[Prediction]) -> None:
         """Record whole predictions, with the votes they carry."""
@@ -76,6 +82,11 @@ class RecordedPredictor(AbstractPredictor):
         self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
     ) -> NDArray[np.float32]:
         return self._inner.over(series, ends, companions)
+
+    def foretold_over(
+        self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
+    ) -> Figures:
+        return self._inner.foretold_over(series, ends, companions)
 
     def predict_now(self, view: AbstractView, symbol: str, close_time_ms: int) -> Prediction | None:
         """As the interface says, from the record where it has an answer."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries, Prediction
-from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
+from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView, Figures
 from triptych.inference.regimes import WARM_UP, RegimeFilter
 
 
@@ -24,7 +24,7 @@ class RegimePredictor(AbstractPredictor):
     """
 
     def __init__(self, inside: AbstractPredictor, regimes: RegimeFilter, memory: int) -> None:
-        self.name, self.companions = inside.name, inside.companions
+        self.name, self.companions, self.horizon = inside.name, inside.companions, inside.horizon
         self.length = max(inside.length, WARM_UP + memory)
         self._inside, self._regimes, self._memory = inside, regimes, memory
 
@@ -39,8 +39,13 @@ class RegimePredictor(AbstractPredictor):
     def returns(self, windows: NDArray[np.floating]) -> NDArray[np.float32] | None:
         return self._inside.returns(windows)
 
-    def foretold(self, windows: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
+    def foretold(self, windows: NDArray[np.floating]) -> Figures:
         return self._inside.foretold(windows)
+
+    def foretold_over(
+        self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
+    ) -> Figures:
+        return self._inside.foretold_over(series, ends, companions)
 
     def over(
         self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args
 
 import tomli_w
 from pydantic import Field, create_model, field_validator, model_validator
@@ -37,6 +37,7 @@ from triptych.training.evaluation import Config as EvaluationConfig
 from triptych.training.siamese.config import Config as SiameseConfig
 from triptych.training.splits import Config as SplitConfig
 from triptych.training.targets import Config as TargetConfig
+from triptych.training.tasks.config import Task
 from triptych.training.tuning.config import Config as TuneConfig
 
 ENCODINGS = {
@@ -191,6 +192,31 @@ class Recipe(Config):
             raise ValueError("siamese goes with none of training.tasks, boosting, model.sequence.return_head")
         if tasks and self.model.sequence.return_head:
             raise ValueError("training.tasks and model.sequence.return_head do not go together: name the task 'size'")
+        return self
+
+    @property
+    def foretold_figures(self) -> tuple[Task, ...]:
+        """Figures that the network learns to foretell beside the direction."""
+        if self.model.sequence.return_head and self.training.return_weight:
+            return ("size",)
+        return self.training.tasks.names
+
+    @property
+    def traded_figures(self) -> tuple[Task, ...]:
+        """Foretold figures that decisions are made by."""
+        by_volatility = self.sizing.volatility == "foretold" and self.sizing.method != "fixed"
+        asked = {self.strategy.expected_move, "volatility" if by_volatility else "none"}
+        return tuple(task for task in get_args(Task) if task in asked)
+
+    @model_validator(mode="after")
+    def _what_is_traded_by_is_foretold(self) -> Recipe:
+        missing = [task for task in self.traded_figures if self.members or task not in self.foretold_figures]
+        if missing:
+            who = "a consensus foretells no figures" if self.members else "the network does not learn to foretell it"
+            raise ValueError(
+                f"strategy.expected_move or sizing.volatility asks for the foretold {' and '.join(missing)}, and {who}"
+                + ("" if self.members else f": name it in training.tasks.names (was {list(self.foretold_figures)})")
+            )
         return self
 
     @model_validator(mode="after")

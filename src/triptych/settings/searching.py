@@ -107,6 +107,11 @@ def candidate(recipe: Recipe, changes: Mapping[str, Any], *, name: str = "") -> 
     ):
         columns = len(features.resolve(tuple(named)))
         found = with_overrides(content, (), {**changes, "encoding.factors": columns}, where="candidate")
+    if found.traded_figures:
+        raise RecipeError(
+            f"A search judges directions: it cannot trade by the foretold {' and '.join(found.traded_figures)}.",
+            remedy="Search with strategy.expected_move = 'none' and sizing.volatility = 'measured'; set them then.",
+        )
     return found
 
 

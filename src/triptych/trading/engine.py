@@ -259,7 +259,8 @@ class Engine(AbstractView):
         desk.target = target
         symbol = desk.instrument.symbol
         current = self.portfolio.quantity(symbol) * price / equity if equity > 0 else 0.0
-        exposure = self._sizer.exposure_at(desk, target, prediction, current)
+        exposure, sized = self._sizer.exposure_at(desk, target, prediction, current)
+        reason += sized
         if self.share != 1.0 and exposure:
             exposure, reason = exposure * self.share, f"{reason}; size cut to {self.share:g} of it from outside"
         if target and not exposure:

@@ -38,6 +38,14 @@ class Config(domain.Config):
         le=10,
         description="Method volatility: volatility per year aimed at, as a fraction (0.2 = 20 %).",
     )
+    volatility: Literal["measured", "foretold"] = Field(
+        default="measured",
+        description=(
+            "Methods volatility and kelly: which volatility they reckon with. measured: that of the last closes. "
+            "foretold: what the model foretells, see training.tasks.names; a stand-in that foretells none is sized by "
+            "the measured one."
+        ),
+    )
     half_life: int = Field(
         default=48, ge=2, le=2000, description="Methods volatility and kelly: half-life of the volatility, in candles."
     )
@@ -56,6 +64,7 @@ class Sizer:
     Attributes:
         needs_volatility: unit of the volatility that `exposure` must be given: per year, per candle, or none at all.
         needs_prediction: whether `exposure` must be given the prediction.
+        is_foretold: whether that volatility is to be the one that the model foretells.
 
     Raises OrderError for method kelly with something missing in its config.
     """
@@ -66,6 +75,7 @@ class Sizer:
         units: dict[str, Literal["", "year", "candle"]] = {"fixed": "", "volatility": "year", "kelly": "candle"}
         self.needs_volatility = units[config.method]
         self.needs_prediction = config.method == "kelly"
+        self.is_foretold = config.volatility == "foretold"
         self._kelly = config.kelly
         self._n = n_instruments
         self._fixed = min(config.capital_fraction, config.max_leverage) / n_instruments

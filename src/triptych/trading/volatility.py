@@ -35,8 +35,12 @@ class ReturnVolatility:
             values: candles of shape (n_returns + 1, 5), oldest first.
             close_times_ms: their close times, shape (n_returns + 1,).
         """
+        return self.per_year(self.per_candle(values), close_times_ms)
+
+    def per_year(self, per_candle: float, close_times_ms: NDArray[np.int64]) -> float:
+        """A volatility of one candle as one of a year, by the time between these closes, shape (n_returns + 1,)."""
         years = (close_times_ms[1:] - close_times_ms[:-1]) / YEAR_MS
-        return self.per_candle(values) / math.sqrt(self._weights @ years)
+        return per_candle / math.sqrt(self._weights @ years)
 
     def per_candle(self, values: NDArray[np.float64]) -> float:
         """The same as the standard deviation of one candle's log return, however long the candles lie apart."""

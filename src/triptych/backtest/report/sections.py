@@ -138,14 +138,9 @@ def _model(name: str, title: str, report: ReportData) -> Section | None:
     extra = {key: evaluation[key] for key in ("class_counts", "comparison") if evaluation.get(key)}
     for key, value in extra.items():
         found.append(_any_table(value, label(key)))
-    for task, judged in (evaluation.get("tasks") or {}).items():
-        rows = [
-            {"measure": f"squared error saved, of {r}", "value": _with_interval(s)} for r, s in judged["skill"].items()
-        ]
-        for name in ("correlation", "rank_correlation"):
-            if name in judged:
-                rows.append({"measure": f"{label(name)} with what followed", "value": _with_interval(judged[name])})
-        found.append(_any_table(rows, f"Foretold beside the direction: {task}. {judged['sentence']}"))
+    look_up = evaluation.get("look_up") or {"figures": {}, "neighbours": 0}
+    found += _figures("Foretold beside the direction", evaluation.get("tasks") or {})
+    found += _figures(f"Foretold by the {look_up['neighbours']} most similar windows of the past", look_up["figures"])
     stream = evaluation.get("stream")
     if stream:
         ways = [{"asked": name, "MCC": _with_interval(stream[name])} for name in ("window", "stream", "difference")]
@@ -156,6 +151,20 @@ def _model(name: str, title: str, report: ReportData) -> Section | None:
         effective = evaluation.get("effective_n")
         lead += f"; their labels overlap and are worth {effective:,.0f} independent ones." if effective else "."
     return Section(name=name, title=title, lead=lead, plots=plots, heat=heat, tables=found)
+
+
+def _figures(title: str, figures: dict[str, Any]) -> list[Table]:
+    """A table for each figure that was foretold: what it saves of the squared error of each plain rule."""
+    found = []
+    for figure, judged in figures.items():
+        rows = [
+            {"measure": f"squared error saved, of {r}", "value": _with_interval(s)} for r, s in judged["skill"].items()
+        ]
+        for name in ("correlation", "rank_correlation"):
+            if name in judged:
+                rows.append({"measure": f"{label(name)} with what followed", "value": _with_interval(judged[name])})
+        found.append(_any_table(rows, f"{title}: {figure}. {judged['sentence']}"))
+    return found
 
 
 def _consensus(name: str, title: str, report: ReportData) -> Section | None:

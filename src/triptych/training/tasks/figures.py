@@ -14,10 +14,9 @@ from triptych.domain import CandleSeries
 from triptych.training.samples import Samples
 from triptych.training.targets import Targets
 from triptych.training.tasks.config import Task
-from triptych.training.volatility import ewma_volatility, log_returns
+from triptych.training.tasks.har import har_inputs, har_x_inputs, log_volatility_behind
+from triptych.training.volatility import ewma_volatility
 
-HAR = (1, 5, 22)
-"""Horizons behind which the heterogeneous autoregression looks back (Corsi 2009, equation 8), in horizons ahead."""
 Array = NDArray[np.float64]
 
 
@@ -30,7 +29,7 @@ def figure_of(task: Task, series: CandleSeries, targets: Targets) -> Array:
 
 def log_volatility_ahead(series: CandleSeries, horizon: int) -> Array:
     """Logarithm of the root of the sum of the next `horizon` squared log returns; NaN where a candle is missing."""
-    behind = _log_volatility_behind(series, horizon)
+    behind = log_volatility_behind(series, horizon)
     ahead = np.full(len(series), np.nan)
     ahead[:-horizon] = behind[horizon:]
     return ahead
@@ -43,8 +42,8 @@ def baselines_of(
 
     Size: `zero`, the `mean` of the training windows, and `persistence`, which foretells the return of the last horizon
     once more (0 where it is not known). Volatility: `ewma`, the exponentially weighted mean of `span`
-    candles scaled by the mean of the training windows, and `har`, the heterogeneous autoregression of Corsi (Journal of
-    Financial Econometrics 7(2), 2009) on logarithms, fitted on the training windows.
+    candles scaled by the mean of the training windows; `har`, the heterogeneous autoregression on logarithms, and
+    `har_x`, the same with ranges and clock, fitted on the training windows by least squares, see `tasks.har`.
     """
     known = _at(figures, train)
     if task == "size":
@@ -57,10 +56,11 @@ def baselines_of(
     horizon = _horizon(series, train)
     with np.errstate(divide="ignore"):
         ewma = [np.log(ewma_volatility(one, span)) for one in series]
-    columns = [np.column_stack([_log_volatility_behind(one, k * horizon) for k in HAR]) for one in series]
+    har, har_x = ([inputs(one, horizon) for one in series] for inputs in (har_inputs, har_x_inputs))
     return {
         "ewma": _fitted(_at(ewma, train)[:, None], known, _at(ewma, test)[:, None], slope=False),
-        "har": _fitted(_at(columns, train), known, _at(columns, test), slope=True),
+        "har": _fitted(_at(har, train), known, _at(har, test), slope=True),
+        "har_x": _fitted(_at(har_x, train), known, _at(har_x, test), slope=True),
     }
 
 
@@ -84,17 +84,6 @@ def _return_behind(series: CandleSeries, length: int) -> Array:
     close = series.values[:, 3]
     found = np.full(len(series), np.nan)
     found[length:] = close[length:] / close[:-length] - 1.0
-    return found
-
-
-def _log_volatility_behind(series: CandleSeries, length: int) -> Array:
-    """Logarithm of the root of the sum of the last `length` squared log returns; NaN where there are fewer, or none."""
-    total = np.concatenate(([0.0], np.cumsum(np.nan_to_num(log_returns(series)) ** 2)))
-    found = np.full(len(series), np.nan)
-    summed = total[length + 1 :] - total[1:-length] if len(series) > length else np.zeros(0)
-    with np.errstate(divide="ignore"):
-        logs = 0.5 * np.log(np.maximum(summed, 0.0))
-    found[length:] = np.where(summed > 1e-16, logs, np.nan)  # what rounding leaves of a price that stood still
     return found
 
 
