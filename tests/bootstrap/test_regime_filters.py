@@ -1,7 +1,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from tests.fakes.micro import micro_recipe
+from tests.fakes.micro import REGIME_NETWORK, micro_recipe
 
 from triptych import bootstrap
 from triptych.bootstrap import train
@@ -19,6 +19,7 @@ REGIMES = (
     "regimes.memory=40",
     "strategy.enter=0.0",
     "strategy.exit=0.0",
+    "regimes.on_switch.false_alarms=20",
 )
 
 
@@ -36,6 +37,10 @@ def test_the_filter_is_fitted_on_the_training_segment_and_told_beside_the_predic
     assert card.regimes["memory"] == 40
     assert set(card.regimes["filter"]) == {"model", "centre", "scale", "forgetting", "power", "agreement"}
     assert card.regimes["notes"] == []
+    assert card.regimes["switches"]["asked"] == 20.0
+    assert card.regimes["switches"]["in_nothing"] <= 20.0
+    assert frame["since_switch"].min() == -1
+    assert frame["since_switch"].max() > 0
 
 
 def test_a_regime_makes_the_wish_smaller_in_the_backtest(run):
@@ -49,6 +54,19 @@ def test_a_regime_makes_the_wish_smaller_in_the_backtest(run):
     assert with_regimes["target"].abs().sum() < without["target"].abs().sum()
 
 
+def test_after_an_alarm_nothing_is_entered_for_as_long_as_asked(run):
+    backtest(run, overrides=["regimes.on_switch.hold=15"])
+    decided = pl.read_parquet(run.folder / "backtest" / "decisions.parquet")
+    told = pl.read_parquet(run.folder / "predictions.parquet").select("time", "since_switch")
+    joined = decided.join(told, on="time").sort("time")
+    target, young = joined["target"].to_numpy(), joined["since_switch"].is_between(0, 14).to_numpy()
+    grown = (np.abs(target[1:]) > np.abs(target[:-1]) + 1e-9) | (target[1:] * target[:-1] < 0)
+    assert young.sum() > 20
+    assert not (grown & young[1:]).any()
+    assert (grown & ~young[1:]).any()
+    assert any("a switch of the market was told" in reason for reason in joined["reason"].to_list())
+
+
 @pytest.fixture(scope="module", params=["agreement", "stacking"])
 def joined(request, tmp_path_factory):
     """A consensus beside which regimes are told."""
@@ -58,6 +76,7 @@ def joined(request, tmp_path_factory):
         folder, *REGIMES, members, f"consensus.method={request.param}", "consensus.regime_length=24",
         "consensus.minimum_samples=30", "split.kind=walk_forward", "split.folds=2", "training.epochs=1",
         "consensus.on_dissent=flat", 'model.name="lenet5_relu"', "model.width=1.0", "model.depth=1.0",
+        *(REGIME_NETWORK if request.param == "agreement" else ()),
     )  # fmt: skip
     return train(recipe, folder=folder / "run")
 
@@ -75,6 +94,9 @@ def test_beside_a_consensus_the_regimes_are_told_once_and_stand_in_its_artifact(
     end = int(np.searchsorted(series.close_time_ms, int(last["time"].timestamp() * 1000)))
     (now,) = artifact.predictor().predictions_over(series.head(end + 1), np.array([end]))
     assert now.regimes == pytest.approx([last[name] for name in COLUMNS])
+    assert now.since_switch == last["since_switch"]
+    assert (artifact.folder / "regimes" / "model.onnx").exists() == ("network" in artifact.card.regimes)
+    assert ("network" in artifact.card.regimes) == joined.recipe.regimes.network.use
     assert [vote.model for vote in now.votes] == ["charts", "bars"]
 
 
@@ -106,6 +128,14 @@ def test_regimes_that_nobody_told_are_refused(run, tmp_path):
         "regimes.memory is 41, and the run tells regimes from 40 candles. Train again for another memory."
     )
     plain = train(micro_recipe(tmp_path, "data.synthetic.n_candles=600"), folder=tmp_path / "run")
+    with pytest.raises(RecipeError) as refused:
+        backtest(run, overrides=["regimes.on_switch.false_alarms=5"])
+    assert str(refused.value) == (
+        "regimes.on_switch.false_alarms is 5, and the run's alarms were set for 20. Train again for another number of "
+        "false alarms."
+    )
+    with pytest.raises(RecipeError, match=r"regimes\.network is not the one that the run was trained with\."):
+        backtest(run, overrides=["regimes.network.use=true"])
     with pytest.raises(RecipeError) as refused:
         backtest(plain, overrides=["regimes.use=true"])
     assert str(refused.value) == (

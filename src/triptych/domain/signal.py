@@ -36,7 +36,8 @@ class Prediction:
 
     A prediction that several models made together carries the vote of each. `allowed` is the only direction that it
     lets one enter, 1 to buy, -1 to sell, 0 for neither; None for both. `regimes` are the probabilities of the market's
-    regimes at that close, in the order of `REGIMES`; empty where nobody told them.
+    regimes at that close, in the order of `REGIMES`; empty where nobody told them. `since_switch` counts the candles
+    since the last alarm that the market had switched, 0 at the close that raised it; -1 where there was none of late.
     """
 
     symbol: str
@@ -48,6 +49,7 @@ class Prediction:
     votes: tuple[Vote, ...] = ()
     allowed: int | None = None
     regimes: tuple[float, ...] = ()
+    since_switch: int = -1
 
     @property
     def is_usable(self) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries, Prediction
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
+from triptych.inference.regime_teller import ToldRegimes
 
 
 class RecordedPredictor(AbstractPredictor):
@@ -51,18 +51,17 @@ class RecordedPredictor(AbstractPredictor):
         symbol: str,
         close_times_ms: NDArray[np.int64],
         probabilities: NDArray[np.floating],
-        regimes: NDArray[np.float64] | None = None,
+        regimes: ToldRegimes | None = None,
     ) -> None:
         """Record predictions: close times of shape (n,), probabilities of shape (n, 3): sell, hold, buy.
 
-        `regimes`, of shape (n, 5), are those of the market at these closes, where they are known.
+        `regimes` is what was told of the market at these closes, where anything was.
         """
         times, rows = close_times_ms.tolist(), probabilities.tolist()
         if regimes is None:
             self._record.setdefault(symbol, {}).update(zip(times, rows, strict=True))
             return
-        told = zip(times, rows, regimes.tolist(), strict=True)
-        self.remember(replace(self.signed(symbol, at, row), regimes=tuple(known)) for at, row, known in told)
+        self.remember(regimes.beside(self.signed(symbol, at, row) for at, row in zip(times, rows, strict=True)))
 
     def remember(self, predictions: Iterable[Prediction]) -> None:
         """Record whole predictions, with the votes they carry."""
