@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,10 +10,13 @@ from triptych.bootstrap import train
 from triptych.bootstrap.backtesting import backtest
 from triptych.bootstrap.explaining_consensus import explain_consensus
 from triptych.bootstrap.regime_filters import COLUMNS
+from triptych.bootstrap.regimes import save_network, untaught_network
 from triptych.domain import utc
-from triptych.domain.errors import RecipeError
-from triptych.inference import load_artifact, open_any_artifact
+from triptych.domain.errors import ArtifactError, RecipeError
+from triptych.inference import load_artifact, load_consensus, open_any_artifact, save_consensus
+from triptych.inference.pattern_predictor import open_patterns
 from triptych.inference.regime_predictor import RegimePredictor
+from triptych.inference.soft_labels import SoftLabels
 
 REGIMES = (
     "data.synthetic.n_candles=1500",
@@ -76,7 +81,6 @@ def joined(request, tmp_path_factory):
         folder, *REGIMES, members, f"consensus.method={request.param}", "consensus.regime_length=24",
         "consensus.minimum_samples=30", "split.kind=walk_forward", "split.folds=2", "training.epochs=1",
         "consensus.on_dissent=flat", 'model.name="lenet5_relu"', "model.width=1.0", "model.depth=1.0",
-        *(REGIME_NETWORK if request.param == "agreement" else ()),
     )  # fmt: skip
     return train(recipe, folder=folder / "run")
 
@@ -95,8 +99,6 @@ def test_beside_a_consensus_the_regimes_are_told_once_and_stand_in_its_artifact(
     (now,) = artifact.predictor().predictions_over(series.head(end + 1), np.array([end]))
     assert now.regimes == pytest.approx([last[name] for name in COLUMNS])
     assert now.since_switch == last["since_switch"]
-    assert (artifact.folder / "regimes" / "model.onnx").exists() == ("network" in artifact.card.regimes)
-    assert ("network" in artifact.card.regimes) == joined.recipe.regimes.network.use
     assert [vote.model for vote in now.votes] == ["charts", "bars"]
 
 
@@ -119,6 +121,24 @@ def test_beside_a_consensus_a_regime_makes_every_wish_smaller(joined):
         pl.col("time").cast(pl.Int64) == found.time_ms
     )
     assert decided["target"].to_list() == pytest.approx([found.target], abs=1e-6)
+
+
+def test_a_consensus_carries_the_network_that_its_filter_hears(joined, tmp_path):
+    artifact, config = open_any_artifact(joined.artifact), micro_recipe(tmp_path, *REGIME_NETWORK).regimes.network
+    history = bootstrap.load_candles(joined.recipe).series[0]
+    save_network(tmp_path / "network", untaught_network(config, seed=1), config, [history])
+    soft = SoftLabels(
+        reader=open_patterns(tmp_path / "network"), prior=np.full(5, 0.2), weight=0.5, folder=tmp_path / "network"
+    )
+    told = replace(artifact.regimes(), soft=soft)
+    facts = ("name", "timeframe", "symbols", "period", "data_hash", "seed", "versions")
+    card = {name: getattr(artifact.card, name) for name in facts}
+    saved = save_consensus(tmp_path / "saved", artifact.members, artifact.combiner, told, **card)
+    ends = np.array([400, 500])
+    np.testing.assert_array_equal(saved.regimes().at(history, ends).probability, told.at(history, ends).probability)
+    (tmp_path / "saved" / "regimes" / "model.onnx").write_bytes(b"another")
+    with pytest.raises(ArtifactError, match=r"model\.onnx is damaged"):
+        load_consensus(tmp_path / "saved")
 
 
 def test_regimes_that_nobody_told_are_refused(run, tmp_path):
