@@ -123,6 +123,7 @@ def test_beside_a_consensus_a_regime_makes_every_wish_smaller(joined):
     assert decided["target"].to_list() == pytest.approx([found.target], abs=1e-6)
 
 
+@pytest.mark.parametrize("joined", ["agreement"], indirect=True)
 def test_a_consensus_carries_the_network_that_its_filter_hears(joined, tmp_path):
     artifact, config = open_any_artifact(joined.artifact), micro_recipe(tmp_path, *REGIME_NETWORK).regimes.network
     history = bootstrap.load_candles(joined.recipe).series[0]
