@@ -6,7 +6,8 @@ from tests.inference.test_regimes import series
 
 from triptych.bootstrap.alarm_thresholds import set_threshold
 from triptych.domain.errors import NotEnoughData
-from triptych.inference.switch_model import OF_LATE, SwitchModel
+from triptych.domain.signal import OF_LATE
+from triptych.inference.switch_model import SwitchModel
 from triptych.inference.switches import departure_alarms, since_alarm
 
 MEMORY = 120

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries, Prediction
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
-from triptych.inference.regime_teller import ToldRegimes
+
+if TYPE_CHECKING:
+    from triptych.inference.regime_teller import ToldRegimes
 
 
 class RecordedPredictor(AbstractPredictor):

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries
+from triptych.domain.signal import OF_LATE
 from triptych.inference.switches import departure_alarms, since_alarm
 from triptych.models.hidden_markov import Config, GaussianHmm
 
@@ -28,8 +29,6 @@ LEARNT: Final = 20_000
 """Last returns that are learnt from, of all histories together: a year of half hours."""
 LEAST: Final = 0.1
 """Added to a size in standard deviations before its logarithm: a return of nothing would be endless."""
-OF_LATE: Final = 240
-"""Candles within which a past alarm is known of."""
 
 
 def log_returns(series: CandleSeries) -> NDArray[np.float64]:

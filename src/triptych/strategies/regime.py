@@ -10,7 +10,7 @@ from pydantic import Field
 
 from triptych import domain
 from triptych.domain import REGIMES, Prediction, Signal
-from triptych.inference.switch_model import OF_LATE
+from triptych.domain.signal import OF_LATE
 from triptych.strategies.base import AbstractStrategy
 
 
