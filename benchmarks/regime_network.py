@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,29 +18,32 @@ from sklearn.metrics import roc_auc_score
 from benchmarks._table import Row, main
 from benchmarks.regime_calibration import SEED, made_market
 from triptych.bootstrap.chart_patterns import read_one
-from triptych.bootstrap.regimes import RegimeRecipe, taught_regimes, train_regimes
+from triptych.bootstrap.regimes import fit_regimes, taught_regimes
 from triptych.domain import REGIMES, CandleSeries
+from triptych.settings.regimes import Config, Network
 from triptych.training.multi_label import Config as TrainingConfig
 
 TAUGHT, JUDGED = 12_000, 8_000
 BLOCK, DRAWS = 480, 500
 
 
-def judged(name: str, series: CandleSeries, recipe: RegimeRecipe, taught: int) -> list[Row]:
+def judged(name: str, series: CandleSeries, config: Config, taught: int) -> list[Row]:
     """Rows of one history."""
-    made = train_regimes([series.head(taught)], recipe)
+    with TemporaryDirectory() as folder:
+        made = fit_regimes([series.head(taught)], config, Path(folder) / "network", seed=0)
+    assert made.soft is not None
     later = series.between(taught - 1_000, min(taught + JUDGED, len(series)))
-    soft, truth = made.soft_labels(later), taught_regimes(later)
+    soft, truth = made.soft.posterior(later), taught_regimes(later)
     told = {
         "network": soft,
         "filter": made.filter.probabilities(later),
-        "both": made.probabilities(later),
-        "both, the network in full": made.filter.fused(later, soft, made.prior, 1.0),
+        "both": made.filter.fused(later, soft, made.soft.prior, made.soft.weight),
+        "both, the network in full": made.filter.fused(later, soft, made.soft.prior, 1.0),
     }
     known = np.isfinite(truth).all(axis=1) & np.all([np.isfinite(p).all(axis=1) for p in told.values()], axis=0)
     known[:1_000] = False
     losses = {which: -np.log(np.maximum(p[known][truth[known] == 1.0], 1e-12)) for which, p in told.items()}
-    rows = [Row(name=f"{name}: power of the network", ours=made.weight, unit="power")]
+    rows = [Row(name=f"{name}: power of the network", ours=made.soft.weight, unit="power")]
     for which, p in told.items():
         rows.append(
             Row(
@@ -71,12 +75,13 @@ def interval(x: NDArray[np.float64]) -> tuple[float, float]:
 
 def rows(quick: bool) -> list[Row]:
     """The table."""
-    recipe = RegimeRecipe(stride=12 if quick else 6, training=TrainingConfig(epochs=1 if quick else 3))
+    training = TrainingConfig(epochs=1 if quick else 3)
+    config = Config(use=True, network=Network(use=True, stride=12 if quick else 6, training=training))
     files = [Path(path) for path in os.environ.get("TRIPTYCH_CANDLES", "").split(":") if path]
     taught = 3_000 if quick else TAUGHT
     if not files:
-        return judged("made market", made_market(taught + (2_000 if quick else JUDGED), SEED), recipe, taught)
-    return [row for path in files for row in judged(path.stem, read_one(path, None), recipe, taught)]
+        return judged("made market", made_market(taught + (2_000 if quick else JUDGED), SEED), config, taught)
+    return [row for path in files for row in judged(path.stem, read_one(path, None), config, taught)]
 
 
 if __name__ == "__main__":

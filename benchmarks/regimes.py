@@ -1,43 +1,55 @@
-"""Alarms of market switches at equal false alarms: filtered hidden Markov model and siamese network against CUSUM."""
+"""Alarms of market switches at equal false alarms: all that `triptych regimes alarms` knows, on two made markets.
+
+One is made as a hidden Markov model supposes; the other is not: its levels of volatility are any numbers, its regimes
+last by another law than a chain's, volatility clusters inside them, and a third of the switches change the drift alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._likeness import LENGTH, change
+from benchmarks._switching import MADE, Market, candles_of
 from benchmarks._table import Row, alternate, main
-from triptych.inference.switches import cusum_alarms, distance_alarms, switch_alarms
-from triptych.models.hidden_markov import Config, GaussianHmm
+from triptych.bootstrap.alarm_thresholds import CALM, FALSE_ALARMS, ORDERS, set_threshold, threshold_for
+from triptych.bootstrap.alarm_watchers import HEIGHTS, MEMORY, SURE, FilterWatcher, SwitchWatcher, cusum_watcher
+from triptych.inference.regime_teller import RegimeTeller
+from triptych.inference.regimes import WARM_UP, RegimeFilter
+from triptych.inference.switches import distance_alarms
+from triptych.market.shuffling import shuffled
 
 SEEDS = (11, 12, 13)
-STAY = 0.995
-"""Probability that a regime of the made market stays for another candle: it lasts 200 on average."""
+CANDLES = 12_000
 WITHIN = 60
 """An alarm so many candles after a switch answers it; every other alarm is a false one."""
 FALSE_PER_1000 = (0.5, 1.0, 2.0)
 CUSUMS = ((50, 0.5), (50, 0.25), (30, 0.5), (30, 0.25), (20, 0.25), (20, 0.1))
-"""Memory and drift of CUSUM that are tried on the tuning market."""
+"""Memory and drift of CUSUM that are tried on the tuning market; the first is what `regimes alarms` takes."""
+CUSUM: Final = "CUSUM"
 Alarms = Callable[[float], NDArray[np.int64]]
+Judged = tuple[float, float, float]
+"""Share of the switches answered, median delay in candles, false alarms in 1,000 candles."""
 
 
-def made_market(n: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Returns of three regimes (calm, falling, wild) in standard deviations, and where they switch."""
-    rng = np.random.default_rng(seed)
-    state = np.zeros(n, dtype=np.int64)
-    for t in range(1, n):
-        stays = rng.uniform() < STAY
-        state[t] = state[t - 1] if stays else (state[t - 1] + rng.integers(1, 3)) % 3
-    shocks = rng.standard_t(5, n) / np.sqrt(5.0 / 3.0)
-    returns = np.array([0.05, -0.15, 0.0])[state] + np.array([0.7, 1.2, 2.2])[state] * shocks
-    return returns, np.flatnonzero(np.diff(state)) + 1
+@dataclass(frozen=True, kw_only=True)
+class Detector:
+    """One way to raise alarms, on a market to set its threshold by and on one to be judged on."""
+
+    tuning: Alarms
+    test: Alarms
+    thresholds: NDArray[np.float64]
 
 
-def judged(alarms: NDArray[np.int64], switches: NDArray[np.int64], n: int) -> tuple[float, float, float]:
-    """Share of the switches answered, median delay in candles, and false alarms in 1,000 candles."""
+def judged(alarms: NDArray[np.int64], market: Market) -> Judged:
+    """How well alarms answer the switches of a market; what comes before any method knows enough is left out."""
+    n, switches = len(market.returns), market.switches[market.switches > WARM_UP + MEMORY]
+    alarms = alarms[alarms > WARM_UP + MEMORY]
     delays = []
     answered: set[int] = set()
     for number, switch in enumerate(switches):
@@ -46,75 +58,90 @@ def judged(alarms: NDArray[np.int64], switches: NDArray[np.int64], n: int) -> tu
         if inside.size:
             delays.append(int(inside[0] - switch))
             answered.update(inside.tolist())
-    false = 1000.0 * (len(alarms) - len(answered)) / n
+    false = 1000.0 * (len(alarms) - len(answered)) / (n - WARM_UP - MEMORY)
     return len(delays) / max(len(switches), 1), float(np.median(delays or [WITHIN])), false
 
 
-def at_false_alarms(
-    alarms: Alarms, thresholds: NDArray[np.float64], switches: NDArray[np.int64], n: int, wanted: float
-) -> float:
-    """Of the thresholds with no more false alarms than wanted the one that answers most; else that with the fewest."""
-    found = [(judged(alarms(threshold), switches, n), float(threshold)) for threshold in thresholds]
+def at_false_alarms(one: Detector, market: Market, wanted: float) -> tuple[float, float]:
+    """The threshold that answers most with no more false alarms than wanted, and how much; else the quietest."""
+    found = [(judged(one.tuning(threshold), market), float(threshold)) for threshold in one.thresholds]
     within = [(answered, -delay, threshold) for (answered, delay, false), threshold in found if false <= wanted]
-    return max(within)[2] if within else min((one[0][2], one[1]) for one in found)[1]
+    if within:
+        return max(within)[2], max(within)[0]
+    return min((result[2], threshold) for result, threshold in found)[1], -1.0
 
 
-def measured(seed: int, n: int, steps: int) -> dict[tuple[str, float], tuple[float, float, float]]:
-    """By detector and false alarms asked for: share answered, median delay, false alarms in 1,000 candles.
+def detectors_of(train: Market, tuning: Market, test: Market, seed: int, steps: int) -> dict[str, list[Detector]]:
+    """All methods, learnt on the first market; several of one name are tried on the tuning market."""
+    learnt = candles_of(train)
+    both = candles_of(tuning), candles_of(test)
+
+    def by(watcher: SwitchWatcher | FilterWatcher, thresholds: NDArray[np.float64]) -> Detector:
+        on_tuning, on_test = (watcher.read(one, 0).raised for one in both)
+        return Detector(tuning=on_tuning, test=on_test, thresholds=thresholds)
+
+    beside = FilterWatcher(teller=RegimeTeller(filter=RegimeFilter.fit([learnt]), memory=MEMORY))
+    model = set_threshold([learnt], MEMORY, FALSE_ALARMS, seed)
+    apart = change(train.returns, [tuning.returns, test.returns], seed)
+    far = np.quantile(apart[0][np.isfinite(apart[0])], 1.0 - np.geomspace(0.2, 1e-4, 2 * steps))
+    likeness = [partial(distance_alarms, one, apart=LENGTH) for one in apart]
+    heights = np.geomspace(3.0, 60.0, 2 * steps)
+    cusums = [cusum_watcher(learnt, None, memory=memory, drift=drift) for memory, drift in CUSUMS]
+    return {
+        "switches": [by(SwitchWatcher(model=model, memory=MEMORY, beside=beside), SURE)],
+        "filter": [by(beside, SURE)],
+        "likeness": [Detector(tuning=likeness[0], test=likeness[1], thresholds=far)],
+        CUSUM: [
+            Detector(tuning=one.read(both[0], 0).raised, test=one.read(both[1], 0).raised, thresholds=heights)
+            for one in cusums
+        ],
+    }
+
+
+def measured(kind: str, seed: int, n: int, steps: int) -> Mapping[tuple[str, float], Judged]:
+    """By method and false alarms asked for how it did on the test market; asked for 0: as `regimes alarms` is set.
 
     The models learn on one made market, thresholds are set on a second one, and figures are read off a third.
     """
-    (train, _), (tuning, at_tuning), (test, at_test) = (made_market(n, 1000 * seed + i) for i in range(3))
-    model = GaussianHmm.fit(observed(train), Config(states=3))
-    apart = change(train, [tuning, test], seed)
-    sure = np.concatenate((np.linspace(0.5, 0.99, steps), 1.0 - np.geomspace(1e-2, 1e-6, steps)))
-    far = np.quantile(apart[0][np.isfinite(apart[0])], 1.0 - np.geomspace(0.2, 1e-4, 2 * steps))
-    detectors: dict[str, tuple[list[Alarms], NDArray[np.float64]]] = {
-        "filter": ([partial(switch_alarms, model.filter(observed(one))) for one in (tuning, test)], sure),
-        "siamese": ([partial(distance_alarms, one, apart=LENGTH) for one in apart], far),
-    }  # fmt: skip
-    heights = np.geomspace(3.0, 60.0, 2 * steps)
-    found = {
-        ("CUSUM", wanted): cusum(scores(tuning, train), scores(test, train), heights, at_tuning, at_test, n, wanted)
-        for wanted in FALSE_PER_1000
-    }
-    for name, ((on_tuning, on_test), thresholds) in detectors.items():
+    train, tuning, test = (MADE[kind](n, 1000 * seed + i) for i in range(3))
+    found: dict[tuple[str, float], Judged] = {}
+    for name, tried in detectors_of(train, tuning, test, seed, steps).items():
         for wanted in FALSE_PER_1000:
-            threshold = at_false_alarms(on_tuning, thresholds, at_tuning, n, wanted)
-            found[name, wanted] = judged(on_test(threshold), at_test, n)
-    return found
+            chosen = [(at_false_alarms(one, tuning, wanted), one) for one in tried]
+            (threshold, _), best = max(chosen, key=lambda pair: pair[0][1])
+            found[name, wanted] = judged(best.test(threshold), test)
+    return {**found, **as_shipped(train, test, seed)}
 
 
-def cusum(
-    tuning: NDArray[np.float64],
-    test: NDArray[np.float64],
-    heights: NDArray[np.float64],
-    at_tuning: NDArray[np.int64],
-    at_test: NDArray[np.int64],
-    n: int,
-    wanted: float,
-) -> tuple[float, float, float]:
-    """CUSUM with the memory, the drift and the threshold that answer most on the tuning market."""
-    best: tuple[float, float, float, int, float] | None = None
-    for memory, drift in CUSUMS:
-        alarms = partial(cusum_alarms, tuning, memory=memory, drift=drift)
-        height = at_false_alarms(alarms, heights, at_tuning, n, wanted)
-        answered, delay, false = judged(alarms(height), at_tuning, n)
-        one = (answered if false <= wanted else -1.0, -delay, height, memory, drift)
-        best = one if best is None else max(best, one)
-    assert best is not None
-    _, _, height, memory, drift = best
-    return judged(cusum_alarms(test, height, memory=memory, drift=drift), at_test, n)
+def as_shipped(train: Market, test: Market, seed: int) -> dict[tuple[str, float], Judged]:
+    """Switches and CUSUM with thresholds from the training market in random order, for 1 false alarm in 1,000."""
+    learnt, asked = candles_of(train), candles_of(test)
+    model = set_threshold([learnt], MEMORY, FALSE_ALARMS, seed)
+    watcher = cusum_watcher(learnt, None)
+    calm = [
+        watcher.read(shuffled(learnt.between(max(0, len(learnt) - CALM), len(learnt)), seed + number), 0).raised
+        for number in range(ORDERS)
+    ]
+    height, _ = threshold_for(
+        FALSE_ALARMS, lambda height: sum(len(one(height)) for one in calm), HEIGHTS, ORDERS * min(CALM, len(learnt))
+    )
+    return {
+        ("switches", 0.0): judged(model.alarms(asked, MEMORY), test),
+        (CUSUM, 0.0): judged(watcher.read(asked, 0).raised(height), test),
+    }
 
 
 def rows(quick: bool) -> list[Row]:
     """The table: means over the seeds."""
-    seeds, n, steps = (SEEDS[:1], 6_000, 15) if quick else (SEEDS, 20_000, 30)
-    parts = [measured(seed, n, steps) for seed in seeds]
+    seeds, n, steps = (SEEDS[:1], 5_000, 15) if quick else (SEEDS, CANDLES, 30)
     table = []
-    for wanted in FALSE_PER_1000:
-        for name in ("filter", "siamese"):
-            ours, peer = (np.mean([part[which, wanted] for part in parts], axis=0) for which in (name, "CUSUM"))
+    for kind in MADE:
+        parts = [measured(kind, seed, n, steps) for seed in seeds]
+        for name, wanted in parts[0]:
+            if name == CUSUM:
+                continue
+            mean = {which: np.mean([part[which, wanted] for part in parts], axis=0) for which in (name, CUSUM)}
+            how = f"{wanted:g} false alarms in 1,000 asked for" if wanted else "threshold by random order, 1 asked for"
             for what, unit, position in (
                 ("switches answered", "share", 0),
                 ("median delay", "candles", 1),
@@ -122,27 +149,15 @@ def rows(quick: bool) -> list[Row]:
             ):
                 table.append(
                     Row(
-                        name=f"{name}, {wanted:g} false alarms in 1,000 asked for: {what}", ours=float(ours[position]),
-                        peer=float(peer[position]), peer_name="CUSUM", unit=unit, lower_is_better=position > 0,
+                        name=f"{kind}, {name}, {how}: {what}", ours=float(mean[name][position]),
+                        peer=float(mean[CUSUM][position]), peer_name=CUSUM, unit=unit, lower_is_better=position > 0,
                     )
                 )  # fmt: skip
-    x, _ = made_market(n, SEEDS[0])
-    model = GaussianHmm.fit(observed(x[:3000]), Config(states=3))
-    (seconds,) = alternate(lambda: model.filter(observed(x)), repeats=3)
-    table.append(Row(name="filter, a candle", ours=1e6 * seconds / n, unit="µs", lower_is_better=True))
+    one = candles_of(next(iter(MADE.values()))(n, SEEDS[0]))
+    model = set_threshold([one.head(3000)], MEMORY, FALSE_ALARMS, SEEDS[0])
+    (seconds,) = alternate(lambda: model.alarms(one, MEMORY), repeats=3)
+    table.append(Row(name="switches, a candle", ours=1e6 * seconds / n, unit="µs", lower_is_better=True))
     return table
-
-
-def observed(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the Markov model sees of returns: logarithms of their sizes, shape (n, 1)."""
-    return np.log(np.abs(x) + 0.1)[:, None]
-
-
-def scores(x: NDArray[np.float64], train: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What CUSUM sees of returns: the same, in standard deviations of the training market, shape (n,)."""
-    usual = observed(train)
-    scored: NDArray[np.float64] = ((observed(x) - usual.mean()) / usual.std())[:, 0]
-    return scored
 
 
 if __name__ == "__main__":

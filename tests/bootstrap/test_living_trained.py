@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 from tests.bootstrap.test_living_models import decisions_in, fills_in, rows, tape_of, trade
-from tests.fakes.micro import micro_recipe
+from tests.fakes.micro import REGIME_NETWORK, micro_recipe
 from tests.fakes.pattern_networks import saved_candle_network
 
 from triptych import bootstrap
@@ -20,7 +20,14 @@ WAYS = {
         "regimes.keep.sideways=0.25",
         "data.synthetic.n_candles=1500",
     ),
-    "regimes": ("regimes.use=true", "regimes.memory=40", "data.synthetic.n_candles=1500"),
+    "regimes": (
+        "regimes.use=true",
+        "regimes.memory=40",
+        "regimes.keep.sideways=0.75",
+        "regimes.on_switch={hold=20, keep=0.5, false_alarms=20}",
+        *REGIME_NETWORK,
+        "data.synthetic.n_candles=1500",
+    ),
     "boosted": ("boosting.engine=histogram", "boosting.components=4", "boosting.rounds=12", "boosting.leaf_samples=10"),
     "multi_task": ('training.tasks.names=["size", "volatility"]',),
     "multi_task traded by what it foretells": (
@@ -72,4 +79,10 @@ def test_paper_decides_what_the_backtest_has_decided(way, tmp_path):
         assert ["sized by" in one for one in live] == ["sized by" in one for one in told]
     if way.startswith("regimes"):
         steps = [entry.record for entry in journal.entries(kinds=(StepRecorded,))]
-        assert all(sum(d.prediction.regimes) == pytest.approx(1.0) for step in steps for d in step.decisions)
+        told = [d.prediction for step in steps for d in step.decisions]
+        assert all(sum(one.regimes) == pytest.approx(1.0) for one in told)
+    if way == "regimes":
+        recorded = pl.read_parquet(run.folder / "predictions.parquet")
+        ages = dict(zip(recorded["time"].cast(pl.Int64), recorded["since_switch"], strict=True))
+        assert [one.since_switch for one in told] == [ages[one.time_ms] for one in told]
+        assert "a switch of the market was told" in " ".join(pl.read_parquet(backtest / "decisions.parquet")["reason"])

@@ -1,14 +1,17 @@
 """Alarms of market switches by a file's own fit and by the models of runs."""
 
 import numpy as np
+import polars as pl
 import pytest
 from tests.bootstrap.test_living_trained import WAYS
 from tests.fakes.micro import micro_recipe
 from tests.inference.test_regimes import series as stretches
 
 from triptych import bootstrap
-from triptych.bootstrap.regime_alarms import alarms_of_file, alarms_of_run, threshold_for
+from triptych.bootstrap.alarm_thresholds import threshold_for
+from triptych.bootstrap.regime_alarms import alarms_of_file, alarms_of_run
 from triptych.domain.errors import ArtifactError, NotEnoughData
+from triptych.inference import load_artifact
 from triptych.market.store import to_ms
 
 
@@ -34,14 +37,14 @@ def test_the_lowest_threshold_with_no_more_alarms_than_wanted_is_taken():
     assert threshold_for(0.5, raised, np.array([1.0, 2.0, 3.0, 4.0]), 1000) == (4.0, 1.0)
 
 
-@pytest.mark.parametrize("method", ["filter", "cusum"])
+@pytest.mark.parametrize("method", ["switches", "filter", "cusum"])
 def test_no_alarm_of_a_file_depends_on_what_follows(method):
-    series = stretches(2400)
-    whole = alarms_of_file(series, share=0.5, method=method, false_alarms=10)
-    cut = alarms_of_file(series.head(2000), share=0.6, method=method, false_alarms=10)
+    series = stretches(3900)  # the returns grow at 2,100 and 3,600
+    whole = alarms_of_file(series, share=0.4, method=method, false_alarms=10)
+    cut = alarms_of_file(series.head(3000), share=0.52, method=method, false_alarms=10)
     assert (whole.first, whole.threshold, whole.in_nothing) == (cut.first, cut.threshold, cut.in_nothing)
-    assert len(whole.alarms) > 2
-    assert whole.alarms[whole.alarms < 2000].tolist() == cut.alarms.tolist()
+    assert len(whole.alarms) > len(cut.alarms) > 0
+    assert whole.alarms[whole.alarms < 3000].tolist() == cut.alarms.tolist()
 
 
 def test_the_siamese_network_of_a_run_raises_alarms_apart_from_one_another(siamese):
@@ -58,11 +61,23 @@ def test_the_siamese_network_of_a_run_raises_alarms_apart_from_one_another(siame
 
 
 def test_the_filter_of_an_artifact_raises_alarms(filtering):
-    found = alarms_of_run(filtering, threshold=0.5)
-    assert found.method == "filter"
+    found = alarms_of_run(filtering, method="filter", threshold=0.5)
     assert len(found.alarms) > 0
     assert (found.regime[found.alarms] >= 0).all()
     assert found.agreement
+
+
+def test_the_switches_of_an_artifact_are_told_at_the_threshold_that_training_has_set(filtering):
+    found = alarms_of_run(filtering)
+    learnt = load_artifact(filtering.fold(0) / "artifact").regimes().switches
+    assert (found.method, found.asked) == ("switches", 20.0)
+    assert found.threshold == learnt.threshold
+    acted = pl.read_parquet(filtering.folder / "predictions.parquet").filter(fold=0, since_switch=0)["time"]
+    told = found.series.close_time_ms[found.alarms].tolist()
+    assert acted.cast(pl.Int64).to_list() == [t for t in told if t >= acted.cast(pl.Int64).min()] != []
+    other = alarms_of_run(filtering, false_alarms=2)
+    assert other.asked == 2
+    assert other.threshold > found.threshold
 
 
 def test_cusum_stands_beside_every_run_and_other_methods_only_where_they_were_learnt(siamese, filtering):

@@ -1,17 +1,22 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
-from tests.fakes.micro import micro_recipe
+from tests.fakes.micro import REGIME_NETWORK, micro_recipe
 
 from triptych import bootstrap
 from triptych.bootstrap import train
 from triptych.bootstrap.backtesting import backtest
 from triptych.bootstrap.explaining_consensus import explain_consensus
 from triptych.bootstrap.regime_filters import COLUMNS
+from triptych.bootstrap.regimes import save_network, untaught_network
 from triptych.domain import utc
-from triptych.domain.errors import RecipeError
-from triptych.inference import load_artifact, open_any_artifact
+from triptych.domain.errors import ArtifactError, RecipeError
+from triptych.inference import load_artifact, load_consensus, open_any_artifact, save_consensus
+from triptych.inference.pattern_predictor import open_patterns
 from triptych.inference.regime_predictor import RegimePredictor
+from triptych.inference.soft_labels import SoftLabels
 
 REGIMES = (
     "data.synthetic.n_candles=1500",
@@ -19,6 +24,7 @@ REGIMES = (
     "regimes.memory=40",
     "strategy.enter=0.0",
     "strategy.exit=0.0",
+    "regimes.on_switch.false_alarms=20",
 )
 
 
@@ -36,6 +42,10 @@ def test_the_filter_is_fitted_on_the_training_segment_and_told_beside_the_predic
     assert card.regimes["memory"] == 40
     assert set(card.regimes["filter"]) == {"model", "centre", "scale", "forgetting", "power", "agreement"}
     assert card.regimes["notes"] == []
+    assert card.regimes["switches"]["asked"] == 20.0
+    assert card.regimes["switches"]["in_nothing"] <= 20.0
+    assert frame["since_switch"].min() == -1
+    assert frame["since_switch"].max() > 0
 
 
 def test_a_regime_makes_the_wish_smaller_in_the_backtest(run):
@@ -47,6 +57,19 @@ def test_a_regime_makes_the_wish_smaller_in_the_backtest(run):
     backtest(run, overrides=["regimes.use=false"])
     without = pl.read_parquet(run.folder / "backtest" / "decisions.parquet")
     assert with_regimes["target"].abs().sum() < without["target"].abs().sum()
+
+
+def test_after_an_alarm_nothing_is_entered_for_as_long_as_asked(run):
+    backtest(run, overrides=["regimes.on_switch.hold=15"])
+    decided = pl.read_parquet(run.folder / "backtest" / "decisions.parquet")
+    told = pl.read_parquet(run.folder / "predictions.parquet").select("time", "since_switch")
+    joined = decided.join(told, on="time").sort("time")
+    target, young = joined["target"].to_numpy(), joined["since_switch"].is_between(0, 14).to_numpy()
+    grown = (np.abs(target[1:]) > np.abs(target[:-1]) + 1e-9) | (target[1:] * target[:-1] < 0)
+    assert young.sum() > 20
+    assert not (grown & young[1:]).any()
+    assert (grown & ~young[1:]).any()
+    assert any("a switch of the market was told" in reason for reason in joined["reason"].to_list())
 
 
 @pytest.fixture(scope="module", params=["agreement", "stacking"])
@@ -75,6 +98,7 @@ def test_beside_a_consensus_the_regimes_are_told_once_and_stand_in_its_artifact(
     end = int(np.searchsorted(series.close_time_ms, int(last["time"].timestamp() * 1000)))
     (now,) = artifact.predictor().predictions_over(series.head(end + 1), np.array([end]))
     assert now.regimes == pytest.approx([last[name] for name in COLUMNS])
+    assert now.since_switch == last["since_switch"]
     assert [vote.model for vote in now.votes] == ["charts", "bars"]
 
 
@@ -99,6 +123,25 @@ def test_beside_a_consensus_a_regime_makes_every_wish_smaller(joined):
     assert decided["target"].to_list() == pytest.approx([found.target], abs=1e-6)
 
 
+@pytest.mark.parametrize("joined", ["agreement"], indirect=True)
+def test_a_consensus_carries_the_network_that_its_filter_hears(joined, tmp_path):
+    artifact, config = open_any_artifact(joined.artifact), micro_recipe(tmp_path, *REGIME_NETWORK).regimes.network
+    history = bootstrap.load_candles(joined.recipe).series[0]
+    save_network(tmp_path / "network", untaught_network(config, seed=1), config, [history])
+    soft = SoftLabels(
+        reader=open_patterns(tmp_path / "network"), prior=np.full(5, 0.2), weight=0.5, folder=tmp_path / "network"
+    )
+    told = replace(artifact.regimes(), soft=soft)
+    facts = ("name", "timeframe", "symbols", "period", "data_hash", "seed", "versions")
+    card = {name: getattr(artifact.card, name) for name in facts}
+    saved = save_consensus(tmp_path / "saved", artifact.members, artifact.combiner, told, **card)
+    ends = np.array([400, 500])
+    np.testing.assert_array_equal(saved.regimes().at(history, ends).probability, told.at(history, ends).probability)
+    (tmp_path / "saved" / "regimes" / "model.onnx").write_bytes(b"another")
+    with pytest.raises(ArtifactError, match=r"model\.onnx is damaged"):
+        load_consensus(tmp_path / "saved")
+
+
 def test_regimes_that_nobody_told_are_refused(run, tmp_path):
     with pytest.raises(RecipeError) as refused:
         backtest(run, overrides=["regimes.memory=41"])
@@ -106,6 +149,14 @@ def test_regimes_that_nobody_told_are_refused(run, tmp_path):
         "regimes.memory is 41, and the run tells regimes from 40 candles. Train again for another memory."
     )
     plain = train(micro_recipe(tmp_path, "data.synthetic.n_candles=600"), folder=tmp_path / "run")
+    with pytest.raises(RecipeError) as refused:
+        backtest(run, overrides=["regimes.on_switch.false_alarms=5"])
+    assert str(refused.value) == (
+        "regimes.on_switch.false_alarms is 5, and the run's alarms were set for 20. Train again for another number of "
+        "false alarms."
+    )
+    with pytest.raises(RecipeError, match=r"regimes\.network is not the one that the run was trained with\."):
+        backtest(run, overrides=["regimes.network.use=true"])
     with pytest.raises(RecipeError) as refused:
         backtest(plain, overrides=["regimes.use=true"])
     assert str(refused.value) == (

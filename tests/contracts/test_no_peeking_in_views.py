@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.contracts.test_no_peeking import FACTORS, beside_a_companion, guilty, probed
-from tests.fakes.micro import micro_recipe
+from tests.fakes.micro import REGIME_NETWORK, micro_recipe
 from tests.fakes.pattern_networks import candle_folder, chart_folder
 from tests.fakes.waves import TINY
 from tests.inference.test_regimes import series as stretches
@@ -35,6 +35,7 @@ from triptych.inference.chart_patterns import find_by_network
 from triptych.inference.explain import METHODS
 from triptych.inference.pattern_predictor import open_patterns
 from triptych.inference.regimes import RegimeFilter
+from triptych.inference.switch_model import SwitchModel
 from triptych.market.synthetic import Config as SyntheticConfig
 from triptych.market.synthetic import synthesise
 
@@ -82,6 +83,7 @@ def detections_by_network(series):
 
 
 FILTER = RegimeFilter.fit([stretches(900, seed=4)])
+SWITCHES = replace(SwitchModel.fit([stretches(900, seed=4)]), threshold=0.8)
 VIEWS = {
     "chart patterns by rules": chart_patterns,
     "chart patterns by a network": by_network(chart_folder),
@@ -92,6 +94,8 @@ VIEWS = {
     "regimes by rules": rule_labels,
     "regimes filtered": FILTER.probabilities,
     "regimes filtered from the last candles": lambda s: FILTER.recent(s, MEMORY),
+    "kinds of market": lambda s: SWITCHES.probabilities(s, MEMORY),
+    "alarms of switches": lambda s: SWITCHES.since(s, np.arange(len(s)), MEMORY),
     "regimes with soft labels beside": lambda s: FILTER.fused(s, soft_labels(s), np.full(5, 0.2)),
 }
 
@@ -138,10 +142,11 @@ REGIMES = ("data.synthetic.n_candles=900", "regimes.use=true", f"regimes.memory=
            "strategy.exit=0.0", "regimes.keep.sideways=0.1", "regimes.keep.bear=0.4")  # fmt: skip
 
 
-def test_no_regime_peeks(tmp_path):
-    found = probed(tmp_path, *REGIMES, cuts=2)
+@pytest.mark.parametrize("network", [(), REGIME_NETWORK], ids=["filter", "filter and network"])
+def test_no_regime_peeks(tmp_path, network):
+    found = probed(tmp_path, *REGIMES, *network, cuts=2)
     assert found["passed"]
-    assert "regimes" in {row["name"] for row in found["results"]}
+    assert {"regimes", "switches"} <= {row["name"] for row in found["results"]}
 
 
 MEMBERS = ('members=[{name="charts"}, {name="jkx", changes={"encoding.name"="jkx"}}]', "consensus.regime_length=24",
@@ -158,8 +163,8 @@ def test_no_regime_beside_a_consensus_peeks(tmp_path):
 def test_a_filter_that_looks_ahead_is_found_and_so_are_its_decisions(tmp_path, monkeypatch, members):
     honest = RegimeFilter.recent
 
-    def ahead(self, series, memory):
-        rows = honest(self, series, memory)
+    def ahead(self, series, memory, beside=None):
+        rows = honest(self, series, memory, beside)
         rows[:-20] = rows[20:]
         return rows
 
@@ -167,6 +172,19 @@ def test_a_filter_that_looks_ahead_is_found_and_so_are_its_decisions(tmp_path, m
     found = probed(tmp_path, *REGIMES, *members, cuts=2)
     assert not found["passed"]
     assert guilty(found) == {"regimes", "joint decision and equity" if members else "decision and equity"}
+
+
+def test_alarms_of_switches_that_look_ahead_are_found_and_so_are_their_decisions(tmp_path, monkeypatch):
+    honest = SwitchModel.alarms
+
+    def ahead(self, series, memory):
+        alarms = honest(self, series, memory) - 20
+        return alarms[alarms >= 0]
+
+    monkeypatch.setattr(SwitchModel, "alarms", ahead)
+    found = probed(tmp_path, *REGIMES, "regimes.on_switch.hold=30", cuts=3)
+    assert "switches" in guilty(found)
+    assert guilty(found) <= {"switches", "decision and equity"}
 
 
 GUARD = ("guard.policy=flatten", "guard.false_alarms=0.5", "guard.calm=1", "strategy.enter=0.0", "strategy.exit=0.0")

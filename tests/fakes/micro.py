@@ -43,6 +43,16 @@ margin = 0.0
 replicates = 200
 """
 
+REGIME_NETWORK = (
+    "regimes.network.use=true",
+    "regimes.network.length=24",
+    "regimes.network.stride=12",
+    "regimes.network.encoding={name='candlestick', height=32, width=48}",
+    "regimes.network.model={name='lenet5_relu', width=0.5}",
+    "regimes.network.training={epochs=1, batch_size=32}",
+)
+"""Overrides for a small network of soft labels beside the filter of regimes."""
+
 
 def micro_recipe(folder: Path, *overrides: str, **changes: object) -> Recipe:
     """The recipe, with keys changed as `--set` does; `changes` are sections of `data`."""

@@ -90,6 +90,14 @@ def test_two_networks_of_one_kind_are_refused(home):
     )
 
 
+def test_a_network_of_regimes_names_no_patterns(home, tmp_path):
+    folder = shutil.copytree(home / "candles", tmp_path / "regimes")
+    card = (folder / "card.json").read_text()
+    (folder / "card.json").write_text(card.replace('"kind": "candle_patterns"', '"kind": "regimes"'))
+    with pytest.raises(RecipeError, match=r"names a network of regimes, which names no patterns\. Use it by"):
+        pattern_factors(Config(folders=(str(folder),)))
+
+
 def test_another_network_in_the_folder_is_noticed(home):
     with pytest.raises(ArtifactError) as refused:
         pattern_factors(Config(folders=(str(home / "candles"),), hashes=("0" * 64,)))

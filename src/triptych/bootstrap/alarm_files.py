@@ -15,9 +15,10 @@ from triptych.domain.errors import DataError
 from triptych.domain.files import write_bytes, write_json, write_text
 
 STATISTICS: Final = {
+    "switches": "probability of the likeliest kind of market",
     "filter": "probability of the likeliest regime",
     "likeness": "distance from the window before",
-    "cusum": "volatility, standard deviations before",
+    "cusum": "log size of the return, standard deviations before",
 }
 PRICE, ALARM, VALUE = "#34495e", "#b2182b", "#2166ac"
 INCHES = (14.0, 6.5)
@@ -96,7 +97,7 @@ def draw_alarms(found: RegimeAlarms, path: Path) -> Path:
         for at in found.alarms.tolist():
             axes.axvline(at, color=ALARM, linewidth=0.8, alpha=0.7)
         axes.margins(x=0.005)
-    if found.method != "cusum":  # CUSUM's threshold is one of a sum
+    if found.method in ("filter", "likeness"):  # CUSUM's threshold is one of a sum, that of switches of what they left
         value.axhline(found.threshold, color=ALARM, linewidth=0.8, linestyle="--")
     asked = "" if found.asked is None else f", {found.asked:g} false alarms in 1,000 candles asked for"
     price.set_title(

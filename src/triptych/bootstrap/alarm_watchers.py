@@ -1,4 +1,4 @@
-"""What raises alarms of a switch: a filter of regimes, a siamese network, CUSUM; each reads a history alike."""
+"""What raises alarms of a switch: a model of switches, the filter of regimes, a siamese network, CUSUM."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.bootstrap.alarm_thresholds import SURE
 from triptych.bootstrap.backtesting import candles_of
 from triptych.bootstrap.explaining import series_of
 from triptych.bootstrap.run_folder import Run
@@ -20,19 +21,20 @@ from triptych.domain.errors import ArtifactError, NotEnoughData, RecipeError
 from triptych.features.regimes import LONG
 from triptych.inference import Artifact, load_artifact, siamese_of
 from triptych.inference.classifier import WindowClassifier
-from triptych.inference.regimes import WARM_UP, RegimeFilter, measures
+from triptych.inference.regime_teller import RegimeTeller
+from triptych.inference.regimes import WARM_UP, RegimeFilter
 from triptych.inference.similar import embeddings_of
-from triptych.inference.switches import cusum_alarms, distance_alarms, switch_alarms
+from triptych.inference.switch_model import SwitchModel, log_returns, log_sizes, usual_size
+from triptych.inference.switches import cusum_alarms, departure_alarms, distance_alarms, switch_alarms
 from triptych.market.store import to_ms
 from triptych.settings import Recipe
 
-Method = Literal["filter", "likeness", "cusum"]
-SURE: Final = np.concatenate((np.linspace(0.5, 0.99, 50), 1.0 - np.geomspace(0.009, 1e-7, 40)))
+Method = Literal["switches", "filter", "likeness", "cusum"]
 HEIGHTS: Final = np.geomspace(1.0, 2000.0, 150)
 STEPS: Final = 300
 """Distances that may become a threshold."""
-VOLATILITY: Final = 1
-"""Column of the measure that CUSUM adds up."""
+MEMORY: Final = 480
+"""Returns that an alarm on a file is told from, as in a recipe that says nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,11 +60,13 @@ class AbstractWatcher(ABC):
     Attributes:
         agreement, notes: as in `RegimeAlarms`.
         warm_up: candles before the first that it can say anything of.
+        trained: threshold that was set in training, and the false alarms that were asked for; None: none was.
     """
 
     agreement: dict[str, dict[str, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     warm_up: int = WARM_UP
+    trained: tuple[float, float] | None = None
 
     @abstractmethod
     def read(self, series: CandleSeries, first: int) -> Reading:
@@ -71,13 +75,12 @@ class AbstractWatcher(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class FilterWatcher(AbstractWatcher):
-    """Another regime than the present one has become probable enough; `memory` 0 looks back on the whole history."""
+    """Another of the five regimes than the last sure one has become probable enough."""
 
-    fitted: RegimeFilter
-    memory: int = 0
+    teller: RegimeTeller
 
     def read(self, series: CandleSeries, first: int) -> Reading:
-        told = self.fitted.recent(series, self.memory) if self.memory else self.fitted.probabilities(series)
+        told = self.teller.probabilities(series)
         known = np.isfinite(told).all(axis=1)
         regime = np.where(known, np.nan_to_num(told).argmax(axis=1), -1)
         statistic = np.where(known, np.nan_to_num(told).max(axis=1), np.nan)
@@ -89,23 +92,55 @@ class FilterWatcher(AbstractWatcher):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CusumWatcher(AbstractWatcher):
-    """The volatility has left the level that it had after the last alarm.
+class SwitchWatcher(AbstractWatcher):
+    """Any other kind of market than the present one, by the sizes of returns: what a recipe acts on.
 
     Attributes:
-        centre, scale: mean and standard deviation of its measure where nothing is judged.
+        model: that was fitted where nothing is judged.
+        memory: returns that an alarm is told from.
+        beside: tells the likeliest regime; the kinds themselves have no names.
+    """
+
+    model: SwitchModel
+    memory: int
+    beside: FilterWatcher
+
+    def read(self, series: CandleSeries, first: int) -> Reading:
+        told = self.model.probabilities(series, self.memory)
+
+        def raised(threshold: float) -> NDArray[np.int64]:
+            alarms = departure_alarms(told, threshold, self.memory // 2)
+            return alarms[alarms >= first]
+
+        regime = self.beside.read(series, first).regime
+        return Reading(statistic=told.max(axis=1), regime=regime, raised=raised, thresholds=SURE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CusumWatcher(AbstractWatcher):
+    """The size of returns has left the level that it had after the last alarm.
+
+    Attributes:
+        usual: standard deviation of the returns where nothing is judged.
+        centre, scale: mean and standard deviation of the logarithms of their sizes there.
+        drift, memory: as in `cusum_alarms`.
         beside: tells the likeliest regime; None: nobody does.
     """
 
+    usual: float
     centre: float
     scale: float
+    drift: float = 0.5
+    memory: int = 50
     beside: FilterWatcher | None = None
 
     def read(self, series: CandleSeries, first: int) -> Reading:
-        score = (measures(series)[:, VOLATILITY] - self.centre) / self.scale
+        score = np.full(len(series), np.nan)
+        score[1:] = (log_sizes(log_returns(series), self.usual) - self.centre) / self.scale
+        begin = max(first, 1)
 
         def raised(threshold: float) -> NDArray[np.int64]:
-            return cusum_alarms(score[first:], threshold) + first
+            return cusum_alarms(score[begin:], threshold, drift=self.drift, memory=self.memory) + begin
 
         regime = np.full(len(series), -1) if self.beside is None else self.beside.read(series, first).regime
         return Reading(statistic=score, regime=regime, raised=raised, thresholds=HEIGHTS)
@@ -155,8 +190,13 @@ def watcher_of_file(series: CandleSeries, first: int, method: Method) -> Abstrac
             "Likeness is told by a siamese network, and a file of candles has none.",
             remedy="Name a run of a recipe with [siamese], such as `siamese`, instead of the file.",
         )
-    watcher = _filter(RegimeFilter.fit([series.head(first)]), series, first, memory=0)
-    return watcher if method == "filter" else _cusum(series, first, watcher)
+    fitted = RegimeFilter.fit([series.head(first)])
+    beside = _filter(RegimeTeller(filter=fitted, memory=MEMORY), series, first)
+    if method == "filter":
+        return beside
+    if method == "cusum":
+        return cusum_watcher(series.head(first), beside)
+    return switch_watcher(SwitchModel.fit([series.head(first)]), MEMORY, beside)
 
 
 def watcher_of_run(
@@ -173,15 +213,19 @@ def watcher_of_run(
     first = int(np.searchsorted(series.close_time_ms, start_ms, side="right"))
     artifact = load_artifact(run.fold(0) / "artifact")
     named = method or _method_of(artifact)
-    if named == "filter":
-        if not artifact.card.regimes:
+    told = artifact.regimes()
+    if named in ("filter", "switches"):
+        if told is None or (named == "switches" and told.switches is None):
             raise ArtifactError(
-                "The artifact of the run carries no filter of regimes.",
+                f"The artifact of the run carries no {'filter of regimes' if told is None else 'model of switches'}.",
                 remedy="Train the recipe with regimes.use = true, or choose --method cusum.",
             )
-        regimes = artifact.card.regimes
-        fitted = RegimeFilter.from_dict(regimes["filter"])
-        watcher: AbstractWatcher = _filter(fitted, series, first, memory=regimes["memory"])
+        watcher: AbstractWatcher = _filter(told, series, first)
+        if named == "switches":
+            model, beside = told.switches, watcher
+            assert model is not None
+            assert isinstance(beside, FilterWatcher)
+            watcher = switch_watcher(model, told.memory, beside, trained=(model.threshold, model.asked))
     elif named == "likeness":
         classifier = artifact.classifier()
         siamese_of(classifier)
@@ -191,7 +235,7 @@ def watcher_of_run(
             warm_up=first_end(recipe) + reach(recipe),
         )  # fmt: skip
     else:
-        watcher = _cusum(series, first, None)
+        watcher = cusum_watcher(series.head(first), None)
     return series, first, named, watcher
 
 
@@ -199,26 +243,39 @@ def _method_of(artifact: Artifact) -> Method:
     if artifact.card.siamese:
         return "likeness"
     if artifact.card.regimes:
-        return "filter"
+        return "switches" if "switches" in artifact.card.regimes else "filter"
     raise ArtifactError(
         "The model of the run tells neither regimes nor likeness.",
         remedy="Name a run of a recipe with regimes.use = true or with [siamese], or choose --method cusum.",
     )
 
 
-def _filter(fitted: RegimeFilter, series: CandleSeries, first: int, *, memory: int) -> FilterWatcher:
-    agreement = fitted.agreement_on(series.between(max(0, first - LONG), len(series)))
-    return FilterWatcher(fitted=fitted, memory=memory, agreement=agreement, notes=fitted.notes())
+def _filter(teller: RegimeTeller, series: CandleSeries, first: int) -> FilterWatcher:
+    agreement = teller.filter.agreement_on(series.between(max(0, first - LONG), len(series)))
+    return FilterWatcher(teller=teller, agreement=agreement, notes=teller.filter.notes(), warm_up=teller.reach)
 
 
-def _cusum(series: CandleSeries, first: int, beside: FilterWatcher | None) -> CusumWatcher:
-    if first <= WARM_UP + 1:
+def switch_watcher(
+    model: SwitchModel, memory: int, beside: FilterWatcher, trained: tuple[float, float] | None = None
+) -> SwitchWatcher:
+    """A watcher by a fitted model of switches."""
+    return SwitchWatcher(
+        model=model, memory=memory, beside=beside, agreement=beside.agreement, notes=beside.notes, warm_up=memory,
+        trained=trained,
+    )  # fmt: skip
+
+
+def cusum_watcher(seen: CandleSeries, beside: FilterWatcher | None, **options: Any) -> CusumWatcher:
+    """A watcher that knows the usual size of returns from candles that are not judged; `options` as its fields."""
+    returns = log_returns(seen)
+    if len(returns) < 2:
         raise NotEnoughData(
-            f"{series.symbol}: {first} candles before the judged part are too few for a measure of volatility.",
-            remedy=f"Bring at least {WARM_UP + 2}.",
+            f"{seen.symbol}: {len(seen)} candles before the judged part are too few for a usual size of returns.",
+            remedy="Bring at least 3.",
         )
-    seen = measures(series)[WARM_UP:first, VOLATILITY]
+    usual = usual_size(returns)
+    sizes = log_sizes(returns, usual)
     return CusumWatcher(
-        centre=float(seen.mean()), scale=max(float(seen.std()), 1e-12), beside=beside,
-        agreement=beside.agreement if beside else {}, notes=beside.notes if beside else (),
+        usual=usual, centre=float(sizes.mean()), scale=max(float(sizes.std()), 1e-12), beside=beside,
+        agreement=beside.agreement if beside else {}, notes=beside.notes if beside else (), warm_up=1, **options,
     )  # fmt: skip

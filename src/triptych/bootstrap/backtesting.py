@@ -18,7 +18,7 @@ from triptych.bootstrap.figures import recorded_figures, require_recorded_figure
 from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.guarding import recorded_watch, refuse_other_candles, refuse_seen
 from triptych.bootstrap.regime_filters import COLUMNS as REGIME_COLUMNS
-from triptych.bootstrap.regime_filters import recorded_regimes, require_regimes
+from triptych.bootstrap.regime_filters import SINCE, recorded_regimes, require_regimes
 from triptych.bootstrap.run_folder import Run, at_work, trial_mark
 from triptych.bootstrap.staking import first_base_rates, with_known_stakes
 from triptych.bootstrap.telling import Tell, silent
@@ -168,7 +168,7 @@ def _members(
 ) -> dict[str, dict[str, Any]]:
     """What each member alone would have earned over the same period, by the same strategy, sizing, limits and costs."""
     votes = read_frame(run.folder / "votes.parquet", KEYS)
-    told = [name for name in REGIME_COLUMNS if name in predictions.columns]
+    told = [name for name in (*REGIME_COLUMNS, SINCE) if name in predictions.columns]
     judged = predictions.select(*KEYS, *told).join(votes, on=list(KEYS), how="left", maintain_order="left")
     artifact = load_consensus(run.artifact)
     found = {}

@@ -88,6 +88,7 @@ def report_consensus(
                 probability_hold=row[1],
                 probability_buy=row[2],
                 regimes=one.regimes,
+                since_switch=one.since_switch,
             )
             for one, row in zip(ours, probabilities[name].tolist(), strict=True)
         ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,9 @@ from triptych.bootstrap.probing import (
     leak_probe,
     onwards,
     opinionated,
+    regime_probes_of,
     sentence_of,
+    untaught_regimes,
     until,
 )
 from triptych.bootstrap.telling import Tell, silent
@@ -26,7 +30,8 @@ from triptych.domain import CLASSES, CandleSeries
 from triptych.inference import NOBODY, AbstractPredictor, Combiner, ConsensusPredictor, FactorPredictor, TorchPredictor
 from triptych.inference.recorded import RecordedPredictor
 from triptych.inference.regime_predictor import RegimePredictor
-from triptych.inference.regimes import WARM_UP, RegimeFilter
+from triptych.inference.regime_teller import RegimeTeller
+from triptych.inference.regimes import WARM_UP
 from triptych.settings import Recipe, members_of, resolved
 from triptych.training.leak_probe import Probe, choose_cuts, run_probes
 from triptych.training.seeds import derive_seed
@@ -58,7 +63,8 @@ def probe_consensus(
     for one in (candles.series[i] for i in np.linspace(0, len(candles.series) - 1, some).round().astype(int)):
         seed = derive_seed(recipe.seed, "leak probe", one.symbol) % 2**32
         at = choose_cuts(len(one), first + ROWS + 1, cuts, seed)
-        regimes = RegimeFilter.fit([one.head(max(int(at[0]), 2 * WARM_UP))]) if recipe.regimes.use else None
+        with TemporaryDirectory() as folder:
+            regimes = untaught_regimes(recipe, one.head(max(int(at[0]), 2 * WARM_UP)), Path(folder))
         probes = probes_of_consensus(recipe, predictor, companions, candles.by_symbol, regimes)
         report = run_probes(one, probes, at, rows=ROWS, first=first)
         results += [{"instrument": one.symbol, **row} for row in report.to_dict()["results"]]
@@ -76,10 +82,10 @@ def probes_of_consensus(
     predictor: ConsensusPredictor,
     companions: Mapping[str, CandleSeries],
     everyone: Mapping[str, CandleSeries] = NOBODY,
-    regimes: RegimeFilter | None = None,
+    regimes: RegimeTeller | None = None,
 ) -> list[Probe]:
     """What is probed of the joining: votes and regime, the joint prediction, the regimes, decision and equity."""
-    told = None if regimes is None else RegimePredictor(predictor, regimes, recipe.regimes.memory)
+    told = None if regimes is None else RegimePredictor(predictor, regimes)
 
     def beside(series: CandleSeries) -> dict[str, CandleSeries]:
         return {symbol: until(other, int(series.close_time_ms[-1])) for symbol, other in companions.items()}
@@ -101,14 +107,10 @@ def probes_of_consensus(
         recorded.remember((told or predictor).predictions_over(series, onwards(series, at), beside(series)))
         return decisions_at(series, at, recipe, recorded, beside(series), everyone)
 
-    def filtered(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
-        assert told is not None
-        return told.regimes_over(series, onwards(series, at))[: len(at)]
-
     return [
         Probe(name="votes and regime", compute=votes),
         Probe(name="joint prediction", compute=joint),
-        *([] if told is None else [Probe(name="regimes", compute=filtered)]),
+        *([] if told is None else regime_probes_of(told)),
         Probe(name="joint decision and equity", compute=decisions),
     ]
 

@@ -6,7 +6,6 @@ import contextlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -43,6 +42,7 @@ from triptych.domain.errors import ArtifactError, RunError
 from triptych.domain.files import temporary_name, write_json
 from triptych.inference import load_artifact, load_consensus, record_consensus_metrics, save_consensus
 from triptych.inference.combiner import Combiner
+from triptych.inference.regime_teller import RegimeTeller
 from triptych.settings import Recipe, members_of, resolved
 from triptych.training.splits import Fold
 from triptych.training.stacking import Votes, fit_combiner
@@ -119,7 +119,7 @@ def _train(
     parts = []
     for fold in judged:
         combiner = _fit(run.recipe, tuple(members), votes, fold, tell)
-        regimes = fitted_regimes(run.recipe, next(iter(datasets.values())), fold, tell)
+        regimes = fitted_regimes(run.recipe, next(iter(datasets.values())), fold, run.fold(fold.number), tell)
         _save(run, runs, combiner, regimes, candles, fold)
         said = _combined(combiner, frame.filter(fold=fold.number))
         parts.append(with_regime_columns(said, regimes, candles))
@@ -171,7 +171,7 @@ def _fit(recipe: Recipe, names: tuple[str, ...], votes: Votes, fold: Fold, tell:
 
 
 def _save(
-    run: Run, runs: Mapping[str, Run], combiner: Combiner, regimes: dict[str, Any], candles: Candles, fold: Fold
+    run: Run, runs: Mapping[str, Run], combiner: Combiner, regimes: RegimeTeller | None, candles: Candles, fold: Fold
 ) -> None:
     recipe = run.recipe
     save_consensus(

@@ -242,7 +242,7 @@ def _asked(
     (prediction,) = predictor.joined(known.symbol, known.close_time_ms[ends], votes, regime)
     told = artifact.with_regimes(predictor)
     if isinstance(told, RegimePredictor):
-        prediction = replace(prediction, regimes=tuple(told.regimes_over(known, ends)[0].tolist()))
+        (prediction,) = told.regimes_over(known, ends).beside([prediction])
     if not prediction.is_usable:
         raise NotEnoughData(
             f"{known.symbol}: a member has no answer at {utc(close_ms)}: its window holds unknown values.",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,15 +18,20 @@ from triptych.backtest import run_backtest
 from triptych.bootstrap.building import build_classifier, build_encoding
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.guarding import open_watch, with_watched_books
+from triptych.bootstrap.regimes import save_network, untaught_network
 from triptych.bootstrap.staking import ALIKE, with_known_stakes
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.windowing import factor_rows, first_end, labels_of, possible_ends, windows_at
-from triptych.domain import CLASSES, CandleSeries
+from triptych.domain import CLASSES, REGIMES, CandleSeries
 from triptych.inference import NOBODY, AbstractPredictor, FactorPredictor, TorchPredictor, WindowClassifier
 from triptych.inference.base import Figures, joined_figures
+from triptych.inference.pattern_predictor import open_patterns
 from triptych.inference.recorded import RecordedPredictor
 from triptych.inference.regime_predictor import RegimePredictor
+from triptych.inference.regime_teller import RegimeTeller, ToldRegimes
 from triptych.inference.regimes import WARM_UP, RegimeFilter
+from triptych.inference.soft_labels import SoftLabels
+from triptych.inference.switch_model import SwitchModel
 from triptych.inference.watch import AbstractWatch
 from triptych.settings import Recipe
 from triptych.strategies import create_strategy
@@ -42,6 +50,10 @@ SPREAD = 1.5
 
 USUAL = {"size": (0.0, 0.02), "volatility": (math.log(0.02), 0.5)}
 """Mean and scale of an untrained network's figures: a return of some per cent, the logarithm of such a volatility."""
+
+
+EASILY = 0.6
+"""Threshold of the alarms of switches: low, so that there are some."""
 
 
 class SteadyPredictor(AbstractPredictor):
@@ -79,11 +91,16 @@ def opinionated(
     A network fresh from its initialisation says the same of every window, and no probe could tell two windows apart by
     it. So its normalisations are set from real windows and its last layer is scaled until its scores spread.
     """
-    classifier = build_classifier(recipe)
     possible = possible_ends(recipe, series)
     ends = possible[np.linspace(0, len(possible) - 1, AWAKENING).astype(np.int64)]
     found = windows_at(recipe, series, ends, companions)
-    windows = torch.from_numpy(found[~np.isnan(found).all(axis=(1, 2))])
+    classifier = build_classifier(recipe)
+    awaken(classifier, torch.from_numpy(found[~np.isnan(found).all(axis=(1, 2))]))
+    return classifier
+
+
+def awaken(classifier: torch.nn.Module, windows: torch.Tensor) -> None:
+    """Give an untrained classifier normalisations from windows, and scores of them that spread; in place."""
     norms = [module for module in classifier.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     classifier.eval()  # all but the normalisations: dropout would draw from a generator that is not ours
     with torch.no_grad():
@@ -95,11 +112,10 @@ def opinionated(
         last = [module for module in classifier.modules() if isinstance(module, torch.nn.Linear)][-1]
         last.weight.mul_(SPREAD / scores.std(dim=0).mean().clamp_min(1e-12))
         last.bias[: scores.shape[1]] -= classifier(windows).mean(dim=0)
-        for i, task in enumerate(classifier.tasks):
-            mean, scale = USUAL[task]
-            classifier.network.get_buffer("task_mean")[i] = mean
-            classifier.network.get_buffer("task_scale")[i] = scale
-    return classifier
+        if isinstance(classifier, WindowClassifier):
+            means, scales = (classifier.get_buffer(f"network.task_{name}") for name in ("mean", "scale"))
+            for i, task in enumerate(classifier.tasks):
+                means[i], scales[i] = USUAL[task]
 
 
 def leak_probe(recipe: Recipe, *, cuts: int = 6, instruments: int | None = None, tell: Tell = silent) -> dict[str, Any]:
@@ -131,7 +147,8 @@ def leak_probe(recipe: Recipe, *, cuts: int = 6, instruments: int | None = None,
         seed = derive_seed(recipe.seed, "leak probe", one.symbol) % 2**32
         at = choose_cuts(len(one), max(first, scale) + horizon + ROWS + 1, cuts, seed)
         # Labels settle a horizon later: only with so many more rows are there any to compare.
-        regimes = RegimeFilter.fit([one.head(max(int(at[0]), 2 * WARM_UP))]) if recipe.regimes.use else None
+        with TemporaryDirectory() as folder:
+            regimes = untaught_regimes(recipe, one.head(max(int(at[0]), 2 * WARM_UP)), Path(folder))
         probed = probes_of(recipe, predictor, candles.beside(recipe), regimes, candles.by_symbol)
         for probes, rows in ((probed, ROWS), (label_probes_of(recipe), ROWS + horizon)):
             report = run_probes(one, probes, at, rows=rows, first=first)
@@ -165,7 +182,7 @@ def probes_of(
     recipe: Recipe,
     predictor: AbstractPredictor,
     companions: Mapping[str, CandleSeries] = NOBODY,
-    regimes: RegimeFilter | None = None,
+    regimes: RegimeTeller | None = None,
     everyone: Mapping[str, CandleSeries] = NOBODY,
 ) -> list[Probe]:
     """What is probed of a recipe beside its labels: images, predictions, regimes, decisions.
@@ -174,7 +191,7 @@ def probes_of(
         recipe: what to probe.
         predictor: that answers.
         companions: that it looks at.
-        regimes: the filter that is told beside it; None: none is.
+        regimes: what tells regimes and switches beside it; None: nothing does.
         everyone: all histories there are, of which the guard takes those that its detector watches.
 
     Every value is computed together with those of the next candles, as far as the history goes: an encoding or a
@@ -184,7 +201,7 @@ def probes_of(
     maker = factor_rows(recipe)
     if maker is not None:
         steady = FactorPredictor(steady, maker)
-    told = None if regimes is None else RegimePredictor(steady, regimes, recipe.regimes.memory)
+    told = None if regimes is None else RegimePredictor(steady, regimes)
 
     def beside(series: CandleSeries) -> dict[str, CandleSeries]:
         return cut_with(series, companions)
@@ -219,20 +236,12 @@ def probes_of(
     def decisions(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         ends = onwards(series, at)
         recorded = RecordedPredictor(told or steady)
-        known = regimes_of(series)[ends] if told else None
+        known = told.regimes_over(series, ends) if told else None
         recorded.add(series.symbol, series.close_time_ms[ends], ask(series, ends), known, tell(series, ends))
         return decisions_at(series, at, recipe, recorded, beside(series), everyone)
 
     def figures(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         return np.stack([tell(series, onwards(series, at))[t] for t in recipe.foretold_figures], axis=1)[: len(at)]
-
-    found_regimes: dict[int, NDArray[np.float64]] = {}
-
-    def regimes_of(series: CandleSeries) -> NDArray[np.float64]:
-        assert told is not None
-        if len(series) not in found_regimes:
-            found_regimes[len(series)] = told.regimes_over(series, np.arange(len(series)))
-        return found_regimes[len(series)]
 
     def factors(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
         assert maker is not None
@@ -243,8 +252,43 @@ def probes_of(
         Probe(name=f"image ({recipe.encoding.name})", compute=images),
         Probe(name="prediction", compute=predictions),
         *([Probe(name="foretold figures", compute=figures)] if recipe.foretold_figures else []),
-        *([Probe(name="regimes", compute=lambda series, at: regimes_of(series)[at])] if told else []),
+        *([] if told is None else regime_probes_of(told)),
         Probe(name="decision and equity", compute=decisions),
+    ]
+
+
+def untaught_regimes(recipe: Recipe, history: CandleSeries, folder: Path) -> RegimeTeller | None:
+    """What tells regimes and switches of a recipe, for a probe: all is heard, nothing has learnt. None where none is.
+
+    Args:
+        recipe: what to probe.
+        history: that filter and model are fitted on.
+        folder: where an untaught network is saved, if the recipe has one.
+    """
+    config = recipe.regimes
+    if not config.use:
+        return None
+    soft = None
+    if config.network.use:
+        network = untaught_network(config.network, recipe.seed)
+        ends = np.linspace(config.network.length - 1, len(history) - 1, AWAKENING).astype(np.int64)
+        awaken(network.body, torch.from_numpy(history.windows(ends, config.network.length).astype(np.float32)))
+        save_network(folder / "network", network, config.network, [history])
+        even = np.full(len(REGIMES), 1.0 / len(REGIMES))
+        soft = SoftLabels(reader=open_patterns(folder / "network"), prior=even, weight=1.0, folder=folder / "network")
+    switches = replace(SwitchModel.fit([history]), threshold=EASILY)
+    return RegimeTeller(filter=RegimeFilter.fit([history]), memory=config.memory, switches=switches, soft=soft)
+
+
+def regime_probes_of(told: RegimePredictor) -> list[Probe]:
+    """What is probed of regimes: their probabilities, and the age of the last alarm of a switch."""
+
+    def all_told(series: CandleSeries, at: NDArray[np.int64]) -> ToldRegimes:
+        return told.regimes_over(series, onwards(series, at))
+
+    return [
+        Probe(name="regimes", compute=lambda series, at: all_told(series, at).probability[: len(at)]),
+        Probe(name="switches", compute=lambda series, at: all_told(series, at).since_switch[: len(at)]),
     ]
 
 

@@ -1,32 +1,22 @@
 """Alarms that the market has switched to another regime: on a file of candles, or by the model of a run.
 
-A filter, a siamese network and CUSUM speak different languages, so their thresholds are set by the alarms that they
-raise where there is nothing to find: in the candles that they have learnt from, put in random order
-(`market/shuffling.py`). What is asked for is a number of these false alarms in 1,000 candles, the same for all.
+Their thresholds are set by false alarms, the same way for all (`bootstrap/alarm_thresholds.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.bootstrap.alarm_thresholds import CALM, FALSE_ALARMS, ORDERS, threshold_for
 from triptych.bootstrap.alarm_watchers import AbstractWatcher, Method, watcher_of_file, watcher_of_run
 from triptych.bootstrap.run_folder import Run
 from triptych.domain import CandleSeries
 from triptych.domain.errors import NotEnoughData
 from triptych.market.shuffling import shuffled
 from triptych.training.seeds import derive_seed
-
-FALSE_ALARMS: Final = 1.0
-"""False alarms in 1,000 candles that are asked for when nobody says otherwise."""
-CALM: Final = 8_000
-"""Candles that are put in random order to set a threshold, at most: the last ones before the judged part."""
-ORDERS: Final = 5
-"""Random orders: an alarm in 1,000 candles is eight in one order, too few to set a threshold by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +29,7 @@ class RegimeAlarms:
         first: the first candle that is judged.
         alarms: candles at which an alarm was raised, by position in the history.
         statistic: what was held against the threshold at each candle, shape (n_candles,): the probability of the
-            likeliest regime, the change between two windows, or the volatility that CUSUM adds up.
+            likeliest regime, the change between two windows, or the size of the return that CUSUM adds up.
         regime: position in `REGIMES` of the likeliest at each candle, shape (n_candles,); -1 where none is told.
         threshold: that was set or given.
         asked: false alarms in 1,000 candles that were asked for; None where the threshold was given.
@@ -65,7 +55,7 @@ def alarms_of_file(
     series: CandleSeries,
     *,
     share: float = 0.6,
-    method: Method = "filter",
+    method: Method = "switches",
     false_alarms: float = FALSE_ALARMS,
     threshold: float | None = None,
     seed: int = 0,
@@ -75,10 +65,10 @@ def alarms_of_file(
     Args:
         series: the history.
         share: of it, that is fitted on.
-        method: the filter of regimes, or CUSUM on the measure of volatility.
+        method: the model of switches, the filter of five regimes, or CUSUM on the sizes of returns.
         false_alarms: in 1,000 candles, that are asked for.
-        threshold: instead of these: of the filter the probability that another regime must reach, of CUSUM the sum of
-            departures in standard deviations of the first share.
+        threshold: instead of these: of model and filter the probability that another regime must reach, of CUSUM the
+            sum of departures in standard deviations of the first share.
         seed: of the random order.
 
     Raises NotEnoughData when nothing is left to judge, RecipeError for the method of a siamese network.
@@ -95,7 +85,7 @@ def alarms_of_run(
     *,
     symbol: str | None = None,
     method: Method | None = None,
-    false_alarms: float = FALSE_ALARMS,
+    false_alarms: float | None = None,
     threshold: float | None = None,
 ) -> RegimeAlarms:
     """Alarms by the model of a run on its own candles, from the start of its test part on.
@@ -103,9 +93,10 @@ def alarms_of_run(
     Args:
         run: trained to its end, of a recipe with [regimes] use, or with [siamese].
         symbol: instrument; None takes the first.
-        method: `filter` is that of the artifact, `likeness` the distance of two windows without a common candle by its
-            siamese network, `cusum` the baseline; None takes what the artifact has.
-        false_alarms, threshold: as in `alarms_of_file`.
+        method: `switches` and `filter` are those of the artifact, `likeness` the distance of two windows without a
+            common candle by its siamese network, `cusum` the baseline; None takes what the artifact has.
+        false_alarms, threshold: as in `alarms_of_file`; neither takes the threshold that training has set for
+            `switches`, by which the recipe acts, and 1 false alarm for the others.
 
     The model is that of the first fold, which has learnt from no candle of the test part. Raises RunError for a run
     that is not complete or whose candles have changed, ArtifactError where the model has no such method.
@@ -120,7 +111,7 @@ def _raised(
     series: CandleSeries,
     first: int,
     method: Method,
-    false_alarms: float,
+    false_alarms: float | None,
     threshold: float | None,
     seed: int,
 ) -> RegimeAlarms:
@@ -133,8 +124,11 @@ def _raised(
         return sum(len(one.raised(threshold)) for one in calm)
 
     notes = watcher.notes
-    asked = false_alarms if threshold is None else None
+    asked = None
+    if threshold is None and false_alarms is None and watcher.trained is not None:
+        threshold, asked = watcher.trained
     if threshold is None:
+        asked = false_alarms = FALSE_ALARMS if false_alarms is None else false_alarms
         possible = np.unique(np.concatenate([one.thresholds for one in calm]))
         threshold, in_nothing = threshold_for(false_alarms, raised, possible, n_calm)
         if in_nothing > false_alarms:
@@ -150,21 +144,3 @@ def _raised(
         regime=seen.regime, threshold=threshold, asked=asked, in_nothing=in_nothing, agreement=watcher.agreement,
         notes=notes,
     )  # fmt: skip
-
-
-def threshold_for(
-    wanted: float, raised: Callable[[float], int], thresholds: NDArray[np.float64], n_candles: int
-) -> tuple[float, float]:
-    """The lowest threshold with no more alarms than wanted, and how many it raises.
-
-    Args:
-        wanted: alarms in 1,000 candles.
-        raised: how many alarms a threshold raises in `n_candles` in which there is nothing to find.
-        thresholds: that may be chosen, rising; the last one is taken where none is high enough.
-    """
-    rate = float("inf")
-    for threshold in thresholds.tolist():
-        rate = 1000.0 * raised(threshold) / max(n_candles, 1)
-        if rate <= wanted:
-            break
-    return threshold, rate

@@ -1,117 +1,47 @@
-"""Regimes from candles: the hidden Markov filter, and a network whose soft labels are combined with it.
+"""Regimes from candles: the hidden Markov filter, the alarms of switches, and a network whose soft labels it hears.
 
 The network is taught the one regime that the rules give a little later, as the filter is: labels that exclude one
 another, so that its answers may be brought to a sum of one. It looks at the candles that the filter's measures are made
 of; that is no second witness. How much it counts in the filter is therefore chosen on the validation part, from nothing
-to in full.
+to in full: beside a filter that has learnt from no more than the network has. The filter is then fitted anew on all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 
+from triptych.bootstrap.alarm_thresholds import set_threshold
+from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.telling import Tell, silent
-from triptych.domain import REGIMES, CandleSeries, Config
-from triptych.domain.errors import ArtifactError, NotEnoughData
+from triptych.domain import REGIMES, CandleSeries, utc
+from triptych.domain.errors import NotEnoughData
 from triptych.features import Config as FeaturesConfig
 from triptych.features import FeaturePipeline
 from triptych.images import create_encoding
 from triptych.inference.classifier import WindowClassifier
-from triptych.inference.multi_label import MultiLabelNetwork, load_weights_into, read_card, save_multi_label
+from triptych.inference.multi_label import MultiLabelNetwork
+from triptych.inference.pattern_card import PatternCard
+from triptych.inference.pattern_predictor import open_patterns
+from triptych.inference.pattern_saving import save_pattern_network
 from triptych.inference.regime_fitting import AHEAD, later_regimes
+from triptych.inference.regime_teller import RegimeTeller
 from triptych.inference.regimes import RegimeFilter, measures
+from triptych.inference.soft_labels import SoftLabels
 from triptych.models import create_model
-from triptych.training.multi_label import Config as TrainingConfig
+from triptych.settings.regimes import Config, Network
 from triptych.training.multi_label import MultiLabelSet, fit_multi_label
 from triptych.training.seeds import derive_seed
 
-CHUNK = 512
 WEIGHTS: Final = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 """Powers of the network's likelihood that are tried; the first of equal ones is taken."""
-FILTER: Final = "filter"
-
-
-class RegimeRecipe(Config):
-    """How filter and network of regimes are made."""
-
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of first weights and order.")
-    length: int = Field(96, ge=16, le=1024, description="Candles of a window of the network.")
-    stride: int = Field(4, ge=1, le=1000, description="Windows to learn from end at every so many candles.")
-    validation_share: float = Field(
-        0.2, gt=0, lt=1, description="Last share of the training histories, to choose the best epoch by."
-    )
-    encoding: dict[str, Any] = Field(
-        {"name": "candlestick", "height": 48, "width": 96}, description="How windows are drawn."
-    )
-    model: dict[str, Any] = Field(
-        {"name": "efficientnet_b0", "width": 0.25, "depth": 0.25}, description="The network that reads them."
-    )
-    training: TrainingConfig = Field(TrainingConfig(epochs=4), description="How it is trained.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Regimes:
-    """Filter, network, how often the network was taught each regime, and how much it counts (0: not at all)."""
-
-    filter: RegimeFilter
-    network: MultiLabelNetwork
-    recipe: RegimeRecipe
-    prior: NDArray[np.float64]
-    weight: float
-
-    @property
-    def length(self) -> int:
-        """Candles of a window of the network."""
-        return self.recipe.length
-
-    def soft_labels(self, series: CandleSeries) -> NDArray[np.float64]:
-        """The network's posterior of each regime at each candle, rows summing to 1; NaN before the first window."""
-        ends = np.arange(self.length - 1, len(series))
-        found = np.full((len(series), len(REGIMES)), np.nan)
-        for at in range(0, len(ends), CHUNK):
-            chosen = ends[at : at + CHUNK]
-            windows = torch.from_numpy(series.windows(chosen, self.length).astype(np.float32))
-            found[chosen] = self.network.answer(windows).probability.double().numpy()
-        shares: NDArray[np.float64] = found / np.maximum(found.sum(axis=1, keepdims=True), 1e-9)
-        return shares
-
-    def probabilities(self, series: CandleSeries) -> NDArray[np.float64]:
-        """Measures and soft labels in one forward filter, shape (n_candles, 5); row t from candles up to t."""
-        return self.filter.fused(series, self.soft_labels(series), self.prior, self.weight)
-
-    def save(self, folder: Path) -> Path:
-        """Write weights, and a card with the filter, its prior and its weight."""
-        facts = {
-            "kind": "regimes",
-            "recipe": self.recipe.model_dump(mode="json"),
-            FILTER: self.filter.as_dict(),
-            "prior": self.prior.tolist(),
-            "weight": self.weight,
-        }
-        return save_multi_label(folder, self.network, facts)
-
-    @classmethod
-    def load(cls, folder: Path) -> Regimes:
-        """Read what `save` wrote. Raises ArtifactError where there is none or it is of another kind."""
-        card = read_card(folder)
-        if card.get("kind") != "regimes" or card.get("labels") != list(REGIMES):
-            raise ArtifactError(f"{folder} holds no network of regimes.", remedy="Train one.")
-        recipe = RegimeRecipe.model_validate(card["recipe"])
-        return cls(
-            filter=RegimeFilter.from_dict(card[FILTER]),
-            network=load_weights_into(folder, _built(recipe)),
-            recipe=recipe,
-            prior=np.array(card["prior"]),
-            weight=float(card["weight"]),
-        )
+PROBE_WINDOWS = 16
+"""Real windows on which the exported graph is held against the network."""
 
 
 def rule_labels(series: CandleSeries) -> NDArray[np.float64]:
@@ -126,60 +56,115 @@ def taught_regimes(series: CandleSeries) -> NDArray[np.float64]:
     return np.where(later[:, None] >= 0, np.eye(len(REGIMES))[later], np.nan)
 
 
-def _built(recipe: RegimeRecipe) -> MultiLabelNetwork:
-    drawing = create_encoding(length=recipe.length, **recipe.encoding)
+def fit_regimes(
+    histories: Sequence[CandleSeries], config: Config, folder: Path, *, seed: int, tell: Tell = silent
+) -> RegimeTeller:
+    """Fit all that tells regimes and switches on histories that hold the training part only.
+
+    Args:
+        histories: one an instrument.
+        config: `[regimes]` of a recipe.
+        folder: where a network is saved, if there is one.
+        seed: of the random orders that set the alarms' threshold, and of the network.
+        tell: told every stage in words, and what one must know of the regimes.
+
+    Raises NotEnoughData when the histories are too short.
+    """
+    fitted = RegimeFilter.fit(histories)
+    for note in fitted.notes():
+        tell(note)
+    switches = set_threshold(histories, config.memory, config.on_switch.false_alarms, seed)
+    soft = None
+    if config.network.use:
+        network, prior = _taught(histories, config.network, seed, tell)
+        save_network(folder, network, config.network, histories)
+        # Of the validation part the network has seen no candle; nor has the filter that it is weighed beside.
+        before = RegimeFilter.fit([one.head(_cut(one, config.network)) for one in histories])
+        soft = _weighed(histories, config.network, before, folder, prior)
+        tell(f"In the filter of regimes the network counts with a power of {soft.weight:g}.")
+    return RegimeTeller(filter=fitted, memory=config.memory, switches=switches, soft=soft)
+
+
+def untaught_network(config: Network, seed: int) -> MultiLabelNetwork:
+    """The network before it has learnt anything."""
+    drawing = create_encoding(length=config.length, **config.encoding)
     model = create_model(
-        in_chans=drawing.channels, num_classes=len(REGIMES), seed=derive_seed(recipe.seed, "network"), **recipe.model
+        in_chans=drawing.channels, num_classes=len(REGIMES), seed=derive_seed(seed, "network"), **config.model
     )
     return MultiLabelNetwork(WindowClassifier(drawing, model), REGIMES, ())
 
 
-def train_regimes(histories: Sequence[CandleSeries], recipe: RegimeRecipe, *, tell: Tell = silent) -> Regimes:
-    """Fit filter and network on histories that hold the training part only.
+def save_network(
+    folder: Path, network: MultiLabelNetwork, config: Network, histories: Sequence[CandleSeries]
+) -> PatternCard:
+    """Write weights, ONNX graph and card of a network of regimes. Raises as `save_pattern_network` does."""
+    longest = max(histories, key=len)
+    ends = np.linspace(config.length - 1, len(longest) - 1, PROBE_WINDOWS).astype(np.int64)
+    card = PatternCard(
+        kind="regimes",
+        length=config.length,
+        labels=REGIMES,
+        numbers=(),
+        learnt=REGIMES,
+        threshold=(0.5,) * len(REGIMES),
+        network={"encoding": config.encoding, "model": config.model},
+        taught=(
+            utc(min(int(one.open_time_ms[0]) for one in histories)),
+            utc(max(int(one.close_time_ms[-1]) for one in histories)),
+        ),
+        symbols=tuple(one.symbol for one in histories),
+        recipe=config.model_dump(mode="json"),
+        versions=versions(),
+    )
+    return save_pattern_network(folder, network, card, longest.windows(ends, config.length).astype(np.float32))
 
-    Raises NotEnoughData when they are too short.
-    """
-    tell("Fitting the hidden Markov model.")
-    fitted = RegimeFilter.fit(histories)
-    for note in fitted.notes():
-        tell(note)
-    train, validation, later = [], [], []
+
+def _cut(one: CandleSeries, config: Network) -> int:
+    """The first candle of the validation part."""
+    return int(len(one) * (1.0 - config.validation_share))
+
+
+def _taught(
+    histories: Sequence[CandleSeries], config: Network, seed: int, tell: Tell
+) -> tuple[MultiLabelNetwork, NDArray[np.float64]]:
+    """The trained network, and the frequencies of what it was taught, shape (5,)."""
+    train, validation = [], []
     for one in histories:
-        labels = taught_regimes(one)
+        labels, cut = taught_regimes(one), _cut(one, config)
         known = np.flatnonzero(np.isfinite(labels).all(axis=1))
-        cut = int(len(one) * (1.0 - recipe.validation_share))
-        learnt = known[(known >= recipe.length - 1) & (known < cut - AHEAD)]
-        judged = known[known >= cut + recipe.length]
-        train.append(_windows(one, labels, learnt[:: recipe.stride], recipe.length))
-        validation.append(_windows(one, labels, judged[:: recipe.stride], recipe.length))
-        later.append((one, judged, labels))
-    network = _built(recipe)
+        learnt = known[(known >= config.length - 1) & (known < cut - AHEAD)]
+        train.append(_windows(one, labels, learnt[:: config.stride], config.length))
+        validation.append(_windows(one, labels, known[known >= cut + config.length][:: config.stride], config.length))
+    network = untaught_network(config, seed)
     sets = _joined(train), _joined(validation)
-    tell(f"The network learns from {len(sets[0])} windows, and is chosen by {len(sets[1])}.")
+    tell(f"The network of regimes learns from {len(sets[0])} windows, and is chosen by {len(sets[1])}.")
     fit_multi_label(
-        network, *sets, recipe.training, derive_seed(recipe.seed, "fit"),
+        network, *sets, config.training, derive_seed(seed, "fit"),
         on_epoch=lambda e: tell(
             f"Epoch {e.epoch + 1}: training loss {e.train_loss:.4f}, validation loss {e.validation_loss:.4f}."
         ),
     )  # fmt: skip
     share = sets[0].labels.double().mean(dim=0).numpy() + 1e-3
-    made = Regimes(filter=fitted, network=network, recipe=recipe, prior=share / share.sum(), weight=0.0)
-    made = replace(made, weight=_best_weight(made, later))
-    tell(f"In the filter the network counts with a power of {made.weight:g}.")
-    return made
+    return network, share / share.sum()
 
 
-def _best_weight(made: Regimes, later: Sequence[tuple[CandleSeries, NDArray[np.int64], NDArray[np.float64]]]) -> float:
-    """The power of the network's likelihood with the least log loss on the validation parts."""
+def _weighed(
+    histories: Sequence[CandleSeries], config: Network, before: RegimeFilter, folder: Path, prior: NDArray[np.float64]
+) -> SoftLabels:
+    """The network with the power of its likelihood that has the least log loss on the validation parts."""
+    open_ = SoftLabels(reader=open_patterns(folder), prior=prior, weight=1.0, folder=folder)
     loss = np.zeros(len(WEIGHTS))
-    for one, at, labels in later:
+    for one in histories:
+        labels, first = taught_regimes(one), _cut(one, config) + config.length
+        at = np.flatnonzero(np.isfinite(labels).all(axis=1))
+        at = at[at >= first]
         if not len(at):
             continue
-        soft = made.soft_labels(one)
+        posterior = open_.posterior(one, first)
         for i, weight in enumerate(WEIGHTS):
-            told = made.filter.fused(one, soft, made.prior, weight)[at]
+            told = before.fused(one, posterior, prior, weight)[at]
             loss[i] -= np.log(np.maximum(told[labels[at] == 1.0], 1e-12)).sum()
-    return WEIGHTS[int(loss.argmin())]
+    return SoftLabels(reader=open_.reader, prior=prior, weight=WEIGHTS[int(loss.argmin())], folder=folder)
 
 
 def _windows(

@@ -5,6 +5,7 @@ run.json             fingerprint, data hash, versions, machine, status; written 
 quality.json         what the quality check found in the data
 folds/N/training/    checkpoint, history and best weights of fold N
 folds/N/artifact/    the model of fold N
+folds/N/regimes/     network whose soft labels the filter of regimes hears, where there is one
 folds/N/without.json of a consensus: what would join the others without each member
 predictions.parquet  out-of-sample probabilities of all folds
 members/NAME/        of a consensus: the run of each member

@@ -184,9 +184,9 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
         boosting=sizes,
         siamese=_library(classifier),
         base_rates=base_rates(dataset.samples(fold.train)),
-        regimes=fitted_regimes(recipe, dataset, fold, tell),
     )
-    artifact = save_artifact(home / "artifact", classifier, card, _probe(dataset, fold))
+    regimes = fitted_regimes(recipe, dataset, fold, home, tell)
+    artifact = save_artifact(home / "artifact", classifier, card, _probe(dataset, fold), regimes)
     return record_reference(home / "artifact", _reference(artifact, dataset, fold))
 
 

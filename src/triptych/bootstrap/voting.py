@@ -151,9 +151,8 @@ def predictions_from(predictions: pl.DataFrame, votes: pl.DataFrame, names: Sequ
     times = whole["time"].cast(pl.Int64).to_list()
     rows = whole.select(f"probability_{side}" for side in CLASSES).rows()
     told = recorded_regimes(predictions)
-    regimes = [()] * len(whole) if told is None else [tuple(row) for row in told.tolist()]
     said = {name: whole.select(columns_of(name)).rows() for name in names}
-    return [
+    found = [
         Prediction(
             symbol=symbol,
             time_ms=time_ms,
@@ -167,9 +166,9 @@ def predictions_from(predictions: pl.DataFrame, votes: pl.DataFrame, names: Sequ
                 for s, h, b in (said[name][i],)
             ),
             allowed=None if allowed == BOTH else allowed,
-            regimes=regimes[i],
         )
         for i, (symbol, time_ms, row, allowed) in enumerate(
             zip(whole["symbol"].to_list(), times, rows, whole["allowed"].to_list(), strict=True)
         )
     ]
+    return found if told is None else told.beside(found)

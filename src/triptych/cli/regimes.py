@@ -38,29 +38,30 @@ def alarms(
         typer.Option("--share", min=0.01, max=0.99, help="Share of a file's history, from its start, to fit on."),
     ] = 0.6,
     method: Annotated[
-        Literal["filter", "likeness", "cusum"] | None,
+        Literal["switches", "filter", "likeness", "cusum"] | None,
         typer.Option(
             "--method",
-            help="Filtered regimes, windows that a siamese network finds unlike, or CUSUM of the volatility [default: "
-            "what the run has; filter for a file].",
+            help="Kinds of market by the sizes of returns, the five filtered regimes, windows that a siamese network "
+            "finds unlike, or CUSUM of the sizes [default: what the run has; switches for a file].",
         ),
     ] = None,
     false_alarms: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--false-alarms",
             min=0.01,
             max=1000,
-            help="Sets the threshold: so many alarms in 1,000 of the candles that were learnt from, in random order.",
+            help="Sets the threshold: so many alarms in 1,000 of the candles that were learnt from, in random order "
+            "[default: 1; of the switches of a run, what it was trained with].",
             metavar="N",
         ),
-    ] = 1.0,
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(
             "--threshold",
             min=0,
-            help="Instead: of the filter a probability, of likeness a distance from 0 to 2, of CUSUM a sum.",
+            help="Instead: of switches and filter a probability, of likeness a distance from 0 to 2, of CUSUM a sum.",
         ),
     ] = None,
     output: Annotated[
@@ -77,6 +78,7 @@ def alarms(
     """
     from triptych.bootstrap import open_run
     from triptych.bootstrap.alarm_files import alarm_facts, alarm_rows, draw_alarms, write_alarms
+    from triptych.bootstrap.alarm_thresholds import FALSE_ALARMS
     from triptych.bootstrap.chart_patterns import read_one
     from triptych.bootstrap.regime_alarms import alarms_of_file, alarms_of_run
 
@@ -85,8 +87,8 @@ def alarms(
         found = alarms_of_run(run, symbol=symbol, method=method, false_alarms=false_alarms, threshold=threshold)
     else:
         found = alarms_of_file(
-            read_one(source, symbol), share=share, method=method or "filter", false_alarms=false_alarms,
-            threshold=threshold,
+            read_one(source, symbol), share=share, method=method or "switches",
+            false_alarms=FALSE_ALARMS if false_alarms is None else false_alarms, threshold=threshold,
         )  # fmt: skip
     for path, write in ((output, write_alarms), (picture, draw_alarms)):
         if path is not None:

@@ -11,6 +11,8 @@ CLASSES: Final = ("sell", "hold", "buy")
 SELL, HOLD, BUY = range(3)
 REGIMES: Final = ("bull", "bear", "sideways", "high_volatility", "low_liquidity")
 """States of the market, in the order of their probabilities."""
+OF_LATE: Final = 240
+"""Candles within which an alarm that the market has switched is told of beside a prediction."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,8 +57,9 @@ class Prediction:
 
     A prediction that several models made together carries the vote of each. `allowed` is the only direction that it
     lets one enter, 1 to buy, -1 to sell, 0 for neither; None for both. `regimes` are the probabilities of the market's
-    regimes at that close, in the order of `REGIMES`; empty where nobody told them. `foretold` are the figures of a
-    model that answers more than the direction; None of another.
+    regimes at that close, in the order of `REGIMES`; empty where nobody told them. `since_switch` counts the candles
+    since the last alarm that the market had switched, 0 at the close that raised it; -1 where none of the last
+    `OF_LATE` closes did. `foretold` are the figures of a model that answers more than the direction; None of another.
     """
 
     symbol: str
@@ -68,6 +71,7 @@ class Prediction:
     votes: tuple[Vote, ...] = ()
     allowed: int | None = None
     regimes: tuple[float, ...] = ()
+    since_switch: int = -1
     foretold: Foretold | None = None
 
     @property

@@ -30,7 +30,10 @@ from triptych.inference.inputs import FactorRows
 from triptych.inference.pattern_factors import NETWORKS, carry_networks
 from triptych.inference.predictor import OnnxPredictor, TorchPredictor
 from triptych.inference.regime_predictor import RegimePredictor
+from triptych.inference.regime_teller import RegimeTeller
 from triptych.inference.seen import SeenFactors
+from triptych.inference.soft_labels import FOLDER as REGIMES
+from triptych.inference.soft_labels import carry_network
 from triptych.inference.step import AbstractStep, OnnxStep, TorchStep, export_step, streams
 from triptych.inference.streaming import StreamingPredictor
 from triptych.models import create_model
@@ -125,7 +128,12 @@ class Artifact:
 
     def with_regimes(self, predictor: AbstractPredictor) -> AbstractPredictor:
         """A predictor of this model that tells the regimes beside; the same where the recipe does not use them."""
-        return RegimePredictor.of_card(predictor, self.card.regimes) if self.card.regimes else predictor
+        told = self.regimes()
+        return predictor if told is None else RegimePredictor(predictor, told)
+
+    def regimes(self) -> RegimeTeller | None:
+        """What tells the regimes and switches of the market; None where the recipe does not use them."""
+        return RegimeTeller.of_card(self.card.regimes, self.folder) if self.card.regimes else None
 
     def streaming_predictor(
         self, backend: Literal["auto", "compiled", "onnx", "torch"] = "auto", *, renewal: int = 0
@@ -181,7 +189,11 @@ class Artifact:
 
 
 def save_artifact(
-    folder: Path, classifier: WindowClassifier, card: Card, probe_windows: NDArray[np.float32]
+    folder: Path,
+    classifier: WindowClassifier,
+    card: Card,
+    probe_windows: NDArray[np.float32],
+    regimes: RegimeTeller | None = None,
 ) -> Artifact:
     """Write an artifact: complete or not at all.
 
@@ -190,6 +202,7 @@ def save_artifact(
         classifier: the trained network with its encoding.
         card: its card; file hashes and the measured ONNX difference are filled in here.
         probe_windows: float32 (batch, length, columns), real windows on which graph and network must agree to 1e-4.
+        regimes: what tells the regimes beside the network; its own network is copied too. None: nothing does.
 
     A detector and networks of patterns that the card's features name are copied into the artifact, so that it can be
     moved to another machine.
@@ -215,6 +228,9 @@ def save_artifact(
             carried, copied = carry_networks(card.features[NETWORKS], temporary)
             files += copied
             card = card.model_copy(update={"features": card.features | {NETWORKS: carried}})
+        if regimes is not None:
+            files += carry_network(regimes.soft, temporary / REGIMES)
+            card = card.model_copy(update={"regimes": regimes.card()})
         card = card.model_copy(
             update={
                 "files": {name: _sha256(temporary / name) for name in files},

@@ -3,6 +3,7 @@
 consensus.json    the card: hashes of all that stands beside it
 combiner.json     the combiner
 members/NAME/     the artifact of a member, whole
+regimes/          the network whose soft labels the filter of regimes hears, where there is one
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from triptych.inference.combiner import Combiner
 from triptych.inference.consensus import ConsensusPredictor
 from triptych.inference.reference import NO_REFERENCE, Reference
 from triptych.inference.regime_predictor import RegimePredictor
+from triptych.inference.regime_teller import RegimeTeller
+from triptych.inference.soft_labels import FOLDER as REGIMES
+from triptych.inference.soft_labels import carry_network
 
 CONSENSUS_CARD, COMBINER, MEMBERS = "consensus.json", "combiner.json", "members"
 _MEASURED: Final = "metrics"
@@ -95,7 +99,12 @@ class ConsensusArtifact:
 
     def with_regimes(self, predictor: AbstractPredictor) -> AbstractPredictor:
         """A predictor that tells the regimes beside; the same where the recipe does not use them."""
-        return RegimePredictor.of_card(predictor, self.card.regimes) if self.card.regimes else predictor
+        told = self.regimes()
+        return predictor if told is None else RegimePredictor(predictor, told)
+
+    def regimes(self) -> RegimeTeller | None:
+        """What tells the regimes and switches of the market; None where the recipe does not use them."""
+        return RegimeTeller.of_card(self.card.regimes, self.folder) if self.card.regimes else None
 
     def joined(
         self, backend: Literal["onnx", "torch"] = "onnx", *, device: str = "cpu", threads: int = 0
@@ -107,14 +116,21 @@ class ConsensusArtifact:
         return ConsensusPredictor(members, self.combiner, name=self.card.name)
 
 
-def save_consensus(folder: Path, members: Mapping[str, Artifact], combiner: Combiner, **card: Any) -> ConsensusArtifact:
+def save_consensus(
+    folder: Path,
+    members: Mapping[str, Artifact],
+    combiner: Combiner,
+    regimes: RegimeTeller | None = None,
+    **card: Any,
+) -> ConsensusArtifact:
     """Write a consensus: complete or not at all.
 
     Args:
         folder: where it shall be; an older one there is replaced.
         members: checked artifacts by name, in the combiner's order; they are copied.
         combiner: how they are joined.
-        card: what else the card says: name, timeframe, symbols, regimes, period, data_hash, seed, versions.
+        regimes: what tells the regimes beside the members; None: nothing does.
+        card: what else the card says: name, timeframe, symbols, period, data_hash, seed, versions.
 
     Raises StorageError when the disk refuses.
     """
@@ -123,11 +139,13 @@ def save_consensus(folder: Path, members: Mapping[str, Artifact], combiner: Comb
         method=combiner.method,
         members={name: artifact_hash(member) for name, member in members.items()},
         combiner=hashlib.sha256(text.encode()).hexdigest(),
+        regimes={} if regimes is None else regimes.card(),
         **card,
     )
     with writing_folder(folder, "artifact") as temporary:
         for name, member in members.items():
             shutil.copytree(member.folder, temporary / MEMBERS / name)
+        carry_network(None if regimes is None else regimes.soft, temporary / REGIMES)
         (temporary / COMBINER).write_text(text, encoding="utf-8")
         (temporary / CONSENSUS_CARD).write_text(written.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return load_consensus(folder)
@@ -163,7 +181,9 @@ def load_consensus(folder: Path) -> ConsensusArtifact:
                 f"The member {name} of {folder} was altered: it is not the model the consensus was made of.",
                 remedy=AGAIN,
             )
-    return ConsensusArtifact(folder=folder, card=card, members=members, combiner=combiner)
+    found = ConsensusArtifact(folder=folder, card=card, members=members, combiner=combiner)
+    found.regimes()  # its network is checked against the card
+    return found
 
 
 def open_any_artifact(folder: Path) -> Artifact | ConsensusArtifact:

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
-
-from triptych.domain.errors import ArtifactError
-from triptych.domain.files import write_bytes, write_json
-from triptych.models.safetensors_file import read_safetensors
-
-WEIGHTS, CARD = "weights.safetensors", "card.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,32 +54,3 @@ class MultiLabelNetwork(nn.Module):
         scores = torch.sigmoid(self(window_BTF).float())
         self.train(was_training)
         return MultiLabelAnswer(probability=scores[..., 0], numbers=scores[..., 1:])
-
-
-def save_multi_label(folder: Path, network: MultiLabelNetwork, card: dict[str, Any]) -> Path:
-    """Write weights (safetensors) and card (JSON) of a network; the card says how its body is built anew."""
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    write_bytes(folder / WEIGHTS, save(state))
-    content = {**card, "labels": list(network.labels), "numbers": list(network.names)}
-    write_json(folder / CARD, content)
-    return folder
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """The card of a saved network. Raises ArtifactError where there is none."""
-    try:
-        card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise ArtifactError(
-            f"{folder} holds no network of patterns: {CARD} is missing or damaged.", remedy="Train it again."
-        ) from error
-    return card
-
-
-def load_weights_into(folder: Path, network: MultiLabelNetwork) -> MultiLabelNetwork:
-    """Fill a network that was built by its card with the weights of the folder. Raises ArtifactError on a misfit."""
-    try:
-        network.load_state_dict(read_safetensors(folder / WEIGHTS))
-    except RuntimeError as error:
-        raise ArtifactError(f"{folder / WEIGHTS} does not fit its card: {error}", remedy="Train it again.") from error
-    return network.eval()

@@ -13,7 +13,7 @@ from triptych.domain.errors import ArtifactError
 
 WEIGHTS, GRAPH, CARD = "weights.safetensors", "model.onnx", "card.json"
 AGAIN: Final = "Train it again, or copy the folder anew."
-Kind = Literal["chart_patterns", "candle_patterns"]
+Kind = Literal["chart_patterns", "candle_patterns", "regimes"]
 
 
 class PatternCard(BaseModel):

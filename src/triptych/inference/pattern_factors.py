@@ -72,6 +72,11 @@ def pattern_factors(config: Config) -> tuple[Factor, ...]:
 
     _require_hashes(config)
     networks = [open_patterns(Path(folder)) for folder in config.folders]
+    if any(network.card.kind == "regimes" for network in networks):
+        raise RecipeError(
+            "features.pattern_networks.folders names a network of regimes, which names no patterns.",
+            remedy="Use it by regimes.network.use = true; name networks of chart or candle patterns here.",
+        )
     if len({network.card.kind for network in networks}) < len(networks):
         raise RecipeError(
             f"features.pattern_networks.folders names two networks of {networks[0].card.kind.replace('_', ' ')}.",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries, Prediction
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView, Figures
+
+if TYPE_CHECKING:
+    from triptych.inference.regime_teller import ToldRegimes
 
 
 class RecordedPredictor(AbstractPredictor):
@@ -51,13 +54,13 @@ class RecordedPredictor(AbstractPredictor):
         symbol: str,
         close_times_ms: NDArray[np.int64],
         probabilities: NDArray[np.floating],
-        regimes: NDArray[np.float64] | None = None,
+        regimes: ToldRegimes | None = None,
         figures: Figures | None = None,
     ) -> None:
         """Record predictions: close times of shape (n,), probabilities of shape (n, 3): sell, hold, buy.
 
-        `regimes`, of shape (n, 5), are those of the market at these closes, where they are known; `figures` what was
-        foretold beside the class, by task, each of shape (n,).
+        `regimes` is what was told of the market at these closes, where anything was; `figures` what was foretold beside
+        the class, by task, each of shape (n,).
         """
         times, rows = close_times_ms.tolist(), probabilities.tolist()
         if regimes is None and not figures:
@@ -65,10 +68,7 @@ class RecordedPredictor(AbstractPredictor):
             return
         signed = [self.signed(symbol, at, row, self._told(figures or {}, i))
                   for i, (at, row) in enumerate(zip(times, rows, strict=True))]  # fmt: skip
-        if regimes is not None:
-            told = zip(signed, regimes.tolist(), strict=True)
-            signed = [replace(one, regimes=tuple(known)) for one, known in told]
-        self.remember(signed)
+        self.remember(signed if regimes is None else regimes.beside(signed))
 
     def remember(self, predictions: Iterable[Prediction]) -> None:
         """Record whole predictions, with the votes they carry."""

@@ -2,8 +2,8 @@
 
 Its states are anchored to the rules of their names, and its evidence is tempered (`inference/regime_fitting.py`).
 
-A network's soft labels are brought in as likelihoods: its posterior divided by the frequencies of the labels it was
-taught with (Bourlard and Morgan 1994, Connectionist Speech Recognition, chapter 7), with the transitions of the model.
+A network's soft labels are brought in as likelihoods beside that of the measures (`inference/soft_labels.py`), with the
+transitions of the model.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from triptych.domain.errors import DataError, NotEnoughData
 from triptych.features import Config as FeaturesConfig
 from triptych.features import FeaturePipeline
 from triptych.inference.regime_fitting import agreement_with_rules, fit_to_rules
+from triptych.inference.soft_labels import likelihood
 from triptych.models.hidden_markov import GaussianHmm
 from triptych.models.tempered_filter import tempered_filter, tempered_windows
 
 MEASURES: Final = ("regime_trend", "regime_volatility", "regime_liquidity")
 LEAST_AGREEMENT: Final = 0.5
 """Share of the candles at which a regime is the likeliest below which its rule holds too seldom for its name."""
-LEAST_PROBABILITY = 1e-6
 WARM_UP: Final = 240
 """Candles before the first measure."""
 
@@ -114,11 +114,13 @@ class RegimeFilter:
     def _filter(self, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
         return tempered_filter(evidence, self.model.transition, self.model.stationary, self.forgetting)
 
-    def recent(self, series: CandleSeries, memory: int) -> NDArray[np.float64]:
+    def recent(
+        self, series: CandleSeries, memory: int, beside: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
         """`probabilities` from the last `memory` measures alone, shape (n_candles, 5).
 
         Those of a candle are the same whether a year or the last `memory` + 240 candles are given: what a backtest and
-        live trading share. NaN before.
+        live trading share. NaN before. `beside`, of shape (n_candles, 5), is added to each regime's log likelihood.
         """
         rows = measures(series) if len(series) > WARM_UP else np.full((len(series), len(MEASURES)), np.nan)
         known = np.isfinite(rows).all(axis=1)
@@ -126,6 +128,8 @@ class RegimeFilter:
             return np.full((len(series), len(REGIMES)), np.nan)
         first = int(known.argmax())
         evidence = self.power * self.model.log_density((rows[first:] - self.centre) / self.scale)
+        if beside is not None:
+            evidence = evidence + beside[first:]
         model = self.model
         return _after(first, tempered_windows(evidence, model.transition, model.stationary, self.forgetting, memory))
 
@@ -155,13 +159,8 @@ class RegimeFilter:
                 remedy="Give one row a candle and one column a regime.",
             )
         x, first = self.observations(series)
-        said = np.log(np.maximum(posterior[first:], LEAST_PROBABILITY) / prior)
-        evidence = self.power * self.model.log_density(x) + weight * np.where(np.isfinite(said), said, 0.0)
+        evidence = self.power * self.model.log_density(x) + likelihood(posterior[first:], prior, weight)
         return _after(first, self._filter(evidence))
-
-    def network_only(self, posterior: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The filter on soft labels alone, with the model's transitions, shape (n, 5)."""
-        return self.model.filter_with(np.log(np.maximum(posterior, LEAST_PROBABILITY) / prior))
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain lists, for JSON."""

@@ -23,10 +23,10 @@ from triptych.market.synthetic import Config as SyntheticConfig
 from triptych.models import Config as ModelConfig
 from triptych.settings.books_beside import BooksConfig
 from triptych.settings.member import Member
+from triptych.settings.regimes import Config as RegimeConfig
 from triptych.settings.variant import Variant
 from triptych.strategies import Config as StrategyConfig
 from triptych.strategies.consensus import Config as ConsensusConfig
-from triptych.strategies.regime import Config as RegimeConfig
 from triptych.trading.execution import Config as ExecutionConfig
 from triptych.trading.guard import Config as GuardConfig
 from triptych.trading.risk import Config as RiskConfig

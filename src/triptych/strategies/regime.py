@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 
 from triptych import domain
 from triptych.domain import REGIMES, Prediction, Signal
+from triptych.domain.signal import OF_LATE
 from triptych.strategies.base import AbstractStrategy
 
 
@@ -20,6 +22,26 @@ class Shares(domain.Config):
     sideways: float = Field(0.5, ge=0, le=1, description="Kept without a trend.")
     high_volatility: float = Field(0.5, ge=0, le=1, description="Kept while moves are far larger than they were.")
     low_liquidity: float = Field(0.0, ge=0, le=1, description="Kept while far less is traded than before.")
+
+
+class OnSwitch(domain.Config):
+    """What an alarm that the market has switched leads to."""
+
+    hold: int = Field(
+        0,
+        ge=0,
+        le=OF_LATE,
+        description="Candles from an alarm on, its own the first, in which entries are held back; 0: alarms lead to "
+        "nothing. What is held stays, and is left as ever.",
+    )
+    keep: float = Field(0.0, ge=0, le=1, description="Share of a wish that may still be entered meanwhile.")
+    false_alarms: float = Field(
+        1.0,
+        gt=0,
+        le=1000,
+        description="Sets the threshold in training: so many alarms in 1,000 candles of the training segment in random "
+        "order.",
+    )
 
 
 class Config(domain.Config):
@@ -37,12 +59,14 @@ class Config(domain.Config):
         "allow", description="`forbid`: no long position while bear is the likeliest regime, no short one in a bull."
     )
     unknown: float = Field(0.0, ge=0, le=1, description="Share that is kept while the regime is not known.")
+    on_switch: OnSwitch = Field(OnSwitch(), description="What an alarm that the market has switched leads to.")
 
 
 class RegimeStrategy(AbstractStrategy):
     """Asks the strategy inside and keeps the share of its target that the regimes allow on average.
 
-    The probabilities come with the prediction; they are filtered ones, so that nothing later is known.
+    The probabilities come with the prediction; they are filtered ones, so that nothing later is known. So does the age
+    of the last alarm of a switch: while it is young, nothing is entered beyond what is held and what may be kept.
     """
 
     def __init__(self, inside: AbstractStrategy, config: Config) -> None:
@@ -52,10 +76,23 @@ class RegimeStrategy(AbstractStrategy):
     def decide(self, prediction: Prediction, current_target: float) -> Signal:
         wish = self._inside.decide(prediction, current_target)
         share, why = self._share(wish, prediction.regimes)
-        if wish.target == 0 or share == 1:
+        if wish.target != 0 and share != 1:
+            wish = replace(wish, target=wish.target * share, reason=f"{wish.reason}; {why}")
+        return self._held_back(wish, prediction.since_switch, current_target)
+
+    def _held_back(self, wish: Signal, since: int, current_target: float) -> Signal:
+        """The wish, no further than what is held where an alarm is young. A smaller one, or leaving, goes through."""
+        rule = self.config.on_switch
+        if wish.target == 0 or not 0 <= since < rule.hold:
             return wish
-        return Signal(
-            symbol=wish.symbol, time_ms=wish.time_ms, target=wish.target * share, reason=f"{wish.reason}; {why}"
+        held = abs(current_target) if current_target * wish.target > 0 else 0.0
+        size = abs(wish.target)
+        allowed = min(size, max(held, rule.keep * size))
+        if allowed == size:
+            return wish
+        why = f"a switch of the market was told {since} candles ago: entries held back, {allowed:.2f} of {size:.2f}"
+        return replace(
+            wish, target=math.copysign(allowed, wish.target) if allowed else 0.0, reason=f"{wish.reason}; {why}"
         )
 
     def _share(self, wish: Signal, regimes: tuple[float, ...]) -> tuple[float, str]:

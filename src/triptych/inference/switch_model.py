@@ -1,0 +1,110 @@
+"""Alarms of market switches by a hidden Markov model of the sizes of returns: what a recipe acts on, what alarms tell.
+
+The five named regimes of `inference/regimes.py` are read off measures over 48 and 240 candles, which follow a switch
+slowly. This model sees one number a candle, the logarithm of the size of its return, and knows three kinds of market
+by it, of no name. Rabiner 1989 for model and filter (`models/hidden_markov.py`).
+
+An alarm at a close is told from the last `memory` returns and nothing else, so that a house that starts anew raises
+the same ones: the filter at a close begins anew half of them before it, and so many closes are looked back on for the
+kind that the market was of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.domain import CandleSeries
+from triptych.domain.signal import OF_LATE
+from triptych.inference.switches import departure_alarms, since_alarm
+from triptych.models.hidden_markov import Config, GaussianHmm
+
+KINDS: Final = 3
+"""Kinds of market that are told apart."""
+LEARNT: Final = 20_000
+"""Last returns that are learnt from, of all histories together: a year of half hours."""
+LEAST: Final = 0.1
+"""Added to a size in standard deviations before its logarithm: a return of nothing would be endless."""
+
+
+def log_returns(series: CandleSeries) -> NDArray[np.float64]:
+    """Logarithms of close over close, shape (n_candles - 1,)."""
+    found: NDArray[np.float64] = np.diff(np.log(series.close))
+    return found
+
+
+def log_sizes(returns: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    """Logarithms of the sizes of returns, in standard deviations `scale` of the training part; shape as given."""
+    found: NDArray[np.float64] = np.log(np.abs(returns) / scale + LEAST)
+    return found
+
+
+def usual_size(returns: NDArray[np.float64]) -> float:
+    """Standard deviation of returns, above zero."""
+    return max(float(returns.std()), 1e-12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwitchModel:
+    """Kinds of market, and how sure it must be that the present one is over for an alarm.
+
+    Attributes:
+        model: over logarithms of sizes, shape (n, 1).
+        scale: standard deviation of the returns of the training part.
+        threshold: probability that any other kind than the present one must reach.
+        asked: false alarms in 1,000 candles that it was set for.
+        in_nothing: alarms that it raises in 1,000 candles of the training part in random order.
+    """
+
+    model: GaussianHmm
+    scale: float
+    threshold: float = 0.99
+    asked: float = 0.0
+    in_nothing: float = 0.0
+
+    @classmethod
+    def fit(cls, histories: Sequence[CandleSeries]) -> Self:
+        """Fit on the last returns of histories that hold the training part only; the threshold is still to be set.
+
+        Raises NotEnoughData for fewer than 30 returns.
+        """
+        share = LEARNT // max(len(histories), 1)
+        returns = np.concatenate([log_returns(one)[-share:] for one in histories])
+        scale = usual_size(returns)
+        return cls(model=GaussianHmm.fit(log_sizes(returns, scale)[:, None], Config(states=KINDS)), scale=scale)
+
+    def probabilities(self, series: CandleSeries, memory: int) -> NDArray[np.float64]:
+        """Probability of each kind at each close from the last `memory` // 2 returns, shape (n_candles, 3).
+
+        NaN before there are so many.
+        """
+        found = np.full((len(series), KINDS), np.nan)
+        if len(series) > 1:
+            sizes = log_sizes(log_returns(series), self.scale)[:, None]
+            found[1:] = self.model.filter_windows(sizes, memory // 2)
+        return found
+
+    def alarms(self, series: CandleSeries, memory: int) -> NDArray[np.int64]:
+        """Candles at whose close the market is told to have switched, each from the last `memory` returns."""
+        return departure_alarms(self.probabilities(series, memory), self.threshold, memory // 2)
+
+    def since(self, series: CandleSeries, ends: NDArray[np.int64], memory: int) -> NDArray[np.int64]:
+        """Candles since the last alarm at the closes `ends`, shape (n,); -1 where none of the last 240 closes had one.
+
+        Those of a candle are the same whether a year or the last `memory` + 240 candles are given.
+        """
+        return since_alarm(self.alarms(series, memory), ends, OF_LATE)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain lists, for JSON."""
+        plain = {name: getattr(self, name) for name in ("scale", "threshold", "asked", "in_nothing")}
+        return {"model": self.model.as_dict(), **plain}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """The model that `as_dict` wrote down."""
+        return cls(**{**content, "model": GaussianHmm.from_dict(content["model"])})
