@@ -31,7 +31,7 @@ def test_patterns_as_json(run_command, candles):
     assert all(row["start"] < row["end"] < row["known_at"] for row in rows)
 
 
-def test_patterns_of_the_paper_are_listed(run_command, candles, tmp_path):
+def test_patterns_of_the_paper_are_listed(run_command, candles):
     said = run_command("patterns", "find", str(candles), "--paper", "--pattern", "broadening_top", "--json")
     rows = json.loads(said.out)
     assert {row["pattern"] for row in rows} == {"broadening_top"}
@@ -40,10 +40,6 @@ def test_patterns_of_the_paper_are_listed(run_command, candles, tmp_path):
     assert said.status == 2
     assert "Unknown chart pattern 'cup_and_handle'." in said.err
     assert "broadening_bottom, triangle_top" in said.err
-    network = saved_chart_network(tmp_path / "net")
-    said = run_command("patterns", "find", str(candles), "--paper", "--model", network)
-    assert said.status == 2
-    assert "A network and the paper's rules cannot both be asked." in said.err
 
 
 def test_an_unknown_pattern_ends_with_status_2(run_command, candles):

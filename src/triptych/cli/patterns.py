@@ -142,10 +142,11 @@ def train_candles(
         f"always: {result.always:.3f}"
     )
     table = Table(title=title, title_justify="left")
-    for head in ("candle pattern", "learnt from", "later", "precision", "recall", "F1"):
+    for head in ("candle pattern", "learnt from", "later", "precision", "recall", "F1 (95 %)"):
         table.add_column(head, justify="left" if head == "candle pattern" else "right")
     for one in sorted(judged, key=lambda score: score.f1):
         counts = f"{one.in_training:,}", f"{one.in_test:,}"
-        table.add_row(one.label.replace("_", " "), *counts, *(f"{x:.2f}" for x in (one.precision, one.recall, one.f1)))
+        f1 = "{:.2f} ({:.2f} to {:.2f})".format(one.f1, *one.interval)
+        table.add_row(one.label.replace("_", " "), *counts, f"{one.precision:.2f}", f"{one.recall:.2f}", f1)
     out.print(table)
     out.print(f"Network: {output}", soft_wrap=True, markup=False)
