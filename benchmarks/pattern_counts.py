@@ -2,8 +2,10 @@
 
 Nobody knows what is planted in a real chart, so nothing here is right or wrong. What can be counted: how often a
 detector speaks, how often it does where there is nothing to find (the same candles in random order), and how many of
-the network's detections a rule reports too. Files of candles are named in TRIPTYCH_CANDLES, parted by colons; without
-them the embedded market. The network is that of the folder named in TRIPTYCH_CHART_NETWORK; rules alone without it.
+the network's detections a rule reports too. The ten patterns of Lo, Mamaysky and Wang stand beside, as they define
+them, and how often their kernel's bandwidth is below one candle. Files of candles are named in TRIPTYCH_CANDLES, parted
+by colons; without them the embedded market. The network is that of the folder named in TRIPTYCH_CHART_NETWORK; rules
+alone without it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,14 @@ import numpy as np
 from benchmarks._table import Row, main
 from triptych.bootstrap.chart_patterns import read_one
 from triptych.domain import CandleSeries
-from triptych.features.chart_patterns import Detection, box_overlap, find_chart_patterns
+from triptych.features.chart_patterns import (
+    Detection,
+    PaperConfig,
+    box_overlap,
+    find_chart_patterns,
+    find_paper_patterns,
+)
+from triptych.features.chart_patterns.kernel import KernelExtrema
 from triptych.inference.chart_patterns import Config as DetectionConfig
 from triptych.inference.chart_patterns import find_by_network
 from triptych.inference.pattern_predictor import open_patterns
@@ -30,7 +39,7 @@ SEED = 51
 MOST = 10_000
 """Candles of a history, its last ones."""
 THRESHOLDS = (0.5, 0.7)
-SCORE = 0.38
+SCORE = 0.39
 """The rules' least score at which they raise as many false alarms on random walks as the network at .5."""
 HIT = 0.5
 """Overlap of two boxes, in time and price, from which on they are of one pattern."""
@@ -47,6 +56,7 @@ def detectors() -> dict[str, Detector]:
     found: dict[str, Detector] = {
         "rules": by_rules,
         f"rules, score of at least {SCORE}": partial(by_rules, least=SCORE),
+        "Lo, Mamaysky and Wang": lambda series: find_paper_patterns(series.values),
     }
     folder = os.environ.get("TRIPTYCH_CHART_NETWORK")
     if folder:
@@ -72,11 +82,20 @@ def agreeing(ours: Sequence[Detection], others: Sequence[Detection]) -> float:
     return float(np.mean(hits)) if hits else 0.0
 
 
+def unsmoothed(series: CandleSeries) -> float:
+    """Share of windows in which the bandwidth of Lo, Mamaysky and Wang is below one candle: nothing is smoothed."""
+    paper = PaperConfig()
+    kernel = KernelExtrema(paper.length + paper.delay, paper.bandwidth_share)
+    ends = range(kernel.length, len(series) + 1)
+    return float(np.mean([kernel.bandwidth(series.close[end - kernel.length : end]) < 1.0 for end in ends]))
+
+
 def rows(quick: bool) -> list[Row]:
     """The table."""
     table = []
     for name, series in histories(quick):
         nothing = shuffled(series, SEED)
+        table.append(Row(name=f"{name}, windows with a bandwidth below 1", ours=unsmoothed(series), unit="share"))
         found = {which: detect(series) for which, detect in detectors().items()}
         for which, detect in detectors().items():
             here, there = (1000.0 * len(some) / len(series) for some in (found[which], detect(nothing)))

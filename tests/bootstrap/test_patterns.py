@@ -5,8 +5,8 @@ from tests.features.markets import SHARED, TIMEFRAME_MS, random_walk
 from triptych.bootstrap.candle_patterns import (
     CandlePatternRecipe,
     best_thresholds,
+    f1_intervals,
     judge_candle_patterns,
-    macro_f1_interval,
     train_candle_patterns,
 )
 from triptych.bootstrap.chart_patterns import (
@@ -23,6 +23,7 @@ from triptych.bootstrap.provenance import data_hash
 from triptych.domain import CandleSeries, Instrument, Timeframe
 from triptych.domain.errors import DataError, RecipeError
 from triptych.features.chart_patterns import PATTERNS
+from triptych.inference.chart_patterns import ChartPatternNetwork
 from triptych.inference.pattern_predictor import open_patterns
 from triptych.training.multi_label import Config as TrainingConfig
 
@@ -65,6 +66,13 @@ def test_a_network_is_trained_saved_and_asked(tmp_path):
     made = train_chart_patterns(TINY, tmp_path / "net")
     assert (tmp_path / "net" / "weights.safetensors").exists()
     assert all(d.pattern in PATTERNS for d in find_patterns_in(series(120), network=made))
+
+
+def test_a_network_and_the_papers_rules_are_not_asked_together():
+    made = ChartPatternNetwork(TINY.length, TINY.encoding, TINY.model)
+    with pytest.raises(RecipeError) as refused:
+        find_patterns_in(series(120), network=made, paper=True)
+    assert str(refused.value) == "A network and the paper's rules cannot both be asked. Leave one of them out."
 
 
 def test_rules_find_patterns_that_are_drawn_and_listed(tmp_path):
@@ -117,15 +125,31 @@ def test_thresholds_are_where_f1_is_highest():
     np.testing.assert_allclose(best_thresholds(probability, labels), [0.25, 0.5])
 
 
-def test_the_interval_of_the_macro_f1_holds_it_and_nothing_where_nothing_differs():
+EVERY = np.ones(2, dtype=bool)
+
+
+def test_intervals_of_f1_hold_it_and_nothing_where_nothing_differs():
     rng = np.random.default_rng(0)
-    true = rng.uniform(size=(6000, 2)) < 0.2
-    low, high = macro_f1_interval(true, true, seed=0)
-    assert (low, high) == (1.0, 1.0)
+    true, times = rng.uniform(size=(3000, 2)) < 0.2, np.arange(3000, dtype=np.int64) * TIMEFRAME_MS
+    assert f1_intervals(true, true, times, EVERY, seed=0) == ((1.0, 1.0), [(1.0, 1.0)] * 2)
     said = true ^ (rng.uniform(size=true.shape) < 0.05)
-    hits, both = (said & true).sum(axis=0), said.sum(axis=0) + true.sum(axis=0)
-    low, high = macro_f1_interval(said, true, seed=0)
-    assert low < (2 * hits / both).mean() < high < low + 0.05
+    f1 = 2 * (said & true).sum(axis=0) / (said.sum(axis=0) + true.sum(axis=0))
+    (low, high), single = f1_intervals(said, true, times, EVERY, seed=0)
+    assert low < f1.mean() < high < low + 0.05
+    assert all(low < one < high for one, (low, high) in zip(f1, single, strict=True))
+    assert f1_intervals(said, true, times, np.array([True, False]), seed=0)[0] == single[0]
+
+
+def test_histories_that_move_together_make_an_interval_no_narrower():
+    rng = np.random.default_rng(1)
+    true, times = rng.uniform(size=(1000, 2)) < 0.2, np.arange(1000, dtype=np.int64) * TIMEFRAME_MS
+    said = true ^ (rng.uniform(size=true.shape) < 0.05)
+    one, _ = f1_intervals(said, true, times, EVERY, seed=0)
+    copies = np.tile(said, (4, 1)), np.tile(true, (4, 1))
+    together, _ = f1_intervals(*copies, np.tile(times, 4), EVERY, seed=0)
+    np.testing.assert_allclose(together, one)
+    (low, high), _ = f1_intervals(*copies, np.arange(4000, dtype=np.int64) * TIMEFRAME_MS, EVERY, seed=0)
+    assert high - low < 0.7 * (one[1] - one[0])
 
 
 def test_common_candle_patterns_are_learnt_from_a_walk():

@@ -31,6 +31,17 @@ def test_patterns_as_json(run_command, candles):
     assert all(row["start"] < row["end"] < row["known_at"] for row in rows)
 
 
+def test_patterns_of_the_paper_are_listed(run_command, candles):
+    said = run_command("patterns", "find", str(candles), "--paper", "--pattern", "broadening_top", "--json")
+    rows = json.loads(said.out)
+    assert {row["pattern"] for row in rows} == {"broadening_top"}
+    assert all(len(row["key_points"]) == 5 for row in rows)
+    said = run_command("patterns", "find", str(candles), "--paper", "--pattern", "cup_and_handle")
+    assert said.status == 2
+    assert "Unknown chart pattern 'cup_and_handle'." in said.err
+    assert "broadening_bottom, triangle_top" in said.err
+
+
 def test_an_unknown_pattern_ends_with_status_2(run_command, candles):
     said = run_command("patterns", "find", str(candles), "--pattern", "diamond")
     assert said.status == 2

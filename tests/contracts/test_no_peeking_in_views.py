@@ -27,7 +27,7 @@ from triptych.features import Config as FeaturesConfig
 from triptych.features import FeaturePipeline, available
 from triptych.features.candle_labels import candle_labels
 from triptych.features.channels import market_channels
-from triptych.features.chart_patterns import PATTERNS, find_chart_patterns
+from triptych.features.chart_patterns import PAPER_PATTERNS, PATTERNS, find_chart_patterns, find_paper_patterns
 from triptych.inference import BookNeed
 from triptych.inference.anomaly.market_watch import MarketWatch
 from triptych.inference.anomaly.saving import save_detector
@@ -47,13 +47,17 @@ def history():
     return stretches(1200)
 
 
-def chart_patterns(series):
+def by_rules(find, names):
     """How good the best of each pattern is that is first known at a candle, and where its box lies."""
-    found = np.zeros((len(series), len(PATTERNS), 3))
-    for one in find_chart_patterns(series.values):
-        row = found[one.known_at, list(PATTERNS).index(one.pattern)]
-        row[:] = max((one.score, one.start, one.end), tuple(row))
-    return found
+
+    def told(series):
+        found = np.zeros((len(series), len(names), 3))
+        for one in find(series.values):
+            row = found[one.known_at, list(names).index(one.pattern)]
+            row[:] = max((one.score, one.start, one.end), tuple(row))
+        return found
+
+    return told
 
 
 def factor_rows(series):
@@ -85,7 +89,8 @@ def detections_by_network(series):
 FILTER = RegimeFilter.fit([stretches(900, seed=4)])
 SWITCHES = replace(SwitchModel.fit([stretches(900, seed=4)]), threshold=0.8)
 VIEWS = {
-    "chart patterns by rules": chart_patterns,
+    "chart patterns by rules": by_rules(find_chart_patterns, PATTERNS),
+    "chart patterns of the paper": by_rules(find_paper_patterns, PAPER_PATTERNS),
     "chart patterns by a network": by_network(chart_folder),
     "detections by a network": detections_by_network,
     "candle patterns by a network": by_network(candle_folder),

@@ -19,12 +19,15 @@ from triptych.domain.errors import NotEnoughData
 from triptych.features.candle_labels import CANDLE_LABELS, candle_labels, label_quality
 from triptych.inference.candle_patterns import CandlePatternNetwork
 from triptych.inference.pattern_reader import AbstractPatternReader
+from triptych.training.intervals import block_counts, interval, widening
 from triptych.training.multi_label import Config as TrainingConfig
 from triptych.training.multi_label import MultiLabelSet, fit_multi_label
 from triptych.training.seeds import derive_seed
 
 BLOCK = 480
-"""Candles that stay together when intervals are drawn."""
+"""Times that stay together when intervals are drawn, with the candles of every history at them."""
+DRAWS = 1000
+LEVEL = 0.95
 PROBE_WINDOWS = 64
 """Windows on which the exported graph is held against the network."""
 
@@ -56,8 +59,8 @@ class CandlePatternRecipe(Config):
 class ClassScore:
     """One class on candles that were not learnt from: counts of the test part, and of the training part.
 
-    `quality_error` is the mean distance of the quality from the true one where the pattern stands,
-    `usual_quality_error` that of the class's median quality there.
+    `interval` is that of its F1, as in `CandlePatternResult`. `quality_error` is the mean distance of the quality from
+    the true one where the pattern stands, `usual_quality_error` that of the class's median quality there.
     """
 
     label: str
@@ -66,6 +69,7 @@ class ClassScore:
     precision: float
     recall: float
     f1: float
+    interval: tuple[float, float]
     quality_error: float
     usual_quality_error: float
 
@@ -79,7 +83,8 @@ class CandlePatternResult:
         threshold: of each label the probability from which on it is reported, float32 of shape (122,).
         scores: of all classes.
         macro_f1: mean F1 of the classes with enough examples.
-        interval: of it, 95 %, by blocks of `BLOCK` candles drawn anew.
+        interval: of it, 95 %, for other times of the same instruments: blocks of time are drawn anew, with the candles
+            of all instruments in them, since these move together. Of other instruments it says nothing.
         always: the macro F1 of saying every pattern at every candle.
     """
 
@@ -93,6 +98,7 @@ class CandlePatternResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Part:
+    time_ms: NDArray[np.int64]
     windows: NDArray[np.float32]
     labels: NDArray[np.bool_]
     quality: NDArray[np.float32]
@@ -170,15 +176,16 @@ def _judged(
     counts = parts["train"].labels.sum(axis=0)
     probability, quality = _ask(reader, parts["test"])
     said, true = probability >= threshold, parts["test"].labels
-    scores = _judge(said, quality, parts["test"], counts)
     enough = counts >= recipe.least_examples
+    macro, single = f1_intervals(said, true, parts["test"].time_ms, enough, seed=derive_seed(recipe.seed, "interval"))
+    scores = _judge(said, quality, parts["test"], counts, single)
     rates = true[:, enough].mean(axis=0)
     return CandlePatternResult(
         network=reader,
         threshold=threshold,
         scores=scores,
         macro_f1=float(np.mean([score.f1 for score in scores if score.in_training >= recipe.least_examples])),
-        interval=macro_f1_interval(said[:, enough], true[:, enough], seed=derive_seed(recipe.seed, "interval")),
+        interval=macro,
         always=float((2.0 * rates / (1.0 + rates)).mean()),
     )
 
@@ -207,26 +214,41 @@ def _save(
     )
 
 
-def macro_f1_interval(
-    said: NDArray[np.bool_], true: NDArray[np.bool_], *, seed: int, draws: int = 500
-) -> tuple[float, float]:
-    """95 % interval of the macro F1: blocks of `BLOCK` candles drawn anew, so that neighbours stay together.
+def f1_intervals(
+    said: NDArray[np.bool_], true: NDArray[np.bool_], time_ms: NDArray[np.int64], counted: NDArray[np.bool_], *,
+    seed: int,
+) -> tuple[tuple[float, float], list[tuple[float, float]]]:  # fmt: skip
+    """95 % intervals of the macro F1 over the classes that count, and of the F1 of every class.
 
     Args:
         said, true: patterns by candle, shape (n_candles, classes).
+        time_ms: open times of the candles; several histories share them.
+        counted: classes of the macro F1, shape (classes,).
         seed: of the draws.
-        draws: how many.
+
+    Blocks of `BLOCK` times, fewer in a short history, are drawn anew with every history's candles in them, and the
+    interval is widened as `training.intervals` says, for there are few blocks.
     """
-    starts = np.arange(0, len(said), BLOCK)
-    hits, claims, stands = (np.add.reduceat(x.astype(np.int64), starts, axis=0) for x in (said & true, said, true))
-    rng = np.random.default_rng(seed)
-    means = []
-    for _ in range(draws):
-        chosen = rng.integers(len(starts), size=len(starts))
-        total = claims[chosen].sum(axis=0) + stands[chosen].sum(axis=0)
-        means.append(float((2.0 * hits[chosen].sum(axis=0) / np.maximum(total, 1)).mean()))
-    low, high = np.quantile(means, (0.025, 0.975))
-    return float(low), float(high)
+    times, place = np.unique(time_ms, return_inverse=True)
+    block = max(1, min(BLOCK, len(times) // 10))
+    weights = block_counts(len(times), block, DRAWS, np.random.default_rng(seed)).T
+
+    def drawn(what: NDArray[np.bool_]) -> NDArray[np.float64]:
+        by_time = np.zeros((len(times), what.shape[1]))
+        np.add.at(by_time, place, what)
+        return weights @ by_time
+
+    f1 = 2.0 * drawn(said & true) / np.maximum(drawn(said) + drawn(true), 1.0)
+    both = said.sum(axis=0) + true.sum(axis=0)
+    value = 2.0 * (said & true).sum(axis=0) / np.maximum(both, 1)
+    stretch = widening(len(times), block, 1, LEVEL)
+
+    def around(figure: float, draws: NDArray[np.float64]) -> tuple[float, float]:
+        found = interval(figure, draws, LEVEL, (0.0, 1.0), stretch)
+        return found.low, found.high
+
+    single = [around(float(value[column]), f1[:, column]) for column in range(len(value))]
+    return around(float(value[counted].mean()), f1[:, counted].mean(axis=1)), single
 
 
 def _parts(histories: Sequence[CandleSeries], recipe: CandlePatternRecipe) -> dict[str, _Part]:
@@ -239,9 +261,11 @@ def _parts(histories: Sequence[CandleSeries], recipe: CandlePatternRecipe) -> di
         for name, (start, stop) in zip(cut, pairwise(recipe.edges(n)), strict=True):
             ends = np.arange(start + recipe.length - 1, stop)
             windows = one.windows(ends, recipe.length).astype(np.float32)
-            cut[name].append(_Part(windows=windows, labels=labels[ends], quality=quality[ends]))
+            part = _Part(time_ms=one.open_time_ms[ends], windows=windows, labels=labels[ends], quality=quality[ends])
+            cut[name].append(part)
     return {
         name: _Part(
+            time_ms=np.concatenate([p.time_ms for p in found]),
             windows=np.concatenate([p.windows for p in found]),
             labels=np.concatenate([p.labels for p in found]),
             quality=np.concatenate([p.quality for p in found]),
@@ -269,8 +293,9 @@ def best_thresholds(probability: NDArray[np.float32], labels: NDArray[np.bool_])
 
 
 def _judge(
-    said: NDArray[np.bool_], quality: NDArray[np.float32], part: _Part, counts: NDArray[np.int64]
-) -> tuple[ClassScore, ...]:
+    said: NDArray[np.bool_], quality: NDArray[np.float32], part: _Part, counts: NDArray[np.int64],
+    intervals: Sequence[tuple[float, float]],
+) -> tuple[ClassScore, ...]:  # fmt: skip
     scores = []
     for column, label in enumerate(CANDLE_LABELS):
         true = part.labels[:, column]
@@ -282,7 +307,7 @@ def _judge(
             ClassScore(
                 label=label, in_training=int(counts[column]), in_test=int(true.sum()), precision=precision,
                 recall=recall, f1=2 * hits / max(int(said[:, column].sum()) + int(true.sum()), 1),
-                quality_error=float(apart.mean()) if true.any() else 0.0,
+                interval=intervals[column], quality_error=float(apart.mean()) if true.any() else 0.0,
                 usual_quality_error=float(usual.mean()) if true.any() else 0.0,
             )
         )  # fmt: skip

@@ -15,7 +15,13 @@ from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import CandleSeries, Config, utc
 from triptych.domain.errors import RecipeError
-from triptych.features.chart_patterns import PATTERNS, Detection, find_chart_patterns
+from triptych.features.chart_patterns import (
+    PAPER_PATTERNS,
+    PATTERNS,
+    Detection,
+    find_chart_patterns,
+    find_paper_patterns,
+)
 from triptych.features.chart_patterns import Config as RulesConfig
 from triptych.inference.chart_patterns import NUMBERS, ChartPatternNetwork, find_by_network
 from triptych.inference.chart_patterns import Config as DetectionConfig
@@ -148,15 +154,22 @@ def find_patterns_in(
     rules: RulesConfig | None = None,
     detection: DetectionConfig | None = None,
     patterns: Sequence[str] = (),
+    paper: bool = False,
 ) -> tuple[Detection, ...]:
     """Chart patterns of a history: by the network, or by rules where none is given; `patterns` keeps only some.
 
-    Raises RecipeError for an unknown pattern, ArtifactError for a network of other patterns.
+    With `paper` the rules are the ten of Lo, Mamaysky and Wang as they define them. Raises RecipeError for an unknown
+    pattern and for a network beside the paper's rules, ArtifactError for a network of other patterns.
     """
-    unknown = sorted(set(patterns) - set(PATTERNS))
+    if paper and network is not None:
+        raise RecipeError("A network and the paper's rules cannot both be asked.", remedy="Leave one of them out.")
+    known = PAPER_PATTERNS if paper else PATTERNS
+    unknown = sorted(set(patterns) - set(known))
     if unknown:
-        raise RecipeError(f"Unknown chart pattern {unknown[0]!r}.", remedy=f"Known: {', '.join(PATTERNS)}.")
-    if network is None:
+        raise RecipeError(f"Unknown chart pattern {unknown[0]!r}.", remedy=f"Known: {', '.join(known)}.")
+    if paper:
+        found = find_paper_patterns(series.values)
+    elif network is None:
         found = find_chart_patterns(series.values, rules)
     else:
         found = find_by_network(network, series.values, detection)

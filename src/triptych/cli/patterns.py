@@ -27,6 +27,9 @@ def find(
         Path | None,
         typer.Option("--model", help="Folder of a network from `patterns train`; rules without it.", metavar="DIR"),
     ] = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="The ten patterns of Lo, Mamaysky and Wang (2000) as they define them.")
+    ] = False,
     symbol: Annotated[str | None, typer.Option("--symbol", help="Instrument, where the file holds several.")] = None,
     last: Annotated[int, typer.Option("--last", min=0, help="Only the last N candles; 0 for all.", metavar="N")] = 0,
     pattern: Annotated[
@@ -42,7 +45,7 @@ def find(
 
     series = chart_patterns.read_one(file, symbol, last)
     network = None if model is None else open_patterns(model)
-    found = chart_patterns.find_patterns_in(series, network=network, patterns=pattern or ())
+    found = chart_patterns.find_patterns_in(series, network=network, patterns=pattern or (), paper=paper)
     found = tuple(d for d in found if d.score >= score)
     if output is not None:
         draw_detections(series, found, output)
@@ -139,10 +142,11 @@ def train_candles(
         f"always: {result.always:.3f}"
     )
     table = Table(title=title, title_justify="left")
-    for head in ("candle pattern", "learnt from", "later", "precision", "recall", "F1"):
+    for head in ("candle pattern", "learnt from", "later", "precision", "recall", "F1 (95 %)"):
         table.add_column(head, justify="left" if head == "candle pattern" else "right")
     for one in sorted(judged, key=lambda score: score.f1):
         counts = f"{one.in_training:,}", f"{one.in_test:,}"
-        table.add_row(one.label.replace("_", " "), *counts, *(f"{x:.2f}" for x in (one.precision, one.recall, one.f1)))
+        f1 = "{:.2f} ({:.2f} to {:.2f})".format(one.f1, *one.interval)
+        table.add_row(one.label.replace("_", " "), *counts, f"{one.precision:.2f}", f"{one.recall:.2f}", f1)
     out.print(table)
     out.print(f"Network: {output}", soft_wrap=True, markup=False)

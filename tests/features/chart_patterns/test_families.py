@@ -100,8 +100,8 @@ def test_a_v_is_no_cup():
 
 def test_the_paper_s_tolerances_are_shares_of_the_price():
     lmw = Config(scales=(), unit="percent", tolerance=1.5, prominence=0.0, balance=100.0, **LOOSE)
-    near = legs((0, 97.0), (10, 100.0), (15, 98.0), (20, 104.0), (25, 98.2), (30, 102.0), (34, 97.0), (44, 96.0))
-    far = legs((0, 97.0), (10, 100.0), (15, 98.0), (20, 106.0), (25, 98.2), (30, 104.0), (34, 97.0), (44, 96.0))
+    near = legs((0, 97.0), (20, 100.0), (25, 98.0), (30, 104.0), (35, 98.2), (40, 102.0), (44, 97.0), (54, 96.0))
+    far = legs((0, 97.0), (20, 100.0), (25, 98.0), (30, 106.0), (35, 98.2), (40, 104.0), (44, 97.0), (54, 96.0))
     assert found(near, "head_and_shoulders", lmw)
     assert found(far, "head_and_shoulders", lmw) == []
 

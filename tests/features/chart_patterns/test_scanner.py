@@ -41,7 +41,7 @@ def test_every_detection_is_whole():
     values, _ = random_walk(1500, seed=13)
     for d in find_chart_patterns(values, ALL):
         assert d.side == PATTERNS[d.pattern]
-        assert 0 <= d.start < d.end < d.known_at < len(values)
+        assert 0 <= d.start < d.end <= d.known_at < len(values)
         assert 0.0 <= d.score <= 1.0
         indices = [point.index for point in d.key_points]
         assert indices == sorted(set(indices))

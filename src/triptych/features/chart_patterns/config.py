@@ -24,9 +24,6 @@ class Config(BaseConfig):
     bandwidth_share: float = Field(
         0.3, gt=0, le=2, description="Share of the cross-validated bandwidth that is used (0.3 in LMW)."
     )
-    least_bandwidth: float = Field(
-        1.0, gt=0, le=50, description="Bandwidth in candles below which the kernel would smooth nothing."
-    )
     unit: Literal["atr", "percent"] = Field(
         "atr",
         description="`atr`: tolerances are in ATR times the scale. `percent`: hundredths of the price, as in LMW.",

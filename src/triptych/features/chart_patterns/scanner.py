@@ -9,7 +9,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.domain import CANDLE_FIELDS, HIGH, LOW
+from triptych.domain import CANDLE_FIELDS, CLOSE, HIGH, LOW
 from triptych.domain.errors import DataError
 from triptych.features.chart_patterns.config import Config
 from triptych.features.chart_patterns.detection import PATTERNS, Detection, KeyPoint, time_overlap
@@ -34,9 +34,8 @@ class ChartPatternScanner:
         self.config = config or Config()
         self._candles = RecentCandles(2 * self.config.longest, self.config.atr_period)
         self._zigzags = [ZigZag(scale) for scale in self.config.scales]
-        share, least = self.config.bandwidth_share, self.config.least_bandwidth
-        self._kernels = [KernelExtrema(n + self.config.delay, share, least) for n in self.config.windows]
-        self._ripe: list[int] = [-1] * len(self._kernels)
+        share, delay = self.config.bandwidth_share, self.config.delay
+        self._kernels = [KernelExtrema(n + delay, share) for n in self.config.windows]
         self._reported: dict[str, deque[tuple[int, int]]] = {name: deque(maxlen=64) for name in PATTERNS}
 
     def update(self, candle: NDArray[np.float64]) -> tuple[Detection, ...]:
@@ -54,11 +53,12 @@ class ChartPatternScanner:
         now, atr = len(self._candles) - 1, self._candles.atr
         found: list[Detection] = []
         for zigzag in self._zigzags:
-            confirmed = zigzag.update(now, float(candle[HIGH]), float(candle[LOW]), atr)
-            if confirmed and now >= self.config.atr_period:
-                found += self._ask(self._from_zigzag(zigzag, now, atr))
-        for number, kernel in enumerate(self._kernels):
-            skeleton = self._from_kernel(number, kernel, now, atr)
+            prices = float(candle[HIGH]), float(candle[LOW]), float(candle[CLOSE])
+            confirmed = zigzag.update(now, *prices, atr)
+            for later in reversed(range(confirmed if now >= self.config.atr_period else 0)):
+                found += self._ask(self._from_zigzag(zigzag, later, now, atr))
+        for kernel in self._kernels:
+            skeleton = self._from_kernel(kernel, now, atr)
             if skeleton is not None:
                 found += self._ask(skeleton)
         return tuple(found)
@@ -68,21 +68,22 @@ class ChartPatternScanner:
             return float(self._candles.close(len(self._candles) - 1, len(self._candles))[0]) / 100.0
         return atr * scale
 
-    def _from_zigzag(self, zigzag: ZigZag, now: int, atr: float) -> Skeleton:
-        kept = [pivot for pivot in zigzag.pivots if self._candles.has(pivot[0])]
-        return self._skeleton("zigzag", kept, zigzag.last_is_top, now, atr, zigzag.scale)
+    def _from_zigzag(self, zigzag: ZigZag, later: int, now: int, atr: float) -> Skeleton:
+        """The pivots but for the `later` last ones."""
+        known = list(zigzag.pivots)[: len(zigzag.pivots) - later]
+        kept = [pivot for pivot in known if self._candles.has(pivot[0])]
+        return self._skeleton("zigzag", kept, zigzag.last_is_top == (later % 2 == 0), now, atr, zigzag.scale)
 
-    def _from_kernel(self, number: int, kernel: KernelExtrema, now: int, atr: float) -> Skeleton | None:
-        """The extrema of the window that ends now, if another one has become ripe: `delay` candles old."""
+    def _from_kernel(self, kernel: KernelExtrema, now: int, atr: float) -> Skeleton | None:
+        """The extrema of the window that ends now, if the candle `delay` before now is one, as LMW ask."""
         start = now + 1 - kernel.length
         if start < 0:
             return None
         close = self._candles.close(start, now + 1)
         positions, tops = kernel.find(close)
         ripe = int(np.searchsorted(positions, kernel.length - self.config.delay))
-        if ripe < 3 or start + int(positions[ripe - 1]) <= self._ripe[number]:
+        if ripe < 3 or positions[ripe - 1] != kernel.length - self.config.delay - 1:
             return None
-        self._ripe[number] = start + int(positions[ripe - 1])
         points = [(start + int(at), float(close[at])) for at in positions[:ripe]]
         # The swings of a window grow with the root of its length; a scale of 1.5 belongs to LMW's 35 + 3 candles.
         return self._skeleton("kernel", points, bool(tops[ripe - 1]), now, atr, math.sqrt(kernel.length) / 4.0)
