@@ -12,6 +12,7 @@ from triptych.domain.on_demand import on_demand
 if TYPE_CHECKING:
     from triptych.bootstrap.ablating import Ablation, ablate
     from triptych.bootstrap.backtesting import backtest
+    from triptych.bootstrap.books.trading import trading_run
     from triptych.bootstrap.candles import Candles, load_candles
     from triptych.bootstrap.controlling import heard_from_the_start
     from triptych.bootstrap.detecting import create_detector, list_detectors
@@ -94,6 +95,7 @@ __all__ = [
     "trade_on_bybit",
     "trade_on_paper",
     "trade_on_paper_at",
+    "trading_run",
     "train",
     "tune",
     "write_explanation",
@@ -104,6 +106,7 @@ __all__ = [
 _HOMES: Final = {
     "ablating": ("Ablation", "ablate"),
     "backtesting": ("backtest",),
+    "books.trading": ("trading_run",),
     "candles": ("Candles", "load_candles"),
     "controlling": ("heard_from_the_start",),
     "detecting": ("create_detector", "list_detectors"),
