@@ -1,5 +1,6 @@
 """A network of order books beside candles: trained, traded as it is and as factors, backtest, paper and live alike."""
 
+import json
 import os
 import shutil
 import signal
@@ -20,7 +21,7 @@ from triptych.bootstrap.books.training import train_books
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.run_folder import open_run, recipe_hash
 from triptych.bootstrap.serving import recording_for_serving, tape_for_serving
-from triptych.domain.errors import ArtifactError, RecipeError, RunError
+from triptych.domain.errors import ArtifactError, DataError, RecipeError, RunError
 from triptych.exchanges.simulated.server import BybitServer
 from triptych.inference import load_artifact
 from triptych.live.journal import Journal, StepRecorded
@@ -38,8 +39,8 @@ BOOKS = TINY.model_copy(
     }
 )
 BESIDE = (
-    f"data.books.max_age_ms={OLDEST_MS}", "strategy.enter=0.01", "strategy.exit=0.0", "training.epochs=2", "evaluation.resamples=100",
-    "backtest.luck.replicates=200", "split.minimum_samples=10",
+    f"data.books.max_age_ms={OLDEST_MS}", "strategy.enter=0.01", "strategy.exit=0.0", "training.epochs=2",
+    "evaluation.resamples=100", "backtest.luck.replicates=200", "split.minimum_samples=10",
 )  # fmt: skip
 
 
@@ -68,7 +69,8 @@ def recipe_of(home, *overrides):
         'features.names=["return_1", "book_orders", "book_network"]', "model.name=gru", "model.width=0.1",
         f"features.book_network.folder={home / 'net'}", f"features.book_rows.every_ms={EVERY_MS}",
         "features.book_rows.rows=24", "features.book_rows.multiple=2.0", "features.book_rows.layer_multiple=1.5",
-        "model.sequence.labels_per_parameter=0", "window.length=6", "window.stride=1", *overrides,
+        "model.sequence.labels_per_parameter=0", "window.length=6", "window.stride=1",
+        "split.train=0.5", "split.validation=0.2", "split.test=0.3", *overrides,
     )  # fmt: skip
 
 
@@ -223,3 +225,41 @@ def test_a_network_that_was_not_tried_on_candles_is_not_opened_as_a_run(home, tm
         open_run(bare)
     with pytest.raises(RunError, match="holds no run of `triptych books train`"):
         bootstrap.trading_run(tmp_path, home / "tape", [])
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
+def test_what_the_network_says_is_mapped_to_levels_and_rows(home, traded, method):
+    (series,) = load_candles(traded.recipe).series
+    close = 250
+    at = pl.Series([int(series.close_time_ms[close])]).cast(pl.Datetime("ms")).dt.strftime("%Y-%m-%dT%H:%M:%S")[0]
+    found = bootstrap.explain_book(home / "net", [home / "tape"], at=at, method=method)
+    # It explains the very answer that stands beside the candle.
+    said = [series.notes[f"network:book_network_{name}"][close] for name in ("sell", "hold", "buy")]
+    assert found.explanation.probabilities.tolist() == pytest.approx(said, abs=2e-4)
+    assert not found.learned_from_it
+    assert found.times_ms[-1] == series.close_time_ms[close]
+    assert len(found.times_ms) == BOOKS.length
+    (axis,) = found.explanation.axes
+    assert len(axis.names) == 40
+    best = series.books[close]
+    assert f"bid size 1 at {best[0]:.10g}" in axis.names
+    assert f"ask price 10 at {best[29]:.10g}" in axis.names
+    assert axis.values.sum() == pytest.approx(found.explanation.by_candle.sum())
+
+
+def test_a_time_with_a_hole_before_it_is_not_explained(home):
+    with pytest.raises(DataError, match="one is missing, or more than 10 s old"):
+        bootstrap.explain_book(home / "net", [home / "tape"], at="2023-11-15T04:22:00")
+
+
+def test_the_commands_trade_and_explain_it(home, traded, tmp_path, triptych):
+    said = triptych("explain", home / "net", "--book", home / "tape", "--out", tmp_path / "why.png")
+    assert said.status == 0, said.err
+    assert "By factor" in said.out
+    assert (tmp_path / "why.png").exists()
+    assert (tmp_path / "why.json").exists()
+    again = triptych("backtest", home / "net", "--set", "strategy.enter=0.02", "--json")
+    assert again.status == 0, again.err
+    assert json.loads(again.out)["overrides"] == ["strategy.enter=0.02"]
+    refused = triptych("backtest", traded.folder, "--data", home / "tape")
+    assert "holds no run of `triptych books train`" in refused.error

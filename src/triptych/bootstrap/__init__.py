@@ -12,6 +12,7 @@ from triptych.domain.on_demand import on_demand
 if TYPE_CHECKING:
     from triptych.bootstrap.ablating import Ablation, ablate
     from triptych.bootstrap.backtesting import backtest
+    from triptych.bootstrap.books.explaining import ExplainedBook, explain_book, write_explained_book
     from triptych.bootstrap.books.trading import trading_run
     from triptych.bootstrap.candles import Candles, load_candles
     from triptych.bootstrap.controlling import heard_from_the_start
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Ablation",
     "Candles",
+    "ExplainedBook",
     "ExplainedConsensus",
     "ExplainedDecision",
     "Fetched",
@@ -63,6 +65,7 @@ __all__ = [
     "check_explanations",
     "create_detector",
     "evaluate",
+    "explain_book",
     "explain_consensus",
     "explain_decision",
     "explain_surest",
@@ -98,6 +101,7 @@ __all__ = [
     "trading_run",
     "train",
     "tune",
+    "write_explained_book",
     "write_explanation",
     "write_journal",
     "write_predictions",
@@ -106,6 +110,7 @@ __all__ = [
 _HOMES: Final = {
     "ablating": ("Ablation", "ablate"),
     "backtesting": ("backtest",),
+    "books.explaining": ("ExplainedBook", "explain_book", "write_explained_book"),
     "books.trading": ("trading_run",),
     "candles": ("Candles", "load_candles"),
     "controlling": ("heard_from_the_start",),

@@ -156,7 +156,7 @@ def refuse_strangers(one: CandleSeries, tape: BookTape, sample: BookSample, max_
 
 
 def windows_without_books(one: CandleSeries, length: int) -> int:
-    """Windows of `length` candles that hold a close beside which no book, or not all that is read off books, is known."""
+    """Windows of `length` candles that hold a close beside which no book is known, or not all that is read off it."""
     holes = np.concatenate(([0], np.cumsum(one.unheard)))
     return int(np.count_nonzero(holes[length:] > holes[: len(holes) - length])) if len(one) >= length else 0
 

@@ -23,8 +23,9 @@ from triptych.features.book_measures import (
 from triptych.features.factor import Factor, Family
 
 _factor = Family("book")
-_USUAL: Final = 20
-"""Closes over which the size is averaged that a side usually holds; half of them must be known."""
+_USUAL: Final = 10
+"""Closes over which the size is averaged that a side usually holds. All must be known: the mean of fewer would differ
+live, where books are heard from the start of the session on, from that of a replay."""
 _SHARE: Final = 0.5
 
 
@@ -34,9 +35,7 @@ def _cost(history: History, side: int) -> NDArray[np.float64]:
     resting = np.where(np.isnan(book.mid), np.nan, resting)
     usual = np.full(len(resting), np.nan)
     if len(resting) >= _USUAL:
-        past = sliding_window_view(resting, _USUAL)
-        enough = np.count_nonzero(~np.isnan(past), axis=1) * 2 >= _USUAL
-        usual[_USUAL - 1 :][enough] = np.nanmean(past[enough], axis=1)
+        usual[_USUAL - 1 :] = sliding_window_view(resting, _USUAL).mean(axis=1)
     usual = np.where(usual > 0, usual, np.nan)
     return walked_cost_bp(book, _SHARE * usual, side, beyond=True)
 
@@ -80,7 +79,7 @@ FACTORS: Final[tuple[Factor, ...]] = (
     _factor(
         "buy_cost_bp_10", _USUAL - 1, lambda h: _cost(h, 1),
         "cost of a market order for half the size that the 10 best asks usually hold, against the mid; usual is the "
-        "mean of the last 20 closes, and what the levels do not fill is filled at the last of them",
+        "mean of the last 10 closes, and what the levels do not fill is filled at the last of them",
         "basis points", levels=10,
     ),
     _factor(

@@ -56,8 +56,9 @@ FACTORS: Final[tuple[Factor, ...]] = (
     *_of_walls(),
     *(
         Factor(
-            name=name, family="book", description=f"probability of {name.rsplit('_', 1)[1]} by a network of order books",
-            lookback=0, settle=0, unit="fraction", compute=_noted(f"{BY_NETWORK}{name}"), levels=1, notes="network",
+            name=name, family="book", lookback=0,
+            description=f"probability of {name.rsplit('_', 1)[1]} by a network of order books",
+            settle=0, unit="fraction", compute=_noted(f"{BY_NETWORK}{name}"), levels=1, notes="network",
         )
         for name in NETWORK
     ),

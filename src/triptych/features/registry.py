@@ -73,6 +73,7 @@ _SETS: Final[dict[str, tuple[str, ...]]] = {
         *("queue_imbalance", "queue_imbalance_5", "queue_imbalance_10"),
         *("spread_bp", "microprice_bp", "book_slope_10", "book_depth_10"),
     ),
+    # Of the rows between the closes: they ask for recordings of a finer rhythm than the candles'.
     "book_orders": ("buy_cost_bp_10", "sell_cost_bp_10", *book_rows.WALLS),
     "book_network": book_rows.NETWORK,
     "chart_patterns": tuple(name for name, factor in _FACTORS.items() if factor.family == "chart_pattern"),

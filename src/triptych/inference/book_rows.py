@@ -62,8 +62,8 @@ class NetworkConfig(BaseConfig):
     )
     hash: str = Field(
         "",
-        description="SHA-256 of the network's card. A run writes it down, so that another network in the same folder is "
-        "noticed; nothing needs to be said here.",
+        description="SHA-256 of the network's card. A run writes it down, so that another network in the same folder "
+        "is noticed; nothing needs to be said here.",
     )
 
 
@@ -139,13 +139,16 @@ def readers_of(names: tuple[str, ...], rows: RowsConfig, network: NetworkConfig)
     a network of order books, or with another one than was written down.
     """
     read = {features.describe(one).notes for one in features.resolve(names)} if names else set()
-    if ("network" in read) != (network.folder is not None):
-        said = "read what a network of order books says, and features.book_network.folder names none"
+    if "network" in read and network.folder is None:
         raise RecipeError(
-            f"The factors {said}." if "network" in read else "features.book_network names a network that no factor reads.",
-            remedy="Name the folder of a run of `triptych books train`." if "network" in read
-            else "Put the set `book_network` among features.names, or leave features.book_network out.",
-        )  # fmt: skip
+            "The factors read what a network of order books says, and features.book_network.folder names none.",
+            remedy="Name the folder of a run of `triptych books train`.",
+        )
+    if network.folder is not None and "network" not in read:
+        raise RecipeError(
+            "features.book_network names a network that no factor reads.",
+            remedy="Put the set `book_network` among features.names, or leave features.book_network out.",
+        )
     found: list[AbstractRowReader] = [WallReader(rows)] if "walls" in read else []
     return (*found, open_book_network(network)) if network.folder is not None else tuple(found)
 
@@ -172,7 +175,7 @@ def book_card(folder: Path) -> Card:
         )
     if not card.target.get("every_ms"):
         raise ArtifactError(
-            f"The network in {folder} read books that come at no fixed distance in time, and candles close by the clock.",
+            f"The network in {folder} read books at no fixed distance in time, and candles close by the clock.",
             remedy="Train it with data.every_ms, such as `--set data.every_ms=100`.",
         )
     return card

@@ -173,8 +173,8 @@ class Reloader:
             )
         if strange := [one.names[0] for one in need.readers if one not in kept.readers]:
             raise ArtifactError(
-                f"it reads {' and '.join(strange)} off order books, which this session does not read in this way: stop, "
-                "and start with it."
+                f"it reads {' and '.join(strange)} off order books, which this session does not read in this way: "
+                "stop, and start with it."
             )
         if need.companions and not kept.companions:
             raise ArtifactError(

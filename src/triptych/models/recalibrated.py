@@ -22,7 +22,7 @@ LEAST: Final = 1e-5
 
 
 class Recalibrated(nn.Module):
-    """Three channels of probabilities in, as they are or all scaled alike; scores out that softmax turns back into them."""
+    """Three channels of probabilities in, as they are or all scaled alike; scores whose softmax they are at first."""
 
     def __init__(self) -> None:
         super().__init__()

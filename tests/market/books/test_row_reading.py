@@ -31,7 +31,9 @@ class Sums(AbstractRowReader):
 
 def chosen(tape, rows):
     fields = ("bid_prices", "bid_sizes", "ask_prices", "ask_sizes")
-    return BookTape(symbol=tape.symbol, time_ms=tape.time_ms[rows], **{name: getattr(tape, name)[rows] for name in fields})
+    return BookTape(
+        symbol=tape.symbol, time_ms=tape.time_ms[rows], **{name: getattr(tape, name)[rows] for name in fields}
+    )
 
 
 def closes(n=50):

@@ -37,8 +37,9 @@ def trading_run(
 ) -> Run:
     """Make the run of candles that trades a network of order books; it lies in `trading` beside the network.
 
-    The recipe is the shipped `book_network`. Only closes after the last book that taught the network count: the first of
-    them recalibrate its probabilities to the label of the candles, the rest is the test. The label looks as far ahead as the network's, in whole candles, at least one.
+    The recipe is the shipped `book_network`. Only closes after the last book that taught the network count: the first
+    of them recalibrate its probabilities to the label of the candles, the rest is the test. The label looks as far
+    ahead as the network's, in whole candles, at least one.
 
     Args:
         folder: of the run of `triptych books train`.
