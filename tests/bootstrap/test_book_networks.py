@@ -202,7 +202,7 @@ def test_the_same_network_elsewhere_is_the_same_run_and_another_one_is_refused(h
 
 
 def test_a_network_that_was_taught_by_books_of_the_test_is_refused(home, tmp_path):
-    recipe = recipe_of(home, "split.train=0.3", "split.validation=0.2", "split.test=0.5")
+    recipe = recipe_of(home, "split.train=0.45", "split.validation=0.15", "split.test=0.4")
     with pytest.raises(ArtifactError) as refused:
         bootstrap.train(recipe, folder=tmp_path / "run", progress_bar=False)
     assert " was taught by order books of BTCUSDT until 2023-11-15 0" in refused.value.message

@@ -120,7 +120,7 @@ def beside(one: CandleSeries, tape: BookTape, need: BookNeed) -> CandleSeries:
         )
     sample = sample_at(tape.top(need.levels), one.close_time_ms, need.max_age_ms)
     refuse_strangers(one, tape, sample, need.max_age_ms, remedy="raise data.books.max_age_ms")
-    notes = notes_of(tape, one.close_time_ms, need.readers, need.max_age_ms) if need.readers else None
+    notes = notes_of(tape, one.close_time_ms, need.readers, need.max_age_ms) if need.readers else one.notes
     return replace(one, books=sample.tape.rows(), notes=notes)
 
 

@@ -103,10 +103,13 @@ def explain_book(
     """
     card = book_card(folder)
     every_ms, levels = int(card.target["every_ms"]), card.columns // 4
-    asked = None if at in ("", "last") else to_ms(at)
-    tape = read_books(list(books), symbol=symbol, levels=levels, every_ms=every_ms)
-    time_ms = (int(tape.time_ms[-1]) if asked is None else asked) // every_ms * every_ms
+    if at in ("", "last"):
+        asked = int(read_books(list(books), symbol=symbol, levels=levels, every_ms=every_ms).time_ms[-1])
+    else:
+        asked = to_ms(at)
+    time_ms = asked // every_ms * every_ms
     times = time_ms + np.arange(1 - card.length, 1, dtype=np.int64) * every_ms
+    tape = read_books(list(books), symbol=symbol, levels=levels, at_ms=times)
     rows = _rows_at(tape, times, max(OLDEST_MS, every_ms))
     tell(f"{tape.symbol}: {card.length} books, {every_ms} ms apart, up to {_told(time_ms)} UTC.")
     classifier = load_artifact(book_artifact_in(folder)).classifier()
