@@ -247,8 +247,8 @@ def test_what_the_network_says_is_mapped_to_levels_and_rows(home, traded, method
     assert axis.values.sum() == pytest.approx(found.explanation.by_candle.sum())
 
 
-def test_a_time_with_a_hole_before_it_is_not_explained(home):
-    with pytest.raises(DataError, match="one is missing, or more than 10 s old"):
+def test_a_time_with_a_hole_before_it_is_not_explained(home, traded):
+    with pytest.raises(DataError, match="one is missing, or more than 40 s old"):
         bootstrap.explain_book(home / "net", [home / "tape"], at="2023-11-15T04:22:00")
 
 

@@ -104,11 +104,12 @@ def _no_window(
             f"features.{'window' if maker.period == 1 else 'period'}.",
         )
     if maker.levels and one.unheard.any():
+        more = ", or set the distance of the books between the closes to the recording's" if one.notes else ""
         return NotEnoughData(
             f"{one.symbol}: no window of {length} candles has an order book beside every one of them: "
             f"{np.count_nonzero(one.unheard):,} of {len(one):,} have none that is fresh enough.",
             remedy="Bring recordings without holes, raise data.books.max_age_ms, or shorten window.length or "
-            "features.window; where rows between the closes are read, set their distance to the recording's.",
+            f"features.window{more}.",
         )
     beside = [companions[symbol] for symbol in maker.beside(one.symbol)]
     held = [

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from triptych.bootstrap.book_networks import taught_until_ms
 from triptych.bootstrap.explanation_pictures import draw_axis, draw_image_and_heat, new_figure, save_figure
+from triptych.bootstrap.run_folder import RECORD, TRADED, open_run
 from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import CLASSES, utc
 from triptych.domain.errors import DataError
@@ -24,7 +25,7 @@ from triptych.market.store import to_ms
 
 LEADING = 10
 OLDEST_MS = 5_000
-"""A book last seen longer before the time of a row, and than the row before, is none."""
+"""A book last seen longer before the time of a row is none, unless rows are farther apart or `trading` says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +111,7 @@ def explain_book(
     time_ms = asked // every_ms * every_ms
     times = time_ms + np.arange(1 - card.length, 1, dtype=np.int64) * every_ms
     tape = read_books(list(books), symbol=symbol, levels=levels, at_ms=times)
-    rows = _rows_at(tape, times, max(OLDEST_MS, every_ms))
+    rows = _rows_at(tape, times, _oldest_ms(folder, every_ms))
     tell(f"{tape.symbol}: {card.length} books, {every_ms} ms apart, up to {_told(time_ms)} UTC.")
     classifier = load_artifact(book_artifact_in(folder)).classifier()
     found = explain(classifier, rows.rows(levels).astype(np.float32), method=method or "integrated_gradients",
@@ -119,6 +120,12 @@ def explain_book(
         explanation=_priced(found, rows), symbol=tape.symbol, time_ms=time_ms,
         learned_from_it=time_ms < taught_until_ms(folder), times_ms=times, mid=rows.mid,
     )  # fmt: skip
+
+
+def _oldest_ms(folder: Path, every_ms: int) -> int:
+    """How old a book may be: as old as where the network is traded, if it is."""
+    traded = open_run(folder).recipe.data.books.max_age_ms if (folder / TRADED / RECORD).exists() else None
+    return max(OLDEST_MS, every_ms) if traded is None else traded
 
 
 def _rows_at(tape: BookTape, times: NDArray[np.int64], oldest_ms: int) -> BookTape:
