@@ -48,7 +48,7 @@ def invent(
     output: Annotated[Path, typer.Option("--out", help="File to write (.parquet).", metavar="FILE")],
     rows: Annotated[int, typer.Option("--rows", min=1, max=10_000_000, help="Books, one every 100 ms.")] = 8_000,
     levels: Annotated[int, typer.Option("--levels", min=1, max=100, help="Levels a side.")] = 10,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 0,
     lean: Annotated[
         float, typer.Option("--lean", min=0.0, help="How far the best sizes follow the hidden pressure; 0: not at all.")
     ] = 1.2,
