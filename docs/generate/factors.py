@@ -31,7 +31,8 @@ columns and, with rolling scores, `window` - 1 candles more: {warm_up} for `grid
 candles, in their standard deviations, cut to ±`clip`. A constant column gives 0. A rare candle pattern is many
 deviations away when it comes, so it is cut: ±`clip` stands for "here it is".
 
-**Order books.** Factors of the family *book* measure the book as it stood when the candle closed. Where no book is
+**Order books.** Factors of the family *book* measure the book as it stood when the candle closed; those of walls,
+spoofing and of a network read its last rows up to then. Where no book is
 known, or only one that is too old, they are unknown, and so is every window that holds that candle. Their rolling
 scores are taken against the known values of the last `window` candles, half of which at least must be known. See
 [order books beside candles](../../how-to/order-books-beside-candles.md).
@@ -50,6 +51,8 @@ def write_factor_reference(path: Path) -> None:
         "indicators": "5 indicators, none of them in `patterns`: the other voice of a consensus",
         "regimes": "states of the market: bull, bear, sideways, high volatility, low liquidity, and their measures",
         "book": "7 measures of the order book at each close; the candles must carry books",
+        "book_orders": "costs of market orders, walls and signs of spoofing, of the rows of the book up to each close",
+        "book_network": "what a network of `triptych books train` says at each close",
         "chart_patterns": "15 chart patterns by rules, each by how fresh its last detection is, and their side",
         "all": "everything that is made of candles alone, but for the chart patterns: they take far longer",
     }

@@ -3,7 +3,7 @@ import json
 import pytest
 from tests.fakes.books import leaning_file
 
-from triptych.market.books import write_tape
+from triptych.market.books import read_books, write_tape
 from triptych.market.synthetic.spoofing import Config, simulate_spoofing
 
 TINY = [
@@ -28,6 +28,16 @@ def test_a_network_is_trained_and_reported(run_command, books, tmp_path):
     assert run_command("books", "report", tmp_path / "run", "--out", tmp_path / "scores.png").status == 0
     assert (tmp_path / "scores.png").exists()
     assert set(report["scores"]["metrics"]) == {"network", "queue imbalance", "majority"}
+
+
+def test_invented_books_are_written_by_their_seed(run_command, tmp_path):
+    files = [tmp_path / name for name in ("a.parquet", "b.parquet", "c.parquet")]
+    for file, seed in zip(files, (1, 1, 2), strict=True):
+        said = run_command("books", "invent", "--out", file, "--rows", 300, "--levels", 4, "--seed", seed)
+        assert said.status == 0, said.err
+    tapes = [read_books(file) for file in files]
+    assert (len(tapes[0]), tapes[0].levels) == (300, 4)
+    assert files[0].read_bytes() == files[1].read_bytes() != files[2].read_bytes()
 
 
 def test_recipes_are_listed_and_printed(run_command):

@@ -31,7 +31,8 @@ def test_the_commands_are_those_of_the_documentation():
         "exchange", "exchange serve", "recipe", "recipe list", "recipe show",
         "patterns", "patterns find", "patterns train", "patterns candles", "patterns train-candles", "regimes",
         "regimes alarms",
-        "books", "books recipe", "books train", "books report", "books walls", "books spoofing", "books impact",
+        "books", "books recipe", "books invent", "books train", "books report", "books walls", "books spoofing",
+        "books impact",
         "journal", "journal show", "journal export",
         "anomaly", "anomaly channels", "anomaly fit", "anomaly score", "anomaly watch", "anomaly report", "anomaly run",
     ]  # fmt: skip

@@ -28,6 +28,7 @@ from triptych.features.channels import market_channels
 from triptych.images import available, create_encoding
 from triptych.inference import BookNeed, Columns, FactorRows, inputs
 from triptych.inference.anomaly.saving import save_detector
+from triptych.inference.book_rows import RowsConfig, WallReader
 from triptych.inference.pattern_predictor import PatternPredictor
 from triptych.market import resample
 from triptych.market.synthetic import Config as SyntheticConfig
@@ -83,7 +84,14 @@ BOOK_FACTORS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("overrides", [CHART_AND_BOOK, (*CHART_AND_BOOK, "features.period=2"), BOOK_FACTORS])
+BOOK_ROWS = (
+    "encoding.name=sequence", "encoding.factors=11", 'features.names=["return_1", "book_orders"]', "features.window=20",
+    "features.book_rows.every_ms=900000", "features.book_rows.rows=24", "features.book_rows.multiple=1.5",
+    "model.name=gru", "model.width=0.1", "model.depth=0.5",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("overrides", [CHART_AND_BOOK, (*CHART_AND_BOOK, "features.period=2"), BOOK_FACTORS, BOOK_ROWS])
 def test_no_order_book_beside_candles_peeks(tmp_path, overrides):
     assert probed(tmp_path, *overrides)["passed"]
 
@@ -107,11 +115,17 @@ def test_books_beside_candles_are_the_same_however_much_of_the_recording_follows
     tape = leaning_tape(3_000, levels=2, start_ms=int(series.open_time_ms[0]) + 17, symbol=series.symbol)
     tape = replace(tape, time_ms=tape.time_ms[0] + 31_013 * np.arange(len(tape)))  # off the grid of the closes
     priced = replace(series, values=np.full_like(series.values, 1_000.0))
-    need = BookNeed(levels=2, max_age_ms=40_000)
-    whole = beside(priced, tape, need).books
+    reader = WallReader(RowsConfig(every_ms=30_000, rows=40, multiple=1.6, layer_multiple=1.4))
+    reader.levels = 2
+    need = BookNeed(levels=2, max_age_ms=40_000, readers=(reader,))
+    whole = beside(priced, tape, need)
+    assert len(np.unique(whole.notes["bid_wall_size"])) > 5
     for cut in (1, 2, 50, 119):
         known = int(np.searchsorted(tape.time_ms, priced.close_time_ms[cut - 1], side="right"))
-        np.testing.assert_array_equal(beside(priced.head(cut), tape.between(0, known), need).books, whole[:cut])
+        found = beside(priced.head(cut), tape.between(0, known), need)
+        np.testing.assert_array_equal(found.books, whole.books[:cut])
+        for name in reader.names:
+            np.testing.assert_array_equal(found.notes[name], whole.notes[name][:cut])
 
 
 @pytest.mark.parametrize("kind", ["candles", "factors"])

@@ -5,16 +5,22 @@ import pytest
 from tests.fakes.windows import books_of, candles_of
 
 from triptych import features
+from triptych.domain.candle import BY_NETWORK
 from triptych.domain.errors import NotEnoughData
+from triptych.features import book_rows
 from triptych.features._history import History
 from triptych.features.normalisation import scores_of_known
 from triptych.market.books import BookFeaturesConfig, BookTape, book_features
+
+NOTES = (*book_rows.WALLS, *(f"{BY_NETWORK}{name}" for name in book_rows.NETWORK))
 
 
 def history(books, n=None):
     n = len(books) if n is None else n
     series = candles_of(len(books)).head(n)
-    return History(series.values, series.open_time_ms, 60_000, books[:n])
+    known = ~np.isnan(books[:n, 0])
+    notes = {name: np.where(known, i + np.arange(n) / 7, np.nan) for i, name in enumerate(NOTES)}
+    return History(series.values, series.open_time_ms, 60_000, books[:n], notes)
 
 
 def one_book(*, bids, asks):
@@ -47,6 +53,19 @@ def test_deeper_measures_add_up_ten_levels():
     assert value("book_slope_10", book) == pytest.approx(np.log(ratio))
 
 
+def test_an_order_for_half_of_what_a_side_usually_holds_is_filled_level_by_level():
+    usual = one_book(bids=[(99.0 - k, 1.0) for k in range(10)], asks=[(101.0 + k, 2.0) for k in range(10)])
+    thin = one_book(
+        bids=[(99.0 - k, 1.0) for k in range(10)], asks=[(101.0, 5.0)] + [(110.0, 3.0)] + [(np.nan,) * 2] * 8
+    )
+    books = np.concatenate([usual] * 9 + [thin])
+    buy, sell = (features.describe(f"{side}_cost_bp_10").compute(history(books)) for side in ("buy", "sell"))
+    # The 10 closes held 20 nine times and 8 once: half of the mean is 9.4, of which the book holds 8.
+    paid = (5 * 1.0 + 3 * 10.0 + 1.4 * 10.0) / 9.4
+    assert buy[-1] == pytest.approx(paid / 100 * 1e4)
+    assert sell[-1] == pytest.approx(np.mean([1, 2, 3, 4, 5]) / 100 * 1e4)
+
+
 def test_factors_beside_candles_are_those_of_the_tape():
     rows = books_of(50, 10, seed=3)
     blocks = np.split(rows, 4, axis=1)
@@ -68,12 +87,13 @@ def test_factors_beside_candles_are_those_of_the_tape():
 def test_a_factor_is_unknown_where_no_book_is_and_does_not_look_ahead(name):
     factor = features.describe(name)
     books = books_of(60, 10)
-    books[17] = np.nan
+    books[37] = np.nan
     whole = factor.compute(history(books))
-    assert np.flatnonzero(np.isnan(whole)).tolist() == [17]
-    for cut in (1, 2, 18, 59):
+    assert np.flatnonzero(np.isnan(whole)).tolist() == [*range(factor.lookback), *range(37, 38 + factor.lookback)]
+    for cut in (1, 2, 38, 59):
         np.testing.assert_array_equal(factor.compute(history(books, cut)), whole[:cut])
-    assert (factor.family, factor.lookback, factor.settle) == ("book", 0, 0)
+    assert (factor.family, factor.lookback) == ("book", factor.settle)
+    assert factor.lookback == (9 if "cost" in name else 0)
     assert 1 <= factor.levels <= 10
     assert np.isnan(factor.compute(History(candles_of(60).values, candles_of(60).open_time_ms, 60_000))).all()
 
@@ -91,7 +111,8 @@ def test_sets_of_candles_hold_no_factor_of_the_book_and_the_other_way_round():
     assert features.levels_read(["all"]) == 0
     assert features.levels_read(["grid56", "queue_imbalance_5"]) == 5
     assert features.levels_read(["book"]) == 10
-    assert features.resolve(["book"]) == features.of_books()
+    sets = ("book", "book_orders", "book_network")
+    assert tuple(name for one in sets for name in features.resolve([one])) == features.of_books()
     assert not set(features.of_books()) & set(features.available())
 
 

@@ -76,3 +76,35 @@ def test_the_lags_never_reach_beyond_the_window(length, lags):
     found = baseline_probabilities(series, CONFIG, train, test, length=length, lags=lags)
     assert list(found) == ["majority", "persistence", "logistic"]
     np.testing.assert_array_equal(found["logistic"], logistic(series, train, test, lags=length - 1))
+
+
+def with_queues(series, queues):
+    """Books of one level whose queue imbalance is as given; NaN: no book."""
+    found = []
+    for one, queue in zip(series, queues, strict=True):
+        price = np.where(np.isnan(queue), np.nan, one.close)
+        found.append(replace(one, books=np.column_stack([price * 0.9999, 1 + queue, price * 1.0001, 1 - queue])))
+    return found
+
+
+def test_queue_imbalance_stands_among_the_baselines_where_books_do():
+    series, train, _, test = prepared()
+    arguments = {"length": 12, "config": CONFIG, "train": train, "test": test}
+    assert "queue imbalance" not in baseline_probabilities(series, **arguments)
+    random = np.random.default_rng(3)
+    labels = [targets.label(one, CONFIG).classes for one in series]
+    queues = [np.clip(0.5 * (label - 1.0) + 0.2 * random.normal(size=len(label)), -0.9, 0.9) for label in labels]
+    queues[0][test.index[0]] = np.nan
+    booked = with_queues(series, queues)
+    found = baseline_probabilities(booked, **arguments)["queue imbalance"]
+    assert found[0].tolist() == [0.0, 1.0, 0.0]  # hold where no book is known
+    assert (found.argmax(axis=1) == test.label).mean() > 0.8
+    # As often on a side as the labels of training are, by quantiles of training alone.
+    shares = np.bincount(train.label, minlength=3) / len(train)
+    low, high = np.quantile(
+        np.concatenate([queues[i][train.index[train.instrument == i]] for i in (0, 1)]), [shares[0], 1 - shares[2]]
+    )
+    own = np.concatenate([queues[i][test.index[test.instrument == i]] for i in (0, 1)])
+    order = np.concatenate([np.flatnonzero(test.instrument == i) for i in (0, 1)])
+    expected = np.where(own > high, 2, np.where(own < low, 0, 1))
+    np.testing.assert_array_equal(found.argmax(axis=1)[order], expected)

@@ -97,11 +97,22 @@ def _candles(series: CandleSeries, start: int, stop: int) -> Iterator[Candle]:
         books: Iterable[tuple[float, ...] | None] = (
             itertools.repeat(None, end - i) if series.books is None else map(tuple, series.books[i:end].tolist())
         )
-        for time_ms, o, h, l, c, v, book in zip(series.open_time_ms[i:end].tolist(), *columns, books, strict=True):  # noqa: E741 - the field's letters
+        notes = _notes(series, i, end)
+        times = series.open_time_ms[i:end].tolist()
+        for time_ms, o, h, l, c, v, book, note in zip(times, *columns, books, notes, strict=True):  # noqa: E741 - the field's letters
             yield Candle(
                 symbol=symbol, timeframe=timeframe, open_time_ms=time_ms, open=o, high=h, low=l, close=c, volume=v,
-                book=book,
+                book=book, notes=note,
             )  # fmt: skip
+
+
+def _notes(series: CandleSeries, start: int, stop: int) -> Iterable[dict[str, float] | None]:
+    """What was read off the books at the closes of candles start .. stop - 1."""
+    if series.notes is None:
+        return itertools.repeat(None, stop - start)
+    names = tuple(series.notes)
+    columns = [one[start:stop].tolist() for one in series.notes.values()]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def candles_per_year(open_times_ms: NDArray[np.int64], timeframe: Timeframe) -> float:

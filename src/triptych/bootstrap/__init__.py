@@ -12,6 +12,8 @@ from triptych.domain.on_demand import on_demand
 if TYPE_CHECKING:
     from triptych.bootstrap.ablating import Ablation, ablate
     from triptych.bootstrap.backtesting import backtest
+    from triptych.bootstrap.books.explaining import ExplainedBook, explain_book, write_explained_book
+    from triptych.bootstrap.books.trading import trading_run
     from triptych.bootstrap.candles import Candles, load_candles
     from triptych.bootstrap.controlling import heard_from_the_start
     from triptych.bootstrap.detecting import create_detector, list_detectors
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Ablation",
     "Candles",
+    "ExplainedBook",
     "ExplainedConsensus",
     "ExplainedDecision",
     "Fetched",
@@ -62,6 +65,7 @@ __all__ = [
     "check_explanations",
     "create_detector",
     "evaluate",
+    "explain_book",
     "explain_consensus",
     "explain_decision",
     "explain_surest",
@@ -94,8 +98,10 @@ __all__ = [
     "trade_on_bybit",
     "trade_on_paper",
     "trade_on_paper_at",
+    "trading_run",
     "train",
     "tune",
+    "write_explained_book",
     "write_explanation",
     "write_journal",
     "write_predictions",
@@ -104,6 +110,8 @@ __all__ = [
 _HOMES: Final = {
     "ablating": ("Ablation", "ablate"),
     "backtesting": ("backtest",),
+    "books.explaining": ("ExplainedBook", "explain_book", "write_explained_book"),
+    "books.trading": ("trading_run",),
     "candles": ("Candles", "load_candles"),
     "controlling": ("heard_from_the_start",),
     "detecting": ("create_detector", "list_detectors"),

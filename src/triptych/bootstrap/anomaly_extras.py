@@ -31,7 +31,7 @@ def with_extras(config: Channels, series: Sequence[CandleSeries]) -> list[Candle
             remedy="Name a file or folder of order books in channels.books.path, or leave them out of channels.extras.",
         )
     need = BookNeed(levels=levels, max_age_ms=max_age_ms(config.books, series[0].timeframe), companions=True)
-    tapes = [named_recording(config.books.path, one, levels, "channels.books.path") for one in series]
+    tapes = [named_recording(config.books.path, one, need, "channels.books.path") for one in series]
     return [beside(one, tape, need) for one, tape in zip(series, tapes, strict=True)]
 
 

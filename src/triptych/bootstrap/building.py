@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from triptych.bootstrap.book_networks import refuse_taught_by_books
 from triptych.bootstrap.candle_books import windows_without_books
 from triptych.bootstrap.candles import Candles
 from triptych.bootstrap.pattern_networks import refuse_taught
@@ -148,8 +149,8 @@ class Dataset:
     def of(cls, recipe: Recipe, candles: Candles) -> Dataset:
         """Compute factors, label and split.
 
-        Raises NotEnoughData with what is missing, ArtifactError for a network of patterns that has learnt from the
-        test part of a fold.
+        Raises NotEnoughData with what is missing, ArtifactError for a network of patterns or of order
+        books that has learnt from the test part of a fold.
         """
         build_encoding(recipe)  # before anything is computed for an encoding that does not draw it
         series, length, companions = candles.series, recipe.window.length, candles.beside(recipe)
@@ -158,7 +159,9 @@ class Dataset:
         if tables is not None:
             targets = tuple(_only_where(r.known(length), t) for r, t in zip(tables, targets, strict=True))
         folds = tuple(split(series, targets, split_of(recipe), length=reach(recipe)))
-        refuse_taught(recipe, min(fold.test.start_ms for fold in folds))
+        start_ms = min(fold.test.start_ms for fold in folds)
+        refuse_taught(recipe, start_ms)
+        refuse_taught_by_books(recipe, start_ms)
         dataset = cls(series=series, companions=companions, tables=tables, targets=targets, folds=folds, recipe=recipe)
         dataset._require_strides()
         return dataset

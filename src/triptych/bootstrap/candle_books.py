@@ -14,6 +14,7 @@ import numpy as np
 
 from triptych import features
 from triptych.domain import CandleSeries, Timeframe, utc
+from triptych.domain.candle import BY_NETWORK
 from triptych.domain.errors import DataError, NotEnoughData, RecipeError
 from triptych.features.channels import symbols_and_extras
 from triptych.features.extra_channels import levels_of
@@ -21,6 +22,7 @@ from triptych.images import load
 from triptych.inference import BookNeed, Columns
 from triptych.inference.columns import no_whole_days
 from triptych.market.books import BookSample, BookTape, detect, read_books, sample_at
+from triptych.market.books.row_reading import notes_of, times_read
 from triptych.market.synthetic import SyntheticMarket
 from triptych.settings import Recipe, members_of
 from triptych.settings.books_beside import BooksConfig
@@ -44,13 +46,19 @@ def levels_read(recipe: Recipe) -> int:
 
 def book_need(recipe: Recipe, timeframe: Timeframe) -> BookNeed | None:
     """What a recipe, or any of its members, needs of order books; None when nothing reads any."""
-    levels = max(levels_read(one) for one in _models(recipe))
+    return BookNeed.together(_need_of(one, max_age_ms(recipe.data.books, timeframe)) for one in _models(recipe))
+
+
+def _need_of(recipe: Recipe, max_age_ms: int) -> BookNeed | None:
+    """What a recipe of one model needs."""
+    levels, readers = levels_read(recipe), recipe.features.readers
     if levels == 0:
         return None
     return BookNeed(
-        levels=levels,
-        max_age_ms=max_age_ms(recipe.data.books, timeframe),
-        companions=any(one.features.companions and _of_factors(one) for one in _models(recipe)),
+        levels=max([levels, *(one.levels for one in readers)]),
+        max_age_ms=max_age_ms,
+        companions=bool(recipe.features.companions and _of_factors(recipe)),
+        readers=readers,
     )
 
 
@@ -112,7 +120,8 @@ def beside(one: CandleSeries, tape: BookTape, need: BookNeed) -> CandleSeries:
         )
     sample = sample_at(tape.top(need.levels), one.close_time_ms, need.max_age_ms)
     refuse_strangers(one, tape, sample, need.max_age_ms, remedy="raise data.books.max_age_ms")
-    return replace(one, books=sample.tape.rows())
+    notes = notes_of(tape, one.close_time_ms, need.readers, need.max_age_ms) if need.readers else one.notes
+    return replace(one, books=sample.tape.rows(), notes=notes)
 
 
 def refuse_strangers(one: CandleSeries, tape: BookTape, sample: BookSample, max_age_ms: int, *, remedy: str) -> None:
@@ -147,8 +156,8 @@ def refuse_strangers(one: CandleSeries, tape: BookTape, sample: BookSample, max_
 
 
 def windows_without_books(one: CandleSeries, length: int) -> int:
-    """Windows of `length` candles that hold a close beside which no book is known."""
-    holes = np.concatenate(([0], np.cumsum(one.bookless)))
+    """Windows of `length` candles that hold a close beside which no book is known, or not all that is read off it."""
+    holes = np.concatenate(([0], np.cumsum(one.unheard)))
     return int(np.count_nonzero(holes[length:] > holes[: len(holes) - length])) if len(one) >= length else 0
 
 
@@ -180,7 +189,7 @@ def tape_for(recipe: Recipe, one: CandleSeries, need: BookNeed, market: Syntheti
 
     Raises what `with_books` raises.
     """
-    return _invented(market, one, need) if market is not None else recorded(recipe, one, need.levels)
+    return _invented(market, one, need) if market is not None else recorded(recipe, one, need)
 
 
 def _invented(market: SyntheticMarket, one: CandleSeries, need: BookNeed) -> BookTape:
@@ -204,8 +213,8 @@ def tape_of(market: SyntheticMarket, symbol: str) -> BookTape:
     )  # fmt: skip
 
 
-def recorded(recipe: Recipe, one: CandleSeries, levels: int) -> BookTape:
-    """The recording that a recipe names for an instrument: of a stream, so many levels at the closes.
+def recorded(recipe: Recipe, one: CandleSeries, need: BookNeed) -> BookTape:
+    """The recording that a recipe names for an instrument: of a stream, the levels and times that are read.
 
     Raises RecipeError when it names none, and what `read_beside` raises.
     """
@@ -215,10 +224,10 @@ def recorded(recipe: Recipe, one: CandleSeries, levels: int) -> BookTape:
             remedy="Name a file or folder of order books in data.books.path, or choose an encoding and factors of "
             "candles.",
         )
-    return named_recording(recipe.data.books.path, one, levels, "data.books.path")
+    return named_recording(recipe.data.books.path, one, need, "data.books.path")
 
 
-def named_recording(named: str | Mapping[str, str], one: CandleSeries, levels: int, key: str) -> BookTape:
+def named_recording(named: str | Mapping[str, str], one: CandleSeries, need: BookNeed, key: str) -> BookTape:
     """The recording of an instrument that a setting called `key` names.
 
     Raises RecipeError where a table of them has none of it, and what `read_beside` raises.
@@ -229,16 +238,19 @@ def named_recording(named: str | Mapping[str, str], one: CandleSeries, levels: i
             remedy=f"It names those of {', '.join(named)}; add one, or choose instruments by data.symbols.",
         )
     path = Path(named[one.symbol] if isinstance(named, Mapping) else named).expanduser()
-    return read_beside(path, one, levels, is_said=isinstance(named, Mapping))
+    return read_beside(path, one, need, is_said=isinstance(named, Mapping))
 
 
-def read_beside(path: Path, one: CandleSeries, levels: int, *, is_said: bool = False) -> BookTape:
-    """A recording for the closes of an instrument. `is_said`: somebody says that it is of this instrument.
+def read_beside(path: Path, one: CandleSeries, need: BookNeed, *, is_said: bool = False) -> BookTape:
+    """A recording for the closes of an instrument, and for the rows between them where somebody reads these.
+
+    `is_said`: somebody says that it is of this instrument.
 
     Raises DataError when the recording is of another one, or cannot be read.
     """
     if detect(path) not in ("flat", "lobster orderbook"):
-        return read_books(path, symbol=one.symbol, levels=levels, at_ms=one.close_time_ms)
+        times = times_read(need.readers, one.close_time_ms)
+        return read_books(path, symbol=one.symbol, levels=need.levels, at_ms=times)
     tape = read_books(path)  # a table of one instrument, whose name may be no more than that of the file
     if not is_said and _plain(tape.symbol) != _plain(one.symbol):
         raise DataError(
@@ -258,8 +270,13 @@ def _told(one: CandleSeries, need: BookNeed) -> str:
         f"{one.symbol}: {len(one) - missing:,} of {len(one):,} candles close with an order book of {need.levels} "
         f"levels a side beside them"
     )
-    return (
-        f"{found}; of {missing:,} it is missing or more than {need.max_age_ms / 1000:g} s old."
-        if missing
-        else f"{found}."
-    )
+    old = f"missing or more than {need.max_age_ms / 1000:g} s old"
+    found += f"; of {missing:,} it is {old}." if missing else "."
+    for reader in need.readers:
+        unread = int(np.count_nonzero(np.isnan((one.notes or {})[reader.names[0]])))
+        if unread:
+            found += (
+                f" At {unread:,} closes one of the last {reader.rows} books, {reader.every_ms} ms apart, is {old}, and "
+                f"{reader.names[0].removeprefix(BY_NETWORK)} and what goes with it are unknown."
+            )
+    return found

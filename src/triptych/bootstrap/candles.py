@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from triptych.bootstrap.book_networks import pinned_book_network
 from triptych.bootstrap.candle_books import with_books
 from triptych.bootstrap.pattern_networks import pinned
 from triptych.bootstrap.provenance import data_hash, history_mark
@@ -75,9 +76,9 @@ class Candles:
 def with_absolute_path(recipe: Recipe) -> Recipe:
     """The recipe with the place of its data spelt out, so that it is found from any working directory.
 
-    Networks of patterns that it names are spelt out and pinned to what they are, see `pinned`.
+    Networks of patterns and of order books that it names are spelt out and pinned to what they are, see `pinned`.
     """
-    recipe = pinned(recipe)
+    recipe = pinned_book_network(pinned(recipe))
     if recipe.data.source == "synthetic":
         return recipe
 

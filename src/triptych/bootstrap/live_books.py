@@ -77,7 +77,8 @@ def candles_of(
 
     keepers = {
         symbol: ClosingBook(
-            symbol, asks(symbol), timeframe=timeframe, levels=need.levels, max_age_ms=need.max_age_ms
+            symbol, asks(symbol), timeframe=timeframe, levels=need.levels, max_age_ms=need.max_age_ms,
+            readers=need.readers,
         )
         for symbol in topics
     }  # fmt: skip
@@ -109,6 +110,7 @@ def _past(need: BookNeed, books: Sequence[Path], tell: Tell) -> Past:
         except DataError as error:  # no reason not to trade: the window fills up as books are heard
             tell(f"No books of the past: {error.message}")
             return candles
-        return [replace(one, book=found.candle(i).book) for i, one in enumerate(candles)]
+        booked = [found.candle(i) for i in range(len(found))]
+        return [replace(one, book=own.book, notes=own.notes) for one, own in zip(candles, booked, strict=True)]
 
     return past

@@ -11,7 +11,7 @@ import polars as pl
 
 from triptych.bootstrap.files import write_frame
 from triptych.bootstrap.recorded_books import with_recorded
-from triptych.bootstrap.run_folder import open_run
+from triptych.bootstrap.run_folder import BOOK_RESULT, open_run
 from triptych.domain import CLASSES, AbstractClock, CandleSeries, SystemClock, Timeframe, utc
 from triptych.domain.errors import ArtifactError, DataError, NotEnoughData
 from triptych.domain.files import write_json, write_text
@@ -23,7 +23,7 @@ def open_artifact(folder: Path) -> Artifact | ConsensusArtifact:
     """The artifact in a folder, of one model or of a consensus, or the newest one of the run in it."""
     if (folder / "card.json").exists() or ((folder / "consensus.json").exists() and not (folder / "run.json").exists()):
         return open_any_artifact(folder)
-    if (folder / "run.json").exists():
+    if (folder / "run.json").exists() or (folder / BOOK_RESULT).exists():
         run = open_run(folder)
         run.require_trained()
         return open_any_artifact(run.artifact)

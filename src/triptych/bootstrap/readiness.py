@@ -8,6 +8,7 @@ is asked once, on made candles, when it is loaded.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -25,10 +26,11 @@ class MadeView(AbstractView):
     Args:
         timeframe: of the candles.
         levels: of the book beside each candle; 0 for none.
+        notes: names of what is read off the books beside.
     """
 
-    def __init__(self, timeframe: Timeframe, *, levels: int = 0) -> None:
-        self._timeframe, self._levels = timeframe, levels
+    def __init__(self, timeframe: Timeframe, *, levels: int = 0, notes: Sequence[str] = ()) -> None:
+        self._timeframe, self._levels, self._notes = timeframe, levels, notes
 
     def history(self, symbol: str, length: int) -> CandleSeries:
         rng = np.random.default_rng(0)
@@ -44,6 +46,7 @@ class MadeView(AbstractView):
             open_time_ms=np.arange(length, dtype=np.int64) * self._timeframe.milliseconds,
             values=np.column_stack((open_, high, low, close, rng.uniform(1.0, 2.0, length))),
             books=np.hstack((close[:, None] - apart, size, close[:, None] + apart, size)) if self._levels else None,
+            notes={name: rng.uniform(0.0, 1.0, length) for name in self._notes} or None,
         )
 
 
@@ -53,8 +56,10 @@ def made_ready(predictor: AbstractPredictor, artifact: Artifact | ConsensusArtif
     A model that fails here is not refused: the ladder deals with what fails, at each decision, and says so.
     """
     with contextlib.suppress(Exception):
-        levels = 0 if artifact.books is None else artifact.books.levels
+        need = artifact.books
+        levels = 0 if need is None else need.levels
+        notes = () if need is None else tuple(name for one in need.readers for name in one.names)
         timeframe = Timeframe.parse(artifact.card.timeframe)
-        view = MadeView(timeframe, levels=levels)
+        view = MadeView(timeframe, levels=levels, notes=notes)
         predictor.predict_all(view, {NOBODY_TRADES: predictor.length * timeframe.milliseconds})
     return predictor

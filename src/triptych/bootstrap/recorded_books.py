@@ -53,7 +53,7 @@ def recording_of(one: CandleSeries, need: BookNeed, books: Sequence[Path]) -> Bo
     problems = []
     for path in books:
         try:
-            return read_beside(path, one, need.levels)
+            return read_beside(path, one, need)
         except DataError as error:
             problems.append(error)
     raise problems[0]

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from triptych.backtest.luck import Config as LuckConfig
+from triptych.bootstrap.book_networks import with_own_book_network, without_place
 from triptych.bootstrap.files import read_json
 from triptych.bootstrap.locking import exclusive
 from triptych.bootstrap.pattern_networks import place_free, with_own_copies
@@ -41,6 +42,8 @@ from triptych.settings import Recipe, load_recipe
 
 RUNS = Path("runs")
 RECIPE, RECORD = "recipe.toml", "run.json"
+BOOK_RESULT, TRADED = "books.json", "trading"
+"""Of a run on order books: what it leaves, and the folder of the run of candles that trades its network."""
 PARTS: Final = (
     "members", "folds", "backtest", "quality.json", "votes.parquet", "predictions.parquet", "evaluation.json",
     "consensus_report.json", "leak_probe.json", "report.html", "report.json", RECIPE, RECORD,
@@ -108,7 +111,7 @@ def run_fingerprint(recipe: Recipe, data_hash: str) -> str:
 
 def recipe_hash(text: str) -> str:
     """SHA-256 of a complete recipe but for the places of its data and networks, and how it would be searched."""
-    content = place_free(tomllib.loads(text))
+    content = without_place(place_free(tomllib.loads(text)))
     content.get("data", {}).pop("path", None)
     content.pop("tune", None)
     return fingerprint(content)
@@ -172,10 +175,17 @@ def discard(folder: Path) -> None:
 
 
 def open_run(folder: Path) -> Run:
-    """Open an existing run.
+    """Open an existing run; of a network of order books, the run of candles that trades it.
 
     Raises RunError when there is none, or when its recipe is not the one it was made with any more.
     """
+    if not (folder / RECORD).exists() and (folder / TRADED / RECORD).exists():
+        return open_run(folder / TRADED)
+    if (folder / BOOK_RESULT).exists() and not (folder / RECORD).exists():
+        raise RunError(
+            f"{folder} holds a network of order books that has not been tried on candles.",
+            remedy=f"Try it first: triptych backtest {folder} --data CANDLES --book BOOKS.",
+        )
     if not (folder / RECORD).exists():
         known = sorted(str(p.parent) for p in RUNS.glob(f"*/{RECORD}")) if RUNS.is_dir() else []
         raise RunError(
@@ -191,7 +201,8 @@ def open_run(folder: Path) -> Run:
             f"{path} was changed after the run was made.",
             remedy="Train the changed recipe as a run of its own; a backtest takes changes of trading by --set.",
         )
-    return Run(folder=folder, recipe=with_own_copies(recipe, folder / "folds" / "0" / "artifact"))
+    own = folder / "folds" / "0" / "artifact"
+    return Run(folder=folder, recipe=with_own_book_network(with_own_copies(recipe, own), own))
 
 
 def _read_record(folder: Path) -> dict[str, Any]:

@@ -49,14 +49,7 @@ class Models:
         return self._together(watch_need(watch, self.recipe, self.timeframe, traded))
 
     def _together(self, more: BookNeed | None = None) -> BookNeed | None:
-        needs = [need for need in (more, *(one.books for one in self.artifacts)) if need is not None]
-        if not needs:
-            return None
-        return BookNeed(
-            levels=max(one.levels for one in needs),
-            max_age_ms=min(one.max_age_ms for one in needs),
-            companions=any(one.companions for one in needs),
-        )
+        return BookNeed.together((more, *(one.books for one in self.artifacts)))
 
     def beside(self, traded: Collection[str], watch: AbstractWatch | None) -> tuple[str, ...]:
         """What is looked at and not traded: companions of the first model, and what the guard's watch reads."""

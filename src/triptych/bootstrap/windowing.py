@@ -103,12 +103,13 @@ def _no_window(
             remedy=f"Bring at least {needed:,} candles, or shorten window.length or "
             f"features.{'window' if maker.period == 1 else 'period'}.",
         )
-    if maker.levels and one.bookless.any():
+    if maker.levels and one.unheard.any():
+        more = ", or set the distance of the books between the closes to the recording's" if one.notes else ""
         return NotEnoughData(
             f"{one.symbol}: no window of {length} candles has an order book beside every one of them: "
-            f"{np.count_nonzero(one.bookless):,} of {len(one):,} have none that is fresh enough.",
+            f"{np.count_nonzero(one.unheard):,} of {len(one):,} have none that is fresh enough.",
             remedy="Bring recordings without holes, raise data.books.max_age_ms, or shorten window.length or "
-            "features.window.",
+            f"features.window{more}.",
         )
     beside = [companions[symbol] for symbol in maker.beside(one.symbol)]
     held = [

@@ -43,6 +43,24 @@ def recipe(
     typer.echo(book_recipe_text(name)[0], nl=False)
 
 
+@app.command("invent")
+def invent(
+    output: Annotated[Path, typer.Option("--out", help="File to write (.parquet).", metavar="FILE")],
+    rows: Annotated[int, typer.Option("--rows", min=1, max=10_000_000, help="Books, one every 100 ms.")] = 8_000,
+    levels: Annotated[int, typer.Option("--levels", min=1, max=100, help="Levels a side.")] = 10,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 0,
+    lean: Annotated[
+        float, typer.Option("--lean", min=0.0, help="How far the best sizes follow the hidden pressure; 0: not at all.")
+    ] = 1.2,
+) -> None:
+    """Write invented books in which the best queues lean before the price moves: a check that training works."""
+    from triptych.market.books import write_tape
+    from triptych.market.synthetic.leaning import leaning_tape
+
+    write_tape(output, leaning_tape(rows, levels=levels, seed=seed, lean=lean))
+    out.print(f"{rows:,} invented books: {output}", soft_wrap=True, markup=False)
+
+
 @app.command("train")
 def train(
     recipe: Annotated[

@@ -48,6 +48,15 @@ def explain(
             metavar="FILE",
         ),
     ] = None,
+    book: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--book",
+            help="Of a run of `triptych books train`: the recording of which it explains the books up to TIME, or "
+            "the last ones.",
+            metavar="FILE|FOLDER",
+        ),
+    ] = None,
     check: Annotated[
         bool,
         typer.Option(
@@ -62,11 +71,16 @@ def explain(
 
     Without --at: the decisions of the test part that the run was surest of, one of each class.
 
+    A network of `triptych books train` is explained by `--book`: which levels of which books its answer rests on.
+
     An explanation sees what the model saw, the candles up to TIME. It says what moved the network, not whether the
     network is right: `triptych evaluate` says that.
     """
     from triptych import bootstrap
 
+    if book:
+        _explain_book(run, book, at, symbol, method, target or "", output, json)
+        return
     opened = bootstrap.open_run(run)
     if check:
         _refuse_beside_check({"--at": at, "--target": target, "--out": output})
@@ -98,6 +112,32 @@ def _refuse_beside_check(options: Mapping[str, object]) -> None:
             f"--check was given with {', '.join(given)}.",
             remedy="It looks at the surest decisions, and draws nothing: leave one or the other out.",
         )
+
+
+def _explain_book(
+    run: Path,
+    books: list[Path],
+    at: str,
+    symbol: str | None,
+    method: Method | None,
+    target: str,
+    output: Path | None,
+    json: bool,
+) -> None:
+    from triptych import bootstrap
+    from triptych.cli.explanation_tables import book_tables
+
+    found = bootstrap.explain_book(run, books, at=at, symbol=symbol, method=method, target=target)
+    files = [] if output is None else bootstrap.write_explained_book(found, output)
+    if json:
+        print_json(found.to_dict())
+        return
+    for table in book_tables(found):
+        out.print(table)
+    if found.learned_from_it:
+        out.print("Note: books of this time taught the network; what it says here is no out-of-sample answer.")
+    for file in files:
+        out.print(file, soft_wrap=True, markup=False)
 
 
 def _check(

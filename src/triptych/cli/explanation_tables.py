@@ -8,7 +8,9 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from triptych.bootstrap.books.explaining import ExplainedBook
     from triptych.bootstrap.explaining import ExplainedDecision
+    from triptych.inference.explain import Explanation
 
 SHOWN = 8
 """Entries of each table."""
@@ -33,6 +35,28 @@ def explanation_tables(decision: ExplainedDecision, shown: int = SHOWN) -> list[
                 f"{row['share']:.1%}",
             )  # fmt: skip
         tables.append(table)
+    return tables + _axes_tables(one, shown)
+
+
+def book_tables(decision: ExplainedBook, shown: int = SHOWN) -> list[Table]:
+    """What a network of order books said, then books and levels by importance, so many of each."""
+    one, content = decision.explanation, decision.to_dict()
+    head = Table(title=f"{decision.symbol} at {content['time']} UTC", title_justify="left")
+    for name in ("explained", "by", *content["probabilities"]):
+        head.add_column(name, justify="right" if name in content["probabilities"] else "left")
+    head.add_row(one.target, _by(content), *(f"{p:.1%}" for p in content["probabilities"].values()))
+    if one.is_flat:
+        return [head]
+    table = table_of("Books", ("seen (UTC)", "ms ago", "mid", "importance", "share"))
+    for row in content["leading_rows"][:shown]:
+        table.add_row(
+            row["time"], str(row["ms_ago"]), f"{row['mid']:g}", f"{row['importance']:+.3g}", f"{row['share']:.1%}"
+        )
+    return [head, table, *_axes_tables(one, shown)]
+
+
+def _axes_tables(one: Explanation, shown: int) -> list[Table]:
+    tables = []
     for axis in one.axes:
         whole = float(abs(axis.values).sum()) or 1.0
         table = table_of(f"By {axis.kind}", (axis.kind, "importance", "share"))

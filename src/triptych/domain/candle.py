@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -13,6 +14,8 @@ from triptych.domain.timeframe import Timeframe
 OPEN, HIGH, LOW, CLOSE, VOLUME = range(5)
 CANDLE_FIELDS: Final = ("open", "high", "low", "close", "volume")
 """Order of the last axis of every candle tensor in Triptych."""
+BY_NETWORK: Final = "network:"
+"""How the names of notes begin that a network wrote."""
 
 
 def utc(time_ms: int) -> str:
@@ -25,7 +28,8 @@ class Candle:
     """Prices in quote currency, volume in base units, times in UTC milliseconds.
 
     `book` is the order book as it stood when the candle closed, where somebody kept one: a row of `book_columns`, NaN
-    where a level was missing. It stands beside the candle and does not make it another one.
+    where a level was missing. `notes` are figures by name that were read off the books up to that close, NaN where they
+    were not known. Both stand beside the candle and do not make it another one.
 
     Raises CandleError when a price is not a positive number, high and low do not contain open and close,
     or the volume is negative.
@@ -40,6 +44,7 @@ class Candle:
     close: float
     volume: float
     book: tuple[float, ...] | None = field(default=None, compare=False, repr=False)
+    notes: Mapping[str, float] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # One chained comparison: it is made for every candle of every replay, and NaN fails it.
@@ -60,6 +65,11 @@ class Candle:
         if self.high < max(prices) or self.low > min(prices):
             return "high and low must contain open and close"
         return "volume must be zero or more"
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether a book stands beside it, and nothing is unknown of what was to be read off the books."""
+        return self.book is not None and not any(math.isnan(value) for value in (self.notes or {}).values())
 
     @property
     def close_time_ms(self) -> int:

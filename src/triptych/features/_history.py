@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -32,6 +32,7 @@ class History:
         open_time_ms: NDArray[np.int64],
         timeframe_ms: int,
         books: NDArray[np.float64] | None = None,
+        notes: Mapping[str, NDArray[np.float64]] | None = None,
     ) -> None:
         columns: Array = np.ascontiguousarray(values.T)
         self.open: Array = columns[OPEN]
@@ -46,6 +47,7 @@ class History:
         self.still: Array = STILL * self.close
         self._kept: dict[tuple[str, int], Array] = {}
         self._books = books
+        self._notes = notes or {}
 
     def once(self, what: str, n: int, compute: Callable[[], Array]) -> Array:
         """What `compute` gives, computed at the first call with this name and number."""
@@ -67,6 +69,11 @@ class History:
                 remedy="Bring books of more levels, or leave the factor out.",
             )
         return Sides(*np.split(self._books, 4, axis=1)).top(levels)
+
+    def note(self, name: str) -> Array:
+        """A figure that was read off the books up to each close, shape (n_candles,); unknown where nobody read it."""
+        found = self._notes.get(name)
+        return np.full(len(self.close), np.nan) if found is None else found
 
     @cached_property
     def previous_close(self) -> Array:

@@ -73,6 +73,33 @@ def log_depth(sides: Sides) -> Values:
     return np.log(np.where(total > 0, total, np.nan))
 
 
+def walked_cost_bp(sides: Sides, wanted: Values, side: int, *, beyond: bool = False) -> Values:
+    """How much worse than the mid a market order is filled that takes the book level by level, nothing refilled.
+
+    Args:
+        sides: the books.
+        wanted: base units of each order, above 0 or NaN, shape (n,).
+        side: 1 for a buy, which takes asks, -1 for a sell.
+        beyond: fill what the levels do not hold at the last price there is; else such an order has no cost.
+
+    Returns:
+        Mean price in basis points of the mid, shape (n,); NaN where a side is empty.
+    """
+    prices, resting = (sides.ask_prices, sides.ask_sizes) if side == 1 else (sides.bid_prices, sides.bid_sizes)
+    price, there = np.nan_to_num(prices), np.nan_to_num(resting)
+    mid = sides.mid
+    before = np.cumsum(there, axis=1) - there
+    size = np.where(np.isnan(wanted), 1.0, wanted)
+    taken = np.clip(size[:, None] - before, 0.0, there)
+    paid = (taken * (price - mid[:, None])).sum(axis=1)
+    rest = size - there.sum(axis=1)
+    if beyond:
+        deepest = np.nanmax(np.where(np.isnan(prices), -np.inf, side * prices), axis=1) * side
+        paid = paid + np.where(rest > 0, rest * (deepest - mid), 0.0)
+    cost: Values = paid / size * side / mid * BP
+    return np.where(np.isnan(wanted) | ((rest > 0) & (not beyond)), np.nan, cost)
+
+
 def slopes(sides: Sides) -> tuple[Values, Values]:
     """How fast size adds up away from the mid on the (bid, ask) side: base units a basis point, each of shape (n,).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ class Factor:
         compute: from a history to float64 of shape (n_candles,), NaN in the first `lookback` rows and finite after; of
             a factor that reads order books also NaN where no book is known.
         levels: levels a side of the order book that it reads; 0: none, it is made of candles alone.
+        notes: whose notes beside the candles it tells: `walls`, `network`; empty: nobody's.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Factor:
     unit: str
     compute: Callable[[History], NDArray[np.float64]] = field(repr=False, compare=False)
     levels: int = 0
+    notes: Literal["", "walls", "network"] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -65,6 +65,7 @@ class FeaturePipeline:
         open_time_ms: NDArray[np.int64],
         timeframe_ms: int,
         books: NDArray[np.float64] | None = None,
+        notes: Mapping[str, NDArray[np.float64]] | None = None,
     ) -> NDArray[np.float64]:
         """Factors of every candle.
 
@@ -73,6 +74,7 @@ class FeaturePipeline:
             open_time_ms: their open times, UTC milliseconds, shape (n_candles,).
             timeframe_ms: length of a candle.
             books: the order book as each candle closed, shape (n_candles, 4 * levels); see `CandleSeries.books`.
+            notes: figures read off the books up to each close, by name; see `CandleSeries.notes`.
 
         Returns:
             float64 array of shape (n_candles, n_columns): NaN before row `warm_up`, finite from there on; columns of
@@ -94,7 +96,7 @@ class FeaturePipeline:
                 f"The factors are known after {self.warm_up} candles, the history has {n}.",
                 remedy=f"Bring at least {self.warm_up + 1} candles{shorter}.",
             )
-        history = History(values, np.asarray(open_time_ms, dtype=np.int64), timeframe_ms, books)
+        history = History(values, np.asarray(open_time_ms, dtype=np.int64), timeframe_ms, books, notes)
         by_column = np.empty((len(self.columns), n))
         for column, factor in zip(by_column, self._factors, strict=True):
             column[:] = factor.compute(history)

@@ -9,6 +9,7 @@ from typing import Final
 from triptych.domain.errors import RecipeError
 from triptych.features import (
     book,
+    book_rows,
     calendar,
     chart_factors,
     momentum,
@@ -23,7 +24,19 @@ from triptych.features.factor import Factor
 
 _FACTORS: Final[dict[str, Factor]] = {
     factor.name: factor
-    for family in (price, trend, momentum, volatility, volume, calendar, patterns, regimes, chart_factors, book)
+    for family in (
+        price,
+        trend,
+        momentum,
+        volatility,
+        volume,
+        calendar,
+        patterns,
+        regimes,
+        chart_factors,
+        book,
+        book_rows,
+    )
     for factor in family.FACTORS
 }
 
@@ -60,6 +73,9 @@ _SETS: Final[dict[str, tuple[str, ...]]] = {
         *("queue_imbalance", "queue_imbalance_5", "queue_imbalance_10"),
         *("spread_bp", "microprice_bp", "book_slope_10", "book_depth_10"),
     ),
+    # Of the rows between the closes: they ask for recordings of a finer rhythm than the candles'.
+    "book_orders": ("buy_cost_bp_10", "sell_cost_bp_10", *book_rows.WALLS),
+    "book_network": book_rows.NETWORK,
     "chart_patterns": tuple(name for name, factor in _FACTORS.items() if factor.family == "chart_pattern"),
     # Without chart patterns: they came later, take a hundred times as long, and need 600 candles to settle.
     "all": tuple(name for name, factor in _FACTORS.items() if not factor.levels and factor.family != "chart_pattern"),

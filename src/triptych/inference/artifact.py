@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,14 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from triptych.domain.errors import ArtifactError, RecipeError, TriptychError
+from triptych.domain.errors import ArtifactError, RecipeError
 from triptych.domain.files import write_text, writing_folder
 from triptych.images import create_encoding
 from triptych.inference.base import AbstractPredictor
+from triptych.inference.book_rows import BOOK_NETWORK, NetworkConfig, book_hash_of, open_book_network
 from triptych.inference.boosted import empty_boosted
 from triptych.inference.card import Card
+from triptych.inference.card_reading import AGAIN, CARD, GRAPH, WEIGHTS, in_words, read_checked_card, sha256_of
 from triptych.inference.classifier import WindowClassifier
 from triptych.inference.columns import BookNeed
 from triptych.inference.compiled_step import CompiledStep, compiles
@@ -40,15 +41,9 @@ from triptych.models import create_model
 from triptych.models.multi_task import MultiTaskNetwork
 from triptych.models.siamese import SiameseNetwork
 
-WEIGHTS, GRAPH, STEP, CARD = "weights.safetensors", "model.onnx", "step.onnx", "card.json"
+STEP = "step.onnx"
 DETECTOR = "detector"
 """Folder inside an artifact that carries the anomaly detector whose score the network reads."""
-AGAIN = "Train or export the model again, or copy the folder anew."
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +64,11 @@ class Artifact:
         said = self.card.books
         if not said:
             return None
+        readers = FeaturesConfig(**self._features()).readers if self.card.features else ()
         return BookNeed(
-            levels=said["levels"], max_age_ms=said["max_age_ms"], companions=bool(said.get("companions", 0))
-        )
+            levels=said["levels"], max_age_ms=said["max_age_ms"], companions=bool(said.get("companions", 0)),
+            readers=readers,
+        )  # fmt: skip
 
     def classifier(self) -> WindowClassifier:
         """The network with its encoding and its weights, in evaluation mode, on the CPU.
@@ -89,7 +86,7 @@ class Artifact:
             )
         except (RecipeError, ValidationError, TypeError) as error:
             raise ArtifactError(
-                f"{self.folder / CARD} describes a network that cannot be built: {_in_words(error)}",
+                f"{self.folder / CARD} describes a network that cannot be built: {in_words(error)}",
                 remedy="Load it with the versions its card names, or train the model again.",
             ) from error
         if self.card.tasks:
@@ -172,18 +169,25 @@ class Artifact:
         """Whether it can answer candle by candle."""
         return STEP in self.card.files and self.card.features.get("period", 1) == 1
 
-    def _rows(self) -> FactorRows:
+    def _features(self) -> dict[str, Any]:
+        """The features with the places of what the artifact carries."""
         features = dict(self.card.features)
         if f"{DETECTOR}/{CARD}" in self.card.files:
             features["detector"] = str(self.folder / DETECTOR)
         if (patterns := features.get(NETWORKS, {})).get("folders"):
             features[NETWORKS] = {**patterns, "folders": [str(self.folder / name) for name in patterns["folders"]]}
+        if (network := features.get(BOOK_NETWORK, {})).get("folder"):
+            features[BOOK_NETWORK] = {**network, "folder": str(self.folder / network["folder"])}
+        return features
+
+    def _rows(self) -> FactorRows:
+        features = self._features()
         try:
             reads = create_encoding(length=self.card.length, **self.card.encoding).columns if self.card.books else ()
             return FactorRows(FeaturesConfig(**features), reads)
         except (RecipeError, ValidationError) as error:
             raise ArtifactError(
-                f"{self.folder / CARD} describes factors that cannot be computed: {_in_words(error)}",
+                f"{self.folder / CARD} describes factors that cannot be computed: {in_words(error)}",
                 remedy="Load it with the versions its card names, or train the model again.",
             ) from error
 
@@ -231,9 +235,13 @@ def save_artifact(
         if regimes is not None:
             files += carry_network(regimes.soft, temporary / REGIMES)
             card = card.model_copy(update={"regimes": regimes.card()})
+        if card.features.get(BOOK_NETWORK, {}).get("folder"):
+            network, copied = _carry_book_network(card.features[BOOK_NETWORK], temporary)
+            files += copied
+            card = card.model_copy(update={"features": card.features | {BOOK_NETWORK: network}})
         card = card.model_copy(
             update={
-                "files": {name: _sha256(temporary / name) for name in files},
+                "files": {name: sha256_of(temporary / name) for name in files},
                 # Two significant digits: the last bits depend on the machine, not on the model.
                 "onnx_difference": float(f"{difference:.1e}"),
             }
@@ -250,6 +258,16 @@ def _carry_detector(source: Path, folder: Path) -> list[str]:
     shutil.copytree(source, folder)
     load_detector(folder)
     return sorted(f"{DETECTOR}/{file.name}" for file in folder.iterdir())
+
+
+def _carry_book_network(config: dict[str, Any], artifact: Path) -> tuple[dict[str, Any], list[str]]:
+    """Copy the network of order books that a card's features name, and return the config that names the copy, and its
+    files. Raises ArtifactError when it is missing, damaged or another one."""
+    source = open_book_network(NetworkConfig.model_validate(config)).folder
+    shutil.copytree(source, artifact / BOOK_NETWORK)
+    load_artifact(artifact / BOOK_NETWORK)
+    files = sorted(f"{BOOK_NETWORK}/{file.name}" for file in (artifact / BOOK_NETWORK).iterdir())
+    return {**config, "folder": BOOK_NETWORK, "hash": book_hash_of(artifact / BOOK_NETWORK)}, files
 
 
 def _difference_of_steps(folder: Path, classifier: WindowClassifier, card: Card, windows: NDArray[np.float32]) -> float:
@@ -275,30 +293,7 @@ def load_artifact(folder: Path) -> Artifact:
 
     Raises ArtifactError when a file is missing, was changed after saving, or the card is of another format.
     """
-    path = folder / CARD
-    try:
-        card = Card.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise ArtifactError(f"{folder} is no artifact: {CARD} is missing.", remedy=AGAIN) from error
-    except ValidationError as error:
-        raise ArtifactError(f"{path} cannot be read: {_in_words(error)}", remedy=AGAIN) from error
-    for name in (WEIGHTS, GRAPH, *sorted(card.files.keys() - {WEIGHTS, GRAPH})):
-        if not (folder / name).exists():
-            raise ArtifactError(f"{folder} is damaged: {name} is missing.", remedy=AGAIN)
-        if _sha256(folder / name) != card.files.get(name):
-            raise ArtifactError(
-                f"{folder / name} is damaged: it is not the file its card was written for.", remedy=AGAIN
-            )
-    return Artifact(folder=folder, card=card)
-
-
-def _in_words(error: Exception) -> str:
-    """An error as one sentence; of a validation the first mistake with its place."""
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return ": ".join([".".join(str(part) for part in first["loc"]), first["msg"]]).removeprefix(": ") + "."
-    words = error.message if isinstance(error, TriptychError) else str(error)  # the remedy is the caller's
-    return f"{words.removesuffix('.')}."
+    return Artifact(folder=folder, card=read_checked_card(folder))
 
 
 def record_metrics(folder: Path, metrics: dict[str, Any]) -> Artifact:

@@ -6,14 +6,15 @@ its encoding names them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CANDLE_FIELDS, CandleSeries, book_columns, is_book_column
-from triptych.domain.errors import NotEnoughData, RecipeError
+from triptych.domain.errors import ArtifactError, NotEnoughData, RecipeError
+from triptych.market.books.row_reading import AbstractRowReader
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,11 +25,36 @@ class BookNeed:
         levels: levels a side.
         max_age_ms: a book last seen longer before a close is none.
         companions: whether the books of instruments that are only looked at are read too.
+        readers: who reads the rows between the closes.
     """
 
     levels: int
     max_age_ms: int
     companions: bool = False
+    readers: tuple[AbstractRowReader, ...] = ()
+
+    @classmethod
+    def together(cls, needs: Iterable[BookNeed | None]) -> BookNeed | None:
+        """What several models need: the deepest book, the strictest age, all readers; None where none reads any.
+
+        Raises ArtifactError when two of them read other figures by the same names.
+        """
+        there = [one for one in needs if one is not None]
+        if not there:
+            return None
+        by_names: dict[tuple[str, ...], AbstractRowReader] = {}
+        for reader in (one for need in there for one in need.readers):
+            if by_names.setdefault(reader.names, reader).identity != reader.identity:
+                raise ArtifactError(
+                    f"Two models read {reader.names[0]} and what goes with it off order books, each in its own way.",
+                    remedy="Use models with one network of order books, and with the same features.book_rows.",
+                )
+        return cls(
+            levels=max(one.levels for one in there),
+            max_age_ms=min(one.max_age_ms for one in there),
+            companions=any(one.companions for one in there),
+            readers=tuple(by_names.values()),
+        )
 
 
 def no_whole_days() -> RecipeError:

@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from triptych.domain.errors import ArtifactError
 from triptych.domain.files import write_text, writing_folder
-from triptych.inference.artifact import AGAIN, CARD, Artifact, load_artifact
+from triptych.inference.artifact import Artifact, load_artifact
 from triptych.inference.base import AbstractPredictor
+from triptych.inference.card_reading import AGAIN, CARD
 from triptych.inference.columns import BookNeed
 from triptych.inference.combiner import Combiner
 from triptych.inference.consensus import ConsensusPredictor
@@ -79,14 +80,7 @@ class ConsensusArtifact:
     @property
     def books(self) -> BookNeed | None:
         """The order books that must stand beside the candles, enough for every member; None: no member reads any."""
-        needs = [member.books for member in self.members.values() if member.books is not None]
-        if not needs:
-            return None
-        return BookNeed(
-            levels=max(one.levels for one in needs),
-            max_age_ms=min(one.max_age_ms for one in needs),
-            companions=any(one.companions for one in needs),
-        )
+        return BookNeed.together(member.books for member in self.members.values())
 
     def predictor(
         self, backend: Literal["onnx", "torch"] = "onnx", *, device: str = "cpu", threads: int = 0

@@ -20,9 +20,11 @@ from triptych.domain import CANDLE_FIELDS, CandleSeries, Timeframe
 from triptych.domain.errors import DataError
 from triptych.features import days
 from triptych.inference.base import NOBODY
+from triptych.inference.book_rows import NetworkConfig, RowsConfig, readers_of
 from triptych.inference.columns import Columns, no_whole_days
 from triptych.inference.pattern_factors import Config as PatternNetworksConfig
 from triptych.inference.pattern_factors import pattern_factors
+from triptych.market.books.row_reading import AbstractRowReader
 from triptych.market.resampling import resample
 
 OLDEST = 16
@@ -65,6 +67,12 @@ class Config(features.Config):
     pattern_networks: PatternNetworksConfig = Field(
         PatternNetworksConfig(), description="Networks of chart and candle patterns whose answers stand beside."
     )
+    book_rows: RowsConfig = Field(
+        RowsConfig(), description="How factors of walls and spoofing read the order book between the closes."
+    )
+    book_network: NetworkConfig = Field(
+        NetworkConfig(), description="The network of order books behind the factors of the set `book_network`."
+    )
 
     @field_validator("periods")
     @classmethod
@@ -82,6 +90,11 @@ class Config(features.Config):
         if self.pattern_networks.folders and not self.names:
             raise ValueError("pattern_networks stand beside factors: name some under names")
         return self
+
+    @property
+    def readers(self) -> tuple[AbstractRowReader, ...]:
+        """Who reads the rows of order books for the factors; see `readers_of`."""
+        return readers_of(self.names, self.book_rows, self.book_network)
 
     @property
     def makes_rows(self) -> bool:
@@ -273,7 +286,9 @@ class FactorRows:
     def _own(self, series: CandleSeries) -> NDArray[np.float32]:
         if self._pipeline is None:
             return series.values.astype(np.float32)
-        rows = self._pipeline.rows(series.values, series.open_time_ms, series.timeframe.milliseconds, series.books)
+        rows = self._pipeline.rows(
+            series.values, series.open_time_ms, series.timeframe.milliseconds, series.books, series.notes
+        )
         return rows.astype(np.float32)
 
 

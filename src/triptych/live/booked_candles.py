@@ -70,10 +70,10 @@ class BookedCandles(AbstractCandleSource):
         if symbol not in self._books:
             return found
         booked = [self._with_book(one) for one in found]
-        if self._past is None or all(one.book is not None for one in booked):
+        if self._past is None or all(one.is_heard for one in booked):
             return booked
         recorded = await asyncio.to_thread(self._past, symbol, found)
-        return [ours if ours.book is not None else other for ours, other in zip(booked, recorded, strict=True)]
+        return [ours if ours.is_heard else other for ours, other in zip(booked, recorded, strict=True)]
 
     async def stream(self) -> AsyncIterator[Candle | StreamState]:
         loop = asyncio.get_running_loop()
@@ -131,4 +131,6 @@ class BookedCandles(AbstractCandleSource):
 
     def _with_book(self, candle: Candle) -> Candle:
         book = self._books.get(candle.symbol)
-        return candle if book is None else replace(candle, book=book.at(candle.close_time_ms))
+        if book is None:
+            return candle
+        return replace(candle, book=book.at(candle.close_time_ms), notes=book.notes_at(candle.close_time_ms))

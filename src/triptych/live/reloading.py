@@ -171,6 +171,11 @@ class Reloader:
                 f"it reads order books of up to {need.max_age_ms} ms, and this session keeps those of up to "
                 f"{kept.max_age_ms} ms: stop, and start with it."
             )
+        if strange := [one.names[0] for one in need.readers if one not in kept.readers]:
+            raise ArtifactError(
+                f"it reads {' and '.join(strange)} off order books, which this session does not read in this way: "
+                "stop, and start with it."
+            )
         if need.companions and not kept.companions:
             raise ArtifactError(
                 "it reads the order books of its companions, and this session keeps those of what is traded: stop, and "
@@ -191,7 +196,7 @@ class Reloader:
             history = engine.history(symbol, predictor.length)
             if history is not None:
                 closes[symbol] = int(history.close_time_ms[-1])
-                if one.reads_books and (unheard := int(history.bookless.sum())):
+                if one.reads_books and (unheard := int(history.unheard.sum())):
                     missing[symbol] = f"{unheard} of {predictor.length} closes of {symbol} have none"
         shadow = Level(f"{self._level.name}-shadow", predictor, deadline_s=self._level.deadline_s)
         try:

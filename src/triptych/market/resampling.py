@@ -7,6 +7,7 @@ never computed, so resampling in two steps gives the same prices as in one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial as partial_of
 from typing import Literal
 
 import numpy as np
@@ -84,7 +85,7 @@ def resample_counted(
     if len(series) == 0:
         empty = CandleSeries(
             instrument=series.instrument, timeframe=target, open_time_ms=series.open_time_ms, values=series.values,
-            books=series.books,
+            books=series.books, notes=series.notes,
         )  # fmt: skip
         return Resampled(
             series=empty,
@@ -105,9 +106,11 @@ def resample_counted(
     incomplete = keep & (members < expected)
     if complete_only:
         keep &= ~incomplete
+    at_the_close = partial_of(_at_the_close, series.close_time_ms, buckets + target.milliseconds, starts)
     coarse = CandleSeries(
         instrument=series.instrument, timeframe=target, open_time_ms=buckets[starts][keep], values=values[keep],
-        books=None if series.books is None else _at_the_close(series, buckets + target.milliseconds, starts)[keep],
+        books=None if series.books is None else at_the_close(series.books)[keep],
+        notes=None if series.notes is None else {name: at_the_close(one)[keep] for name, one in series.notes.items()},
     )  # fmt: skip
     return Resampled(
         series=coarse, members=members[keep], expected=expected, dropped_unfinished=drop_last,
@@ -134,13 +137,17 @@ def _refuse_straddlers(series: CandleSeries, buckets: NDArray[np.int64], target:
         )
 
 
-def _at_the_close(series: CandleSeries, close_ms: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The book of the last member of each coarse candle; none where that closed before the coarse candle does."""
-    assert series.books is not None
-    last = np.r_[starts[1:], len(series)] - 1
-    books: NDArray[np.float64] = series.books[last]
-    books[series.close_time_ms[last] < close_ms[last]] = np.nan
-    return books
+def _at_the_close(
+    fine_ms: NDArray[np.int64], close_ms: NDArray[np.int64], starts: NDArray[np.int64], beside: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What stands beside the last member of each coarse candle; unknown where that closed before the coarse one does.
+
+    `fine_ms` and `close_ms` are, of each fine candle, its own close and that of its coarse candle.
+    """
+    last = np.r_[starts[1:], len(fine_ms)] - 1
+    found: NDArray[np.float64] = beside[last]
+    found[fine_ms[last] < close_ms[last]] = np.nan
+    return found
 
 
 def _joined(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -26,4 +26,4 @@ def shuffled(series: CandleSeries, seed: int) -> CandleSeries:
     made = values.copy()
     made[1:, : CLOSE + 1] = ratios * before[:, None]
     made[1:, VOLUME] = values[order, VOLUME]
-    return replace(series, values=made, books=None)
+    return replace(series, values=made, books=None, notes=None)

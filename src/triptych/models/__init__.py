@@ -16,6 +16,7 @@ from triptych.models.lenet import FORMS as _LENETS
 from triptych.models.lenet import build_lenet
 from triptych.models.lenet.space import SPACE as _LENET_SPACE
 from triptych.models.pretrained import INCEPTION_MEAN, INCEPTION_STD, PretrainedWeights
+from triptych.models.recalibrated import build_recalibrated
 from triptych.models.registry import create_model, list_models, list_pretrained, register_model, search_space
 from triptych.models.sequence import PRESETS as _SEQUENCES
 from triptych.models.sequence import build_sequence_network, parameter_cap
@@ -90,4 +91,8 @@ for _sequence in _SEQUENCES.values():
 _BOOKS = PretrainedWeights(
     size=100, in_chans=1, num_classes=3, first_conv="fields.0.0", classifier="fc", mean=(), std=()
 )
+_PROBABILITIES = PretrainedWeights(
+    size=2, in_chans=3, num_classes=3, first_conv="bias", classifier="bias", mean=(), std=()
+)
+register_model(build_recalibrated, name="recalibrated", published=(_PROBABILITIES,))
 register_model(build_deeplob, name="deeplob", published=(_BOOKS,), space=_DEEPLOB_SPACE)

@@ -24,9 +24,10 @@ class Config(BaseConfig):
         "efficientnet_b0",
         description="name of the network: efficientnet_b0 to b7, tf_efficientnetv2_s and others, googlenet, "
         "googlenet_bn, googlenet_paper, lenet5, lenet5_relu; of sequences: xlstm_small, xlstm_medium, xlstm_large, "
-        "xlstm_minutes, xlstm_intraday, xlstm_hours, xlstm_days, xlstm_adaptive, xlstm_timeframes, lstm, gru, tcn; a "
-        "tag after a dot chooses published weights, such as efficientnet_b0.ra_in1k; timm:NAME is any network of timm "
-        "that takes images of any size, such as timm:resnet18, where timm is installed",
+        "xlstm_minutes, xlstm_intraday, xlstm_hours, xlstm_days, xlstm_adaptive, xlstm_timeframes, lstm, gru, tcn; of "
+        "the probabilities of a network of order books: recalibrated; a tag after a dot chooses published weights, "
+        "such as efficientnet_b0.ra_in1k; timm:NAME is any network of timm that takes images of "
+        "any size, such as timm:resnet18, where timm is installed",
     )
     width: float = Field(
         1.0,

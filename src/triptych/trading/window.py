@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +31,7 @@ class CandleWindow:
         self._read_only.flags.writeable = False
         self._times = np.empty(len(self._values), dtype=np.int64)
         self._books: NDArray[np.float64] | None = None
+        self._notes: dict[str, NDArray[np.float64]] = {}
         self._end = 0
 
     def append(self, candle: Candle) -> None:
@@ -47,13 +50,22 @@ class CandleWindow:
             self._times[:end] = self._times[len(self._times) - end :].copy()
             if self._books is not None:
                 self._books[:end] = self._books[len(self._books) - end :].copy()
+            for kept in self._notes.values():
+                kept[:end] = kept[len(kept) - end :].copy()
         self._values[end] = (candle.open, candle.high, candle.low, candle.close, candle.volume)
         self._times[end] = close_ms
         if candle.book is not None and self._books is None:
             self._books = np.full((len(self._values), len(candle.book)), np.nan)
         if self._books is not None:
             self._books[end] = np.nan if candle.book is None else candle.book
+        self._note(end, candle.notes or {})
         self._end = end + 1
+
+    def _note(self, row: int, notes: Mapping[str, float]) -> None:
+        for name in notes.keys() - self._notes.keys():
+            self._notes[name] = np.full(len(self._values), np.nan)
+        for name, kept in self._notes.items():
+            kept[row] = notes.get(name, np.nan)
 
     def __len__(self) -> int:
         """Candles that can be asked for: at most the capacity."""
@@ -100,4 +112,5 @@ class CandleWindow:
         return CandleSeries(
             instrument=self._instrument, timeframe=self._timeframe, open_time_ms=opens, values=values.copy(),
             books=None if self._books is None else self._books[self._end - n : self._end].copy(),
+            notes={name: kept[self._end - n : self._end].copy() for name, kept in self._notes.items()} or None,
         )  # fmt: skip

@@ -13,7 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from triptych.domain import CLASSES, HOLD, CandleSeries
+from triptych.features.book_measures import Sides, imbalance
 from triptych.training import targets
+from triptych.training.books.rule import fit_queue_rule
 from triptych.training.samples import Samples
 from triptych.training.targets import UNKNOWN, trailing_classes
 from triptych.training.volatility import log_returns
@@ -52,6 +54,34 @@ def logistic(series: Sequence[CandleSeries], train: Samples, test: Samples, *, l
     return probabilities
 
 
+def queue_imbalance(series: Sequence[CandleSeries], train: Samples, test: Samples) -> NDArray[np.float64]:
+    """The rule of two quantiles of the queue imbalance at the close, fitted on training only: shape (n_test, 3).
+
+    Hold where no book is known; see `training.books.rule`.
+    """
+    queues = [_queue(one) for one in series]
+
+    def of(samples: Samples) -> NDArray[np.float64]:
+        found = np.full(len(samples), np.nan)
+        for i, queue in enumerate(queues):
+            mine = samples.instrument == i
+            found[mine] = queue[samples.index[mine]]
+        return found
+
+    fitted, known = of(train), ~np.isnan(of(train))
+    if not known.any():
+        return majority(train, test)
+    return np.eye(len(CLASSES))[fit_queue_rule(fitted[known], train.label[known]).classes(of(test))]
+
+
+def _queue(one: CandleSeries) -> NDArray[np.float64]:
+    """Queue imbalance at the best prices of each close, shape (n_candles,); NaN where no book is known."""
+    if one.books is None:
+        return np.full(len(one), np.nan)
+    found = imbalance(Sides(*np.split(one.books, 4, axis=1)).top(1))
+    return np.where(one.bookless, np.nan, found)
+
+
 def baseline_probabilities(
     series: Sequence[CandleSeries],
     config: targets.Config,
@@ -63,6 +93,8 @@ def baseline_probabilities(
 ) -> dict[str, NDArray[np.float64]]:
     """Probabilities of every baseline on the test samples, each of shape (n_test, 3).
 
+    Where order books stand beside the candles, the rule of queue imbalance is one of them.
+
     Args:
         series: the instruments, as for the split.
         config: the target.
@@ -70,11 +102,14 @@ def baseline_probabilities(
         length: candles in the network's window; bounds the lags.
         lags: returns the logistic regression sees.
     """
-    return {
+    found = {
         "majority": majority(train, test),
         "persistence": persistence(series, config, test),
         "logistic": logistic(series, train, test, lags=max(1, min(lags, length - 1))),
     }
+    if any(one.books is not None for one in series):
+        found["queue imbalance"] = queue_imbalance(series, train, test)
+    return found
 
 
 def _last_returns(series: Sequence[CandleSeries], samples: Samples, lags: int) -> NDArray[np.float64]:

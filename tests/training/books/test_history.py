@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.fakes.books import fi2010_file, leaning_tape
 
 from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.market.books import read_fi2010
-from triptych.training.books.history import history_of_fi2010, history_of_tape
+from triptych.training.books.history import history_of_fi2010, history_of_tape, rhythm_of
 from triptych.training.books.labels import UNKNOWN, Config
 
 
@@ -50,3 +52,15 @@ def test_fi_2010_has_five_horizons_and_ten_levels(tmp_path) -> None:
     )
     with pytest.raises(RecipeError, match=r"^FI-2010 has 10 levels a side, asked for were 20\. Set levels to 10\.$"):
         history_of_fi2010(data, Config(horizon=50), name="fi.txt", levels=20)
+
+
+def test_rows_that_come_by_the_clock_have_a_rhythm_and_others_only_that_which_was_asked_for(tmp_path) -> None:
+    tape = leaning_tape(300)
+    by_the_clock = history_of_tape(tape, Config(horizon=5), levels=3)
+    assert rhythm_of([by_the_clock], None) == 100
+    assert rhythm_of([by_the_clock, by_the_clock], 100) == 100
+    assert rhythm_of([by_the_clock], 5_000) == 100  # a file that is sampled already stays as it is
+    messages = replace(by_the_clock, time_ms=tape.time_ms[0] + np.cumsum(np.arange(300) % 2 * 900 + 1))
+    assert rhythm_of([messages], None) is None
+    events = history_of_fi2010(read_fi2010(fi2010_file(tmp_path / "fi.txt", 120)), Config(), name="fi", levels=4)
+    assert rhythm_of([events], None) is None

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from triptych.bootstrap.files import read_json
+from triptych.bootstrap.run_folder import BOOK_RESULT, TRADED
 from triptych.domain.errors import RunError
 from triptych.domain.files import write_json
 
-RESULT, BEGUN = "books.json", "begun.json"
+RESULT, BEGUN = BOOK_RESULT, "begun.json"
 
 
 def make_room(folder: Path, mark: str, *, fresh: bool) -> None:
@@ -27,7 +28,7 @@ def make_room(folder: Path, mark: str, *, fresh: bool) -> None:
             )
     elif fresh:
         (folder / RESULT).unlink(missing_ok=True)
-        for part in (folder / "artifact", *folder.glob("training-*")):
+        for part in (folder / TRADED, folder / "artifact", *folder.glob("training-*")):
             if part.exists():  # before the mark changes: no training of another recipe is ever gone on with
                 shutil.rmtree(part)
     elif read_json(begun, ("fingerprint",))["fingerprint"] == mark:

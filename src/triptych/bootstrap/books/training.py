@@ -29,6 +29,7 @@ from triptych.training.books import (
     book_folds,
     fit_queue_rule,
     fit_threshold,
+    rhythm_of,
     score_books,
 )
 from triptych.training.fitted import read_result as read_training
@@ -242,7 +243,13 @@ def _save(
         encoding=recipe.encoding,
         model=recipe.model,
         parameters=sum(p.numel() for p in classifier.network.parameters()),
-        target={**recipe.target.model_dump(mode="json"), "kind": "book_mid", "found_threshold_bp": threshold},
+        target={
+            **recipe.target.model_dump(mode="json"),
+            "kind": "book_mid",
+            "found_threshold_bp": threshold,
+            "every_ms": rhythm_of(histories, recipe.data.every_ms),
+            "taught_until_ms": int(fold.boundaries[2]),
+        },
         splits=result["splits"],
         period=(str(first), str(last)) if given else (utc(int(first)), utc(int(last))),
         data_hash=result["data_hash"],

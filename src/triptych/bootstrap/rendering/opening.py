@@ -9,13 +9,13 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from triptych.bootstrap.candle_books import recorded, refuse_strangers, tape_of
+from triptych.bootstrap.candle_books import max_age_ms, recorded, refuse_strangers, tape_of
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.rendering.histories import History, usual_factors
 from triptych.bootstrap.rendering.stores import read_store
 from triptych.domain import AbstractClock, CandleSeries, SystemClock, Timeframe
 from triptych.domain.errors import DataError, NotEnoughData
-from triptych.inference import FactorRows
+from triptych.inference import BookNeed, FactorRows
 from triptych.inference.inputs import Config as FactorConfig
 from triptych.market import EpochUnit, read_candles, resample
 from triptych.market.books import BookTape, candles_from_trades, read_books, read_trades, sample_at
@@ -196,7 +196,8 @@ def _from_recipe(source: str, reading: Reading) -> Opened:
         market = synthesise(recipe.data.synthetic)
         books = {one.symbol: invented_history(market, one.symbol).books for one in candles.series}
     elif recipe.data.books.path is not None:
-        books = {one.symbol: recorded(recipe, one, DEFAULT_LEVELS) for one in candles.series}
+        need = BookNeed(levels=DEFAULT_LEVELS, max_age_ms=max_age_ms(recipe.data.books, candles.timeframe))
+        books = {one.symbol: recorded(recipe, one, need) for one in candles.series}
     rows = _factors(reading, recipe)
     companions = {one.symbol: one for one in _chosen(candles.by_symbol, rows.companions, place)}
     histories = tuple(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from triptych.domain import BookUpdate, Timeframe
 from triptych.market.books.live import LiveBook
 from triptych.market.books.order_book import BookResult
+from triptych.market.books.row_reading import AbstractRowReader, RecentRows
 from triptych.market.books.sequence import BookStatus, Protocol
 
 KEPT_CLOSES: Final = 4_096
@@ -31,6 +32,7 @@ class ClosingBook:
         timeframe: of the candles.
         levels: levels a side.
         max_age_ms: a book last changed longer before a close is none.
+        readers: figures that are read off the last rows at each close; see `notes_at`.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class ClosingBook:
         levels: int,
         max_age_ms: int,
         protocol: Protocol = "bybit",
+        readers: Sequence[AbstractRowReader] = (),
     ) -> None:
         self.live = LiveBook(symbol, resubscribe, protocol=protocol)
         self._step, self._origin = timeframe.milliseconds, timeframe.floor(0)
@@ -49,6 +52,9 @@ class ClosingBook:
         self._told_ms = -1
         self._last: tuple[int, NDArray[np.float64]] | None = None
         self._closes: OrderedDict[int, NDArray[np.float64]] = OrderedDict()
+        # A candle may be told two candles later than its close, and the rows before it must still be there.
+        self._rows = [RecentRows(one, kept=2 * self._step // one.every_ms + 3) for one in readers]
+        self._notes: OrderedDict[int, dict[str, float]] = OrderedDict()
 
     async def on_update(self, update: BookUpdate, now_ms: int) -> BookResult:
         """Judge and apply one message; `now_ms` is any clock of ours, see `LiveBook.on_update`."""
@@ -75,11 +81,33 @@ class ClosingBook:
             found = self._last[1]
         return None if found is None else tuple(found.tolist())
 
+    def notes_at(self, close_ms: int) -> dict[str, float] | None:
+        """What the readers say at a close, as far as the book was told, NaN where a row is missing; None without
+        readers."""
+        if not self._rows:
+            return None
+        if not self.is_past(close_ms):  # more may be said of it
+            return self._read(close_ms)
+        if close_ms not in self._notes:
+            self._notes[close_ms] = self._read(close_ms)
+            while len(self._notes) > KEPT_CLOSES:
+                self._notes.popitem(last=False)
+        return self._notes[close_ms]
+
+    def _read(self, close_ms: int) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for one in self._rows:
+            figures = one.read(close_ms, self._last, self._max_age_ms)
+            found |= dict(zip(one.reader.names, figures.tolist(), strict=True))
+        return found
+
     def _remember(self, before_ms: int) -> None:
         """The last book is that of the closes from its time up to the next one's, while it is not too old."""
         if self._last is None:
             return
         at_ms, row = self._last
+        for one in self._rows:
+            one.remember(row, at_ms, before_ms, self._max_age_ms)
         close = at_ms + (self._origin - at_ms) % self._step
         while close < before_ms and close - at_ms <= self._max_age_ms:
             self._closes[close] = row

@@ -54,7 +54,7 @@ class SpoofingAlarm:
         known_at: row at which the alarm could be given.
         walls: how many.
         low, high: lowest and highest of their prices, in quote currency.
-        marks: layers, away, haste, lure and one-sidedness, each from 0 to 1.
+        marks: layers, away, haste, lure (with trades) and one-sidedness, each from 0 to 1.
         score: their product.
     """
 
@@ -69,14 +69,14 @@ class SpoofingAlarm:
     score: float
 
 
-def find_spoofing(tape: BookTape, trades: Trades, config: Config | None = None) -> tuple[SpoofingAlarm, ...]:
-    """All alarms of a tape, in the order in which they became known.
+def find_spoofing(tape: BookTape, trades: Trades | None, config: Config | None = None) -> tuple[SpoofingAlarm, ...]:
+    """All alarms of a tape, in the order in which they became known. Without trades there is no mark of lure.
 
     A group is judged `together` rows after its first wall was pulled, when all that counts with it has been pulled.
     """
     config = config or Config()
     walls = [one for one in find_walls(tape, config.walls) if one.ending in ("pulled", "filled")]
-    rate = _LureRate(tape, trades, config.usual_rows)
+    rate = None if trades is None else _LureRate(tape, trades, config.usual_rows)
     alarms = []
     for side in (1, -1):
         own = [one for one in walls if one.side == side and one.ending == "pulled"]
@@ -104,18 +104,26 @@ def _together(walls: list[Wall], rows: int) -> list[list[Wall]]:
 
 
 def _judged(
-    group: list[Wall], known_at: int, other: NDArray[np.int64], filled: list[Wall], rate: _LureRate, config: Config
+    group: list[Wall],
+    known_at: int,
+    other: NDArray[np.int64],
+    filled: list[Wall],
+    rate: _LureRate | None,
+    config: Config,
 ) -> SpoofingAlarm:
     side, first, pulled = group[0].side, min(one.first for one in group), group[0].known_at
     stood = max(one.rows for one in group)
     near = np.abs(other - pulled) <= config.together
     met = sum(1 for one in filled if first <= one.known_at <= known_at)
     touched = sum(1 for one in group if one.last_distance == 0 or one.distance == 0)
+    lure: dict[str, float] = {}
+    if rate is not None:
+        lure["lure"] = float(np.clip((rate(side, first, pulled) - 1.0) / (config.lure - 1.0), 0.0, 1.0))
     marks = {
         "layers": min(1.0, len(group) / config.layers),
         "away": 1.0 - (touched + met) / (len(group) + met),
         "haste": float(np.clip(2.0 - stood / config.longest, 0.0, 1.0)),
-        "lure": float(np.clip((rate(side, first, pulled) - 1.0) / (config.lure - 1.0), 0.0, 1.0)),
+        **lure,
         "one-sidedness": max(0.0, 1.0 - int(near.sum()) / len(group)),
     }
     return SpoofingAlarm(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain.errors import DataError
-from triptych.features.book_measures import BP
+from triptych.features.book_measures import Sides, walked_cost_bp
 from triptych.market.books.tape import BookTape
 
 Values = NDArray[np.float64]
@@ -28,14 +28,7 @@ def walk_cost(tape: BookTape, sizes: Values, side: int) -> Values:
     sizes = np.asarray(sizes, dtype=np.float64)
     if not (sizes > 0).all():
         raise DataError("Sizes of market orders must be above 0.", remedy="Leave out the others.")
-    prices, resting = (tape.ask_prices, tape.ask_sizes) if side == 1 else (tape.bid_prices, tape.bid_sizes)
-    price, there = np.nan_to_num(prices), np.nan_to_num(resting)
-    mid = tape.mid
-    cost = np.full((len(tape), len(sizes)), np.nan)
-    before = np.cumsum(there, axis=1) - there
-    enough = there.sum(axis=1)
-    for column, size in enumerate(sizes):
-        taken = np.clip(size - before, 0.0, there)
-        paid = (taken * (price - mid[:, None])).sum(axis=1) / size * side
-        cost[:, column] = np.where(enough >= size, paid / mid * BP, np.nan)
-    return cost
+    sides = Sides(tape.bid_prices, tape.bid_sizes, tape.ask_prices, tape.ask_sizes)
+    if not len(sizes):
+        return np.empty((len(tape), 0))
+    return np.stack([walked_cost_bp(sides, np.full(len(tape), size), side) for size in sizes], axis=1)

@@ -1,6 +1,6 @@
 """Networks of order books: labels from the mid, splits in time, the rule they must beat, and what came of it."""
 
-from triptych.training.books.history import BookHistory, history_of_fi2010, history_of_tape
+from triptych.training.books.history import BookHistory, history_of_fi2010, history_of_tape, rhythm_of
 from triptych.training.books.labels import classes_of, fit_threshold, future_moves
 from triptych.training.books.rule import QueueRule, fit_queue_rule
 from triptych.training.books.scoring import BookScores, score_books
@@ -18,5 +18,6 @@ __all__ = [
     "future_moves",
     "history_of_fi2010",
     "history_of_tape",
+    "rhythm_of",
     "score_books",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from triptych.domain.errors import RecipeError
 from triptych.market.books import BookTape, Fi2010, queue_imbalance
 from triptych.market.books.formats.fi2010 import HORIZONS, LEVELS
 from triptych.market.books.sampling import DAY_MS
+from triptych.market.books.tape import RHYTHM_SHARE
 from triptych.training.books.labels import UNKNOWN, Config, classes_of, future_moves
 
 
@@ -104,3 +106,19 @@ def history_of_fi2010(data: Fi2010, config: Config, *, name: str, levels: int, f
         rows=blocks[:, :, :levels].reshape(n, -1).astype(np.float32), stretch=data.segment,
         moves_bp=np.full(n, np.nan), labels=labels, queue=blocks[:, 1, 0] - blocks[:, 3, 0],
     )  # fmt: skip
+
+
+def rhythm_of(histories: Sequence[BookHistory], every_ms: int | None) -> int | None:
+    """Milliseconds from one row to the next; None where rows come at no fixed distance in time, or have no times.
+
+    Args:
+        histories: what a network learns from.
+        every_ms: the distance that was asked for; it holds where the recordings were streams.
+    """
+    if not histories or any(one.has_labels for one in histories):
+        return None
+    steps = np.concatenate([np.diff(one.time_ms)[np.diff(one.stretch) == 0] for one in histories])
+    usual = float(np.median(steps)) if steps.size else 0.0
+    if usual < 1 or np.mean(np.abs(steps - usual) <= 0.5 * usual) < RHYTHM_SHARE:
+        return every_ms
+    return every_ms if every_ms is not None and abs(every_ms - usual) <= 0.5 * usual else round(usual)

@@ -1,0 +1,265 @@
+"""A network of order books beside candles: trained, traded as it is and as factors, backtest, paper and live alike."""
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+from tests.bootstrap.books.test_training import TINY
+from tests.fakes.booked_tape import booked_tape
+from tests.fakes.micro import micro_recipe
+from tests.fakes.served import in_thread
+
+from triptych import bootstrap
+from triptych.bootstrap.book_networks import pinned_book_network, taught_until_ms
+from triptych.bootstrap.books.training import train_books
+from triptych.bootstrap.candles import load_candles
+from triptych.bootstrap.run_folder import open_run, recipe_hash
+from triptych.bootstrap.serving import recording_for_serving, tape_for_serving
+from triptych.domain.errors import ArtifactError, DataError, RecipeError, RunError
+from triptych.exchanges.simulated.server import BybitServer
+from triptych.inference import load_artifact
+from triptych.live.journal import Journal, StepRecorded
+from triptych.settings.live import load_live_settings
+
+N, HOLE = 300, 260
+EVERY_MS, OLDEST_MS = 10_000, 40_000
+BOOKS = TINY.model_copy(
+    update={
+        "data": TINY.data.model_copy(update={"every_ms": EVERY_MS, "levels": 10, "stride": 2}),
+        "encoding": {"name": "book_levels", "levels": 10},
+        "model": {"name": "deeplob", "levels": 10, "width": 0.125},
+        "target": TINY.target.model_copy(update={"horizon": 9}),
+        "training": TINY.training.model_copy(update={"epochs": 1}),
+    }
+)
+BESIDE = (
+    f"data.books.max_age_ms={OLDEST_MS}", "strategy.enter=0.01", "strategy.exit=0.0", "training.epochs=2",
+    "evaluation.resamples=100", "backtest.luck.replicates=200", "split.minimum_samples=10",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A tape of candles and books, and a network that was taught by the first two thirds of it."""
+    home = tmp_path_factory.mktemp("book_networks")
+    booked_tape(home / "tape", N, hole=HOLE)
+    train_books([home / "tape"], BOOKS, home / "net")
+    return home
+
+
+@pytest.fixture(scope="module")
+def traded(home):
+    """The network traded as it is."""
+    run = bootstrap.trading_run(home / "net", home / "tape", [], overrides=["data.timeframe=1m", *BESIDE])
+    bootstrap.backtest(run)
+    return run
+
+
+def recipe_of(home, *overrides):
+    """A recipe that reads what the network says beside walls and the cost of orders."""
+    return micro_recipe(
+        home, "data.source=file", f"data.path={home / 'tape'}", f"data.books.path={home / 'tape'}", *BESIDE,
+        "encoding.name=sequence", "encoding.factors=14", "features.normalisation=none", "target.horizon=2",
+        'features.names=["return_1", "book_orders", "book_network"]', "model.name=gru", "model.width=0.1",
+        f"features.book_network.folder={home / 'net'}", f"features.book_rows.every_ms={EVERY_MS}",
+        "features.book_rows.rows=24", "features.book_rows.multiple=2.0", "features.book_rows.layer_multiple=1.5",
+        "model.sequence.labels_per_parameter=0", "window.length=6", "window.stride=1",
+        "split.train=0.5", "split.validation=0.2", "split.test=0.3", *overrides,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def factored(home):
+    """The recipe trained; the folder of the network is elsewhere by then."""
+    run = bootstrap.train(recipe_of(home), folder=home / "run", progress_bar=False)
+    bootstrap.backtest(run)
+    return run
+
+
+def settings():
+    return load_live_settings(
+        overrides=["name=micro", "capital=10000", "model_deadline_seconds=60", "books.patience_seconds=0.05"]
+    )
+
+
+def decided(journal):
+    entries = Journal.read(journal, "micro").entries(kinds=(StepRecorded,))
+    return {one.time_ms: one for entry in entries for one in entry.record.decisions}
+
+
+def backtested(run):
+    frame = pl.read_parquet(run.folder / "backtest" / "decisions.parquet").with_columns(pl.col("time").dt.epoch("ms"))
+    return {time: rest for time, *rest in frame.select("time", "target", "probability_sell").iter_rows()}
+
+
+def assert_same(found, wanted):
+    for time_ms, (target, sell) in wanted.items():
+        prediction = found[time_ms].prediction
+        assert (prediction is None) == (sell is None)
+        if prediction is not None:
+            assert prediction.probability_sell == pytest.approx(sell, abs=1e-6)
+        assert found[time_ms].target == target
+
+
+def test_the_network_is_traded_only_on_closes_after_those_that_taught_it(home, traded):
+    until = taught_until_ms(home / "net")
+    predictions = pl.read_parquet(traded.folder / "predictions.parquet")["time"].cast(pl.Int64)
+    assert until < predictions.min()
+    assert traded.recipe.target.horizon == 2  # 9 rows of 10 s, in whole minutes
+    assert open_run(home / "net").folder == traded.folder
+    card = load_artifact(traded.artifact).card
+    assert (card.model["name"], card.parameters) == ("recalibrated", 4)
+
+
+def test_what_it_says_is_what_the_network_says_recalibrated(traded):
+    import numpy as np
+    import torch
+
+    (series,) = load_candles(traded.recipe).series
+    said = np.stack([series.notes[f"network:book_network_{name}"] for name in ("sell", "hold", "buy")], axis=1)
+    artifact = load_artifact(traded.artifact)
+    network = artifact.classifier().network
+    frame = pl.read_parquet(traded.folder / "predictions.parquet")
+    places = np.searchsorted(series.close_time_ms, frame["time"].cast(pl.Int64).to_numpy())
+    with torch.no_grad():
+        scores = np.log(said[places]) / np.exp(network.log_temperature.item()) + network.bias.numpy()
+    wanted = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    found = frame.select("probability_sell", "probability_hold", "probability_buy").to_numpy()
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("which", ["traded", "factored"])
+def test_paper_on_the_tape_decides_what_the_backtest_has(which, request, home, tmp_path):
+    run = request.getfixturevalue(which)
+    folder = home / "net" if which == "traded" else run.folder
+    bootstrap.trade_on_paper([folder], home / "tape", settings=settings(), journal=tmp_path / "j.db")
+    found, wanted = decided(tmp_path / "j.db"), backtested(run)
+    assert wanted.keys() <= found.keys()
+    assert sum(sell is None for _, sell in wanted.values()) >= 4  # a stale row
+    assert len({target for target, _ in wanted.values()}) > 1
+    assert_same(found, wanted)
+
+
+@pytest.mark.parametrize("with_past", [False, True])
+def test_live_on_a_venue_that_plays_the_tape_the_same_is_decided(factored, home, tmp_path, with_past):
+    recording, _ = recording_for_serving(home / "tape")
+    series = tape_for_serving(home / "tape", ())
+    server = BybitServer(series, known=N - 25, recording=recording)
+    with in_thread(server) as serve:
+
+        def step_and_stop():
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and not server._sessions.open:
+                time.sleep(0.05)
+            time.sleep(0.3)
+            for _ in range(20):
+                serve(server.step())
+                time.sleep(0.15)
+            time.sleep(0.3)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        stepping = threading.Thread(target=step_and_stop)
+        stepping.start()
+        bootstrap.trade_on_paper_at(
+            [factored.folder], venue="local", symbols=["BTCUSDT"], journal=tmp_path / "j.db", hosts=server.hosts,
+            settings=settings(), books=[home / "tape"] if with_past else (),
+        )  # fmt: skip
+        stepping.join()
+    wanted = backtested(factored)
+    same = {
+        time_ms: one.prediction.probability_sell
+        for time_ms, one in decided(tmp_path / "j.db").items()
+        if one.prediction is not None and time_ms in wanted
+    }
+    assert len(same) >= (12 if with_past else 4)
+    for time_ms, sell in same.items():
+        assert sell == pytest.approx(wanted[time_ms][1], abs=1e-6)
+
+
+def test_a_run_carries_the_network(factored, home):
+    again = open_run(factored.folder)
+    kept = Path(again.recipe.features.book_network.folder)
+    assert kept == factored.folder / "folds" / "0" / "artifact" / "book_network"
+    assert load_artifact(kept).card == load_artifact(home / "net" / "artifact").card
+
+
+def test_the_same_network_elsewhere_is_the_same_run_and_another_one_is_refused(home, tmp_path):
+    recipe = recipe_of(home)
+    moved = shutil.copytree(home / "net" / "artifact", tmp_path / "moved")
+    other = recipe_of(home, f"features.book_network.folder={moved}")
+    first, second = pinned_book_network(recipe), pinned_book_network(other)
+    assert recipe_hash(first.to_toml()) == recipe_hash(second.to_toml())
+    card = moved / "card.json"
+    card.write_text(card.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(ArtifactError, match="holds another network than the one the recipe was made with"):
+        pinned_book_network(second)
+
+
+def test_a_network_that_was_taught_by_books_of_the_test_is_refused(home, tmp_path):
+    recipe = recipe_of(home, "split.train=0.45", "split.validation=0.15", "split.test=0.4")
+    with pytest.raises(ArtifactError) as refused:
+        bootstrap.train(recipe, folder=tmp_path / "run", progress_bar=False)
+    assert " was taught by order books of BTCUSDT until 2023-11-15 0" in refused.value.message
+    assert refused.value.message.endswith(": the recipe's network would know what is to come.")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_and_its_factors_are_named_together(home):
+    for override, words in (
+        ('features.names=["return_1", "book_orders"]', "names a network that no factor reads"),
+        ("features.book_network={}", "features.book_network.folder names none"),
+    ):
+        with pytest.raises(RecipeError, match=words):
+            load_candles(recipe_of(home, override))
+
+
+def test_a_network_that_was_not_tried_on_candles_is_not_opened_as_a_run(home, tmp_path):
+    bare = shutil.copytree(home / "net", tmp_path / "net", ignore=shutil.ignore_patterns("trading", ".trading*"))
+    with pytest.raises(RunError, match="holds a network of order books that has not been tried on candles"):
+        open_run(bare)
+    with pytest.raises(RunError, match="holds no run of `triptych books train`"):
+        bootstrap.trading_run(tmp_path, home / "tape", [])
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
+def test_what_the_network_says_is_mapped_to_levels_and_rows(home, traded, method):
+    (series,) = load_candles(traded.recipe).series
+    close = 250
+    at = pl.Series([int(series.close_time_ms[close])]).cast(pl.Datetime("ms")).dt.strftime("%Y-%m-%dT%H:%M:%S")[0]
+    found = bootstrap.explain_book(home / "net", [home / "tape"], at=at, method=method)
+    # It explains the very answer that stands beside the candle.
+    said = [series.notes[f"network:book_network_{name}"][close] for name in ("sell", "hold", "buy")]
+    assert found.explanation.probabilities.tolist() == pytest.approx(said, abs=2e-4)
+    assert not found.learned_from_it
+    assert found.times_ms[-1] == series.close_time_ms[close]
+    assert len(found.times_ms) == BOOKS.length
+    (axis,) = found.explanation.axes
+    assert len(axis.names) == 40
+    best = series.books[close]
+    assert f"bid size 1 at {best[0]:.10g}" in axis.names
+    assert f"ask price 10 at {best[29]:.10g}" in axis.names
+    assert axis.values.sum() == pytest.approx(found.explanation.by_candle.sum())
+
+
+def test_a_time_with_a_hole_before_it_is_not_explained(home, traded):
+    with pytest.raises(DataError, match="one is missing, or more than 40 s old"):
+        bootstrap.explain_book(home / "net", [home / "tape"], at="2023-11-15T04:22:00")
+
+
+def test_the_commands_trade_and_explain_it(home, traded, tmp_path, triptych):
+    said = triptych("explain", home / "net", "--book", home / "tape", "--out", tmp_path / "why.png")
+    assert said.status == 0, said.err
+    assert "By factor" in said.out
+    assert (tmp_path / "why.png").exists()
+    assert (tmp_path / "why.json").exists()
+    again = triptych("backtest", home / "net", "--set", "strategy.enter=0.02", "--json")
+    assert again.status == 0, again.err
+    assert json.loads(again.out)["overrides"] == ["strategy.enter=0.02"]
+    refused = triptych("backtest", traded.folder, "--data", home / "tape")
+    assert "holds no run of `triptych books train`" in refused.error
