@@ -1,6 +1,7 @@
 import dataclasses
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -89,6 +90,19 @@ def test_what_is_complete_is_not_done_again(recipe, ablation):
     assert not any("Epoch" in line for line in told)
 
 
+def test_one_variant_may_be_asked_and_the_rest_later_in_the_same_folder(recipe, ablation, tmp_path):
+    told, folder = [], tmp_path / "out"
+    for name in ("0-micro", "2-wider-window"):
+        shutil.copytree(ablation.folder / name, folder / name)
+    found = bootstrap.ablate(recipe, folder=folder, only=["wider window"], tell=told.append)
+    assert [row["variant"] for row in found.rows] == ["micro", "wider window"]
+    assert [row["run"] for row in found.rows] == ["0-micro", "2-wider-window"]
+    assert sum("is complete already" in line for line in told) == 2
+    with pytest.raises(RecipeError) as caught:
+        bootstrap.ablate(recipe, folder=folder, only=["wider windows"])
+    assert str(caught.value) == ("micro has no variant 'wider windows'. Its variants: Another seed!, wider window.")
+
+
 def test_a_recipe_without_variants_has_nothing_to_compare(tmp_path):
     with pytest.raises(RecipeError) as caught:
         bootstrap.ablate(micro_recipe(tmp_path), folder=tmp_path / "out")
@@ -110,7 +124,7 @@ def test_a_variant_that_reads_books_which_are_not_there_is_left_out(recipe, tmp_
     reason = "micro reads 3 levels of order book a side, and data.books.path names no recording."
     assert str(caught.value) == (
         f"There is nothing to compare: {reason} Name the recordings of order books beside the candles in "
-        "data.books.path."
+        "data.books.path, the weights in model.other_markets.path."
     )
     told = []
     variants = (book, Variant(name="other seed", changes={"seed": 4}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from triptych.bootstrap.candle_books import lacks_books
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json
 from triptych.bootstrap.learning import train
+from triptych.bootstrap.other_markets import lacks_weights
 from triptych.bootstrap.provenance import fingerprint
 from triptych.bootstrap.run_folder import RUNS, Run, recipe_hash
 from triptych.bootstrap.telling import Tell, silent
@@ -65,7 +66,7 @@ class _Answers:
         return self.samples.at(rows), self.said[rows], self.folds[rows]
 
 
-def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -> Ablation:
+def ablate(recipe: Recipe, *, folder: Path | None = None, only: Collection[str] = (), tell: Tell = silent) -> Ablation:
     """Train and backtest a recipe and each of its variants, and hold every variant against the recipe.
 
     All variants learn from windows that end when the latest of them has its first one or later, and their skill is that
@@ -75,6 +76,8 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
     Args:
         recipe: with `ablation` naming at least one variant.
         folder: of the runs, one in it for each variant; by default runs/NAME-ablation-FINGERPRINT.
+        only: names of variants; the others are neither trained nor judged. Empty: all. What they learn from does not
+            depend on it, so the rest may be asked later in the same folder.
         tell: told every stage in words.
 
     Returns:
@@ -87,31 +90,18 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
         has no difference, its skill is that on its own windows, and what the others share does not depend on it. Also
         written to the folder, as ablation.json and ablation.html.
 
-    A variant that reads order books where none are named is left out, and that is told: the same recipe then serves
-    histories with and without books.
+    A variant that reads order books, or begins with weights of other markets, where none are named is left out, and
+    that is told: the same recipe then serves histories with and without them.
 
     Raises RecipeError when there is nothing to compare, and whatever training raises.
     """
-    recipes = variants_of(recipe)
-    if len(recipes) < 2:
-        raise RecipeError(
-            f"{recipe.name} names no variants.",
-            remedy="Add a table to the recipe: [[ablation]] with name and changes.",
-        )
     home = folder or RUNS / f"{recipe.name}-ablation-{fingerprint(recipe_hash(recipe.to_toml()))[:8]}"
-    left_out = {name: reason for name, variant in recipes.items() if (reason := lacks_books(variant))}
-    if recipe.name in left_out or len(recipes) - len(left_out) < 2:
-        raise RecipeError(
-            f"There is nothing to compare: {' '.join(left_out.values())}",
-            remedy="Name the recordings of order books beside the candles in data.books.path.",
-        )
-    for name, reason in left_out.items():
-        tell(f"{name} is left out: {reason}")
-    recipes = _from_one_time_on({name: one for name, one in recipes.items() if name not in left_out}, tell)
+    places = {name: home / f"{number}-{_slug(name)}" for number, name in enumerate(variants_of(recipe))}
+    recipes, left_out = _asked(recipe, only, tell)
     runs = {}
     for number, (name, variant) in enumerate(recipes.items()):
         tell(f"Variant {number + 1} of {len(recipes)}: {name}.")
-        runs[name] = train(variant, folder=home / f"{number}-{_slug(name)}", tell=tell, progress_bar=False)
+        runs[name] = train(variant, folder=places[name], tell=tell, progress_bar=False)
     judged = {name: backtest(run, tell=tell) for name, run in runs.items()}
     asked = {name: _answers(run) for name, run in runs.items()}
     changes = {variant.name: dict(variant.changes) for variant in recipe.ablation}
@@ -128,6 +118,31 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
     write_json(home / RESULT, {"recipe": recipe.name, "seed": recipe.seed, "rows": rows, "left_out": left_out})
     write_ablation_page(home / PAGE, recipe.name, recipe.seed, rows)
     return Ablation(folder=home, rows=rows, left_out=left_out)
+
+
+def _asked(recipe: Recipe, only: Collection[str], tell: Tell) -> tuple[dict[str, Recipe], dict[str, str]]:
+    """The recipe and the variants that are asked, by name, and why others could not be. Raises RecipeError for none."""
+    recipes = variants_of(recipe)
+    first, *variants = recipes
+    if not variants:
+        raise RecipeError(
+            f"{first} names no variants.", remedy="Add a table to the recipe: [[ablation]] with name and changes."
+        )
+    for name in only:
+        if name not in variants:
+            raise RecipeError(f"{first} has no variant {name!r}.", remedy=f"Its variants: {', '.join(variants)}.")
+    lacking = {name: lacks_books(one) or lacks_weights(one) for name, one in recipes.items()}
+    left_out = {name: why for name, why in lacking.items() if why and (not only or name in (first, *only))}
+    if first in left_out or all(lacking[name] for name in only or variants):
+        raise RecipeError(
+            f"There is nothing to compare: {' '.join(left_out.values())}",
+            remedy="Name the recordings of order books beside the candles in data.books.path, the weights in "
+            "model.other_markets.path.",
+        )
+    for name, why in left_out.items():
+        tell(f"{name} is left out: {why}")
+    recipes = _from_one_time_on({name: one for name, one in recipes.items() if not lacking[name]}, tell)
+    return {name: one for name, one in recipes.items() if not only or name in (first, *only)}, left_out
 
 
 def _slug(name: str) -> str:

@@ -17,6 +17,7 @@ from triptych.bootstrap.candles import Candles, load_candles, with_absolute_path
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.judging import figures_foretold, judge_predictions
 from triptych.bootstrap.judging_streams import streamed
+from triptych.bootstrap.other_markets import beginning_of, told
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.regime_filters import fitted_regimes, regime_columns
 from triptych.bootstrap.run_folder import Run, place_of, trial_mark
@@ -88,6 +89,8 @@ def train(
     if dataset.without_books:
         tell(f"Left out of training and test: {dataset.without_books:,} windows without an order book at some close.")
     build_classifier(recipe)  # before anything is written: parts that do not fit one another
+    if begins := told(recipe, dataset.folds):
+        tell(begins)
     if recipe.boosting.engine != "none":
         engine_of(recipe.boosting)  # before the network learns for minutes: a library that is not there
     home = folder or place_of(recipe, candles.hash)
@@ -184,6 +187,7 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
         siamese=_library(classifier),
         base_rates=base_rates(dataset.samples(fold.train)),
         regimes=fitted_regimes(recipe, dataset, fold, tell),
+        begun={} if (begun := beginning_of(recipe)) is None else begun.on_card(),
     )
     artifact = save_artifact(home / "artifact", classifier, card, _probe(dataset, fold))
     return record_reference(home / "artifact", _reference(artifact, dataset, fold))
