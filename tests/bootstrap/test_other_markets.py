@@ -12,6 +12,7 @@ from triptych import bootstrap
 from triptych.bootstrap.building import Dataset, build_classifier
 from triptych.bootstrap.candles import load_candles, with_absolute_path
 from triptych.bootstrap.other_markets import beginning_of, refuse_foreknown, told
+from triptych.bootstrap.probing import opinionated
 from triptych.bootstrap.run_folder import open_run, recipe_hash
 from triptych.domain.errors import ArtifactError, RecipeError
 from triptych.inference import load_artifact
@@ -137,6 +138,8 @@ def test_a_run_is_whole_without_what_it_began_with(run, others, tmp_path):
     text = (made / "recipe.toml").read_text()
     (made / "recipe.toml").write_text(text.replace(str(others.folder), str(tmp_path / "gone")))
     assert bootstrap.backtest(open_run(made))["verdict"]["claims_edge"] is False
+    gone = open_run(made).recipe
+    opinionated(gone, load_candles(gone).series[0])  # of the leak probe
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from torch import nn
 
 from triptych.bootstrap.candle_books import windows_without_books
 from triptych.bootstrap.candles import Candles
-from triptych.bootstrap.other_markets import begin_elsewhere, refuse_foreknown
+from triptych.bootstrap.other_markets import begin_elsewhere
 from triptych.bootstrap.pattern_networks import refuse_taught
 from triptych.bootstrap.windowing import cut_windows, labels_of, reach, split_of, tables_of
 from triptych.domain import CANDLE_FIELDS, CandleSeries
@@ -69,17 +69,22 @@ def _require_same_timeframes(recipe: Recipe) -> None:
 
 
 def build_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
-    """The untrained classifier: its first weights depend on the recipe's seed and the fold only.
-
-    Where the recipe begins with weights of other markets, they are these. Raises what `begin_elsewhere` raises.
+    """The classifier that a training begins with: the fresh one, filled with weights of other markets where the recipe
+    says so. Raises what `begin_elsewhere` raises.
     """
+    classifier = fresh_classifier(recipe, fold)
+    begin_elsewhere(body_of(classifier.network), recipe)
+    return classifier
+
+
+def fresh_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
+    """The untrained classifier: its first weights depend on the recipe's seed and the fold only."""
     encoding = build_encoding(recipe)
     seed = derive_seed(recipe.seed, "network", fold)
     with torch.random.fork_rng(devices=[]):  # torch's own layers draw first weights of theirs before ours are drawn
         tasks, learns_likeness = recipe.training.tasks.names, recipe.siamese.loss != "none"
         outputs = recipe.siamese.dimension if learns_likeness else CLASS_COUNT + len(tasks)
         network = build_network(recipe.model, encoding.channels, outputs, seed=seed)
-        begin_elsewhere(network, recipe)
     if learns_likeness:
         network = SiameseNetwork(network, dimension=outputs, entries=1, classes=CLASS_COUNT)
     if tasks:
@@ -153,8 +158,8 @@ class Dataset:
     def of(cls, recipe: Recipe, candles: Candles) -> Dataset:
         """Compute factors, label and split.
 
-        Raises NotEnoughData with what is missing, ArtifactError for a network of patterns, or for first weights,
-        that have learnt from the test part of a fold.
+        Raises NotEnoughData with what is missing, ArtifactError for a network of patterns that has learnt from the
+        test part of a fold.
         """
         build_encoding(recipe)  # before anything is computed for an encoding that does not draw it
         series, length, companions = candles.series, recipe.window.length, candles.beside(recipe)
@@ -164,7 +169,6 @@ class Dataset:
             targets = tuple(_only_where(r.known(length), t) for r, t in zip(tables, targets, strict=True))
         folds = tuple(split(series, targets, split_of(recipe), length=reach(recipe)))
         refuse_taught(recipe, min(fold.test.start_ms for fold in folds))
-        refuse_foreknown(recipe, folds)
         dataset = cls(series=series, companions=companions, tables=tables, targets=targets, folds=folds, recipe=recipe)
         dataset._require_strides()
         return dataset

@@ -98,11 +98,9 @@ def beginning_of(recipe: Recipe) -> Beginning | None:
 def refuse_foreknown(recipe: Recipe, folds: Sequence[Fold]) -> None:
     """Refuse first weights that were taught by candles of the period that the recipe is tested on.
 
-    Whatever the instruments: markets move together. What is not there any more was checked when the run was made.
+    Whatever the instruments: markets move together. Asked before a training, not of a run that is there already.
     Raises ArtifactError when the last candle that could teach them closed after the start of the first test.
     """
-    if not recipe.model.begins_elsewhere or not Path(recipe.model.other_markets.path).expanduser().exists():
-        return
     found, start_ms = beginning_of(recipe), min(fold.test.start_ms for fold in folds)
     if found is not None and found.until_ms > start_ms:
         raise ArtifactError(

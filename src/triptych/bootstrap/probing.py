@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from triptych.backtest import run_backtest
-from triptych.bootstrap.building import build_classifier, build_encoding
+from triptych.bootstrap.building import build_encoding, fresh_classifier
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.guarding import open_watch, with_watched_books
 from triptych.bootstrap.staking import ALIKE, with_known_stakes
@@ -66,7 +66,7 @@ def opinionated(
     A network fresh from its initialisation says the same of every window, and no probe could tell two windows apart by
     it. So its normalisations are set from real windows and its last layer is scaled until its scores spread.
     """
-    classifier = build_classifier(recipe)
+    classifier = fresh_classifier(recipe)
     possible = possible_ends(recipe, series)
     ends = possible[np.linspace(0, len(possible) - 1, AWAKENING).astype(np.int64)]
     found = windows_at(recipe, series, ends, companions)

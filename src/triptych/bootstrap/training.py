@@ -17,7 +17,7 @@ from triptych.bootstrap.candles import Candles, load_candles, with_absolute_path
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.judging import figures_foretold, judge_predictions
 from triptych.bootstrap.judging_streams import streamed
-from triptych.bootstrap.other_markets import beginning_of, told
+from triptych.bootstrap.other_markets import beginning_of, refuse_foreknown, told
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.regime_filters import fitted_regimes, regime_columns
 from triptych.bootstrap.run_folder import Run, place_of, trial_mark
@@ -88,6 +88,7 @@ def train(
         tell(f"Left out of training and test: {dataset.across_holes:,} windows across holes in the history.")
     if dataset.without_books:
         tell(f"Left out of training and test: {dataset.without_books:,} windows without an order book at some close.")
+    refuse_foreknown(recipe, dataset.folds)
     build_classifier(recipe)  # before anything is written: parts that do not fit one another
     if begins := told(recipe, dataset.folds):
         tell(begins)
