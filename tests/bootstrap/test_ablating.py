@@ -13,8 +13,9 @@ from triptych.bootstrap.ablating import _Answers, _compared, _from_one_time_on
 from triptych.bootstrap.ablation_page import write_ablation_page
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import load_candles
+from triptych.bootstrap.telling import silent
 from triptych.cli.summaries import ablation_tables
-from triptych.domain.errors import RecipeError
+from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.market.frames import to_panel
 from triptych.settings.variant import Variant
 from triptych.training.samples import Samples
@@ -76,6 +77,20 @@ def test_a_variant_whose_windows_are_known_earlier_is_held_back_to_the_latest(tm
         times[name] = dataset.samples(dataset.folds[0].train).time_ms
     assert times["base"].tolist() == times["wider"].tolist()
     assert told == ["base could learn from 2024-01-01 04:00:00 on, and does from 2024-01-01 10:00:00, as the others."]
+
+
+def test_a_variant_that_is_not_asked_holds_the_others_back_unless_the_history_is_too_short_for_it(tmp_path):
+    recipe = micro_recipe(tmp_path, "data.synthetic.n_candles=700", "target.threshold=fixed", "window.stride=1")
+    wider, endless = (
+        recipe.model_copy(update={"window": recipe.window.model_copy(update={"length": length})})
+        for length in (40, 690)
+    )
+    variants = {"base": recipe, "wider": wider, "endless": endless}
+    found = _from_one_time_on(variants, silent, only=["base"])
+    assert list(found) == ["base"]
+    assert found["base"].split.samples_from == "2024-01-01 10:00:00"
+    with pytest.raises(NotEnoughData):
+        _from_one_time_on(variants, silent, only=["base", "endless"])
 
 
 def test_every_variant_counts_as_a_trial_for_all(ablation):

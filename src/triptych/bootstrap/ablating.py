@@ -24,7 +24,7 @@ from triptych.bootstrap.run_folder import RUNS, Run, recipe_hash
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.voting import KEYS, common_tests
 from triptych.domain import utc
-from triptych.domain.errors import RecipeError, RunError
+from triptych.domain.errors import NotEnoughData, RecipeError, RunError
 from triptych.domain.files import write_json
 from triptych.settings import Recipe, members_of, variants_of
 from triptych.training.comparison import only_said, skill, skill_difference
@@ -141,29 +141,35 @@ def _asked(recipe: Recipe, only: Collection[str], tell: Tell) -> tuple[dict[str,
         )
     for name, why in left_out.items():
         tell(f"{name} is left out: {why}")
-    recipes = _from_one_time_on({name: one for name, one in recipes.items() if not lacking[name]}, tell)
-    return {name: one for name, one in recipes.items() if not only or name in (first, *only)}, left_out
+    wanted = {name: one for name, one in recipes.items() if not lacking[name]}
+    return _from_one_time_on(wanted, tell, only=(first, *only) if only else ()), left_out
 
 
 def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "variant"
 
 
-def _from_one_time_on(recipes: Mapping[str, Recipe], tell: Tell) -> dict[str, Recipe]:
+def _from_one_time_on(recipes: Mapping[str, Recipe], tell: Tell, *, only: Collection[str] = ()) -> dict[str, Recipe]:
     """The recipes, those whose windows are known earlier held back to the first window of the latest.
 
     A companion that was listed late, a longer window or warm-up must not look better or worse by what it has to learn
-    from. A consensus is left as it is: its members have windows of their own.
+    from. A consensus is left as it is: its members have windows of their own. `only` names those that are asked now
+    and returned; empty: all. Another one that the history is too short for holds nobody back.
     """
+    found = {name: recipe for name, recipe in recipes.items() if not only or name in only}
     if any(recipe.members for recipe in recipes.values()):
-        return dict(recipes)
+        return found
     firsts = {}
     for name, recipe in recipes.items():
-        dataset = Dataset.of(recipe, load_candles(recipe))
+        try:
+            dataset = Dataset.of(recipe, load_candles(recipe))
+        except NotEnoughData:
+            if name in found:
+                raise
+            continue
         firsts[name] = min(int(dataset.samples(fold.train).time_ms.min()) for fold in dataset.folds)
     latest = max(firsts.values())
-    found = dict(recipes)
-    for name, recipe in recipes.items():
+    for name, recipe in found.items():
         if firsts[name] < latest:
             tell(f"{name} could learn from {utc(firsts[name])} on, and does from {utc(latest)}, as the others.")
             split = recipe.split.model_copy(update={"samples_from": utc(latest)})
