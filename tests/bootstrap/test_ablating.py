@@ -1,6 +1,7 @@
 import dataclasses
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from triptych.bootstrap.ablating import _Answers, _compared, _from_one_time_on
 from triptych.bootstrap.ablation_page import write_ablation_page
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import load_candles
+from triptych.bootstrap.telling import silent
 from triptych.cli.summaries import ablation_tables
-from triptych.domain.errors import RecipeError
+from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.market.frames import to_panel
 from triptych.settings.variant import Variant
 from triptych.training.samples import Samples
@@ -77,6 +79,20 @@ def test_a_variant_whose_windows_are_known_earlier_is_held_back_to_the_latest(tm
     assert told == ["base could learn from 2024-01-01 04:00:00 on, and does from 2024-01-01 10:00:00, as the others."]
 
 
+def test_a_variant_that_is_not_asked_holds_the_others_back_unless_the_history_is_too_short_for_it(tmp_path):
+    recipe = micro_recipe(tmp_path, "data.synthetic.n_candles=700", "target.threshold=fixed", "window.stride=1")
+    wider, endless = (
+        recipe.model_copy(update={"window": recipe.window.model_copy(update={"length": length})})
+        for length in (40, 690)
+    )
+    variants = {"base": recipe, "wider": wider, "endless": endless}
+    found = _from_one_time_on(variants, silent, only=["base"])
+    assert list(found) == ["base"]
+    assert found["base"].split.samples_from == "2024-01-01 10:00:00"
+    with pytest.raises(NotEnoughData):
+        _from_one_time_on(variants, silent, only=["base", "endless"])
+
+
 def test_every_variant_counts_as_a_trial_for_all(ablation):
     assert [row["trials"] for row in ablation.rows] == [3, 3, 3]
 
@@ -87,6 +103,19 @@ def test_what_is_complete_is_not_done_again(recipe, ablation):
     assert again.rows == ablation.rows
     assert sum("is complete already" in line for line in told) == 3
     assert not any("Epoch" in line for line in told)
+
+
+def test_one_variant_may_be_asked_and_the_rest_later_in_the_same_folder(recipe, ablation, tmp_path):
+    told, folder = [], tmp_path / "out"
+    for name in ("0-micro", "2-wider-window"):
+        shutil.copytree(ablation.folder / name, folder / name)
+    found = bootstrap.ablate(recipe, folder=folder, only=["wider window"], tell=told.append)
+    assert [row["variant"] for row in found.rows] == ["micro", "wider window"]
+    assert [row["run"] for row in found.rows] == ["0-micro", "2-wider-window"]
+    assert sum("is complete already" in line for line in told) == 2
+    with pytest.raises(RecipeError) as caught:
+        bootstrap.ablate(recipe, folder=folder, only=["wider windows"])
+    assert str(caught.value) == ("micro has no variant 'wider windows'. Its variants: Another seed!, wider window.")
 
 
 def test_a_recipe_without_variants_has_nothing_to_compare(tmp_path):
@@ -110,7 +139,7 @@ def test_a_variant_that_reads_books_which_are_not_there_is_left_out(recipe, tmp_
     reason = "micro reads 3 levels of order book a side, and data.books.path names no recording."
     assert str(caught.value) == (
         f"There is nothing to compare: {reason} Name the recordings of order books beside the candles in "
-        "data.books.path."
+        "data.books.path, the weights in model.other_markets.path."
     )
     told = []
     variants = (book, Variant(name="other seed", changes={"seed": 4}))

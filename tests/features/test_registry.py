@@ -53,7 +53,8 @@ def test_the_sets_of_the_consensus_share_no_factor():
 
 def test_sets_and_names_mix_in_the_order_in_which_they_are_named():
     assert features.sets() == (
-        "grid56", "grid56_daily", "patterns", "indicators", "regimes", "book", "chart_patterns", "all",
+        "grid56", "grid56_daily", "patterns", "indicators", "regimes", "book", "book_orders", "book_network",
+        "chart_patterns", "all",
     )  # fmt: skip
     assert features.resolve(["adx", "indicators", "doji"]) == (
         "adx", "rsi_14", "macd_histogram", "bollinger_b", "atr_14", "obv_20", "doji",
@@ -67,7 +68,7 @@ def test_an_unknown_factor_is_refused_with_its_neighbours():
         features.resolve(["rsi_15"])
     assert str(refused.value) == (
         "Unknown factor 'rsi_15'. Close to it: rsi_14, trix_15, rsi_7. "
-        "Known sets: grid56, grid56_daily, patterns, indicators, regimes, book, chart_patterns, all; "
+        "Known sets: grid56, grid56_daily, patterns, indicators, regimes, book, book_orders, book_network, chart_patterns, all; "
         "`triptych.features.available()` lists the factors."
     )
 
@@ -92,7 +93,7 @@ def test_no_factor_at_all_is_refused():
         features.resolve([])
     assert (
         str(refused.value) == "No factor is named. Name factors or a set: grid56, grid56_daily, patterns, indicators, "
-        "regimes, book, chart_patterns, all."
+        "regimes, book, book_orders, book_network, chart_patterns, all."
     )
 
 

@@ -12,7 +12,7 @@ from triptych.models import Config, build_network, create_model
 
 
 def test_defaults_are_b0_with_the_papers_dropout() -> None:
-    assert Config().model_dump(exclude={"sequence"}) == {
+    assert Config().model_dump(exclude={"sequence", "other_markets"}) == {
         "name": "efficientnet_b0",
         "width": 1.0,
         "depth": 1.0,

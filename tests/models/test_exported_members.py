@@ -11,6 +11,7 @@ def test_the_public_names_are_these() -> None:
         "adapt_input_conv",
         "build_network",
         "create_model",
+        "fill_network",
         "list_models",
         "list_pretrained",
         "load_weights",

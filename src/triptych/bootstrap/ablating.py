@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ from triptych.bootstrap.candle_books import lacks_books
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json
 from triptych.bootstrap.learning import train
+from triptych.bootstrap.other_markets import lacks_weights
 from triptych.bootstrap.provenance import fingerprint
 from triptych.bootstrap.run_folder import RUNS, Run, recipe_hash
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.voting import KEYS, common_tests
 from triptych.domain import utc
-from triptych.domain.errors import RecipeError, RunError
+from triptych.domain.errors import NotEnoughData, RecipeError, RunError
 from triptych.domain.files import write_json
 from triptych.settings import Recipe, members_of, variants_of
 from triptych.training.comparison import only_said, skill, skill_difference
@@ -65,7 +66,7 @@ class _Answers:
         return self.samples.at(rows), self.said[rows], self.folds[rows]
 
 
-def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -> Ablation:
+def ablate(recipe: Recipe, *, folder: Path | None = None, only: Collection[str] = (), tell: Tell = silent) -> Ablation:
     """Train and backtest a recipe and each of its variants, and hold every variant against the recipe.
 
     All variants learn from windows that end when the latest of them has its first one or later, and their skill is that
@@ -75,6 +76,8 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
     Args:
         recipe: with `ablation` naming at least one variant.
         folder: of the runs, one in it for each variant; by default runs/NAME-ablation-FINGERPRINT.
+        only: names of variants; the others are neither trained nor judged. Empty: all. What they learn from does not
+            depend on it, so the rest may be asked later in the same folder.
         tell: told every stage in words.
 
     Returns:
@@ -87,31 +90,18 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
         has no difference, its skill is that on its own windows, and what the others share does not depend on it. Also
         written to the folder, as ablation.json and ablation.html.
 
-    A variant that reads order books where none are named is left out, and that is told: the same recipe then serves
-    histories with and without books.
+    A variant that reads order books, or begins with weights of other markets, where none are named is left out, and
+    that is told: the same recipe then serves histories with and without them.
 
     Raises RecipeError when there is nothing to compare, and whatever training raises.
     """
-    recipes = variants_of(recipe)
-    if len(recipes) < 2:
-        raise RecipeError(
-            f"{recipe.name} names no variants.",
-            remedy="Add a table to the recipe: [[ablation]] with name and changes.",
-        )
     home = folder or RUNS / f"{recipe.name}-ablation-{fingerprint(recipe_hash(recipe.to_toml()))[:8]}"
-    left_out = {name: reason for name, variant in recipes.items() if (reason := lacks_books(variant))}
-    if recipe.name in left_out or len(recipes) - len(left_out) < 2:
-        raise RecipeError(
-            f"There is nothing to compare: {' '.join(left_out.values())}",
-            remedy="Name the recordings of order books beside the candles in data.books.path.",
-        )
-    for name, reason in left_out.items():
-        tell(f"{name} is left out: {reason}")
-    recipes = _from_one_time_on({name: one for name, one in recipes.items() if name not in left_out}, tell)
+    places = {name: home / f"{number}-{_slug(name)}" for number, name in enumerate(variants_of(recipe))}
+    recipes, left_out = _asked(recipe, only, tell)
     runs = {}
     for number, (name, variant) in enumerate(recipes.items()):
         tell(f"Variant {number + 1} of {len(recipes)}: {name}.")
-        runs[name] = train(variant, folder=home / f"{number}-{_slug(name)}", tell=tell, progress_bar=False)
+        runs[name] = train(variant, folder=places[name], tell=tell, progress_bar=False)
     judged = {name: backtest(run, tell=tell) for name, run in runs.items()}
     asked = {name: _answers(run) for name, run in runs.items()}
     changes = {variant.name: dict(variant.changes) for variant in recipe.ablation}
@@ -130,25 +120,56 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, tell: Tell = silent) -
     return Ablation(folder=home, rows=rows, left_out=left_out)
 
 
+def _asked(recipe: Recipe, only: Collection[str], tell: Tell) -> tuple[dict[str, Recipe], dict[str, str]]:
+    """The recipe and the variants that are asked, by name, and why others could not be. Raises RecipeError for none."""
+    recipes = variants_of(recipe)
+    first, *variants = recipes
+    if not variants:
+        raise RecipeError(
+            f"{first} names no variants.", remedy="Add a table to the recipe: [[ablation]] with name and changes."
+        )
+    for name in only:
+        if name not in variants:
+            raise RecipeError(f"{first} has no variant {name!r}.", remedy=f"Its variants: {', '.join(variants)}.")
+    lacking = {name: lacks_books(one) or lacks_weights(one) for name, one in recipes.items()}
+    left_out = {name: why for name, why in lacking.items() if why and (not only or name in (first, *only))}
+    if first in left_out or all(lacking[name] for name in only or variants):
+        raise RecipeError(
+            f"There is nothing to compare: {' '.join(left_out.values())}",
+            remedy="Name the recordings of order books beside the candles in data.books.path, the weights in "
+            "model.other_markets.path.",
+        )
+    for name, why in left_out.items():
+        tell(f"{name} is left out: {why}")
+    wanted = {name: one for name, one in recipes.items() if not lacking[name]}
+    return _from_one_time_on(wanted, tell, only=(first, *only) if only else ()), left_out
+
+
 def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "variant"
 
 
-def _from_one_time_on(recipes: Mapping[str, Recipe], tell: Tell) -> dict[str, Recipe]:
+def _from_one_time_on(recipes: Mapping[str, Recipe], tell: Tell, *, only: Collection[str] = ()) -> dict[str, Recipe]:
     """The recipes, those whose windows are known earlier held back to the first window of the latest.
 
     A companion that was listed late, a longer window or warm-up must not look better or worse by what it has to learn
-    from. A consensus is left as it is: its members have windows of their own.
+    from. A consensus is left as it is: its members have windows of their own. `only` names those that are asked now
+    and returned; empty: all. Another one that the history is too short for holds nobody back.
     """
+    found = {name: recipe for name, recipe in recipes.items() if not only or name in only}
     if any(recipe.members for recipe in recipes.values()):
-        return dict(recipes)
+        return found
     firsts = {}
     for name, recipe in recipes.items():
-        dataset = Dataset.of(recipe, load_candles(recipe))
+        try:
+            dataset = Dataset.of(recipe, load_candles(recipe))
+        except NotEnoughData:
+            if name in found:
+                raise
+            continue
         firsts[name] = min(int(dataset.samples(fold.train).time_ms.min()) for fold in dataset.folds)
     latest = max(firsts.values())
-    found = dict(recipes)
-    for name, recipe in recipes.items():
+    for name, recipe in found.items():
         if firsts[name] < latest:
             tell(f"{name} could learn from {utc(firsts[name])} on, and does from {utc(latest)}, as the others.")
             split = recipe.split.model_copy(update={"samples_from": utc(latest)})

@@ -13,6 +13,7 @@ from torch import nn
 from triptych.bootstrap.book_networks import refuse_taught_by_books
 from triptych.bootstrap.candle_books import windows_without_books
 from triptych.bootstrap.candles import Candles
+from triptych.bootstrap.other_markets import begin_elsewhere
 from triptych.bootstrap.pattern_networks import refuse_taught
 from triptych.bootstrap.windowing import cut_windows, labels_of, reach, split_of, tables_of
 from triptych.domain import CANDLE_FIELDS, CandleSeries
@@ -69,6 +70,15 @@ def _require_same_timeframes(recipe: Recipe) -> None:
 
 
 def build_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
+    """The classifier that a training begins with: the fresh one, filled with weights of other markets where the recipe
+    says so. Raises what `begin_elsewhere` raises.
+    """
+    classifier = fresh_classifier(recipe, fold)
+    begin_elsewhere(body_of(classifier.network), recipe)
+    return classifier
+
+
+def fresh_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
     """The untrained classifier: its first weights depend on the recipe's seed and the fold only."""
     encoding = build_encoding(recipe)
     seed = derive_seed(recipe.seed, "network", fold)

@@ -12,6 +12,7 @@ import numpy as np
 
 from triptych.bootstrap.book_networks import pinned_book_network
 from triptych.bootstrap.candle_books import with_books
+from triptych.bootstrap.other_markets import pinned_beginning
 from triptych.bootstrap.pattern_networks import pinned
 from triptych.bootstrap.provenance import data_hash, history_mark
 from triptych.bootstrap.taping import tape_series
@@ -76,9 +77,10 @@ class Candles:
 def with_absolute_path(recipe: Recipe) -> Recipe:
     """The recipe with the place of its data spelt out, so that it is found from any working directory.
 
-    Networks of patterns and of order books that it names are spelt out and pinned to what they are, see `pinned`.
+    Networks of patterns and of order books and first weights that it names are spelt out and pinned to what they are,
+    see `pinned`, `pinned_book_network` and `pinned_beginning`.
     """
-    recipe = pinned_book_network(pinned(recipe))
+    recipe = pinned_beginning(pinned_book_network(pinned(recipe)))
     if recipe.data.source == "synthetic":
         return recipe
 

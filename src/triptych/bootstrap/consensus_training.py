@@ -15,6 +15,7 @@ from triptych.bootstrap.candles import Candles, load_candles, with_absolute_path
 from triptych.bootstrap.consensus_judging import judge_consensus, report_consensus
 from triptych.bootstrap.files import CONSENSUS_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.leaving_out import write_left_out
+from triptych.bootstrap.other_markets import refuse_foreknown
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.regime_filters import fitted_regimes, with_regime_columns
 from triptych.bootstrap.run_folder import (
@@ -69,6 +70,7 @@ def train_consensus(
     datasets = {name: Dataset.of(member, candles) for name, member in members.items()}
     folds = require_same_folds(datasets)
     for member in members.values():
+        refuse_foreknown(member, folds)
         build_classifier(member)  # before anything is written: parts that do not fit one another
     home = folder or place_of(recipe, candles.hash)
 

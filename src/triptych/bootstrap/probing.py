@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from triptych.backtest import run_backtest
-from triptych.bootstrap.building import build_classifier, build_encoding
+from triptych.bootstrap.building import build_encoding, fresh_classifier
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.guarding import open_watch, with_watched_books
 from triptych.bootstrap.regimes import save_network, untaught_network
@@ -94,7 +94,7 @@ def opinionated(
     possible = possible_ends(recipe, series)
     ends = possible[np.linspace(0, len(possible) - 1, AWAKENING).astype(np.int64)]
     found = windows_at(recipe, series, ends, companions)
-    classifier = build_classifier(recipe)
+    classifier = fresh_classifier(recipe)
     awaken(classifier, torch.from_numpy(found[~np.isnan(found).all(axis=(1, 2))]))
     return classifier
 
@@ -113,9 +113,9 @@ def awaken(classifier: torch.nn.Module, windows: torch.Tensor) -> None:
         last.weight.mul_(SPREAD / scores.std(dim=0).mean().clamp_min(1e-12))
         last.bias[: scores.shape[1]] -= classifier(windows).mean(dim=0)
         if isinstance(classifier, WindowClassifier):
-            means, scales = (classifier.get_buffer(f"network.task_{name}") for name in ("mean", "scale"))
             for i, task in enumerate(classifier.tasks):
-                means[i], scales[i] = USUAL[task]
+                for name, usual in zip(("mean", "scale"), USUAL[task], strict=True):
+                    classifier.get_buffer(f"network.task_{name}")[i] = usual
 
 
 def leak_probe(recipe: Recipe, *, cuts: int = 6, instruments: int | None = None, tell: Tell = silent) -> dict[str, Any]:

@@ -111,10 +111,25 @@ def run_fingerprint(recipe: Recipe, data_hash: str) -> str:
 
 def recipe_hash(text: str) -> str:
     """SHA-256 of a complete recipe but for the places of its data and networks, and how it would be searched."""
-    content = without_place(place_free(tomllib.loads(text)))
+    content = _without_foreign_places(without_place(place_free(tomllib.loads(text))))
     content.get("data", {}).pop("path", None)
     content.pop("tune", None)
     return fingerprint(content)
+
+
+def _without_foreign_places(content: dict[str, Any]) -> dict[str, Any]:
+    """A recipe as plain values without the place of the weights that its network begins with: their hash says which.
+
+    Nothing of them where it begins with others: then the recipe is the one that names none.
+    """
+    model = content.get("model", {})
+    named = model.get("other_markets")
+    if named is None:
+        return content
+    rest = {key: value for key, value in model.items() if key != "other_markets"}
+    if model.get("pretrained") == "other_markets":
+        rest["other_markets"] = {key: value for key, value in named.items() if key != "path" or not named.get("hash")}
+    return {**content, "model": rest}
 
 
 def trial_mark(recipe: Recipe) -> str:

@@ -19,6 +19,7 @@ from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, wri
 from triptych.bootstrap.judging import judge_predictions
 from triptych.bootstrap.judging_likeness import judge_look_up
 from triptych.bootstrap.judging_streams import streamed
+from triptych.bootstrap.other_markets import beginning_of, refuse_foreknown, told
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.regime_filters import fitted_regimes, regime_columns
 from triptych.bootstrap.run_folder import Run, place_of, trial_mark
@@ -86,7 +87,10 @@ def train(
         tell(f"Left out of training and test: {dataset.across_holes:,} windows across holes in the history.")
     if dataset.without_books:
         tell(f"Left out of training and test: {dataset.without_books:,} windows without an order book at some close.")
+    refuse_foreknown(recipe, dataset.folds)
     build_classifier(recipe)  # before anything is written: parts that do not fit one another
+    if begins := told(recipe, dataset.folds):
+        tell(begins)
     if recipe.boosting.engine != "none":
         engine_of(recipe.boosting)  # before the network learns for minutes: a library that is not there
     home = folder or place_of(recipe, candles.hash)
@@ -184,6 +188,7 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
         boosting=sizes,
         siamese=_library(classifier),
         base_rates=base_rates(dataset.samples(fold.train)),
+        begun={} if (begun := beginning_of(recipe)) is None else begun.on_card(),
     )
     regimes = fitted_regimes(recipe, dataset, fold, home, tell)
     artifact = save_artifact(home / "artifact", classifier, card, _probe(dataset, fold), regimes)

@@ -19,6 +19,10 @@ def ablate(
         Path | None,
         typer.Option("--out", help="Folder of the runs [default: runs/NAME-ablation-FINGERPRINT].", metavar="DIR"),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Ask this variant only; may be repeated [default: all].", metavar="NAME"),
+    ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -27,14 +31,15 @@ def ablate(
     Every variant is trained on the same folds with the same seed, from the same time on, and each counts as a trial for
     all. Skill is the Matthews correlation on the test windows that all have, the difference that to the recipe, with
     95 % intervals. A variant that changes the labels is marked as not comparable; one that reads order books is left
-    out where none stand beside the candles. A stopped ablation goes on where it was.
+    out where none stand beside the candles, one that begins with weights of other markets where none are named
+    (`model.other_markets.path`). A stopped ablation goes on where it was.
     """
     from triptych import bootstrap
     from triptych.cli.summaries import ablation_tables
     from triptych.settings import load_recipe
 
     chosen = load_recipe(recipe, set_ or [], recipe_changes(data))
-    found = bootstrap.ablate(chosen, folder=folder, tell=Narrator(quiet or json))
+    found = bootstrap.ablate(chosen, folder=folder, only=only or (), tell=Narrator(quiet or json))
     if json:
         print_json({"folder": str(found.folder), "rows": found.rows, "left_out": found.left_out})
         return

@@ -45,6 +45,11 @@ class Card(BaseModel):
     regimes: dict[str, Any] = Field(
         default_factory=dict, description="Filter of the market's regimes beside the network; empty: none."
     )
+    begun: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Network whose weights the training began with: its symbols and timeframe, until when candles "
+        "have taught it (UTC), and the SHA-256 of its weights; empty: fresh ones, or published ones of photographs.",
+    )
     reference: dict[str, tuple[float, ...]] = Field(
         default_factory=dict,
         description="Quantiles over the validation part, evenly spaced: of the confidence, of statistics of the "
@@ -60,3 +65,9 @@ class Card(BaseModel):
     versions: dict[str, str] = Field(description="Versions of Triptych, Python and the libraries that matter.")
     files: dict[str, str] = Field(default_factory=dict, description="SHA-256 of each file of the artifact.")
     onnx_difference: float = Field(0.0, description="Largest difference in probability between graph and network.")
+
+    @property
+    def taught_until(self) -> str:
+        """Until when candles have taught the weights, UTC: in training, in validation, or before it began."""
+        ends = [str(fold["validation"]["stop"]) for fold in self.splits]
+        return max([*ends, str(self.begun["until"])] if self.begun else ends)

@@ -22,7 +22,7 @@ from triptych.models.sequence import PRESETS as _SEQUENCES
 from triptych.models.sequence import build_sequence_network, parameter_cap
 from triptych.models.sequence.space import space_of as _space_of
 from triptych.models.spaces import SearchSpace
-from triptych.models.weights import WeightsReport, load_weights
+from triptych.models.weights import WeightsReport, fill_network, load_weights
 
 __all__ = [
     "Config",
@@ -31,6 +31,7 @@ __all__ = [
     "adapt_input_conv",
     "build_network",
     "create_model",
+    "fill_network",
     "list_models",
     "list_pretrained",
     "load_weights",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, Self
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from torch import nn
 
 from triptych.domain import Config as BaseConfig
@@ -15,6 +15,22 @@ from triptych.models.sequence.config import Config as SequenceConfig
 
 HEAD_STD = 0.01
 """Standard deviation of a fresh classifier's weights."""
+
+
+class OtherMarketsConfig(BaseConfig):
+    """Weights that a network has learnt from other markets, or from an earlier time of the same."""
+
+    path: str = Field(
+        "",
+        description="folder of a run, whose last fold is taken, or of an artifact; read where model.pretrained is "
+        "other_markets, and only by a network of the same kind, size and encoding. What taught it must lie before the "
+        "test of every fold",
+    )
+    hash: str = Field(
+        "",
+        description="SHA-256 of these weights. A run writes it down, so that others in the same folder are noticed; "
+        "nothing needs to be said here",
+    )
 
 
 class Config(BaseConfig):
@@ -51,15 +67,24 @@ class Config(BaseConfig):
         description="chance in training to skip a residual branch; grows linearly from 0 at the first block to nearly "
         "this at the last; without effect in googlenet, lenet5 and networks of sequences",
     )
-    pretrained: bool = Field(
-        False, description="start from published ImageNet weights (downloaded once; width and depth must be 1)"
+    pretrained: bool | Literal["other_markets"] = Field(
+        False,
+        description="true: start from published ImageNet weights (downloaded once; width and depth must be 1); "
+        "other_markets: from those that model.other_markets names",
     )
+    other_markets: OtherMarketsConfig = Field(OtherMarketsConfig(), description="weights learnt from other markets")
     checkpoint_path: str = Field(
         "", description="start from this .safetensors file, in timm's or torchvision's names; empty for none"
     )
     sequence: SequenceConfig = Field(
         SequenceConfig(), description="how a network of sequences differs from its preset; not for networks of images"
     )
+
+    @model_validator(mode="after")
+    def _one_source_of_weights(self) -> Self:
+        if self.begins_elsewhere and self.checkpoint_path:
+            raise ValueError("pretrained and checkpoint_path name two sources of weights; give only one of them")
+        return self
 
     @field_validator("name")
     @classmethod
@@ -69,6 +94,11 @@ class Config(BaseConfig):
         except RecipeError as error:
             raise ValueError(str(error)) from error
         return name
+
+    @property
+    def begins_elsewhere(self) -> bool:
+        """Whether the first weights are those of `other_markets`."""
+        return self.pretrained == "other_markets"
 
     def as_options(self) -> dict[str, Any]:
         """What a card keeps, so that `create_model` builds the network again: name, size and wishes."""
@@ -83,7 +113,7 @@ def build_network(config: Config, in_chans: int, num_classes: int, *, seed: int 
     """
     network = create_model(
         config.name,
-        pretrained=config.pretrained,
+        pretrained=config.pretrained is True,  # weights of other markets are the business of who builds a recipe
         in_chans=in_chans,
         num_classes=num_classes,
         drop_rate=config.drop_rate,

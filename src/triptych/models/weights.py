@@ -63,6 +63,24 @@ def load_weights(
     Raises ArtifactError when the file cannot be read, or names every missing, unexpected and mis-shaped weight.
     """
     tensors = read_safetensors(path)
+    return fill_network(
+        network, tensors, source=str(path), first_conv=first_conv, classifier=classifier, auxiliary=auxiliary,
+        rename=rename, is_partial=is_partial,
+    )  # fmt: skip
+
+
+def fill_network(
+    network: nn.Module,
+    tensors: Mapping[str, Tensor],
+    *,
+    source: str,
+    first_conv: str = "conv_stem",
+    classifier: str = "classifier",
+    auxiliary: tuple[str, ...] = (),
+    rename: Rename | None = None,
+    is_partial: bool = False,
+) -> WeightsReport:
+    """`load_weights` of tensors that are read already; errors name their `source`."""
     names = rename(tensors) if rename else {}
     tensors = {names.get(name, name): tensor for name, tensor in tensors.items()}
     own = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
@@ -75,7 +93,7 @@ def load_weights(
     unused = tuple(name for name in tensors if name not in own and (is_partial or name.startswith(dispensable)))
     for name in unused:
         del tensors[name]
-    _check_fit(path, tensors, own, fresh)
+    _check_fit(source, tensors, own, fresh)
 
     network.load_state_dict(tensors, strict=False)
     loaded = tuple(name for name in tensors if name not in adapted)
@@ -119,7 +137,7 @@ def _drop_foreign_auxiliary(
 
 
 def _check_fit(
-    path: Path, tensors: Mapping[str, Tensor], own: Mapping[str, tuple[int, ...]], fresh: tuple[str, ...]
+    source: str, tensors: Mapping[str, Tensor], own: Mapping[str, tuple[int, ...]], fresh: tuple[str, ...]
 ) -> None:
     expected = [name for name in own if name not in fresh and not name.endswith(_OPTIONAL_ENDING)]
     missing = [name for name in expected if name not in tensors]
@@ -136,7 +154,7 @@ def _check_fit(
     ]
     if problems:
         raise ArtifactError(
-            f"{path} does not fit the network: {'; '.join(problems)}.",
+            f"{source} does not fit the network: {'; '.join(problems)}.",
             remedy="Build the network with the name, width, depth and channels the weights were trained with; "
             "weights without a classifier load with num_classes=0, then call reset_classifier.",
         )

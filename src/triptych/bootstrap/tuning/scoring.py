@@ -19,6 +19,7 @@ from triptych.backtest.paths import strategy_path
 from triptych.backtest.sharpe import sharpe_moments
 from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
 from triptych.bootstrap.files import read_frame, read_json, write_frame
+from triptych.bootstrap.other_markets import refuse_foreknown
 from triptych.bootstrap.staking import base_rates, with_known_stakes
 from triptych.bootstrap.tuning.past import Past
 from triptych.bootstrap.windowing import reach
@@ -76,6 +77,7 @@ def score(
     if (home / RESULT).exists():
         found: dict[str, Any] = read_json(home / RESULT)
         return found
+    refuse_foreknown(dataset.recipe, dataset.folds)
     answers = [np.full((len(one), 3), np.nan) for one in dataset.series]
     folds: list[float] = []
     epochs = 0
