@@ -6,8 +6,7 @@ the truth.
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from triptych.market.synthetic.anomalies import Config as AnomalyConfig
 from triptych.models.catch import Config as NetworkConfig
 from triptych.training.anomaly.by_type import WITHIN, TypeFigures, by_type
 from triptych.training.anomaly.metrics import judge
+from triptych.training.anomaly.pieces import Pieces
 
 REFERENCE = NetworkConfig(
     compat="reference", length=96, embedding=32, layers=3, heads=16, head_size=32, feed_forward=64, width=32,
@@ -47,10 +47,26 @@ REFERENCE_TRAINING = {
 take turns as ours do: the authors' schedule is not reproduced."""
 TYPE_FIGURES = {
     "events": "events", "auc_roc": "auc", "vus_pr": "vus",
-    "recall": "found", "recall_within": "in time", "delay": "delay",
+    "recall": "found", "recall_within": "in time", "delay": "delay", "running": "running",
+    "events_left_out": "not judged",
 }  # fmt: skip
 """What the figures of a type of event are called in a cell, before the type."""
 Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """Scores of test rows.
+
+    Attributes:
+        scores: float64 (n_rows,).
+        known: bool (n_rows,): rows that have a score; `scores` holds 0 for the others.
+        threshold: of the detector, from the rows it was fitted on.
+    """
+
+    scores: Scores
+    known: NDArray[np.bool_]
+    threshold: float
 
 
 def labelled_market(seed: int, n_candles: int = 20_000, each: int = 6) -> tuple[LabelledMarket, pl.DataFrame]:
@@ -71,15 +87,15 @@ def scored(
     seed: int = 0,
     epochs: int = 6,
     entity: NDArray[np.int64] | None = None,
-) -> tuple[Scores, float]:
-    """Scores of the test rows and the threshold; without `entity` the train rows before them warm the detector up."""
+) -> Scored:
+    """The test rows scored; without `entity` the train rows before them warm the detector up."""
     training: dict[str, Any] = {"num_threads": 1, "epochs": epochs}
     if name == "reference":
         return _reference(train, test, seed, np.zeros(test.height, dtype=int) if entity is None else entity)
-    if name in SILENT:
-        return _without_network(train, test, entity, log_scale=SILENT[name])
     torch.manual_seed(seed)  # the reference's masks are random in evaluation too
-    if name in ABLATIONS:
+    if name in SILENT:
+        detector: AbstractDetector = _without_network(train, log_scale=SILENT[name])
+    elif name in ABLATIONS:
         if ABLATIONS[name].hidden_rows:
             training |= {"learning_rate": 2e-3}  # as on the markets on which it was chosen
         if ABLATIONS[name].compat == "reference":
@@ -88,9 +104,10 @@ def scored(
     else:
         settings: dict[str, Any] = {"seed": seed} | ({"training": training} if name in ("catch", "blend") else {})
         detector = create_detector(name, **settings).fit(train)
-    if entity is not None:
-        return detector.decision_function(test, entity=entity), detector.threshold_
-    return _over(detector, train, test), detector.threshold_
+    before = train.tail(detector.memory - 1 if entity is None else 0)
+    table = detector.checked(pl.concat([before, test]), entity=entity)
+    scores, known = detector.decision_function(table), detector.scored_rows(table)
+    return Scored(scores=scores[before.height :], known=known[before.height :], threshold=detector.threshold_)
 
 
 class _Nothing(torch.nn.Module):
@@ -112,27 +129,18 @@ class _Nothing(torch.nn.Module):
         return told
 
 
-def _without_network(
-    train: pl.DataFrame, test: pl.DataFrame, entity: NDArray[np.int64] | None, *, log_scale: float | None
-) -> tuple[Scores, float]:
+def _without_network(train: pl.DataFrame, *, log_scale: float | None) -> AbstractDetector:
     """CATCH without its network: what remains is levels, activity and the cross-channel evidence."""
 
     def nothing(*_: Any, **__: Any) -> Any:
         return _Nothing(log_scale)
 
     network = SMALL if log_scale is None else FORETELLING
-    detector = CatchDetector(learner=lambda *_: None, build=nothing, network=network).fit(train)
-    scores = _over(detector, train, test) if entity is None else detector.decision_function(test, entity=entity)
-    return scores, detector.threshold_
+    return CatchDetector(learner=lambda *_: None, build=nothing, network=network).fit(train)
 
 
-def _over(detector: AbstractDetector, train: pl.DataFrame, test: pl.DataFrame) -> Scores:
-    before = train.tail(detector.memory - 1) if detector.memory > 1 else train.head(0)
-    return detector.decision_function(pl.concat([before, test]))[before.height :]
-
-
-def _reference(train: pl.DataFrame, test: pl.DataFrame, seed: int, entity: NDArray[np.int64]) -> tuple[Scores, float]:
-    """The authors' choices: their network and score, windows that do not overlap, the rest scored 0."""
+def _reference(train: pl.DataFrame, test: pl.DataFrame, seed: int, entity: NDArray[np.int64]) -> Scored:
+    """The authors' choices: their network and score, windows that do not overlap; what is left has no score."""
     training = REFERENCE_TRAINING | {"num_threads": 1}
     detector = create_detector("catch", network=REFERENCE, training=training, seed=seed).fit(train)
     assert isinstance(detector, CatchDetector)
@@ -140,62 +148,57 @@ def _reference(train: pl.DataFrame, test: pl.DataFrame, seed: int, entity: NDArr
     length = REFERENCE.length
 
     def scores(rows: NDArray[np.float32]) -> Scores:
-        found = np.zeros(len(rows))
         whole = len(rows) // length * length
-        if whole:
-            windows = torch.from_numpy(rows[:whole].reshape(-1, length, rows.shape[1]))
-            with torch.inference_mode():
-                found[:whole] = reference_score(windows - detector.network(windows)).numpy().ravel()
-        return found
+        if not whole:
+            return np.zeros(0)
+        windows = torch.from_numpy(rows[:whole].reshape(-1, length, rows.shape[1]))
+        with torch.inference_mode():
+            return np.asarray(reference_score(windows - detector.network(windows)).numpy().ravel(), dtype=np.float64)
 
     rows = detector.scaling_(test.to_numpy())
-    judged = np.concatenate([scores(rows[entity == one]) for one in np.unique(entity)])
+    found, known = np.zeros(len(rows)), np.zeros(len(rows), dtype=bool)
+    for one in np.unique(entity):
+        places = np.flatnonzero(entity == one)
+        own = scores(rows[places])
+        found[places[: len(own)]], known[places[: len(own)]] = own, True
     threshold = np.quantile(scores(detector.scaling_(train.to_numpy())), 1.0 - detector.contamination)
-    return judged, float(threshold)
+    return Scored(scores=found, known=known, threshold=float(threshold))
 
 
-def types_of(market: LabelledMarket, scores: Scores, alarms: NDArray[np.bool_]) -> dict[str, TypeFigures]:
+def types_of(
+    market: LabelledMarket, scores: Scores, alarms: NDArray[np.bool_], pieces: Pieces | None = None
+) -> dict[str, TypeFigures]:
     """Figures of each type of event behind `market.first`, against the rows of none; news bursts are normal rows."""
     events = [
         (one.kind, one.start - market.first, one.stop - market.first) for one in market.events if one.kind != NEWS
     ]
-    found = by_type(events, scores, alarms, market.labels[market.first :] == 0)
+    found = by_type(events, scores, alarms, market.labels[market.first :] == 0, pieces=pieces)
     return {kind: found[kind] for kind in KINDS if kind in found}
 
 
-def figures_by_type(market: LabelledMarket, scores: Scores, alarms: NDArray[np.bool_]) -> dict[str, float]:
+def figures_by_type(
+    market: LabelledMarket, scores: Scores, alarms: NDArray[np.bool_], pieces: Pieces | None = None
+) -> dict[str, float]:
     """Those of `types_of` as a cell names them."""
-    found = types_of(market, scores, alarms)
+    found = types_of(market, scores, alarms, pieces)
     return {f"{TYPE_FIGURES[name]} {kind}": value for kind, one in found.items() for name, value in asdict(one).items()}
 
 
 def on_market(name: str, seed: int, *, n_candles: int = 20_000, epochs: int = 6) -> dict[str, float]:
     """All figures of one detector on one market: fitted on its clean half, judged on the other.
 
-    `quiet_share` is the share of alarms among rows that no event has touched for a window's length.
+    The rows judged are those that all detectors score: the reference's windows do not overlap, and the rows behind its
+    last whole one (16 of 10,000) have no score. `quiet_share` is the share of alarms among rows that no event has
+    touched for a window's length.
     """
     market, frame = labelled_market(seed, n_candles)
     train, test = frame.head(market.first - 1), frame.slice(market.first - 1)
-    scores, threshold = scored(name, train, test, epochs=epochs)
-    alarms = scores > threshold
-    metrics = judge(market.labels[market.first :], scores, alarms, slack=WITHIN)
+    found = scored(name, train, test, epochs=epochs)
+    pieces = Pieces(known=found.known & (np.arange(test.height) < test.height // REFERENCE.length * REFERENCE.length))
+    alarms = found.scores > found.threshold
+    metrics = judge(market.labels[market.first :], found.scores, alarms, slack=WITHIN, pieces=pieces)
     quiet = np.ones(len(market.labels), dtype=bool)
     for event in market.events:
         quiet[event.start : event.stop + SMALL.length] = False
-    figures = asdict(metrics) | {"quiet_share": float(alarms[quiet[market.first :]].mean())}
-    return figures | figures_by_type(market, scores, alarms) | {"auc overall": metrics.auc_roc}
-
-
-def on_machines(name: str, path: Path, *, seed: int = 0, rows_per_day: float = 1000.0) -> dict[str, float]:
-    """Figures on labelled recordings: arrays `x_train`, `x_test`, `y_test`, `columns`, and `test_len` of entities.
-
-    Recordings are of different speeds, so a "day" of false alarms is 1,000 rows.
-    """
-    with np.load(path, allow_pickle=False) as arrays:
-        columns = [str(one) for one in arrays["columns"]]
-        train, test = (pl.DataFrame(arrays[part].astype(np.float64), schema=columns) for part in ("x_train", "x_test"))
-        labels = arrays["y_test"].astype(np.int8)
-        lengths = arrays["test_len"] if "test_len" in arrays else np.array([len(labels)])
-    entity = np.repeat(np.arange(len(lengths)), lengths)
-    scores, threshold = scored(name, train, test, seed=seed, entity=entity)
-    return asdict(judge(labels, scores, scores > threshold, rows_per_day=rows_per_day))
+    figures = asdict(metrics) | {"quiet_share": float(alarms[quiet[market.first :] & pieces.known].mean())}
+    return figures | figures_by_type(market, found.scores, alarms, pieces) | {"auc overall": metrics.auc_roc}

@@ -22,7 +22,8 @@ import numpy as np
 import torch
 
 from benchmarks import _booked, _repairs, guard
-from benchmarks._detection import on_machines, on_market
+from benchmarks._detection import on_market
+from benchmarks._recorded import Recording, judged_together, kept, score_machines
 from triptych.domain.files import write_json
 from triptych.training.anomaly.by_type import WITHIN
 
@@ -38,16 +39,23 @@ score. `complex`: `attention = "complex"`."""
 SEEDED = ("catch", "isolation_forest", "kmeans")
 COLUMNS = {
     "auc_roc": "AUC-ROC", "vus_pr": "VUS-PR", "affiliation_f1": "affiliation F1", "recall": "events found",
-    "delay": "delay, rows", "alarms_per_day": "false alarms", "quiet_share": "quiet rows that alarm",
-    "auc_network": "AUC-ROC of the network alone", "call_to_call": "change from call to call",
+    "running": "alarm ran before", "delay": "delay, rows", "alarms_per_day": "false alarms",
+    "alarm_share": "normal rows that alarm",
+    "quiet_share": "quiet rows that alarm", "auc_network": "AUC-ROC of the network alone",
+    "call_to_call": "change from call to call",
     "parameters": "parameters", "diverged": "diverged",
 }  # fmt: skip
 BY_TYPE = {
     "auc ": "AUC-ROC", "vus ": "VUS-PR", "found ": "events found", "in time ": f"found within {WITHIN} rows",
-    "delay ": "delay of the found, rows",
+    "running ": "alarm ran before", "delay ": "delay of the found, rows",
 }  # fmt: skip
 """Tables by type of event: the prefix of their figures in a cell, and their titles. Old cells have the first only."""
+ASKED = ("overall", "decoupling", "stale_feed", "periodic_algorithm")
+"""AUC-ROC that is to be above `LEAST` on each market."""
+LEAST = 0.80
 Figures = dict[str, float]
+Rows = Mapping[str, Mapping[int, Figures]]
+"""Figures by detector and seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +72,8 @@ class Cell:
         return f"{self.table} {self.detector} {self.seed}.json".replace(" ", "_")
 
 
-def cells(recordings: Sequence[Path], *, with_guard: bool) -> Iterator[Cell]:
-    """All cells, those that answer most first."""
+def cells(recordings: Sequence[Path], folder: Path, *, with_guard: bool) -> Iterator[Cell]:
+    """All cells, those that answer most first; scores of recordings are kept in `folder`."""
     for detector in DETECTORS:
         if detector == "guard":
             for seed in guard.SEEDS if with_guard else ():
@@ -74,7 +82,7 @@ def cells(recordings: Sequence[Path], *, with_guard: bool) -> Iterator[Cell]:
         for seed in MARKETS:
             yield Cell(table="market", detector=detector, seed=seed, measure=partial(on_market, detector, seed))
         for path in recordings:
-            yield _recorded(path, detector, MARKETS[0])
+            yield _recorded(path, folder, detector, MARKETS[0])
     for seed in MARKETS:
         for variant in _repairs.VARIANTS:
             made = partial(_repairs.undone, variant, seed)
@@ -85,12 +93,33 @@ def cells(recordings: Sequence[Path], *, with_guard: bool) -> Iterator[Cell]:
     for detector in SEEDED:
         for path in recordings:
             for seed in MARKETS[1:]:
-                yield _recorded(path, detector, seed)
+                yield _recorded(path, folder, detector, seed)
 
 
-def _recorded(path: Path, detector: str, seed: int) -> Cell:
-    made = partial(on_machines, detector, path, seed=seed)
+def _recorded(path: Path, folder: Path, detector: str, seed: int) -> Cell:
+    made = partial(score_machines, detector, path, _scores_of(path, folder, detector, seed), seed=seed)
     return Cell(table=path.stem, detector=detector, seed=seed, measure=made)
+
+
+def _scores_of(path: Path, folder: Path, detector: str, seed: int) -> Path:
+    return folder / f"{path.stem} {detector} {seed}.npz".replace(" ", "_")
+
+
+def on_recording(path: Path, folder: Path, rows: Rows) -> tuple[Rows, str]:
+    """The cells of a recording with their figures, judged on the rows that all have scored, and what that leaves out.
+
+    Cells without kept scores, as older ones have none, are left out.
+    """
+    keys = [(name, seed) for name, made in rows.items() for seed in made]
+    files = {key: _scores_of(path, folder, *key) for key in keys}
+    found = {key: kept(file) for key, file in files.items() if file.exists()}
+    if not found:
+        return {}, "No cell has kept its scores: remove the files of this table to measure it again."
+    figures, sentence = judged_together(Recording.read(path), found)
+    judged: dict[str, dict[int, Figures]] = {}
+    for (name, seed), one in figures.items():
+        judged.setdefault(name, {})[seed] = {key: value for key, value in one.items() if np.isfinite(value)}
+    return judged, sentence
 
 
 def guarded(seed: int) -> Figures:
@@ -115,28 +144,49 @@ def measured(cell: Cell, folder: Path) -> tuple[Figures, bool]:
     return figures, False
 
 
-def tables(found: Mapping[str, Mapping[str, Sequence[Figures]]]) -> str:
-    """Markdown: one table for each subject, those by type of event, one of the guard; means (range) of seeds."""
+def tables(found: Mapping[str, Rows], sentences: Mapping[str, str]) -> str:
+    """Markdown: one table for each subject with its sentence, those by type of event, one of the guard.
+
+    Cells are means (range) of seeds; AUC-ROC of the types that are `ASKED` for stands by seed too.
+    """
     parts = []
     for subject, rows in found.items():
         if subject == "guard":
-            parts.append(_guard_table(rows["catch"]))
+            parts.append(_guard_table(list(rows["catch"].values())))
             continue
-        heads = [title for key, title in COLUMNS.items() if any(key in one for made in rows.values() for one in made)]
-        keys = [key for key, title in COLUMNS.items() if title in heads]
-        parts.append(_table(subject, rows, keys, heads))
+        every = [one for made in rows.values() for one in made.values()]
+        keys = [key for key in COLUMNS if any(key in one for one in every)]
+        parts.append(_table(subject, rows, keys, [COLUMNS[key] for key in keys]))
+        if subject in sentences:
+            parts.append(sentences[subject])
         for prefix, title in BY_TYPE.items():
-            kinds = sorted({key for made in rows.values() for one in made for key in one if key.startswith(prefix)})
+            kinds = sorted({key for one in every for key in one if key.startswith(prefix)})
             if kinds:
                 heads = [kind.removeprefix(prefix) for kind in kinds]
                 parts.append(_table(f"{subject}, {title}", rows, kinds, heads))
+        if any(f"auc {kind}" in one for kind in ASKED for one in every):
+            parts.append(by_seed(subject, rows))
     return "\n\n".join(parts)
 
 
-def _table(title: str, rows: Mapping[str, Sequence[Figures]], keys: Sequence[str], heads: Sequence[str]) -> str:
+def by_seed(subject: str, rows: Rows) -> str:
+    """AUC-ROC of all rows and of each type `ASKED` for, seed by seed, and whether each is above `LEAST`."""
+    heads = [*ASKED, f"each above {LEAST:.2f}"]
+    lines = [f"| {subject}, AUC-ROC by seed | seed | {' | '.join(heads)} |", "| --- " * (len(heads) + 2) + "|"]
+    for detector, made in rows.items():
+        for seed, one in sorted(made.items()):
+            values = [one.get(f"auc {kind}", float("nan")) for kind in ASKED]
+            below = [kind for kind, value in zip(ASKED, values, strict=True) if not value > LEAST]
+            said = "yes" if not below else "no: " + ", ".join(below)
+            told = " | ".join(f"{value:.3f}" if np.isfinite(value) else "" for value in values)
+            lines.append(f"| {detector} | {seed} | {told} | {said} |")
+    return "\n".join(lines)
+
+
+def _table(title: str, rows: Rows, keys: Sequence[str], heads: Sequence[str]) -> str:
     lines = [f"| {title} | {' | '.join(heads)} | seeds |", "| --- " * (len(heads) + 2) + "|"]
     for detector, made in rows.items():
-        figures = [_told([one[key] for one in made if key in one]) for key in keys]
+        figures = [_told([one[key] for one in made.values() if key in one]) for key in keys]
         lines.append(f"| {detector} | {' | '.join(figures)} | {len(made)} |")
     return "\n".join(lines)
 
@@ -168,20 +218,25 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     given.folder.mkdir(parents=True, exist_ok=True)
-    found: dict[str, dict[str, list[Figures]]] = {}
+    found: dict[str, dict[str, dict[int, Figures]]] = {}
     spent = 0.0
-    every = list(cells(given.recordings, with_guard=not given.no_guard))
+    every = list(cells(given.recordings, given.folder, with_guard=not given.no_guard))
     for i, cell in enumerate(every):
         wanted = not given.only or cell.detector in given.only or cell.table in given.only
         if not wanted and not (given.folder / cell.name).exists():
             continue
         figures, kept = measured(cell, given.folder)
         spent += figures["processor_seconds"]
-        found.setdefault(cell.table, {}).setdefault(cell.detector, []).append(figures)
+        found.setdefault(cell.table, {}).setdefault(cell.detector, {})[cell.seed] = figures
         state = "kept" if kept else f"{figures['processor_seconds']:.0f} s"
         told = f"AUC-ROC {figures['auc_roc']:.3f}" if "auc_roc" in figures else ""
         print(f"# {i + 1} of {len(every)}: {cell.table} {cell.detector} {cell.seed}: {state} {told}", flush=True)
-    print(tables(found))
+    shown: dict[str, Rows] = dict(found)
+    sentences: dict[str, str] = {}
+    for path in given.recordings:
+        if path.stem in shown:
+            shown[path.stem], sentences[path.stem] = on_recording(path, given.folder, shown[path.stem])
+    print(tables(shown, sentences))
     print(f"\nProcessor time of all cells: {spent / 60:.0f} minutes, one thread.", file=sys.stderr)
 
 

@@ -77,7 +77,8 @@ def plain_scores(market: LabelledMarket) -> Scores:
         returns = np.diff(np.log(one.close))  # entry i is that of candle i + 1
         usual = returns[: market.first - 1].std()
         found.append(np.abs(returns[market.first - 1 :]) / usual)
-    return np.max(found, axis=0)
+    most: Scores = np.max(found, axis=0)
+    return most
 
 
 def on_market(seed: int, *, candles: int, each: int, epochs: int) -> dict[str, tuple[float, float]]:
@@ -86,7 +87,7 @@ def on_market(seed: int, *, candles: int, each: int, epochs: int) -> dict[str, t
     labels = market.labels[market.first :]
     length = load_recipe("siamese").window.length
     train, test = frame.head(market.first - 1), frame.slice(market.first - 1)
-    scores = {"z-score": plain_scores(market), "pca": scored("pca", train, test)[0]}
+    scores = {"z-score": plain_scores(market), "pca": scored("pca", train, test).scores}
     network = learned(market, seed, epochs)
     apart = [strangeness(network, one, market.first, length) for one in market.series]
     scores["strangeness"] = np.max(apart, axis=0)

@@ -68,7 +68,8 @@ def test_an_unknown_factor_is_refused_with_its_neighbours():
         features.resolve(["rsi_15"])
     assert str(refused.value) == (
         "Unknown factor 'rsi_15'. Close to it: rsi_14, trix_15, rsi_7. "
-        "Known sets: grid56, grid56_daily, patterns, indicators, regimes, book, book_orders, book_network, chart_patterns, all; "
+        "Known sets: grid56, grid56_daily, patterns, indicators, regimes, book, book_orders, book_network, "
+        "chart_patterns, all; "
         "`triptych.features.available()` lists the factors."
     )
 
@@ -77,8 +78,8 @@ def test_a_name_like_no_other_is_refused_as_well():
     with pytest.raises(RecipeError) as refused:
         features.describe("zzz")
     assert str(refused.value) == (
-        "Unknown factor 'zzz'. Known sets: grid56, grid56_daily, patterns, indicators, regimes, book, chart_patterns, "
-        "all; `triptych.features.available()` lists the factors."
+        "Unknown factor 'zzz'. Known sets: grid56, grid56_daily, patterns, indicators, regimes, book, book_orders, "
+        "book_network, chart_patterns, all; `triptych.features.available()` lists the factors."
     )
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from triptych.bootstrap.anomaly_judging import Judgement, judged, pieces_of, rows_per_day
+from triptych.bootstrap.anomaly_labels import labels_of
 from triptych.bootstrap.anomaly_lines import LineReader
 from triptych.bootstrap.detecting import create_detector
 from triptych.bootstrap.separated import read_separated
@@ -27,9 +27,7 @@ from triptych.inference.anomaly.table import TIME_NAMES, Table
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.inference.anomaly.unscored import Unscored
 from triptych.inference.watch import Reading
-from triptych.training.anomaly.by_type import WITHIN, by_type
-from triptych.training.anomaly.metrics import judge
-from triptych.training.anomaly.runs import runs
+from triptych.training.anomaly.by_type import WITHIN
 
 TRAINING_FILES = ("checkpoint.ckpt", "fingerprint.json")
 """What a training keeps in its folder."""
@@ -45,9 +43,13 @@ class Rows:
 
 
 def read_rows(
-    path: Path, columns: Rows, detector: AbstractDetector | None = None
+    path: Path,
+    columns: Rows,
+    detector: AbstractDetector | None = None,
+    *,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[pl.DataFrame, np.ndarray | None]:
-    """The frame of a Parquet or CSV file without its labels, and the labels (see `_labels`) or None.
+    """The frame of a Parquet or CSV file without its labels, and the labels (see `labels_of`) or None.
 
     Columns of a CSV file are what all their rows are, see `read_separated`. A text column that `columns`, `detector`
     or its name says to be times is read as such (see `instants`), and so is any other whose texts all are times.
@@ -73,7 +75,7 @@ def read_rows(
     frame = _with_times(frame, times - {None} or set(TIME_NAMES), {entity, columns.labels})
     if columns.labels is None:
         return frame, None
-    return frame.drop(columns.labels), _labels(path, frame[columns.labels])
+    return frame.drop(columns.labels), labels_of(path, frame[columns.labels], tell)
 
 
 def _with_times(frame: pl.DataFrame, wanted: Set[str | None], texts: Set[str | None]) -> pl.DataFrame:
@@ -96,23 +98,6 @@ def _with_times(frame: pl.DataFrame, wanted: Set[str | None], texts: Set[str | N
     return frame
 
 
-def _labels(path: Path, given: pl.Series) -> np.ndarray:
-    """Labels as texts: the kind of anomaly ("1" where the column holds numbers), empty for normal rows.
-
-    Raises DataError for numbers and truths that are null; texts that are null are empty, as CSV has it.
-    """
-    if given.dtype in (pl.String, pl.Categorical) or given.dtype == pl.Enum:
-        texts = given.cast(pl.String).fill_null("").str.strip_chars()
-        return pl.select(pl.when(texts.is_in(["0", "normal"])).then(pl.lit("")).otherwise(texts)).to_series().to_numpy()
-    if given.is_null().any() or (given.dtype.is_float() and given.is_nan().any()):
-        missing = int((given.cast(pl.Float64).fill_null(float("nan")).is_nan()).sum())
-        raise DataError(
-            f"{missing} labels in column {given.name!r} of {path} are empty: whether these rows are normal is unknown.",
-            remedy="Fill them with 0 or 1, or leave those rows out.",
-        )
-    return np.where(given.cast(pl.Float64).to_numpy() > 0, "1", "").astype(object)
-
-
 def fit_anomalies(
     path: Path,
     folder: Path,
@@ -121,16 +106,17 @@ def fit_anomalies(
     settings: Mapping[str, Any],
     training: Mapping[str, Any],
     name: str = "catch",
+    tell: Callable[[str], None] = lambda _: None,
 ) -> DetectorCard:
     """Fit a detector (see `create_detector`) on a file and save it.
 
-    Labelled anomalies are left out: their rows break the history.
+    Labelled anomalies are left out: their rows break the history. `tell` is told which labels are which.
 
     Raises whatever `fit` and `save_detector` do.
     """
     folder = Path(folder)
     refuse_other_folders(folder)
-    frame, labels = read_rows(path, columns)
+    frame, labels = read_rows(path, columns, tell=tell)
     checkpoint = training_folder(folder)
     detector = create_detector(name, training=dict(training), folder=checkpoint, **settings)
     left_out = None if labels is None else labels != ""
@@ -158,32 +144,6 @@ def remove_training(made: Path) -> None:
         (made / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         made.rmdir()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """How good scores and alarms are: figures by name, and by type of event where labels name types.
-
-    Figures that do not exist (the delay of events that were not found) are left out. `within` is in rows, see
-    `TypeFigures`.
-    """
-
-    overall: dict[str, float]
-    by_type: dict[str, dict[str, float]]
-    within: int
-
-    def table(self) -> tuple[list[str], list[list[str]]]:
-        """Heads and rows of a table of the types; cells of figures that do not exist are "-"."""
-        titles = {
-            "events": "events", "auc_roc": "AUC-ROC", "vus_pr": "VUS-PR", "recall": "found",
-            "recall_within": f"found within {self.within} rows", "delay": "median delay, rows",
-        }  # fmt: skip
-        digits = {"events": 0, "delay": 1}
-        rows = [
-            [kind, *(f"{one[name]:.{digits.get(name, 3)}f}" if name in one else "-" for name in titles)]
-            for kind, one in self.by_type.items()
-        ]
-        return ["type", *titles.values()], rows
 
 
 def opened(folder: Path, breaks: bool | None) -> AbstractDetector:
@@ -235,7 +195,8 @@ def score_anomalies(
     """
     detector = opened(folder, breaks)
     moving = moving_as(detector, threshold or {}, otherwise="fixed")
-    frame, labels = read_rows(path, columns, detector)
+    notes: list[str] = []
+    frame, labels = read_rows(path, columns, detector, tell=notes.append)
     table = detector.checked(frame, entity=columns.entity, time=columns.time)
     _say(warn, blinded(detector, table))
     scored = detector.score_frame(table, threshold=moving)
@@ -244,30 +205,15 @@ def score_anomalies(
     if labels is None:
         return scored, None, moving
     scores, alarms = scored["score"].to_numpy(), scored["alarm"].to_numpy()
-    return scored, judged(labels, scores, alarms, rows_per_day=moving.rows_per_day, within=within), moving
+    day = day_of(detector, table, moving, threshold or {})
+    pieces = pieces_of(detector, table)
+    return scored, judged(labels, scores, alarms, pieces, day=day, within=within, notes=notes), moving
 
 
-def judged(
-    labels: NDArray[Any],
-    scores: NDArray[np.float64],
-    alarms: NDArray[np.bool_],
-    *,
-    rows_per_day: float,
-    within: int = WITHIN,
-) -> Judgement:
-    """The figures of labelled rows. Raises what `judge` does."""
-    truth = labels != ""
-    overall = asdict(judge(truth.astype(np.int8), scores, alarms, rows_per_day=rows_per_day))
-    kinds = sorted(set(labels[truth].tolist()))
-    events = [(kind, start, stop) for kind in kinds for start, stop in runs(labels == kind)] if kinds != ["1"] else []
-    found = by_type(events, scores, alarms, ~truth, within=within)
-    return Judgement(
-        overall=_existing(overall), by_type={kind: _existing(asdict(one)) for kind, one in found.items()}, within=within
-    )
-
-
-def _existing(figures: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in figures.items() if math.isfinite(value)}
+def day_of(detector: AbstractDetector, table: Table, moving: ThresholdConfig, given: Mapping[str, Any]) -> float:
+    """Rows of a day in which false alarms are counted: what was said, now or to `anomaly run`, else by the times."""
+    said = given.get("rows_per_day") is not None or detector.watch_ is not None
+    return moving.rows_per_day if said else rows_per_day(table) or moving.rows_per_day
 
 
 def write_frame(path: Path, frame: pl.DataFrame) -> Path:

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.anomalies import Judgement, Rows, blinded, judged, moving_as, opened, read_rows
+from triptych.bootstrap.anomalies import Rows, blinded, day_of, moving_as, opened, read_rows
+from triptych.bootstrap.anomaly_judging import Judgement, judged, pieces_of
 from triptych.domain.files import write_text
 from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.catch import CatchDetector
@@ -76,7 +77,8 @@ def report_anomalies(
     """
     detector = opened(folder, breaks)
     moving = moving_as(detector, threshold or {}, otherwise="fixed")
-    frame, labels = read_rows(path, columns, detector)
+    notes: list[str] = []
+    frame, labels = read_rows(path, columns, detector, tell=notes.append)
     table = detector.checked(frame, entity=columns.entity, time=columns.time)
     if blind := blinded(detector, table):
         warn(blind)
@@ -107,7 +109,9 @@ def report_anomalies(
 
     metrics = None
     if labels is not None:
-        metrics = judged(labels, scores, scores > limits, rows_per_day=moving.rows_per_day, within=within)
+        day = day_of(detector, table, moving, threshold or {})
+        pieces = pieces_of(detector, table)
+        metrics = judged(labels, scores, scores > limits, pieces, day=day, within=within, notes=notes)
     page = _PAGE.format(
         title=html.escape(f"Anomalies in {Path(path).name}"),
         plotly=get_plotlyjs().replace("</script", "<\\/script"),
@@ -296,9 +300,9 @@ def _body(
 ) -> str:
     parts = [f'<h2>{html.escape(figure["title"])}</h2><div id="{figure["id"]}"></div>' for figure in figures]
     if metrics is not None:
-        values = metrics.overall.items()
-        rows = "".join(f'<tr><td>{k.replace("_", " ")}</td><td class="n">{v:.3f}</td></tr>' for k, v in values)
-        parts.insert(0, f"<h2>Metrics</h2><table>{rows}</table>{_by_type(metrics)}")
+        rows = "".join(f'<tr><td>{k}</td><td class="n">{v}</td></tr>' for k, v in metrics.lines().items())
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in metrics.notes)
+        parts.insert(0, f"<h2>Metrics</h2><table>{rows}</table>{notes}{_by_type(metrics)}")
     whose = [f"<td>{html.escape(event.entity)}</td>" if of_entities else "" for event in events[:200]]
     rows = "".join(
         f"<tr>{name}<td>{html.escape(index[e.start])}</td><td>{html.escape(index[e.stop - 1])}</td>"

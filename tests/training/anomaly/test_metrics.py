@@ -4,6 +4,7 @@ import pytest
 from triptych.domain.errors import DataError
 from triptych.training.anomaly.affiliation import affiliation, affiliation_f1
 from triptych.training.anomaly.metrics import judge, vus_pr
+from triptych.training.anomaly.pieces import Pieces
 from triptych.training.anomaly.runs import runs
 
 
@@ -75,7 +76,7 @@ def test_rows_that_are_not_counted_are_as_if_they_had_never_been():
     counted[150:160] = False  # farther from the events than any buffer reaches
     wild = scores.copy()
     wild[150:160] = 9.0
-    assert vus_pr(y, wild, buffer=20, counted=counted) == pytest.approx(
+    assert vus_pr(y, wild, buffer=20, pieces=Pieces(known=counted)) == pytest.approx(
         vus_pr(np.delete(y, np.s_[150:160]), np.delete(scores, np.s_[150:160]), buffer=20)
     )
 

@@ -50,7 +50,8 @@ def fit(
     from triptych.bootstrap.anomalies import Rows, fit_anomalies
     from triptych.inference.anomaly.catch import SMALL
 
-    Narrator(quiet or json)(f"Fitting on {file}")
+    tell = Narrator(quiet or json)
+    tell(f"Fitting on {file}")
     card = fit_anomalies(
         file,
         folder,
@@ -60,6 +61,7 @@ def fit(
         | ({"network": {**SMALL.model_dump(), "hidden_rows": hidden_rows}} if hidden_rows else {}),
         training={"epochs": epochs} | ({"learning_rate": 2e-3} if hidden_rows else {}),  # as it was measured
         name=detector,
+        tell=tell,
     )
     if json:
         print_json(card.model_dump(mode="json"))

@@ -53,7 +53,11 @@ ThresholdOption = Annotated[
     ),
 ]
 LabelsOption = Annotated[
-    str | None, typer.Option("--labels", help="Column of the truth: 1, or the kind of anomaly; 0 or empty is normal.")
+    str | None,
+    typer.Option(
+        "--labels",
+        help="Column of the truth: 1, or the kind of anomaly; 0, empty, or a text such as normal or none is normal.",
+    ),
 ]
 WithinOption = Annotated[
     int,

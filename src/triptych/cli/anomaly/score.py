@@ -26,7 +26,7 @@ from triptych.cli.console import figures, out, print_json, warn
 from triptych.cli.options import JsonOption
 
 if TYPE_CHECKING:
-    from triptych.bootstrap.anomalies import Judgement
+    from triptych.bootstrap.anomaly_judging import Judgement
 
 
 def score(
@@ -75,6 +75,7 @@ def score(
                 "threshold method": threshold.method,
                 "metrics": None if found is None else found.overall,
                 "by_type": None if found is None else found.by_type,
+                "notes": [] if found is None else list(found.notes),
                 "within_rows": None if found is None else found.within,
                 "highest": [
                     {"row": " ".join(map(str, index)), "score": value, "reasons": reasons}
@@ -87,8 +88,9 @@ def score(
         )
         return
     counts = {"rows": f"{scored.height:,}", "alarms": f"{alarms.height:,}", "threshold": threshold.words}
-    metrics = {} if found is None else found.overall
-    out.print(figures("Scores", counts | {name.replace("_", " "): f"{value:.3f}" for name, value in metrics.items()}))
+    out.print(figures("Scores", counts | ({} if found is None else found.lines())))
+    for note in () if found is None else found.notes:
+        out.print(note, soft_wrap=True, markup=False)
     if found is not None and found.by_type:
         out.print(_by_type(found))
     top = alarms.sort("score", descending=True).head(10)

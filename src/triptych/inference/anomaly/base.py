@@ -227,8 +227,15 @@ class AbstractDetector(AbstractParameters, ABC):
             stacklevel=3,
         )
 
+    def scored_rows(self, table: Table) -> NDArray[np.bool_]:
+        """Which rows have a score, bool (n_rows,): not the first `memory` - 1 of each stretch, and not bad rows."""
+        known = np.zeros(len(table), dtype=bool)
+        for start, stop in table.stretches:
+            known[min(start + self.memory - 1, stop) : stop] = True
+        return known & ~table.bad
+
     def decision_function(self, X: Any, *, entity: Any = None, time: Any = None) -> NDArray[np.float64]:
-        """Scores of the rows, float64 (n_rows,); 0 where a stretch has not yet `memory` rows, and for bad rows.
+        """Scores of the rows, float64 (n_rows,); 0 for rows without one (see `scored_rows`).
 
         Raises ColumnError when the columns are not those of `fit`.
         """

@@ -12,34 +12,47 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.training.anomaly.events import events_in
+from triptych.training.anomaly.pieces import Pieces, whole
 from triptych.training.anomaly.runs import runs
 
 Intervals = NDArray[np.float64]
 
 
-def affiliation_f1(truth: NDArray[np.bool_], alarms: NDArray[np.bool_]) -> float:
+def affiliation_f1(truth: NDArray[np.bool_], alarms: NDArray[np.bool_], pieces: Pieces | None = None) -> float:
     """Harmonic mean of `affiliation`'s two figures; 0 without alarms, where precision does not exist."""
-    precision, recall = affiliation(truth, alarms)
+    precision, recall = affiliation(truth, alarms, pieces)
     return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
 
 
-def affiliation(truth: NDArray[np.bool_], alarms: NDArray[np.bool_]) -> tuple[float, float]:
+def affiliation(
+    truth: NDArray[np.bool_], alarms: NDArray[np.bool_], pieces: Pieces | None = None
+) -> tuple[float, float]:
     """Precision, the mean over zones that hold alarms (NaN when none does), and recall, the mean over all zones.
 
     Args:
         truth: anomalous rows, (n_rows,), at least one.
         alarms: rows that are called anomalous, (n_rows,).
+        pieces: parts that zones do not leave; None: all rows are one. Zones end with the first and the last row of a
+            part that has a score. A part without an event has no zone: its alarms do not count here.
     """
-    events = runs(truth)
-    borders = [0.0, *((one[1] + next_one[0]) / 2 for one, next_one in pairwise(events)), float(len(truth))]
-    told = np.array(runs(alarms), dtype=np.float64).reshape(-1, 2)
-    precisions, recalls = [], []
-    for event, zone in zip(events, pairwise(borders), strict=True):
-        inside = np.clip(told, *zone)
-        inside = inside[inside[:, 1] > inside[:, 0]]
-        if len(inside):
-            precisions.append(_precision(event, zone, inside))
-        recalls.append(_recall(event, zone, inside) if len(inside) else 0.0)
+    pieces = pieces or whole(len(truth))
+    precisions: list[float] = []
+    recalls: list[float] = []
+    for low, high in pieces.judged():
+        known = pieces.known[low:high]
+        events, _ = events_in(Pieces(known=known), runs(truth[low:high]))
+        own = [(float(event.start), float(event.stop)) for event in events]
+        if not own:
+            continue
+        borders = [0.0, *((one[1] + next_one[0]) / 2 for one, next_one in pairwise(own)), float(high - low)]
+        told = np.array(runs(alarms[low:high] & known), dtype=np.float64).reshape(-1, 2)
+        for event, zone in zip(own, pairwise(borders), strict=True):
+            inside = np.clip(told, *zone)
+            inside = inside[inside[:, 1] > inside[:, 0]]
+            if len(inside):
+                precisions.append(_precision(event, zone, inside))
+            recalls.append(_recall(event, zone, inside) if len(inside) else 0.0)
     return float(np.mean(precisions)) if precisions else float("nan"), float(np.mean(recalls))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.training.anomaly.events import LEAD, events_in, finding
 from triptych.training.anomaly.metrics import auc_roc, vus_pr
-from triptych.training.anomaly.runs import first_alarm
+from triptych.training.anomaly.pieces import Pieces, whole
 
 WITHIN = 8
 """Rows after an event's first one in which an alarm still comes in time: two hours of candles of 15 minutes."""
@@ -17,10 +18,10 @@ WITHIN = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TypeFigures:
-    """Figures of one type of event.
+    """Figures of one type of event; all but the counts are NaN when none of its events has a row with a score.
 
     Attributes:
-        events: how many there are.
+        events: how many were judged.
         auc_roc: chance that one of their rows scores above a normal row, ties half.
         vus_pr: volume under the precision-recall surface over buffers, where rows of other types do not count. It
             grows with the number of rows of a type: compare detectors by it, not types.
@@ -28,7 +29,9 @@ class TypeFigures:
         recall_within: share of events with an alarm in their first row or the `within` rows after it, be they of the
             event or behind its end.
         delay: median rows from an event's first row to its first alarm, of the events with an alarm in their rows
-            or in time; NaN when there is none.
+            or in time that had not been running; NaN when there is none.
+        running: events that began while an alarm had been running for long, see `AnomalyMetrics`.
+        events_left_out: events none of whose rows has a score.
     """
 
     events: int
@@ -37,6 +40,8 @@ class TypeFigures:
     recall: float
     recall_within: float
     delay: float
+    running: int
+    events_left_out: int
 
 
 def by_type(
@@ -47,6 +52,8 @@ def by_type(
     *,
     within: int = WITHIN,
     buffer: int = 100,
+    lead: int = LEAD,
+    pieces: Pieces | None = None,
 ) -> dict[str, TypeFigures]:
     """Figures of each type, in the order of their first events.
 
@@ -56,23 +63,39 @@ def by_type(
         alarms: decisions by a threshold that has not seen these rows' labels, (n_rows,).
         normal: rows that no event touches, at least one, (n_rows,).
         within: see `TypeFigures.recall_within`.
-        buffer: longest buffer of `vus_pr` in rows, see `judge`.
+        buffer, lead, pieces: see `judge`.
     """
+    pieces = pieces or whole(len(scores))
+    alarms = np.asarray(alarms) & pieces.known
     found: dict[str, TypeFigures] = {}
     for kind in dict.fromkeys(kind for kind, _, _ in events):
-        own = [(start, stop) for name, start, stop in events if name == kind]
+        wanted = [(start, stop) for name, start, stop in events if name == kind]
+        own, left_out = events_in(pieces, wanted)
+        if not own:
+            nothing = float("nan")
+            found[kind] = TypeFigures(
+                events=0, auc_roc=nothing, vus_pr=nothing, recall=nothing, recall_within=nothing, delay=nothing,
+                running=0, events_left_out=left_out,
+            )  # fmt: skip
+            continue
         rows = np.zeros(len(scores), dtype=bool)
-        for start, stop in own:
+        for start, stop in wanted:
             rows[start:stop] = True
-        chosen = rows | normal
-        at = [first_alarm(alarms, start, max(stop, start + within + 1)) for start, stop in own]
-        delays = [first - start for first, (start, _) in zip(at, own, strict=True) if first is not None]
+        chosen = (rows | normal) & pieces.known
+        at = [finding(one, alarms, pieces.known, until=max(one.stop, one.start + within + 1), lead=lead) for one in own]
+        paired = list(zip(at, own, strict=True))
         found[kind] = TypeFigures(
             events=len(own),
             auc_roc=auc_roc(rows[chosen], scores[chosen]),
-            vus_pr=vus_pr(rows, scores, buffer=buffer, counted=chosen),
-            recall=float(np.mean([alarms[start:stop].any() for start, stop in own])),
-            recall_within=sum(delay <= within for delay in delays) / len(own),
-            delay=float(np.median(delays)) if delays else float("nan"),
+            vus_pr=vus_pr(rows, scores, buffer=buffer, pieces=replace(pieces, known=chosen)),
+            recall=float(np.mean([alarms[one.start : one.stop].any() for one in own])),
+            recall_within=sum(a.row is not None and a.row - one.start <= within for a, one in paired) / len(own),
+            delay=_median([a.row - one.start for a, one in paired if a.row is not None and not a.running]),
+            running=sum(a.running for a in at),
+            events_left_out=left_out,
         )
     return found
+
+
+def _median(values: Sequence[int]) -> float:
+    return float(np.median(values)) if values else float("nan")
