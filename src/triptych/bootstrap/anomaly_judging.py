@@ -42,8 +42,9 @@ class Judgement:
 
     def lines(self) -> dict[str, str]:
         """The figures of all events, for people."""
+        titles = {"running": "alarm ran before", "alarm_share": "share of normal rows that alarm"}
         return {
-            name.replace("_", " "): f"{value:,.0f}" if name in COUNTS else f"{value:.3f}"
+            titles.get(name, name.replace("_", " ")): f"{value:,.0f}" if name in COUNTS else f"{value:.3f}"
             for name, value in self.overall.items()
         }
 
