@@ -63,13 +63,13 @@ def equal(found, expected, what):
 @pytest.mark.slow
 def test_several_timeframes_of_several_instruments_are_asked_in_one_call_a_close(tmp_path, monkeypatch, capsys):
     run = bootstrap.train(recipe_in(tmp_path, *TIMEFRAMES, "data.synthetic.instruments=2"), folder=tmp_path / "run")
-    asked, batches = OnnxPredictor.probabilities, []
+    asked, batches = OnnxPredictor.answers, []
 
     def counted(self, windows):
         batches.append(len(windows))
         return asked(self, windows)
 
-    monkeypatch.setattr(OnnxPredictor, "probabilities", counted)
+    monkeypatch.setattr(OnnxPredictor, "answers", counted)
     bootstrap.backtest(run)
     batches.clear()
     outcome, journal = trade(run, tmp_path, tape_of(run, tmp_path))
