@@ -13,7 +13,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.anomalies import Judgement, Rows, blinded, judged, moving_as, opened, read_rows
+from triptych.bootstrap.anomalies import (
+    Judgement,
+    Rows,
+    blinded,
+    judged,
+    moving_as,
+    opened,
+    paced,
+    read_rows,
+    rows_per_day_of,
+)
 from triptych.domain.files import write_text
 from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.catch import CatchDetector
@@ -78,6 +88,8 @@ def report_anomalies(
     moving = moving_as(detector, threshold or {}, otherwise="fixed")
     frame, labels = read_rows(path, columns, detector)
     table = detector.checked(frame, entity=columns.entity, time=columns.time)
+    if labels is not None or moving.method != "fixed":
+        moving = paced(moving, rows_per_day_of(detector, table), warn)
     if blind := blinded(detector, table):
         warn(blind)
     scores, limits, reasons = detector.judged(table, moving)
@@ -107,7 +119,7 @@ def report_anomalies(
 
     metrics = None
     if labels is not None:
-        metrics = judged(labels, scores, scores > limits, rows_per_day=moving.rows_per_day, within=within)
+        metrics = judged(labels, scores, scores > limits, rows_per_day=moving.day, within=within)
     page = _PAGE.format(
         title=html.escape(f"Anomalies in {Path(path).name}"),
         plotly=get_plotlyjs().replace("</script", "<\\/script"),
