@@ -125,11 +125,14 @@ def test_a_watch_that_sees_nothing_says_so_aloud(fitted, triptych, monkeypatch):
     said = triptych("anomaly", "watch", fitted / "detector", "--time", "timestamp")
     assert said.status == 0
     why = (
-        "the newest said 'warming up: 1 of 24 rows after a gap'. A score needs 24 rows without a break. The usual step "
-        "is 900 s: rows that come later than 1.5 times that, or earlier, start anew."
+        "the newest said 'warming up: 1 of 24 rows after a gap: its time is 4 steps ahead'. A score needs 24 rows without "
+        "a break. The usual step is 900 s: rows that come later than 1.5 times that, or earlier, start anew."
     )
     assert f"Warning: The last 48 rows have no score, nothing is watched: {why}" in said.err
-    assert "Warning: No row had a score: the last one said 'warming up: 1 of 24 rows after a gap'." in said.err
+    assert (
+        "Warning: No row had a score: the last one said 'warming up: 1 of 24 rows after a gap: its time is 4"
+        in said.err
+    )
 
 
 def test_a_watch_refuses_times_of_another_unit(fitted, triptych, monkeypatch):
@@ -410,7 +413,7 @@ def test_a_signal_ends_a_watch_in_order_and_its_state_is_whole(fitted, triptych,
 
 
 def test_the_rows_of_a_day_are_those_of_the_fit_and_unknown_ones_are_told(fitted, triptych, tmp_path, monkeypatch):
-    rows = frame(700)
+    rows = frame(700, planted=[(400, 410)])
     rows.drop("timestamp").write_csv(tmp_path / "untimed.csv")
     minutes = pl.datetime_range(datetime(2024, 1, 1), datetime(2024, 1, 1, 11, 39), "1m", eager=True)
     rows.with_columns(minutes.alias("timestamp")).write_csv(tmp_path / "minutes.csv")

@@ -60,7 +60,7 @@ class Metrics:
         self._gauge = gauge
         self.drifts = counter("drifts_total", "Changes of level that ADWIN has found.", "symbol", "model")
         self.guard_blind = gauge(
-            "guard_blind_closes", "Closes in a row without a reading of the detector that guards.", "symbol"
+            "guard_blind_decisions", "Closes in a row without a reading of the detector that guards.", "symbol"
         )
         registry.register(GpuUse(gpu_use))
 
