@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from triptych.bootstrap.anomalies import Rows, fit_anomalies, read_rows, score_anomalies, watch_anomalies
+from triptych.bootstrap.anomalies import Rows, fit_anomalies, read_rows, score_anomalies
 from triptych.bootstrap.anomaly_lines import LineReader
+from triptych.bootstrap.anomaly_watch import watch_anomalies
 from triptych.domain.errors import ColumnError, DataError
 from triptych.inference.anomaly.saving import load_detector
 

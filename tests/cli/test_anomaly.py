@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+from datetime import datetime
 
 import numpy as np
 import polars as pl
@@ -123,11 +125,14 @@ def test_a_watch_that_sees_nothing_says_so_aloud(fitted, triptych, monkeypatch):
     said = triptych("anomaly", "watch", fitted / "detector", "--time", "timestamp")
     assert said.status == 0
     why = (
-        "the newest said 'warming up: 1 of 24 rows after a gap'. A score needs 24 rows without a break. The usual step "
-        "is 900 s: rows that come later than 1.5 times that, or earlier, start anew."
+        "the newest said 'warming up: 1 of 24 rows after a gap: its time is 4 steps ahead'. A score needs 24 rows "
+        "without a break. The usual step is 900 s: rows that come later than 1.5 times that, or earlier, start anew."
     )
     assert f"Warning: The last 48 rows have no score, nothing is watched: {why}" in said.err
-    assert "Warning: No row had a score: the last one said 'warming up: 1 of 24 rows after a gap'." in said.err
+    assert (
+        "Warning: No row had a score: the last one said 'warming up: 1 of 24 rows after a gap: its time is 4"
+        in said.err
+    )
 
 
 def test_a_watch_refuses_times_of_another_unit(fitted, triptych, monkeypatch):
@@ -342,3 +347,89 @@ def test_rows_that_stop_at_night_are_fitted_and_watched_without_breaks(triptych,
     assert "Warning: 675 of 900 rows have no score: 44 gaps in their times" in triptych(*command, "--breaks").err
     said = triptych("anomaly", "score", tmp_path / "d", tmp_path / "days.parquet", "--breaks")
     assert "900 rows, 8 of them without a break, cannot be scored" in said.err
+
+
+def strict(line):
+    """A line as JSON of RFC 8259, without Python's NaN and Infinity."""
+
+    def refuse(name):
+        raise ValueError(name)
+
+    return json.loads(line, parse_constant=refuse)
+
+
+def test_whatever_times_and_entities_are_sent_each_line_that_comes_back_is_json(fitted, triptych, monkeypatch):
+    sent = ["1e400", "NaN", "-Infinity", "[1e400]", '{"a": [NaN]}', '"\\ud800"', "9" * 400, "true", '"a\\nb"',
+            "[" * 500 + "]" * 500]  # fmt: skip
+    lines = [f'{{"timestamp": {one}, "who": {one}, "a": 1, "b": 2, "c": 3}}' for one in sent]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines)))
+    said = triptych("anomaly", "watch", fitted / "detector", "--time", "timestamp", "--entity", "who")
+    assert said.status == 0
+    read = [strict(line) for line in said.out.splitlines()]
+    assert len(read) == len(sent)
+    assert [one["timestamp"] for one in read[:4]] == ["inf", "nan", "-inf", "[inf]"]
+    assert read[0]["reasons"] == "bad row: starts anew ('inf' is no time)"
+
+
+def watched(triptych, monkeypatch, detector, text, *more):
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    said = triptych("anomaly", "watch", detector, *more)
+    return said, [json.loads(line) for line in said.out.splitlines()]
+
+
+def test_a_watch_that_is_begun_again_goes_on_with_its_state(fitted, triptych, tmp_path, monkeypatch):
+    lines = stamped(90, pl.col("timestamp").dt.epoch("ms")).splitlines()
+    detector, state = fitted / "detector", tmp_path / "watch.state"
+    _, whole = watched(triptych, monkeypatch, detector, "\n".join(lines))
+    _, first = watched(triptych, monkeypatch, detector, "\n".join(lines[:50]), "--state", state)
+    said, second = watched(triptych, monkeypatch, detector, "\n".join(lines[45:]), "--state", state)
+    assert (said.status, said.err) == (0, "")
+    assert [one["reasons"] for one in second[:5]] == ["ignored: not later than the row before"] * 5
+    assert first + second[5:] == whole
+    said, _ = watched(triptych, monkeypatch, detector, "", "--state", state, "--alarms-per-day", 7)
+    assert said.status == 2
+    assert "was written with other settings: alarms_per_day was 1.0, is 7.0." in said.err
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_ends_a_watch_in_order_and_its_state_is_whole(fitted, triptych, tmp_path, monkeypatch, name):
+    lines = stamped(90, pl.col("timestamp").dt.epoch("ms")).splitlines()
+
+    def asked():
+        yield from lines[:60]
+        signal.raise_signal(getattr(signal, name))
+        raise AssertionError("the signal came while the watch waited for a row")
+
+    before = signal.getsignal(getattr(signal, name))
+    _, whole = watched(triptych, monkeypatch, fitted / "detector", "\n".join(lines))
+    monkeypatch.setattr("sys.stdin", asked())
+    state = tmp_path / "watch.state"
+    said = triptych("anomaly", "watch", fitted / "detector", "--state", state)
+    assert said.status == 0
+    first = [json.loads(line) for line in said.out.splitlines()]
+    _, second = watched(triptych, monkeypatch, fitted / "detector", "\n".join(lines[60:]), "--state", state)
+    assert first + second == whole
+    assert signal.getsignal(getattr(signal, name)) is before
+
+
+def test_the_rows_of_a_day_are_those_of_the_fit_and_unknown_ones_are_told(fitted, triptych, tmp_path, monkeypatch):
+    rows = frame(700, planted=[(400, 410)])
+    rows.drop("timestamp").write_csv(tmp_path / "untimed.csv")
+    minutes = pl.datetime_range(datetime(2024, 1, 1), datetime(2024, 1, 1, 11, 39), "1m", eager=True)
+    rows.with_columns(minutes.alias("timestamp")).write_csv(tmp_path / "minutes.csv")
+    for name in ("untimed", "minutes"):
+        made = triptych("anomaly", "fit", tmp_path / f"{name}.csv", "--out", tmp_path / name, "--labels", "truth",
+                        "--detector", "zscore")  # fmt: skip
+        assert made.status == 0
+    told = "96 are taken for a day. --rows-per-day says it."
+    text = stamped(5, pl.col("timestamp").dt.epoch("ms"))
+    for name, more, is_told in (
+        ("untimed", (), True),
+        ("untimed", ("--rows-per-day", 24), False),
+        ("minutes", (), False),
+    ):
+        said, _ = watched(triptych, monkeypatch, tmp_path / name, text, *more)
+        assert (told in said.err) == is_told
+    said = triptych("anomaly", "score", tmp_path / "minutes", tmp_path / "minutes.csv", "--labels", "truth",
+                    "--alarms-per-day", 2)  # fmt: skip
+    assert "2 alarms in 1440 rows a day" in said.out

@@ -106,7 +106,51 @@ def test_a_close_that_cannot_be_read_changes_nothing_or_counts_as_an_alarm():
     assert acts(Config(without_reading="alarm"), 0, None) == [[], ["block"]]
     guard = Guard(Config(without_reading="alarm"), Tape(None))
     (act,) = guard.look(Nothing(), {"A": 0})
-    assert act.reason == "score 0.00 above 0.00: the market cannot be read"
+    assert act.reason == "the market cannot be read"
+
+
+class Blind(Tape):
+    """A tape that says what it lacks."""
+
+    def why_blind(self, view, closes):
+        return "no candle of GONE since 2022-11-09 00:00"
+
+
+def blind_acts(config, *scores):
+    guard = Guard(config, Blind(*scores))
+    found = [one for i in range(len(scores)) for one in guard.look(Nothing(), {"A": i * HOUR_MS})]
+    return guard, [(one.time_ms // HOUR_MS, one.action, one.reason) for one in found]
+
+
+GONE = "no reading for 4 closes: no candle of GONE since 2022-11-09 00:00"
+
+
+def test_a_guard_that_stays_blind_goes_by_its_policy_and_says_what_it_lacks():
+    guard, found = blind_acts(Config(policy="block", blind_closes=3, calm=2), 0, *[None] * 9, 0, 0, 0)
+    assert found[0] == (4, "block", GONE)
+    assert found[1][:2] == (11, "release")
+    assert len(found) == 2
+    assert guard.blind == {"A": 0}
+
+
+def test_a_guard_that_was_blocking_when_it_went_blind_tells_once_and_may_be_told_to_let_go():
+    _, kept = blind_acts(Config(blind_closes=3), 2, *[None] * 5000)
+    assert kept == [(0, "block", "score 2.00 above 1.00: A: level 9.0"), (4, "blind", GONE)]
+    guard, let_go = blind_acts(Config(blind_closes=3, without_reading="release"), 2, *[None] * 5000)
+    assert let_go[1:] == [(4, "release", GONE)]
+    assert guard.allowed("A", 0.7, 0.0) == (0.7, "")
+    assert guard.blind == {"A": 5000}
+
+
+def test_a_calm_guard_that_lets_go_tells_that_it_is_blind():
+    _, found = blind_acts(Config(blind_closes=3, without_reading="release"), 0, *[None] * 10)
+    assert found == [(4, "blind", GONE)]
+
+
+def test_a_short_while_without_readings_changes_nothing():
+    guard, found = blind_acts(Config(), 0, *[None] * 192, 0)
+    assert found == []
+    assert guard.blind == {"A": 0}
 
 
 def test_readings_made_elsewhere_are_taken_as_if_the_watch_had_been_asked():

@@ -1,9 +1,9 @@
-"""From a file of numeric channels to a fitted detector, to scores, to a watched stream."""
+"""From a file of numeric channels to a fitted detector, and to scores."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,9 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from triptych.bootstrap.anomaly_judging import Judgement, judged, pieces_of, rows_per_day
+from triptych.bootstrap.anomaly_judging import Judgement, judged, pieces_of
 from triptych.bootstrap.anomaly_labels import labels_of
-from triptych.bootstrap.anomaly_lines import LineReader
 from triptych.bootstrap.detecting import create_detector
 from triptych.bootstrap.separated import read_separated
 from triptych.domain.errors import ColumnError, DataError, StorageError
@@ -22,11 +21,9 @@ from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.instants import instants
 from triptych.inference.anomaly.parameters import settled
 from triptych.inference.anomaly.saving import DetectorCard, load_detector, refuse_other_folders, save_detector
-from triptych.inference.anomaly.stream import DetectorStream
 from triptych.inference.anomaly.table import TIME_NAMES, Table
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
-from triptych.inference.anomaly.unscored import Unscored
-from triptych.inference.watch import Reading
+from triptych.inference.anomaly.times import Span
 from triptych.training.anomaly.by_type import WITHIN
 
 TRAINING_FILES = ("checkpoint.ckpt", "fingerprint.json")
@@ -174,6 +171,25 @@ def moving_as(
     return settled(detector.watch_ or ThresholdConfig(method=otherwise), given)
 
 
+def paced(moving: ThresholdConfig, rows_per_day: float | None, warn: Callable[[str], None]) -> ThresholdConfig:
+    """The same threshold with the rows of a day that it aims at and counts by; where nobody knows, `warn` is told."""
+    made = moving.among(rows_per_day)
+    if made.rows_per_day is None:
+        warn(
+            f"How many rows a day has is not known, since the rows of the fit had no times: {made.day:g} are taken for "
+            "a day. --rows-per-day says it."
+        )
+    return made
+
+
+def rows_per_day_of(detector: AbstractDetector, table: Table) -> float | None:
+    """Rows of a day by the times of the fit, else by those of the table; None where neither has any."""
+    if detector.rows_per_day is not None:
+        return detector.rows_per_day
+    span = Span.of(table)
+    return None if span is None else span.rows_per_day
+
+
 def score_anomalies(
     folder: Path,
     path: Path,
@@ -198,22 +214,17 @@ def score_anomalies(
     notes: list[str] = []
     frame, labels = read_rows(path, columns, detector, tell=notes.append)
     table = detector.checked(frame, entity=columns.entity, time=columns.time)
-    _say(warn, blinded(detector, table))
+    if labels is not None or moving.method != "fixed":
+        moving = paced(moving, rows_per_day_of(detector, table), warn)
+    say(warn, blinded(detector, table))
     scored = detector.score_frame(table, threshold=moving)
     if out is not None:
         write_frame(out, scored)
     if labels is None:
         return scored, None, moving
     scores, alarms = scored["score"].to_numpy(), scored["alarm"].to_numpy()
-    day = day_of(detector, table, moving, threshold or {})
     pieces = pieces_of(detector, table)
-    return scored, judged(labels, scores, alarms, pieces, day=day, within=within, notes=notes), moving
-
-
-def day_of(detector: AbstractDetector, table: Table, moving: ThresholdConfig, given: Mapping[str, Any]) -> float:
-    """Rows of a day in which false alarms are counted: what was said, now or to `anomaly run`, else by the times."""
-    said = given.get("rows_per_day") is not None or detector.watch_ is not None
-    return moving.rows_per_day if said else rows_per_day(table) or moving.rows_per_day
+    return scored, judged(labels, scores, alarms, pieces, day=moving.day, within=within, notes=notes), moving
 
 
 def write_frame(path: Path, frame: pl.DataFrame) -> Path:
@@ -228,51 +239,7 @@ def write_frame(path: Path, frame: pl.DataFrame) -> Path:
     return write_bytes(path, buffer.getvalue())
 
 
-def watch_anomalies(
-    folder: Path,
-    lines: Iterator[str],
-    columns: Rows,
-    *,
-    threshold: Mapping[str, Any],
-    step: float | None = None,
-    breaks: bool | None = None,
-    warn: Callable[[str], None] = lambda _: None,
-) -> Iterator[tuple[dict[str, Any], Reading]]:
-    """Score rows as they come, lines of JSON or of CSV (see `LineReader`); yields their time and entity by name too.
-
-    A line that is no row is a bad row like one with NaN: the stream goes on. `columns.entity` names the key
-    of the symbol, `columns.time` that of the time, None taking the columns of the fit. Times are ISO 8601 or a number
-    (see `instants`); `step` is in seconds, or in the unit of times that count something of their own. `threshold` has
-    settings of the threshold that differ, see `moving_as`. `warn` is told of rows that never come to a score.
-
-    Raises DataError where the first time is of another unit than those of the fit: no gap would ever be seen, or one
-    at every row; and where a stream of CSV begins without a header, or with one that lacks a channel.
-    """
-    detector = opened(folder, breaks)
-    time, entity = columns.time or detector.time_, columns.entity or detector.entity_
-    stream = DetectorStream(detector, moving_as(detector, threshold, otherwise="rolling"), step=step)
-    unscored, checked = Unscored(stream), False
-    needed = ((time, "gaps in time are not seen"), (entity, "such rows count as those of one entity"))
-    lost = {name: loss for name, loss in needed if name is not None}
-    reader = LineReader(detector.columns_, list(lost))
-    for line in lines:
-        row = reader.read(line) if line.strip() else None
-        if row is None:
-            continue
-        values = {name: row.get(name) for name in detector.columns_}
-        for name in [name for name in lost if row and row.get(name) is None]:
-            warn(f"A row has no {name!r}: where it is missing, {lost.pop(name)}.")
-        symbol = str(row.get(entity, "")) if entity else ""
-        when = row.get(time) if time else None
-        if when is not None and not checked:
-            stream.check_time(when)
-            checked = True
-        reading = stream.update(values, symbol=symbol, time=when)
-        yield {name: row.get(name) for name in (time, entity) if name is not None}, reading
-        _say(warn, unscored.note(symbol, reading))
-    _say(warn, unscored.at_the_end())
-
-
-def _say(warn: Callable[[str], None], sentence: str) -> None:
+def say(warn: Callable[[str], None], sentence: str) -> None:
+    """Warn where there is anything to say."""
     if sentence:
         warn(sentence)

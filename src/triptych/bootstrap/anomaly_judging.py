@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.table import Table
-from triptych.inference.anomaly.times import Span
 from triptych.training.anomaly.by_type import WITHIN, by_type
 from triptych.training.anomaly.events import LEAD
 from triptych.training.anomaly.metrics import judge
 from triptych.training.anomaly.pieces import Pieces
 
-_DAY_MS: Final = 86_400_000.0
 COUNTS: Final = frozenset({"events", "running", "rows_left_out", "events_left_out"})
 """Figures that are numbers of something."""
 _TITLES: Final = {
@@ -70,12 +68,6 @@ def pieces_of(detector: AbstractDetector, table: Table) -> Pieces:
     """The rows that a detector scores, in parts: entities, and the stretches between breaks of their history."""
     begins = {0, *(start for start, _ in table.of_entities()), *(start for start, _ in table.stretches)}
     return Pieces(known=detector.scored_rows(table), starts=sorted(begins))
-
-
-def rows_per_day(table: Table) -> float | None:
-    """How many rows a day has by the usual step of their times; None where that is not known."""
-    span = Span.of(table)
-    return _DAY_MS / span.step if span is not None and span.clock == "utc" and span.step > 0 else None
 
 
 def judged(

@@ -13,7 +13,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.anomalies import Rows, blinded, day_of, moving_as, opened, read_rows
+from triptych.bootstrap.anomalies import (
+    Rows,
+    blinded,
+    moving_as,
+    opened,
+    paced,
+    read_rows,
+    rows_per_day_of,
+)
 from triptych.bootstrap.anomaly_judging import Judgement, judged, pieces_of
 from triptych.domain.files import write_text
 from triptych.inference.anomaly.base import AbstractDetector
@@ -80,6 +88,8 @@ def report_anomalies(
     notes: list[str] = []
     frame, labels = read_rows(path, columns, detector, tell=notes.append)
     table = detector.checked(frame, entity=columns.entity, time=columns.time)
+    if labels is not None or moving.method != "fixed":
+        moving = paced(moving, rows_per_day_of(detector, table), warn)
     if blind := blinded(detector, table):
         warn(blind)
     scores, limits, reasons = detector.judged(table, moving)
@@ -109,9 +119,8 @@ def report_anomalies(
 
     metrics = None
     if labels is not None:
-        day = day_of(detector, table, moving, threshold or {})
         pieces = pieces_of(detector, table)
-        metrics = judged(labels, scores, scores > limits, pieces, day=day, within=within, notes=notes)
+        metrics = judged(labels, scores, scores > limits, pieces, day=moving.day, within=within, notes=notes)
     page = _PAGE.format(
         title=html.escape(f"Anomalies in {Path(path).name}"),
         plotly=get_plotlyjs().replace("</script", "<\\/script"),

@@ -20,7 +20,7 @@ from triptych.features.channels import market_channels
 from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.saving import refuse_other_folders, save_detector
 from triptych.inference.anomaly.sliding import sliding
-from triptych.inference.anomaly.thresholds import create_threshold, followed
+from triptych.inference.anomaly.thresholds import followed
 from triptych.market import read_candles
 from triptych.market.store import to_ms
 from triptych.settings.study import Channels, Study
@@ -184,9 +184,7 @@ def _watch(
             evidence[start + at : start + at + len(windows)] = assessed.evidence
     scores[table.bad] = np.nan
     scored = np.isfinite(scores)
-    threshold = create_threshold(
-        study.threshold, detector.threshold_, detector.held_out_in_order_, reach=detector.reach_
-    )
+    threshold = detector.begun_threshold(study.threshold)
     limits = np.full(len(table), np.nan)
     limits[scored] = followed(threshold, scores[scored])
     alarm = scored & (scores > limits)

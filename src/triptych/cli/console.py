@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -46,6 +48,25 @@ def print_json(content: Any) -> None:
     """One JSON document on stdout and nothing else."""
     text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     print(text)  # noqa: T201 - rich would wrap the lines
+
+
+def json_line(content: Mapping[str, Any]) -> str:
+    """One JSON object on one line, as RFC 8259 has it whatever the values were read from: numbers that are not finite
+    are texts, and so is anything within a value that is no plain one; halves of surrogates are question marks."""
+    plain = {name: _plain(value) for name, value in content.items()}
+    text = json.dumps(plain, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", errors="replace").decode("utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    try:
+        return str(value)[:200]
+    except RecursionError:
+        return f"a nested {type(value).__name__}"
 
 
 class Narrator:

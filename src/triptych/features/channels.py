@@ -56,7 +56,8 @@ def market_channels(
       what a detector needs to see two of them come apart.
     - range: log(1 + log(high / low) / mean of the last 96) : how wide the candle is for its time.
     - volume: log(1 + volume / mean of the last 96).
-    - signed volume: volume / mean of the last 96, times where the close stands in the candle, -1 (low) to 1 (high).
+    - signed volume: log(1 + volume / mean of the last 96, times how far the close stands from the candle's middle),
+      with the sign of that place, which is -1 at the low and 1 at the high.
 
     The first row is that of the second candle. Means are over the candles so far while there are fewer than 96.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from triptych.inference.base import AbstractView
 
@@ -50,6 +51,19 @@ class AbstractWatch(ABC):
         Returns:
             One entry a symbol; None where candles are missing.
         """
+
+    def why_blind(self, view: AbstractView, closes: Mapping[str, int]) -> str:
+        """In words, which instruments' candles a reading at these closes lacks; empty where none is known to."""
+        newest = max(closes.values())
+        missing = []
+        for symbol in self.symbols:
+            history = view.history(symbol, 1)
+            if history is None:
+                missing.append(f"no candle of {symbol}")
+            elif int(history.close_time_ms[-1]) < newest:
+                last = datetime.fromtimestamp(int(history.close_time_ms[-1]) / 1000, tz=UTC)
+                missing.append(f"no candle of {symbol} since {last:%Y-%m-%d %H:%M}")
+        return ", ".join(missing)
 
 
 class RecordedWatch(AbstractWatch):

@@ -256,6 +256,8 @@ class Trader:
             halt = "trading was killed by hand" if self._switch is Switch.KILLED else ""
             commands = engine.decide(candles, outcome.predictions, halt=halt, readings=readings)
             tell_guard(self._records, self.books, self._note)
+            for symbol, blind in engine.guard_blind.items():
+                self._metrics.guard_blind.labels(symbol=symbol).set(blind)
             carried = await self._dispatcher.carry_out(
                 close_ms, commands, self._standing, model=f"{outcome.name} {outcome.identity[:12]}".strip(),
                 timeframe_ms=candles[0].timeframe.milliseconds,

@@ -167,6 +167,11 @@ class Engine(AbstractView):
         self.observe(candles)
         return self.decide(candles)
 
+    @property
+    def guard_blind(self) -> dict[str, int]:
+        """Closes in a row without a reading of the guard's watch, by instrument."""
+        return self._guard.blind
+
     def decide(
         self,
         candles: Sequence[Candle],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import Field
@@ -61,19 +61,30 @@ class Config(domain.Config):
     cool_down_hours: float = Field(
         0.0, ge=0, description="Hours after the last alarm in which trading is not allowed again, however calm it is."
     )
-    without_reading: Literal["keep", "alarm"] = Field(
+    without_reading: Literal["keep", "alarm", "release"] = Field(
         "keep",
-        description="Where a close has no reading: `keep` leaves everything as it is, `alarm` counts it as an alarm.",
+        description="Where a close has no reading: `alarm` counts it as an alarm at once. `keep` and `release` leave "
+        "everything as it is through `blind_closes`; then `keep` counts each further one as an alarm, and `release` "
+        "lets go: nothing is guarded until there are readings again.",
+    )
+    blind_closes: int = Field(
+        192,
+        ge=1,
+        le=100_000,
+        description="Closes in a row without a reading through which `keep` and `release` leave everything as it is.",
     )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GuardActed:
-    """The guard changed its mind about an instrument, and why; `action` is the policy, or release."""
+    """The guard changed its mind about an instrument, and why; `action` is the policy, or release.
+
+    `blind` changes nothing: the guard, which had acted already, has had no reading for too long.
+    """
 
     symbol: str
     time_ms: int
-    action: Literal["reduce", "block", "flatten", "release"]
+    action: Literal["reduce", "block", "flatten", "release", "blind"]
     score: float
     threshold: float
     reason: str
@@ -90,6 +101,7 @@ class Watched:
         calm: calm readings in a row.
         alarm_ms: close of the last alarm, UTC ms; -1 when there was none.
         reason: of the alarm that raised the level.
+        blind: closes in a row without a reading.
     """
 
     symbol: str
@@ -98,6 +110,7 @@ class Watched:
     calm: int = 0
     alarm_ms: int = -1
     reason: str = ""
+    blind: int = 0
 
 
 class Guard:
@@ -126,8 +139,18 @@ class Guard:
         if self._watch is None:
             return []
         found = self._watch.read_all(view, closes) if readings is None else readings
-        acted = (self._take(symbol, close_ms, found.get(symbol)) for symbol, close_ms in closes.items())
-        return [one for one in acted if one is not None]
+        acted = []
+        for symbol, close_ms in closes.items():
+            reading = found.get(symbol)
+            one = self._take(symbol, close_ms, reading) if reading else self._miss(view, symbol, close_ms)
+            if one is not None:
+                acted.append(one)
+        return acted
+
+    @property
+    def blind(self) -> dict[str, int]:
+        """Closes in a row without a reading, by instrument."""
+        return {symbol: one.blind for symbol, one in self._watched.items()}
 
     def halt(self, symbol: str) -> str:
         """Why an instrument's position must be closed now; empty when it need not."""
@@ -166,13 +189,33 @@ class Guard:
     def _action(self, level: Level) -> Literal["reduce", "block", "flatten", "release"]:
         return "release" if level == "calm" else "flatten" if level == "severe" else self._config.policy
 
-    def _take(self, symbol: str, time_ms: int, reading: Reading | None) -> GuardActed | None:
+    def _miss(self, view: AbstractView, symbol: str, time_ms: int) -> GuardActed | None:
+        """A close without a reading."""
+        assert self._watch is not None
         config = self._config
         before = self._watched.get(symbol) or Watched(symbol=symbol)
-        if reading is None:
-            if config.without_reading == "keep":
-                return None
-            reading = Reading(score=0.0, threshold=0.0, alarm=True, reasons="the market cannot be read")
+        blind = before.blind + 1
+        self._watched[symbol] = replace(before, blind=blind)
+        if config.without_reading == "alarm":
+            return self._take(symbol, time_ms, _unread("the market cannot be read"), blind)
+        if blind <= config.blind_closes:
+            return None
+        first = blind == config.blind_closes + 1
+        why = self._watch.why_blind(view, {symbol: time_ms}) if first or before.level == "calm" else ""
+        reason = f"no reading for {blind} closes{why and ': '}{why}"
+        acted = None
+        if config.without_reading == "keep":
+            acted = self._take(symbol, time_ms, _unread(reason), blind)
+        elif before.level != "calm":
+            self._watched[symbol] = Watched(symbol=symbol, blind=blind)
+            return GuardActed(symbol=symbol, time_ms=time_ms, action="release", score=0.0, threshold=0.0, reason=reason)
+        if acted is None and first:
+            acted = GuardActed(symbol=symbol, time_ms=time_ms, action="blind", score=0.0, threshold=0.0, reason=reason)
+        return acted
+
+    def _take(self, symbol: str, time_ms: int, reading: Reading, blind: int = 0) -> GuardActed | None:
+        config = self._config
+        before = self._watched.get(symbol) or Watched(symbol=symbol)
         recent = (*before.recent, reading.alarm)[-config.within :]
         is_calm = not reading.alarm and reading.score <= config.release * reading.threshold
         calm = before.calm + 1 if is_calm else 0
@@ -185,7 +228,7 @@ class Guard:
         elif level != "calm" and calm >= config.calm and time_ms >= alarm_ms + config.cool_down_hours * HOUR_MS:
             level, reason = "calm", ""
         self._watched[symbol] = Watched(
-            symbol=symbol, level=level, recent=recent, calm=calm, alarm_ms=alarm_ms, reason=reason
+            symbol=symbol, level=level, recent=recent, calm=calm, alarm_ms=alarm_ms, reason=reason, blind=blind
         )
         if self._action(level) == self._action(before.level):
             return None
@@ -199,5 +242,11 @@ class Guard:
         )
 
 
+def _unread(reason: str) -> Reading:
+    return Reading(score=0.0, threshold=0.0, alarm=True, reasons=reason)
+
+
 def _words(reading: Reading) -> str:
+    if reading.threshold <= 0.0:  # none was made
+        return reading.reasons
     return f"score {reading.score:.2f} above {reading.threshold:.2f}: {reading.reasons}".removesuffix(": ")

@@ -9,7 +9,8 @@ from triptych.inference.anomaly.common_config import CommonConfig
 from triptych.inference.anomaly.holding_out import conformal_threshold
 from triptych.inference.anomaly.reach import SURE, reach
 from triptych.inference.anomaly.saving import load_detector, save_detector
-from triptych.inference.anomaly.tails import SpotTail
+from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
+from triptych.inference.anomaly.thresholds import create_threshold
 
 
 def wilder_at_the_end(n=1500, times=6.0):
@@ -72,23 +73,41 @@ def test_zscore_reaches_the_square_of_the_bound():
     assert detector.reach_ == pytest.approx(49.0)
 
 
-def test_the_reach_is_that_of_the_window_that_can_be_brought_least_far():
+LEARNT = np.linspace(0.0, 1.0, 101)  # 99 % of them are at most 0.99: four times as far out is 0.5 + 4 * 0.49
+
+
+def test_the_reach_is_that_of_the_window_and_the_pattern_that_score_least():
     stretch = np.arange(30.0, dtype=np.float32)[:, None] / 10
 
-    def first_and_last(windows):
-        return windows[:, 0, 0].astype(float) + windows[:, -1, 0]
+    def last_less_first(windows):
+        first = windows[:, 0, 0].astype(float)
+        return np.abs(windows[:, -1, 0]) - first * (first < 4.0)
 
-    # Windows of 4 rows begin at 0 .. 2.6; with the last row, or the last two, at 5 the first of them comes to 0 + 5,
-    # with all four at 5 every one of them to 10.
-    assert reach(first_and_last, [stretch], memory=4, bound=5.0) == pytest.approx(10.0)
-    assert reach(lambda w: w[:, -1, 0] - w[:, 0, 0], [stretch], memory=4, bound=5.0) == pytest.approx(10.0)
-    assert reach(lambda w: w[:, 0, 0] * (w[:, 0, 0] < 4.0), [stretch], memory=4, bound=5.0) == pytest.approx(0.0)
+    # Windows of 4 rows begin at 0 .. 2.6; the last one's own first row takes 2.6 from the 5 of a gross last row.
+    assert reach(last_less_first, [stretch], memory=4, bound=5.0, learnt=np.zeros(9)) == pytest.approx(2.4)
 
 
-def test_a_fitted_tail_is_held_within_what_has_been_seen_or_can_be_reached():
+def test_directions_that_a_detector_does_not_look_at_are_left_out():
+    stretch = np.zeros((30, 2), dtype=np.float32)
+    apart = reach(lambda w: np.abs(w[:, -1, 0] - w[:, -1, 1]), [stretch], memory=1, bound=5.0, learnt=LEARNT)
+    assert apart == 10.0  # both up, or both down, score 0
+    leaning = reach(lambda w: np.abs(w[:, -1, 0] + w[:, -1, 1] / 2), [stretch], memory=1, bound=5.0, learnt=LEARNT)
+    assert leaning == 2.5  # one up, one down: 5 - 2.5, still beyond 2.46
+
+
+def test_where_all_scores_end_alike_the_greatest_counts():
+    stretch = np.zeros((30, 2), dtype=np.float32)
+    forest = reach(lambda w: np.where(w[:, -1, 0] > 0, 1.3, 1.2), [stretch], memory=1, bound=5.0, learnt=LEARNT)
+    assert forest == 1.3
+
+
+@pytest.mark.parametrize("method", ["rolling", "conformal", "spot"])
+def test_no_threshold_exceeds_the_highest_that_was_named_whatever_it_remembers(method):
     scores = np.random.default_rng(0).exponential(size=500)
-    free, held = (SpotTail(500, scores, usual=0.01, level=0.9, **more) for more in ({}, {"reach": 3.0}))
-    assert free.value(1e-6) > scores.max()
-    assert held.value(1e-6) == scores.max()
-    assert SpotTail(500, scores, usual=0.01, level=0.9, reach=9.0).value(1e-6) == 9.0
-    assert held.value(0.05) == free.value(0.05)
+    config = ThresholdConfig(method=method, alarms_per_day=0.001, rows_per_day=100, window=500)
+    free, held = (create_threshold(config, 1.0, scores, highest=one) for one in (np.inf, 2.0))
+    assert free.value() > 2.0 == held.value()
+    for threshold in (free, held):
+        for score in [50.0, 0.5] * 400:
+            threshold.learn(score)
+    assert free.value() > 2.0 == held.value()

@@ -36,7 +36,9 @@ def test_what_is_kept_of_the_rows_before_changes_no_bit(rows):
     for i in range(110):
         first = {"a": x[i]} | ({"b": other[i]} if i > 20 else {})
         found = stream.update_many(first)
-        rings = [stream._rings[symbol] for symbol in found if not found[symbol].reasons.startswith(("bad", "warm"))]
+        rings = [
+            stream._histories[symbol].ring for symbol in found if not found[symbol].reasons.startswith(("bad", "warm"))
+        ]
         kept += sum(ring.known is not None for ring in rings)
         windows = [ring.window() for ring in rings]
         scores = [found[symbol].score for symbol in found if not found[symbol].reasons.startswith(("bad", "warm"))]
@@ -70,7 +72,7 @@ def test_bad_rows_and_gaps_end_as_in_the_batch(masking):
     assert readings[8].reasons == "bad row: bridged (channel 0 is no number)"
     assert readings[17].reasons == "bad row: starts anew (channel 0 is no number)"
     assert readings[19].reasons == "warming up: 1 of 4 rows"
-    assert readings[30].reasons == "warming up: 1 of 4 rows after a gap"
+    assert readings[30].reasons == "warming up: 1 of 4 rows after a gap: its time is 6 steps ahead"
 
 
 def test_a_row_that_is_sent_again_is_ignored_and_iso_times_are_read(masking):
@@ -83,7 +85,7 @@ def test_a_row_that_is_sent_again_is_ignored_and_iso_times_are_read(masking):
             assert twice.update(row, time=time).reasons == "ignored: not later than the row before"
             assert twice.update(row, time="2024-01-01T04:45:00Z").score == 0
     late = once.update(rows[0], time="2024-01-01T11:00:00")
-    assert late.reasons == "warming up: 1 of 4 rows after a gap"
+    assert late.reasons.startswith("warming up: 1 of 4 rows after a gap: its time is ")
 
 
 def test_the_usual_step_is_that_of_the_fit():
@@ -94,7 +96,7 @@ def test_the_usual_step_is_that_of_the_fit():
     stream = DetectorStream(detector)
     stream.update([0.1, 0.2, 0.3], time="2024-02-01T00:00:00")
     reading = stream.update([0.1, 0.2, 0.3], time="2024-02-01T01:00:00")
-    assert reading.reasons == "warming up: 1 of 4 rows after a gap"
+    assert reading.reasons == "warming up: 1 of 4 rows after a gap: its time is 4 steps ahead"
 
 
 STAMPS = {
@@ -117,7 +119,7 @@ def test_a_hole_is_seen_whatever_the_times_of_fit_and_stream_are_written_as(fitt
     readings = [stream.update(row, time=STAMPS[sent](t)) for row, t in zip(waves(20), times, strict=False)]
     assert [r.score > 0 for r in readings] == [False] * 3 + [True] * 17
     late = stream.update(waves(1)[0], time=STAMPS[sent](times[35]))
-    assert late.reasons == "warming up: 1 of 4 rows after a gap"
+    assert late.reasons.startswith("warming up: 1 of 4 rows after a gap: its time is ")
 
 
 def test_a_time_of_another_unit_is_a_bad_row_and_can_be_refused_beforehand():

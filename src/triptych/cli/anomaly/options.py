@@ -34,7 +34,7 @@ AlarmsOption = Annotated[
 ]
 DayOption = Annotated[
     float | None,
-    typer.Option("--rows-per-day", min=1e-9, help="Rows of a day; 96 where nothing says otherwise."),
+    typer.Option("--rows-per-day", min=1e-9, help="Rows of a day. By the times of the fit where it is not said."),
 ]
 WindowOption = Annotated[
     int | None,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json as json_
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,7 +19,7 @@ from triptych.cli.anomaly.options import (
     TimeOption,
     WindowOption,
 )
-from triptych.cli.console import warn
+from triptych.cli.console import json_line, warn
 
 
 def watch(
@@ -38,22 +38,47 @@ def watch(
     rows_per_day: DayOption = None,
     window: WindowOption = None,
     breaks: BreaksOption = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state",
+            help="Go on where the watch with this file ended, and keep it: no warm-up, the threshold is remembered.",
+            metavar="FILE",
+        ),
+    ] = None,
+    state_every: Annotated[
+        int, typer.Option("--state-every", min=1, help="Rows after which --state is written, and at the end.")
+    ] = 100,
     alarms_only: Annotated[bool, typer.Option("--alarms-only", help="Print alarms, not every row.")] = False,
 ) -> None:
     """Read rows from standard input, one JSON object a line or CSV below a header, and print a line of JSON for each.
 
     Lines that are no rows are answered like rows of NaN; the stream never dies of one. Times are ISO 8601, dates such
     as 20240131, or seconds or milliseconds since 1970; the columns of time and entity are those of the fit, and each
-    entity is watched by itself. Rows that never come to a score are warned of on the error stream.
+    entity is watched by itself. Rows that never come to a score, and those whose times turn out wrong, are told of on
+    the error stream. A time or an entity that JSON cannot hold, such as 1e400, is printed as a text.
+
+    With --state the watch ends in order on Ctrl-C and SIGTERM. A detector, threshold or step other than those that
+    wrote the file are refused. After a power cut, send the rows since the last writing again: with times, those that
+    the state knows are ignored.
     """
-    from triptych.bootstrap.anomalies import Rows, watch_anomalies
+    from triptych.bootstrap.anomalies import Rows
+    from triptych.bootstrap.anomaly_watch import watch_anomalies
 
     moving = {"method": method, "alarms_per_day": alarms_per_day, "rows_per_day": rows_per_day, "window": window}
     columns = Rows(time=time, entity=entity)
     readings = watch_anomalies(
-        detector, iter(sys.stdin), columns, threshold=moving, step=step, breaks=breaks, warn=warn
+        detector,
+        iter(sys.stdin),
+        columns,
+        threshold=moving,
+        step=step,
+        breaks=breaks,
+        state=state,
+        state_every=state_every,
+        warn=warn,
     )
     for named, reading in readings:
         if alarms_only and not reading.alarm:
             continue
-        typer.echo(json_.dumps(named | asdict(reading), ensure_ascii=False))
+        typer.echo(json_line(named | asdict(reading)))

@@ -33,8 +33,8 @@ from triptych.inference.anomaly.reach import SURE, reach
 from triptych.inference.anomaly.scaling import Scaling
 from triptych.inference.anomaly.sliding import CHUNK, sliding
 from triptych.inference.anomaly.table import TIME_NAMES, Table, as_table, concatenate
+from triptych.inference.anomaly.thresholds import AbstractThreshold, create_threshold
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
-from triptych.inference.anomaly.thresholds import create_threshold
 from triptych.inference.anomaly.times import Span
 
 
@@ -60,7 +60,7 @@ class AbstractDetector(AbstractParameters, ABC):
         labels_: 0 or 1 for each training row.
         columns_: names of the channels.
         learnt_scores_: scores of the rows that were learnt from, ascending.
-        reach_: what the grossest rows are sure to score (see `reach`); infinite where nobody asked.
+        reach_: what gross rows are sure to score (see `reach`); infinite where nobody asked.
         span_: when the training rows were, and their usual step; None where they had no times.
         time_, entity_: names of the columns of times and entities of the training rows; frames that have them too are
             read by them unasked.
@@ -190,8 +190,9 @@ class AbstractDetector(AbstractParameters, ABC):
         learnt = [self.decision_scores_[start + self.memory - 1 : stop] for start, stop in held.learn]
         self.learnt_scores_ = np.sort(np.concatenate(learnt))
         self.reach_ = reach(
-            lambda windows: self.assess(windows).scores, parts["threshold"], memory=self.memory, bound=config.bound
-        )
+            lambda windows: self.assess(windows).scores, parts["threshold"], memory=self.memory, bound=config.bound,
+            learnt=self.learnt_scores_,
+        )  # fmt: skip
         self.threshold_ = self.threshold_at(config.contamination)
         self._tell_of_a_threshold_out_of_reach()
         self.labels_ = (self.decision_scores_ > self.threshold_).astype(np.int64)
@@ -209,6 +210,19 @@ class AbstractDetector(AbstractParameters, ABC):
         It stays below what gross rows are sure to score, though more rows exceed it then.
         """
         return min(self._wanted_threshold(share), SURE * self.reach_)
+
+    def begun_threshold(self, config: ThresholdConfig) -> AbstractThreshold:
+        """A threshold that moves as `config` says and has seen the rows that set the detector's own, no others.
+
+        Streams, tables and studies all begin with it. Raises RecipeError as `create_threshold` does.
+        """
+        config = config.among(self.rows_per_day)
+        return create_threshold(config, self.threshold_, self.held_out_in_order_, highest=SURE * self.reach_)
+
+    @property
+    def rows_per_day(self) -> float | None:
+        """Rows of a day, by the times of the fit (see `Span`); None where they do not tell."""
+        return None if self.span_ is None else self.span_.rows_per_day
 
     def _wanted_threshold(self, share: float) -> float:
         return conformal_threshold(self.held_out_scores_, share, self.effective_, learnt=self.learnt_scores_)
@@ -285,8 +299,7 @@ class AbstractDetector(AbstractParameters, ABC):
         scores = self._scores(table, scaled)
         limits = np.full(len(table), self.threshold_)
         if threshold is not None and threshold.method != "fixed":
-            begun = partial(create_threshold, threshold, self.threshold_, self.held_out_in_order_)
-            limits = moving_limits(table, scores, self.memory, begun)
+            limits = moving_limits(table, scores, self.memory, partial(self.begun_threshold, threshold))
         texts = [""] * len(table)
         rows = [
             row

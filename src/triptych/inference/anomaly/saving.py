@@ -6,6 +6,7 @@ Loading one never runs code.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,7 +31,7 @@ from triptych.inference.anomaly.graph import difference_of, export_onnx, why_no_
 from triptych.inference.anomaly.instants import Clock, scale_of
 from triptych.inference.anomaly.scaling import Scaling
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
-from triptych.inference.anomaly.times import Span
+from triptych.inference.anomaly.times import Span, rows_per_day_at
 
 WEIGHTS, GRAPH, CARD = "weights.safetensors", "model.onnx", "card.json"
 _LEARNT: Final = "learnt."
@@ -79,6 +80,7 @@ class DetectorCard(BaseModel):
     first: float | None = Field(None, description="The first time as a number, see `clock`.")
     last: float | None = Field(None, description="The last time as a number.")
     step: float | None = Field(None, description="Usual time from row to row, in the unit of `first`.")
+    rows_per_day: float | None = Field(None, description="Rows of a day by their times, see `Span`.")
 
     @property
     def step_ms(self) -> int | None:
@@ -92,11 +94,15 @@ class DetectorCard(BaseModel):
         if self.first is None or self.last is None or self.step is None:
             return None
         if self.clock is not None:
-            return Span(first=self.first, last=self.last, step=self.step, clock=self.clock)
+            rows = self.rows_per_day
+            if rows is None and self.clock == "utc":  # a card that was written before they were counted
+                rows = rows_per_day_at(self.step)
+            return Span(first=self.first, last=self.last, step=self.step, clock=self.clock, rows_per_day=rows)
         if self.first <= _COUNTS_BELOW:
             return Span(first=self.first, last=self.last, step=self.step, clock="count")
         scale = scale_of(self.first)
-        return Span(first=scale * self.first, last=scale * self.last, step=scale * self.step)
+        step = scale * self.step
+        return Span(first=scale * self.first, last=scale * self.last, step=step, rows_per_day=rows_per_day_at(step))
 
 
 def refuse_other_folders(folder: Path) -> None:
@@ -218,11 +224,22 @@ def _spanned(detector: AbstractDetector) -> dict[str, Any]:
     span = detector.span_
     if span is None:
         return {}
-    found: dict[str, Any] = {"first": span.first, "last": span.last, "step": span.step, "clock": span.clock}
+    found: dict[str, Any] = {
+        "first": span.first, "last": span.last, "step": span.step, "clock": span.clock,
+        "rows_per_day": span.rows_per_day,
+    }  # fmt: skip
     if span.clock == "utc":
         for name in ("first", "last"):
             found[f"{name}_time"] = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=found[name])
     return found
+
+
+def fingerprint(detector: AbstractDetector) -> str:
+    """What tells a fitted detector from any other, also after saving and loading: a SHA-256 of its settings and all
+    that it has learnt. Where it computes and whether gaps break its rows are left out: neither is learnt."""
+    settings = detector.config.model_dump(mode="json", exclude={"device", "breaks"})
+    said = json.dumps([detector.name, detector.columns_, settings, repr(detector.threshold_)], sort_keys=True)
+    return hashlib.sha256(said.encode() + save(_tensors(detector))).hexdigest()
 
 
 def _tensors(detector: AbstractDetector) -> dict[str, Tensor]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 from triptych.domain.errors import DataError
 from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.instants import Clock, moment
-from triptych.inference.anomaly.thresholds import AbstractThreshold, create_threshold
+from triptych.inference.anomaly.ring import History, Ring
+from triptych.inference.anomaly.thresholds import AbstractThreshold
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.inference.anomaly.time_texts import REMEDY
+from triptych.inference.anomaly.times import rows_per_day_at
 from triptych.inference.watch import Reading
 
 Row = Mapping[str, float] | Sequence[float] | NDArray[np.floating] | Any
@@ -23,38 +26,13 @@ Row = Mapping[str, float] | Sequence[float] | NDArray[np.floating] | Any
 the detector's columns; anything else is a bad row."""
 
 
-class _Ring:
-    """The last rows of one stream."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamState:
+    """What a stream remembers: what times count, and of each symbol its rows and its threshold."""
 
-    def __init__(self, memory: int, channels: int) -> None:
-        self._rows = np.zeros((2 * memory, channels), dtype=np.float32)  # each row twice: any window is contiguous
-        self._memory = memory
-        self._end = 0
-        self.count = 0
-        self.bad_run = 0
-        self.time: float | None = None
-        self.untimed = 0  # rows since then whose times are not known
-        self.last: NDArray[np.float64] | None = None
-        self.known: object | None = None
-        """What the detector gave for the window as it was before the last row, see `AbstractDetector.follow`."""
-        self._known_now: object | None = None
-
-    def push(self, row: NDArray[np.float32]) -> None:
-        self.known, self._known_now = self._known_now, None
-        self._rows[self._end] = self._rows[self._end + self._memory] = row
-        self._end = (self._end + 1) % self._memory
-        self.count = min(self.count + 1, self._memory)
-
-    def keep(self, known: object | None) -> None:
-        """Keep what the detector gave for the window as it is, until the row after the next."""
-        self._known_now = known
-
-    def window(self) -> NDArray[np.float32]:
-        return self._rows[self._end : self._end + self._memory]
-
-    def clear(self) -> None:
-        self.count = self._end = self.bad_run = 0
-        self.last = self.known = self._known_now = None
+    clock: Clock | None
+    histories: Mapping[str, History]
+    thresholds: Mapping[str, AbstractThreshold]
 
 
 class DetectorStream:
@@ -63,10 +41,19 @@ class DetectorStream:
     It never raises because of what a row holds: rows that are not numbers are bridged or start the warm-up again, as
     `bad_rows = "mask"` does for tables; a late row starts it again too. A row that is not later than the one before is
     one that was sent again: it is ignored, and the reading says so.
+
+    Whether a late row stands behind a gap or has a wrong time only the next row can tell, so the window before it is
+    kept beside. Where the next row goes on from there, the late one was a bad row: it is bridged, and no row more is
+    lost. Its own reading was given and stays: without a score, or, where gaps break nothing, with one.
     """
 
     def __init__(
-        self, detector: AbstractDetector, threshold: ThresholdConfig | None = None, *, step: float | None = None
+        self,
+        detector: AbstractDetector,
+        threshold: ThresholdConfig | None = None,
+        *,
+        step: float | None = None,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Open streams.
 
@@ -75,6 +62,7 @@ class DetectorStream:
             threshold: how the threshold moves; None keeps the detector's own.
             step: usual time from row to row in seconds, or in the numbers of times that count something of their own;
                 None takes that of the fit, and asks no times where there were none.
+            tell: told in words of rows whose times turned out wrong.
 
         Raises DataError when the detector looks ahead.
         """
@@ -84,10 +72,11 @@ class DetectorStream:
                 remedy='Fit it with placement = "causal".',
             )
         self._detector = detector
-        self._config = threshold or ThresholdConfig(method="fixed")
         self._given_step = step
+        self._tell = tell
         self._clock: Clock | None = None if detector.span_ is None else detector.span_.clock
-        self._rings: dict[str, _Ring] = {}
+        self._config = (threshold or ThresholdConfig(method="fixed")).among(self._rows_per_day())
+        self._histories: dict[str, History] = {}
         self._thresholds: dict[str, AbstractThreshold] = {}
 
     def update(self, row: Row, *, symbol: str = "", time: Any = None) -> Reading:
@@ -107,7 +96,7 @@ class DetectorStream:
         for symbol, (values, why) in read.items():
             if no_time:
                 values, why = np.full(len(values), np.nan), no_time
-            silent = self._take(symbol, values, when)
+            silent = self._take(symbol, values, when, time)
             if silent is not None and why:
                 silent = f"{silent} ({why})"
             if silent is None:
@@ -117,7 +106,7 @@ class DetectorStream:
                     score=0.0, threshold=self._threshold(symbol).value(), alarm=False, reasons=silent
                 )
         if ready:
-            rings = [self._rings[symbol] for symbol in ready]
+            rings = [self._histories[symbol].ring for symbol in ready]
             assessed, known = self._detector.follow(
                 np.stack([ring.window() for ring in rings]), [ring.known for ring in rings]
             )
@@ -158,10 +147,38 @@ class DetectorStream:
             return None, f"the time {str(time)[:40]!r} is of another unit"
         return at, ""
 
+    def state(self) -> StreamState:
+        """All there is to remember; not a copy, the next row changes it."""
+        return StreamState(clock=self._clock, histories=self._histories, thresholds=self._thresholds)
+
+    def restore(self, state: StreamState) -> None:
+        """Go on where the stream stood that gave this state, made of the same detector and settings."""
+        self._clock, self._histories = state.clock, dict(state.histories)
+        self._thresholds = dict(state.thresholds)
+
     @property
     def memory(self) -> int:
         """Rows without a break that a score needs."""
         return self._detector.memory
+
+    @property
+    def detector(self) -> AbstractDetector:
+        """That which scores the rows."""
+        return self._detector
+
+    @property
+    def threshold(self) -> ThresholdConfig:
+        """How the threshold moves, with the rows of a day where the times of the fit or the given step tell them."""
+        return self._config
+
+    def _rows_per_day(self) -> float | None:
+        """Those of the fit, more or fewer where another step was given."""
+        span, given = self._detector.span_, self._given_step
+        if span is None:
+            return None if given is None else rows_per_day_at(1000.0 * given)
+        if given is None or span.rows_per_day is None:
+            return span.rows_per_day
+        return span.rows_per_day * span.step / (1000.0 * given) if given > 0 else None
 
     @property
     def clock(self) -> Clock | None:
@@ -175,41 +192,55 @@ class DetectorStream:
             return self._given_step * (1.0 if self._clock == "count" else 1000.0)
         return None if self._detector.span_ is None else self._detector.span_.step
 
-    def _take(self, symbol: str, values: NDArray[np.float64], time: float | None) -> str | None:
+    def _take(self, symbol: str, values: NDArray[np.float64], time: float | None, stamp: Any) -> str | None:
         """Put a row into its ring. Returns why it cannot be scored, or None."""
         detector = self._detector
-        ring = self._rings.setdefault(symbol, _Ring(detector.memory, len(values)))
-        if self._is_repeated(ring, time):
+        history = self._histories.setdefault(symbol, History(detector.memory, len(values)))
+        history.rows += 1
+        doubtful = history.course.old_time is not None
+        verdict = history.course.take(time, step=self.step, memory=detector.memory)
+        if verdict.is_repeated:
             return "ignored: not later than the row before"
-        late = self._is_late(ring, time)
+        if verdict.goes_back and history.beside is not None:
+            history.ring, history.beside = history.beside, None
+            self._tell_of_dropped(symbol, history, verdict.dropped)
+        for _ in range(verdict.dropped):
+            self._bridge(history.ring)
+        if verdict.ahead and (verdict.goes_back or not doubtful or history.beside is None):
+            history.stamp, history.ahead = str(stamp)[:40], verdict.ahead
+        late = bool(verdict.ahead) and (detector.config.breaks or verdict.ahead < 0)
+        if verdict.ahead and history.course.old_time is not None and history.beside is None:
+            history.beside = history.ring.copy()
+        if history.course.old_time is None:
+            history.beside = None
+        ring = history.ring
         if late:
             ring.clear()
-        ring.time, ring.untimed = (ring.time, ring.untimed + 1) if time is None else (time, 0)
         if not np.isfinite(values).all():
-            ring.bad_run += 1
-            if ring.last is None or ring.bad_run > detector.config.bridge:
-                ring.clear()
-                return "bad row: starts anew"
-            ring.push(detector.scaling_(ring.last))
-            return "bad row: bridged"
+            return "bad row: bridged" if self._bridge(ring) else "bad row: starts anew"
         ring.bad_run = 0
         ring.last = values
         ring.push(detector.scaling_(values))
         if ring.count < detector.memory:
-            return f"warming up: {ring.count} of {detector.memory} rows" + (" after a gap" if late else "")
+            return f"warming up: {ring.count} of {detector.memory} rows" + (_after(verdict.ahead) if late else "")
         return None
 
-    def _is_late(self, ring: _Ring, time: float | None) -> bool:
-        if self.step is None or time is None or ring.time is None:
+    def _bridge(self, ring: Ring) -> bool:
+        """Put the last good row into a ring for a bad one, or start anew where there are too many; whether it could."""
+        ring.bad_run += 1
+        if ring.last is None or ring.bad_run > self._detector.config.bridge:
+            ring.clear()
             return False
-        after = time - ring.time
-        return after <= 0 or (self._detector.config.breaks and after > (1.5 + ring.untimed) * self.step)
+        ring.push(self._detector.scaling_(ring.last))
+        return True
 
-    def _is_repeated(self, ring: _Ring, time: float | None) -> bool:
-        """Whether a row is not newer than the last; one from before the whole window is another history."""
-        if time is None or ring.time is None or time > ring.time:
-            return False
-        return ring.time - time <= (self.step or 0.0) * self._detector.memory
+    def _tell_of_dropped(self, symbol: str, history: History, dropped: int) -> None:
+        who = f" of {symbol!r}" if symbol else ""
+        many = f" and the {dropped - 1} behind it are bad ones" if dropped > 1 else " is a bad one"
+        self._tell(
+            f"Row {history.rows - dropped}{who}{many}, its time {history.stamp!r} was wrong: it was "
+            f"{_steps(history.ahead)} the row before, and row {history.rows} goes on from there."
+        )
 
     def _values(self, row: Row) -> tuple[NDArray[np.float64], str]:
         """The channels' values, NaN where there is no number, and what was wrong with the row."""
@@ -231,11 +262,16 @@ class DetectorStream:
 
     def _threshold(self, symbol: str) -> AbstractThreshold:
         if symbol not in self._thresholds:
-            detector = self._detector
-            self._thresholds[symbol] = create_threshold(
-                self._config, detector.threshold_, detector.held_out_in_order_, reach=detector.reach_
-            )
+            self._thresholds[symbol] = self._detector.begun_threshold(self._config)
         return self._thresholds[symbol]
+
+
+def _steps(ahead: float) -> str:
+    return f"{abs(ahead):.3g} steps {'ahead of' if ahead > 0 else 'behind'}"
+
+
+def _after(ahead: float) -> str:
+    return f" after a gap: its time is {_steps(ahead).removesuffix(' of')}"
 
 
 def _by_name(row: Any) -> Any:

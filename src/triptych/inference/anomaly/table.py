@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from triptych.domain.errors import ColumnError, DataError
+from triptych.inference.anomaly.course import LATE, without_odd_times
 from triptych.inference.anomaly.instants import Instants, as_series, instants
 from triptych.inference.anomaly.time_texts import looks_like_a_date
 
@@ -85,7 +86,8 @@ def as_table(
             changes.
         time: when each row was (see `instants`): an array of n_rows, or the name of a column; a pandas index of times
             and a column called timestamp, time, datetime or date are taken without being asked for. The history breaks
-            where the step is longer than 1.5 times the usual one.
+            where the step is longer than 1.5 times the usual one. A row whose time is so far ahead, and wrong since the
+            next goes on from the row before, is a bad row (see `course`).
         bad_rows: `refuse` raises DataError at a row with NaN or infinity. `mask` repeats the row before it for up to
             `bridge` rows and breaks the history where the run is longer.
         bridge: rows.
@@ -120,6 +122,8 @@ def as_table(
         begins[1:] |= (entities != entities.shift(1)).fill_null(True).to_numpy()[1:]
     gaps = 0
     if times is not None and n > 1:
+        right, odd = without_odd_times(times.values, begins, refuse=bad_rows == "refuse")
+        times, bad = replace(times, values=right), bad | odd
         late = _gaps(times.values, begins[1:])
         gaps = int((late & ~begins[1:]).sum())
         begins[1:] |= late & breaks
@@ -244,7 +248,7 @@ def _gaps(times: NDArray[np.float64], borders: NDArray[np.bool_]) -> NDArray[np.
         row = int(np.flatnonzero((steps <= 0) & ~borders)[0]) + 1
         raise DataError(f"The time of row {row} is not later than the one before it.", remedy="Sort the rows by time.")
     usual = float(np.median(inside)) if inside.size else 0.0
-    return np.asarray(steps > 1.5 * usual)
+    return np.asarray(steps > LATE * usual)
 
 
 def fill(

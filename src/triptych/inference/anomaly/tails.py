@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -26,6 +27,14 @@ class AbstractTail(ABC):
     def push(self, score: float) -> None:
         """Remember a score, and forget the oldest where there is no room."""
 
+    @abstractmethod
+    def numbers(self) -> dict[str, NDArray[np.float64]]:
+        """All that it remembers, by name, each (n,)."""
+
+    @abstractmethod
+    def restore(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
+        """Become the one that gave these `numbers`. Raises KeyError when some are missing."""
+
 
 class _Window:
     """The last scores, also in order of size."""
@@ -39,6 +48,13 @@ class _Window:
             del self.ordered[bisect_left(self.ordered, self.recent[0])]
         self.recent.append(score)
         insort(self.ordered, score)
+
+    def numbers(self) -> dict[str, NDArray[np.float64]]:
+        return {"recent": np.array(self.recent, dtype=np.float64)}
+
+    def restore(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
+        self.recent = deque(numbers["recent"].tolist(), maxlen=self.recent.maxlen)
+        self.ordered = sorted(self.recent)
 
 
 class RollingTail(AbstractTail):
@@ -62,6 +78,12 @@ class RollingTail(AbstractTail):
     def push(self, score: float) -> None:
         self._window.push(score)
 
+    def numbers(self) -> dict[str, NDArray[np.float64]]:
+        return self._window.numbers()
+
+    def restore(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
+        self._window.restore(numbers)
+
 
 class ConformalTail(AbstractTail):
     """The smallest score whose conformal p-value, (1 + as high) / (1 + all), is at most the share.
@@ -81,6 +103,12 @@ class ConformalTail(AbstractTail):
     def push(self, score: float) -> None:
         self._window.push(score)
 
+    def numbers(self) -> dict[str, NDArray[np.float64]]:
+        return self._window.numbers()
+
+    def restore(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
+        self._window.restore(numbers)
+
 
 class SpotTail(AbstractTail):
     """Peaks over a drifting level: a generalised Pareto law of the excesses.
@@ -88,14 +116,19 @@ class SpotTail(AbstractTail):
     SPOT and DSPOT (Siffer et al. 2017, "Anomaly Detection in Streams with Extreme Value Theory", KDD). There, alarms
     do not join the tail, which over a window that forgets cuts the tail shorter and shorter; here they join it, but at
     most twice as far out as the usual threshold. The law is fitted anew whenever a tenth more peaks have come.
-    Nothing is beyond both the remembered scores and what gross rows reach: no row could ever exceed it.
     """
 
-    def __init__(
-        self, size: int, first: NDArray[np.float64], *, usual: float, level: float, reach: float = math.inf
-    ) -> None:
+    _base: float
+    _share: float
+    _shape: float
+    _scale: float | None
+    _limit: float
+    _peaks: int
+    _refit_after: int
+
+    def __init__(self, size: int, first: NDArray[np.float64], *, usual: float, level: float) -> None:
         """Begin with `first`; `usual` is the share that is mostly asked for, peaks are those above `level`."""
-        self._usual, self._level, self._reach = usual, level, reach
+        self._usual, self._level = usual, level
         self._window = _Window(size, first)
         self._fit()
 
@@ -104,7 +137,7 @@ class SpotTail(AbstractTail):
             return float(np.quantile(self._window.ordered, 1.0 - share))
         chance, shape = share / self._share, self._shape
         reach = -math.log(chance) if abs(shape) < 1e-9 else (math.pow(chance, -shape) - 1.0) / shape
-        return min(self._base + self._scale * reach, max(self._reach, self._window.ordered[-1]))
+        return self._base + self._scale * reach
 
     def push(self, score: float) -> None:
         room = self._limit - self._base  # none where all peaks are the same: any higher score must then get in
@@ -113,6 +146,17 @@ class SpotTail(AbstractTail):
             self._peaks += 1
             if self._peaks >= self._refit_after:
                 self._fit()
+
+    def numbers(self) -> dict[str, NDArray[np.float64]]:
+        scale = math.nan if self._scale is None else self._scale
+        law = [self._base, self._share, self._shape, scale, self._limit, self._peaks, self._refit_after]
+        return self._window.numbers() | {"law": np.array(law, dtype=np.float64)}
+
+    def restore(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
+        self._window.restore(numbers)
+        self._base, self._share, self._shape, scale, self._limit, peaks, refit_after = numbers["law"].tolist()
+        self._scale = None if math.isnan(scale) else scale
+        self._peaks, self._refit_after = int(peaks), int(refit_after)
 
     def _fit(self) -> None:
         from scipy.stats import genpareto  # takes a second to load, which trading need not wait for
@@ -123,7 +167,8 @@ class SpotTail(AbstractTail):
         self._peaks = 0
         self._refit_after = max(_FEWEST_PEAKS, len(excesses) // 10)
         self._share = len(excesses) / len(scores)
-        self._shape, self._scale = 0.0, None
+        self._shape = 0.0
+        self._scale = None
         if len(excesses) >= _FEWEST_PEAKS:
             shape, _, scale = genpareto.fit(excesses, floc=0.0)
             self._shape, self._scale = min(float(shape), _HEAVIEST), float(scale)

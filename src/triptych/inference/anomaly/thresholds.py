@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
 from triptych.inference.anomaly.tails import AbstractTail, ConformalTail, RollingTail, SpotTail
 
+ROWS_PER_DAY: Final = 96.0
+"""Rows of a day where nobody says and no times tell how many they are."""
 _FROM_ONE_RUN: Final = 0.2  # of the scores that a window lets exceed the threshold
 _FOR_ONE_RUN: Final = 1.0  # that the account falls by, at most
 _STRICTEST, _LOOSEST = math.log(0.25), math.log(2.0)  # of the share asked for
@@ -32,7 +35,12 @@ class Config(BaseConfig):
         "the last scores that are as high, as a p-value. `spot`: the tail is fitted (peaks over threshold).",
     )
     alarms_per_day: float = Field(1.0, description="Rows a day that may exceed the threshold.", gt=0)
-    rows_per_day: float = Field(96.0, description="Rows of a day: 96 of 15 minutes, 24 of an hour.", gt=0)
+    rows_per_day: float | None = Field(
+        None,
+        description="Rows of a day: 96 of 15 minutes, 24 of an hour. None: as many as the rows of the fit had "
+        f"by their times, {ROWS_PER_DAY:g} where they had none.",
+        gt=0,
+    )
     window: int = Field(
         2000,
         description="Scores that are remembered; more where the window would hold less than two alarms' worth of rows.",
@@ -57,6 +65,17 @@ class Config(BaseConfig):
     )
 
     @property
+    def day(self) -> float:
+        """Rows of a day."""
+        return ROWS_PER_DAY if self.rows_per_day is None else self.rows_per_day
+
+    def among(self, rows_per_day: float | None) -> Self:
+        """The same for rows that come so often, where it does not say itself how often; None: nobody knows."""
+        if self.rows_per_day is not None or rows_per_day is None:
+            return self
+        return self.model_copy(update={"rows_per_day": rows_per_day})
+
+    @property
     def remembered(self) -> int:
         """Scores that are remembered: at least two alarms' worth."""
         return max(self.window, math.ceil(2.0 / self.rate))
@@ -66,12 +85,12 @@ class Config(BaseConfig):
         """The method and its target for people."""
         if self.method == "fixed":
             return "fixed, the detector's own"
-        return f"{self.method}, {self.alarms_per_day:g} alarms in {self.rows_per_day:g} rows a day"
+        return f"{self.method}, {self.alarms_per_day:g} alarms in {self.day:g} rows a day"
 
     @property
     def rate(self) -> float:
         """Share of rows that may exceed the threshold."""
-        return min(self.alarms_per_day / self.rows_per_day, 0.5)
+        return min(self.alarms_per_day / self.day, 0.5)
 
 
 class AbstractThreshold(ABC):
@@ -84,6 +103,14 @@ class AbstractThreshold(ABC):
     @abstractmethod
     def learn(self, score: float) -> None:
         """Take in a score that has been judged."""
+
+    @abstractmethod
+    def numbers(self) -> dict[str, NDArray[np.float64]]:
+        """All that it has learnt, by name, each (n,)."""
+
+    @abstractmethod
+    def restore(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
+        """Become the one that gave these `numbers`; it has the same settings. Raises KeyError when one is missing."""
 
 
 class FixedThreshold(AbstractThreshold):
@@ -98,6 +125,12 @@ class FixedThreshold(AbstractThreshold):
     def learn(self, score: float) -> None:
         pass
 
+    def numbers(self) -> dict[str, NDArray[np.float64]]:
+        return {}
+
+    def restore(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
+        pass
+
 
 class TargetThreshold(AbstractThreshold):
     """Lets so large a share of rows through as was asked for, also where scores cluster and drift.
@@ -109,9 +142,19 @@ class TargetThreshold(AbstractThreshold):
     - A quantile of the past says nothing of scores that rise. So an account is kept: adaptive conformal inference
       (Gibbs & Candes 2021, NeurIPS, eq. 2) in the logarithm of the share, from a quarter of what was asked to twice.
       One run moves it by 1 at most.
+    - It never exceeds `highest`: whatever scores are remembered, gross rows alarm.
     """
 
-    def __init__(self, tail: AbstractTail, *, rate: float, patience: int, from_one_run: int, balance: float) -> None:
+    def __init__(
+        self,
+        tail: AbstractTail,
+        *,
+        rate: float,
+        patience: int,
+        from_one_run: int,
+        balance: float,
+        highest: float = math.inf,
+    ) -> None:
         """Judge by `tail`.
 
         Args:
@@ -120,8 +163,9 @@ class TargetThreshold(AbstractThreshold):
             patience: rows of a run during which the threshold holds still.
             from_one_run: rows of a run that are learnt from, at most.
             balance: see `Config`.
+            highest: what no threshold exceeds.
         """
-        self._tail, self._rate, self._patience = tail, rate, patience
+        self._tail, self._rate, self._patience, self._highest = tail, rate, patience, highest
         self._from_one_run, self._balance = from_one_run, balance
         self._account = 0.0
         self._run = 0  # rows of the run of alarms that goes on
@@ -129,7 +173,7 @@ class TargetThreshold(AbstractThreshold):
         self._held: list[float] = []
 
     def value(self) -> float:
-        return self._tail.value(min(self._rate * math.exp(self._account), 0.5))
+        return min(self._tail.value(min(self._rate * math.exp(self._account), 0.5)), self._highest)
 
     def learn(self, score: float) -> None:
         alarm = score > self.value()
@@ -146,9 +190,18 @@ class TargetThreshold(AbstractThreshold):
         self._unpaid = 0
         self._held.clear()
 
+    def numbers(self) -> dict[str, NDArray[np.float64]]:
+        account = np.array([self._account, self._run, self._unpaid], dtype=np.float64)
+        return self._tail.numbers() | {"account": account, "held": np.array(self._held, dtype=np.float64)}
+
+    def restore(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
+        self._tail.restore(numbers)
+        self._account, run, unpaid = numbers["account"].tolist()
+        self._run, self._unpaid, self._held = int(run), int(unpaid), numbers["held"].tolist()
+
 
 def create_threshold(
-    config: Config, fixed: float, first: NDArray[np.float64], *, reach: float = math.inf
+    config: Config, fixed: float, first: NDArray[np.float64], *, highest: float = math.inf
 ) -> AbstractThreshold:
     """The threshold that `config` asks for.
 
@@ -156,7 +209,7 @@ def create_threshold(
         config: see `Config`.
         fixed: the detector's own threshold.
         first: scores of held-out normal rows in the order of their rows, float64 (n,).
-        reach: what gross rows are sure to score.
+        highest: what the threshold never exceeds, so that gross rows alarm (see `reach`).
 
     Raises RecipeError when there are fewer than 20 such scores.
     """
@@ -169,12 +222,13 @@ def create_threshold(
         )
     size = config.remembered
     if config.method == "spot":
-        made: AbstractTail = SpotTail(size, first, usual=config.rate, level=config.spot_level, reach=reach)
+        made: AbstractTail = SpotTail(size, first, usual=config.rate, level=config.spot_level)
     else:
         made = (RollingTail if config.method == "rolling" else ConformalTail)(size, first)
     return TargetThreshold(
-        made, rate=config.rate, patience=math.ceil(config.patience * config.rows_per_day),
+        made, rate=config.rate, patience=math.ceil(config.patience * config.day),
         from_one_run=math.ceil(_FROM_ONE_RUN * config.rate * size), balance=config.balance,
+        highest=highest,
     )  # fmt: skip
 
 

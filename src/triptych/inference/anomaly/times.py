@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from triptych.inference.anomaly.instants import Clock
 from triptych.inference.anomaly.table import Table
 
+_DAY_MS: Final = 86_400_000.0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Span:
-    """First and last time of the rows and the median step from row to row.
+    """First and last time of the rows, the median step from row to row, and how many rows a day has.
 
     In UTC milliseconds, or in the source's own numbers where `clock` is `count` (see `instants`).
+
+    `rows_per_day` is the median of the calendar days (UTC) that have rows, of each entity by itself and without the day
+    on which it begins and that on which it ends: what stops at night has fewer than steps in a day. Where no whole day
+    is left, or rows are farther apart than days, it is a day by the step. None where times count something else.
     """
 
     first: float
     last: float
     step: float
     clock: Clock = "utc"
+    rows_per_day: float | None = None
 
     @classmethod
     def of(cls, table: Table) -> Self | None:
@@ -31,7 +39,22 @@ class Span:
         times = table.times.values
         steps = np.diff(times)
         forward = steps[steps > 0]  # entities stand below one another
+        step, clock = float(np.median(forward)) if forward.size else 0.0, table.times.clock
+        days = [times[start:stop] // _DAY_MS for start, stop in table.of_entities()]
         return cls(
-            first=float(times.min()), last=float(times.max()), clock=table.times.clock,
-            step=float(np.median(forward)) if forward.size else 0.0,
+            first=float(times.min()), last=float(times.max()), clock=clock, step=step,
+            rows_per_day=_rows_per_day(days, step) if clock == "utc" else None,
         )  # fmt: skip
+
+
+def rows_per_day_at(step: float) -> float | None:
+    """Rows of a day of 24 hours, by the step from row to row in milliseconds; None where there is no step."""
+    return _DAY_MS / step if step > 0 else None
+
+
+def _rows_per_day(days: list[NDArray[np.float64]], step: float) -> float | None:
+    """See `Span`; `days` are those of the rows, by entity."""
+    counts = np.concatenate([np.unique(one, return_counts=True)[1][1:-1] for one in days])
+    if not counts.size or step > 1.5 * _DAY_MS:
+        return rows_per_day_at(step)
+    return float(np.median(counts))

@@ -59,6 +59,9 @@ class Metrics:
         self._features: dict[str, tuple[Gauge, Gauge]] = {}
         self._gauge = gauge
         self.drifts = counter("drifts_total", "Changes of level that ADWIN has found.", "symbol", "model")
+        self.guard_blind = gauge(
+            "guard_blind_decisions", "Closes in a row without a reading of the detector that guards.", "symbol"
+        )
         registry.register(GpuUse(gpu_use))
 
         # Data
