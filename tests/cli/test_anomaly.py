@@ -125,8 +125,8 @@ def test_a_watch_that_sees_nothing_says_so_aloud(fitted, triptych, monkeypatch):
     said = triptych("anomaly", "watch", fitted / "detector", "--time", "timestamp")
     assert said.status == 0
     why = (
-        "the newest said 'warming up: 1 of 24 rows after a gap: its time is 4 steps ahead'. A score needs 24 rows without "
-        "a break. The usual step is 900 s: rows that come later than 1.5 times that, or earlier, start anew."
+        "the newest said 'warming up: 1 of 24 rows after a gap: its time is 4 steps ahead'. A score needs 24 rows "
+        "without a break. The usual step is 900 s: rows that come later than 1.5 times that, or earlier, start anew."
     )
     assert f"Warning: The last 48 rows have no score, nothing is watched: {why}" in said.err
     assert (
