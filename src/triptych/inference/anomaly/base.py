@@ -233,6 +233,8 @@ class AbstractDetector(AbstractParameters, ABC):
         if wanted <= self.threshold_:
             return
         above = float((self.held_out_scores_ > self.threshold_).mean())
+        if above == 0.0:  # it was so high because the rows are few: the lower one costs no alarm
+            return
         warnings.warn(
             f"For {share:.3g} of the normal rows to alarm the threshold would be {wanted:.3g}, but not even the "
             f"grossest rows are sure to score more than {self.reach_:.3g}. It is set to {self.threshold_:.3g}, which "
