@@ -35,7 +35,8 @@ def reference_markdown(
             lines += [section.__doc__.strip().splitlines()[0], ""]
         lines += ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
         for name, field in section.model_fields.items():
-            if _model_of(field) is None and name != "encoding":
+            by_name = section is model and name == "encoding"  # a section of its own for each encoding
+            if _model_of(field) is None and not by_name:
                 meaning = (field.description or "").replace("|", "\\|")
                 lines.append(f"| `{name}` | {_type_words(field)} | {_default_words(field)} | {meaning} |")
         lines.append("")
