@@ -8,7 +8,8 @@ from tests.fakes.market import walk
 
 from triptych.bootstrap.anomalies import Rows, score_anomalies, watch_anomalies
 from triptych.bootstrap.anomaly_picture import draw_watch
-from triptych.bootstrap.anomaly_study import read_channels, run_study
+from triptych.bootstrap.anomaly_channels import read_channels
+from triptych.bootstrap.anomaly_study import run_study
 from triptych.bootstrap.candle_books import tape_of
 from triptych.domain.errors import DataError, RecipeError
 from triptych.market.books import write_tape

@@ -11,7 +11,7 @@ from triptych.cli.anomaly.options import BreaksOption, EntityOption, FileArgumen
 from triptych.cli.console import Narrator, figures, out, print_json
 from triptych.cli.options import JsonOption, QuietOption
 
-Kind = Literal["catch", "blend", "zscore", "pca", "isolation_forest", "kmeans"]
+Kind = Literal["catch", "blend", "zscore", "pca", "isolation_forest", "kmeans"]  # `DetectorName`, without its imports
 
 
 def fit(
@@ -48,8 +48,9 @@ def fit(
     anomalies are left out. A fit that was killed goes on when the same command is given again.
     """
     from triptych.bootstrap.anomalies import Rows, fit_anomalies
-    from triptych.inference.anomaly.catch import SMALL
+    from triptych.inference.anomaly.configs import foretelling
 
+    hidden, training = foretelling(hidden_rows)
     Narrator(quiet or json)(f"Fitting on {file}")
     card = fit_anomalies(
         file,
@@ -57,8 +58,8 @@ def fit(
         Rows(time=time, entity=entity, labels=labels),
         settings={"contamination": contamination, "seed": seed, "bad_rows": "mask" if mask else "refuse"}
         | ({} if breaks is None else {"breaks": breaks})
-        | ({"network": {**SMALL.model_dump(), "hidden_rows": hidden_rows}} if hidden_rows else {}),
-        training={"epochs": epochs} | ({"learning_rate": 2e-3} if hidden_rows else {}),  # as it was measured
+        | hidden,
+        training={"epochs": epochs} | training,
         name=detector,
     )
     if json:
