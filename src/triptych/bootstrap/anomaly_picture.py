@@ -41,10 +41,12 @@ def draw_watch(watch: Watch, path: Path) -> Path:
     highest, alarms = watch.days["highest"].to_numpy(), watch.days["alarms"].to_numpy() > 0
     scores.vlines(day, 0, highest, color="#9aa5b1", linewidth=0.7, label="highest score of a day")
     scores.scatter(day[alarms], highest[alarms], s=7, color="#c0392b", zorder=3, label="day with an alarm")
-    for one, height in zip(watch.beside, (0.02, 0.05, 0.08), strict=False):
-        alarmed = one.days.filter(pl.col("alarms") > 0)["day"].to_numpy()
+    for other, height in zip(watch.beside, (0.02, 0.05, 0.08), strict=False):
+        alarmed = other.days.filter(pl.col("alarms") > 0)["day"].to_numpy()
         level = np.full(len(alarmed), height * float(np.nanmax(highest)))
-        scores.scatter(alarmed, level, s=5, marker="|", color="#1b7837", zorder=3, label=f"with an alarm of {one.detector}")
+        scores.scatter(
+            alarmed, level, s=5, marker="|", color="#1b7837", zorder=3, label=f"with an alarm of {other.detector}"
+        )
     limits = watch.frame["threshold"].to_numpy()
     scores.plot(time[thin], limits[thin], color="#2166ac", linewidth=0.9, label="threshold")
     scores.set_ylim(0, 1.18 * float(np.nanmax(highest)))

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.anomalies import Judgement, Rows, blinded, judged, moving_as, opened, read_rows
+from triptych.bootstrap.anomalies import Judgement, Rows, checked_rows, judged, moving_as, opened, read_rows
 from triptych.domain.files import write_text
 from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.catch import CatchDetector
@@ -62,24 +62,22 @@ def report_anomalies(
     *,
     within: int = WITHIN,
     breaks: bool | None = None,
+    any_step: bool = False,
     threshold: Mapping[str, Any] | None = None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Score a file and write the report: scores and channels with alarms, evidence by
     channel and by kind over time, masks, events. Of several entities each has a section of its own.
 
-    `breaks` is whether gaps in time break the rows, None as in the fit; `threshold` has settings of the threshold that
-    differ, see `moving_as`; `warn` is told where gaps leave many rows without a score.
+    `breaks`, `any_step`, `threshold` and `warn` are as in `score_anomalies`.
 
     With labels it also holds the metrics, and those of each type of event where labels name types. Raises what
     `load_detector` and `decision_function` do, StorageError when the disk refuses.
     """
-    detector = opened(folder, breaks)
+    detector = opened(folder, breaks, any_step)
     moving = moving_as(detector, threshold or {}, otherwise="fixed")
     frame, labels = read_rows(path, columns, detector)
-    table = detector.checked(frame, entity=columns.entity, time=columns.time)
-    if blind := blinded(detector, table):
-        warn(blind)
+    table = checked_rows(detector, frame, columns, warn)
     scores, limits, reasons = detector.judged(table, moving)
     index = [str(value) for value in table.index.to_list()]
     figures, events, masks = [], [], []

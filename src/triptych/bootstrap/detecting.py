@@ -20,6 +20,7 @@ from triptych.inference.anomaly.common_config import CommonConfig
 from triptych.inference.anomaly.configs import CONFIGS, detector_config
 from triptych.models.catch import Catch, ConditionalCatch
 
+
 def list_detectors() -> list[str]:
     """Names that `create_detector` knows."""
     return sorted(CONFIGS)

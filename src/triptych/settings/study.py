@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import RecipeError
@@ -112,7 +112,10 @@ class Learning(BaseConfig):
             detector_config(self.name, self.given())
             TrainingConfig(**self.trained())
         except RecipeError as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(error.message) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"training.{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
         return self
 
     def given(self) -> dict[str, Any]:

@@ -79,6 +79,7 @@ class DetectorCard(BaseModel):
     first: float | None = Field(None, description="The first time as a number, see `clock`.")
     last: float | None = Field(None, description="The last time as a number.")
     step: float | None = Field(None, description="Usual time from row to row, in the unit of `first`.")
+    steps: dict[str, float] = Field({}, description="The same of entities whose step is another one.")
 
     @property
     def step_ms(self) -> int | None:
@@ -92,7 +93,7 @@ class DetectorCard(BaseModel):
         if self.first is None or self.last is None or self.step is None:
             return None
         if self.clock is not None:
-            return Span(first=self.first, last=self.last, step=self.step, clock=self.clock)
+            return Span(first=self.first, last=self.last, step=self.step, clock=self.clock, steps=self.steps)
         if self.first <= _COUNTS_BELOW:
             return Span(first=self.first, last=self.last, step=self.step, clock="count")
         scale = scale_of(self.first)
@@ -219,6 +220,7 @@ def _spanned(detector: AbstractDetector) -> dict[str, Any]:
     if span is None:
         return {}
     found: dict[str, Any] = {"first": span.first, "last": span.last, "step": span.step, "clock": span.clock}
+    found["steps"] = dict(span.steps)
     if span.clock == "utc":
         for name in ("first", "last"):
             found[f"{name}_time"] = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=found[name])

@@ -175,13 +175,19 @@ class DetectorStream:
             return self._given_step * (1.0 if self._clock == "count" else 1000.0)
         return None if self._detector.span_ is None else self._detector.span_.step
 
+    def step_of(self, symbol: str) -> float | None:
+        """The usual step of one symbol: where entities of the fit had other steps than most, its own."""
+        span = self._detector.span_
+        return self.step if self._given_step is not None or span is None else span.step_of(symbol)
+
     def _take(self, symbol: str, values: NDArray[np.float64], time: float | None) -> str | None:
         """Put a row into its ring. Returns why it cannot be scored, or None."""
         detector = self._detector
         ring = self._rings.setdefault(symbol, _Ring(detector.memory, len(values)))
-        if self._is_repeated(ring, time):
+        step = self.step_of(symbol)
+        if self._is_repeated(ring, time, step):
             return "ignored: not later than the row before"
-        late = self._is_late(ring, time)
+        late = self._is_late(ring, time, step)
         if late:
             ring.clear()
         ring.time, ring.untimed = (ring.time, ring.untimed + 1) if time is None else (time, 0)
@@ -199,17 +205,17 @@ class DetectorStream:
             return f"warming up: {ring.count} of {detector.memory} rows" + (" after a gap" if late else "")
         return None
 
-    def _is_late(self, ring: _Ring, time: float | None) -> bool:
-        if self.step is None or time is None or ring.time is None:
+    def _is_late(self, ring: _Ring, time: float | None, step: float | None) -> bool:
+        if step is None or time is None or ring.time is None:
             return False
         after = time - ring.time
-        return after <= 0 or (self._detector.config.breaks and after > (1.5 + ring.untimed) * self.step)
+        return after <= 0 or (self._detector.config.breaks and after > (1.5 + ring.untimed) * step)
 
-    def _is_repeated(self, ring: _Ring, time: float | None) -> bool:
+    def _is_repeated(self, ring: _Ring, time: float | None, step: float | None) -> bool:
         """Whether a row is not newer than the last; one from before the whole window is another history."""
         if time is None or ring.time is None or time > ring.time:
             return False
-        return ring.time - time <= (self.step or 0.0) * self._detector.memory
+        return ring.time - time <= (step or 0.0) * self._detector.memory
 
     def _values(self, row: Row) -> tuple[NDArray[np.float64], str]:
         """The channels' values, NaN where there is no number, and what was wrong with the row."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 
 from triptych.inference.anomaly.instants import Clock
+from triptych.inference.anomaly.steps import differs
 from triptych.inference.anomaly.table import Table
 
 
@@ -15,13 +17,19 @@ from triptych.inference.anomaly.table import Table
 class Span:
     """First and last time of the rows and the median step from row to row.
 
-    In UTC milliseconds, or in the source's own numbers where `clock` is `count` (see `instants`).
+    In UTC milliseconds, or in the source's own numbers where `clock` is `count` (see `instants`). `steps` has the
+    entities whose step is another one.
     """
 
     first: float
     last: float
     step: float
     clock: Clock = "utc"
+    steps: Mapping[str, float] = field(default_factory=dict)
+
+    def step_of(self, entity: str) -> float:
+        """The usual step of an entity; that of all rows for one that is not known."""
+        return self.steps.get(entity, self.step)
 
     @classmethod
     def of(cls, table: Table) -> Self | None:
@@ -31,7 +39,6 @@ class Span:
         times = table.times.values
         steps = np.diff(times)
         forward = steps[steps > 0]  # entities stand below one another
-        return cls(
-            first=float(times.min()), last=float(times.max()), clock=table.times.clock,
-            step=float(np.median(forward)) if forward.size else 0.0,
-        )  # fmt: skip
+        step = float(np.median(forward)) if forward.size else 0.0
+        others = {name: own for name, own in table.steps.items() if differs(own, step)}
+        return cls(first=float(times.min()), last=float(times.max()), clock=table.times.clock, step=step, steps=others)
