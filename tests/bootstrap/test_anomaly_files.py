@@ -1,8 +1,10 @@
+import json
+
 import numpy as np
 import polars as pl
 import pytest
 
-from triptych.bootstrap.anomalies import Rows, fit_anomalies, read_rows, score_anomalies
+from triptych.bootstrap.anomalies import Rows, fit_anomalies, read_rows, score_anomalies, watch_anomalies
 from triptych.domain.errors import ColumnError, DataError
 
 N = 700
@@ -93,6 +95,22 @@ def test_score_refuses_another_step_and_tells_of_missing_times(home):
     assert warnings == [
         "The rows have no 'open_time': gaps in time are not seen, nor whether they are as far apart as in the fit."
     ]
+
+
+@pytest.mark.parametrize("seconds", [1, 60, 3600])
+def test_a_watch_tells_once_of_rows_of_another_step(home, seconds):
+    rows = pl.read_csv(home / "rows.csv").with_columns(open_time=1_700_000_000 + seconds * pl.int_range(N)).head(40)
+    lines = [json.dumps(row) for row in rows.iter_rows(named=True)]
+    for options, expected in (({}, 0 if seconds == 60 else 1), ({"step": float(seconds)}, 0)):
+        warnings = []
+        list(watch_anomalies(home / "detector", iter(lines), Rows(), threshold={}, warn=warnings.append, **options))
+        assert len([one for one in warnings if "as many of them span another time" in one]) == expected
+    if seconds == 1:
+        list(watch_anomalies(home / "detector", iter(lines), Rows(), threshold={}, warn=warnings.append))
+        assert warnings[0] == (
+            "Rows come 0:00:01 apart, the detector was fitted on rows that are 0:01:00 apart: as many of them span "
+            "another time."
+        )
 
 
 def test_the_commands_drop_keep_and_take_any_step(home, triptych):

@@ -40,7 +40,8 @@ def watched(closes):
     study = Study.model_validate(
         {
             "channels": {"read": "closes"}, "period": {"fit_until": SPLIT}, "detector": {"epochs": 1},
-            "beside": ["pca", "zscore"], "threshold": {"alarms_per_day": 0.02, "rows_per_day": 1}, "marks": {WILD: "half is gone"},
+            "beside": ["pca", "zscore"], "threshold": {"alarms_per_day": 0.02, "rows_per_day": 1},
+            "marks": {WILD: "half is gone"},
         }
     )  # fmt: skip
     out = closes.parent / "out"

@@ -21,6 +21,7 @@ from triptych.domain.files import write_bytes
 from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.coverage import blind
 from triptych.inference.anomaly.instants import instants
+from triptych.inference.anomaly.pace import Pace
 from triptych.inference.anomaly.parameters import settled
 from triptych.inference.anomaly.saving import DetectorCard, load_detector, refuse_other_folders, save_detector
 from triptych.inference.anomaly.stream import DetectorStream
@@ -323,7 +324,8 @@ def watch_anomalies(
     A line that is no row is a bad row like one with NaN: the stream goes on. `columns.entity` names the key
     of the symbol, `columns.time` that of the time, None taking the columns of the fit. Times are ISO 8601 or a number
     (see `instants`); `step` is in seconds, or in the unit of times that count something of their own. `threshold` has
-    settings of the threshold that differ, see `moving_as`. `warn` is told of rows that never come to a score.
+    settings of the threshold that differ, see `moving_as`. `warn` is told of rows that never come to a score, and of
+    rows that are not as far apart as those of the fit.
 
     Raises DataError where the first time is of another unit than those of the fit: no gap would ever be seen, or one
     at every row; and where a stream of CSV begins without a header, or with one that lacks a channel.
@@ -332,6 +334,7 @@ def watch_anomalies(
     time, entity = columns.time or detector.time_, columns.entity or detector.entity_
     stream = DetectorStream(detector, moving_as(detector, threshold, otherwise="rolling"), step=step)
     unscored, checked = Unscored(stream), False
+    pace = None if step is not None or detector.config.steps == "any" else Pace(stream)
     needed = ((time, "gaps in time are not seen"), (entity, "such rows count as those of one entity"))
     lost = {name: loss for name, loss in needed if name is not None}
     reader = LineReader(detector.columns_, list(lost))
@@ -348,6 +351,8 @@ def watch_anomalies(
             stream.check_time(when)
             checked = True
         reading = stream.update(values, symbol=symbol, time=when)
+        if pace is not None and when is not None:
+            _say(warn, pace.note(symbol, when))
         yield {name: row.get(name) for name in (time, entity) if name is not None}, reading
         _say(warn, unscored.note(symbol, reading))
     _say(warn, unscored.at_the_end())
