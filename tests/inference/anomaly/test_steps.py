@@ -35,6 +35,12 @@ def test_entities_of_another_step_are_refused_by_name():
     assert "(--any-step)" in str(error.value)
 
 
+def test_of_two_entities_with_as_many_rows_one_is_named():
+    halves = pl.concat([two_machines().head(200), two_machines().tail(200)])
+    with pytest.raises(DataError, match="The rows of 'b' are 0:05:00 apart, those of most entities 0:01:00"):
+        ZScoreDetector().fit(halves, entity="who")
+
+
 def test_entities_of_any_step_are_learnt_scored_and_streamed_by_their_own(tmp_path):
     frame = two_machines()
     detector = ZScoreDetector(steps="any").fit(frame, entity="who")

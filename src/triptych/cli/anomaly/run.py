@@ -66,8 +66,10 @@ def _side_by_side(watches: Sequence[Watch]) -> Table:
     table.add_column("day")
     for watch in watches:
         table.add_column(watch.detector, justify="right")
-    for marks in zip(*(watch.marks for watch in watches), strict=True):
-        table.add_row(f"{marks[0].day} {escape(marks[0].event)}", *(f"{one.alarms}, {one.rank}" for one in marks))
+    events = {mark.day: mark.event for watch in watches for mark in watch.marks}
+    said = [{mark.day: f"{mark.alarms}, {mark.rank}" for mark in watch.marks} for watch in watches]
+    for day in sorted(events):  # one that warms up then has nothing to say of it
+        table.add_row(f"{day} {escape(events[day])}", *(one.get(day, "-") for one in said))
     others = "alarms a day on other days"
     table.add_row(others, *(f"{watch.summary[others]:.3f}" for watch in watches))
     return table

@@ -43,7 +43,12 @@ def own_steps(times: NDArray[np.float64], runs: Sequence[tuple[int, int]]) -> tu
     inside = [np.diff(times[start:stop]) for start, stop in runs]
     every = np.concatenate(inside) if inside else np.zeros(0)
     own = [float(np.median(one)) if len(one) >= _FEWEST else math.nan for one in inside]
-    return np.array(own), float(np.median(every)) if every.size else 0.0
+    return np.array(own), middle(every)
+
+
+def middle(steps: NDArray[np.float64]) -> float:
+    """The median as one of the steps themselves: between those of two entities there is none. 0 without steps."""
+    return float(np.quantile(steps, 0.5, method="lower")) if steps.size else 0.0
 
 
 def each_its_own(clock: Clock, names: Sequence[str], own: NDArray[np.float64], pooled: float) -> NDArray[np.float64]:

@@ -206,7 +206,7 @@ def _read(X: Any, entity: Any, time: Any, wanted: Sequence[str] | None) -> _Sour
     if not isinstance(X, pl.DataFrame):
         try:
             array = np.asarray(X, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataError(
                 f"A {type(X).__name__} of this kind cannot be read as rows of numbers.",
                 remedy="Bring an array of numbers, or a polars or pandas frame.",

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from triptych.inference.anomaly.instants import Clock
-from triptych.inference.anomaly.steps import differs
+from triptych.inference.anomaly.steps import differs, middle
 from triptych.inference.anomaly.table import Table
 
 
@@ -39,6 +39,6 @@ class Span:
         times = table.times.values
         steps = np.diff(times)
         forward = steps[steps > 0]  # entities stand below one another
-        step = float(np.median(forward)) if forward.size else 0.0
+        step = middle(forward)
         others = {name: own for name, own in table.steps.items() if differs(own, step)}
         return cls(first=float(times.min()), last=float(times.max()), clock=table.times.clock, step=step, steps=others)
