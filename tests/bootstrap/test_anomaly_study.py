@@ -7,8 +7,9 @@ import pytest
 from tests.fakes.market import walk
 
 from triptych.bootstrap.anomalies import Rows, score_anomalies
+from triptych.bootstrap.anomaly_channels import read_channels
 from triptych.bootstrap.anomaly_picture import draw_watch
-from triptych.bootstrap.anomaly_study import read_channels, run_study
+from triptych.bootstrap.anomaly_study import run_study
 from triptych.bootstrap.anomaly_watch import watch_anomalies
 from triptych.bootstrap.candle_books import tape_of
 from triptych.domain.errors import DataError, RecipeError
@@ -40,7 +41,8 @@ def watched(closes):
     study = Study.model_validate(
         {
             "channels": {"read": "closes"}, "period": {"fit_until": SPLIT}, "detector": {"epochs": 1},
-            "threshold": {"alarms_per_day": 0.02, "rows_per_day": 1}, "marks": {WILD: "half is gone"},
+            "beside": ["pca", "zscore"], "threshold": {"alarms_per_day": 0.02, "rows_per_day": 1},
+            "marks": {WILD: "half is gone"},
         }
     )  # fmt: skip
     out = closes.parent / "out"
@@ -64,13 +66,44 @@ def test_what_came_after_is_watched_and_the_known_day_is_found(watched):
 def test_the_folder_holds_what_other_commands_take(watched):
     out, watch = watched
     assert sorted(path.name for path in out.iterdir()) == [
-        "days.csv", "detector", "scores.parquet", "study.json", "watched.parquet",
+        "days.csv", "days_pca.csv", "days_zscore.csv", "detector", "scores.parquet", "scores_pca.parquet",
+        "scores_zscore.parquet", "study.json", "watched.parquet",
     ]  # fmt: skip
     assert json.loads((out / "study.json").read_text())["files"] == ["closes.parquet"]
     assert pl.read_parquet(out / "watched.parquet").columns == ["A", "B", "C", "time"]
     picture = draw_watch(watch, out.parent / "picture.png")
     assert picture.read_bytes()[:4] == b"\x89PNG"
     assert picture.stat().st_size < 150_000
+
+
+def test_plain_detectors_watch_the_same_days_beside_it(watched):
+    out, watch = watched
+    assert [one.detector for one in watch.beside] == ["pca", "zscore"]
+    found = json.loads((out / "study.json").read_text())
+    assert [one["detector"] for one in (found, *found["beside"])] == ["catch", "pca", "zscore"]
+    for one, told in zip(watch.beside, found["beside"], strict=True):
+        assert one.frame["time"].equals(watch.frame["time"])
+        assert told["alarms"] == int(one.frame["alarm"].sum())
+        (mark,) = told["marks"]
+        assert (mark["day"], mark["rank"], mark["alarms"]) == (str(WILD), 1, 1)
+        assert pl.read_parquet(out / f"scores_{one.detector}.parquet").equals(one.frame)
+
+
+@pytest.mark.parametrize("name", ["isolation_forest", "kmeans", "pca"])
+def test_a_recipe_may_watch_by_any_detector_alone(closes, tmp_path, triptych, name):
+    recipe = tmp_path / "own.toml"
+    recipe.write_text(
+        f'channels.read = "closes"\nperiod.fit_until = {SPLIT}\nthreshold.rows_per_day = 1\n[marks]\n{WILD} = "half"\n'
+    )
+    said = triptych(
+        "anomaly", "run", recipe, closes, "--out", tmp_path / "out", "--set", f"detector.name={name}", "--set",
+        "detector.seed=3", "--set", 'beside=["zscore"]',
+    )  # fmt: skip
+    assert said.status == 0, said.err
+    card = json.loads((tmp_path / "out" / "detector" / "card.json").read_text())
+    assert (card["name"], card["config"]["seed"]) == (name, 3)
+    assert "Beside one another: alarms, rank of the day" in said.out
+    assert f"{WILD} half" in said.out
 
 
 def test_what_a_run_saves_is_scored_and_watched_with_its_times_and_threshold(watched):

@@ -21,6 +21,33 @@ def test_a_key_can_be_changed():
     assert study.threshold.method == "spot"
 
 
+def test_a_recipe_chooses_any_detector_and_its_settings():
+    learning = load_study("coins_1h", ["detector.hidden_rows=16", "detector.settings.focus=8"]).detector
+    assert learning.given()["network"] == {"hidden_rows": 16}
+    assert learning.given()["focus"] == 8
+    assert learning.trained() == {"learning_rate": 2e-3, "epochs": 6}
+    plain = load_study("coins_1h", ["detector.name=pca", "detector.settings.explained=0.8"])
+    assert (plain.detector.name, plain.detector.given()["explained"], plain.beside) == ("pca", 0.8, ("pca",))
+    deep = load_study("coins_1h", ["detector.settings.network.width=24", "detector.training.batch_size=32"]).detector
+    assert (deep.given()["network"], deep.trained()["batch_size"]) == ({"width": 24}, 32)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["detector.settings.seed=3"], "settings.seed stands in this section itself: write detector.seed"),
+        (["detector.name=pca", "detector.hidden_rows=16"], "'pca' has no network: leave hidden_rows and training out"),
+        (["detector.name=pca", "detector.settings.focus=8"], "Detector pca: focus: Extra inputs are not permitted"),
+        (["detector.training.batch=8"], "detector: training.batch: Extra inputs are not permitted"),
+        (["detector.name=lof"], "detector.name: Input should be 'catch', 'blend', 'zscore', 'pca'"),
+    ],
+)
+def test_what_a_detector_does_not_know_is_refused_before_anything_is_read(overrides, message):
+    with pytest.raises(RecipeError) as error:
+        load_study("sse_15m", overrides)
+    assert message in error.value.message
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

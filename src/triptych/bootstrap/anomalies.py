@@ -18,12 +18,15 @@ from triptych.bootstrap.separated import read_separated
 from triptych.domain.errors import ColumnError, DataError, StorageError
 from triptych.domain.files import write_bytes
 from triptych.inference.anomaly.base import AbstractDetector
+from triptych.inference.anomaly.coverage import blind
 from triptych.inference.anomaly.instants import instants
 from triptych.inference.anomaly.parameters import settled
 from triptych.inference.anomaly.saving import DetectorCard, load_detector, refuse_other_folders, save_detector
-from triptych.inference.anomaly.table import TIME_NAMES, Table
+from triptych.inference.anomaly.table import Table
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
+from triptych.inference.anomaly.time_columns import PLAIN_NAMES
 from triptych.inference.anomaly.times import Span
+from triptych.market.tables import ARROW, PARQUET
 from triptych.training.anomaly.by_type import WITHIN
 
 TRAINING_FILES = ("checkpoint.ckpt", "fingerprint.json")
@@ -32,11 +35,15 @@ TRAINING_FILES = ("checkpoint.ckpt", "fingerprint.json")
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Which columns of a file are no channels: `time`, `entity` and `labels`; None where there is none."""
+    """Which columns of a file are no channels: `time`, `entity` and `labels`; None where there is none.
+
+    `drop` are columns that are left out.
+    """
 
     time: str | None = None
     entity: str | None = None
     labels: str | None = None
+    drop: tuple[str, ...] = ()
 
 
 def read_rows(
@@ -46,33 +53,44 @@ def read_rows(
     *,
     tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[pl.DataFrame, np.ndarray | None]:
-    """The frame of a Parquet or CSV file without its labels, and the labels (see `labels_of`) or None.
+    """The frame of a Parquet, Feather or CSV file without its labels, and the labels (see `labels_of`) or None.
 
-    Columns of a CSV file are what all their rows are, see `read_separated`. A text column that `columns`, `detector`
-    or its name says to be times is read as such (see `instants`), and so is any other whose texts all are times.
+    What a file is its first bytes say, not its name. Columns of a CSV file are what all their rows are, see
+    `read_separated`. A text column that `columns`, `detector` or its name says to be times is read as such (see
+    `instants`), and so is any other whose texts all are times.
 
     Raises DataError when the file cannot be read, ColumnError when a named column is missing.
     """
     path = Path(path)
+    entity = columns.entity or (detector.entity_ if detector is not None else None)
     try:
-        parquet = path.suffix.lower() == ".parquet"
-        frame = pl.read_parquet(path) if parquet else read_separated(path, {columns.entity, columns.labels})
+        frame = _read_frame(path, {entity, columns.labels})
     except FileNotFoundError as error:
         raise DataError(f"There is no file {path}.", remedy="Check the path.") from error
     except (pl.exceptions.PolarsError, OSError) as error:
         first = (str(error).splitlines() or ["unknown"])[0]
         raise DataError(f"{path} cannot be read: {first}.", remedy="Bring a CSV or Parquet file.") from error
-    for name in (columns.time, columns.entity, columns.labels):
+    for name in (columns.time, columns.entity, columns.labels, *columns.drop):
         if name is not None and name not in frame.columns:
             raise ColumnError(f"{path} has no column {name!r}.", remedy=f"Its columns are {', '.join(frame.columns)}.")
     if frame.is_empty():
         raise DataError(f"{path} has no rows.", remedy="Bring a file with rows below its header.")
-    entity = columns.entity or (detector.entity_ if detector is not None else None)
+    frame = frame.drop(columns.drop)
     times = {columns.time or (detector.time_ if detector is not None else None)}
-    frame = _with_times(frame, times - {None} or set(TIME_NAMES), {entity, columns.labels})
+    frame = _with_times(frame, times - {None} or set(PLAIN_NAMES), {entity, columns.labels})
     if columns.labels is None:
         return frame, None
     return frame.drop(columns.labels), labels_of(path, frame[columns.labels], tell)
+
+
+def _read_frame(path: Path, texts: Set[str | None]) -> pl.DataFrame:
+    with path.open("rb") as file:
+        magic = file.read(8)
+    if magic.startswith(PARQUET):
+        return pl.read_parquet(path, glob=False)
+    if magic.startswith(ARROW):
+        return pl.read_ipc(path.read_bytes())
+    return read_separated(path, texts)
 
 
 def _with_times(frame: pl.DataFrame, wanted: Set[str | None], texts: Set[str | None]) -> pl.DataFrame:
@@ -104,10 +122,12 @@ def fit_anomalies(
     training: Mapping[str, Any],
     name: str = "catch",
     tell: Callable[[str], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> DetectorCard:
     """Fit a detector (see `create_detector`) on a file and save it.
 
-    Labelled anomalies are left out: their rows break the history. `tell` is told which labels are which.
+    Labelled anomalies are left out: their rows break the history. `tell` is told which labels are which, `warn` of
+    entities and gaps that leave many rows out.
 
     Raises whatever `fit` and `save_detector` do.
     """
@@ -120,6 +140,8 @@ def fit_anomalies(
     detector.fit(frame, entity=columns.entity, time=columns.time, leave_out=left_out)
     card = save_detector(folder, detector)
     remove_training(checkpoint)
+    for sentence in blind(detector.checked(frame, entity=columns.entity, time=columns.time), detector.memory):
+        warn(sentence)
     return card
 
 
@@ -143,21 +165,26 @@ def remove_training(made: Path) -> None:
         made.rmdir()
 
 
-def opened(folder: Path, breaks: bool | None) -> AbstractDetector:
-    """A saved detector that lets gaps in time break the rows or not, None as in its fit."""
+def opened(folder: Path, breaks: bool | None, any_step: bool = False) -> AbstractDetector:
+    """A saved detector that lets gaps in time break the rows or not, None as in its fit; with `any_step` rows may be as
+    far apart as they are."""
     detector = load_detector(folder)
-    return detector if breaks is None else detector.set_params(breaks=breaks)
+    settings = {} if breaks is None else {"breaks": breaks}
+    return detector.set_params(**settings | ({"steps": "any"} if any_step else {}))
 
 
-def blinded(detector: AbstractDetector, table: Table) -> str:
-    """A warning where gaps in time leave more than a fifth of the rows without a score; else nothing."""
-    scored = sum(max(stop - start - detector.memory + 1, 0) for start, stop in table.stretches)
-    if not table.gaps or scored >= 0.8 * len(table):
-        return ""
-    return (
-        f"{len(table) - scored} of {len(table)} rows have no score: {table.gaps} gaps in their times start the warm-up "
-        f"of {detector.memory} rows anew. Where rows stop at night or at weekends, --no-breaks lets gaps break nothing."
-    )
+def checked_rows(detector: AbstractDetector, frame: pl.DataFrame, columns: Rows, warn: Callable[[str], None]) -> Table:
+    """The rows of a file as the detector's table. `warn` is told of columns that are left out, of times that are
+    missing, and of rows that have no score. Raises what `AbstractDetector.checked` does."""
+    table = detector.checked(frame, entity=columns.entity, time=columns.time)
+    if table.ignored:
+        warn(f"Columns that are none of the detector's are ignored: {', '.join(table.ignored)}.")
+    if detector.span_ is not None and table.times is None:
+        name = detector.time_ or "time"
+        warn(f"The rows have no {name!r}: gaps in time are not seen, nor whether they are as far apart as in the fit.")
+    for sentence in blind(table, detector.memory):
+        warn(sentence)
+    return table
 
 
 def moving_as(
@@ -198,6 +225,7 @@ def score_anomalies(
     out: Path | None = None,
     within: int = WITHIN,
     breaks: bool | None = None,
+    any_step: bool = False,
     threshold: Mapping[str, Any] | None = None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> tuple[pl.DataFrame, Judgement | None, ThresholdConfig]:
@@ -205,18 +233,16 @@ def score_anomalies(
 
     Returns the frame of scores, aligned with the file's rows, how good they are where labels are named, and how the
     threshold moved. `out` (Parquet, or CSV by its ending) receives the frame. `breaks` is whether gaps in time break
-    the rows, None as in the fit; `threshold` has settings of the threshold that differ, see `moving_as`; `warn` is told
-    where gaps leave many rows without a score.
-
+    the rows, None as in the fit; `any_step` takes rows of another step than those of the fit, which else are refused;
+    `threshold` has settings of the threshold that differ, see `moving_as`; `warn` is told what `checked_rows` says.
     """
-    detector = opened(folder, breaks)
+    detector = opened(folder, breaks, any_step)
     moving = moving_as(detector, threshold or {}, otherwise="fixed")
     notes: list[str] = []
     frame, labels = read_rows(path, columns, detector, tell=notes.append)
-    table = detector.checked(frame, entity=columns.entity, time=columns.time)
+    table = checked_rows(detector, frame, columns, warn)
     if labels is not None or moving.method != "fixed":
         moving = paced(moving, rows_per_day_of(detector, table), warn)
-    say(warn, blinded(detector, table))
     scored = detector.score_frame(table, threshold=moving)
     if out is not None:
         write_frame(out, scored)

@@ -6,8 +6,9 @@ import io
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
-from triptych.bootstrap.anomaly_study import Watch
+from triptych.bootstrap.anomaly_watched import Watch
 from triptych.domain.files import write_bytes
 
 INCHES, DPI = (11.0, 7.2), 90
@@ -40,11 +41,17 @@ def draw_watch(watch: Watch, path: Path) -> Path:
     highest, alarms = watch.days["highest"].to_numpy(), watch.days["alarms"].to_numpy() > 0
     scores.vlines(day, 0, highest, color="#9aa5b1", linewidth=0.7, label="highest score of a day")
     scores.scatter(day[alarms], highest[alarms], s=7, color="#c0392b", zorder=3, label="day with an alarm")
+    for other, height in zip(watch.beside, (0.02, 0.05, 0.08), strict=False):
+        alarmed = other.days.filter(pl.col("alarms") > 0)["day"].to_numpy()
+        level = np.full(len(alarmed), height * float(np.nanmax(highest)))
+        scores.scatter(
+            alarmed, level, s=5, marker="|", color="#1b7837", zorder=3, label=f"with an alarm of {other.detector}"
+        )
     limits = watch.frame["threshold"].to_numpy()
     scores.plot(time[thin], limits[thin], color="#2166ac", linewidth=0.9, label="threshold")
     scores.set_ylim(0, 1.18 * float(np.nanmax(highest)))
     scores.set_ylabel("score")
-    scores.legend(loc="lower right", bbox_to_anchor=(1.0, 0.99), fontsize=7, ncols=3, frameon=False)
+    scores.legend(loc="lower right", bbox_to_anchor=(1.0, 0.99), fontsize=7, ncols=4, frameon=False)
     market.set_xlim(time[0], time[-1])
     side, before = "right", None
     for one in sorted(watch.marks, key=lambda mark: mark.day):

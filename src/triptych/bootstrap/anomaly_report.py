@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from triptych.bootstrap.anomalies import (
     Rows,
-    blinded,
+    checked_rows,
     moving_as,
     opened,
     paced,
@@ -71,27 +71,25 @@ def report_anomalies(
     *,
     within: int = WITHIN,
     breaks: bool | None = None,
+    any_step: bool = False,
     threshold: Mapping[str, Any] | None = None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Score a file and write the report: scores and channels with alarms, evidence by
     channel and by kind over time, masks, events. Of several entities each has a section of its own.
 
-    `breaks` is whether gaps in time break the rows, None as in the fit; `threshold` has settings of the threshold that
-    differ, see `moving_as`; `warn` is told where gaps leave many rows without a score.
+    `breaks`, `any_step`, `threshold` and `warn` are as in `score_anomalies`.
 
     With labels it also holds the metrics, and those of each type of event where labels name types. Raises what
     `load_detector` and `decision_function` do, StorageError when the disk refuses.
     """
-    detector = opened(folder, breaks)
+    detector = opened(folder, breaks, any_step)
     moving = moving_as(detector, threshold or {}, otherwise="fixed")
     notes: list[str] = []
     frame, labels = read_rows(path, columns, detector, tell=notes.append)
-    table = detector.checked(frame, entity=columns.entity, time=columns.time)
+    table = checked_rows(detector, frame, columns, warn)
     if labels is not None or moving.method != "fixed":
         moving = paced(moving, rows_per_day_of(detector, table), warn)
-    if blind := blinded(detector, table):
-        warn(blind)
     scores, limits, reasons = detector.judged(table, moving)
     index = [str(value) for value in table.index.to_list()]
     figures, events, masks = [], [], []

@@ -10,6 +10,7 @@ from typing import Any
 from triptych.bootstrap.anomalies import Rows, moving_as, opened, paced, say
 from triptych.bootstrap.anomaly_lines import LineReader
 from triptych.bootstrap.ending import Ending
+from triptych.inference.anomaly.pace import Pace
 from triptych.inference.anomaly.stream import DetectorStream
 from triptych.inference.anomaly.stream_state import StreamFile
 from triptych.inference.anomaly.unscored import Unscored
@@ -37,7 +38,8 @@ def watch_anomalies(
     of the symbol, `columns.time` that of the time, None taking the columns of the fit. Times are ISO 8601 or a number
     (see `instants`); `step` is in seconds, or in the unit of times that count something of their own. `threshold` has
     settings of the threshold that differ, see `moving_as`. `warn` is told of rows that never come to a score, of those
-    whose times turned out wrong, and where nothing says how many rows a day has.
+    whose times turned out wrong or that are not as far apart as those of the fit, and where nothing says how many rows
+    a day has.
 
     `state` is a file by which a later watch goes on where this one ended, with the same readings as if it had not. It
     is written when a row and `state_every` - 1 others have been answered, at the end of the lines, and on SIGTERM or
@@ -54,6 +56,7 @@ def watch_anomalies(
         paced(stream.threshold, None, warn)
     kept = None if state is None else StreamFile(state, stream)
     unscored, checked, answered = Unscored(stream), False, 0
+    pace = None if step is not None or detector.config.steps == "any" else Pace(stream)
     needed = ((time, "gaps in time are not seen"), (entity, "such rows count as those of one entity"))
     lost = {name: loss for name, loss in needed if name is not None}
     reader = LineReader(detector.columns_, list(lost))
@@ -72,6 +75,8 @@ def watch_anomalies(
                 stream.check_time(when)
                 checked = True
             reading = stream.update(values, symbol=symbol, time=when)
+            if pace is not None and when is not None:
+                say(warn, pace.note(symbol, when))
             yield {name: row.get(name) for name in (time, entity) if name is not None}, reading
             say(warn, unscored.note(symbol, reading))
             answered += 1

@@ -12,26 +12,18 @@ from pydantic import ValidationError
 
 from triptych.domain.errors import RecipeError
 from triptych.inference.anomaly.base import AbstractDetector
-from triptych.inference.anomaly.baselines import BASELINES, ForestConfig, KMeansConfig, PcaConfig
+from triptych.inference.anomaly.baselines import BASELINES, ForestConfig, PcaConfig
 from triptych.inference.anomaly.blend import BlendConfig, BlendDetector
 from triptych.inference.anomaly.catch import CatchDetector
 from triptych.inference.anomaly.catch import Config as CatchConfig
 from triptych.inference.anomaly.common_config import CommonConfig
+from triptych.inference.anomaly.configs import CONFIGS, detector_config
 from triptych.models.catch import Catch, ConditionalCatch
-
-_CONFIGS: dict[str, type[CommonConfig]] = {
-    "catch": CatchConfig,
-    "blend": CatchConfig,
-    "zscore": CommonConfig,
-    "pca": PcaConfig,
-    "isolation_forest": ForestConfig,
-    "kmeans": KMeansConfig,
-}
 
 
 def list_detectors() -> list[str]:
     """Names that `create_detector` knows."""
-    return sorted(_CONFIGS)
+    return sorted(CONFIGS)
 
 
 def create_detector(
@@ -47,14 +39,7 @@ def create_detector(
 
     Raises RecipeError for an unknown name or setting.
     """
-    if name not in _CONFIGS:
-        raise RecipeError(f"There is no detector {name!r}.", remedy=f"Known are {', '.join(list_detectors())}.")
-    try:
-        config = _CONFIGS[name](**settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise RecipeError(f"Detector {name}: {place}: {first['msg']}.", remedy="Correct the setting.") from error
+    config = detector_config(name, settings)
     if name in BASELINES:
         made: AbstractDetector = BASELINES[name](config)  # type: ignore[call-arg]
         return made

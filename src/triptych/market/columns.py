@@ -72,6 +72,19 @@ SYNONYMS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     ),
 }
 
+CLOSE_TIMES: Final = (
+    "close_time", "closetime", "time_close", "end_time", "endtime", "close_timestamp", "kline_close_time", "period_end",
+    "bar_end",
+)  # fmt: skip
+"""When a candle closed: no name of a candle, and yet a time."""
+
+TIME_NAMES: Final = (
+    *(name for role in ("timestamp", "date", "time") for group in SYNONYMS[role] for name in group),
+    "time_stamp", "ts_ms", "ts_event", "event_time", "event_timestamp", "trade_time", "transact_time", "created_at",
+    "recorded_at", "measured_at", "dt", "epoch_ms", "unix_ms", *CLOSE_TIMES,
+)  # fmt: skip
+"""Columns of any table that say when its rows were, normalised, the surest first: those of candles, then others."""
+
 # `Volume USDT` counts money, `Volume BTC` counts coins: candles hold the latter.
 _MONEY: Final = frozenset(
     "usd usdt usdc busd tusd dai eur gbp jpy krw cny try brl aud chf quote currency money".split()  # noqa: SIM905
@@ -184,7 +197,7 @@ def _missing(seen: Sequence[str], missing: Sequence[str], where: str) -> ColumnE
     shown = ", ".join(map(repr, seen[:20])) + (f" and {len(seen) - 20} more" if len(seen) > 20 else "")
     first = next((role for role in reversed(missing) if role != "timestamp"), missing[0])
     closing = ""
-    if "timestamp" in missing and any(normalise(name) in ("close_time", "closetime", "end_time") for name in seen):
+    if "timestamp" in missing and any(normalise(name) in CLOSE_TIMES for name in seen):
         closing = " A candle is named by the time it opens, so a closing time does not serve."
     prices = ""
     if any(role in missing for role in PRICE_ROLES):

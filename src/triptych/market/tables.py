@@ -15,8 +15,8 @@ from triptych.market.delimited import read_text_table
 if TYPE_CHECKING:
     import pandas as pd
 
-_PARQUET: Final = b"PAR1"
-_ARROW: Final = (b"ARROW1", b"FEA1")
+PARQUET: Final = b"PAR1"
+ARROW: Final = (b"ARROW1", b"FEA1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,9 +74,9 @@ def _open_file(path: Path) -> RawTable:
     try:
         with path.open("rb") as file:
             magic = file.read(8)
-        if magic.startswith(_PARQUET):
+        if magic.startswith(PARQUET):
             return RawTable(frame=pl.read_parquet(path, glob=False), name=path.name, path=path)
-        if magic.startswith(_ARROW):
+        if magic.startswith(ARROW):
             return RawTable(frame=pl.read_ipc(path.read_bytes()), name=path.name, path=path)
         table = read_text_table(path)
     except FileNotFoundError as error:

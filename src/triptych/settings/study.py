@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Literal, Self
+from typing import Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from triptych.domain import Config as BaseConfig
+from triptych.domain.errors import RecipeError
 from triptych.features.extra_channels import Extra
+from triptych.inference.anomaly.configs import DetectorName, detector_config, foretelling
 from triptych.inference.anomaly.table import BadRows
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.settings.books_beside import BooksConfig
 from triptych.settings.overrides import put_overrides
 from triptych.settings.shelf import Shelf
 from triptych.settings.validating import validated
+from triptych.training.anomaly.config import Config as TrainingConfig
+
+_TRAINED: Final = ("catch", "blend")
+"""Detectors with a network."""
 
 
 class Channels(BaseConfig):
@@ -68,8 +74,9 @@ class Period(BaseConfig):
 
 
 class Learning(BaseConfig):
-    """How the detector is fitted."""
+    """Which detector, and how it is fitted."""
 
+    name: DetectorName = Field("catch", description="Which detector.")
     contamination: float = Field(
         0.01, description="Share of normal rows that the fixed threshold takes for anomalies.", gt=0, le=0.5
     )
@@ -78,8 +85,49 @@ class Learning(BaseConfig):
         description="`refuse`: rows that are not known, such as closes without an order book, are an error. `mask`: "
         "short runs repeat the row before, longer ones break the history.",
     )
-    epochs: int = Field(6, description="Passes over the training windows at most.", ge=1, le=100_000)
+    epochs: int = Field(6, description="Passes over CATCH's training windows at most.", ge=1, le=100_000)
+    hidden_rows: int = Field(
+        0,
+        description="Last rows that CATCH's network foretells instead of copying them; 16 is better on channels of a "
+        "market.",
+        ge=0,
+        le=48,
+    )
     seed: int = Field(0, description="Seed of everything random.", ge=0)
+    settings: dict[str, Any] = Field(
+        {}, description="Any other setting of that detector, such as settings.explained = 0.8 of `pca`."
+    )
+    training: dict[str, Any] = Field({}, description="Any other setting of CATCH's training, such as batch_size.")
+
+    @model_validator(mode="after")
+    def _fits_the_detector(self) -> Self:
+        own = set(type(self).model_fields) & set(self.settings)
+        if own:
+            raise ValueError(f"settings.{min(own)} stands in this section itself: write detector.{min(own)}")
+        if "epochs" in self.training:
+            raise ValueError("training.epochs stands in this section itself: write detector.epochs")
+        if self.name not in _TRAINED and (self.hidden_rows or self.training):
+            raise ValueError(f"{self.name!r} has no network: leave hidden_rows and training out")
+        try:
+            detector_config(self.name, self.given())
+            TrainingConfig(**self.trained())
+        except RecipeError as error:
+            raise ValueError(error.message) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"training.{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        return self
+
+    def given(self) -> dict[str, Any]:
+        """Settings as `create_detector` takes them."""
+        hidden, _ = foretelling(self.hidden_rows)
+        network = hidden.get("network", {}) | self.settings.get("network", {})
+        common = {name: getattr(self, name) for name in ("contamination", "bad_rows", "seed")}
+        return common | self.settings | ({"network": network} if network else {})
+
+    def trained(self) -> dict[str, Any]:
+        """Settings of CATCH's training."""
+        return foretelling(self.hidden_rows)[1] | self.training | {"epochs": self.epochs}
 
 
 class Study(BaseConfig):
@@ -89,6 +137,11 @@ class Study(BaseConfig):
     channels: Channels = Channels()
     period: Period
     detector: Learning = Learning()
+    beside: tuple[DetectorName, ...] = Field(
+        ("pca",),
+        description="Plain detectors that are fitted on the same rows and watch beside it by the same threshold: what "
+        "they find too, it adds nothing to. Empty for none.",
+    )
     threshold: ThresholdConfig = ThresholdConfig()
     marks: dict[date, str] = Field(
         {}, description="Days of known events, for looking at: nothing is learnt or chosen from them."

@@ -109,11 +109,15 @@ def test_masked_rows_get_no_score(rows):
 def test_other_columns_are_refused(rows):
     detector = ZScoreDetector().fit(pl.DataFrame(rows, schema=["a", "b", "c"]))
     with pytest.raises(ColumnError) as error:
-        detector.predict(pl.DataFrame(rows, schema=["a", "c", "b"]))
+        detector.predict(pl.DataFrame(rows, schema=["a", "d", "b"]))
     assert str(error.value) == (
-        "The detector was fitted on the columns a, b, c; these rows have a, c, b. Bring the same columns in the same "
-        "order."
+        "The detector was fitted on the columns a, b, c; these rows have no 'c'. Bring that column too; theirs are "
+        "a, d, b."
     )
+    with pytest.raises(ColumnError, match="these rows have channel 0, channel 1, channel 2"):
+        detector.predict(rows)
+    moved = pl.DataFrame(rows, schema=["a", "b", "c"]).select("c", "a", "b", extra=0)
+    assert detector.predict(moved).tolist() == detector.predict(pl.DataFrame(rows, schema=["a", "b", "c"])).tolist()
 
 
 def test_a_constant_channel_is_refused(rows):

@@ -24,7 +24,7 @@ def channels(
     The column `time` is the close of the candle. Values of the order book or of funding that were not known then are
     empty: fit with --mask.
     """
-    from triptych.bootstrap.anomaly_study import write_channels
+    from triptych.bootstrap.anomaly_channels import write_channels
     from triptych.settings.study import load_study
 
     frame = write_channels(load_study(recipe, overrides or ()), files, write)

@@ -7,11 +7,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from triptych.cli.anomaly.options import BreaksOption, EntityOption, FileArgument, LabelsOption, TimeOption
-from triptych.cli.console import Narrator, figures, out, print_json
+from triptych.cli.anomaly.options import (
+    AnyStepOption,
+    BreaksOption,
+    EntityOption,
+    FileArgument,
+    LabelsOption,
+    TimeOption,
+)
+from triptych.cli.console import Narrator, figures, out, print_json, warn
 from triptych.cli.options import JsonOption, QuietOption
 
-Kind = Literal["catch", "blend", "zscore", "pca", "isolation_forest", "kmeans"]
+Kind = Literal["catch", "blend", "zscore", "pca", "isolation_forest", "kmeans"]  # `DetectorName`, without its imports
 
 
 def fit(
@@ -26,8 +33,20 @@ def fit(
     contamination: Annotated[
         float, typer.Option("--contamination", help="Share of normal rows that the threshold takes for anomalies.")
     ] = 0.01,
+    drop: Annotated[
+        list[str] | None, typer.Option("--drop", help="A column to leave out. May be repeated.", metavar="COLUMN")
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep",
+            help="A channel that rises from row to row and is meant; others are refused as clocks. May be repeated.",
+            metavar="COLUMN",
+        ),
+    ] = None,
     mask: Annotated[bool, typer.Option("--mask", help="Bridge bad rows instead of refusing the file.")] = False,
     breaks: BreaksOption = None,
+    any_step: AnyStepOption = False,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the training windows at most.")] = 6,
     hidden_rows: Annotated[
         int,
@@ -45,23 +64,27 @@ def fit(
     """Fit a detector on rows that are mostly normal and save it.
 
     Two fifths of the rows (a fifth for the simple detectors) are held out and set the threshold. Rows labelled as
-    anomalies are left out. A fit that was killed goes on when the same command is given again.
+    anomalies are left out. Columns that count time or rows are refused as channels. A fit that was killed goes on when
+    the same command is given again.
     """
     from triptych.bootstrap.anomalies import Rows, fit_anomalies
-    from triptych.inference.anomaly.catch import SMALL
+    from triptych.inference.anomaly.configs import foretelling
 
+    hidden, training = foretelling(hidden_rows)
     tell = Narrator(quiet or json)
     tell(f"Fitting on {file}")
     card = fit_anomalies(
         file,
         folder,
-        Rows(time=time, entity=entity, labels=labels),
+        Rows(time=time, entity=entity, labels=labels, drop=tuple(drop or ())),
         settings={"contamination": contamination, "seed": seed, "bad_rows": "mask" if mask else "refuse"}
         | ({} if breaks is None else {"breaks": breaks})
-        | ({"network": {**SMALL.model_dump(), "hidden_rows": hidden_rows}} if hidden_rows else {}),
-        training={"epochs": epochs} | ({"learning_rate": 2e-3} if hidden_rows else {}),  # as it was measured
+        | {"counters": tuple(keep or ()), "steps": "any" if any_step else "same"}
+        | hidden,
+        training={"epochs": epochs} | training,
         name=detector,
         tell=tell,
+        warn=warn,
     )
     if json:
         print_json(card.model_dump(mode="json"))

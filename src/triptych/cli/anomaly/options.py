@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-FileArgument = Annotated[Path, typer.Argument(help="Rows of numeric channels: CSV or Parquet.", metavar="FILE")]
+FileArgument = Annotated[
+    Path, typer.Argument(help="Rows of numeric channels: CSV, Parquet or Feather.", metavar="FILE")
+]
 DetectorArgument = Annotated[Path, typer.Argument(help="Folder of a saved detector.", metavar="DETECTOR")]
 TimeOption = Annotated[
     str | None, typer.Option("--time", help="Column of the rows' times; breaks at gaps. Remembered from the fit.")
@@ -25,6 +27,14 @@ BreaksOption = Annotated[
         help="Whether a gap in time starts the warm-up anew. Without for what stops at night or at weekends. As in the "
         "fit where it is not said.",
         show_default=False,
+    ),
+]
+AnyStepOption = Annotated[
+    bool,
+    typer.Option(
+        "--any-step",
+        help="Take rows that are not as far apart as those of the fit, or entities of one file that differ in it: as "
+        "many rows span another time. Else they are refused.",
     ),
 ]
 Method = Literal["fixed", "rolling", "conformal", "spot"]

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from triptych.cli.anomaly.options import (
     AlarmsOption,
+    AnyStepOption,
     BreaksOption,
     DayOption,
     DetectorArgument,
@@ -44,13 +45,15 @@ def score(
     rows_per_day: DayOption = None,
     window: WindowOption = None,
     breaks: BreaksOption = None,
+    any_step: AnyStepOption = False,
     within: WithinOption = 8,
     json: JsonOption = False,
 ) -> None:
     """Score the rows of a file; with labels, also how good the scores are, for each type where labels name types.
 
     Columns of time and entity, breaks, and the threshold by which `anomaly run` watched are those of the detector where
-    nothing else is said.
+    nothing else is said. Channels are found by name; columns that the detector does not know are ignored, with a
+    warning. Rows that are not as far apart as those of the fit are refused.
     """
     from triptych.bootstrap.anomalies import Rows, score_anomalies
 
@@ -61,6 +64,7 @@ def score(
         Rows(time=time, entity=entity, labels=labels),
         out=write,
         breaks=breaks,
+        any_step=any_step,
         threshold=moving,
         within=within,
         warn=warn,

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from triptych.domain.errors import ColumnError, DataError, NotEnoughData
 from triptych.inference.anomaly.answering import because_of_gaps, frame_of, moving_limits
+from triptych.inference.anomaly.clocks import refuse_clocks
 from triptych.inference.anomaly.common_config import CommonConfig
 from triptych.inference.anomaly.holding_out import (
     Part,
@@ -32,7 +33,8 @@ from triptych.inference.anomaly.parameters import AbstractParameters
 from triptych.inference.anomaly.reach import SURE, reach
 from triptych.inference.anomaly.scaling import Scaling
 from triptych.inference.anomaly.sliding import CHUNK, sliding
-from triptych.inference.anomaly.table import TIME_NAMES, Table, as_table, concatenate
+from triptych.inference.anomaly.steps import as_fitted, each_its_own, one_for_all
+from triptych.inference.anomaly.table import Table, as_table, concatenate
 from triptych.inference.anomaly.thresholds import AbstractThreshold, create_threshold
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.inference.anomaly.times import Span
@@ -154,13 +156,16 @@ class AbstractDetector(AbstractParameters, ABC):
 
         Raises:
             NotEnoughData: fewer unbroken rows than a few windows.
-            DataError: rows that are not numbers, constant channels.
+            DataError: rows that are not numbers, constant channels, entities of another step than most.
+            ColumnError: a channel that is a clock or a number of rows (see `refuse_clocks`).
 
         Warns where the threshold would have lain above any score that can be reached.
         """
         self.time_, self.entity_ = (one if isinstance(one, str) else None for one in (time, entity))
-        table = self._table(X, entity, time, leave_out)
         config = self.config
+        usual = each_its_own if config.steps == "any" else one_for_all
+        table = self._table(X, entity, time, leave_out, usual=usual)
+        refuse_clocks(table, config.counters)
         try:
             held = hold_out(
                 table.stretches, share=config.held_out, blocks=config.held_out_blocks, memory=self.memory,
@@ -169,9 +174,7 @@ class AbstractDetector(AbstractParameters, ABC):
         except NotEnoughData as error:
             raise because_of_gaps(error, table) from None
         self.columns_ = table.columns
-        if self.time_ is None and table.times is not None and table.index.name == "time":
-            own = [str(name) for name in getattr(X, "columns", ()) if str(name) not in table.columns]
-            self.time_ = next((name for name in own if name.lower() in TIME_NAMES and name != self.entity_), None)
+        self.time_ = table.time_column
         self.span_ = Span.of(table)
         self.scaling_ = Scaling.of(
             concatenate([table.values[a:b] for a, b in held.learn], len(table.columns)), table.columns,
@@ -253,7 +256,7 @@ class AbstractDetector(AbstractParameters, ABC):
     def decision_function(self, X: Any, *, entity: Any = None, time: Any = None) -> NDArray[np.float64]:
         """Scores of the rows, float64 (n_rows,); 0 for rows without one (see `scored_rows`).
 
-        Raises ColumnError when the columns are not those of `fit`.
+        Raises what `checked` does.
         """
         table = self.checked(X, entity=entity, time=time)
         return self._scores(table, self.scaling_(table.values))
@@ -326,13 +329,17 @@ class AbstractDetector(AbstractParameters, ABC):
         return "; ".join(f"{self.columns_[c]}: {self.kinds[k]} {evidence[c, k]:.1f}" for c, k in places)
 
     def checked(self, X: Any, *, entity: Any = None, time: Any = None) -> Table:
-        """The rows as a table with the columns of `fit`.
+        """The rows as a table with the columns of `fit`; those of a frame are found by name.
 
-        Raises ColumnError for other columns, DataError before `fit`, NotEnoughData where no row has enough before it.
+        Raises ColumnError for other columns, DataError before `fit` and for rows of another step than those of `fit`,
+        NotEnoughData where no row has enough before it.
         """
         if not hasattr(self, "columns_"):
             raise DataError(f"The detector {self.name!r} has not been fitted.", remedy="Call fit(X) first.")
-        table = self._table(X, entity, time)
+        usual = each_its_own
+        if self.span_ is not None:
+            usual = partial(as_fitted, fit=self.span_, any_step=self.config.steps == "any")
+        table = self._table(X, entity, time, columns=self.columns_, usual=usual)
         if table.columns != self.columns_:
             raise ColumnError(
                 f"The detector was fitted on the columns {', '.join(self.columns_)}; these rows have "
@@ -349,14 +356,16 @@ class AbstractDetector(AbstractParameters, ABC):
             raise because_of_gaps(short, table)
         return table
 
-    def _table(self, X: Any, entity: Any, time: Any, leave_out: NDArray[np.bool_] | None = None) -> Table:
+    def _table(
+        self, X: Any, entity: Any, time: Any, leave_out: NDArray[np.bool_] | None = None, **reading: Any
+    ) -> Table:
         names = [str(name) for name in getattr(X, "columns", ())]
         entity = self.entity_ if entity is None and self.entity_ in names else entity
         time = self.time_ if time is None and self.time_ in names else time
         config = self.config
         return as_table(
             X, entity=entity, time=time, bad_rows=config.bad_rows, bridge=config.bridge, breaks=config.breaks,
-            leave_out=leave_out,
+            leave_out=leave_out, **reading,
         )  # fmt: skip
 
     def _scores(self, table: Table, scaled: NDArray[np.float32]) -> NDArray[np.float64]:

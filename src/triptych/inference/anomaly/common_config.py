@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from triptych import domain
@@ -35,5 +37,13 @@ class CommonConfig(domain.Config):
         True,
         description="Whether a gap in the rows' times starts the warm-up anew. Off for what stops at night or at "
         "weekends: every session would begin with one.",
+    )
+    steps: Literal["same", "any"] = Field(
+        "same",
+        description="Whether rows must be as far apart as those of the fit, and all entities of a fit alike. `any`: "
+        "gaps are judged by each entity's own step, and as many rows span another time.",
+    )
+    counters: tuple[str, ...] = Field(
+        (), description="Channels that rise steadily and are meant: others are refused as clocks or numbers of rows."
     )
     seed: int = Field(0, description="Seed of everything random.", ge=0)

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain.errors import DataError
-
-LATE: Final = 1.5
-"""Steps behind the row before, beyond which a row is late."""
+from triptych.inference.anomaly.steps import LATE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +126,7 @@ class Course:
 
 
 def without_odd_times(
-    times: NDArray[np.float64], begins: NDArray[np.bool_], *, refuse: bool
+    times: NDArray[np.float64], begins: NDArray[np.bool_], usual: NDArray[np.float64], *, refuse: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Times of a table with those that are wrong put right, and which these are; both (n_rows,).
 
@@ -139,6 +136,7 @@ def without_odd_times(
     Args:
         times: of the rows, in any unit.
         begins: rows that begin an entity.
+        usual: the usual step at each row, in the unit of times; 0 where none is known.
         refuse: raise DataError for them.
 
     Raises DataError where times fall back otherwise.
@@ -147,15 +145,12 @@ def without_odd_times(
     steps, inside = np.diff(times), ~begins[1:]
     if not (inside & (steps <= 0)).any():
         return times, odd
-    usual = float(np.median(steps[inside]))
-    if usual <= 0:
-        return times, odd
     mended, course = times.copy(), Course()
     for row, time in enumerate(times.tolist()):
         if begins[row]:
             course = Course()
         before = course.old_time
-        verdict = course.take(time, step=usual, memory=len(times))
+        verdict = course.take(time, step=usual[row], memory=len(times))
         if verdict.is_repeated or verdict.ahead < 0:
             raise DataError(
                 f"The time of row {row} is not later than the one before it.", remedy="Sort the rows by time."
@@ -163,13 +158,14 @@ def without_odd_times(
         if verdict.dropped and before is not None:
             first = row - verdict.dropped
             if refuse:
+                ahead = (times[first] - before) / usual[row]
                 raise DataError(
-                    f"The time of row {first} is {(times[first] - before) / usual:.3g} steps ahead of row {first - 1}, "
+                    f"The time of row {first} is {ahead:.3g} steps ahead of row {first - 1}, "
                     f"and row {row} goes on from there: it is wrong.",
                     remedy='Put it right or remove the row, or choose bad_rows = "mask" (`triptych anomaly fit '
                     "--mask`).",
                 )
             odd[first:row] = True
-            one = min(usual, (time - before) / (verdict.dropped + 1))
+            one = min(usual[row], (time - before) / (verdict.dropped + 1))
             mended[first:row] = before + one * np.arange(1, verdict.dropped + 1)
     return mended, odd

@@ -81,6 +81,7 @@ class DetectorCard(BaseModel):
     last: float | None = Field(None, description="The last time as a number.")
     step: float | None = Field(None, description="Usual time from row to row, in the unit of `first`.")
     rows_per_day: float | None = Field(None, description="Rows of a day by their times, see `Span`.")
+    steps: dict[str, float] = Field({}, description="The same of entities whose step is another one.")
 
     @property
     def step_ms(self) -> int | None:
@@ -97,7 +98,9 @@ class DetectorCard(BaseModel):
             rows = self.rows_per_day
             if rows is None and self.clock == "utc":  # a card that was written before they were counted
                 rows = rows_per_day_at(self.step)
-            return Span(first=self.first, last=self.last, step=self.step, clock=self.clock, rows_per_day=rows)
+            return Span(
+                first=self.first, last=self.last, step=self.step, clock=self.clock, rows_per_day=rows, steps=self.steps
+            )
         if self.first <= _COUNTS_BELOW:
             return Span(first=self.first, last=self.last, step=self.step, clock="count")
         scale = scale_of(self.first)
@@ -226,7 +229,7 @@ def _spanned(detector: AbstractDetector) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = {
         "first": span.first, "last": span.last, "step": span.step, "clock": span.clock,
-        "rows_per_day": span.rows_per_day,
+        "rows_per_day": span.rows_per_day, "steps": dict(span.steps),
     }  # fmt: skip
     if span.clock == "utc":
         for name in ("first", "last"):

@@ -192,13 +192,18 @@ class DetectorStream:
             return self._given_step * (1.0 if self._clock == "count" else 1000.0)
         return None if self._detector.span_ is None else self._detector.span_.step
 
+    def step_of(self, symbol: str) -> float | None:
+        """The usual step of one symbol: where entities of the fit had other steps than most, its own."""
+        span = self._detector.span_
+        return self.step if self._given_step is not None or span is None else span.step_of(symbol)
+
     def _take(self, symbol: str, values: NDArray[np.float64], time: float | None, stamp: Any) -> str | None:
         """Put a row into its ring. Returns why it cannot be scored, or None."""
         detector = self._detector
         history = self._histories.setdefault(symbol, History(detector.memory, len(values)))
         history.rows += 1
         doubtful = history.course.old_time is not None
-        verdict = history.course.take(time, step=self.step, memory=detector.memory)
+        verdict = history.course.take(time, step=self.step_of(symbol), memory=detector.memory)
         if verdict.is_repeated:
             return "ignored: not later than the row before"
         if verdict.goes_back and history.beside is not None:

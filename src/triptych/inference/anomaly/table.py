@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,14 +11,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from triptych.domain.errors import ColumnError, DataError
-from triptych.inference.anomaly.course import LATE, without_odd_times
+from triptych.inference.anomaly.course import without_odd_times
 from triptych.inference.anomaly.instants import Instants, as_series, instants
+from triptych.inference.anomaly.steps import LATE, Usual, each_its_own, own_steps
+from triptych.inference.anomaly.time_columns import time_column
 from triptych.inference.anomaly.time_texts import looks_like_a_date
 
 BadRows = Literal["refuse", "mask"]
 """What to do with rows that are not numbers: refuse the table, or bridge short runs and break at longer ones."""
-
-TIME_NAMES = ("timestamp", "time", "datetime", "date")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,9 @@ class Table:
         times: when the rows were, None where they had no times.
         entities: what each row belongs to, under the name of its column; None where nothing says so.
         gaps: how often the rows' times break the history.
+        steps: the median step of each entity that has rows enough to tell; of "" where there are no entities.
+        time_column: the column that the times stood in, None where they came otherwise.
+        ignored: columns of the source that are no channels of the detector's.
     """
 
     columns: tuple[str, ...]
@@ -46,6 +49,9 @@ class Table:
     times: Instants | None = None
     entities: pl.Series | None = None
     gaps: int = 0
+    steps: Mapping[str, float] = field(default_factory=dict)
+    time_column: str | None = None
+    ignored: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -60,11 +66,7 @@ class Table:
 
     def of_entities(self) -> list[tuple[int, int]]:
         """First and last + 1 row of each entity; all rows where nothing says what they belong to."""
-        if self.entities is None:
-            return [(0, len(self))]
-        lengths = self.entities.rle().struct.field("len").to_list()
-        stops = np.cumsum(lengths).tolist()
-        return [(stop - length, stop) for stop, length in zip(stops, lengths, strict=True)]
+        return _runs(self.entities, len(self))
 
 
 def as_table(
@@ -76,6 +78,8 @@ def as_table(
     bridge: int = 3,
     breaks: bool = True,
     leave_out: NDArray[np.bool_] | None = None,
+    columns: Sequence[str] | None = None,
+    usual: Usual = each_its_own,
 ) -> Table:
     """Read an array or a frame.
 
@@ -85,21 +89,24 @@ def as_table(
         entity: what each row belongs to: an array of n_rows, or the name of a column. The history breaks where it
             changes.
         time: when each row was (see `instants`): an array of n_rows, or the name of a column; a pandas index of times
-            and a column called timestamp, time, datetime or date are taken without being asked for. The history breaks
-            where the step is longer than 1.5 times the usual one. A row whose time is so far ahead, and wrong since the
-            next goes on from the row before, is a bad row (see `course`).
+            and a column whose name says so (see `time_column`) are taken without being asked for. The history breaks
+            where the step is longer than 1.5 times the usual one of its entity. A row whose time is so far ahead, and
+            wrong since the next goes on from the row before, is a bad row (see `course`).
         bad_rows: `refuse` raises DataError at a row with NaN or infinity. `mask` repeats the row before it for up to
             `bridge` rows and breaks the history where the run is longer.
         bridge: rows.
         breaks: whether gaps in time break the history.
         leave_out: bool (n_rows,): rows that break the history whatever they hold, such as known anomalies.
+        columns: channels to take of a frame, by name and in this order; other columns are ignored. None takes all.
+        usual: tells the usual step of each entity, see `Usual`.
 
     Raises ColumnError for a column that is not numeric or missing, DataError for bad rows or times that fall back.
     """
     if isinstance(X, Table):
         return X
     given = X.index if _is_pandas(X) else None
-    columns, values, entities, times, names = _read(X, entity, time)
+    read = _read(X, entity, time, columns)
+    columns, values, entities, times = read.columns, read.values, read.entities, read.times
     out = np.zeros(len(values), dtype=bool) if leave_out is None else np.asarray(leave_out, dtype=bool)
     n = len(values)
     bad: NDArray[np.bool_] = np.asarray(~np.isfinite(values).all(axis=1))
@@ -121,17 +128,27 @@ def as_table(
     if entities is not None:
         begins[1:] |= (entities != entities.shift(1)).fill_null(True).to_numpy()[1:]
     gaps = 0
+    steps: dict[str, float] = {}
     if times is not None and n > 1:
-        right, odd = without_odd_times(times.values, begins, refuse=bad_rows == "refuse")
-        times, bad = replace(times, values=right), bad | odd
-        late = _gaps(times.values, begins[1:])
+        times, odd, late, steps = _paced(times, entities, begins, usual, refuse=bad_rows == "refuse")
+        bad = bad | odd
         gaps = int((late & ~begins[1:]).sum())
         begins[1:] |= late & breaks
     filled, usable = fill(values, bad, begins, bridge, usable=~out)
     return Table(
-        columns=columns, values=filled, bad=bad, stretches=_stretches(begins, usable), index=names, pandas_index=given,
-        times=times, entities=entities, gaps=gaps if breaks else 0,
+        columns=columns, values=filled, bad=bad, stretches=_stretches(begins, usable), index=read.names,
+        pandas_index=given, times=times, entities=entities, gaps=gaps if breaks else 0, steps=steps,
+        time_column=read.time_column, ignored=read.ignored,
     )  # fmt: skip
+
+
+def _runs(entities: pl.Series | None, rows: int) -> list[tuple[int, int]]:
+    """First and last + 1 row of each run of one entity."""
+    if entities is None:
+        return [(0, rows)]
+    lengths = entities.rle().struct.field("len").to_list()
+    stops = np.cumsum(lengths).tolist()
+    return [(stop - length, stop) for stop, length in zip(stops, lengths, strict=True)]
 
 
 def _is_pandas(X: Any) -> bool:
@@ -168,10 +185,21 @@ def _refuse_twins(names: Sequence[str]) -> None:
         raise ColumnError(f"{names.count(twins[0])} columns are called {twins[0]!r}.", remedy="Give each its own name.")
 
 
-def _read(
-    X: Any, entity: Any, time: Any
-) -> tuple[tuple[str, ...], NDArray[np.float64], pl.Series | None, Instants | None, pl.Series]:
-    """Names and values of the channels, entities and times (None where there are none), and what rows are called."""
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """What was read: channels, entities and times (None where there are none), and what rows are called."""
+
+    columns: tuple[str, ...]
+    values: NDArray[np.float64]
+    entities: pl.Series | None
+    times: Instants | None
+    names: pl.Series
+    time_column: str | None
+    ignored: tuple[str, ...]
+
+
+def _read(X: Any, entity: Any, time: Any, wanted: Sequence[str] | None) -> _Source:
+    has_names = isinstance(X, pl.DataFrame) or _is_pandas(X)
     if _is_pandas(X):
         columns = [str(name) for name in X.columns]
         _refuse_twins(columns)
@@ -181,7 +209,7 @@ def _read(
     if not isinstance(X, pl.DataFrame):
         try:
             array = np.asarray(X, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataError(
                 f"A {type(X).__name__} of this kind cannot be read as rows of numbers.",
                 remedy="Bring an array of numbers, or a polars or pandas frame.",
@@ -191,7 +219,7 @@ def _read(
             raise DataError(f"Expected an array of shape (rows, channels), was {array.shape}.")
         X = pl.DataFrame({f"channel {i}": array[:, i] for i in range(array.shape[1])})
     if time is None:
-        time = next((name for name in X.columns if name.lower() in TIME_NAMES), None)
+        time = time_column(X, {*(wanted or ()), entity if isinstance(entity, str) else None})
     taken = [name for name in (entity, time) if isinstance(name, str)]
     missing = [name for name in taken if name not in X.columns]
     if missing:
@@ -199,6 +227,9 @@ def _read(
     entities = None if entity is None else X[entity] if isinstance(entity, str) else pl.Series("entity", entity)
     given = None if time is None else as_series(X[time] if isinstance(time, str) else time).alias("time")
     channels = X.drop(taken)
+    ignored: tuple[str, ...] = ()
+    if wanted is not None and has_names:
+        channels, ignored = _chosen(channels, wanted)
     wrong = [name for name, kind in channels.schema.items() if not (kind.is_numeric() or kind == pl.Boolean)]
     if wrong:
         raise ColumnError(
@@ -213,7 +244,21 @@ def _read(
             raise DataError(f"There are {len(values)} rows and {len(one)} values of {what}.")
     names = pl.Series("row", np.arange(len(values))) if given is None else given
     times = None if given is None or not len(given) else instants(given)
-    return tuple(channels.columns), np.ascontiguousarray(values, dtype=np.float64), entities, times, names
+    return _Source(
+        columns=tuple(channels.columns), values=np.ascontiguousarray(values, dtype=np.float64), entities=entities,
+        times=times, names=names, time_column=time if isinstance(time, str) else None, ignored=ignored,
+    )  # fmt: skip
+
+
+def _chosen(channels: pl.DataFrame, wanted: Sequence[str]) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The channels of the fit by name, in its order, and the names of the others."""
+    missing = [name for name in wanted if name not in channels.columns]
+    if missing:
+        raise ColumnError(
+            f"The detector was fitted on the columns {', '.join(wanted)}; these rows have no {missing[0]!r}.",
+            remedy=f"Bring that column too; theirs are {', '.join(channels.columns) or 'none'}.",
+        )
+    return channels.select(wanted), tuple(name for name in channels.columns if name not in wanted)
 
 
 def _where(column: pl.Series) -> str:
@@ -240,15 +285,26 @@ def _refuse_interleaved(entities: pl.Series) -> None:
         )
 
 
-def _gaps(times: NDArray[np.float64], borders: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether each row after the first comes late; `borders` are those where another entity begins anyway."""
-    steps = np.diff(times)
-    inside = steps[~borders]
-    if (inside <= 0).any():
-        row = int(np.flatnonzero((steps <= 0) & ~borders)[0]) + 1
+def _paced(
+    times: Instants, entities: pl.Series | None, begins: NDArray[np.bool_], usual: Usual, *, refuse: bool
+) -> tuple[Instants, NDArray[np.bool_], NDArray[np.bool_], dict[str, float]]:
+    """The times with wrong ones put right, which these are (see `without_odd_times`), whether each row after the first
+    comes late, and the median steps by entity where they are known.
+
+    `begins` are the rows that begin an entity.
+    """
+    runs = _runs(entities, len(times.values))
+    names = [""] if entities is None else [str(entities[start]) for start, _ in runs]
+    own, pooled = own_steps(times.values, runs)
+    limits = usual(times.clock, names, own, pooled)
+    by_row = np.repeat(limits, [stop - start for start, stop in runs])
+    right, odd = without_odd_times(times.values, begins, by_row, refuse=refuse)
+    steps = np.diff(right)
+    if (steps[~begins[1:]] <= 0).any():
+        row = int(np.flatnonzero((steps <= 0) & ~begins[1:])[0]) + 1
         raise DataError(f"The time of row {row} is not later than the one before it.", remedy="Sort the rows by time.")
-    usual = float(np.median(inside)) if inside.size else 0.0
-    return np.asarray(steps > LATE * usual)
+    known = {name: float(one) for name, one in zip(names, own, strict=True) if np.isfinite(one)}
+    return replace(times, values=right), odd, np.asarray(steps > LATE * by_row[1:]), known
 
 
 def fill(

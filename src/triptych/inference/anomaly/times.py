@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.inference.anomaly.instants import Clock
+from triptych.inference.anomaly.steps import differs, middle
 from triptych.inference.anomaly.table import Table
 
 _DAY_MS: Final = 86_400_000.0
@@ -18,7 +20,8 @@ _DAY_MS: Final = 86_400_000.0
 class Span:
     """First and last time of the rows, the median step from row to row, and how many rows a day has.
 
-    In UTC milliseconds, or in the source's own numbers where `clock` is `count` (see `instants`).
+    In UTC milliseconds, or in the source's own numbers where `clock` is `count` (see `instants`). `steps` has the
+    entities whose step is another one.
 
     `rows_per_day` is the median of the calendar days (UTC) that have rows, of each entity by itself and without the day
     on which it begins and that on which it ends: what stops at night has fewer than steps in a day. Where no whole day
@@ -30,6 +33,11 @@ class Span:
     step: float
     clock: Clock = "utc"
     rows_per_day: float | None = None
+    steps: Mapping[str, float] = field(default_factory=dict)
+
+    def step_of(self, entity: str) -> float:
+        """The usual step of an entity; that of all rows for one that is not known."""
+        return self.steps.get(entity, self.step)
 
     @classmethod
     def of(cls, table: Table) -> Self | None:
@@ -39,11 +47,12 @@ class Span:
         times = table.times.values
         steps = np.diff(times)
         forward = steps[steps > 0]  # entities stand below one another
-        step, clock = float(np.median(forward)) if forward.size else 0.0, table.times.clock
+        step, clock = middle(forward), table.times.clock
+        others = {name: own for name, own in table.steps.items() if differs(own, step)}
         days = [times[start:stop] // _DAY_MS for start, stop in table.of_entities()]
         return cls(
             first=float(times.min()), last=float(times.max()), clock=clock, step=step,
-            rows_per_day=_rows_per_day(days, step) if clock == "utc" else None,
+            rows_per_day=_rows_per_day(days, step) if clock == "utc" else None, steps=others,
         )  # fmt: skip
 
 
