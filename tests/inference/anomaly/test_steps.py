@@ -69,7 +69,8 @@ def test_a_stream_knows_a_gap_of_the_entity_by_its_own_step(silent_catch):
     step = 300_000
     said = [stream.update([0.0, 0.0], symbol="b", time=START + step * i).reasons for i in (0, 1, 2, 4)]
     assert said[1:] == [
-        "warming up: 2 of 96 rows", "warming up: 3 of 96 rows", "warming up: 1 of 96 rows after a gap",
+        "warming up: 2 of 96 rows", "warming up: 3 of 96 rows",
+        "warming up: 1 of 96 rows after a gap: its time is 2 steps ahead",
     ]  # fmt: skip
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain.errors import DataError
 from triptych.inference.anomaly.steps import LATE
+
+AGAIN: Final = 96
+"""Steps back within which a row counts as one that was sent again, also where fewer rows are remembered."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +104,8 @@ class Course:
         if self.time is None or self.old_time is None or time <= self.old_time:
             return 0
         goes_on = 0 < time - self.time <= (LATE + self.untimed) * step
-        if goes_on or time >= self.time > self.old_time:
+        came_again = time == self.time and time - self.old_time > (LATE + self.old_untimed + self.held) * step
+        if goes_on or came_again or time > self.time > self.old_time:
             return 0
         dropped = self.held
         self.time, self.untimed, self.ignored = self.old_time, self.old_untimed + dropped, 0
@@ -114,7 +119,7 @@ class Course:
         begin, end, back = self.gap_begin, self.gap_end, self.back
         unseen = begin is not None and end is not None and begin < time < end
         set_back = unseen and back is not None and 0 < time - back <= LATE * step
-        if not set_back and newest - time <= step * memory:
+        if not set_back and newest - time <= step * max(memory, AGAIN):
             self.back = time if unseen else None
             self.ignored += 1
             return Verdict(is_repeated=True)
