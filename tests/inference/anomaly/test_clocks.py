@@ -37,8 +37,10 @@ def test_the_surest_name_is_the_time_and_numbers_under_a_doubtful_one_are_channe
     [
         np.arange(N), 5000 - 2.0 * np.arange(N), MINUTES, MINUTES + np.cumsum(RNG.random(N)),
         1_700_000_000 + np.cumsum(RNG.exponential(60, N)), np.arange(N) + (np.arange(N) > 400) * 1000,
+        np.arange(N) - (np.arange(N) >= 300), MINUTES - 60 * (np.arange(N) >= 300), np.arange(N) % 400,
     ],
-    ids=["row", "countdown", "epoch", "nearly steady", "times of events", "with a gap"],
+    ids=["row", "countdown", "epoch", "nearly steady", "times of events", "with a gap", "one twice", "a time twice",
+         "begins anew"],
 )  # fmt: skip
 def test_a_clock_or_a_number_of_rows_is_refused_as_a_channel(column):
     with pytest.raises(

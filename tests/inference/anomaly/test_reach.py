@@ -111,3 +111,17 @@ def test_no_threshold_exceeds_the_highest_that_was_named_whatever_it_remembers(m
         for score in [50.0, 0.5] * 400:
             threshold.learn(score)
     assert free.value() > 2.0 == held.value()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_of_few_channels_the_one_direction_that_a_detector_looks_at_is_found(seed):
+    """Few signs by chance all missed it, and the threshold fell below what a fifth of the normal rows score."""
+    noise = np.random.default_rng(seed).standard_normal((6000, 3))
+    for i in range(1, len(noise)):
+        noise[i] += 0.6 * noise[i - 1]
+    rows = noise + 0.7 * noise[:, :1] * [0.0, 0.0, 1.0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        detector = BASELINES["pca"](seed=0).fit(rows[:2000])
+    assert detector.reach_ > 20 * detector.threshold_
+    assert detector.predict(rows[2000:]).mean() < 0.03

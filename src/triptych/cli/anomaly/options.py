@@ -66,7 +66,7 @@ LabelsOption = Annotated[
     str | None,
     typer.Option(
         "--labels",
-        help="Column of the truth: 1, or the kind of anomaly; 0, empty, or a text such as normal or none is normal.",
+        help="Column of the truth: 1, or the kind of anomaly; 0, an empty text, or one such as normal or none is normal.",
     ),
 ]
 WithinOption = Annotated[

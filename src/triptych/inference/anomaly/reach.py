@@ -7,6 +7,7 @@ is read off wild held-out rows, off a fitted tail, or off the events that a stre
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,7 @@ SURE: Final = 0.9
 """Share of the reach that a threshold may take: what is nearly as gross must still exceed it."""
 _WINDOWS: Final = 12
 _PATTERNS: Final = 4  # of signs by channel
+_ALL: Final = 256  # of signs of the last row, where these are not enough
 _BEFORE: Final = (0.1, 0.3)  # shares of a window's earlier rows that were gross too
 _SEEN: Final = 4.0  # times as far out as nearly all rows that were learnt from
 
@@ -34,8 +36,10 @@ def reach(
     of windows spread over the stretches, held there, alternating or with signs of their own, and the last row behind
     scattered ones. Of all these patterns and windows the least score counts. Directions that a detector does not look
     at, such as the first component of PCA, are left out: a pattern counts where it is at least four times as far from
-    the median of the learnt rows as 99 % of them. Where no pattern does, as in a forest whose scores all end alike, the
-    greatest that each window can be brought to counts, of all windows the least.
+    the median of the learnt rows as 99 % of them. Where none does, the last row is tried with all signs: of few
+    channels a detector may look at one direction alone. Where still none does, as in a forest whose scores all end
+    alike, the greatest that each window can be brought to counts, of all windows the least, but no less than what 99 %
+    of the learnt rows stay below: gross rows that score less cannot be told from normal ones.
 
     Args:
         scores: of windows, (n_windows, memory, channels) -> (n_windows,).
@@ -47,15 +51,20 @@ def reach(
     ends = [(one, end) for one in stretches for end in range(memory, len(one) + 1)]
     chosen = [ends[i] for i in np.unique(np.linspace(0, len(ends) - 1, _WINDOWS).astype(int))]
     windows = np.stack([one[end - memory : end] for one, end in chosen])
-    probes = []
-    for gross in _patterns(memory, windows.shape[2]):
-        probe = np.where(gross == 0, windows, bound * gross).astype(np.float32)
-        probes.append(probe)
-    found = scores(np.concatenate(probes)).reshape(len(probes), len(windows))
-    least = found.min(axis=1)
     usual, high = np.quantile(learnt, [0.5, 0.99]) if learnt.size else (0.0, 0.0)
-    seen = least[least >= usual + _SEEN * (high - usual)]
-    return float(seen.min() if seen.size else found.max(axis=0).min())
+    most = np.full(len(windows), -np.inf)
+    for patterns in (_patterns, _of_all_signs):
+        probes = [
+            np.where(gross == 0, windows, bound * gross).astype(np.float32)
+            for gross in patterns(memory, windows.shape[2])
+        ]
+        found = scores(np.concatenate(probes)).reshape(len(probes), len(windows))
+        least = found.min(axis=1)
+        seen = least[least >= usual + _SEEN * (high - usual)]
+        if seen.size:
+            return float(seen.min())
+        most = np.maximum(most, found.max(axis=0))
+    return float(max(most.min(), high))
 
 
 def _patterns(memory: int, channels: int) -> Iterator[NDArray[np.float64]]:
@@ -77,3 +86,18 @@ def _patterns(memory: int, channels: int) -> Iterator[NDArray[np.float64]]:
             gross = np.where(generator.random((memory, 1)) < share, own, 0.0)
             gross[-1] = sign
             yield gross
+
+
+def _of_all_signs(memory: int, channels: int) -> Iterator[NDArray[np.float64]]:
+    """Signs of the last row: all there are of few channels, some drawn of many; each channel by itself, too."""
+    generator = np.random.default_rng(0)
+    every = 2.0**channels <= _ALL
+    signs = (
+        np.array(list(product([-1.0, 1.0], repeat=channels)))
+        if every
+        else (generator.choice([-1.0, 1.0], size=(_ALL, channels)))
+    )
+    for last in (*signs, *np.eye(channels), *-np.eye(channels)):
+        gross = np.zeros((memory, channels))
+        gross[-1] = last
+        yield gross
