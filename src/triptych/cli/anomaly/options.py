@@ -66,7 +66,7 @@ LabelsOption = Annotated[
     str | None,
     typer.Option(
         "--labels",
-        help="Column of the truth: 1, or the kind of anomaly; 0, or a text that is empty or says normal or none, is normal.",
+        help="Column of the truth: 1, or the kind of anomaly; 0, no text, or one such as normal or none is normal.",
     ),
 ]
 WithinOption = Annotated[
