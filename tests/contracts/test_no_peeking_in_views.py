@@ -25,7 +25,7 @@ from triptych.bootstrap.regimes import rule_labels
 from triptych.domain import utc
 from triptych.features import Config as FeaturesConfig
 from triptych.features import FeaturePipeline, available
-from triptych.features.candle_labels import candle_labels
+from triptych.features.candle_labels import candle_labels, label_quality
 from triptych.features.channels import market_channels
 from triptych.features.chart_patterns import PAPER_PATTERNS, PATTERNS, find_chart_patterns, find_paper_patterns
 from triptych.inference import BookNeed
@@ -95,6 +95,7 @@ VIEWS = {
     "detections by a network": detections_by_network,
     "candle patterns by a network": by_network(candle_folder),
     "candle labels": lambda s: candle_labels(s.values, s.open_time_ms, s.timeframe.milliseconds),
+    "quality of candle labels": lambda s: label_quality(s.values, s.open_time_ms, s.timeframe.milliseconds),
     "factors": factor_rows,
     "regimes by rules": rule_labels,
     "regimes filtered": FILTER.probabilities,
