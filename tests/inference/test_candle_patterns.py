@@ -54,11 +54,11 @@ def test_jittered_candles_are_still_candles():
 def test_each_price_of_each_candle_and_copy_is_moved_by_a_number_of_its_own():
     times = np.arange(2000, dtype=np.int64) * TIMEFRAME_MS
     flat = np.tile([100.0, 1000.0, 0.0, 100.0, 1.0], (2000, 1))
-    moves = np.concatenate(
-        [jittered(flat, times, 0.01, seed=seed, copy=copy)[:, [0, 3]] - 100.0 for seed in (0, 2**64 - 1) for copy in (0, 1)],
-        axis=1,
-    ) / 10.0  # fmt: skip
-    assert -1.0 <= moves.min() < -0.99 and 0.99 < moves.max() <= 1.0
+    copies = [(seed, copy) for seed in (0, 2**64 - 1) for copy in (0, 1)]
+    moved = [jittered(flat, times, 0.01, seed=seed, copy=copy)[:, [0, 3]] for seed, copy in copies]
+    moves = (np.concatenate(moved, axis=1) - 100.0) / 10.0
+    assert -1.0 <= moves.min() < -0.99
+    assert 0.99 < moves.max() <= 1.0
     np.testing.assert_allclose(moves.mean(axis=0), 0.0, atol=0.06)
     np.testing.assert_allclose(moves.std(axis=0), 3**-0.5, atol=0.03)
     among = np.corrcoef(np.concatenate((moves[1:], moves[:-1]), axis=1).T) - np.eye(16)
