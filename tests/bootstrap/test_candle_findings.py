@@ -25,6 +25,15 @@ def test_rules_name_what_talib_names_in_the_last_candles():
     assert len(candle_findings(SERIES)) == stands.sum()
 
 
+def test_a_pattern_has_the_same_quality_however_many_candles_are_shown_or_follow():
+    whole = {(row["known_at"], row["pattern"]): row["quality"] for row in candle_findings(SERIES)}
+    assert len(set(whole.values())) > 5
+    for shown, length in ((20, 300), (30, 300), (30, 299), (100, 260)):
+        some = candle_findings(SERIES.head(length), last=shown)
+        assert len(some) > 10
+        assert [row["quality"] for row in some] == [whole[row["known_at"], row["pattern"]] for row in some]
+
+
 def test_a_network_names_what_reaches_its_thresholds(tmp_path):
     folder = saved_candle_network(tmp_path / "net")
     answers = candle_network().over(SERIES.values)[-30:]

@@ -25,9 +25,9 @@ from triptych.bootstrap.regimes import rule_labels
 from triptych.domain import utc
 from triptych.features import Config as FeaturesConfig
 from triptych.features import FeaturePipeline, available
-from triptych.features.candle_labels import candle_labels
+from triptych.features.candle_labels import candle_labels, label_quality
 from triptych.features.channels import market_channels
-from triptych.features.chart_patterns import PAPER_PATTERNS, PATTERNS, find_chart_patterns, find_paper_patterns
+from triptych.features.chart_patterns import PAPER_PATTERNS, PATTERNS, find_chart_patterns, find_paper_patterns, outages
 from triptych.inference import BookNeed
 from triptych.inference.anomaly.market_watch import MarketWatch
 from triptych.inference.anomaly.saving import save_detector
@@ -60,6 +60,12 @@ def by_rules(find, names):
     return told
 
 
+def find_between_outages(values):
+    """In candles of hours of which some are missing, two holes at one time of day."""
+    hours = np.arange(len(values)) + 5 * (np.arange(len(values))[:, None] >= [300, 391, 700, 980]).sum(axis=1)
+    return find_chart_patterns(values, after_outage=outages(hours * 3_600_000, 3_600_000))
+
+
 def factor_rows(series):
     """Every factor of candles there is."""
     names = tuple(name for name in available() if not name.startswith("book"))
@@ -90,11 +96,13 @@ FILTER = RegimeFilter.fit([stretches(900, seed=4)])
 SWITCHES = replace(SwitchModel.fit([stretches(900, seed=4)]), threshold=0.8)
 VIEWS = {
     "chart patterns by rules": by_rules(find_chart_patterns, PATTERNS),
+    "chart patterns between outages": by_rules(find_between_outages, PATTERNS),
     "chart patterns of the paper": by_rules(find_paper_patterns, PAPER_PATTERNS),
     "chart patterns by a network": by_network(chart_folder),
     "detections by a network": detections_by_network,
     "candle patterns by a network": by_network(candle_folder),
     "candle labels": lambda s: candle_labels(s.values, s.open_time_ms, s.timeframe.milliseconds),
+    "quality of candle labels": lambda s: label_quality(s.values, s.open_time_ms, s.timeframe.milliseconds),
     "factors": factor_rows,
     "regimes by rules": rule_labels,
     "regimes filtered": FILTER.probabilities,

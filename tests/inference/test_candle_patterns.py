@@ -45,10 +45,33 @@ def test_quality_is_one_where_nothing_is_moved_and_lower_at_the_edge_of_a_rule()
 
 
 def test_jittered_candles_are_still_candles():
-    values, _ = random_walk(300, seed=8)
-    moved = jittered(values, 0.05, np.random.default_rng(0))
+    values, times = random_walk(300, seed=8)
+    moved = jittered(values, times, 0.05, seed=0, copy=0)
     assert (moved[:, 1] >= moved[:, :4].max(axis=1)).all()
     assert (moved[:, 2] <= moved[:, :4].min(axis=1)).all()
+
+
+def test_each_price_of_each_candle_and_copy_is_moved_by_a_number_of_its_own():
+    times = np.arange(2000, dtype=np.int64) * TIMEFRAME_MS
+    flat = np.tile([100.0, 1000.0, 0.0, 100.0, 1.0], (2000, 1))
+    copies = [(seed, copy) for seed in (0, 2**64 - 1) for copy in (0, 1)]
+    moved = [jittered(flat, times, 0.01, seed=seed, copy=copy)[:, [0, 3]] for seed, copy in copies]
+    moves = (np.concatenate(moved, axis=1) - 100.0) / 10.0
+    assert -1.0 <= moves.min() < -0.99
+    assert 0.99 < moves.max() <= 1.0
+    np.testing.assert_allclose(moves.mean(axis=0), 0.0, atol=0.06)
+    np.testing.assert_allclose(moves.std(axis=0), 3**-0.5, atol=0.03)
+    among = np.corrcoef(np.concatenate((moves[1:], moves[:-1]), axis=1).T) - np.eye(16)
+    assert np.abs(among).max() < 0.1
+
+
+def test_quality_is_the_same_from_whatever_candle_the_history_begins():
+    values, times = random_walk(400, seed=12)
+    whole = label_quality(values, times, TIMEFRAME_MS)
+    assert len(np.unique(whole)) > 16
+    for first in (1, 33, 200):
+        later = label_quality(values[first:], times[first:], TIMEFRAME_MS)
+        np.testing.assert_array_equal(later[64:], whole[first + 64 :])
 
 
 def test_the_network_sees_neither_level_nor_volatility():

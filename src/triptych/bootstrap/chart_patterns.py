@@ -21,6 +21,7 @@ from triptych.features.chart_patterns import (
     Detection,
     find_chart_patterns,
     find_paper_patterns,
+    outages,
 )
 from triptych.features.chart_patterns import Config as RulesConfig
 from triptych.inference.chart_patterns import NUMBERS, ChartPatternNetwork, find_by_network
@@ -158,7 +159,8 @@ def find_patterns_in(
 ) -> tuple[Detection, ...]:
     """Chart patterns of a history: by the network, or by rules where none is given; `patterns` keeps only some.
 
-    With `paper` the rules are the ten of Lo, Mamaysky and Wang as they define them. Raises RecipeError for an unknown
+    With `paper` the rules are the ten of Lo, Mamaysky and Wang as they define them. No pattern runs across an outage
+    (see `outages`). Raises RecipeError for an unknown
     pattern and for a network beside the paper's rules, ArtifactError for a network of other patterns.
     """
     if paper and network is not None:
@@ -167,12 +169,13 @@ def find_patterns_in(
     unknown = sorted(set(patterns) - set(known))
     if unknown:
         raise RecipeError(f"Unknown chart pattern {unknown[0]!r}.", remedy=f"Known: {', '.join(known)}.")
+    after = outages(series.open_time_ms, series.timeframe.milliseconds)
     if paper:
-        found = find_paper_patterns(series.values)
+        found = find_paper_patterns(series.values, after_outage=after)
     elif network is None:
-        found = find_chart_patterns(series.values, rules)
+        found = find_chart_patterns(series.values, rules, after_outage=after)
     else:
-        found = find_by_network(network, series.values, detection)
+        found = find_by_network(network, series.values, detection, after_outage=after)
     return tuple(d for d in found if not patterns or d.pattern in patterns)
 
 

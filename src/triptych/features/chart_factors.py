@@ -14,7 +14,7 @@ import numpy as np
 from triptych.domain import CANDLE_FIELDS
 from triptych.features._history import History
 from triptych.features._rolling import Array
-from triptych.features.chart_patterns import PATTERNS, find_chart_patterns
+from triptych.features.chart_patterns import PATTERNS, find_chart_patterns, outages
 from triptych.features.factor import Factor, Family
 
 _factor = Family("chart_pattern")
@@ -43,7 +43,8 @@ def _freshness(h: History) -> Array:
     names = list(PATTERNS)
     for start, stop in pairwise(edges):
         first = max(0, start - BEFORE)
-        for one in find_chart_patterns(values[first:stop]):
+        after = outages(h.open_time_ms[first:stop], h.timeframe_ms)
+        for one in find_chart_patterns(values[first:stop], after_outage=after):
             known = first + one.known_at
             begin, end = max(known, start), min(known + AGE, stop)
             if begin < end:

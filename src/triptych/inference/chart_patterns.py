@@ -86,7 +86,11 @@ class ChartPatternNetwork(AbstractPatternReader):
 
 
 def find_by_network(
-    reader: AbstractPatternReader, values: NDArray[np.float64], config: Config | None = None
+    reader: AbstractPatternReader,
+    values: NDArray[np.float64],
+    config: Config | None = None,
+    *,
+    after_outage: NDArray[np.bool_] | None = None,
 ) -> tuple[Detection, ...]:
     """All detections of a history, in the order in which they became known.
 
@@ -94,6 +98,8 @@ def find_by_network(
         reader: a network of chart patterns, saved or not.
         values: candles of shape (n_candles, 5).
         config: thresholds.
+        after_outage: candles before which the history has a hole that no window may span, bool of shape (n_candles,);
+            None: there is none.
 
     The network is asked at candles `length` - 1, and every `stride` after it, about the window that ends there.
     Raises ArtifactError for a network of other patterns, NotEnoughData for a history shorter than a window.
@@ -107,6 +113,9 @@ def find_by_network(
         )
     config = config or Config()
     ends = np.arange(reader.length - 1, len(values), config.stride)
+    if after_outage is not None:
+        holes = np.cumsum(after_outage)
+        ends = ends[holes[ends] == holes[ends - (reader.length - 1)]]
     reported: dict[str, deque[tuple[int, int]]] = {name: deque(maxlen=64) for name in PATTERNS}
     found: list[Detection] = []
     for first in range(0, len(ends), CHUNK):

@@ -14,7 +14,7 @@ DRAWN = {
     "symmetrical_triangle": ((0, 70.0), (30, 100.0), (40, 84.0), (50, 97.0), (58, 88.0), (64, 95.0), (76, 85.0)),
     "bull_flag": ((0, 84.0), (30, 80.0), (38, 100.0), (44, 96.0), (49, 98.8), (55, 94.5), (66, 105.0)),
     "bull_pennant": ((0, 84.0), (30, 80.0), (38, 100.0), (44, 92.0), (50, 97.5), (55, 94.0), (66, 105.0)),
-    "rising_wedge": ((0, 90.0), (25, 80.0), (40, 100.0), (52, 92.0), (62, 104.0), (70, 100.0), (85, 85.0)),
+    "rising_wedge": ((0, 93.0), (25, 80.0), (40, 100.0), (52, 92.0), (62, 104.0), (70, 100.0), (85, 85.0)),
     "rectangle": ((0, 80.0), (30, 100.0), (40, 90.0), (50, 100.1), (60, 90.1), (70, 100.0), (80, 92.0)),
 }
 MIRROR = {
@@ -73,18 +73,32 @@ def test_borders_that_part_are_no_triangle():
     assert not names & {"ascending_triangle", "descending_triangle", "symmetrical_triangle", "rectangle"}
 
 
+@pytest.mark.parametrize("low", [84.0, 84.5, 85.0])
+def test_the_low_that_a_rectangle_was_approached_from_is_no_touch_of_it(low):
+    values = legs((0, low + 8.0), (10, low), (50, 100.0), (62, 90.0), (74, 100.1), (86, 90.1), (98, 100.0), (110, 84.0))
+    for config in (ZIGZAG, Config()):
+        said = {d.pattern for d in find_chart_patterns(values, config)}
+        assert "rectangle" in said
+        assert not said & {"ascending_triangle", "symmetrical_triangle"}
+
+
+def test_a_third_bottom_on_the_line_of_the_others_is_a_touch():
+    values = legs((0, 90.0), (30, 76.0), (40, 100.0), (50, 82.0), (60, 100.1), (68, 88.0), (74, 100.0), (82, 90.0))
+    assert max(d.end - d.start for d in found(values, "ascending_triangle")) >= 44 - 1
+
+
 def test_a_rest_that_gives_back_the_whole_pole_is_no_flag():
     values = legs((0, 84.0), (30, 80.0), (38, 100.0), (44, 86.0), (49, 90.0), (55, 84.0), (66, 95.0))
     assert found(values, "bull_flag") == []
 
 
-def cup(bottom_share):
-    """A cup of 40 candles, round (1) or V-shaped (0), and its handle."""
+def cup(bottom_share, handle=96.0):
+    """A cup of 40 candles and a depth of 15, round (1) or V-shaped (0), and its handle down to a price."""
     import numpy as np
 
     x = np.linspace(-1.0, 1.0, 41)
     curve = 85.0 + 15.0 * (bottom_share * x**2 + (1 - bottom_share) * np.abs(x))
-    head, tail = np.linspace(80.0, 100.0, 30), np.r_[np.linspace(99.0, 96.0, 6), np.linspace(97.0, 108.0, 8)]
+    head, tail = np.linspace(80.0, 100.0, 30), np.r_[np.linspace(99.0, handle, 6), np.linspace(97.0, 108.0, 8)]
     return legs(*enumerate(np.r_[head[:-1], curve, tail].tolist()))
 
 
@@ -92,6 +106,12 @@ def test_a_round_cup_with_a_small_handle_is_found():
     (one,) = found(cup(1.0), "cup_and_handle")
     assert (one.start, one.end) == (29, 75)
     assert one.side == 1
+
+
+def test_a_handle_may_take_back_a_third_of_the_cup():
+    assert Config().handle == 1 / 3
+    for low, count in ((95.6, 1), (93.8, 0)):
+        assert len(found(cup(1.0, low), "cup_and_handle")) == count
 
 
 def test_a_v_is_no_cup():

@@ -3,6 +3,7 @@
 from triptych.features.chart_patterns.config import Config
 from triptych.features.chart_patterns.detection import PATTERNS, Detection, KeyPoint, box_overlap, time_overlap
 from triptych.features.chart_patterns.lo_mamaysky_wang import PAPER_PATTERNS, PaperConfig, find_paper_patterns
+from triptych.features.chart_patterns.outages import outages
 from triptych.features.chart_patterns.scanner import ChartPatternScanner, find_chart_patterns
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "box_overlap",
     "find_chart_patterns",
     "find_paper_patterns",
+    "outages",
     "time_overlap",
 ]

@@ -9,6 +9,10 @@ from triptych.features.chart_patterns.skeleton import Skeleton, closeness
 
 LEAST, MOST = 5, 9
 """Touches of both borders together: five as in Lo, Mamaysky and Wang, and more where earlier ones fit too."""
+ASTRAY = 3.0
+"""How far, in tolerances, the first touch may lie from the line through the later ones of its side, prolonged to it.
+Of three touches a first one that lies far before the others draws the line to itself and always fits; it is where the
+price came from, not a touch. At even distances three that fit their line are never further than this."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,8 +63,9 @@ def _through(skeleton: Skeleton, points: tuple[int, ...], config: Config) -> Bor
         level = sum(skeleton.price[p] for p in chosen) / len(chosen)
         touches = [(skeleton.index[p] - mean, skeleton.price[p] - level) for p in chosen]
         slope = sum(at * price for at, price in touches) / sum(at * at for at, _ in touches)
-        miss = max(abs(price - slope * at) for at, price in touches)
-        if miss > allowed:
+        misses = [abs(price - slope * at) for at, price in touches]
+        miss = max(misses)
+        if miss > allowed or (points[0] == chosen[0] and _astray(touches, misses[0]) > ASTRAY * allowed):
             return None
         if len(chosen) > 2:
             errors.append(miss / allowed)
@@ -76,3 +81,14 @@ def _through(skeleton: Skeleton, points: tuple[int, ...], config: Config) -> Bor
         last_width=top_last - bottom_last,
         fit=closeness(*errors),
     )
+
+
+def _astray(touches: list[tuple[float, float]], miss: float) -> float:
+    """Distance of the first touch, `miss` from the line of all, to the line of the others: miss / (1 - leverage).
+
+    0 where there is but one other, through which no line is drawn.
+    """
+    if len(touches) < 3:
+        return 0.0
+    leverage = 1.0 / len(touches) + touches[0][0] ** 2 / sum(at * at for at, _ in touches)
+    return miss / (1.0 - leverage)

@@ -58,7 +58,7 @@ class Config(BaseConfig):
     )
     cup_length: int = Field(20, ge=5, le=5000, description="Least candles between the rims of a cup.")
     handle: float = Field(
-        0.4, gt=0, le=1, description="Greatest depth of the handle as a share of the cup's (O'Neil: a third)."
+        1 / 3, gt=0, le=1, description="Greatest depth of the handle as a share of the cup's (a third, after O'Neil)."
     )
     roundness: float = Field(0.7, ge=0, le=1, description="Least R² of a parabola through the closes of a cup.")
     longest: int = Field(250, ge=20, le=5000, description="Greatest length of a pattern in candles.")

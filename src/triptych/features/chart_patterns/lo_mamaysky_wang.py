@@ -49,12 +49,16 @@ class PaperConfig(BaseConfig):
     separation: int = Field(22, ge=0, le=1000, description="More candles than these lie between the tops of a double.")
 
 
-def find_paper_patterns(values: NDArray[np.float64], config: PaperConfig | None = None) -> tuple[Detection, ...]:
+def find_paper_patterns(
+    values: NDArray[np.float64], config: PaperConfig | None = None, *, after_outage: NDArray[np.bool_] | None = None
+) -> tuple[Detection, ...]:
     """All patterns of a history by the paper's definitions, in the order in which they became known.
 
     Args:
         values: candles of shape (n_candles, 5): open, high, low, close, volume.
         config: the paper's numbers, or others.
+        after_outage: candles before which the history has a hole that no window may span, bool of shape (n_candles,);
+            None: there is none.
 
     A definition holds or not, so every score is 1. Raises DataError for another shape or a price that is not a positive
     number.
@@ -69,9 +73,12 @@ def find_paper_patterns(values: NDArray[np.float64], config: PaperConfig | None 
     config = config or PaperConfig()
     kernel = KernelExtrema(config.length + config.delay, config.bandwidth_share)
     close = np.ascontiguousarray(values[:, CLOSE])
+    holes = np.cumsum(np.zeros(len(close)) if after_outage is None else after_outage)
     found = []
     for now in range(kernel.length - 1, len(close)):
         start = now + 1 - kernel.length
+        if holes[now] > holes[start]:
+            continue
         positions, tops = kernel.find(close[start : now + 1])
         ripe = int(np.searchsorted(positions, config.length))
         if not ripe or positions[ripe - 1] != config.length - 1:

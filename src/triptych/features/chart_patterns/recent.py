@@ -11,10 +11,12 @@ from triptych.domain import CLOSE, HIGH, LOW
 class RecentCandles:
     """Keeps at least the last `memory` candles; older ones are forgotten."""
 
-    def __init__(self, memory: int, atr_period: int) -> None:
+    def __init__(self, memory: int, atr_period: int, *, start: int = 0) -> None:
+        """Begin with none; the first that is appended has the position `start`."""
         self._memory = memory
         self._rows = np.empty((3, 2 * memory))
-        self._first = 0
+        self.start = start
+        self._first = start
         self._stored = 0
         self._period = atr_period
         self._sum = 0.0
@@ -31,7 +33,7 @@ class RecentCandles:
             self._first += self._memory
             self._stored = self._memory
         high, low, close = float(candle[HIGH]), float(candle[LOW]), float(candle[CLOSE])
-        seen = len(self)
+        seen = len(self) - self.start
         before = self._rows[2, self._stored - 1] if seen else close
         moved = max(high, before) - min(low, before)
         if seen < self._period:

@@ -32,14 +32,20 @@ class ChartPatternScanner:
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
-        self._candles = RecentCandles(2 * self.config.longest, self.config.atr_period)
-        self._zigzags = [ZigZag(scale) for scale in self.config.scales]
+        self._begin(0)
         share, delay = self.config.bandwidth_share, self.config.delay
         self._kernels = [KernelExtrema(n + delay, share) for n in self.config.windows]
         self._reported: dict[str, deque[tuple[int, int]]] = {name: deque(maxlen=64) for name in PATTERNS}
 
-    def update(self, candle: NDArray[np.float64]) -> tuple[Detection, ...]:
+    def _begin(self, start: int) -> None:
+        """Forget all candles before one: neither extrema nor the average true range reach behind it."""
+        self._candles = RecentCandles(2 * self.config.longest, self.config.atr_period, start=start)
+        self._zigzags = [ZigZag(scale) for scale in self.config.scales]
+
+    def update(self, candle: NDArray[np.float64], *, after_outage: bool = False) -> tuple[Detection, ...]:
         """Patterns first known at the close of this candle: open, high, low, close, volume.
+
+        After an outage the scanner begins anew, as with the first candle, so that no pattern runs across it.
 
         Raises DataError for another shape or a price that is not a positive number.
         """
@@ -49,13 +55,16 @@ class ChartPatternScanner:
                 f"Expected one candle (open, high, low, close, volume) with prices above zero, was {candle.tolist()}.",
                 remedy="Feed closed candles one by one, without gaps of NaN.",
             )
+        if after_outage:
+            self._begin(len(self._candles))
         self._candles.append(candle)
         now, atr = len(self._candles) - 1, self._candles.atr
         found: list[Detection] = []
         for zigzag in self._zigzags:
             prices = float(candle[HIGH]), float(candle[LOW]), float(candle[CLOSE])
             confirmed = zigzag.update(now, *prices, atr)
-            for later in reversed(range(confirmed if now >= self.config.atr_period else 0)):
+            is_settled = now - self._candles.start >= self.config.atr_period
+            for later in reversed(range(confirmed if is_settled else 0)):
                 found += self._ask(self._from_zigzag(zigzag, later, now, atr))
         for kernel in self._kernels:
             skeleton = self._from_kernel(kernel, now, atr)
@@ -77,7 +86,7 @@ class ChartPatternScanner:
     def _from_kernel(self, kernel: KernelExtrema, now: int, atr: float) -> Skeleton | None:
         """The extrema of the window that ends now, if the candle `delay` before now is one, as LMW ask."""
         start = now + 1 - kernel.length
-        if start < 0:
+        if start < self._candles.start:
             return None
         close = self._candles.close(start, now + 1)
         positions, tops = kernel.find(close)
@@ -159,14 +168,24 @@ def _detection(found: Found, skeleton: Skeleton) -> Detection:
     )
 
 
-def find_chart_patterns(values: NDArray[np.float64], config: Config | None = None) -> tuple[Detection, ...]:
+def find_chart_patterns(
+    values: NDArray[np.float64], config: Config | None = None, *, after_outage: NDArray[np.bool_] | None = None
+) -> tuple[Detection, ...]:
     """All chart patterns of a history, in the order in which they became known.
 
     Args:
         values: candles of shape (n_candles, 5): open, high, low, close, volume.
         config: sizes and tolerances.
+        after_outage: candles before which the history has a hole that no pattern may span (see `outages`), bool of
+            shape (n_candles,); None: there is none.
 
     Equal to feeding the candles to a `ChartPatternScanner` one by one, because that is what it does.
     """
     scanner = ChartPatternScanner(config)
-    return tuple(detection for candle in np.asarray(values, dtype=np.float64) for detection in scanner.update(candle))
+    values = np.asarray(values, dtype=np.float64)
+    outage = [False] * len(values) if after_outage is None else after_outage.tolist()
+    return tuple(
+        detection
+        for candle, after in zip(values, outage, strict=True)
+        for detection in scanner.update(candle, after_outage=after)
+    )
