@@ -121,6 +121,7 @@ def main(
     *,
     packages: Sequence[str] = (),
     arguments: Sequence[str] | None = None,
+    picture: Callable[[bool, Path], None] | None = None,
 ) -> list[Row]:
     """Run a benchmark from the command line: print its table and, with `--json FILE`, write the file.
 
@@ -129,10 +130,15 @@ def main(
         description: one or two sentences, shown above the table and under `--help`.
         packages: peers whose versions belong to the record.
         arguments: instead of those of the command line.
+        picture: draws to the file of `--picture FILE` once the table stands; its first argument is that of `rows_fn`.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write rows and machine facts to FILE")
     parser.add_argument("--quick", action="store_true", help="fewer repeats: done within a minute")
+    if picture is not None:
+        parser.add_argument(
+            "--picture", type=Path, metavar="FILE", help="draw the curves behind the table to FILE (.png)"
+        )
     options = parser.parse_args(arguments)
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     facts = machine(packages)
@@ -140,6 +146,8 @@ def main(
     print_table(rows, description, facts)
     if options.json is not None:
         write_json(options.json, rows, facts)
+    if picture is not None and options.picture is not None:
+        picture(options.quick, options.picture)
     return rows
 
 

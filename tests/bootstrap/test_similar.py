@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from tests.fakes.micro import call, micro_recipe
+from torch.nn import functional
 
 from triptych import bootstrap
 from triptych.bootstrap.building import Dataset
@@ -15,16 +16,23 @@ from triptych.domain import utc
 from triptych.domain.errors import ArtifactError, RecipeError
 from triptych.inference import load_artifact
 from triptych.market.store import to_ms
+from triptych.models.siamese import SiameseNetwork
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def told():
+    """What the training of the run said."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, told):
     home = tmp_path_factory.mktemp("likeness")
     recipe = micro_recipe(
         home, "siamese.loss=nt_xent", "siamese.dimension=8", "siamese.near=6", "siamese.library=200",
         "training.epochs=2",
     )  # fmt: skip
-    return bootstrap.train(recipe, folder=home / "run", progress_bar=False)
+    return bootstrap.train(recipe, folder=home / "run", tell=told.append, progress_bar=False)
 
 
 def test_nothing_named_overlaps_or_was_still_open(run):
@@ -74,6 +82,44 @@ def test_the_command_prints_windows_and_one_json_document(run, triptych):
     content = json.loads(triptych("similar", run.folder, "--count", 3, "--json").out)
     assert len(content["rows"]) == 3
     assert 0.0 <= content["strangeness_rank"] <= 1.0
+
+
+def test_last_means_the_last_window_as_it_does_of_explain(run, triptych):
+    assert bootstrap.similar(run, at="last") == bootstrap.similar(run)
+    last, default = (triptych("similar", run.folder, *words, "--json").out for words in (("--at", "last"), ()))
+    assert last == default
+
+
+def test_a_collapsed_network_is_said_to_be_one(run, triptych, monkeypatch):
+    monkeypatch.setattr(SiameseNetwork, "embed", lambda self, x: places_apart(x))
+    healthy = bootstrap.similar(run)
+    assert healthy.spread > 0.05
+    assert healthy.note == ""
+    assert "collapsed" not in triptych("similar", run.folder).out
+    monkeypatch.setattr(SiameseNetwork, "embed", lambda self, x: one_place(self.body(x)))
+    found = bootstrap.similar(run)
+    assert found.spread < 0.01
+    assert found.note.startswith("The network of likeness has collapsed: the median distance of two windows is ")
+    assert found.note in " ".join(triptych("similar", run.folder).out.split())
+    assert json.loads(triptych("similar", run.folder, "--json").out)["note"] == found.note
+
+
+def test_training_says_that_the_network_has_collapsed(run, told):
+    """As this one has: two epochs of a tiny network bring no window away from another."""
+    assert bootstrap.similar(run).spread < 0.05
+    assert sum("The network of likeness has collapsed: the median distance of" in words for words in told) == 1
+
+
+def places_apart(images):
+    """As a network that tells windows apart: by a few differences of their pixels."""
+    pixels = images.flatten(1)
+    by = torch.randn(pixels.shape[1], 8, generator=torch.Generator().manual_seed(0))
+    return functional.normalize((pixels - pixels.mean(dim=1, keepdim=True)) @ by, dim=1)
+
+
+def one_place(outputs):
+    """All but one place on the sphere, whatever is asked, as a network that has collapsed answers."""
+    return functional.normalize(1e-4 * outputs + torch.ones_like(outputs), dim=1)
 
 
 def test_a_model_of_classes_is_refused(trained):

@@ -13,6 +13,7 @@ from triptych import bootstrap
 from triptych.bootstrap import check_explanations
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.explaining import explain_decision
+from triptych.domain.errors import RecipeError
 from triptych.inference import load_artifact
 
 
@@ -51,3 +52,11 @@ def test_a_recipe_is_read_where_timm_knows_the_name_and_says_how_to_install_timm
     said = call(capsys, ("recipe", "show", path))
     assert said.status == 2
     assert "timm:resnet18 is a network of timm, which is not installed. Install it by" in said.error
+
+
+def test_one_that_cannot_read_the_images_is_refused_before_anything_is_written(timm, tmp_path):
+    recipe = micro_recipe(tmp_path, "model.name=timm:vit_tiny", *SIZE)
+    with pytest.raises(RecipeError) as caught:
+        bootstrap.train(recipe, folder=tmp_path / "run", progress_bar=False)
+    assert str(caught.value).startswith("timm:vit_tiny cannot read images of ")
+    assert not (tmp_path / "run").exists()

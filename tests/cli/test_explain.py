@@ -1,7 +1,8 @@
 import json
 from dataclasses import replace
 
-from triptych.bootstrap import explaining, explanation_checks
+from triptych.bootstrap import explaining, explanation_checks, open_run
+from triptych.bootstrap.explanation_pictures import draw_image_and_heat
 
 
 def test_explain_prints_candles_by_importance_and_writes_picture_and_figures(triptych, trained, tmp_path):
@@ -74,3 +75,38 @@ def test_a_map_without_heat_is_said_to_be_one(triptych, trained, monkeypatch):
     assert (
         "Maps without heat, left out of the check: grad_cam 2 of 2. Nothing can be said of grad_cam: no map was left."
     ) in " ".join(said.out.split())
+
+
+def test_shares_that_do_not_add_up_are_said_to_be_incomplete(triptych, trained, tmp_path, monkeypatch):
+    complete = triptych("explain", trained, "--at", "last", "--out", tmp_path / "whole.png")
+    assert "ncomplete" not in complete.out
+    honest = explaining.explain
+
+    def short(*arguments, **options):
+        found = honest(*arguments, **options)
+        return replace(found, facts={"sum": 0.2, "difference": 0.9, "complete": False, "steps": 512})
+
+    monkeypatch.setattr(explaining, "explain", short)
+    picture = tmp_path / "short.png"
+    said = " ".join(triptych("explain", trained, "--at", "last", "--out", picture).out.split())
+    assert (
+        "Incomplete: after 512 steps the shares still sum to +0.200 where the network's difference is +0.900." in said
+    )
+    assert picture.read_bytes() != (tmp_path / "whole.png").read_bytes()
+    titles = []
+    decision = explaining.explain_decision(open_run(trained), at="last")
+    draw_image_and_heat([Axes(titles), Axes(titles)], decision.explanation)
+    assert titles[1].endswith("\nincomplete: shares sum to +0.200 of +0.900")
+
+
+class Axes:
+    """Matplotlib axes that keep their title."""
+
+    def __init__(self, titles):
+        self.titles = titles
+
+    def set_title(self, title, **_):
+        self.titles.append(title)
+
+    def __getattr__(self, _name):
+        return lambda *_arguments, **_options: None

@@ -10,6 +10,7 @@ import torch
 
 from triptych.domain.errors import ArtifactError, RecipeError
 from triptych.models import Config, build_network, create_model, search_space
+from triptych.models.outside import require_outside_reads
 
 FAKE = Path(__file__).parents[1] / "fakes" / "a_timm"
 
@@ -85,3 +86,32 @@ def test_without_timm_its_networks_are_refused_with_the_way_to_have_them(monkeyp
         'timm:resnet18 is a network of timm, which is not installed. Install it by `pip install "triptych[timm]"`, or '
         "choose a network without `timm:`."
     )
+
+
+def test_a_timm_that_does_not_load_is_explained(monkeypatch, tmp_path):
+    """As with a torchvision for another PyTorch, which timm imports."""
+    (tmp_path / "timm.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "timm", raising=False)
+    importlib.invalidate_caches()
+    said = message_of("timm:resnet18")
+    assert said.startswith(
+        "timm:resnet18 is a network of timm, which is installed but does not load: operator torchvision::nms does not "
+        f"exist. Its torchvision is most likely built for another PyTorch than the {torch.__version__} installed here."
+    )
+    assert "Install torch and torchvision of one release from the same index" in said
+
+
+def test_an_image_of_a_wrong_size_is_refused_by_name_and_size(timm):
+    network = create_model("timm:vit_tiny", in_chans=1, num_classes=3)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    require_outside_reads("timm:vit_tiny", network, torch.zeros(1, 224, 224))
+    with pytest.raises(RecipeError) as caught:
+        require_outside_reads("timm:vit_tiny", network, torch.zeros(1, 64, 48))
+    assert str(caught.value) == (
+        "timm:vit_tiny cannot read images of 64 x 48 pixels in 1 channels: Input height (64) doesn't match model "
+        "(224). Draw images of the size that it was made for (encoding.height and encoding.width; most transformers "
+        "224 x 224), or choose a network that takes any size, such as timm:resnet18."
+    )
+    assert network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())

@@ -23,6 +23,7 @@ from triptych.images.factor_grid import correlation_order
 from triptych.inference import Columns, WindowClassifier, WindowRows
 from triptych.models import build_network, create_model, parameter_cap
 from triptych.models.multi_task import MultiTaskNetwork, body_of
+from triptych.models.outside import is_outside, require_outside_reads
 from triptych.models.sequence import PRESETS, SequenceNetwork
 from triptych.models.siamese import SiameseNetwork
 from triptych.settings import Recipe
@@ -86,6 +87,8 @@ def fresh_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
         tasks, learns_likeness = recipe.training.tasks.names, recipe.siamese.loss != "none"
         outputs = recipe.siamese.dimension if learns_likeness else CLASS_COUNT + len(tasks)
         network = build_network(recipe.model, encoding.channels, outputs, seed=seed)
+    if is_outside(recipe.model.name):
+        require_outside_reads(recipe.model.name, network, encoding.blank())
     if learns_likeness:
         network = SiameseNetwork(network, dimension=outputs, entries=1, classes=CLASS_COUNT)
     if tasks:

@@ -68,7 +68,8 @@ def _image(decision: ExplainedDecision, was: str, whose: str = "") -> SampleImag
         prediction=CLASSES[likeliest],
         probability=float(one.probabilities[likeliest]),
         caption=f"{whose}{decision.symbol} {utc(decision.time_ms)}{shown}"
-        + (f"; most of it {ago} candles before the close" if ago else ""),
+        + (f"; most of it {ago} candles before the close" if ago else "")
+        + ("; incomplete, its shares do not add up" if one.shortfall else ""),
     )
 
 

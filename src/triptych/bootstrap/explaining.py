@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ from triptych.settings import Recipe
 
 LEADING = 10
 """Candles and entries of an axis that are named."""
+LAST: Final = "last"
+"""Instead of a time: the newest candle there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +110,7 @@ def explain_decision(
     Args:
         run: a trained run; of a consensus see `explain_consensus`.
         at: close of the candle after which the decision fell, UTC, such as 2023-11-05T12:00; between two closes the
-            earlier one. Empty takes the last candle.
+            earlier one. `last` or nothing takes the last candle.
         symbol: instrument; None takes the first.
         method: see `triptych.inference.explain`; None takes integrated gradients, of a model with trees occlusion.
         target: class to explain; empty takes the likeliest.
@@ -187,8 +189,8 @@ def series_of(candles: Candles, symbol: str | None) -> CandleSeries:
 
 
 def end_at(series: CandleSeries, at: str) -> int:
-    """The last candle that had closed by then. Raises DataError for a time outside the history."""
-    if not at:
+    """The last candle that had closed by then; of all for `last` or nothing. Raises DataError for a time outside."""
+    if at in ("", LAST):
         return len(series) - 1
     end = int(np.searchsorted(series.close_time_ms, to_ms(at), side="right")) - 1
     if end < 0 or to_ms(at) > int(series.close_time_ms[-1]) + series.timeframe.milliseconds:

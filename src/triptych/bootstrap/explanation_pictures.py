@@ -100,7 +100,10 @@ def _method_words(one: Explanation) -> str:
     name = one.method.replace("_", " ")
     if "layer" in one.facts:
         return f"{name}, layer {one.facts['layer']}"
-    return f"{name}: green for {one.target}, magenta against"
+    said = f"{name}: green for {one.target}, magenta against"
+    if one.shortfall:
+        said += f"\nincomplete: shares sum to {one.facts['sum']:+.3f} of {one.facts['difference']:+.3f}"
+    return said
 
 
 def _shown(one: Explanation) -> NDArray[np.float32]:

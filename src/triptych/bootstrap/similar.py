@@ -14,7 +14,7 @@ from triptych.bootstrap.windowing import first_end, reach, windows_at
 from triptych.domain import CLASSES, utc
 from triptych.domain.errors import NotEnoughData
 from triptych.inference import load_artifact, siamese_of
-from triptych.inference.similar import embeddings_of, most_similar, strangeness_of
+from triptych.inference.similar import collapse_note, embeddings_of, most_similar, spread_of, strangeness_of
 from triptych.training.targets import label
 
 REFERENCE = 500
@@ -34,6 +34,8 @@ class Similar:
         strangeness_rank: share of the windows before that were less strange.
         change: distance from the window just before this one, from 0 to 2.
         change_rank: share of the windows before that had changed less.
+        spread: median distance of two of the past windows, from 0 to 2.
+        note: that the network has collapsed and all this means nothing, where it has; else empty.
     """
 
     symbol: str
@@ -45,6 +47,8 @@ class Similar:
     strangeness_rank: float
     change: float
     change_rank: float
+    spread: float
+    note: str
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, JSON-ready."""
@@ -58,7 +62,7 @@ def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 1
 
     Args:
         run: a run of a recipe with [siamese].
-        at: close of the last candle, UTC; empty takes the last there is.
+        at: close of the last candle, UTC; `last` or nothing takes the last there is.
         symbol: instrument; None takes the first.
         count: windows at most.
         step: every n-th window of the past is looked at.
@@ -104,10 +108,11 @@ def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 1
     # Not of the library: where the model learned, that holds the window itself and later ones.
     strange = [strangeness_of(where[e], past[ends <= e - length]) for e in recent.tolist() if ends[0] <= e - length]
     change = [float(np.sqrt(max(2.0 - 2.0 * float(where[e] @ where[e - length]), 0.0))) for e in recent.tolist()]
+    spread = spread_of(past)
     return Similar(
         symbol=series.symbol, time_ms=int(series.close_time_ms[end]), fold=fold, rows=rows, learned_from_it=learned,
         strangeness=strange[-1], strangeness_rank=_rank(strange),
-        change=change[-1], change_rank=_rank(change),
+        change=change[-1], change_rank=_rank(change), spread=spread, note=collapse_note(spread),
     )  # fmt: skip
 
 

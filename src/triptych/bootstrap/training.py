@@ -40,6 +40,7 @@ from triptych.inference import (
 )
 from triptych.inference.artifact import record_reference
 from triptych.inference.reference import quantiles_of, window_statistics
+from triptych.inference.similar import collapse_note, spread_of
 from triptych.models.siamese import SiameseNetwork
 from triptych.settings import Recipe
 from triptych.training import trainer
@@ -48,7 +49,7 @@ from triptych.training.boosting.stage import boost
 from triptych.training.fitted import read_result
 from triptych.training.history import EpochRecord
 from triptych.training.seeds import derive_seed
-from triptych.training.siamese.fitting import fit_siamese
+from triptych.training.siamese.fitting import embeddings_over, fit_siamese
 from triptych.training.splits import Fold, Segment
 from triptych.training.windows import WindowSet
 
@@ -163,6 +164,8 @@ def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, p
         result = fit_siamese(
             classifier, *sets, recipe.siamese, recipe.training, home / "training", seed, on_epoch=tell_epoch
         )
+        if note := collapse_note(spread_of(embeddings_over(classifier, sets[1]).numpy())):
+            tell(note)
     else:
         result = trainer.fit(
             classifier, *sets, recipe.training, home / "training", seed,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from triptych.cli.explanation_tables import explanation_tables, no_heat, table_of
+from triptych.cli.explanation_tables import caution, explanation_tables, table_of
 
 if TYPE_CHECKING:
     from triptych.bootstrap.explaining_consensus import ExplainedConsensus
@@ -49,5 +49,5 @@ def consensus_tables(decision: ExplainedConsensus) -> list[Table | str]:
         first, *rest = explanation_tables(member, shown=SHOWN)
         first.title = f"Member {escape(name)}"
         found += [first, *rest]
-        found += [words for words in (decision.methods[name], no_heat(member)) if words]
+        found += [words for words in (decision.methods[name], caution(member)) if words]
     return found

@@ -88,9 +88,8 @@ def explain(
         return
     found: list[ExplainedDecision | ExplainedConsensus]
     if at:
-        time = "" if at == "last" else at
         explained = bootstrap.explain_consensus if opened.recipe.members else bootstrap.explain_decision
-        found = [explained(opened, at=time, symbol=symbol, method=method, target=target or "")]
+        found = [explained(opened, at=at, symbol=symbol, method=method, target=target or "")]
     else:
         found = bootstrap.explain_surest(opened, symbol=symbol, method=method, target=target or "")
     files = [] if output is None else _written(found, output)
@@ -134,6 +133,8 @@ def _explain_book(
         return
     for table in book_tables(found):
         out.print(table)
+    if found.explanation.shortfall:
+        out.print(found.explanation.shortfall, markup=False)
     if found.learned_from_it:
         out.print("Note: books of this time taught the network; what it says here is no out-of-sample answer.")
     for file in files:
@@ -177,7 +178,7 @@ def _written(found: list[ExplainedDecision | ExplainedConsensus], output: Path) 
 def _print(decision: ExplainedDecision | ExplainedConsensus) -> None:
     from triptych.bootstrap import ExplainedConsensus
     from triptych.cli.consensus_tables import consensus_tables
-    from triptych.cli.explanation_tables import explanation_tables, no_heat
+    from triptych.cli.explanation_tables import caution, explanation_tables
 
     if decision.chosen:
         out.print(decision.chosen, markup=False)
@@ -187,7 +188,7 @@ def _print(decision: ExplainedDecision | ExplainedConsensus) -> None:
     else:
         for table in explanation_tables(decision):
             out.print(table)
-        if no_heat(decision):
-            out.print(no_heat(decision), markup=False)
+        if caution(decision):
+            out.print(caution(decision), markup=False)
     if decision.learned_from_it:
         out.print("Note: the model learned from candles of this time; its decision here is no out-of-sample one.")

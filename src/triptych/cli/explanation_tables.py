@@ -66,11 +66,11 @@ def _axes_tables(one: Explanation, shown: int) -> list[Table]:
     return tables
 
 
-def no_heat(decision: ExplainedDecision) -> str:
-    """What to say of an explanation without heat; nothing of others."""
+def caution(decision: ExplainedDecision) -> str:
+    """What to say of an explanation without heat, or whose shares do not add up; nothing of others."""
     one = decision.explanation
     if not one.is_flat:
-        return ""
+        return one.shortfall
     return (
         f"No heat: {_by(decision.to_dict())} finds nothing that speaks for {one.target} (what speaks against it is cut "
         "off). That says nothing of the candles. `--method integrated_gradients` shows what speaks for and against."
@@ -132,7 +132,8 @@ def _by(content: dict[str, Any]) -> str:
     if "layer" in facts:
         return f"{method} at {facts['layer']}"
     if "sum" in facts:
-        return f"{method}: shares sum to {facts['sum']:+.3f} of {facts['difference']:+.3f}"
+        short = "" if facts["complete"] else ", incomplete"
+        return f"{method}: shares sum to {facts['sum']:+.3f} of {facts['difference']:+.3f}{short}"
     return method
 
 

@@ -14,8 +14,8 @@ def similar(
     run: RunArgument,
     at: Annotated[
         str,
-        typer.Option("--at", help="Close of the last candle of the window, UTC [default: the last].", metavar="TIME"),
-    ] = "",
+        typer.Option("--at", help="Close of the last candle of the window, UTC, or `last`.", metavar="TIME"),
+    ] = "last",
     symbol: Annotated[str | None, typer.Option("--symbol", help="Instrument [default: the first].")] = None,
     count: Annotated[int, typer.Option("--count", min=1, help="Windows to show.")] = 10,
     json: JsonOption = False,
@@ -44,5 +44,7 @@ def similar(
         f"the window before {found.change:.3f}, above {found.change_rank:.0%} of them.",
         markup=False,
     )
+    if found.note:
+        out.print(found.note, markup=False)
     if found.learned_from_it:
         out.print("Note: the model learned from candles of this time; likeness was not learned without them.")

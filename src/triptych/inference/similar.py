@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,6 +15,10 @@ from triptych.models.siamese import SiameseNetwork
 BATCH = 512
 NEIGHBOURS = 10
 """Windows whose mean distance says how strange another is."""
+COLLAPSED: Final = 0.05
+"""Median distance of two windows below which they all stand in about one place."""
+SPREAD_BY: Final = 500
+"""Windows by which that distance is told, at most."""
 
 
 @torch.no_grad()
@@ -60,6 +66,30 @@ def strangeness_of(place: NDArray[np.floating], past: NDArray[np.floating]) -> f
     """
     nearest = np.sort(np.asarray(past, dtype=np.float64) @ np.asarray(place, dtype=np.float64))[-NEIGHBOURS:]
     return float(np.sqrt(np.maximum(2.0 - 2.0 * nearest, 0.0)).mean())
+
+
+def spread_of(places: NDArray[np.floating]) -> float:
+    """How far apart windows stand from one another: the median distance of two, from 0 to 2; 0 of fewer than two.
+
+    Args:
+        places: on the unit sphere, shape (n, dimension); of more than `SPREAD_BY` so many are taken, evenly.
+    """
+    chosen = np.asarray(places, dtype=np.float64)[:: max(1, -(-len(places) // SPREAD_BY))]
+    if len(chosen) < 2:
+        return 0.0
+    cosine = (chosen @ chosen.T)[np.triu_indices(len(chosen), k=1)]
+    return float(np.median(np.sqrt(np.maximum(2.0 - 2.0 * cosine, 0.0))))
+
+
+def collapse_note(spread: float) -> str:
+    """What to say of a network that puts all windows in about one place; empty of another."""
+    if spread >= COLLAPSED:
+        return ""
+    return (
+        f"The network of likeness has collapsed: the median distance of two windows is {spread:.2g}, where 2 is the "
+        "greatest. It hardly tells one window from another, so similarities, strangeness and changes mean nothing. "
+        "Train it again: longer, with another siamese.loss, another training.learning_rate, or more candles."
+    )
 
 
 def siamese_of(classifier: WindowClassifier) -> SiameseNetwork:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from triptych.domain.errors import ArtifactError, RecipeError
 
@@ -83,13 +83,34 @@ def create_outside(
             return make(drop_path_rate=drop_path_rate)
         except TypeError:  # not all networks have branches that could be skipped
             return make()
-    except TypeError as error:
+    except (TypeError, AssertionError) as error:
         raise RecipeError(f"timm cannot make {name}: {error}", remedy="Choose another network.") from error
     except (OSError, RuntimeError) as error:
         raise ArtifactError(
             f"timm cannot make {name}: {' '.join(str(error).split())}",
             remedy="Set model.pretrained to false, or bring the weights into timm's cache first.",
         ) from error
+
+
+@torch.no_grad()
+def require_outside_reads(name: str, network: nn.Module, image_CHW: Tensor) -> None:
+    """Try a network of timm on one image, which changes nothing of it: many read images of one size only.
+
+    Raises RecipeError when it cannot read it.
+    """
+    was_training = network.training
+    try:
+        network.eval()(image_CHW[None])
+    except (AssertionError, RuntimeError, ValueError, IndexError) as error:
+        channels, height, width = image_CHW.shape
+        raise RecipeError(
+            f"{name} cannot read images of {height} x {width} pixels in {channels} channels: "
+            f"{' '.join(str(error).split()).removesuffix('.')}.",
+            remedy="Draw images of the size that it was made for (encoding.height and encoding.width; most "
+            "transformers 224 x 224), or choose a network that takes any size, such as timm:resnet18.",
+        ) from error
+    finally:
+        network.train(was_training)
 
 
 def _known(name: str) -> Any:
@@ -99,7 +120,17 @@ def _known(name: str) -> Any:
             f"{name} is a network of timm, which is not installed.",
             remedy='Install it by `pip install "triptych[timm]"`, or choose a network without `timm:`.',
         )
-    import timm  # takes seconds to load, and is not a dependency
+    try:
+        import timm  # takes seconds to load, and is not a dependency
+    except (ImportError, RuntimeError, AttributeError, OSError) as error:
+        raise RecipeError(
+            f"{name} is a network of timm, which is installed but does not load: {' '.join(str(error).split())}. Its "
+            f"torchvision is most likely built for another PyTorch than the {torch.__version__} installed here.",
+            remedy="Install torch and torchvision of one release from the same index, the versions of constraints.txt "
+            "(`pip install --force-reinstall torch torchvision --index-url "
+            "https://download.pytorch.org/whl/cpu -c constraints.txt` without a GPU), or choose a network without "
+            "`timm:`.",
+        ) from error
 
     own = name.removeprefix(PREFIX)
     if not timm.is_model(own):

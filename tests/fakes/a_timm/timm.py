@@ -1,8 +1,8 @@
-"""Stands in for timm, which brings torchvision along: two small networks by timm's names and conventions."""
+"""Stands in for timm, which brings torchvision along: three small networks by timm's names and conventions."""
 
 from torch import nn
 
-NAMES = ("resnet18", "vgg11")
+NAMES = ("resnet18", "vgg11", "vit_tiny")
 made = []
 
 
@@ -29,6 +29,14 @@ class Small(nn.Module):
         return self.forward_head(self.forward_features(x))
 
 
+class OneSize(Small):
+    """Of images of one size, as most transformers."""
+
+    def forward_features(self, x):
+        assert x.shape[2] == 224, f"Input height ({x.shape[2]}) doesn't match model (224)."
+        return super().forward_features(x)
+
+
 def is_model(name):
     return name.split(".")[0] in NAMES
 
@@ -43,4 +51,4 @@ def create_model(model_name, pretrained=False, in_chans=3, num_classes=1000, dro
     if model_name == "vgg11" and "drop_path_rate" in kwargs:
         raise TypeError("VGG.__init__() got an unexpected keyword argument 'drop_path_rate'")
     made.append(model_name)
-    return Small(in_chans, num_classes, drop_rate, **kwargs)
+    return (OneSize if model_name == "vit_tiny" else Small)(in_chans, num_classes, drop_rate, **kwargs)

@@ -84,6 +84,16 @@ class Explanation:
         return not np.any(self.attribution)
 
     @property
+    def shortfall(self) -> str:
+        """What to say of integrated gradients whose shares do not add up; empty where they do, and of other methods."""
+        if self.facts.get("complete", True):
+            return ""
+        return (
+            f"Incomplete: after {self.facts['steps']} steps the shares still sum to {self.facts['sum']:+.3f} where the "
+            f"network's difference is {self.facts['difference']:+.3f}. Read them as an order at most, or ask occlusion."
+        )
+
+    @property
     def picture(self) -> NDArray[np.float32]:
         """The image as it is looked at: of a sequence one row a factor, shape (1, factors, length)."""
         return self.image[:, 0][None] if self.is_sequence else self.image
