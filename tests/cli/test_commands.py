@@ -86,7 +86,7 @@ main(["data", "list"])
 
 
 def test_ctrl_c_says_that_nothing_is_lost():
-    said = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60)
+    said = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=240)
     assert said.returncode == 130
     assert said.stdout == ""
     assert (
