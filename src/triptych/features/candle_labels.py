@@ -91,7 +91,8 @@ def _uniform(keys: NDArray[np.int64], seed: int, *, first: int, count: int) -> N
     """
     state = _mixed(_mixed(keys.astype(np.uint64) + _GAMMA) + np.array([seed % 2**64], dtype=np.uint64))
     steps = _GAMMA * np.arange(first + 1, first + count + 1, dtype=np.uint64)
-    return (_mixed(state[:, None] + steps) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    bits = _mixed(state[:, None] + steps) >> np.uint64(11)
+    return bits.astype(np.float64) * 2.0**-53
 
 
 def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
