@@ -1,17 +1,14 @@
 """A network of order books beside candles: trained, traded as it is and as factors, backtest, paper and live alike."""
 
 import json
-import os
 import shutil
-import signal
 import threading
-import time
 from pathlib import Path
 
 import polars as pl
 import pytest
 from tests.bootstrap.books.test_training import TINY
-from tests.fakes.booked_tape import booked_tape
+from tests.fakes.booked_tape import booked_tape, play_and_interrupt
 from tests.fakes.micro import micro_recipe
 from tests.fakes.served import in_thread
 
@@ -152,19 +149,7 @@ def test_live_on_a_venue_that_plays_the_tape_the_same_is_decided(factored, home,
     series = tape_for_serving(home / "tape", ())
     server = BybitServer(series, known=N - 25, recording=recording)
     with in_thread(server) as serve:
-
-        def step_and_stop():
-            deadline = time.monotonic() + 60
-            while time.monotonic() < deadline and not server._sessions.open:
-                time.sleep(0.05)
-            time.sleep(0.3)
-            for _ in range(20):
-                serve(server.step())
-                time.sleep(0.15)
-            time.sleep(0.3)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        stepping = threading.Thread(target=step_and_stop)
+        stepping = threading.Thread(target=play_and_interrupt, args=(server, serve))
         stepping.start()
         bootstrap.trade_on_paper_at(
             [factored.folder], venue="local", symbols=["BTCUSDT"], journal=tmp_path / "j.db", hosts=server.hosts,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tests.fakes.served import BITCOIN, MINUTE, tape
 
 from triptych.domain import CandleSeries
+from triptych.exchanges.simulated.server import BybitServer
 from triptych.market.tapes import About, TapeEntry, TapeWriter
 
 BOOK, CANDLE = "orderbook.50.BTCUSDT", "kline.1.BTCUSDT"
@@ -59,3 +65,16 @@ def booked_tape(folder: Path, n: int = 150, *, seed: int = 5, hole: int | None =
                 writer.append(book("delta", candle.close_time_ms, best, 1))
     assert series.timeframe.milliseconds == MINUTE
     return series
+
+
+def play_and_interrupt(server: BybitServer, serve: Callable[[Any], Any]) -> None:
+    """Wait for a session that has subscribed, play twenty candles to it, and end it as Ctrl-C does."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not any(one.topics for one in server._sessions.open):
+        time.sleep(0.05)
+    time.sleep(0.3)
+    for _ in range(20):
+        serve(server.step())
+        time.sleep(0.15)
+    time.sleep(0.3)
+    os.kill(os.getpid(), signal.SIGINT)

@@ -217,6 +217,40 @@ def rows_per_day_of(detector: AbstractDetector, table: Table) -> float | None:
     return None if span is None else span.rows_per_day
 
 
+@dataclass(frozen=True, kw_only=True)
+class RowsToJudge:
+    """Rows of a file as a detector takes them.
+
+    Attributes:
+        table: the rows.
+        labels: the kind of anomaly of each row, empty for normal ones; None where the file names none.
+        moving: how the threshold moves, with the rows of a day.
+        notes: sentences about the labels.
+    """
+
+    table: Table
+    labels: np.ndarray | None
+    moving: ThresholdConfig
+    notes: tuple[str, ...]
+
+
+def rows_to_judge(
+    detector: AbstractDetector,
+    path: Path,
+    columns: Rows,
+    threshold: Mapping[str, Any],
+    warn: Callable[[str], None],
+) -> RowsToJudge:
+    """Read the rows that a detector is to score; the arguments are those of `score_anomalies`."""
+    moving = moving_as(detector, threshold, otherwise="fixed")
+    notes: list[str] = []
+    frame, labels = read_rows(path, columns, detector, tell=notes.append)
+    table = checked_rows(detector, frame, columns, warn)
+    if labels is not None or moving.method != "fixed":
+        moving = paced(moving, rows_per_day_of(detector, table), warn)
+    return RowsToJudge(table=table, labels=labels, moving=moving, notes=tuple(notes))
+
+
 def score_anomalies(
     folder: Path,
     path: Path,
@@ -237,12 +271,8 @@ def score_anomalies(
     `threshold` has settings of the threshold that differ, see `moving_as`; `warn` is told what `checked_rows` says.
     """
     detector = opened(folder, breaks, any_step)
-    moving = moving_as(detector, threshold or {}, otherwise="fixed")
-    notes: list[str] = []
-    frame, labels = read_rows(path, columns, detector, tell=notes.append)
-    table = checked_rows(detector, frame, columns, warn)
-    if labels is not None or moving.method != "fixed":
-        moving = paced(moving, rows_per_day_of(detector, table), warn)
+    rows = rows_to_judge(detector, path, columns, threshold or {}, warn)
+    table, labels, moving = rows.table, rows.labels, rows.moving
     scored = detector.score_frame(table, threshold=moving)
     if out is not None:
         write_frame(out, scored)
@@ -250,7 +280,7 @@ def score_anomalies(
         return scored, None, moving
     scores, alarms = scored["score"].to_numpy(), scored["alarm"].to_numpy()
     pieces = pieces_of(detector, table)
-    return scored, judged(labels, scores, alarms, pieces, day=moving.day, within=within, notes=notes), moving
+    return scored, judged(labels, scores, alarms, pieces, day=moving.day, within=within, notes=rows.notes), moving
 
 
 def write_frame(path: Path, frame: pl.DataFrame) -> Path:

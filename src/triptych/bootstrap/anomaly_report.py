@@ -13,15 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.anomalies import (
-    Rows,
-    checked_rows,
-    moving_as,
-    opened,
-    paced,
-    read_rows,
-    rows_per_day_of,
-)
+from triptych.bootstrap.anomalies import Rows, opened, rows_to_judge
 from triptych.bootstrap.anomaly_judging import Judgement, judged, pieces_of
 from triptych.domain.files import write_text
 from triptych.inference.anomaly.base import AbstractDetector
@@ -84,12 +76,8 @@ def report_anomalies(
     `load_detector` and `decision_function` do, StorageError when the disk refuses.
     """
     detector = opened(folder, breaks, any_step)
-    moving = moving_as(detector, threshold or {}, otherwise="fixed")
-    notes: list[str] = []
-    frame, labels = read_rows(path, columns, detector, tell=notes.append)
-    table = checked_rows(detector, frame, columns, warn)
-    if labels is not None or moving.method != "fixed":
-        moving = paced(moving, rows_per_day_of(detector, table), warn)
+    given = rows_to_judge(detector, path, columns, threshold or {}, warn)
+    table, labels, moving = given.table, given.labels, given.moving
     scores, limits, reasons = detector.judged(table, moving)
     index = [str(value) for value in table.index.to_list()]
     figures, events, masks = [], [], []
@@ -118,7 +106,7 @@ def report_anomalies(
     metrics = None
     if labels is not None:
         pieces = pieces_of(detector, table)
-        metrics = judged(labels, scores, scores > limits, pieces, day=moving.day, within=within, notes=notes)
+        metrics = judged(labels, scores, scores > limits, pieces, day=moving.day, within=within, notes=given.notes)
     page = _PAGE.format(
         title=html.escape(f"Anomalies in {Path(path).name}"),
         plotly=get_plotlyjs().replace("</script", "<\\/script"),

@@ -92,10 +92,17 @@ def explain(
         found = [explained(opened, at=at, symbol=symbol, method=method, target=target or "")]
     else:
         found = bootstrap.explain_surest(opened, symbol=symbol, method=method, target=target or "")
+    _show(found, output, json, single=bool(at))
+
+
+def _show(
+    found: list[ExplainedDecision | ExplainedConsensus], output: Path | None, json: bool, *, single: bool
+) -> None:
+    """Write the pictures where they are asked for, and print the figures; `single`: one decision was asked for."""
     files = [] if output is None else _written(found, output)
     if json:
         rows = [one.to_dict() for one in found]
-        print_json(rows[0] if at else {"decisions": rows})
+        print_json(rows[0] if single else {"decisions": rows})
         return
     for one in found:
         _print(one)

@@ -20,7 +20,7 @@ from triptych.inference.base import AbstractPredictor
 from triptych.inference.book_rows import BOOK_NETWORK, NetworkConfig, book_hash_of, open_book_network
 from triptych.inference.boosted import empty_boosted
 from triptych.inference.card import Card
-from triptych.inference.card_reading import AGAIN, CARD, GRAPH, WEIGHTS, in_words, read_checked_card, sha256_of
+from triptych.inference.card_reading import AGAIN, CARD, GRAPH, WEIGHTS, in_words, read_checked_card
 from triptych.inference.classifier import WindowClassifier
 from triptych.inference.columns import BookNeed
 from triptych.inference.compiled_step import CompiledStep, compiles
@@ -32,6 +32,7 @@ from triptych.inference.pattern_factors import NETWORKS, carry_networks
 from triptych.inference.predictor import OnnxPredictor, TorchPredictor
 from triptych.inference.regime_predictor import RegimePredictor
 from triptych.inference.regime_teller import RegimeTeller
+from triptych.inference.saved_files import sha256_of
 from triptych.inference.seen import SeenFactors
 from triptych.inference.soft_labels import FOLDER as REGIMES
 from triptych.inference.soft_labels import carry_network

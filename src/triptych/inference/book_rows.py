@@ -19,8 +19,9 @@ from triptych.domain.candle import BY_NETWORK
 from triptych.domain.errors import ArtifactError, RecipeError
 from triptych.features.book_rows import NETWORK, WALLS
 from triptych.inference.card import Card
-from triptych.inference.card_reading import CARD, GRAPH, read_checked_card, sha256_of
+from triptych.inference.card_reading import CARD, GRAPH, read_checked_card
 from triptych.inference.predictor import OnnxPredictor
+from triptych.inference.saved_files import sha256_of
 from triptych.market.books.row_reading import AbstractRowReader
 from triptych.market.books.spoofing import Config as SpoofingConfig
 from triptych.market.books.spoofing import find_spoofing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 
 from triptych.domain.errors import ArtifactError, TriptychError
 from triptych.inference.card import Card
+from triptych.inference.saved_files import refuse_damaged
 
 WEIGHTS, GRAPH, CARD = "weights.safetensors", "model.onnx", "card.json"
 AGAIN: Final = "Train or export the model again, or copy the folder anew."
@@ -27,20 +27,9 @@ def read_checked_card(folder: Path) -> Card:
         raise ArtifactError(f"{folder} is no artifact: {CARD} is missing.", remedy=AGAIN) from error
     except ValidationError as error:
         raise ArtifactError(f"{path} cannot be read: {in_words(error)}", remedy=AGAIN) from error
-    for name in (WEIGHTS, GRAPH, *sorted(card.files.keys() - {WEIGHTS, GRAPH})):
-        if not (folder / name).exists():
-            raise ArtifactError(f"{folder} is damaged: {name} is missing.", remedy=AGAIN)
-        if sha256_of(folder / name) != card.files.get(name):
-            raise ArtifactError(
-                f"{folder / name} is damaged: it is not the file its card was written for.", remedy=AGAIN
-            )
+    names = (WEIGHTS, GRAPH, *sorted(card.files.keys() - {WEIGHTS, GRAPH}))
+    refuse_damaged(folder, {name: card.files.get(name) for name in names}, remedy=AGAIN)
     return card
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def in_words(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -10,6 +9,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from triptych.domain.errors import ArtifactError
+from triptych.inference.saved_files import refuse_damaged, sha256_of
 
 WEIGHTS, GRAPH, CARD = "weights.safetensors", "model.onnx", "card.json"
 AGAIN: Final = "Train it again, or copy the folder anew."
@@ -49,12 +49,6 @@ class PatternCard(BaseModel):
         return round(1000 * datetime.fromisoformat(self.taught[1]).replace(tzinfo=UTC).timestamp())
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def read_pattern_card(folder: Path) -> PatternCard:
     """The card of a saved network, its files checked against it.
 
@@ -70,13 +64,8 @@ def read_pattern_card(folder: Path) -> PatternCard:
         place = ".".join(str(part) for part in first["loc"])
         said = f"{place}: {first['msg']}".removeprefix(": ")
         raise ArtifactError(f"{path} is no card of a network of patterns: {said}.", remedy=AGAIN) from error
-    for name in (WEIGHTS, GRAPH, *sorted(card.files.keys() - {WEIGHTS, GRAPH})):
-        if not (folder / name).exists():
-            raise ArtifactError(f"{folder} is damaged: {name} is missing.", remedy=AGAIN)
-        if sha256_of(folder / name) != card.files.get(name):
-            raise ArtifactError(
-                f"{folder / name} is damaged: it is not the file its card was written for.", remedy=AGAIN
-            )
+    names = (WEIGHTS, GRAPH, *sorted(card.files.keys() - {WEIGHTS, GRAPH}))
+    refuse_damaged(folder, {name: card.files.get(name) for name in names}, remedy=AGAIN)
     return card
 
 

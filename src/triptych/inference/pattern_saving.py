@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from triptych.domain.errors import ArtifactError
 from triptych.domain.files import writing_folder
 from triptych.inference.multi_label import MultiLabelNetwork
-from triptych.inference.pattern_card import AGAIN, CARD, GRAPH, WEIGHTS, PatternCard, sha256_of
+from triptych.inference.pattern_card import AGAIN, CARD, GRAPH, WEIGHTS, PatternCard
 from triptych.inference.predictor import OnnxPredictor
 from triptych.inference.quiet_export import quiet_export
+from triptych.inference.saved_files import sha256_of
 
 INPUT, OUTPUT = "window", "answers"
 OPSET = 18

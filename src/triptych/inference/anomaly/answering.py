@@ -15,18 +15,14 @@ from triptych.inference.anomaly.thresholds import AbstractThreshold, followed
 
 
 def moving_limits(
-    table: Table, scores: NDArray[np.float64], memory: int, begun: Callable[[], AbstractThreshold]
+    table: Table, scores: NDArray[np.float64], scored: NDArray[np.bool_], begun: Callable[[], AbstractThreshold]
 ) -> NDArray[np.float64]:
     """What each row had to exceed where the threshold moves, for each entity by itself as in a stream; (n_rows,).
 
-    `begun` makes a threshold that has seen nothing; `memory` are the rows of a window. Rows without a score have the
-    limit of the next one that has.
+    `begun` makes a threshold that has seen nothing; `scored` says which rows have a score, bool (n_rows,). Those
+    without have the limit of the next one that has.
     """
     limits = np.empty(len(table))
-    scored = np.zeros(len(table), dtype=bool)
-    for start, stop in table.stretches:
-        scored[start + memory - 1 : stop] = True
-    scored &= ~table.bad
     for start, stop in table.of_entities():
         moving = begun()
         at = start + np.flatnonzero(scored[start:stop])

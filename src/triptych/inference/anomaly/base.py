@@ -304,7 +304,7 @@ class AbstractDetector(AbstractParameters, ABC):
         scores = self._scores(table, scaled)
         limits = np.full(len(table), self.threshold_)
         if threshold is not None and threshold.method != "fixed":
-            limits = moving_limits(table, scores, self.memory, partial(self.begun_threshold, threshold))
+            limits = moving_limits(table, scores, self.scored_rows(table), partial(self.begun_threshold, threshold))
         texts = [""] * len(table)
         rows = [
             row

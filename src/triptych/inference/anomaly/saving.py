@@ -32,6 +32,7 @@ from triptych.inference.anomaly.instants import Clock, scale_of
 from triptych.inference.anomaly.scaling import Scaling
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.inference.anomaly.times import Span, rows_per_day_at
+from triptych.inference.saved_files import refuse_damaged, sha256_of
 
 WEIGHTS, GRAPH, CARD = "weights.safetensors", "model.onnx", "card.json"
 _LEARNT: Final = "learnt."
@@ -179,7 +180,7 @@ def _fill(temporary: Path, detector: AbstractDetector) -> DetectorCard:
             ],
             "threshold": detector.threshold_,
             "parameters": detector.parameters,
-            "files": {name: _sha256(temporary / name) for name in files},
+            "files": {name: sha256_of(temporary / name) for name in files},
             "graph": graph,
             "onnx_difference": None if difference is None else float(f"{difference:.1e}"),
             **_spanned(detector),
@@ -196,13 +197,7 @@ def load_detector(folder: Path, *, device: str = "cpu") -> AbstractDetector:
     """
     folder = Path(folder)
     card = read_card(folder)
-    for name, expected in card.files.items():
-        if not (folder / name).exists():
-            raise ArtifactError(f"{folder} is damaged: {name} is missing.", remedy=_AGAIN)
-        if _sha256(folder / name) != expected:
-            raise ArtifactError(
-                f"{folder / name} is damaged: it is not the file its card was written for.", remedy=_AGAIN
-            )
+    refuse_damaged(folder, card.files, remedy=_AGAIN)
     try:
         tensors = load((folder / WEIGHTS).read_bytes())
         return _restore(card, tensors, device)
@@ -299,8 +294,3 @@ def _refuse_to_learn(*_: Any) -> None:
     raise ArtifactError(
         "A detector that was loaded cannot be fitted again.", remedy="Create a new one with the same settings."
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
