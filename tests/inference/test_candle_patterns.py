@@ -83,6 +83,20 @@ def test_the_network_sees_neither_level_nor_volatility():
     torch.testing.assert_close(network.features(moved), network.features(window), rtol=1e-4, atol=1e-4)
 
 
+def test_on_which_side_of_a_price_another_lies_is_seen_by_a_tick():
+    values, _ = random_walk(16, seed=9)
+    window = torch.from_numpy(values[None]).double()
+    window[0, -1, 0] = window[0, -2, 3]  # opens where the one before has closed
+    above, below = window.clone(), window.clone()
+    above[0, -1, 0] += 1e-5
+    below[0, -1, 0] -= 1e-5
+    network = CandleNetwork(16, 4)
+    at, over, under = (network.features(one)[0, -1] for one in (window, above, below))
+    steps = torch.stack((over - at, at - under)).abs()
+    assert (steps == 1.0).any(dim=1).all()
+    assert steps[steps != 1.0].max() < 0.01
+
+
 def test_a_window_of_equal_prices_leaves_no_nan():
     assert torch.isfinite(CandleNetwork(16, 4).features(torch.ones(2, 16, 5))).all()
 

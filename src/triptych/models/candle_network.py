@@ -27,7 +27,8 @@ class CandleNetwork(nn.Module):
     """Windows of candles in, scores out: one perceptron reads each candle, another reads what it said of the last six.
 
     Everything is measured in mean ranges, so neither price level nor volatility is seen. Sizes are held against their
-    averages and distances are shown with their sign, because rules of candle patterns are comparisons. The first
+    averages and distances are shown with their sign, because rules of candle patterns are comparisons: the sign alone
+    too, for where a tick is a ten-thousandth of a range a rule still asks on which side of it a price lies. The first
     perceptron is the same for every candle: what it has learnt of an engulfing candle serves a pattern of three candles
     that holds one.
     """
@@ -44,7 +45,7 @@ class CandleNetwork(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.candle = nn.Sequential(
-                nn.Linear(SIZES + 2 * DISTANCES, 2 * inside), nn.SiLU(), nn.Linear(2 * inside, inside), nn.SiLU()
+                nn.Linear(SIZES + 3 * DISTANCES, 2 * inside), nn.SiLU(), nn.Linear(2 * inside, inside), nn.SiLU()
             )
             layers: list[nn.Module] = []
             inputs = LAST * inside
@@ -54,7 +55,7 @@ class CandleNetwork(nn.Module):
             self.layers = nn.Sequential(*layers, nn.Linear(inputs, n_outputs))
 
     def features(self, window_BTF: Tensor) -> Tensor:
-        """What is read of each of the last candles, shape (batch, LAST, SIZES + 2 * DISTANCES), float32."""
+        """What is read of each of the last candles, shape (batch, LAST, SIZES + 3 * DISTANCES), float32."""
         prices = window_BTF[..., : CLOSE + 1].double()
         opens, high, low, close = (prices[..., column] for column in (OPEN, HIGH, LOW, CLOSE))
         body, span = (close - opens).abs(), high - low
@@ -73,8 +74,9 @@ class CandleNetwork(nn.Module):
         for back in range(1, EARLIER + 1):
             was = prices[:, -LAST - back : -back]
             apart.append((now[..., :, None] - was[..., None, :]).flatten(2))
-        distances = (torch.cat(apart, dim=2) / ranges).clamp(-4.0, 4.0)
-        return torch.cat((sizes, distances, torch.tanh(SHARP * distances)), dim=2).float()
+        exact = torch.cat(apart, dim=2)
+        distances = (exact / ranges).clamp(-4.0, 4.0)
+        return torch.cat((sizes, distances, torch.tanh(SHARP * distances), torch.sign(exact)), dim=2).float()
 
     def forward(self, window_BTF: Tensor) -> Tensor:
         """Scores of shape (batch, n_outputs)."""
