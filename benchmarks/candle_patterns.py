@@ -1,9 +1,10 @@
 """Candle patterns by a network on candles that it has not learnt from: macro F1 with its interval, class by class.
 
 Files of candles named in TRIPTYCH_CANDLES, parted by colons, are learnt from and judged as `triptych patterns
-train-candles` does (eight files of a year of 15m: about half an hour on one idle core); without them the embedded
+train-candles` does (eight files of a year of 15m: about five minutes on one idle core); without them the embedded
 market. A network that was saved by that command, named in TRIPTYCH_CANDLE_NETWORK, is judged as it is served, and
-nothing is trained; the files must be those that it was trained on. All classes, the rare ones too, are written to the
+nothing is trained; the files must be those that it was trained on. Files of TRIPTYCH_OTHER_CANDLES taught nothing, and
+their last part is judged beside. All classes, the rare ones too, are written to the
 file of the variable TRIPTYCH_CANDLE_TABLE, as CSV, where it is set.
 
 Intervals draw blocks of time with all instruments in them, since coins move together: they hold for other times of the
@@ -54,9 +55,13 @@ ALWAYS = "said at every candle"
 
 def histories(quick: bool) -> list[CandleSeries]:
     """The files named, else the embedded market; under --quick the first candles of one history."""
-    files = [Path(name) for name in os.environ.get("TRIPTYCH_CANDLES", "").split(":") if name]
-    found = [read_one(file) for file in files] if files else list(synthesise(MARKET).series)
+    found = read_named("TRIPTYCH_CANDLES") or list(synthesise(MARKET).series)
     return [found[0].head(QUICK_CANDLES)] if quick else found
+
+
+def read_named(variable: str) -> list[CandleSeries]:
+    """The files that a variable names, parted by colons."""
+    return [read_one(Path(name)) for name in os.environ.get(variable, "").split(":") if name]
 
 
 def result_on(series: Sequence[CandleSeries], quick: bool) -> tuple[CandlePatternResult, CandlePatternRecipe]:
@@ -112,21 +117,28 @@ def rows(quick: bool) -> list[Row]:
     candles = sum(len(one) - recipe.edges(len(one))[2] - (recipe.length - 1) for one in series)
     table = [macro_row(f"{len(series)} histories, {candles:,} candles:", result, len(judged)), quality_row(judged)]
     table += [class_row(one, candles) for one in judged]
-    table += by_instrument(series, result, recipe, {one.label for one in judged}) if len(series) > 1 else []
+    names = {one.label for one in judged}
+    table += by_instrument(series, result, recipe, names) if len(series) > 1 else []
+    others = [] if quick else read_named("TRIPTYCH_OTHER_CANDLES")
+    table += [alone(f"{one.symbol} {one.timeframe} taught nothing", one, result, recipe, names) for one in others]
     return table
+
+
+def alone(
+    name: str, one: CandleSeries, result: CandlePatternResult, recipe: CandlePatternRecipe, names: set[str]
+) -> Row:
+    """The macro F1 on the last part of one history, over the classes that occur often enough there."""
+    every = recipe.model_copy(update={"least_examples": 1})
+    found = judge_candle_patterns(result.network, result.threshold.tolist(), [one], every)
+    own = [score.f1 for score in found.scores if score.label in names and score.in_test >= LEAST_OF_ONE]
+    return Row(name=f"{name}, {len(own)} classes", ours=sum(own) / len(own), unit=MACRO)
 
 
 def by_instrument(
     series: Sequence[CandleSeries], result: CandlePatternResult, recipe: CandlePatternRecipe, names: set[str]
 ) -> list[Row]:
-    """The macro F1 on each instrument, over the classes that occur often enough there, and how far they lie apart."""
-    table = []
-    for one in series:
-        alone = judge_candle_patterns(
-            result.network, result.threshold.tolist(), [one], recipe.model_copy(update={"least_examples": 1})
-        )
-        own = [score.f1 for score in alone.scores if score.label in names and score.in_test >= LEAST_OF_ONE]
-        table.append(Row(name=f"{one.symbol} alone, {len(own)} classes", ours=sum(own) / len(own), unit=MACRO))
+    """The macro F1 on each instrument, and how far they lie apart."""
+    table = [alone(f"{one.symbol} alone", one, result, recipe, names) for one in series]
     figures = [row.ours for row in table]
     mean, deviation = statistics.fmean(figures), statistics.stdev(figures)
     half = float(student.ppf(0.975, len(figures) - 1)) * deviation / len(figures) ** 0.5
