@@ -59,8 +59,9 @@ def watch(
     the error stream. A time or an entity that JSON cannot hold, such as 1e400, is printed as a text.
 
     With --state the watch ends in order on Ctrl-C and SIGTERM. A detector, threshold or step other than those that
-    wrote the file are refused. After a power cut, send the rows since the last writing again: with times, those that
-    the state knows are ignored.
+    wrote the file are refused. After a power cut, send the rows since the last writing again, and as many before them
+    as you like: all with times not later than the newest that the state knows of their entity are ignored, and their
+    number is told on the error stream. A stream of older times that are new needs another file.
     """
     from triptych.bootstrap.anomalies import Rows
     from triptych.bootstrap.anomaly_watch import watch_anomalies

@@ -48,6 +48,7 @@ class Course:
         ignored: rows since then that were taken for ones sent again.
         old_time, old_untimed: the first two before the rows that are held as doubtful; None where none is.
         held: rows that are held as doubtful.
+        held_times: times of the last of them that had one.
         gap_begin, gap_end: times between which no row was, of the last gap.
         back: the time of the last row, where it was one that fell into that gap.
     """
@@ -58,6 +59,7 @@ class Course:
     old_time: float | None = None
     old_untimed: int = 0
     held: int = 0
+    held_times: tuple[float, ...] = ()
     gap_begin: float | None = None
     gap_end: float | None = None
     back: float | None = None
@@ -85,7 +87,7 @@ class Course:
         if self.old_time is not None:  # it goes on from the doubtful row
             if self.old_time < self.time:
                 self.gap_begin, self.gap_end = self.old_time, self.time
-            self.old_time, self.held = None, 0
+            self._settle()
         return self._goes_on(time, dropped, goes_back=dropped > 0)
 
     def _goes_on(self, time: float, dropped: int = 0, *, goes_back: bool = False) -> Verdict:
@@ -97,7 +99,12 @@ class Course:
         if self.old_time is None:
             self.old_time, self.old_untimed = self.time, self.untimed
         self.held += 1
+        self.held_times = (*self.held_times, time)[-AGAIN:]
         self._goes_on(time)
+
+    def _settle(self) -> None:
+        """Hold no row as doubtful any more."""
+        self.old_time, self.held, self.held_times = None, 0, ()
 
     def _fall_back(self, time: float, step: float) -> int:
         """Drop the doubtful rows where a row does not go on from them, but may from those before. Returns how many."""
@@ -109,7 +116,7 @@ class Course:
             return 0
         dropped = self.held
         self.time, self.untimed, self.ignored = self.old_time, self.old_untimed + dropped, 0
-        self.old_time, self.held = None, 0
+        self._settle()
         return dropped
 
     def _is_behind(self, time: float, step: float, memory: int, dropped: int) -> Verdict:
@@ -126,7 +133,8 @@ class Course:
         ahead = (time - newest) / step
         self._doubt(time)
         if set_back:  # two rows agree
-            self.old_time, self.held, self.gap_begin, self.gap_end = None, 0, None, None
+            self._settle()
+            self.gap_begin = self.gap_end = None
         return Verdict(dropped=dropped, goes_back=dropped > 0, ahead=ahead)
 
 
