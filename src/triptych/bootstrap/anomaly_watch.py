@@ -67,7 +67,7 @@ def watch_anomalies(
             row = reader.read(line) if line.strip() else None
             if row is None:
                 continue
-            values = {name: row.get(name) for name in detector.columns_}
+            values = {name: row[name] for name in detector.columns_ if name in row} if row else None
             for name in [name for name in lost if row and row.get(name) is None]:
                 warn(f"A row has no {name!r}: where it is missing, {lost.pop(name)}.")
             symbol = str(row.get(entity, "")) if entity else ""

@@ -139,7 +139,12 @@ class Course:
 
 
 def without_odd_times(
-    times: NDArray[np.float64], begins: NDArray[np.bool_], usual: NDArray[np.float64], *, refuse: bool
+    times: NDArray[np.float64],
+    begins: NDArray[np.bool_],
+    usual: NDArray[np.float64],
+    source: NDArray[np.int64],
+    *,
+    refuse: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Times of a table with those that are wrong put right, and which these are; both (n_rows,).
 
@@ -150,6 +155,7 @@ def without_odd_times(
         times: of the rows, in any unit.
         begins: rows that begin an entity.
         usual: the usual step at each row, in the unit of times; 0 where none is known.
+        source: where each row stood in its source, for messages, int64 (n_rows,).
         refuse: raise DataError for them.
 
     Raises DataError where times fall back otherwise.
@@ -165,16 +171,14 @@ def without_odd_times(
         before = course.old_time
         verdict = course.take(time, step=usual[row], memory=len(times))
         if verdict.is_repeated or verdict.ahead < 0:
-            raise DataError(
-                f"The time of row {row} is not later than the one before it.", remedy="Sort the rows by time."
-            )
+            raise not_later(source, row)
         if verdict.dropped and before is not None:
             first = row - verdict.dropped
             if refuse:
                 ahead = (times[first] - before) / usual[row]
                 raise DataError(
-                    f"The time of row {first} is {ahead:.3g} steps ahead of row {first - 1}, "
-                    f"and row {row} goes on from there: it is wrong.",
+                    f"The time of row {source[first]} is {ahead:.3g} steps ahead of row {source[first - 1]}, "
+                    f"and row {source[row]} goes on from there: it is wrong.",
                     remedy='Put it right or remove the row, or choose bad_rows = "mask" (`triptych anomaly fit '
                     "--mask`).",
                 )
@@ -182,3 +186,10 @@ def without_odd_times(
             one = min(usual[row], (time - before) / (verdict.dropped + 1))
             mended[first:row] = before + one * np.arange(1, verdict.dropped + 1)
     return mended, odd
+
+
+def not_later(source: NDArray[np.int64], row: int) -> DataError:
+    """The error of a row whose time falls back; `source` says where each row stood."""
+    here, before = int(source[row]), int(source[row - 1])
+    than = "the one before it" if before == here - 1 else f"that of row {before}, the one before it of its entity"
+    return DataError(f"The time of row {here} is not later than {than}.", remedy="Sort the rows by time.")

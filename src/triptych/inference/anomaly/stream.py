@@ -278,6 +278,8 @@ class DetectorStream:
         """The channels' values, NaN where there is no number, and what was wrong with the row."""
         columns = self._detector.columns_
         nothing = np.full(len(columns), np.nan)
+        if row is None:
+            return nothing, "it is no row"
         row = _by_name(row)
         if isinstance(row, Mapping):
             missing = [name for name in columns if name not in row]

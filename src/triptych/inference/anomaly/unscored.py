@@ -21,7 +21,7 @@ class Unscored:
         whenever their number has doubled; else nothing. Rows that were sent again do not count: see `sent_again`."""
         if reading.reasons.startswith(SENT_AGAIN):
             return ""
-        if not reading.reasons or reading.alarm:
+        if reading.has_score:
             self._rows[symbol] = 0
             self._scored.add(symbol)
             return ""
