@@ -111,7 +111,7 @@ def rows_for(held: float, *, share: float, blocks: int, memory: int, parts: int)
     """About how many unbroken rows leave `held` scores to the part that sets the threshold, to two digits; `hold_out`
     has the other arguments."""
     rows = (held + blocks * (memory - 1)) * parts / share
-    return round(rows, 1 - math.floor(math.log10(rows)))
+    return int(round(rows, 1 - math.floor(math.log10(rows))))
 
 
 def _find(
