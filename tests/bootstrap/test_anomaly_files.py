@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import polars as pl
@@ -136,3 +137,68 @@ def test_the_commands_drop_keep_and_take_any_step(home, triptych):
         assert "are ignored: number, close_time" in said.err
     said = triptych(*fit, "--drop", "close_time", "--keep", "number", "--json")
     assert '"number"' in said.out
+
+
+def machines(n=400):
+    """Rows of two machines in order of time, one of which stumbles."""
+    values = np.random.default_rng(2).standard_normal((2 * n, 2)).round(4)
+    values[500:520:2] += 12.0
+    frame = pl.DataFrame(values, schema=["flow", "heat"]).with_row_index("i")
+    time, machine = 1_700_000_000_000 + 60_000 * (pl.col("i") // 2), pl.Series(["pump", "fan"])[np.arange(2 * n) % 2]
+    labels = pl.when(pl.col("i").is_in(range(500, 520, 2))).then(pl.lit("jam")).otherwise(pl.lit(""))
+    return frame.with_columns(open_time=time, machine=machine, truth=labels).drop("i")
+
+
+def test_a_file_in_order_of_time_is_answered_as_one_in_order_of_entities_and_in_its_own(tmp_path, triptych):
+    mixed = machines()
+    mixed.write_csv(tmp_path / "mixed.csv")
+    mixed.sort("machine", maintain_order=True, descending=True).write_csv(tmp_path / "apart.csv")
+    thresholds, scored, told = [], [], []
+    for name in ("mixed", "apart"):
+        file, detector = tmp_path / f"{name}.csv", tmp_path / f"d_{name}"
+        more = ("--entity", "machine", "--labels", "truth")
+        said = triptych("anomaly", "fit", file, "--out", detector, "--detector", "zscore", "--json", *more)
+        thresholds.append(json.loads(said.out)["threshold"])
+        out = triptych(
+            "anomaly", "score", detector, file, "--labels", "truth", "--out", tmp_path / "s.parquet", "--json"
+        )
+        scored.append(pl.read_parquet(tmp_path / "s.parquet"))
+        told.append((json.loads(out.out)["metrics"], json.loads(out.out)["by_type"], "are interleaved" in out.error))
+        assert ("The rows of 2 entities are interleaved: each entity's are" in said.error) == (name == "mixed")
+        report = triptych("anomaly", "report", detector, file, "--out", tmp_path / f"{name}.html", "--labels", "truth")
+        assert report.status == 0
+    assert thresholds[0] == thresholds[1]
+    assert told[0][:2] == told[1][:2]
+    assert [one[2] for one in told] == [True, False]
+    assert scored[0]["time"].equals(mixed["open_time"])
+    assert scored[0].sort("machine", maintain_order=True, descending=True).equals(scored[1])
+    pages = [(tmp_path / f"{name}.html").read_text() for name in ("mixed", "apart")]
+    assert pages[0].replace("mixed.csv", "") == pages[1].replace("apart.csv", "")
+    back = mixed.with_columns(pl.col("open_time").shift(2, fill_value=1_700_030_000_000))
+    back.write_csv(tmp_path / "back.csv")
+    said = triptych("anomaly", "score", tmp_path / "d_mixed", tmp_path / "back.csv")
+    assert said.status == 2
+    assert "The time of row 2 is not later than that of row 0, the one before it of its entity." in said.error
+
+
+def test_a_history_that_is_short_for_the_alarms_asked_is_told_of_and_a_long_one_is_not(tmp_path):
+    for rows, contamination, words in (
+        (
+            200,
+            0.01,
+            r"The history is short for 0\.01 of the normal rows to alarm: \d+ rows, worth \d+ independent ones",
+        ),
+        (4000, 0.01, ""),
+        (200, 0.2, ""),
+    ):
+        values = np.random.default_rng(1).standard_normal((rows, 2)).cumsum(axis=0) * 0.3
+        values = values - pl.DataFrame(values).select(pl.all().rolling_mean(20, min_samples=1)).to_numpy()
+        pl.DataFrame(values, schema=["a", "b"]).write_csv(tmp_path / "rows.csv")
+        warnings = []
+        settings = {"contamination": contamination}
+        fit_anomalies(
+            tmp_path / "rows.csv", tmp_path / "d", Rows(), settings=settings, training={}, name="kmeans",
+            warn=warnings.append,
+        )  # fmt: skip
+        assert bool(warnings) == bool(words), warnings
+        assert re.match(words, "".join(warnings))

@@ -18,7 +18,7 @@ from triptych.bootstrap.separated import read_separated
 from triptych.domain.errors import ColumnError, DataError, StorageError
 from triptych.domain.files import write_bytes
 from triptych.inference.anomaly.base import AbstractDetector
-from triptych.inference.anomaly.coverage import blind
+from triptych.inference.anomaly.coverage import blind, interleaved, unsure
 from triptych.inference.anomaly.instants import instants
 from triptych.inference.anomaly.parameters import settled
 from triptych.inference.anomaly.saving import DetectorCard, load_detector, refuse_other_folders, save_detector
@@ -127,7 +127,7 @@ def fit_anomalies(
     """Fit a detector (see `create_detector`) on a file and save it.
 
     Labelled anomalies are left out: their rows break the history. `tell` is told which labels are which, `warn` of
-    entities and gaps that leave many rows out.
+    entities and gaps that leave many rows out, and of rows too few for the share of alarms that is asked for.
 
     Raises whatever `fit` and `save_detector` do.
     """
@@ -140,8 +140,9 @@ def fit_anomalies(
     detector.fit(frame, entity=columns.entity, time=columns.time, leave_out=left_out)
     card = save_detector(folder, detector)
     remove_training(checkpoint)
-    for sentence in blind(detector.checked(frame, entity=columns.entity, time=columns.time), detector.memory):
-        warn(sentence)
+    table = detector.checked(frame, entity=columns.entity, time=columns.time)
+    for sentence in (interleaved(table), unsure(detector), *blind(table, detector.memory)):
+        say(warn, sentence)
     return card
 
 
@@ -182,8 +183,8 @@ def checked_rows(detector: AbstractDetector, frame: pl.DataFrame, columns: Rows,
     if detector.span_ is not None and table.times is None:
         name = detector.time_ or "time"
         warn(f"The rows have no {name!r}: gaps in time are not seen, nor whether they are as far apart as in the fit.")
-    for sentence in blind(table, detector.memory):
-        warn(sentence)
+    for sentence in (interleaved(table), *blind(table, detector.memory)):
+        say(warn, sentence)
     return table
 
 
@@ -223,7 +224,7 @@ class RowsToJudge:
 
     Attributes:
         table: the rows.
-        labels: the kind of anomaly of each row, empty for normal ones; None where the file names none.
+        labels: the kind of anomaly of each row of the table, empty for normal ones; None where the file names none.
         moving: how the threshold moves, with the rows of a day.
         notes: sentences about the labels.
     """
@@ -248,7 +249,8 @@ def rows_to_judge(
     table = checked_rows(detector, frame, columns, warn)
     if labels is not None or moving.method != "fixed":
         moving = paced(moving, rows_per_day_of(detector, table), warn)
-    return RowsToJudge(table=table, labels=labels, moving=moving, notes=tuple(notes))
+    ordered = None if labels is None else table.from_source(labels)
+    return RowsToJudge(table=table, labels=ordered, moving=moving, notes=tuple(notes))
 
 
 def score_anomalies(
@@ -278,7 +280,8 @@ def score_anomalies(
         write_frame(out, scored)
     if labels is None:
         return scored, None, moving
-    scores, alarms = scored["score"].to_numpy(), scored["alarm"].to_numpy()
+    scores = table.from_source(scored["score"].fill_null(0.0).to_numpy())
+    alarms = table.from_source(scored["alarm"].to_numpy())
     pieces = pieces_of(detector, table)
     return scored, judged(labels, scores, alarms, pieces, day=moving.day, within=within, notes=rows.notes), moving
 

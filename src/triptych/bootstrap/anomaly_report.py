@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,6 +81,7 @@ def report_anomalies(
     table, labels, moving = given.table, given.labels, given.moving
     scores, limits, reasons = detector.judged(table, moving)
     index = [str(value) for value in table.index.to_list()]
+    drawable = np.where(detector.scored_rows(table), scores, np.nan)
     figures, events, masks = [], [], []
     shown = _shown(table, scores)
     for start, stop in table.of_entities():
@@ -92,7 +94,7 @@ def report_anomalies(
         masks += [] if mask is None else [mask]
         own = index[rows]
         drawn = [
-            _scores(own, scores[rows], limits[rows], None if labels is None else labels[rows]),
+            _scores(own, drawable[rows], limits[rows], None if labels is None else labels[rows]),
             _channels(own, part, scores[rows] > limits[rows]),
             _heat("channels", [own[i] for i in places], list(table.columns), evidence.mean(axis=2)),
             _heat("kinds", [own[i] for i in places], list(detector.kinds), evidence.max(axis=1)),
@@ -177,9 +179,9 @@ def _events(
 def _scores(
     index: list[str], scores: NDArray[np.float64], limits: NDArray[np.float64], labels: NDArray[Any] | None
 ) -> dict[str, Any]:
-    data: list[dict[str, Any]] = [
-        {"type": "scattergl", "mode": "lines", "name": "score", "x": index, "y": np.round(scores, 4).tolist()}
-    ]
+    """The line of the scores, which breaks where rows have none (NaN), with alarms, truth and threshold."""
+    drawn = [None if math.isnan(one) else one for one in np.round(scores, 4).tolist()]
+    data: list[dict[str, Any]] = [{"type": "scattergl", "mode": "lines", "name": "score", "x": index, "y": drawn}]
     alarms = np.flatnonzero(scores > limits)
     data.append(
         {

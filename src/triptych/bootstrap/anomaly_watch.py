@@ -43,7 +43,8 @@ def watch_anomalies(
 
     `state` is a file by which a later watch goes on where this one ended, with the same readings as if it had not. It
     is written when a row and `state_every` - 1 others have been answered, at the end of the lines, and on SIGTERM or
-    Ctrl-C, which then end the watch in order.
+    Ctrl-C, which then end the watch in order. Rows that it knows by their times are ignored when they come again (see
+    `sent_again`); `warn` is told how many.
 
     Raises DataError where the first time is of another unit than those of the fit: no gap would ever be seen, or one
     at every row; and where a stream of CSV begins without a header, or with one that lacks a channel. Raises
@@ -66,7 +67,7 @@ def watch_anomalies(
             row = reader.read(line) if line.strip() else None
             if row is None:
                 continue
-            values = {name: row.get(name) for name in detector.columns_}
+            values = {name: row[name] for name in detector.columns_ if name in row} if row else None
             for name in [name for name in lost if row and row.get(name) is None]:
                 warn(f"A row has no {name!r}: where it is missing, {lost.pop(name)}.")
             symbol = str(row.get(entity, "")) if entity else ""
@@ -84,4 +85,5 @@ def watch_anomalies(
                 kept.write()
         if kept is not None:
             kept.write()
+    say(warn, stream.told_of_sent_again())
     say(warn, unscored.at_the_end())

@@ -14,9 +14,10 @@ from triptych.backtest.luck import Interval, assess
 from triptych.backtest.statistics import performance
 from triptych.backtest.verdict import judge
 from triptych.bootstrap.candles import Candles, load_candles
+from triptych.bootstrap.feature_detectors import refuse_seen_detector
 from triptych.bootstrap.figures import recorded_figures, require_recorded_figures
 from triptych.bootstrap.files import BACKTEST_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
-from triptych.bootstrap.guarding import recorded_watch, refuse_other_candles, refuse_seen
+from triptych.bootstrap.guarding import recorded_watch
 from triptych.bootstrap.regime_filters import COLUMNS as REGIME_COLUMNS
 from triptych.bootstrap.regime_filters import SINCE, recorded_regimes, require_regimes
 from triptych.bootstrap.run_folder import Run, at_work, trial_mark
@@ -29,7 +30,7 @@ from triptych.domain.errors import RecipeError, RunError
 from triptych.domain.files import write_json, writing_folder
 from triptych.inference import load_consensus, open_any_artifact
 from triptych.inference.recorded import RecordedPredictor
-from triptych.settings import Recipe, load_recipe
+from triptych.settings import Recipe, load_recipe, members_of
 from triptych.strategies import create_strategy
 from triptych.strategies.consensus import Config as ConsensusConfig
 from triptych.training.seeds import derive_seed
@@ -116,7 +117,10 @@ def with_trading(run: Run, overrides: Sequence[str]) -> Recipe:
                 f"--set {override!r} would change what was trained.",
                 remedy=f"A backtest may change: {', '.join(TRADING_SECTIONS)}. Train again for anything else.",
             )
-    return load_recipe(str(run.folder / "recipe.toml"), overrides) if overrides else run.recipe
+    if not overrides:
+        return run.recipe
+    own = {"features": run.recipe.features, "members": run.recipe.members}  # which name what the run itself carries
+    return load_recipe(str(run.folder / "recipe.toml"), overrides).model_copy(update=own)
 
 
 def _replay(
@@ -129,8 +133,8 @@ def _replay(
     """The backtest over the whole period of the recorded predictions."""
     times = predictions["time"].cast(pl.Int64)
     start_ms = int(times.min())  # type: ignore[arg-type]
-    refuse_seen(recipe.features.detector, start_ms, "the network")
-    refuse_other_candles(recipe.features.detector, candles.series[0].timeframe, "the network")
+    for one in members_of(recipe).values() or (recipe,):
+        refuse_seen_detector(one, candles.timeframe, start_ms)
     return run_backtest(
         candles.series,
         predictor,

@@ -13,6 +13,7 @@ from torch import nn
 from triptych.bootstrap.book_networks import refuse_taught_by_books
 from triptych.bootstrap.candle_books import windows_without_books
 from triptych.bootstrap.candles import Candles
+from triptych.bootstrap.feature_detectors import refuse_seen_detector
 from triptych.bootstrap.other_markets import begin_elsewhere
 from triptych.bootstrap.pattern_networks import refuse_taught
 from triptych.bootstrap.windowing import cut_windows, labels_of, reach, split_of, tables_of
@@ -162,8 +163,8 @@ class Dataset:
     def of(cls, recipe: Recipe, candles: Candles) -> Dataset:
         """Compute factors, label and split.
 
-        Raises NotEnoughData with what is missing, ArtifactError for a network of patterns or of order
-        books that has learnt from the test part of a fold.
+        Raises NotEnoughData with what is missing, ArtifactError for a network of patterns or of order books or an
+        anomaly detector that has learnt from the test part of a fold.
         """
         build_encoding(recipe)  # before anything is computed for an encoding that does not draw it
         series, length, companions = candles.series, recipe.window.length, candles.beside(recipe)
@@ -175,6 +176,7 @@ class Dataset:
         start_ms = min(fold.test.start_ms for fold in folds)
         refuse_taught(recipe, start_ms)
         refuse_taught_by_books(recipe, start_ms)
+        refuse_seen_detector(recipe, candles.timeframe, start_ms)
         dataset = cls(series=series, companions=companions, tables=tables, targets=targets, folds=folds, recipe=recipe)
         dataset._require_strides()
         return dataset

@@ -12,6 +12,7 @@ import numpy as np
 
 from triptych.bootstrap.book_networks import pinned_book_network
 from triptych.bootstrap.candle_books import with_books
+from triptych.bootstrap.feature_detectors import pinned_detector
 from triptych.bootstrap.other_markets import pinned_beginning
 from triptych.bootstrap.pattern_networks import pinned
 from triptych.bootstrap.provenance import data_hash, history_mark
@@ -77,10 +78,10 @@ class Candles:
 def with_absolute_path(recipe: Recipe) -> Recipe:
     """The recipe with the place of its data spelt out, so that it is found from any working directory.
 
-    Networks of patterns and of order books and first weights that it names are spelt out and pinned to what they are,
-    see `pinned`, `pinned_book_network` and `pinned_beginning`.
+    Networks of patterns and of order books, detectors and first weights that it names are spelt out and pinned to what
+    they are, see `pinned`, `pinned_book_network`, `pinned_detector` and `pinned_beginning`.
     """
-    recipe = pinned_beginning(pinned_book_network(pinned(recipe)))
+    recipe = pinned_beginning(pinned_detector(pinned_book_network(pinned(recipe))))
     if recipe.data.source == "synthetic":
         return recipe
 

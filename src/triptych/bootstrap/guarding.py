@@ -4,69 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from triptych.bootstrap.candle_books import beside, max_age_ms, tape_for
+from triptych.bootstrap.feature_detectors import refuse_other_candles, refuse_seen
 from triptych.domain import CandleSeries, Timeframe
-from triptych.domain.errors import ArtifactError, RecipeError
+from triptych.domain.errors import RecipeError
 from triptych.inference import BookNeed
 from triptych.inference.watch import AbstractWatch
 from triptych.market import synthetic
 from triptych.settings import Recipe
 from triptych.trading.guard import Config
-
-
-def refuse_seen(folder: str | None, start_ms: int, what: str) -> None:
-    """Refuse a detector that was fitted on candles of the period that it shall be tested on.
-
-    Args:
-        folder: of the detector; None: there is none.
-        start_ms: start of the test period, UTC milliseconds.
-        what: who asks the detector, for the message.
-
-    Raises ArtifactError when its last row is not before `start_ms`. A detector whose rows had no times is warned of.
-    """
-    if folder is None:
-        return
-    from triptych.inference.anomaly.saving import read_card
-
-    last = read_card(Path(folder)).last_time
-    if last is None:
-        warnings.warn(
-            f"The card of {folder} does not say when the rows of its fit were: whether {what} has seen the test period "
-            "cannot be told. Fit it with times.",
-            stacklevel=2,
-        )
-        return
-    start = datetime.fromtimestamp(start_ms / 1000, tz=UTC)
-    if last > start:
-        raise ArtifactError(
-            f"The detector {folder} was fitted on rows until {last:%Y-%m-%d %H:%M}, after the start of the test "
-            f"period, {start:%Y-%m-%d %H:%M}: {what} would know what is to come.",
-            remedy="Fit it on rows before the test period.",
-        )
-
-
-def refuse_other_candles(folder: str | None, timeframe: Timeframe, what: str) -> None:
-    """Refuse a detector that was fitted on rows of another period than the candles that it shall watch.
-
-    What is usual in an hour is not what is usual in a quarter of one. Nothing is refused where there is no detector, or
-    where its card does not say how far its rows were apart.
-
-    Raises ArtifactError.
-    """
-    if folder is None:
-        return
-    from triptych.inference.anomaly.saving import read_card
-
-    step_ms = read_card(Path(folder)).step_ms
-    if step_ms is not None and step_ms != timeframe.milliseconds:
-        theirs = timedelta(milliseconds=step_ms)
-        raise ArtifactError(
-            f"The detector {folder} was fitted on rows that are {theirs} apart; {what} has candles of {timeframe}.",
-            remedy=f"Fit one on market channels of candles of {timeframe}.",
-        )
 
 
 def open_watch(config: Config, timeframe: Timeframe) -> AbstractWatch | None:

@@ -32,6 +32,7 @@ from typing import Any, Final
 
 from triptych.backtest.luck import Config as LuckConfig
 from triptych.bootstrap.book_networks import with_own_book_network, without_place
+from triptych.bootstrap.feature_detectors import with_own_detector, without_detector_places
 from triptych.bootstrap.files import read_json
 from triptych.bootstrap.locking import exclusive
 from triptych.bootstrap.pattern_networks import place_free, with_own_copies
@@ -110,8 +111,9 @@ def run_fingerprint(recipe: Recipe, data_hash: str) -> str:
 
 
 def recipe_hash(text: str) -> str:
-    """SHA-256 of a complete recipe but for the places of its data and networks, and how it would be searched."""
-    content = _without_foreign_places(without_place(place_free(tomllib.loads(text))))
+    """SHA-256 of a complete recipe but for the places of its data, networks, detectors, and how it is searched."""
+    content = without_detector_places(without_place(place_free(tomllib.loads(text))))
+    content = _without_foreign_places(content)
     content.get("data", {}).pop("path", None)
     content.pop("tune", None)
     return fingerprint(content)
@@ -217,7 +219,8 @@ def open_run(folder: Path) -> Run:
             remedy="Train the changed recipe as a run of its own; a backtest takes changes of trading by --set.",
         )
     own = folder / "folds" / "0" / "artifact"
-    return Run(folder=folder, recipe=with_own_book_network(with_own_copies(recipe, own), own))
+    recipe = with_own_detector(with_own_book_network(with_own_copies(recipe, own), own), folder)
+    return Run(folder=folder, recipe=recipe)
 
 
 def _read_record(folder: Path) -> dict[str, Any]:

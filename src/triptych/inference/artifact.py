@@ -227,8 +227,9 @@ def save_artifact(
             difference = max(difference, _difference_of_steps(temporary, classifier, card, probe_windows))
             files.append(STEP)
         if card.features.get("detector"):
-            files += _carry_detector(Path(card.features["detector"]), temporary / DETECTOR)
-            card = card.model_copy(update={"features": card.features | {"detector": DETECTOR}})
+            carried, copied = _carry_detector(card.features, temporary)
+            files += copied
+            card = card.model_copy(update={"features": card.features | carried})
         if card.features.get(NETWORKS, {}).get("folders"):
             carried, copied = carry_networks(card.features[NETWORKS], temporary)
             files += copied
@@ -251,14 +252,18 @@ def save_artifact(
     return Artifact(folder=folder, card=card)
 
 
-def _carry_detector(source: Path, folder: Path) -> list[str]:
-    """Copy a saved detector, checked before and after. Returns its files as the artifact's card names them."""
-    from triptych.inference.anomaly.saving import load_detector  # takes a while to load
+def _carry_detector(config: dict[str, Any], artifact: Path) -> tuple[dict[str, Any], list[str]]:
+    """Copy the saved detector that a card's features name, checked before and after. Returns the keys that name the
+    copy, and its files. Raises ArtifactError when it is missing, damaged or another one."""
+    from triptych.inference.anomaly.saving import load_detector, require_card  # takes a while to load
 
+    source, folder = Path(config["detector"]), artifact / DETECTOR
     load_detector(source)
+    expected = require_card(source, config.get("detector_hash", ""))
     shutil.copytree(source, folder)
     load_detector(folder)
-    return sorted(f"{DETECTOR}/{file.name}" for file in folder.iterdir())
+    files = sorted(f"{DETECTOR}/{file.name}" for file in folder.iterdir())
+    return {"detector": DETECTOR, "detector_hash": require_card(folder, expected)}, files
 
 
 def _carry_book_network(config: dict[str, Any], artifact: Path) -> tuple[dict[str, Any], list[str]]:

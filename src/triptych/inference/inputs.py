@@ -64,6 +64,11 @@ class Config(features.Config):
         "its latent state stand behind the factors of every instrument; the trained artifact carries a copy. Empty: "
         "none.",
     )
+    detector_hash: str = Field(
+        "",
+        description="SHA-256 of the detector's card. A run writes it down, so that another detector in the same folder "
+        "is noticed; nothing needs to be said here.",
+    )
     pattern_networks: PatternNetworksConfig = Field(
         PatternNetworksConfig(), description="Networks of chart and candle patterns whose answers stand beside."
     )
@@ -294,16 +299,17 @@ class FactorRows:
 
 def _fitted_factors(config: Config) -> tuple[features.Factor, ...]:
     """The factors that saved models make: networks of patterns, and a detector."""
-    return (*_of_detector(config.detector), *pattern_factors(config.pattern_networks))
+    return (*_of_detector(config.detector, config.detector_hash), *pattern_factors(config.pattern_networks))
 
 
-def _of_detector(folder: str | None) -> tuple[features.Factor, ...]:
-    """The factors of a saved detector. Raises ArtifactError where it is missing or of other channels."""
+def _of_detector(folder: str | None, card_hash: str) -> tuple[features.Factor, ...]:
+    """The factors of a saved detector. Raises ArtifactError where it is missing, of other channels, or another one."""
     if folder is None:
         return ()
     from triptych.inference.anomaly.factors import detector_factors  # takes a while to load
-    from triptych.inference.anomaly.saving import load_detector
+    from triptych.inference.anomaly.saving import load_detector, require_card
 
+    require_card(Path(folder), card_hash)
     return detector_factors(load_detector(Path(folder)))
 
 

@@ -26,6 +26,11 @@ class Reading:
     alarm: bool
     reasons: str
 
+    @property
+    def has_score(self) -> bool:
+        """Whether the row has a score."""
+        return self.alarm or not self.reasons
+
 
 class AbstractWatch(ABC):
     """Reads the market at closes.

@@ -195,7 +195,7 @@ def test_rows_of_frames_come_by_name_too(masking):
         ([1, 2], "2 values of 3 channels"),
         ([1, 2, "x"], "channel 2 is no number"),
         ("abc", "str is no row"),
-        (None, "NoneType is no row"),
+        (None, "it is no row"),
     ],
 )
 def test_no_row_ends_the_stream_and_a_bad_one_says_why(masking, row, why):

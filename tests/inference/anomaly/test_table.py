@@ -77,12 +77,30 @@ def test_what_is_no_table_is_refused(arguments, sentence):
     assert str(error.value) == sentence
 
 
-def test_interleaved_entities_are_refused():
+def test_interleaved_entities_are_put_one_behind_the_other():
+    entity, time = ["m2", "m1", "m2", "m1", "m2", "m1"], [1, 1, 2, 2, 9, 3]
+    table = as_table(np.arange(6.0), entity=entity, time=time, leave_out=np.arange(6) == 3)
+    assert table.values[:, 0].tolist() == [0, 2, 4, 1, 3, 5]
+    assert table.order.tolist() == [0, 2, 4, 1, 3, 5]
+    assert table.entities.to_list() == ["m2"] * 3 + ["m1"] * 3
+    assert table.index.to_list() == [1, 2, 9, 1, 2, 3]
+    assert table.stretches == ((0, 2), (2, 3), (3, 4), (5, 6))
+    assert table.as_came(table.values[:, 0]).tolist() == [0, 1, 2, 3, 4, 5]
+    assert table.from_source(np.array(entity)).tolist() == table.entities.to_list()
+    assert as_table(np.arange(6.0), entity=["m2"] * 3 + ["m1"] * 3).order is None
+
+
+def test_rows_of_interleaved_entities_are_named_as_the_source_counts_them():
+    entity = ["m1", "m2"] * 3
     with pytest.raises(DataError) as error:
-        as_table(np.ones((6, 2)), entity=["m1", "m2", "m1", "m2", "m1", "m2"])
+        as_table(np.arange(6.0), entity=entity, time=[5, 1, 4, 2, 3, 3])
     assert str(error.value) == (
-        "The rows of 2 entities are interleaved: 'm1' begins again in row 2. Sort the rows by entity, then by time."
+        "The time of row 2 is not later than that of row 0, the one before it of its entity. Sort the rows by time."
     )
+    with pytest.raises(DataError, match=r"^The time of row 2 is 9 steps ahead of row 0, and row 4 goes on from there"):
+        as_table(np.arange(6.0), entity=entity, time=[1, 1, 10, 2, 2, 3], usual=lambda *_: np.ones(2))
+    with pytest.raises(DataError, match=r"^Row 3 holds nan in column 'channel 0'; 2 of 6 rows hold values"):
+        as_table([0, 0, 0, np.nan, np.nan, 0], entity=entity)
 
 
 def test_a_pandas_index_of_texts_or_periods_is_times_where_it_can_be():

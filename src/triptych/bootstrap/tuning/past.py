@@ -8,9 +8,11 @@ import numpy as np
 
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import Candles
+from triptych.bootstrap.other_markets import refuse_foreknown
 from triptych.bootstrap.provenance import data_hash, fingerprint
 from triptych.bootstrap.windowing import reach
 from triptych.domain import CandleSeries
+from triptych.domain.errors import ArtifactError, NotEnoughData
 from triptych.settings import Recipe
 from triptych.training.splits import Config as SplitConfig
 
@@ -58,6 +60,29 @@ class Past:
             minimum_samples=split.minimum_samples,
         )
         return candidate.model_copy(update={"split": folds})
+
+
+def refuse_foreknowing(recipe: Recipe, past: Past) -> None:
+    """Refuse what has learnt from candles on which the search judges its candidates, before there is a search.
+
+    The folds of a search begin before the test part of its recipe, so what is new to the one may be known to the
+    others. Raises ArtifactError.
+    """
+    features = recipe.features
+    learnt = (features.detector, features.pattern_networks.folders, features.book_network.folder)
+    if not any(learnt) and not recipe.model.begins_elsewhere:
+        return
+    try:
+        dataset = Dataset.of(past.recipe(recipe), past.candles)
+        refuse_foreknown(dataset.recipe, dataset.folds)
+    except NotEnoughData:  # of the recipe itself: candidates with shorter windows may have enough
+        return
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"The search judges its candidates before the recipe's test part. {error.message}",
+            remedy="Fit or teach it on candles before the first fold of the search, or begin that later by a smaller "
+            "tune.walked.",
+        ) from error
 
 
 def _before(one: CandleSeries, moment_ms: int) -> CandleSeries:

@@ -15,12 +15,13 @@ from triptych.bootstrap.profiling import profile
 from triptych.bootstrap.provenance import fingerprint
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.tuning.page import write_page
+from triptych.bootstrap.tuning.past import refuse_foreknowing
 from triptych.bootstrap.tuning.processes import run_workers
 from triptych.bootstrap.tuning.results import gather_results, one_class_verdict, says_words
 from triptych.bootstrap.tuning.storage import storage_errors
 from triptych.bootstrap.tuning.study import Place, create_study, default_folder
 from triptych.bootstrap.tuning.winner import average_seeds, confirm, judge_winner, no_candidate, refit, winning_recipe
-from triptych.bootstrap.tuning.worker import Progress, Search
+from triptych.bootstrap.tuning.worker import Progress, Search, past_of
 from triptych.domain.errors import RunError
 from triptych.domain.files import write_json
 from triptych.inference.profile import Profile, read_profile, require_threads
@@ -70,15 +71,18 @@ def tune(
         The results, also written as tuning.json beside report.html.
 
     Raises RecipeError for a space or budget that lets nothing through, RunError for a folder of another search,
-    DataError for candles or a profile that cannot be used, StorageError when disk or database refuse.
+    DataError for candles or a profile that cannot be used, ArtifactError for what the recipe names where it has learnt
+    from candles that the search or the test judges, StorageError when disk or database refuse.
     """
     recipe = with_absolute_path(recipe)
-    search_plan(recipe)  # before anything is written
+    search_plan(recipe)  # before any candle is read
     there = None if profile_file is None else read_profile(profile_file)
     if there is not None:
         require_threads(there, recipe.tune.threads)
     started = time.monotonic()
     candles = load_candles(recipe, tell)
+    past = past_of(recipe, candles)
+    refuse_foreknowing(recipe, past)
     there_hash = "" if there is None else fingerprint(there.model_dump(mode="json"))
     home = folder or default_folder(recipe, candles.hash, there_hash)
     place = Place(folder=home, recipe=recipe, data_hash=candles.hash, profile_hash=there_hash, url=storage)
@@ -87,7 +91,7 @@ def tune(
     timeout = recipe.tune.timeout_s
     deadline = None if timeout is None else started + timeout
     tell(f"Searching in {home}.")
-    search = Search(place, candles, tell, here=profiles[0], there=profiles[1])
+    search = Search(place, candles, tell, here=profiles[0], there=profiles[1], past=past)
     if workers == 1:
         search.run(deadline=deadline, after_trial=after_trial)
     else:

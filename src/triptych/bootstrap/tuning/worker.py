@@ -24,6 +24,7 @@ from triptych.bootstrap.tuning.storage import quiet_optuna, storage_errors
 from triptych.bootstrap.tuning.study import Place, Worker, bury_dead, create_study, finished
 from triptych.domain.errors import NotEnoughData, RecipeError, RunError
 from triptych.inference.profile import Profile
+from triptych.settings import Recipe
 from triptych.settings.searching import candidate, longest_reach, search_plan, starting_points, timed
 from triptych.training.seeds import derive_seed
 from triptych.training.stopping import StoppedError
@@ -62,6 +63,11 @@ class RejectedError(Exception):
         self.kind, self.reason, self.excess = kind, reason, excess
 
 
+def past_of(recipe: Recipe, candles: Candles) -> Past:
+    """The past that a search of a recipe may see. Raises NotEnoughData where the recipe itself could not be trained."""
+    return Past.of(recipe, candles, longest_reach(recipe, search_plan(recipe)))
+
+
 class Search:
     """What a worker needs of a study, prepared once."""
 
@@ -73,13 +79,14 @@ class Search:
         *,
         here: Profile | None = None,
         there: Profile | None = None,
+        past: Past | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self.place, self.recipe, self.tell = place, place.recipe, tell
         self.config = place.recipe.tune.model_copy(update={"timed": timed(place.recipe)})
         self.plan = search_plan(self.recipe)
-        self.past = Past.of(self.recipe, candles, longest_reach(self.recipe, self.plan))
+        self.past = past or past_of(self.recipe, candles)
         self._history = candles.history
         self._datasets = Datasets(self.past)
         self._meter = meter_in(place.folder / "measured", self.config)

@@ -53,14 +53,16 @@ def watch(
 ) -> None:
     """Read rows from standard input, one JSON object a line or CSV below a header, and print a line of JSON for each.
 
-    Lines that are no rows are answered like rows of NaN; the stream never dies of one. Times are ISO 8601, dates such
-    as 20240131, or seconds or milliseconds since 1970; the columns of time and entity are those of the fit, and each
-    entity is watched by itself. Rows that never come to a score, and those whose times turn out wrong, are told of on
-    the error stream. A time or an entity that JSON cannot hold, such as 1e400, is printed as a text.
+    Rows that have no score are answered with null and the reason. Lines that are no rows are bad ones; the stream
+    never dies of one. Times are ISO 8601, dates such as 20240131, or seconds or milliseconds since 1970; the
+    columns of time and entity are those of the fit, and each entity is watched by itself. Rows that never come to a
+    score, and those whose times turn out wrong, are told of on the error stream. A time or an entity that JSON
+    cannot hold, such as 1e400, is printed as a text.
 
     With --state the watch ends in order on Ctrl-C and SIGTERM. A detector, threshold or step other than those that
-    wrote the file are refused. After a power cut, send the rows since the last writing again: with times, those that
-    the state knows are ignored.
+    wrote the file are refused. After a power cut, send the rows since the last writing again, and as many before them
+    as you like: all with times not later than the newest that the state knows of their entity are ignored, and their
+    number is told on the error stream. A stream of older times that are new needs another file.
     """
     from triptych.bootstrap.anomalies import Rows
     from triptych.bootstrap.anomaly_watch import watch_anomalies
@@ -81,4 +83,5 @@ def watch(
     for named, reading in readings:
         if alarms_only and not reading.alarm:
             continue
-        typer.echo(json_line(named | asdict(reading)))
+        score = {"score": reading.score if reading.has_score else None}
+        typer.echo(json_line(named | asdict(reading) | score))

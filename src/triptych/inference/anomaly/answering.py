@@ -31,21 +31,29 @@ def moving_limits(
     return limits
 
 
-def frame_of(table: Table, scores: NDArray[np.float64], limits: NDArray[np.float64], reasons: Sequence[str]) -> Any:
-    """A frame aligned with the rows: pandas with their index if they came so, else polars with a column of names."""
+def frame_of(
+    table: Table,
+    scores: NDArray[np.float64],
+    limits: NDArray[np.float64],
+    reasons: Sequence[str],
+    scored: NDArray[np.bool_],
+) -> Any:
+    """A frame aligned with the rows as they came: pandas with their index if they came so, else polars with a column of
+    names. Rows that are not among the `scored`, bool (n_rows,), have no score: null, NaN in pandas."""
+    came = table.as_came(np.arange(len(table)))  # where each row of the source stands in the table
     found = [
         *([] if table.entities is None else [table.entities]),
-        pl.Series("score", scores),
+        pl.Series("score", np.where(scored, scores, np.nan), nan_to_null=True),
         pl.Series("threshold", limits),
         pl.Series("alarm", scores > limits),
         pl.Series("bad", table.bad),
         pl.Series("reasons", reasons),
     ]
     if table.pandas_index is None:
-        return pl.DataFrame([table.index, *found])
+        return pl.DataFrame([table.index, *found])[came]
     import pandas as pd  # whoever brings a pandas frame has it
 
-    return pd.DataFrame({one.name: one.to_list() for one in found}, index=table.pandas_index)
+    return pd.DataFrame({one.name: one[came].to_list() for one in found}, index=table.pandas_index)
 
 
 def because_of_gaps(error: NotEnoughData, table: Table) -> NotEnoughData:

@@ -198,6 +198,7 @@ class AbstractDetector(AbstractParameters, ABC):
         )  # fmt: skip
         self.threshold_ = self.threshold_at(config.contamination)
         self._tell_of_a_threshold_out_of_reach()
+        self.decision_scores_ = table.as_came(self.decision_scores_)
         self.labels_ = (self.decision_scores_ > self.threshold_).astype(np.int64)
         return self
 
@@ -259,7 +260,7 @@ class AbstractDetector(AbstractParameters, ABC):
         Raises what `checked` does.
         """
         table = self.checked(X, entity=entity, time=time)
-        return self._scores(table, self.scaling_(table.values))
+        return table.as_came(self._scores(table, self.scaling_(table.values)))
 
     def predict(self, X: Any, *, entity: Any = None, time: Any = None) -> NDArray[np.int64]:
         """1 for anomalies, 0 for the rest, (n_rows,)."""
@@ -287,16 +288,17 @@ class AbstractDetector(AbstractParameters, ABC):
     ) -> Any:
         """A frame aligned with the rows, pandas if they came so (with their index), else polars with a column of names:
 
-        the column of entities where there is one, `score`, `threshold`, `alarm`, `bad`, `reasons`. `threshold` is how
-        the threshold moves, see `judged`."""
+        the column of entities where there is one, `score` (none for rows without one, see `scored_rows`), `threshold`,
+        `alarm`, `bad`, `reasons`. `threshold` is how the threshold moves, see `judged`."""
         table = self.checked(X, entity=entity, time=time)
         scores, limits, texts = self.judged(table, threshold, reasons=reasons)
-        return frame_of(table, scores, limits, texts)
+        return frame_of(table, scores, limits, texts, self.scored_rows(table))
 
     def judged(
         self, table: Table, threshold: ThresholdConfig | None = None, *, reasons: int = 3
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
-        """Scores of the rows, what each had to exceed, and of those that did the channels and kinds farthest out.
+        """Scores of a table's rows, in its order, what each had to exceed, and of those that did the channels and kinds
+        farthest out.
 
         The threshold is the detector's own, or moves as `threshold` says, for each entity by itself as in a stream.
         """

@@ -48,6 +48,7 @@ class Course:
         ignored: rows since then that were taken for ones sent again.
         old_time, old_untimed: the first two before the rows that are held as doubtful; None where none is.
         held: rows that are held as doubtful.
+        held_times: times of the last of them that had one.
         gap_begin, gap_end: times between which no row was, of the last gap.
         back: the time of the last row, where it was one that fell into that gap.
     """
@@ -58,6 +59,7 @@ class Course:
     old_time: float | None = None
     old_untimed: int = 0
     held: int = 0
+    held_times: tuple[float, ...] = ()
     gap_begin: float | None = None
     gap_end: float | None = None
     back: float | None = None
@@ -85,7 +87,7 @@ class Course:
         if self.old_time is not None:  # it goes on from the doubtful row
             if self.old_time < self.time:
                 self.gap_begin, self.gap_end = self.old_time, self.time
-            self.old_time, self.held = None, 0
+            self._settle()
         return self._goes_on(time, dropped, goes_back=dropped > 0)
 
     def _goes_on(self, time: float, dropped: int = 0, *, goes_back: bool = False) -> Verdict:
@@ -97,7 +99,12 @@ class Course:
         if self.old_time is None:
             self.old_time, self.old_untimed = self.time, self.untimed
         self.held += 1
+        self.held_times = (*self.held_times, time)[-AGAIN:]
         self._goes_on(time)
+
+    def _settle(self) -> None:
+        """Hold no row as doubtful any more."""
+        self.old_time, self.held, self.held_times = None, 0, ()
 
     def _fall_back(self, time: float, step: float) -> int:
         """Drop the doubtful rows where a row does not go on from them, but may from those before. Returns how many."""
@@ -109,7 +116,7 @@ class Course:
             return 0
         dropped = self.held
         self.time, self.untimed, self.ignored = self.old_time, self.old_untimed + dropped, 0
-        self.old_time, self.held = None, 0
+        self._settle()
         return dropped
 
     def _is_behind(self, time: float, step: float, memory: int, dropped: int) -> Verdict:
@@ -126,12 +133,18 @@ class Course:
         ahead = (time - newest) / step
         self._doubt(time)
         if set_back:  # two rows agree
-            self.old_time, self.held, self.gap_begin, self.gap_end = None, 0, None, None
+            self._settle()
+            self.gap_begin = self.gap_end = None
         return Verdict(dropped=dropped, goes_back=dropped > 0, ahead=ahead)
 
 
 def without_odd_times(
-    times: NDArray[np.float64], begins: NDArray[np.bool_], usual: NDArray[np.float64], *, refuse: bool
+    times: NDArray[np.float64],
+    begins: NDArray[np.bool_],
+    usual: NDArray[np.float64],
+    source: NDArray[np.int64],
+    *,
+    refuse: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Times of a table with those that are wrong put right, and which these are; both (n_rows,).
 
@@ -142,6 +155,7 @@ def without_odd_times(
         times: of the rows, in any unit.
         begins: rows that begin an entity.
         usual: the usual step at each row, in the unit of times; 0 where none is known.
+        source: where each row stood in its source, for messages, int64 (n_rows,).
         refuse: raise DataError for them.
 
     Raises DataError where times fall back otherwise.
@@ -157,16 +171,14 @@ def without_odd_times(
         before = course.old_time
         verdict = course.take(time, step=usual[row], memory=len(times))
         if verdict.is_repeated or verdict.ahead < 0:
-            raise DataError(
-                f"The time of row {row} is not later than the one before it.", remedy="Sort the rows by time."
-            )
+            raise not_later(source, row)
         if verdict.dropped and before is not None:
             first = row - verdict.dropped
             if refuse:
                 ahead = (times[first] - before) / usual[row]
                 raise DataError(
-                    f"The time of row {first} is {ahead:.3g} steps ahead of row {first - 1}, "
-                    f"and row {row} goes on from there: it is wrong.",
+                    f"The time of row {source[first]} is {ahead:.3g} steps ahead of row {source[first - 1]}, "
+                    f"and row {source[row]} goes on from there: it is wrong.",
                     remedy='Put it right or remove the row, or choose bad_rows = "mask" (`triptych anomaly fit '
                     "--mask`).",
                 )
@@ -174,3 +186,10 @@ def without_odd_times(
             one = min(usual[row], (time - before) / (verdict.dropped + 1))
             mended[first:row] = before + one * np.arange(1, verdict.dropped + 1)
     return mended, odd
+
+
+def not_later(source: NDArray[np.int64], row: int) -> DataError:
+    """The error of a row whose time falls back; `source` says where each row stood."""
+    here, before = int(source[row]), int(source[row - 1])
+    than = "the one before it" if before == here - 1 else f"that of row {before}, the one before it of its entity"
+    return DataError(f"The time of row {here} is not later than {than}.", remedy="Sort the rows by time.")

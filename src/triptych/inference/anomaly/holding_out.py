@@ -23,7 +23,7 @@ _WEIGHTS: Final[Mapping[Part, float]] = {"stop": 0.15, "calibrate": 0.4, "thresh
 _FEWEST: Final[Mapping[Part, int]] = {"stop": 8, "calibrate": 50, "threshold": 50}  # windows
 _TAIL = 5.0  # effective scores that a tail is fitted to
 _FEWEST_IN_TAIL = 4.0  # else two scores would put the threshold where nothing ever comes
-_ENOUGH = 20.0  # effective scores from which on rows that were learnt from say nothing of the threshold
+ENOUGH = 20.0  # effective scores from which on rows that were learnt from say nothing of the threshold
 _FEWEST_BEYOND = 10.0  # rows that were learnt from beyond the threshold, to be asked at all
 _SURPLUS, _UNSURE = 0.05, 0.7  # by which these are raised: always, and by one effective score
 _MOST_HELD_OUT = 0.6  # share of the rows: where more were needed, too little would be left to learn from
@@ -105,6 +105,13 @@ def rows_needed(*, share: float, memory: int, contamination: float, parts: Seque
     while _find([(0, high - 1)], share, 1, memory, contamination, parts) is not None:  # rounding makes it uneven
         high -= 1
     return high
+
+
+def rows_for(held: float, *, share: float, blocks: int, memory: int, parts: int) -> int:
+    """About how many unbroken rows leave `held` scores to the part that sets the threshold, to two digits; `hold_out`
+    has the other arguments."""
+    rows = (held + blocks * (memory - 1)) * parts / share
+    return int(round(rows, 1 - math.floor(math.log10(rows))))
 
 
 def _find(
@@ -221,7 +228,7 @@ def conformal_threshold(
         return base
     independent = max(upper * effective, _FEWEST_IN_TAIL)
     reach = independent * float(beyond.mean()) * (math.pow(share / upper, -1.0 / independent) - 1.0)
-    trust = max(1.0 - effective / _ENOUGH, 0.0)
+    trust = max(1.0 - effective / ENOUGH, 0.0)
     if learnt is None or not trust or share * len(learnt) < _FEWEST_BEYOND:
         return base + reach
     return trust * _of_learnt(learnt, ordered, share, effective) + (1.0 - trust) * (base + reach)

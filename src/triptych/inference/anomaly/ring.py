@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -75,3 +77,10 @@ class History:
         self.rows = 0  # that have come
         self.stamp = ""  # of the row since which all are doubtful, as it came
         self.ahead = 0.0  # steps by which it was
+
+    def copy(self) -> Self:
+        """What it is now, which the next row leaves alone."""
+        made = copy(self)
+        made.ring, made.beside = self.ring.copy(), None if self.beside is None else self.beside.copy()
+        made.course = replace(self.course)
+        return made

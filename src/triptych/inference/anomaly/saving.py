@@ -217,6 +217,25 @@ def read_card(folder: Path) -> DetectorCard:
         raise ArtifactError(f"{folder / CARD} cannot be read: {place}: {first['msg']}.", remedy=_AGAIN) from error
 
 
+def hash_of_card(folder: Path) -> str:
+    """What tells a saved detector from others: the SHA-256 of its card, which holds those of its files. Raises
+    ArtifactError where there is none."""
+    if not (folder / CARD).is_file():
+        raise ArtifactError(f"{folder} is no detector: {CARD} is missing.", remedy=_AGAIN)
+    return sha256_of(folder / CARD)
+
+
+def require_card(folder: Path, expected: str) -> str:
+    """The hash of a detector's card. Raises ArtifactError where it is not the `expected` one; empty: any will do."""
+    found = hash_of_card(folder)
+    if expected not in ("", found):
+        raise ArtifactError(
+            f"{folder} holds another detector than the one the recipe was made with.",
+            remedy="Bring that detector back, or empty features.detector_hash and train a run of its own.",
+        )
+    return found
+
+
 def _spanned(detector: AbstractDetector) -> dict[str, Any]:
     """When the rows of the fit were, for the card."""
     span = detector.span_

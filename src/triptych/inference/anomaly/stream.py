@@ -15,6 +15,7 @@ from triptych.domain.errors import DataError
 from triptych.inference.anomaly.base import AbstractDetector
 from triptych.inference.anomaly.instants import Clock, moment
 from triptych.inference.anomaly.ring import History, Ring
+from triptych.inference.anomaly.sent_again import SENT_AGAIN, SentAgain
 from triptych.inference.anomaly.thresholds import AbstractThreshold
 from triptych.inference.anomaly.thresholds import Config as ThresholdConfig
 from triptych.inference.anomaly.time_texts import REMEDY
@@ -40,7 +41,8 @@ class DetectorStream:
 
     It never raises because of what a row holds: rows that are not numbers are bridged or start the warm-up again, as
     `bad_rows = "mask"` does for tables; a late row starts it again too. A row that is not later than the one before is
-    one that was sent again: it is ignored, and the reading says so.
+    one that was sent again: it is ignored, and the reading says so. One that is far back (see `course`) begins anew,
+    but for those behind a state that was taken up: all that it knows is ignored, from wherever it is sent again.
 
     Whether a late row stands behind a gap or has a wrong time only the next row can tell, so the window before it is
     kept beside. Where the next row goes on from there, the late one was a bad row: it is bridged, and no row more is
@@ -62,7 +64,7 @@ class DetectorStream:
             threshold: how the threshold moves; None keeps the detector's own.
             step: usual time from row to row in seconds, or in the numbers of times that count something of their own;
                 None takes that of the fit, and asks no times where there were none.
-            tell: told in words of rows whose times turned out wrong.
+            tell: told in words of rows whose times turned out wrong, and how many were ignored behind a state.
 
         Raises DataError when the detector looks ahead.
         """
@@ -78,6 +80,7 @@ class DetectorStream:
         self._config = (threshold or ThresholdConfig(method="fixed")).among(self._rows_per_day())
         self._histories: dict[str, History] = {}
         self._thresholds: dict[str, AbstractThreshold] = {}
+        self._sent_again = SentAgain({}, tell)
 
     def update(self, row: Row, *, symbol: str = "", time: Any = None) -> Reading:
         """Take in the next row of one symbol. Never raises: what is no row of these channels is a bad row.
@@ -155,6 +158,11 @@ class DetectorStream:
         """Go on where the stream stood that gave this state, made of the same detector and settings."""
         self._clock, self._histories = state.clock, dict(state.histories)
         self._thresholds = dict(state.thresholds)
+        self._sent_again = SentAgain(self._histories, self._tell)
+
+    def told_of_sent_again(self) -> str:
+        """How many rows were ignored behind a state that was taken up and were not told of, in words; else nothing."""
+        return self._sent_again.told(self._clock)
 
     @property
     def memory(self) -> int:
@@ -201,9 +209,17 @@ class DetectorStream:
         """Put a row into its ring. Returns why it cannot be scored, or None."""
         detector = self._detector
         history = self._histories.setdefault(symbol, History(detector.memory, len(values)))
+        may_be_known = self._sent_again.expects(symbol)
+        if may_be_known:
+            if self._sent_again.ignores(symbol, time, self._clock):
+                self._take_back(symbol)
+                return SENT_AGAIN
+            self._sent_again.keep(symbol, history, self._thresholds.get(symbol))
         history.rows += 1
         doubtful = history.course.old_time is not None
         verdict = history.course.take(time, step=self.step_of(symbol), memory=detector.memory)
+        if may_be_known and time is not None and history.course.old_time is None and not verdict.is_repeated:
+            self._sent_again.went_past(symbol, self._clock)
         if verdict.is_repeated:
             return "ignored: not later than the row before"
         if verdict.goes_back and history.beside is not None:
@@ -230,6 +246,17 @@ class DetectorStream:
             return f"warming up: {ring.count} of {detector.memory} rows" + (_after(verdict.ahead) if late else "")
         return None
 
+    def _take_back(self, symbol: str) -> None:
+        """Be as before rows that were taken for new behind a state, and turned out to be known like the one now."""
+        before = self._sent_again.taken_back(symbol)
+        if before is not None:
+            self._histories[symbol], threshold = before
+            if threshold is None:
+                self._thresholds.pop(symbol, None)
+            else:
+                self._thresholds[symbol] = threshold
+        self._histories[symbol].course.ignored = self._sent_again.late(symbol)
+
     def _bridge(self, ring: Ring) -> bool:
         """Put the last good row into a ring for a bad one, or start anew where there are too many; whether it could."""
         ring.bad_run += 1
@@ -251,6 +278,8 @@ class DetectorStream:
         """The channels' values, NaN where there is no number, and what was wrong with the row."""
         columns = self._detector.columns_
         nothing = np.full(len(columns), np.nan)
+        if row is None:
+            return nothing, "it is no row"
         row = _by_name(row)
         if isinstance(row, Mapping):
             missing = [name for name in columns if name not in row]

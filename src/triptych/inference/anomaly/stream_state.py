@@ -107,7 +107,7 @@ def _restored(said: dict[str, Any], arrays: dict[str, NDArray[Any]], stream: Det
     histories: dict[str, History] = {}
     for i, one in enumerate(said["symbols"]):
         history = History(detector.memory, len(detector.columns_))
-        history.course = Course(**one["course"])
+        history.course = Course(**one["course"] | {"held_times": tuple(one["course"].get("held_times", ()))})
         history.rows, history.stamp, history.ahead = int(one["rows"]), str(one["stamp"]), float(one["ahead"])
         for name, bad_run in one["bad_runs"].items():
             ring = _ring(detector, arrays[f"{i}.{name}"], arrays.get(f"{i}.{name}.last"), int(bad_run))

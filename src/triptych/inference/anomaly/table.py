@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from triptych.domain.errors import ColumnError, DataError
-from triptych.inference.anomaly.course import without_odd_times
+from triptych.inference.anomaly.course import not_later, without_odd_times
 from triptych.inference.anomaly.instants import Instants, as_series, instants
 from triptych.inference.anomaly.steps import LATE, Usual, each_its_own, own_steps
 from triptych.inference.anomaly.time_columns import time_column
@@ -38,6 +38,8 @@ class Table:
         steps: the median step of each entity that has rows enough to tell; of "" where there are no entities.
         time_column: the column that the times stood in, None where they came otherwise.
         ignored: columns of the source that are no channels of the detector's.
+        order: int64 (n_rows,): where each row stood in the source, whose entities were interleaved and stand one
+            behind the other here; None where rows are as they came.
     """
 
     columns: tuple[str, ...]
@@ -52,16 +54,29 @@ class Table:
     steps: Mapping[str, float] = field(default_factory=dict)
     time_column: str | None = None
     ignored: tuple[str, ...] = ()
+    order: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def as_came(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """What is said of the rows, (n_rows, ...), in the order of the source."""
+        if self.order is None:
+            return rows
+        found = np.empty_like(rows)
+        found[self.order] = rows
+        return found
+
+    def from_source(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """What the source says of its rows, (n_rows, ...), in the order of the table."""
+        return rows if self.order is None else rows[self.order]
 
     def part(self, start: int, stop: int) -> Table:
         """The rows from `start` to `stop` - 1 alone; no stretch may cross these borders."""
         own = tuple((a - start, b - start) for a, b in self.stretches if start <= a < stop)
         return replace(
             self, values=self.values[start:stop], bad=self.bad[start:stop], stretches=own,
-            index=self.index[start:stop], pandas_index=None, times=None, entities=None, gaps=0,
+            index=self.index[start:stop], pandas_index=None, times=None, entities=None, gaps=0, order=None,
         )  # fmt: skip
 
     def of_entities(self) -> list[tuple[int, int]]:
@@ -87,7 +102,8 @@ def as_table(
         X: array of shape (n_rows, channels) or (n_rows,), polars or pandas frame. All columns but entity and time must
             be numeric.
         entity: what each row belongs to: an array of n_rows, or the name of a column. The history breaks where it
-            changes.
+            changes. Rows of entities that are interleaved, as in files in order of time, are put one entity behind the
+            other, each in the order in which it came; `order` then says so.
         time: when each row was (see `instants`): an array of n_rows, or the name of a column; a pandas index of times
             and a column whose name says so (see `time_column`) are taken without being asked for. The history breaks
             where the step is longer than 1.5 times the usual one of its entity. A row whose time is so far ahead, and
@@ -106,23 +122,25 @@ def as_table(
         return X
     given = X.index if _is_pandas(X) else None
     read = _read(X, entity, time, columns)
+    order = _one_by_one(read.entities)
+    source = np.arange(len(read.values)) if order is None else order  # where each row stood
+    if order is not None:
+        read = read.ordered(order)
     columns, values, entities, times = read.columns, read.values, read.entities, read.times
-    out = np.zeros(len(values), dtype=bool) if leave_out is None else np.asarray(leave_out, dtype=bool)
+    out = np.zeros(len(values), dtype=bool) if leave_out is None else np.asarray(leave_out, dtype=bool)[source]
     n = len(values)
     bad: NDArray[np.bool_] = np.asarray(~np.isfinite(values).all(axis=1))
     wrong = bad & ~out
     if wrong.any() and bad_rows == "refuse":
-        row = int(np.flatnonzero(wrong)[0])
+        row = int(np.flatnonzero(wrong)[np.argmin(source[wrong])])
         column = columns[int(np.flatnonzero(~np.isfinite(values[row]))[0])]
         raise DataError(
-            f"Row {row} holds {values[row][columns.index(column)]} in column {column!r}; {int(wrong.sum())} of {n} "
-            "rows hold values that are not numbers.",
+            f"Row {source[row]} holds {values[row][columns.index(column)]} in column {column!r}; {int(wrong.sum())} of "
+            f"{n} rows hold values that are not numbers.",
             remedy='Fill or remove them, or choose bad_rows = "mask" (`triptych anomaly fit --mask`).',
         )
     if n == 0:
         raise DataError("There are no rows.", remedy="Bring at least a window of rows.")
-    if entities is not None:
-        _refuse_interleaved(entities)
     begins = np.zeros(n, dtype=bool)  # a new stretch
     begins[:1] = True
     if entities is not None:
@@ -130,7 +148,7 @@ def as_table(
     gaps = 0
     steps: dict[str, float] = {}
     if times is not None and n > 1:
-        times, odd, late, steps = _paced(times, entities, begins, usual, refuse=bad_rows == "refuse")
+        times, odd, late, steps = _paced(times, entities, begins, usual, source, refuse=bad_rows == "refuse")
         bad = bad | odd
         gaps = int((late & ~begins[1:]).sum())
         begins[1:] |= late & breaks
@@ -138,7 +156,7 @@ def as_table(
     return Table(
         columns=columns, values=filled, bad=bad, stretches=_stretches(begins, usable), index=read.names,
         pandas_index=given, times=times, entities=entities, gaps=gaps if breaks else 0, steps=steps,
-        time_column=read.time_column, ignored=read.ignored,
+        time_column=read.time_column, ignored=read.ignored, order=order,
     )  # fmt: skip
 
 
@@ -196,6 +214,15 @@ class _Source:
     names: pl.Series
     time_column: str | None
     ignored: tuple[str, ...]
+
+    def ordered(self, order: NDArray[np.int64]) -> _Source:
+        """The same with its rows in another order."""
+        times = None if self.times is None else replace(self.times, values=self.times.values[order])
+        assert self.entities is not None
+        return replace(
+            self, values=np.ascontiguousarray(self.values[order]), entities=self.entities[order], times=times,
+            names=self.names[order],
+        )  # fmt: skip
 
 
 def _read(X: Any, entity: Any, time: Any, wanted: Sequence[str] | None) -> _Source:
@@ -272,37 +299,42 @@ def _where(column: pl.Series) -> str:
     return f": row {wrong[0]} holds {column[wrong[0]]!r}"
 
 
-def _refuse_interleaved(entities: pl.Series) -> None:
-    """Raise DataError where an entity's rows do not stand together: no window of it would be whole."""
+def _one_by_one(entities: pl.Series | None) -> NDArray[np.int64] | None:
+    """The order in which the rows of each entity stand together, as they came, the entities in order of their first
+    rows; None where they stand so already."""
+    if entities is None:
+        return None
     names = entities.cast(pl.String).fill_null("").to_numpy().astype(str)
-    runs = int((names[1:] != names[:-1]).sum()) + 1
-    known = len(np.unique(names))
-    if runs > known:
-        again = next(i for i in range(1, len(names)) if names[i] != names[i - 1] and names[i] in set(names[:i]))
-        raise DataError(
-            f"The rows of {known} entities are interleaved: {str(names[again])!r} begins again in row {again}.",
-            remedy="Sort the rows by entity, then by time.",
-        )
+    _, first, known = np.unique(names, return_index=True, return_inverse=True)
+    if int((names[1:] != names[:-1]).sum()) + 1 <= len(first):
+        return None
+    return np.argsort(first[known], kind="stable")
 
 
 def _paced(
-    times: Instants, entities: pl.Series | None, begins: NDArray[np.bool_], usual: Usual, *, refuse: bool
+    times: Instants,
+    entities: pl.Series | None,
+    begins: NDArray[np.bool_],
+    usual: Usual,
+    source: NDArray[np.int64],
+    *,
+    refuse: bool,
 ) -> tuple[Instants, NDArray[np.bool_], NDArray[np.bool_], dict[str, float]]:
     """The times with wrong ones put right, which these are (see `without_odd_times`), whether each row after the first
     comes late, and the median steps by entity where they are known.
 
-    `begins` are the rows that begin an entity.
+    `begins` are the rows that begin an entity, `source` says where each row stood, for messages.
     """
     runs = _runs(entities, len(times.values))
     names = [""] if entities is None else [str(entities[start]) for start, _ in runs]
     own, pooled = own_steps(times.values, runs)
     limits = usual(times.clock, names, own, pooled)
     by_row = np.repeat(limits, [stop - start for start, stop in runs])
-    right, odd = without_odd_times(times.values, begins, by_row, refuse=refuse)
+    right, odd = without_odd_times(times.values, begins, by_row, source, refuse=refuse)
     steps = np.diff(right)
     if (steps[~begins[1:]] <= 0).any():
         row = int(np.flatnonzero((steps <= 0) & ~begins[1:])[0]) + 1
-        raise DataError(f"The time of row {row} is not later than the one before it.", remedy="Sort the rows by time.")
+        raise not_later(source, row)
     known = {name: float(one) for name, one in zip(names, own, strict=True) if np.isfinite(one)}
     return replace(times, values=right), odd, np.asarray(steps > LATE * by_row[1:]), known
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from triptych.inference.anomaly.sent_again import SENT_AGAIN
 from triptych.inference.anomaly.stream import DetectorStream
 from triptych.inference.watch import Reading
 
@@ -17,8 +18,10 @@ class Unscored:
 
     def note(self, symbol: str, reading: Reading) -> str:
         """Take in a reading. Returns a warning after twice the detector's memory of rows without a score, and again
-        whenever their number has doubled; else nothing."""
-        if not reading.reasons or reading.alarm:
+        whenever their number has doubled; else nothing. Rows that were sent again do not count: see `sent_again`."""
+        if reading.reasons.startswith(SENT_AGAIN):
+            return ""
+        if reading.has_score:
             self._rows[symbol] = 0
             self._scored.add(symbol)
             return ""
