@@ -338,16 +338,19 @@ class Stuck(Up):
         return super().predict_all(view, closes)
 
 
-def test_a_close_that_a_kill_cut_short_is_looked_at(tmp_path, whole):
-    guard, _, _ = whole
-    tape, stuck = TapeSource(SERIES, start_ms=BEGIN * HOUR_MS), Stuck()
+def played(path, predictor, *, silent=(), kill):
+    """What the guard remembers at each decision of a tape that goes on to hour 50; `kill` is awaited with the trader at
+    the close of each hour, while it is decided on.
+    """
+    tape = TapeSource(SERIES, start_ms=BEGIN * HOUR_MS)
     clock, venue = paper(SERIES, tape.clock)
+    silent_at(venue, clock, silent)
+
+    def watcher(note):
+        return Watcher(Jumps(), deadline_s=20, note=note)
 
     async def run():
-        with session(
-            tmp_path, tape, venue, predictor=stuck,
-            watcher=lambda note: Watcher(Jumps(), deadline_s=20, note=note),
-        ) as one:  # fmt: skip
+        with session(path, tape, venue, predictor=predictor, watcher=watcher) as one:
             for row in range(BEGIN):
                 one.house.engine.observe([series.candle(row) for series in SERIES])
             await one.trader.start()
@@ -358,15 +361,33 @@ def test_a_close_that_a_kill_cut_short_is_looked_at(tmp_path, whole):
                 for message in venue.pending():
                     await one.trader.on_message(message)
                 deciding = asyncio.create_task(one.trader.on_candles(candles))
-                if row == 45:
-                    await asyncio.to_thread(stuck.asked.wait, 20)
-                    await one.trader.turn(Switch.KILLED, by="test", reason="a try")
-                    stuck.let_go.set()
+                await kill(one.trader, row + 1)
                 await deciding
             one.trader.close()
-            return one.told()
+            return one.told()[0]
 
-    found, _, _ = asyncio.run(run())
+    return asyncio.run(run())
+
+
+def test_a_close_that_a_kill_cut_short_is_looked_at(tmp_path, whole):
+    stuck = Stuck()
+
+    async def kill(trader, hour):
+        if hour == 46:
+            await asyncio.to_thread(stuck.asked.wait, 20)
+            await trader.turn(Switch.KILLED, by="test", reason="a try")
+            stuck.let_go.set()
+
+    found = played(tmp_path, stuck, kill=kill)
     assert 46 not in found
-    assert after(found, 47)[48] == guard[48]
-    assert after(found, 47) == {hour: one for hour, one in after(guard, 47).items() if hour <= 50}
+    assert after(found, 47) == {hour: one for hour, one in after(whole[0], 47).items() if hour <= 50}
+
+
+def test_closes_at_which_a_kill_still_waits_for_the_venue_are_looked_at(tmp_path, whole):
+    async def kill(trader, hour):
+        if hour == 44:
+            await trader.turn(Switch.KILLED, by="test", reason="a try")
+
+    found = played(tmp_path, Up(), silent=(44, 45, 46), kill=kill)
+    assert set(range(40, 50)) - set(found) >= {44, 45, 46}
+    assert after(found, 48) == {hour: one for hour, one in after(whole[0], 48).items() if hour <= 50}
