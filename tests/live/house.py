@@ -69,6 +69,7 @@ class House:
         started_ms=0,
         levels=None,
         drift=None,
+        watcher=None,
     ):
         self.said, self.metrics, self.clock, self.gateway = [], Metrics(), clock, gateway
         self.age_s = 0.0
@@ -93,7 +94,7 @@ class House:
             gate=Gate(gate or GateConfig(max_order_quote=1e9, max_position_quote=1e9, max_orders_per_minute=10_000)),
             sender=sender, reconciler=reconciler, clock=clock, metrics=self.metrics,
             data_age_s=lambda _: self.age_s, note=self.note, market_clock=market_clock,
-            observer=self.observer,
+            observer=self.observer, watcher=None if watcher is None else watcher(self.note),
         )  # fmt: skip
 
     def note(self, severity, topic, text, symbol):

@@ -172,6 +172,53 @@ def test_a_restored_guard_goes_on_where_it_was():
         assert found == whole
 
 
+def test_a_close_is_looked_at_once_and_never_behind_a_later_one():
+    guard = Guard(Config(within=5, alarms=2), Tape(0, 2, 0, 0))
+    for hour in (0, 1, 1, 2, 1, 2, 0):
+        guard.look(Nothing(), {"A": hour * HOUR_MS})
+    (one,) = guard.state()
+    assert (one.recent, one.calm, one.alarm_ms, one.seen_ms) == (
+        (False, True, False), 1, HOUR_MS, 2 * HOUR_MS
+    )  # fmt: skip
+    assert not guard.awaits({"A": 2 * HOUR_MS})
+    assert guard.awaits({"A": 2 * HOUR_MS, "B": 2 * HOUR_MS})
+
+
+@pytest.mark.parametrize("without_reading", ["keep", "release", "alarm"])
+def test_a_reading_that_comes_late_counts_where_its_close_has_not_counted_yet(without_reading):
+    def looked(*readings):
+        guard = Guard(Config(within=5, alarms=2, without_reading=without_reading), Tape())
+        for one in readings:
+            guard.look(Nothing(), {"A": HOUR_MS}, {"A": one})
+        return guard.state()
+
+    late, again = looked(None, reading(2.0)), looked(None, reading(2.0), reading(3.0), None)
+    assert late == again == looked(None if without_reading == "alarm" else reading(2.0))
+
+
+def test_a_restored_guard_keeps_what_it_has_seen_since():
+    first, second = Guard(Config(), Tape(0, 2, 0)), Guard(Config(), Tape(0, 2, 0))
+    first.look(Nothing(), {"A": 0, "B": 0})
+    second.restore(first.state())
+    second.look(Nothing(), {"A": HOUR_MS})
+    known = second.state()
+    second.restore(first.state())
+    assert second.state() == known
+    assert second.resume_ms(("A", "B", "C"), 7) == 0
+    assert second.resume_ms(("C",), 7) == -1
+
+
+def test_a_guard_that_lacks_its_newest_reading_or_knows_no_times_resumes_before():
+    guard = Guard(Config(), Tape(0, None))
+    for hour in (0, 1):
+        guard.look(Nothing(), {"A": hour * HOUR_MS})
+    assert guard.resume_ms(("A",), 7) == HOUR_MS - 1
+    guard = Guard(Config(), Tape())
+    guard.restore([Watched(symbol="A")])
+    assert guard.resume_ms(("A",), 7) == 7
+    assert Guard(Config()).resume_ms(("A",), 7) == -1
+
+
 @given(
     policy=st.sampled_from(["reduce", "block", "flatten"]),
     wanted=st.floats(-2, 2),

@@ -149,3 +149,17 @@ def test_limits_in_money_deny_what_breaks_them_and_nothing_that_reduces():
     after = Aftermath(price=100.0, position=501.0, equity=1000.0, others=OthersHeld())
     assert manager.review(ORDER, after).reason == "position of 501.00 would be above max_position_quote 500"
     assert manager.review(order(reduce_only=True), after) is None
+
+
+def test_the_equity_of_a_missed_close_counts_once_and_not_behind_a_later_one():
+    manager = RiskManager(Config(max_daily_loss=0.05), 1000.0)
+    assert manager.resume_ms(7) == 7
+    manager.on_equity(DAY_MS - HOUR_MS, 1000.0)
+    for time_ms, equity in ((DAY_MS, 1100.0), (DAY_MS - HOUR_MS, 1.0), (DAY_MS, 2.0)):
+        manager.on_missed(time_ms, equity)
+    assert manager.resume_ms(7) == DAY_MS
+    again = RiskManager(Config(max_daily_loss=0.05), 1000.0)
+    again.restore(manager.state())
+    assert again.on_equity(DAY_MS + HOUR_MS, 1046.0) == ""
+    assert "daily loss limit of 5.0%" in again.on_equity(DAY_MS + 2 * HOUR_MS, 1044.0)
+    assert RiskManager(Config(), 1000.0).resume_ms(7) == -1

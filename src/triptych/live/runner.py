@@ -21,8 +21,12 @@ from triptych.domain.errors import DataError, ExchangeError, JournalError, Lease
 from triptych.exchanges.gateway import AbstractCandleSource, AbstractGateway
 from triptych.live.journal import Lease
 from triptych.live.monitoring import Metrics
+from triptych.live.past import fetch_past
 from triptych.live.trader import Trader
 from triptych.market.feed import Batch, CandleFeed, Gap
+
+PATIENT_S = 30.0
+"""Seconds that a reading of a missed close may take at a start: a detector's first is slow, and nothing is urgent."""
 
 
 class Config(domain.Config):
@@ -107,24 +111,31 @@ class Runner:
         return float("inf") if heard is None else max(0.0, (self._clock.now_ms() - heard) / 1000)
 
     async def start(self, memory: int) -> None:
-        """Fetch the last `memory` candles, observe them, recover from the journal and reconcile.
+        """Fetch the last `memory` candles and what closed since the journal's last decision, observe them, show the
+        guard what was missed, recover from the journal and reconcile.
 
-        Raises ExchangeError or JournalError when that cannot be done.
+        Raises ExchangeError or JournalError when that cannot be done, LeaseError when another process has taken over.
         """
-        step, now = self._timeframe.milliseconds, self._clock.now_ms()
-        # Twice as many and a week: markets close at night and on weekends.
-        start = now - 2 * memory * step - 7 * 86_400_000
-        past: dict[int, list[Candle]] = {}
-        told = await asyncio.gather(*(self._candles.history(symbol, start, now) for symbol in self._symbols))
-        for symbol, candles in zip(self._symbols, told, strict=True):
-            found = list(candles)[-memory:]
-            for candle in found:
-                past.setdefault(candle.close_time_ms, []).append(candle)
-            if found:
-                self.feed.begin_after(symbol, found[-1].open_time_ms)
-                self._heard_ms[symbol] = found[-1].close_time_ms
-        for close_ms in sorted(past):
-            await self._trader.observe(past[close_ms])
+        past = await fetch_past(
+            self._candles, self._symbols, self._timeframe, memory=memory, since_ms=self._trader.recall(),
+            now_ms=self._clock.now_ms(),
+        )  # fmt: skip
+        for symbol, newest in past.newest.items():
+            self.feed.begin_after(symbol, newest.open_time_ms)
+            self._heard_ms[symbol] = newest.close_time_ms
+        for candles in past.known:
+            await self._trader.observe(candles)
+        for symbol, closes in past.lacking.items():
+            self._trader.lack(symbol, closes)
+        keeping = asyncio.create_task(self._keep_lease(), name="lease")  # a long gap takes its time
+        try:
+            for candles in past.missed:
+                await self._trader.pass_by(candles, deadline_s=PATIENT_S)
+                if keeping.done():
+                    keeping.result()
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
         await self._trader.start()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -225,6 +236,10 @@ class Runner:
     async def _pump(self, *, is_end: bool = False) -> None:
         """Close gaps, then hand on what is due. At the end of a tape nobody is waited for."""
         async with self._pumping:
+            now = self._clock.now_ms()
+            if self.feed.gaps():
+                # What one instrument has lost, others may have lost as well: a close leaves whole, and is read whole.
+                await self._repair(self.feed.silent(now))
             while gaps := self.feed.gaps():
                 if not await self._repair(gaps):
                     break
@@ -252,7 +267,7 @@ class Runner:
         # Decided on is only the newest close: what closed a candle ago is no price to trade at.
         is_stale = self._clock.now_ms() - batch.close_ms >= self._timeframe.milliseconds
         if batch.is_late or is_stale:
-            await self._trader.observe(batch.candles)
+            await self._trader.pass_by(batch.candles)
         else:
             await self._trader.on_candles(batch.candles)
             self.decisions += 1

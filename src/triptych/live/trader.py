@@ -33,6 +33,7 @@ from triptych.live.gate import RATE_WINDOW_MS, Gate
 from triptych.live.holding import HeldBack
 from triptych.live.journal import Cause, NoteWritten, Switch, SwitchSet
 from triptych.live.letting_go import let_go
+from triptych.live.missed import Missed
 from triptych.live.monitoring import Metrics
 from triptych.live.observing import Observer, measure
 from triptych.live.reconciliation import Reconciler, Settled
@@ -107,6 +108,7 @@ class Trader:
             carry_out=self._carry_out_closes,
         )  # fmt: skip
         self.held, self._cuttable = HeldBack(note=note), Cuttable()
+        self._missed = Missed(books=books, watcher=watcher, metrics=metrics, note=lambda *said: self._note(*said))
         self._settler = Settler(
             symbols=self._symbols, books=books, records=records, reconciler=reconciler, rules=rules,
             closer=self._closer, cuttable=self._cuttable, carry_out=self._carry_out_closes,
@@ -172,6 +174,17 @@ class Trader:
             found["switch"] = f"it stands at {self._switch}"
         return found
 
+    def recall(self) -> int:
+        """Before any candle is observed: the time after which closes may have been missed; see `Missed.recall`.
+
+        What closed by then is for `observe`, what closed since for `pass_by`, and then `start`.
+        """
+        return self._missed.recall()
+
+    def lack(self, symbol: str, closes: range) -> None:
+        """Take note of missed closes whose candles are not at hand; see `Missed.lack`."""
+        self._missed.lack(symbol, closes)
+
     async def start(self) -> None:
         """Recover from the journal and reconcile; the engine must have observed the candles up to now.
 
@@ -228,8 +241,8 @@ class Trader:
     async def on_candles(self, candles: Sequence[Candle]) -> tuple[Command, ...]:
         """Decide on candles that closed at the same time, and send what follows. Returns what was sent.
 
-        Without contact to the venue nothing is decided: the candles are observed. Raises LeaseError when the right to
-        write is lost; nothing of this decision was sent then.
+        Without contact to the venue nothing is decided: the candles are observed, and the guard looks. Raises
+        LeaseError when the right to write is lost; nothing of this decision was sent then.
         """
         started = time.monotonic()
         async with self._lock:
@@ -241,22 +254,26 @@ class Trader:
             if self._closer.due.is_set():
                 closure = await self._close_everything()
                 if closure.is_holding or closure.commands:
+                    await self._miss(candles)
                     return closure.commands
             if not await self._settler.settle():
                 self._note("critical", "blind", "no decision: the venue cannot be asked", "")
+                await self._miss(candles)
                 return ()
             closes = {one.symbol: close_ms for one in candles if one.symbol in self.standings}
             try:
                 outcome, readings = await self._cuttable.wait_for(self._foresee(closes))
             except CutShort:
+                self._missed.owe(candles)
                 return ()
+            self._missed.value()
             if failures := measure(self._metrics, outcome):
                 self.books.write(NoteWritten(topic="fallback", text=failures))
             self._records.clear()
             halt = "trading was killed by hand" if self._switch is Switch.KILLED else ""
             commands = engine.decide(candles, outcome.predictions, halt=halt, readings=readings)
             tell_guard(self._records, self.books, self._note)
-            for symbol, blind in engine.guard_blind.items():
+            for symbol, blind in engine.guard.blind.items():
                 self._metrics.guard_blind.labels(symbol=symbol).set(blind)
             carried = await self._dispatcher.carry_out(
                 close_ms, commands, self._standing, model=f"{outcome.name} {outcome.identity[:12]}".strip(),
@@ -274,8 +291,9 @@ class Trader:
             return carried.sent
 
     async def _foresee(self, closes: Mapping[str, int]) -> tuple[Outcome, Mapping[str, Reading | None] | None]:
-        """Predictions, and beside them the readings of the guard's watch."""
+        """Predictions, and beside them the readings of the guard's watch, once it has looked at what was missed."""
         engine, watcher = self.books.engine, self._watcher
+        await self._missed.work_off()
         reading = None if watcher is None else asyncio.create_task(watcher.read(engine, closes))
         try:
             outcome = await self._ladder.predict(engine, closes)
@@ -285,9 +303,26 @@ class Trader:
                 reading.cancel()
 
     async def observe(self, candles: Sequence[Candle]) -> None:
-        """Take in candles that came too late to be decided on."""
+        """Take in candles from before the first decision, and those that an earlier process has seen."""
         async with self._lock:
             self.books.engine.observe(candles)
+
+    async def pass_by(self, candles: Sequence[Candle], *, deadline_s: float | None = None) -> None:
+        """Take in candles that are not decided on: they came too late, or were missed. The guard looks all the same.
+
+        `deadline_s` is that of the guard's reading, where it is another than usual.
+        """
+        async with self._lock:
+            self.books.engine.observe(candles)
+            await self._miss(candles, deadline_s)
+
+    async def _miss(self, candles: Sequence[Candle], deadline_s: float | None = None) -> None:
+        """With the lock held. A kill waits for no reading: what it cuts short is made up for later."""
+        self._missed.owe(candles, deadline_s)
+        if self._closer.due.is_set() and self.closure is None:  # a kill waits for the lock
+            return
+        with contextlib.suppress(CutShort):
+            await self._cuttable.wait_for(self._missed.work_off())
 
     @contextlib.asynccontextmanager
     async def between_decisions(self) -> AsyncIterator[None]:

@@ -23,8 +23,14 @@ class Watcher:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="watch")
         self._running: Future[dict[str, Reading | None]] | None = None
 
-    async def read(self, view: AbstractView, closes: Mapping[str, int]) -> Mapping[str, Reading | None]:
-        """A reading for each symbol, None where there is none. Never raises for what the watch does."""
+    async def read(
+        self, view: AbstractView, closes: Mapping[str, int], *, deadline_s: float | None = None
+    ) -> Mapping[str, Reading | None]:
+        """A reading for each symbol, None where there is none. Never raises for what the watch does.
+
+        `deadline_s` is that of this reading, where it is another than usual.
+        """
+        deadline_s = self._deadline_s if deadline_s is None else deadline_s
         nothing: dict[str, Reading | None] = dict.fromkeys(closes)
         if self._running is not None and not self._running.done():
             self._note("warning", "guard", "the detector is still busy with an earlier close", "")
@@ -32,10 +38,10 @@ class Watcher:
         snapshot = Snapshot(view, self._watch.length, (*closes, *self._watch.symbols))
         self._running = self._worker.submit(self._watch.read_all, snapshot, dict(closes))
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(deadline_s):
                 return await asyncio.shield(asyncio.wrap_future(self._running))
         except TimeoutError:
-            self._note("warning", "guard", f"the detector missed its deadline of {self._deadline_s:g} s", "")
+            self._note("warning", "guard", f"the detector missed its deadline of {deadline_s:g} s", "")
         except Exception as error:  # a model may fail in any way
             said = " ".join(str(error).split())[:200]
             self._note("warning", "guard", f"the detector failed: {type(error).__name__}: {said}", "")

@@ -59,7 +59,7 @@ class Engine(AbstractView):
     - Order ids depend on strategy name, symbol, close time and leg only: the same candles give the same ids.
 
     After a restart: build the engine anew, `observe` as many past candles as `memory` says, `restore` the last state,
-    then feed the events since.
+    then feed the events since. Whoever observes a close without a decision shows it to `guard` and `risk`.
     """
 
     def __init__(
@@ -102,8 +102,8 @@ class Engine(AbstractView):
         self._strategy = strategy
         self._observer = observer
         self._sizer = DeskSizer(sizing or sizing_.Config(), len(instruments))
-        self._risk = risk_.RiskManager(risk or risk_.Config(), float(initial_capital))
-        self._guard = guard_.Guard(guard, watch)
+        self.risk = risk_.RiskManager(risk or risk_.Config(), float(initial_capital))
+        self.guard = guard_.Guard(guard, watch)
         self._execution = execution or execution_.Config()
         self.portfolio = Portfolio(initial_capital)
         self.share, self.dropped = 1.0, tuple[str, ...]()
@@ -114,7 +114,7 @@ class Engine(AbstractView):
                 instrument=instrument, window=CandleWindow(self.memory, instrument), executor=executor
             )
         self._ordering = Ordering(
-            desks=self._desks, portfolio=self.portfolio, sizer=self._sizer, risk=self._risk, config=self._execution
+            desks=self._desks, portfolio=self.portfolio, sizer=self._sizer, risk=self.risk, config=self._execution
         )
         self._windows = {symbol: desk.window for symbol, desk in self._desks.items()}
         self._windows |= {one.symbol: CandleWindow(self.memory, one) for one in companions}
@@ -131,10 +131,14 @@ class Engine(AbstractView):
     @property
     def memory(self) -> int:
         """Candles of the past that a decision may look at: observe at least as many before the first decision."""
-        needs = [self._predictor.length, self._guard.length, self._sizer.length]
+        needs = [self._predictor.length, self.guard.length, self._sizer.length]
         if self._execution.protection_unit == "atr":
             needs.append(self._execution.atr_length + 1)
         return max(needs)
+
+    def newest_ms(self, symbol: str) -> int:
+        """When the newest candle closed of an instrument that is traded or watched, UTC ms; -1 while there is none."""
+        return self._windows[symbol].last_close_ms
 
     def history(self, symbol: str, length: int) -> CandleSeries | None:
         """The last `length` candles of an instrument that is traded or watched; None while there are fewer.
@@ -167,11 +171,6 @@ class Engine(AbstractView):
         self.observe(candles)
         return self.decide(candles)
 
-    @property
-    def guard_blind(self) -> dict[str, int]:
-        """Closes in a row without a reading of the guard's watch, by instrument."""
-        return self._guard.blind
-
     def decide(
         self,
         candles: Sequence[Candle],
@@ -190,9 +189,9 @@ class Engine(AbstractView):
         commands: list[Command] = []
         length = self._predictor.length
         equity = self.portfolio.equity()
-        halt = self._risk.on_equity(candles[0].close_time_ms, equity) or halt
+        halt = self.risk.on_equity(candles[0].close_time_ms, equity) or halt
         closes = {one.symbol: one.close_time_ms for one in candles if one.symbol in self._desks}
-        for acted in self._guard.look(self, closes, readings):
+        for acted in self.guard.look(self, closes, readings):
             if self._observer is not None:
                 self._observer(acted)
         for candle in candles:
@@ -203,7 +202,7 @@ class Engine(AbstractView):
                 prediction = self._predictor.predict_now(self, candle.symbol, desk.last_close_ms)
             else:
                 prediction = predictions.get(candle.symbol)
-            self._decide(desk, candle.close, equity, prediction, halt or self._guard.halt(candle.symbol), commands)
+            self._decide(desk, candle.close, equity, prediction, halt or self.guard.halt(candle.symbol), commands)
         return commands
 
     def flatten(
@@ -270,9 +269,9 @@ class Engine(AbstractView):
             exposure, reason = exposure * self.share, f"{reason}; size cut to {self.share:g} of it from outside"
         if target and not exposure:
             reason += "; sizing stakes nothing on it"
-        exposure, limited = self._risk.within(symbol, exposure)
+        exposure, limited = self.risk.within(symbol, exposure)
         reason += limited
-        exposure, guarded = self._guard.allowed(symbol, exposure, current)
+        exposure, guarded = self.guard.allowed(symbol, exposure, current)
         reason += guarded
         if desk.orders:
             reason += self._attend_orders(desk, commands)
@@ -369,9 +368,9 @@ class Engine(AbstractView):
         """All there is to remember, for the journal."""
         return EngineState(
             portfolio=self.portfolio.state(),
-            risk=self._risk.state(),
+            risk=self.risk.state(),
             desks=tuple(desk.state() for desk in self._desks.values()),
-            guard=self._guard.state(),
+            guard=self.guard.state(),
         )
 
     def restore(self, state: EngineState) -> None:
@@ -381,8 +380,8 @@ class Engine(AbstractView):
         money is right. Whether anything of it is held, the portfolio says once all events are in.
         """
         self.portfolio.restore(state.portfolio)
-        self._risk.restore(state.risk)
-        self._guard.restore(state.guard)
+        self.risk.restore(state.risk)
+        self.guard.restore(state.guard)
         self.dropped = tuple(desk.symbol for desk in state.desks if desk.symbol not in self._desks)
         for desk in state.desks:
             if desk.symbol in self._desks:

@@ -1,7 +1,8 @@
 """The guard: while the market is not itself, it lowers the allowed exposure, blocks entries or closes everything.
 
-It stands in the engine between sizing and execution, so backtest, paper and live obey it alike. What it remembers is a
-few numbers an instrument, journalled with the engine's state.
+It stands in the engine between sizing and execution, so backtest, paper and live obey it alike. It looks at every
+close once and in order, whether or not anything is decided there. What it remembers is a few numbers an instrument,
+journalled with the engine's state.
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ class Watched:
         alarm_ms: close of the last alarm, UTC ms; -1 when there was none.
         reason: of the alarm that raised the level.
         blind: closes in a row without a reading.
+        seen_ms: newest close that was looked at, UTC ms; -1: not known.
     """
 
     symbol: str
@@ -111,6 +113,7 @@ class Watched:
     alarm_ms: int = -1
     reason: str = ""
     blind: int = 0
+    seen_ms: int = -1
 
 
 class Guard:
@@ -126,13 +129,19 @@ class Guard:
         """Candles of the past that a reading looks at."""
         return 0 if self._watch is None else self._watch.length
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Instruments whose candles a reading looks at beside the one that is asked about."""
+        return () if self._watch is None else self._watch.symbols
+
     def look(
         self, view: AbstractView, closes: Mapping[str, int], readings: Mapping[str, Reading | None] | None = None
     ) -> list[GuardActed]:
-        """Take in what is read of the candles that just closed; returns what changes.
+        """Take in what is read of candles that closed; returns what changes. A close counts once: one that was looked
+        at is passed over, unless it had no reading, has not counted as an alarm for that, and has one now.
 
         Args:
-            view: the candles known now.
+            view: the candles known at that close.
             closes: close time of the newest candle by traded symbol, UTC ms.
             readings: by symbol, where they were made elsewhere from the same candles; None asks the watch.
         """
@@ -142,10 +151,38 @@ class Guard:
         acted = []
         for symbol, close_ms in closes.items():
             reading = found.get(symbol)
+            if self._has_seen(symbol, close_ms, is_read=reading is not None):
+                continue
             one = self._take(symbol, close_ms, reading) if reading else self._miss(view, symbol, close_ms)
             if one is not None:
                 acted.append(one)
         return acted
+
+    def awaits(self, closes: Mapping[str, int]) -> bool:
+        """Whether a reading at any of these closes would still count."""
+        return self._watch is not None and not all(
+            self._has_seen(symbol, close_ms, is_read=True) for symbol, close_ms in closes.items()
+        )
+
+    def knows(self, symbol: str) -> bool:
+        """Whether it has looked at a close of an instrument before."""
+        return symbol in self._watched
+
+    def resume_ms(self, symbols: Iterable[str], otherwise_ms: int) -> int:
+        """The time after which closes of these instruments may still have to be looked at, UTC ms; -1: there is none.
+
+        `otherwise_ms` is taken for what was remembered by a version that did not note when.
+        """
+        if self._watch is None:
+            return -1
+        known = [self._watched[symbol] for symbol in symbols if symbol in self._watched]
+        return min((otherwise_ms if one.seen_ms < 0 else one.seen_ms - bool(one.blind) for one in known), default=-1)
+
+    def _has_seen(self, symbol: str, close_ms: int, *, is_read: bool) -> bool:
+        before = self._watched.get(symbol)
+        if before is None or close_ms > before.seen_ms:
+            return False
+        return close_ms < before.seen_ms or not (is_read and before.blind and before.alarm_ms != close_ms)
 
     @property
     def blind(self) -> dict[str, int]:
@@ -183,8 +220,10 @@ class Guard:
         return tuple(self._watched.values())
 
     def restore(self, state: Iterable[Watched]) -> None:
-        """Become the guard that `state` was taken from."""
-        self._watched = {one.symbol: one for one in state}
+        """Become the guard that `state` was taken from. Of an instrument that was looked at since, the newer stays."""
+        for one in state:
+            if one.symbol not in self._watched or one.seen_ms >= self._watched[one.symbol].seen_ms:
+                self._watched[one.symbol] = one
 
     def _action(self, level: Level) -> Literal["reduce", "block", "flatten", "release"]:
         return "release" if level == "calm" else "flatten" if level == "severe" else self._config.policy
@@ -195,7 +234,7 @@ class Guard:
         config = self._config
         before = self._watched.get(symbol) or Watched(symbol=symbol)
         blind = before.blind + 1
-        self._watched[symbol] = replace(before, blind=blind)
+        self._watched[symbol] = replace(before, blind=blind, seen_ms=time_ms)
         if config.without_reading == "alarm":
             return self._take(symbol, time_ms, _unread("the market cannot be read"), blind)
         if blind <= config.blind_closes:
@@ -207,7 +246,7 @@ class Guard:
         if config.without_reading == "keep":
             acted = self._take(symbol, time_ms, _unread(reason), blind)
         elif before.level != "calm":
-            self._watched[symbol] = Watched(symbol=symbol, blind=blind)
+            self._watched[symbol] = Watched(symbol=symbol, blind=blind, seen_ms=time_ms)
             return GuardActed(symbol=symbol, time_ms=time_ms, action="release", score=0.0, threshold=0.0, reason=reason)
         if acted is None and first:
             acted = GuardActed(symbol=symbol, time_ms=time_ms, action="blind", score=0.0, threshold=0.0, reason=reason)
@@ -228,8 +267,9 @@ class Guard:
         elif level != "calm" and calm >= config.calm and time_ms >= alarm_ms + config.cool_down_hours * HOUR_MS:
             level, reason = "calm", ""
         self._watched[symbol] = Watched(
-            symbol=symbol, level=level, recent=recent, calm=calm, alarm_ms=alarm_ms, reason=reason, blind=blind
-        )
+            symbol=symbol, level=level, recent=recent, calm=calm, alarm_ms=alarm_ms, reason=reason, blind=blind,
+            seen_ms=time_ms,
+        )  # fmt: skip
         if self._action(level) == self._action(before.level):
             return None
         return GuardActed(

@@ -97,7 +97,10 @@ class Config(domain.Config):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RiskState:
-    """All that the risk limits remember; equities in quote currency, times in UTC milliseconds."""
+    """All that the risk limits remember; equities in quote currency, times in UTC milliseconds.
+
+    `seen_ms` is the newest close whose equity was noted; -1: not known.
+    """
 
     day: int
     day_start_equity: float
@@ -106,6 +109,7 @@ class RiskState:
     day_halted: bool
     drawdown_halt_ms: int | None
     order_times_ms: tuple[int, ...]
+    seen_ms: int = -1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +144,7 @@ class RiskManager:
         self._drawdown_halt_ms: int | None = None
         self._order_times: deque[int] = deque()
         self._watches = config.max_daily_loss is not None or config.max_drawdown is not None
-        self._halt_reason = ""
+        self._halt_reason, self._seen_ms = "", -1
         self._money = MoneyLimits(
             order=config.max_order_quote, position=config.max_position_quote, gross=config.max_gross_quote,
             net=config.max_net_quote,
@@ -158,13 +162,24 @@ class RiskManager:
         day = (time_ms - 1) // DAY_MS
         if day != self._day:
             self._day, self._day_start, self._day_halted = day, self._last, False
-        self._last = equity
+        self._last, self._seen_ms = equity, time_ms
         if config.max_drawdown is not None:
             self._watch_drawdown(time_ms, equity, config.max_drawdown)
         if config.max_daily_loss is not None and equity <= self._day_start * (1 - config.max_daily_loss):
             self._day_halted = True
         self._halt_reason = self._reason()
         return self._halt_reason
+
+    def on_missed(self, time_ms: int, equity: float) -> None:
+        """Take note of the equity at a close at which nothing was decided; nothing of it where a later one is known."""
+        if time_ms > self._seen_ms:
+            self.on_equity(time_ms, equity)
+
+    def resume_ms(self, otherwise_ms: int) -> int:
+        """The newest close whose equity was noted, UTC ms; -1 where no limit looks at equities. `otherwise_ms` is taken
+        for what was remembered by a version that did not note when.
+        """
+        return -1 if not self._watches else otherwise_ms if self._seen_ms < 0 else self._seen_ms
 
     def _watch_drawdown(self, time_ms: int, equity: float, limit: float) -> None:
         cool_down = self._config.cool_down_hours
@@ -280,12 +295,13 @@ class RiskManager:
             day_halted=self._day_halted,
             drawdown_halt_ms=self._drawdown_halt_ms,
             order_times_ms=tuple(self._order_times),
+            seen_ms=self._seen_ms,
         )
 
     def restore(self, state: RiskState) -> None:
         """Become the manager that `state` was taken from."""
         self._day, self._day_start, self._last = state.day, state.day_start_equity, state.last_equity
         self._peak, self._day_halted = state.peak_equity, state.day_halted
-        self._drawdown_halt_ms = state.drawdown_halt_ms
+        self._drawdown_halt_ms, self._seen_ms = state.drawdown_halt_ms, state.seen_ms
         self._order_times = deque(state.order_times_ms)
         self._halt_reason = self._reason()

@@ -1,0 +1,80 @@
+"""The past that a start needs: candles enough to look back on, and every close that was missed since the last one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from triptych.domain import Candle, Timeframe
+from triptych.exchanges.gateway import AbstractCandleSource
+
+MOST_MISSED = 10_000
+"""Missed closes that are gone through at a start; of a longer gap the newest."""
+WEEK_MS = 7 * 86_400_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Past:
+    """What closed before a start.
+
+    Attributes:
+        known: candles by close that only have to be looked back on, oldest first.
+        missed: candles by close that nobody has looked at, oldest first.
+        newest: the newest candle of each instrument that has any.
+        lacking: by instrument, missed closes whose candles are not at hand, UTC ms.
+    """
+
+    known: Sequence[Sequence[Candle]]
+    missed: Sequence[Sequence[Candle]]
+    newest: dict[str, Candle]
+    lacking: dict[str, range]
+
+
+async def fetch_past(
+    source: AbstractCandleSource,
+    symbols: Sequence[str],
+    timeframe: Timeframe,
+    *,
+    memory: int,
+    since_ms: int,
+    now_ms: int,
+) -> Past:
+    """Ask for the last `memory` candles of each instrument before `since_ms`, and for all since.
+
+    Args:
+        source: asked.
+        symbols: all instruments that the engine looks at.
+        timeframe: of the candles.
+        memory: candles that the engine looks back on.
+        since_ms: time after which closes may have been missed, UTC; -1: none were.
+        now_ms: the present, UTC.
+
+    Raises ExchangeError when the source cannot be asked.
+    """
+    step = timeframe.milliseconds
+    reach_ms = since_ms if since_ms < 0 else max(since_ms, now_ms - MOST_MISSED * step)
+    # Twice as many and a week: markets close at night and on weekends.
+    start_ms = (now_ms if reach_ms < 0 else min(reach_ms, now_ms)) - 2 * memory * step - WEEK_MS
+    told = await asyncio.gather(*(source.history(symbol, start_ms, now_ms) for symbol in symbols))
+    known: dict[int, list[Candle]] = {}
+    missed: dict[int, list[Candle]] = {}
+    newest: dict[str, Candle] = {}
+    lacking: dict[str, range] = {}
+    for symbol, candles in zip(symbols, told, strict=True):
+        if not candles:
+            continue
+        newest[symbol] = candles[-1]
+        new = [one for one in candles if 0 <= reach_ms < one.close_time_ms]
+        old = candles[: len(candles) - len(new)][-memory:]
+        for by_close, ones in ((known, old), (missed, new)):
+            for one in ones:
+                by_close.setdefault(one.close_time_ms, []).append(one)
+        # Where history begins before the gap, what it does not hold was never traded.
+        if new and (reach_ms > since_ms or not old):
+            first_ms = new[0].close_time_ms
+            lacking[symbol] = range(first_ms - (first_ms - since_ms - 1) // step * step, first_ms, step)
+    return Past(
+        known=[known[close_ms] for close_ms in sorted(known)], missed=[missed[close_ms] for close_ms in sorted(missed)],
+        newest=newest, lacking={symbol: closes for symbol, closes in lacking.items() if closes},
+    )  # fmt: skip
