@@ -103,7 +103,7 @@ def in_parts(series, labels):
 
 
 def test_rules_count_candles_where_nights_and_weekends_are_left_out():
-    """The same candles around the clock, and in sessions: what the rules say does not change but by the clock itself."""
+    """The same candles around the clock: rules that read no clock say the same of them."""
     series = of_a_session_market()
     labels = targets.label(series, targets.Config(horizon=12, volatility_span=20))
     train, test = in_parts(series, labels)
