@@ -53,8 +53,8 @@ def pinned(recipe: Recipe) -> Recipe:
                 f"{folder} holds another network than the one the recipe was made with.",
                 remedy="Bring that network back, or empty features.pattern_networks.hashes and train a run of its own.",
             )
-    found = _with(recipe, folders=tuple(map(str, folders)), hashes=hashes)
-    return _drawing_all(found) if config.use and hasattr(recipe.encoding, "factors") else found
+    named = _with(recipe, folders=tuple(map(str, folders)), hashes=hashes)
+    return _drawing_all(named) if config.use and hasattr(recipe.encoding, "factors") else named
 
 
 def _drawing_all(recipe: Recipe) -> Recipe:
