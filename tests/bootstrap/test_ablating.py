@@ -139,7 +139,8 @@ def test_a_variant_that_reads_books_which_are_not_there_is_left_out(recipe, tmp_
     reason = "micro reads 3 levels of order book a side, and data.books.path names no recording."
     assert str(caught.value) == (
         f"There is nothing to compare: {reason} Name the recordings of order books beside the candles in "
-        "data.books.path, the weights in model.other_markets.path."
+        "data.books.path, the weights in model.other_markets.path, the networks in "
+        "features.pattern_networks.folders."
     )
     told = []
     variants = (book, Variant(name="other seed", changes={"seed": 4}))

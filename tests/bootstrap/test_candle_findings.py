@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from tests.fakes.market import walk
-from tests.fakes.pattern_networks import LABELS, candle_network, saved_candle_network, saved_chart_network
+from tests.fakes.pattern_networks import LABELS, LEARNT, candle_network, saved_candle_network, saved_chart_network
 
-from triptych.bootstrap.candle_findings import candle_findings
+from triptych.bootstrap.candle_findings import candle_findings, left_out
 from triptych.domain import utc
 from triptych.domain.errors import ArtifactError
 from triptych.features.candle_labels import CANDLE_LABELS, candle_labels
@@ -37,11 +37,15 @@ def test_a_pattern_has_the_same_quality_however_many_candles_are_shown_or_follow
 def test_a_network_names_what_reaches_its_thresholds(tmp_path):
     folder = saved_candle_network(tmp_path / "net")
     answers = candle_network().over(SERIES.values)[-30:]
-    found = candle_findings(SERIES, last=30, model=folder)
+    found = candle_findings(SERIES, last=30, model=folder, every=True)
     assert len(found) == (answers[..., 0] >= 0.6).sum() > 5
     assert {row["pattern"] for row in found} <= set(LABELS)
     assert all(row["probability"] >= 0.6 for row in found)
-    assert found[-1] == candle_findings(SERIES, model=folder)[-1]
+    assert found[-1] == candle_findings(SERIES, model=folder, every=True)[-1]
+    learnt = candle_findings(SERIES, last=30, model=folder)
+    assert learnt == [row for row in found if row["pattern"] in LEARNT]
+    assert 0 < len(learnt) < len(found)
+    assert left_out(folder) == 1
 
 
 def test_a_network_of_chart_patterns_is_refused(tmp_path):

@@ -5,15 +5,18 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.micro import micro_recipe
-from tests.fakes.pattern_networks import saved_candle_network
+from tests.fakes.pattern_networks import LEARNT, saved_candle_network, saved_chart_network
 
 from triptych import bootstrap
+from triptych.bootstrap import ablating
 from triptych.bootstrap.explaining import explain_decision
 from triptych.bootstrap.pattern_networks import pinned, refuse_taught
 from triptych.bootstrap.run_folder import open_run, recipe_hash
-from triptych.domain.errors import ArtifactError
-from triptych.inference import load_artifact
+from triptych.domain.errors import ArtifactError, RecipeError
+from triptych.inference import FactorRows, load_artifact
 from triptych.inference.pattern_card import hash_of
+from triptych.settings import load_recipe, variants_of
+from triptych.settings.variant import Variant
 
 READS = (
     'features.names=["return_1"]', "features.window=20", "encoding.name=sequence", "encoding.factors=3",
@@ -78,3 +81,55 @@ def test_what_was_taught_before_or_on_generated_charts_is_not(tmp_path):
     with pytest.raises(ArtifactError, match=r"until 2000-02-01 00:00:00, after the start of the test period, 2000-01"):
         refuse_taught(recipe, 949_363_199_999)
     refuse_taught(recipe_of(tmp_path, saved_candle_network(tmp_path / "drawn", taught=None)), 0)
+
+
+ABLATION = (
+    'features.names=["return_1"]', "features.window=20", "encoding.name=sequence", "encoding.factors=1",
+    "features.pattern_networks.use=false", "model.name=gru", "model.sequence.width=8", "training.epochs=1",
+    "model.sequence.labels_per_parameter=0",
+)  # fmt: skip
+
+
+def with_variants(recipe):
+    variants = (
+        Variant(name="a network", changes={"features.pattern_networks.use": True}),
+        Variant(name="another seed", changes={"seed": 5}),
+    )
+    return recipe.model_copy(update={"ablation": variants})
+
+
+def test_a_variant_reads_the_network_that_the_user_names_and_its_encoding_draws_what_it_says(tmp_path):
+    folder = saved_candle_network(tmp_path / "net")
+    named = micro_recipe(tmp_path, *ABLATION, f"features.pattern_networks.folders=['{folder}']")
+    found = bootstrap.ablate(with_variants(named), folder=tmp_path / "out", only=["a network"])
+    base, read = (open_run(tmp_path / "out" / row["run"]).recipe for row in found.rows)
+    assert (base.features.pattern_networks.folders, base.encoding.factors) == ((), 1)
+    assert (len(read.features.pattern_networks.hashes), read.encoding.factors) == (1, 1 + 2 * len(LEARNT))
+    assert found.rows[1]["comparable"]
+
+
+def test_a_variant_that_reads_a_network_which_is_not_named_is_left_out(tmp_path):
+    recipe = micro_recipe(tmp_path, *ABLATION)
+    told, why = [], "micro reads a network of patterns, and features.pattern_networks.folders names none."
+    found = ablating._asked(with_variants(recipe), (), told.append)
+    assert list(found[0]) == ["micro", "another seed"]
+    assert found[1] == {"a network": why}
+    assert told[0] == f"a network is left out: {why}"
+    with pytest.raises(RecipeError) as refused:
+        bootstrap.train(variants_of(with_variants(recipe))["a network"], folder=tmp_path / "run")
+    assert str(refused.value) == (
+        f"{why} Train one with `triptych patterns train --out DIR` or `triptych patterns train-candles FILE "
+        "--out DIR`, and add --set 'features.pattern_networks.folders=[\"DIR\"]'."
+    )
+
+
+def test_the_shipped_recipe_asks_a_network_without_another_word(tmp_path):
+    """Beside the rules, instead of them, and of either kind: the encoding draws what is read."""
+    for folder, count in (
+        (saved_candle_network(tmp_path / "a"), len(LEARNT)),
+        (saved_chart_network(tmp_path / "b"), 15),
+    ):
+        recipe = load_recipe("chart_patterns", [f"features.pattern_networks.folders=['{folder}']"])
+        drawn = {name: pinned(one) for name, one in variants_of(recipe).items()}
+        assert [one.encoding.factors for one in drawn.values()] == [24, 8, 2, 24 + count, 8 + count]
+        assert all(len(FactorRows(one.features).columns) == one.encoding.factors for one in drawn.values())

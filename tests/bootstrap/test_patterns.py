@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from tests.features.markets import SHARED, TIMEFRAME_MS, random_walk
 
 from triptych.bootstrap.candle_patterns import (
@@ -65,6 +66,10 @@ def test_sets_are_fixed_by_their_seed():
 def test_a_network_is_trained_saved_and_asked(tmp_path):
     made = train_chart_patterns(TINY, tmp_path / "net")
     assert (tmp_path / "net" / "weights.safetensors").exists()
+    told = []
+    again = train_chart_patterns(TINY, tmp_path / "net", tell=told.append)
+    assert [words.split(":")[0] for words in told] == [f"{tmp_path / 'net'} is complete already"]
+    assert all(torch.equal(a, b) for a, b in zip(made.network.parameters(), again.network.parameters(), strict=True))
     assert all(d.pattern in PATTERNS for d in find_patterns_in(series(120), network=made))
 
 

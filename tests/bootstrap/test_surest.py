@@ -1,12 +1,13 @@
 from types import SimpleNamespace
 
+import numpy as np
 import polars as pl
 import pytest
 from tests.fakes.micro import micro_recipe
 
 from triptych import bootstrap
 from triptych.bootstrap.explaining_surest import explain_surest, why_chosen
-from triptych.bootstrap.surest import judged_decisions, surest, surest_of_all
+from triptych.bootstrap.surest import Apart, judged_decisions, surest, surest_of_all
 from triptych.domain.errors import DataError, RunError
 
 HOUR = 3_600_000
@@ -37,6 +38,11 @@ def made(tmp_path):
     return SimpleNamespace(folder=tmp_path)
 
 
+def apart(candles, hours=range(10)):
+    closes = np.array(hours, dtype=np.int64) * HOUR
+    return Apart(candles=candles, closes={"A": closes, "B": closes})
+
+
 def told(found):
     return [(one.symbol, one.time_ms // HOUR, one.side) for one in found]
 
@@ -44,9 +50,19 @@ def told(found):
 def test_the_surest_of_a_class_come_first_and_share_no_candle(made):
     frame = judged_decisions(made)
     assert told(surest(frame, "sell", count=3)) == [("A", 1, "sell"), ("B", 1, "sell"), ("A", 2, "sell")]
-    apart = surest(frame, "sell", count=3, apart_ms=3 * HOUR)
-    assert told(apart) == [("A", 1, "sell"), ("B", 1, "sell"), ("A", 9, "sell")]
-    assert [one.probability for one in apart] == [0.60, 0.58, 0.45]
+    far = surest(frame, "sell", count=3, apart=apart(3))
+    assert told(far) == [("A", 1, "sell"), ("B", 1, "sell"), ("A", 9, "sell")]
+    assert [one.probability for one in far] == [0.60, 0.58, 0.45]
+
+
+def test_candles_apart_are_counted_not_the_hours_of_a_night(made):
+    """Hours 3 to 8 are a night: the candle of hour 9 is the third after that of hour 0, and the second after hour 1."""
+    frame = judged_decisions(made)
+    day = (0, 1, 2, 9)
+    assert told(surest(frame, "sell", count=2, apart=apart(2, day))) == [("A", 1, "sell"), ("B", 1, "sell")]
+    only = frame.filter(pl.col("symbol") == "A")
+    assert told(surest(only, "sell", count=2, apart=apart(2, day))) == [("A", 1, "sell"), ("A", 9, "sell")]
+    assert told(surest(only, "sell", count=2, apart=apart(3, day))) == [("A", 1, "sell")]
 
 
 def test_a_class_that_was_never_the_likeliest_is_shown_and_said_to_be_none(made):
@@ -63,8 +79,8 @@ def test_a_class_that_was_never_the_likeliest_is_shown_and_said_to_be_none(made)
 
 def test_the_surest_of_all_are_taken_by_turns_from_every_class_that_won(made):
     frame = judged_decisions(made)
-    assert told(surest_of_all(frame, 3, 0)) == [("A", 1, "sell"), ("B", 6, "hold"), ("B", 1, "sell")]
-    every = surest_of_all(frame, 99, 2 * HOUR)
+    assert told(surest_of_all(frame, 3, None)) == [("A", 1, "sell"), ("B", 6, "hold"), ("B", 1, "sell")]
+    every = surest_of_all(frame, 99, apart(2))
     assert told(every) == [
         ("A", 1, "sell"), ("B", 6, "hold"), ("B", 1, "sell"), ("B", 8, "hold"), ("A", 9, "sell"),
     ]  # fmt: skip

@@ -64,12 +64,27 @@ def test_a_history_without_volume_has_no_low_liquidity():
     one = series(1800)
     silent = replace(one, values=np.where(np.arange(5) == 4, 0.0, one.values))
     fitted = RegimeFilter.fit([silent])
-    assert fitted.notes() == ("The regime low_liquidity is left out: the candles it was fitted on have no volume.",)
+    said = ("The regime low_liquidity is left out: there is no volume in the candles it was fitted on.",)
+    assert fitted.notes() == said
     for found in (fitted.probabilities(silent)[240:], fitted.recent(silent, 60)[300:]):
         np.testing.assert_array_equal(found[:, REGIMES.index("low_liquidity")], 0.0)
         np.testing.assert_allclose(found.sum(axis=1), 1.0)
     again = RegimeFilter.from_dict(fitted.as_dict())
     np.testing.assert_array_equal(again.probabilities(silent), fitted.probabilities(silent))
+    assert again.notes() == said
+    even = replace(one, values=np.where(np.arange(5) == 4, 7.0, one.values))
+    assert RegimeFilter.fit([even]).notes() == (
+        "The regime low_liquidity is left out: the volume never changes in the candles it was fitted on.",
+    )
+
+
+def test_a_price_that_never_moves_is_the_cause_that_is_told():
+    one = series(1800)
+    still = replace(one, values=np.where(np.arange(5) < 4, 100.0, one.values))
+    assert RegimeFilter.fit([still]).notes() == tuple(
+        f"The regime {name} is left out: the price never moves in the candles it was fitted on."
+        for name in ("bull", "bear", "high_volatility")
+    )
 
 
 def test_a_regime_whose_rule_seldom_holds_is_told_of(fitted):

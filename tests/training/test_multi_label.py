@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from triptych.domain.errors import NotEnoughData
+from triptych.domain.errors import NotEnoughData, RunError
 from triptych.inference.multi_label import MultiLabelNetwork
 from triptych.training.multi_label import Config, MultiLabelSet, fit_multi_label, multi_label_loss
 
@@ -86,3 +86,37 @@ def test_less_than_a_batch_is_refused():
         "Training needs at least a batch of 16 windows and one to validate, there are 5 and 3. "
         "Bring more windows or lower `batch_size`."
     )
+
+
+class Stopped(Exception):
+    """As if the process had been killed."""
+
+
+def test_a_training_that_was_stopped_goes_on_and_ends_with_the_same_weights(tmp_path):
+    sets, config = (windows(64, 1), windows(16, 2)), Config(epochs=4, batch_size=16)
+    whole, stopped, checkpoint = network(), network(), tmp_path / "checkpoint.ckpt"
+    history = fit_multi_label(whole, *sets, config, 3)
+
+    def stop(record):
+        if record.epoch == 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        fit_multi_label(stopped, *sets, config, 3, on_epoch=stop, checkpoint=checkpoint)
+    told, again = [], network()
+    assert fit_multi_label(again, *sets, config, 3, on_epoch=told.append, checkpoint=checkpoint) == history
+    assert [record.epoch for record in told] == [2, 3]
+    for a, b in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+    ended = network()  # killed after the last epoch, before the network was saved
+    assert fit_multi_label(ended, *sets, config, 3, on_epoch=told.append, checkpoint=checkpoint) == history
+    assert len(told) == 2
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), ended.parameters(), strict=True))
+
+
+def test_a_damaged_checkpoint_is_told(tmp_path):
+    checkpoint = tmp_path / "checkpoint.ckpt"
+    checkpoint.write_bytes(b"half")
+    with pytest.raises(RunError) as refused:
+        fit_multi_label(network(), windows(64, 1), windows(16, 2), Config(batch_size=16), 0, checkpoint=checkpoint)
+    assert str(refused.value) == f"The checkpoint {checkpoint} is damaged. Delete its folder to train anew."

@@ -19,6 +19,7 @@ from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json
 from triptych.bootstrap.learning import train
 from triptych.bootstrap.other_markets import lacks_weights
+from triptych.bootstrap.pattern_networks import lacks_networks, pinned
 from triptych.bootstrap.provenance import fingerprint
 from triptych.bootstrap.run_folder import RUNS, Run, recipe_hash
 from triptych.bootstrap.telling import Tell, silent
@@ -90,8 +91,8 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, only: Collection[str] 
         has no difference, its skill is that on its own windows, and what the others share does not depend on it. Also
         written to the folder, as ablation.json and ablation.html.
 
-    A variant that reads order books, or begins with weights of other markets, where none are named is left out, and
-    that is told: the same recipe then serves histories with and without them.
+    A variant that reads order books or networks of patterns, or begins with weights of other markets, where none are
+    named is left out, and that is told: the same recipe then serves with and without them.
 
     Raises RecipeError when there is nothing to compare, and whatever training raises.
     """
@@ -131,17 +132,17 @@ def _asked(recipe: Recipe, only: Collection[str], tell: Tell) -> tuple[dict[str,
     for name in only:
         if name not in variants:
             raise RecipeError(f"{first} has no variant {name!r}.", remedy=f"Its variants: {', '.join(variants)}.")
-    lacking = {name: lacks_books(one) or lacks_weights(one) for name, one in recipes.items()}
+    lacking = {name: lacks_books(one) or lacks_weights(one) or lacks_networks(one) for name, one in recipes.items()}
     left_out = {name: why for name, why in lacking.items() if why and (not only or name in (first, *only))}
     if first in left_out or all(lacking[name] for name in only or variants):
         raise RecipeError(
             f"There is nothing to compare: {' '.join(left_out.values())}",
             remedy="Name the recordings of order books beside the candles in data.books.path, the weights in "
-            "model.other_markets.path.",
+            "model.other_markets.path, the networks in features.pattern_networks.folders.",
         )
     for name, why in left_out.items():
         tell(f"{name} is left out: {why}")
-    wanted = {name: one for name, one in recipes.items() if not lacking[name]}
+    wanted = {name: pinned(one) for name, one in recipes.items() if not lacking[name]}
     return _from_one_time_on(wanted, tell, only=(first, *only) if only else ()), left_out
 
 

@@ -12,12 +12,14 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
+from triptych.bootstrap.pattern_training import Place, epoch_teller, taken_up
 from triptych.bootstrap.provenance import data_hash, versions
 from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import CandleSeries, Config, utc
 from triptych.domain.errors import NotEnoughData
 from triptych.features.candle_labels import CANDLE_LABELS, candle_labels, label_quality
 from triptych.inference.candle_patterns import CandlePatternNetwork
+from triptych.inference.pattern_predictor import open_patterns
 from triptych.inference.pattern_reader import AbstractPatternReader
 from triptych.training.intervals import block_counts, interval, widening
 from triptych.training.multi_label import Config as TrainingConfig
@@ -28,6 +30,12 @@ BLOCK = 480
 """Times that stay together when intervals are drawn, with the candles of every history at them."""
 DRAWS = 1000
 LEVEL = 0.95
+PARTS = {
+    "train": "the first {recipe.train_share:.0%}",
+    "validation": "the {recipe.validation_share:.0%} behind the part to learn from",
+    "test": "what is left behind the first two parts",
+}
+"""The parts of each history, in order, in words."""
 PROBE_WINDOWS = 64
 """Windows on which the exported graph is held against the network."""
 
@@ -113,32 +121,62 @@ class _Part:
 
 
 def train_candle_patterns(
-    histories: Sequence[CandleSeries], recipe: CandlePatternRecipe, folder: Path | None = None, *, tell: Tell = silent
+    histories: Sequence[CandleSeries],
+    recipe: CandlePatternRecipe,
+    folder: Path | None = None,
+    *,
+    fresh: bool = False,
+    tell: Tell = silent,
 ) -> CandlePatternResult:
     """Train on the first part of every history, choose thresholds on the next, judge on the last.
 
-    Windows of one part hold no candle of another. Raises NotEnoughData when no class has enough examples.
+    Windows of one part hold no candle of another. A network that is complete in the folder is returned as it is; one
+    that was stopped goes on from its last epoch and ends with the same weights. `fresh` replaces it.
+
+    Raises NotEnoughData when a part holds no window or no class has enough examples, and as
+    `pattern_training.taken_up` and `fit_multi_label`.
     """
+    with taken_up(folder, recipe, histories, fresh=fresh, tell=tell) as place:
+        if folder is not None and place.is_complete:
+            return _saved(folder)
+        return _trained(histories, recipe, folder, place, tell)
+
+
+def _trained(
+    histories: Sequence[CandleSeries], recipe: CandlePatternRecipe, folder: Path | None, place: Place, tell: Tell
+) -> CandlePatternResult:
     parts = _parts(histories, recipe)
     tell(", ".join(f"{name}: {len(part.windows)} windows" for name, part in parts.items()) + ".")
-    _require_examples(parts, recipe)
+    _require_examples(parts, recipe, histories)
     network = CandlePatternNetwork(
         CANDLE_LABELS, length=recipe.length, width=recipe.width, depth=recipe.depth,
         seed=derive_seed(recipe.seed, "network"),
     )  # fmt: skip
     fit_multi_label(
         network.network, parts["train"].as_set(), parts["validation"].as_set(), recipe.training,
-        derive_seed(recipe.seed, "fit"),
-        on_epoch=lambda e: tell(
-            f"Epoch {e.epoch + 1} of {recipe.training.epochs}: training loss {e.train_loss:.4f}, validation loss "
-            f"{e.validation_loss:.4f}."
-        ),
+        derive_seed(recipe.seed, "fit"), on_epoch=epoch_teller(tell, recipe.training.epochs),
+        checkpoint=place.checkpoint,
     )  # fmt: skip
     network.threshold = best_thresholds(_ask(network, parts["validation"])[0], parts["validation"].labels)
     result = _judged(network, network.threshold, parts, recipe)
     if folder is not None:
         _save(network, result, folder, histories, recipe, parts["validation"].windows)
     return result
+
+
+def _saved(folder: Path) -> CandlePatternResult:
+    """The result of a saved network, as its card has it."""
+    network = open_patterns(folder)
+    said = network.card.metrics
+    scores = (ClassScore(**{**one, "interval": tuple(one["interval"])}) for one in said["scores"])
+    return CandlePatternResult(
+        network=network,
+        threshold=np.array(network.card.threshold, dtype=np.float32),
+        scores=tuple(scores),
+        macro_f1=said["macro_f1"],
+        interval=(said["interval"][0], said["interval"][1]),
+        always=said["always"],
+    )
 
 
 def judge_candle_patterns(
@@ -158,15 +196,24 @@ def judge_candle_patterns(
     Raises NotEnoughData when no class has enough examples.
     """
     parts = _parts(histories, recipe)
-    _require_examples(parts, recipe)
+    _require_examples(parts, recipe, histories)
     return _judged(reader, np.asarray(threshold, dtype=np.float32), parts, recipe)
 
 
-def _require_examples(parts: dict[str, _Part], recipe: CandlePatternRecipe) -> None:
-    if not (parts["train"].labels.sum(axis=0) >= recipe.least_examples).any():
+def _require_examples(parts: dict[str, _Part], recipe: CandlePatternRecipe, histories: Sequence[CandleSeries]) -> None:
+    for name, words in PARTS.items():
+        if not len(parts[name].windows):
+            raise NotEnoughData(
+                f"The {name} part, {words.format(recipe=recipe)} of each history, holds no window of {recipe.length} "
+                f"candles: the longest history has {max(map(len, histories), default=0)}.",
+                remedy="Bring longer histories: for all common patterns some tens of thousands of candles.",
+            )
+    counts = parts["train"].labels.sum(axis=0)
+    if not (counts >= recipe.least_examples).any():
         raise NotEnoughData(
-            f"No candle pattern stands {recipe.least_examples} times in the training part.",
-            remedy="Bring more candles or lower `least_examples`.",
+            f"No candle pattern stands {recipe.least_examples} times in the training part: the most frequent, "
+            f"{CANDLE_LABELS[int(counts.argmax())]}, stands {int(counts.max())} times.",
+            remedy="Bring more candles, or lower `least_examples` and trust the network less.",
         )
 
 
@@ -252,7 +299,7 @@ def f1_intervals(
 
 
 def _parts(histories: Sequence[CandleSeries], recipe: CandlePatternRecipe) -> dict[str, _Part]:
-    cut: dict[str, list[_Part]] = {"train": [], "validation": [], "test": []}
+    cut: dict[str, list[_Part]] = {name: [] for name in PARTS}
     for number, one in enumerate(histories):
         n = len(one)
         where = (one.values, one.open_time_ms, one.timeframe.milliseconds)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from pydantic import Field, ValidationError
 
+from triptych.bootstrap.pattern_training import Place, epoch_teller, taken_up
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import CandleSeries, Config, utc
@@ -31,6 +32,7 @@ from triptych.market import read_candles
 from triptych.market.charts import Chart, draw_chart
 from triptych.market.charts import Config as ChartConfig
 from triptych.market.synthetic.streams import stream
+from triptych.settings.overrides import put_overrides
 from triptych.training.multi_label import Config as TrainingConfig
 from triptych.training.multi_label import MultiLabelSet, fit_multi_label
 from triptych.training.seeds import derive_seed
@@ -57,20 +59,28 @@ class ChartPatternRecipe(Config):
     training: TrainingConfig = Field(TrainingConfig(), description="How it is trained.")
 
 
-def read_chart_pattern_recipe(path: Path | None) -> ChartPatternRecipe:
-    """The recipe of a TOML file; None gives the defaults. Raises RecipeError that names the first mistake."""
-    if path is None:
-        return ChartPatternRecipe()
-    return read_pattern_recipe(path, ChartPatternRecipe)
+def read_chart_pattern_recipe(path: Path | None, overrides: Sequence[str] = ()) -> ChartPatternRecipe:
+    """The recipe of a TOML file; None gives the defaults. Raises as `read_pattern_recipe`."""
+    return read_pattern_recipe(path, ChartPatternRecipe, overrides)
 
 
-def read_pattern_recipe(path: Path, kind: type[R]) -> R:
-    """A recipe of one kind from a TOML file.
+def read_pattern_recipe(path: Path | None, kind: type[R], overrides: Sequence[str] = ()) -> R:
+    """A recipe of one kind from a TOML file; None gives the defaults.
+
+    Args:
+        path: of the file. What it leaves out, also within `[training]` and `[generator]`, is as in the defaults.
+        kind: of recipe.
+        overrides: `key=value` pairs such as `training.epochs=3`.
 
     Raises RecipeError for a file that is missing or no TOML, and for the first mistake in it.
     """
     try:
-        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        content = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        put_overrides(content, overrides)
+        for name, usual in kind():
+            if isinstance(usual, Config) and isinstance(content.get(name), dict):
+                content[name] = usual.model_dump() | content[name]
+        return kind.model_validate(content)
     except FileNotFoundError as error:
         raise RecipeError(f"There is no file {path}.", remedy="Name a TOML file, or leave --recipe out.") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -79,7 +89,8 @@ def read_pattern_recipe(path: Path, kind: type[R]) -> R:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         keys = ", ".join(kind.model_fields)
-        raise RecipeError(f"{path}: {place}: {first['msg']}.", remedy=f"Keys of such a recipe: {keys}.") from error
+        where = "--set" if path is None else path
+        raise RecipeError(f"{where}: {place}: {first['msg']}.", remedy=f"Keys of such a recipe: {keys}.") from error
 
 
 def window_of(chart: Chart, length: int, rng: np.random.Generator) -> tuple[int, bool]:
@@ -126,18 +137,28 @@ def chart_pattern_set(recipe: ChartPatternRecipe, count: int, seed: int) -> Mult
     )
 
 
-def train_chart_patterns(recipe: ChartPatternRecipe, folder: Path, *, tell: Tell = silent) -> ChartPatternNetwork:
-    """Train a network on generated charts and save it to a folder."""
+def train_chart_patterns(
+    recipe: ChartPatternRecipe, folder: Path, *, fresh: bool = False, tell: Tell = silent
+) -> ChartPatternNetwork:
+    """Train a network on generated charts and save it to a folder.
+
+    One that is complete there is returned as it is; one that was stopped goes on from its last epoch and ends with the
+    same weights. `fresh` replaces it. Raises as `pattern_training.taken_up` and `fit_multi_label`.
+    """
+    with taken_up(folder, recipe, fresh=fresh, tell=tell) as place:
+        if place.is_complete:
+            return ChartPatternNetwork.load(folder)
+        return _trained(recipe, folder, place, tell)
+
+
+def _trained(recipe: ChartPatternRecipe, folder: Path, place: Place, tell: Tell) -> ChartPatternNetwork:
     made = ChartPatternNetwork(recipe.length, recipe.encoding, recipe.model, seed=derive_seed(recipe.seed, "network"))
     tell(f"Drawing {recipe.charts} charts to learn from and {recipe.validation_charts} to validate.")
     train = chart_pattern_set(recipe, recipe.charts, derive_seed(recipe.seed, "charts"))
     validation = chart_pattern_set(recipe, recipe.validation_charts, derive_seed(recipe.seed, "validation"))
     history = fit_multi_label(
         made.network, train, validation, recipe.training, derive_seed(recipe.seed, "fit"),
-        on_epoch=lambda e: tell(
-            f"Epoch {e.epoch + 1} of {recipe.training.epochs}: training loss {e.train_loss:.4f}, validation loss "
-            f"{e.validation_loss:.4f}."
-        ),
+        on_epoch=epoch_teller(tell, recipe.training.epochs), checkpoint=place.checkpoint,
     )  # fmt: skip
     losses = [[e.train_loss, e.validation_loss] for e in history]
     made.save(

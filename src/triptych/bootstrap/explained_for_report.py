@@ -14,7 +14,7 @@ from triptych.bootstrap.explaining_consensus import ExplainedConsensus, words_of
 from triptych.bootstrap.explaining_surest import explain_one, why_chosen
 from triptych.bootstrap.explanation_pictures import side_by_side
 from triptych.bootstrap.run_folder import Run
-from triptych.bootstrap.surest import judged_decisions, surest, window_ms
+from triptych.bootstrap.surest import judged_decisions, surest, windows_apart
 from triptych.domain import CLASSES, utc
 
 SIDES: Final = ("sell", "buy")
@@ -33,11 +33,11 @@ class ExplainedForReport:
 def explained_for_report(run: Run, dataset: Dataset, candles: Candles) -> ExplainedForReport:
     """Explain the surest sells and buys of the test part; those of one side share no candle with one another."""
     frame = judged_decisions(run)
-    apart_ms = window_ms(run, candles.timeframe.milliseconds)
+    apart = windows_apart(run, candles.series)
     labels = _labels(dataset)
     found = ExplainedForReport()
     for side in SIDES:
-        for one in surest(frame, side, count=OF_CONSENSUS if run.recipe.members else OF_ONE, apart_ms=apart_ms):
+        for one in surest(frame, side, count=OF_CONSENSUS if run.recipe.members else OF_ONE, apart=apart):
             decision = explain_one(run, one, candles=candles, chosen=why_chosen(frame, one))
             was = labels.get((one.symbol, one.time_ms), "")
             if isinstance(decision, ExplainedConsensus):

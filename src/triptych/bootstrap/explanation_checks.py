@@ -11,7 +11,7 @@ from triptych.bootstrap.backtesting import candles_of
 from triptych.bootstrap.candles import Candles
 from triptych.bootstrap.explaining import methods_of, series_of, window_at
 from triptych.bootstrap.run_folder import Run
-from triptych.bootstrap.surest import Sure, judged_decisions, surest_of_all, window_ms
+from triptych.bootstrap.surest import Sure, judged_decisions, surest_of_all, windows_apart
 from triptych.domain.errors import RecipeError
 from triptych.inference import Artifact, load_artifact, load_consensus
 from triptych.inference.classifier import WindowClassifier
@@ -54,7 +54,7 @@ def check_explanations(
     run.require_trained()
     candles = candles_of(run)
     frame = judged_decisions(run, symbol)
-    chosen = surest_of_all(frame, decisions, window_ms(run, candles.timeframe.milliseconds))
+    chosen = surest_of_all(frame, decisions, windows_apart(run, candles.series))
     rows: list[dict[str, Any]] = []
     for member, recipe in (members_of(run.recipe) or {"": run.recipe}).items():
         models = {fold: _model(run, fold, member) for fold in sorted({one.fold for one in chosen})}

@@ -18,7 +18,7 @@ from triptych.training.evaluation import evaluate
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
 from triptych.training.splits import Fold
-from triptych.training.tasks.figures import baselines_of, figure_of
+from triptych.training.tasks.figures import baselines_of
 from triptych.training.tasks.judging import judge_figure
 
 
@@ -73,7 +73,6 @@ def judge_tasks(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for task in recipe.foretold_figures:
         tests, ours, actual, rules = [], [], [], []
-        every = [figure_of(task, one, target) for one, target in zip(dataset.series, dataset.targets, strict=True)]
         for fold in dataset.folds:
             train, test = dataset.samples(fold.train), dataset.samples(fold.test)
             said = _recorded(dataset, fold, test, predictions, [f"foretold_{task}"])[:, 0]
@@ -81,7 +80,7 @@ def judge_tasks(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, Any]:
             ours.append(np.log(np.maximum(said, 1e-12)) if task == "volatility" else said)
             actual.append(dataset.figures(task, test))
             span = recipe.target.volatility_span
-            rules.append(baselines_of(task, dataset.series, every, train, test, span=span))
+            rules.append(baselines_of(task, dataset.series, dataset.targets, train, test, span=span))
             tests.append(test)
         found[task] = judge_figure(
             np.concatenate(ours),

@@ -7,19 +7,40 @@ from pathlib import Path
 from typing import Any
 
 from triptych.domain import utc
-from triptych.domain.errors import ArtifactError
+from triptych.domain.errors import ArtifactError, RecipeError
 from triptych.inference.pattern_card import hash_of, read_pattern_card
 from triptych.inference.pattern_factors import NETWORKS
-from triptych.settings import Recipe
+from triptych.settings import Recipe, members_of
+
+TRAIN_ONE = (
+    "Train one with `triptych patterns train --out DIR` or `triptych patterns train-candles FILE --out DIR`, and add "
+    "--set 'features.pattern_networks.folders=[\"DIR\"]'."
+)
+
+
+def lacks_networks(recipe: Recipe) -> str:
+    """Why the networks of patterns that a recipe, or a member of it, reads cannot be had; empty where they are named.
+
+    In words, as a sentence.
+    """
+    for one in members_of(recipe).values() or (recipe,):
+        if one.features.pattern_networks.use and not one.features.pattern_networks.folders:
+            return f"{one.name} reads a network of patterns, and features.pattern_networks.folders names none."
+    return ""
 
 
 def pinned(recipe: Recipe) -> Recipe:
-    """The recipe with the folders of its networks spelt out and their hashes written down.
+    """The recipe with the folders of its networks spelt out and their hashes written down; none where it uses none.
 
-    The hash is part of what a run is, the place is not. Raises ArtifactError when a network is missing, damaged, or
-    another than the one whose hash is written down already.
+    The hash is part of what a run is, the place is not. Where the recipe says that networks are used, its encoding
+    draws as many factors as are read with them. Raises ArtifactError when a network is missing, damaged, or another
+    than the one whose hash is written down already, RecipeError when none is named and the recipe uses them.
     """
     config = recipe.features.pattern_networks
+    if lacking := lacks_networks(recipe):
+        raise RecipeError(lacking, remedy=TRAIN_ONE)
+    if config.use is False and config.folders:
+        return _with(recipe, folders=(), hashes=())
     if not config.folders:
         return recipe
     folders = tuple(Path(folder).expanduser().absolute() for folder in config.folders)
@@ -32,7 +53,15 @@ def pinned(recipe: Recipe) -> Recipe:
                 f"{folder} holds another network than the one the recipe was made with.",
                 remedy="Bring that network back, or empty features.pattern_networks.hashes and train a run of its own.",
             )
-    return _with(recipe, folders=tuple(map(str, folders)), hashes=hashes)
+    named = _with(recipe, folders=tuple(map(str, folders)), hashes=hashes)
+    return _drawing_all(named) if config.use and hasattr(recipe.encoding, "factors") else named
+
+
+def _drawing_all(recipe: Recipe) -> Recipe:
+    from triptych.inference import FactorRows  # loads the libraries of networks
+
+    encoding = recipe.encoding.model_copy(update={"factors": len(FactorRows(recipe.features).columns)})
+    return recipe.model_copy(update={"encoding": encoding})
 
 
 def with_own_copies(recipe: Recipe, artifact: Path) -> Recipe:

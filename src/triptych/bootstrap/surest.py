@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from triptych.bootstrap.files import read_frame
 from triptych.bootstrap.run_folder import Run
 from triptych.bootstrap.windowing import reach
-from triptych.domain import CLASSES
+from triptych.domain import CLASSES, CandleSeries
 from triptych.domain.errors import DataError, RunError
 from triptych.settings import members_of
 
@@ -36,6 +38,32 @@ class Sure:
     is_likeliest: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Apart:
+    """How far decisions of an instrument lie from one another, counted in its candles: nights are none.
+
+    Attributes:
+        candles: that are between two decisions at least.
+        closes: rising closes of every instrument's candles, UTC milliseconds.
+    """
+
+    candles: int
+    closes: Mapping[str, NDArray[np.int64]]
+
+    def holds(self, one: Sure, other: Sure) -> bool:
+        """Whether two decisions are far enough apart; those of different instruments always are."""
+        if one.symbol != other.symbol:
+            return True
+        first, second = np.searchsorted(self.closes[one.symbol], (one.time_ms, other.time_ms))
+        return bool(abs(int(first) - int(second)) >= self.candles)
+
+
+def windows_apart(run: Run, series: Sequence[CandleSeries]) -> Apart:
+    """So far apart that the longest windows of a run's models share no candle."""
+    recipes = list(members_of(run.recipe).values()) or [run.recipe]
+    return Apart(candles=max(reach(one) for one in recipes), closes={one.symbol: one.close_time_ms for one in series})
+
+
 def judged_decisions(run: Run, symbol: str | None = None) -> pl.DataFrame:
     """Every decision of the test part: time, symbol, fold, the three probabilities, `likeliest` and `certainty`.
 
@@ -56,22 +84,21 @@ def judged_decisions(run: Run, symbol: str | None = None) -> pl.DataFrame:
     )
 
 
-def surest(frame: pl.DataFrame, side: str, *, count: int = 1, apart_ms: int = 0) -> list[Sure]:
+def surest(frame: pl.DataFrame, side: str, *, count: int = 1, apart: Apart | None = None) -> list[Sure]:
     """The decisions of a frame as `judged_decisions` gives it that were surest of a class.
 
-    Decisions of an instrument are at least `apart_ms` from one another: windows that share most of their candles would
-    say the same thing twice.
+    They are as far apart as `apart` says: windows that share most of their candles would say the same thing twice.
     """
     found: list[Sure] = []
     for one in _by_certainty(frame, side):
-        if _is_apart(one, found, apart_ms):
+        if _is_apart(one, found, apart):
             found.append(one)
         if len(found) >= count:
             break
     return found
 
 
-def surest_of_all(frame: pl.DataFrame, count: int, apart_ms: int) -> list[Sure]:
+def surest_of_all(frame: pl.DataFrame, count: int, apart: Apart | None) -> list[Sure]:
     """The surest decisions, by turns one of each class among those where it is the likeliest; apart as in `surest`.
 
     Fewer than `count` where there are not so many.
@@ -80,18 +107,12 @@ def surest_of_all(frame: pl.DataFrame, count: int, apart_ms: int) -> list[Sure]:
     found: list[Sure] = []
     while queues and len(found) < count:
         for side in tuple(queues):
-            one = next((one for one in queues[side] if _is_apart(one, found, apart_ms)), None)
+            one = next((one for one in queues[side] if _is_apart(one, found, apart)), None)
             if one is None:
                 del queues[side]
             elif len(found) < count:
                 found.append(one)
     return found
-
-
-def window_ms(run: Run, candle_ms: int) -> int:
-    """Time that the longest window of a run's models reaches back."""
-    recipes = list(members_of(run.recipe).values()) or [run.recipe]
-    return max(reach(one) for one in recipes) * candle_ms
 
 
 def _by_certainty(frame: pl.DataFrame, side: str) -> Iterator[Sure]:
@@ -108,5 +129,5 @@ def _by_certainty(frame: pl.DataFrame, side: str) -> Iterator[Sure]:
         )
 
 
-def _is_apart(one: Sure, others: list[Sure], apart_ms: int) -> bool:
-    return all(one.symbol != other.symbol or abs(one.time_ms - other.time_ms) >= apart_ms for other in others)
+def _is_apart(one: Sure, others: list[Sure], apart: Apart | None) -> bool:
+    return apart is None or all(apart.holds(one, other) for other in others)

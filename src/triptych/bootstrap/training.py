@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
 from triptych.bootstrap.candle_books import book_need
 from triptych.bootstrap.candles import Candles, load_candles, with_absolute_path
+from triptych.bootstrap.cut_values import cut_note
 from triptych.bootstrap.figures import figure_columns
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
 from triptych.bootstrap.judging import judge_predictions
@@ -88,6 +89,8 @@ def train(
         tell(f"Left out of training and test: {dataset.across_holes:,} windows across holes in the history.")
     if dataset.without_books:
         tell(f"Left out of training and test: {dataset.without_books:,} windows without an order book at some close.")
+    if cut := cut_note(dataset):
+        tell(cut)
     refuse_foreknown(recipe, dataset.folds)
     build_classifier(recipe)  # before anything is written: parts that do not fit one another
     if begins := told(recipe, dataset.folds):

@@ -32,7 +32,8 @@ def ablate(
     all. Skill is the Matthews correlation on the test windows that all have, the difference that to the recipe, with
     95 % intervals. A variant that changes the labels is marked as not comparable; one that reads order books is left
     out where none stand beside the candles, one that begins with weights of other markets where none are named
-    (`model.other_markets.path`). A stopped ablation goes on where it was.
+    (`model.other_markets.path`), one that reads networks of patterns where none are named
+    (`features.pattern_networks.folders`). A stopped ablation goes on where it was.
     """
     from triptych import bootstrap
     from triptych.cli.summaries import ablation_tables

@@ -9,7 +9,9 @@ import typer
 from rich.table import Table
 
 from triptych.cli.console import Narrator, out, print_json
-from triptych.cli.options import JsonOption, QuietOption
+from triptych.cli.options import JsonOption, QuietOption, SetOption
+
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Replace a network that is already there.")]
 
 app = typer.Typer(
     help="Chart patterns (head and shoulders, doubles, triangles, flags, wedges, cups), and candle patterns.",
@@ -70,12 +72,18 @@ def train(
     recipe: Annotated[
         Path | None, typer.Option("--recipe", help="TOML file with other settings.", metavar="FILE")
     ] = None,
+    set_: SetOption = None,
+    fresh: FreshOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train a network that names chart patterns and their boxes, on generated charts."""
+    """Train a network that names chart patterns and their boxes, on generated charts.
+
+    A training that was stopped, even killed, goes on from its last epoch when the same command is given again, and ends
+    with the same network. One that is complete is not trained twice.
+    """
     from triptych.bootstrap.chart_patterns import read_chart_pattern_recipe, train_chart_patterns
 
-    train_chart_patterns(read_chart_pattern_recipe(recipe), output, tell=Narrator(quiet))
+    train_chart_patterns(read_chart_pattern_recipe(recipe, set_ or []), output, fresh=fresh, tell=Narrator(quiet))
     out.print(f"Network: {output}", soft_wrap=True, markup=False)
 
 
@@ -90,14 +98,20 @@ def candles(
     ] = None,
     symbol: Annotated[str | None, typer.Option("--symbol", help="Instrument, where the file holds several.")] = None,
     last: Annotated[int, typer.Option("--last", min=0, help="Only the last N candles; 0 for all.", metavar="N")] = 20,
+    every: Annotated[
+        bool, typer.Option("--all", help="Of a network also the classes that it had too few examples of.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Name the candle patterns that end with each candle, with their probability and quality."""
-    from triptych.bootstrap.candle_findings import candle_findings
+    """Name the candle patterns that end with each candle, with their probability and quality.
+
+    A network is asked about the classes that it had examples enough of, the ones that recipes read.
+    """
+    from triptych.bootstrap.candle_findings import candle_findings, left_out
     from triptych.bootstrap.chart_patterns import read_one
 
     series = read_one(file, symbol)
-    rows = candle_findings(series, last=last, model=model)
+    rows = candle_findings(series, last=last, model=model, every=every)
     if json:
         print_json(rows)
         return
@@ -109,6 +123,8 @@ def candles(
         figures = f"{row['probability']:.2f}", f"{row['quality']:.2f}"
         table.add_row(row["known_at"][:16], row["pattern"].replace("_", " "), *figures)
     out.print(table)
+    if model is not None and not every and (count := left_out(model)):
+        out.print(f"Left out: {count} classes that the network had too few examples of; --all shows them.")
 
 
 @app.command("train-candles")
@@ -120,17 +136,24 @@ def train_candles(
     recipe: Annotated[
         Path | None, typer.Option("--recipe", help="TOML file with other settings.", metavar="FILE")
     ] = None,
+    set_: SetOption = None,
+    fresh: FreshOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Train a network that names TA-Lib's candle patterns, and judge it class by class on later candles."""
+    """Train a network that names TA-Lib's candle patterns, and judge it class by class on later candles.
+
+    A training that was stopped, even killed, goes on from its last epoch when the same command is given again, and ends
+    with the same network. One that is complete is not trained twice.
+    """
     from dataclasses import asdict
 
     from triptych.bootstrap.candle_patterns import CandlePatternRecipe, train_candle_patterns
     from triptych.bootstrap.chart_patterns import read_one, read_pattern_recipe
 
-    settings = CandlePatternRecipe() if recipe is None else read_pattern_recipe(recipe, CandlePatternRecipe)
-    result = train_candle_patterns([read_one(file) for file in files], settings, output, tell=Narrator(quiet))
+    settings = read_pattern_recipe(recipe, CandlePatternRecipe, set_ or [])
+    histories = [read_one(file) for file in files]
+    result = train_candle_patterns(histories, settings, output, fresh=fresh, tell=Narrator(quiet or json))
     judged = [one for one in result.scores if one.in_training >= settings.least_examples]
     if json:
         facts = {"macro_f1": result.macro_f1, "interval": result.interval, "always": result.always}

@@ -39,6 +39,11 @@ class Config(BaseConfig):
         "what they say stands behind the factors of every instrument; the trained artifact carries copies. Empty: "
         "none.",
     )
+    use: bool | None = Field(
+        None,
+        description="Empty: they are read where folders are named. `true`: they must be named, and `encoding.factors` "
+        "becomes what is read then. `false`: they are not read, named or not, so that variants of a recipe can be.",
+    )
     labels: tuple[str, ...] = Field(
         (),
         description="Patterns that are told, such as double_top and engulfing_up; empty: all that the networks have "
@@ -66,7 +71,7 @@ def pattern_factors(config: Config) -> tuple[Factor, ...]:
     Raises ArtifactError for a network that is missing, damaged, or another than the one whose hash is written down,
     RecipeError for a pattern that no network names, and for two networks of one kind.
     """
-    if not config.folders:
+    if not config.folders or config.use is False:
         return ()
     from triptych.inference.pattern_predictor import open_patterns  # loads the libraries of networks
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.domain import REGIMES, CandleSeries
+from triptych.domain import REGIMES, VOLUME, CandleSeries
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.features import Config as FeaturesConfig
 from triptych.features import FeaturePipeline
@@ -48,6 +48,7 @@ class RegimeFilter:
             the candles before, see `models/tempered_filter.py`. 0 and 1 are the plain filter.
         agreement: of the regimes that can be told, how far they are those of their names in the training part, see
             `agreement_with_rules`. Empty: it was never asked.
+        left_out: of the regimes that cannot be told, why, in words.
     """
 
     model: GaussianHmm
@@ -56,12 +57,14 @@ class RegimeFilter:
     forgetting: float = 0.0
     power: float = 1.0
     agreement: dict[str, dict[str, float]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def fit(cls, histories: Sequence[CandleSeries]) -> Self:
         """Fit on histories that hold the training part only, see `inference/regime_fitting.py`.
 
-        Histories without volume have no low liquidity: that regime is left out, its probability is 0.
+        Histories without volume have no low liquidity, and those whose price never moves neither trends nor high
+        volatility: such a regime is left out, its probability is 0.
         Raises NotEnoughData when the histories are too short.
         """
         known = [rows[np.isfinite(rows).all(axis=1)] for rows in (measures(one) for one in histories)]
@@ -72,14 +75,16 @@ class RegimeFilter:
                 remedy=f"Bring at least {10 * len(REGIMES)} candles after the first 240.",
             )
         fitted = fit_to_rules([rows for rows in known if len(rows)])
-        return cls(**{one.name: getattr(fitted, one.name) for one in fields(fitted)})
+        left_out = {name: _cause(name, histories) for name in REGIMES if name not in fitted.agreement}
+        return cls(left_out=left_out, **{one.name: getattr(fitted, one.name) for one in fields(fitted)})
 
     def notes(self) -> tuple[str, ...]:
         """What one must know before trading by these regimes, a sentence each: those left out, those misnamed."""
         if not self.agreement:
             return ()
         left_out = [
-            f"The regime {name} is left out: the candles it was fitted on have no volume."
+            f"The regime {name} is left out: {self.left_out.get(name, 'its measure never changes')} in the candles it "
+            "was fitted on."
             for name in REGIMES
             if name not in self.agreement
         ]
@@ -171,6 +176,7 @@ class RegimeFilter:
             "forgetting": self.forgetting,
             "power": self.power,
             "agreement": self.agreement,
+            "left_out": self.left_out,
         }
 
     @classmethod
@@ -183,7 +189,18 @@ class RegimeFilter:
             forgetting=content.get("forgetting", 0.0),
             power=content.get("power", 1.0),
             agreement=content.get("agreement", {}),
+            left_out=content.get("left_out", {}),
         )
+
+
+def _cause(regime: str, histories: Sequence[CandleSeries]) -> str:
+    """Why the measure of a regime is the same at every candle of some histories."""
+    if regime == "low_liquidity":
+        none = all(not one.values[:, VOLUME].any() for one in histories)
+        return "there is no volume" if none else "the volume never changes"
+    if all((np.diff(one.close) == 0).all() for one in histories):
+        return "the price never moves"
+    return "its measure never changes"
 
 
 def _after(first: int, rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import LambdaCallback
+from lightning.pytorch.callbacks import Callback, LambdaCallback
 from pydantic import Field
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import NotEnoughData, RunError
 from triptych.inference.multi_label import MultiLabelNetwork
+from triptych.training.checkpoint import AtomicCheckpointIO, EpochCheckpoint
+from triptych.training.loader import EpochSampler, Order
 from triptych.training.optimizer import adamw, warmup_cosine
 from triptych.training.seeds import derive_seed
+from triptych.training.surroundings import run_loop
 
 Triple = tuple[Tensor, Tensor, Tensor]
 
@@ -133,6 +137,14 @@ class _Module(LightningModule):
             self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.history.append(record)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["history"] = [asdict(record) for record in self.history]
+        checkpoint["best"] = self.best
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.history = [MultiLabelEpoch(**record) for record in checkpoint["history"]]
+        self.best = dict(checkpoint["best"])
+
 
 def fit_multi_label(
     network: MultiLabelNetwork,
@@ -142,11 +154,21 @@ def fit_multi_label(
     seed: int,
     *,
     on_epoch: Callable[[MultiLabelEpoch], None] | None = None,
+    checkpoint: Path | None = None,
 ) -> tuple[MultiLabelEpoch, ...]:
     """Train in place; the network ends with the weights of the epoch of the lowest validation loss, in evaluation mode.
 
-    Order and dropout are fixed by `seed`. Raises NotEnoughData when a set is too small for a batch, RunError when the
-    loss diverges.
+    Args:
+        network: freshly initialised.
+        train, validation: windows to learn from and to choose the best epoch by.
+        config: how to train.
+        seed: of order and dropout.
+        on_epoch: told every record; not for epochs done before a resumption.
+        checkpoint: file that is written at the end of every epoch; the same call goes on from it and ends with the same
+            weights and history as one that was never stopped. It stays. None: a training that is stopped is lost.
+
+    Raises NotEnoughData when a set is too small for a batch, RunError when the loss diverges or the checkpoint is
+    damaged, StorageError when the disk refuses.
     """
     if len(train) < config.batch_size or not len(validation):
         raise NotEnoughData(
@@ -154,46 +176,62 @@ def fit_multi_label(
             f"{len(train)} and {len(validation)}.",
             remedy="Bring more windows or lower `batch_size`.",
         )
+    callbacks: list[Callback] = [_teller(on_epoch)] if on_epoch else []
+    if checkpoint is not None:
+        callbacks.append(EpochCheckpoint(checkpoint))
+    loaders = (
+        _Loader(train, config.batch_size, "shuffled", derive_seed(seed, "order")),
+        _Loader(validation, 4 * config.batch_size, "sequential", 0),
+    )
     with _quiet():
-        order = torch.Generator().manual_seed(derive_seed(seed, "order"))
-        loader = _loader(train, config.batch_size, order)
-        module = _Module(network.train(), config, len(loader) * config.epochs, seed)
-        trainer = Trainer(
-            accelerator="auto", devices=1, max_epochs=config.epochs, gradient_clip_val=config.gradient_clip or None,
-            logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-            num_sanity_val_steps=0,
-            callbacks=[_teller(on_epoch)] if on_epoch else [],
-        )  # fmt: skip
-        trainer.fit(module, loader, _loader(validation, 4 * config.batch_size, None))
+        module = _Module(network.train(), config, len(loaders[0]) * config.epochs, seed)
+        resumes = checkpoint is not None and checkpoint.exists()
+        if checkpoint is not None and resumes:
+            module.on_load_checkpoint(_read(checkpoint))
+        if len(module.history) < config.epochs:
+            trainer = Trainer(
+                accelerator="auto", devices=1, max_epochs=config.epochs, gradient_clip_val=config.gradient_clip or None,
+                logger=False, enable_checkpointing=checkpoint is not None, enable_progress_bar=False,
+                enable_model_summary=False, num_sanity_val_steps=0, callbacks=callbacks, plugins=[AtomicCheckpointIO()],
+                default_root_dir=None if checkpoint is None else checkpoint.parent,
+            )  # fmt: skip
+            run_loop(trainer, module, loaders, checkpoint if resumes else None)
     network.cpu().load_state_dict(module.best)
     network.eval()
     return tuple(module.history)
 
 
-class _Batches:
-    """Rows of the tensors of a set by lists of positions: no Python a window."""
+def _read(checkpoint: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        if not {"history", "best"} <= content.keys():
+            raise KeyError
+    except (RuntimeError, KeyError, TypeError, AttributeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        # PyTorch's own message advises to load the file unsafely, so it is kept out of ours.
+        raise RunError(f"The checkpoint {checkpoint} is damaged.", remedy="Delete its folder to train anew.") from error
+    return content
 
-    def __init__(self, chosen: MultiLabelSet) -> None:
-        self._set = chosen
+
+class _Loader:
+    """Batches of a set by lists of positions; Lightning takes it as it takes a DataLoader, and tells it the epoch.
+
+    The order of an epoch follows from the seed and its number, so that a training that goes on has the same.
+    """
+
+    def __init__(self, chosen: MultiLabelSet, batch_size: int, order: Order, seed: int) -> None:
+        self._set, self._batch_size, self._whole = chosen, batch_size, order == "shuffled"
+        self.sampler = EpochSampler(torch.zeros(len(chosen), dtype=torch.int64), order, seed)
+        self.batch_sampler = None  # Lightning looks for both, and tells the sampler the epoch
 
     def __len__(self) -> int:
-        return len(self._set)
+        full, rest = divmod(len(self._set), self._batch_size)
+        return full + (not self._whole and rest > 0)
 
-    def __getitems__(self, positions: list[int]) -> Triple:
-        at = torch.tensor(positions)
-        return self._set.windows[at], self._set.labels[at], self._set.numbers[at]
-
-
-def _loader(chosen: MultiLabelSet, batch_size: int, order: torch.Generator | None) -> DataLoader[Any]:
-    data: Any = _Batches(chosen)
-    shuffled = order is not None
-    return DataLoader(
-        data, batch_size=batch_size, shuffle=shuffled, drop_last=shuffled, generator=order, collate_fn=_as_it_is
-    )
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
+    def __iter__(self) -> Iterator[Triple]:
+        positions = self.sampler.positions()
+        for step in range(len(self)):
+            at = positions[step * self._batch_size : (step + 1) * self._batch_size]
+            yield self._set.windows[at], self._set.labels[at], self._set.numbers[at]
 
 
 def _teller(on_epoch: Callable[[MultiLabelEpoch], None]) -> LambdaCallback:

@@ -16,12 +16,9 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from triptych.domain.errors import RecipeError
-from triptych.training.loader import WindowLoader
 
 
-def run_loop(
-    trainer: Trainer, module: LightningModule, loaders: tuple[WindowLoader, WindowLoader], checkpoint: Path | None
-) -> None:
+def run_loop(trainer: Trainer, module: LightningModule, loaders: tuple[Any, Any], checkpoint: Path | None) -> None:
     """Run Lightning's loop; a Ctrl-C comes out as one (Lightning would end the process and ignore the next)."""
     on_interrupt = signal.getsignal(signal.SIGINT)
     try:

@@ -36,24 +36,29 @@ def log_volatility_ahead(series: CandleSeries, horizon: int) -> Array:
 
 
 def baselines_of(
-    task: Task, series: Sequence[CandleSeries], figures: Sequence[Array], train: Samples, test: Samples, *, span: int
+    task: Task, series: Sequence[CandleSeries], targets: Sequence[Targets], train: Samples, test: Samples, *, span: int
 ) -> dict[str, Array]:
     """What rules that know no network would have foretold of the test, each of shape (n_test,).
 
-    Size: `zero`, the `mean` of the training windows, and `persistence`, which foretells the return of the last horizon
-    once more (0 where it is not known). Volatility: `ewma`, the exponentially weighted mean of `span`
-    candles scaled by the mean of the training windows; `har`, the heterogeneous autoregression on logarithms, and
-    `har_x`, the same with ranges and clock, fitted on the training windows by least squares, see `tasks.har`.
+    Size: `zero`, the `mean` of the training windows, and `persistence`, which foretells the return of the last candles
+    once more (0 where it is not known): of the horizon, or of a triple barrier, whose labels end when a barrier is
+    touched, of as many as the median label of the training windows lived. Volatility, which is that of the whole
+    horizon whatever the label: `ewma`, the exponentially weighted mean of `span` candles scaled by the mean of the
+    training windows; `har`, the heterogeneous autoregression on logarithms, and `har_x`, the same with ranges and
+    clock, fitted on the training windows by least squares, see `tasks.har`.
+
+    Lengths are counted in candles, as the targets count them: nights and weekends are none.
     """
-    known = _at(figures, train)
+    known = _at([figure_of(task, one, target) for one, target in zip(series, targets, strict=True)], train)
     if task == "size":
-        again = np.nan_to_num(_at([_return_behind(one, _horizon(series, train)) for one in series], test))
+        life = _median_life(targets, train)
+        again = np.nan_to_num(_at([_return_behind(one, life) for one in series], test))
         return {
             "zero": np.zeros(len(test)),
             "mean": np.full(len(test), float(np.nanmean(known))),
             "persistence": again,
         }
-    horizon = _horizon(series, train)
+    horizon = targets[0].horizon
     with np.errstate(divide="ignore"):
         ewma = [np.log(ewma_volatility(one, span)) for one in series]
     har, har_x = ([inputs(one, horizon) for one in series] for inputs in (har_inputs, har_x_inputs))
@@ -94,6 +99,7 @@ def _at(values: Sequence[Array], samples: Samples) -> Array:
     return found
 
 
-def _horizon(series: Sequence[CandleSeries], samples: Samples) -> int:
-    step = series[0].timeframe.milliseconds
-    return max(1, int(np.median(samples.end_ms - samples.time_ms) // step))
+def _median_life(targets: Sequence[Targets], samples: Samples) -> int:
+    """Candles from a decision to the one that settles its label: the median of the samples, at least 1."""
+    lives = [(one.end - np.arange(len(one))).astype(np.float64) for one in targets]
+    return max(1, int(np.median(_at(lives, samples))))
