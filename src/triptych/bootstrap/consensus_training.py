@@ -129,9 +129,8 @@ def _train(
     predictions = pl.concat(parts)
     write_frame(run.folder / "predictions.parquet", predictions)
     # Counted before the result is known, and every member with it: each was a look at the same candles.
-    ledger = run.folder.absolute().parent
-    for recipe in (*members.values(), run.recipe):
-        record_trial(ledger, candles.history, trial_mark(recipe))
+    counted = [record_trial(run.folder, candles.history, trial_mark(one)) for one in (*members.values(), run.recipe)]
+    run.update(counted=counted[-1])
     symbols = [one.symbol for one in candles.series]
     evaluation = judge_consensus(run.recipe, datasets, judged, votes, predictions)
     write_json(run.folder / REPORT, report_consensus(run.recipe, symbols, votes, frame, predictions))
