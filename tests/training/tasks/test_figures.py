@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from tests.fakes.windows import candles_of
 
-from triptych.training import targets
+from triptych.features import targets
 from triptych.training.samples import Samples
 from triptych.training.tasks.figures import baselines_of, figure_of, log_volatility_ahead
 
