@@ -18,7 +18,13 @@ TARGET = TargetConfig(horizon=HORIZON, volatility_span=8)
 
 
 def skill(**changes):
-    settings = {"window": 120, "half_life_days": 0.5, "floor": 0.0, "timeframe_ms": MINUTE_15, "target": TARGET}
+    settings = {
+        "window": 120,
+        "half_life_days": 0.5,
+        "floor": 0.0,
+        "timeframe_ms": MINUTE_15,
+        "target": TARGET.model_dump(mode="json"),
+    }
     return RecentSkill(**settings | changes)
 
 

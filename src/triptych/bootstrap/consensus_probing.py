@@ -154,7 +154,7 @@ def _arbitrary(recipe: Recipe, names: tuple[str, ...], timeframe_ms: int) -> Com
         horizon = recipe.target.horizon
         recent = RecentSkill(
             window=min(config.window, PROBED_HORIZONS * horizon), half_life_days=config.half_life_days,
-            floor=config.floor, timeframe_ms=timeframe_ms, target=recipe.target,
+            floor=config.floor, timeframe_ms=timeframe_ms, target=recipe.target.model_dump(mode="json"),
         )  # fmt: skip
         return plain.model_copy(update={"recent": recent})
     if config.method not in ("stacking", "meta"):

@@ -39,7 +39,7 @@ def skill_of(recipe: Recipe, candles: Candles, frame: pl.DataFrame, tell: Tell =
     config = recipe.consensus
     skill = RecentSkill(
         window=config.window, half_life_days=config.half_life_days, floor=config.floor,
-        timeframe_ms=candles.timeframe.milliseconds, target=recipe.target,
+        timeframe_ms=candles.timeframe.milliseconds, target=recipe.target.model_dump(mode="json"),
     )  # fmt: skip
     needs = max(config.regime_length + 1, *(first_end(member) + 1 for member in members_of(recipe).values()))
     judged = frame.filter(pl.col("fold") >= first_judged(recipe))

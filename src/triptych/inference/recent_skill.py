@@ -12,15 +12,16 @@ models of that time; that is kept in `heard`. Later closes are asked of the memb
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from triptych.domain import CLASSES, CandleSeries
-from triptych.features.targets import UNKNOWN, label
-from triptych.features.targets import Config as TargetConfig
+
+if TYPE_CHECKING:
+    from triptych.features.targets import Config as TargetConfig
 
 DAY_MS: Final = 86_400_000
 _SETTLED_SPANS: Final = 4
@@ -45,23 +46,28 @@ class RecentSkill(BaseModel):
     half_life_days: float = Field(description="Age at which an outcome counts half.")
     floor: float = Field(description="Share of the weights that all have alike.")
     timeframe_ms: int = Field(description="Length of a candle.")
-    target: TargetConfig = Field(description="What counts as an outcome.")
+    target: dict[str, Any] = Field(description="What counts as an outcome: the whole target of the recipe.")
     heard_until_ms: int = Field(-1, description="The members themselves are asked about later closes only.")
     heard: dict[str, Heard] = Field({}, description="What was said until then, by instrument.")
 
     @property
+    def horizon(self) -> int:
+        """Candles until an outcome is settled at the latest."""
+        return int(self.target["horizon"])
+
+    @property
     def warm_up(self) -> int:
         """Candles before a close by which the thresholds of its label are told."""
-        return 0 if self.target.threshold == "fixed" else _SETTLED_SPANS * self.target.volatility_span
+        return 0 if self.target["threshold"] == "fixed" else _SETTLED_SPANS * int(self.target["volatility_span"])
 
     @property
     def reach(self) -> int:
         """Candles up to now by which all outcomes that count are told, beside those that the members look at."""
-        return self.window + self.target.horizon + self.warm_up + 1
+        return self.window + self.horizon + self.warm_up + 1
 
     def due(self, close_time_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which closes lie on the grid."""
-        found: NDArray[np.bool_] = (close_time_ms // self.timeframe_ms) % self.target.horizon == 0
+        found: NDArray[np.bool_] = (close_time_ms // self.timeframe_ms) % self.horizon == 0
         return found
 
     def first_ms(self, now_ms: int) -> int:
@@ -134,22 +140,29 @@ def outcomes_of(
 
     Votes that are not finite, and closes that the history does not hold, have no outcome.
     """
+    # Loads the library of factors: a house that has just been restarted comes back sooner without.
+    from triptych.features.targets import UNKNOWN
+    from triptych.features.targets import Config as TargetConfig
+
+    target = TargetConfig.model_validate(skill.target)
     ends = np.minimum(np.searchsorted(series.close_time_ms, time_ms), len(series) - 1)
     usable = (series.close_time_ms[ends] == time_ms) & np.isfinite(votes).all(axis=(1, 2))
     ends, votes = ends[usable], votes[usable]
-    classes = np.array([_class(skill, series, int(end)) for end in ends], dtype=np.int64)
+    classes = np.array([_class(target, skill.warm_up, series, int(end)) for end in ends], dtype=np.int64)
     settled = classes != UNKNOWN
     ends = ends[settled]
     return Outcomes(
         time_ms=series.close_time_ms[ends],
-        known_ms=series.close_time_ms[ends + skill.target.horizon],
+        known_ms=series.close_time_ms[ends + skill.horizon],
         losses=losses_of(votes[settled], classes[settled]),
     )
 
 
-def _class(skill: RecentSkill, series: CandleSeries, end: int) -> int:
+def _class(target: TargetConfig, warm_up: int, series: CandleSeries, end: int) -> int:
     """The class of the label at one close, from a stretch of candles whose length never differs."""
-    first, last = end - skill.warm_up, end + skill.target.horizon
+    from triptych.features.targets import UNKNOWN, label
+
+    first, last = end - warm_up, end + target.horizon
     if first < 0 or last >= len(series):
         return UNKNOWN
-    return int(label(series.between(first, last + 1), skill.target).classes[skill.warm_up])
+    return int(label(series.between(first, last + 1), target).classes[warm_up])
