@@ -17,6 +17,8 @@ from triptych.bootstrap.telling import silent
 from triptych.cli.summaries import ablation_tables
 from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.market.frames import to_panel
+from triptych.settings import members_of
+from triptych.settings.member import Member
 from triptych.settings.variant import Variant
 from triptych.training.samples import Samples
 
@@ -95,6 +97,39 @@ def test_a_variant_that_is_not_asked_holds_the_others_back_unless_the_history_is
 
 def test_every_variant_counts_as_a_trial_for_all(ablation):
     assert [row["trials"] for row in ablation.rows] == [3, 3, 3]
+
+
+def test_what_is_tried_beside_an_ablation_is_counted_with_its_variants(ablation, tmp_path):
+    assert not list(ablation.folder.rglob("trials.json"))
+    runs = tmp_path / "runs"
+    shutil.copytree(ablation.folder, runs / "ablation")
+    shutil.copy(ablation.folder.parent / "trials.json", runs / "trials.json")
+    winner = shutil.copytree(runs / "ablation" / "1-another-seed", runs / "winner")
+    judged = bootstrap.backtest(bootstrap.open_run(winner), overrides=["strategy.enter=0.4"])
+    assert judged["trials"] == 4
+    assert bootstrap.backtest(bootstrap.open_run(runs / "ablation" / "0-micro"))["trials"] == 4
+
+
+def test_variants_of_a_consensus_learn_from_the_same_time_on_where_their_members_differ(tmp_path):
+    split = ("split.kind=walk_forward", "split.train=0.4", "split.validation=0.2", "split.test=0.4", "split.folds=2")
+    plain = micro_recipe(tmp_path, "data.synthetic.n_candles=700", "target.threshold=fixed", "window.stride=1", *split)
+    narrow, wide = Member(name="narrow"), Member(name="wide", changes={"window.length": 40})
+    recipe = plain.model_copy(update={"members": (narrow, wide)})
+    other = recipe.consensus.model_copy(update={"method": "vote"})
+    told = []
+    alike = {"base": recipe, "joined otherwise": recipe.model_copy(update={"consensus": other})}
+    assert _from_one_time_on(alike, told.append) == alike
+    assert told == []
+    wider = Member(name="wide", changes={"window.length": 60})
+    variants = alike | {"wider": recipe.model_copy(update={"members": (narrow, wider)}), "alone": plain}
+    found = _from_one_time_on(variants, told.append)
+    assert [line.split(" could")[0] for line in told] == ["base", "joined otherwise", "wider", "alone"]
+    firsts = set()
+    for one in found.values():
+        for member in (members_of(one) or {"": one}).values():
+            dataset = Dataset.of(member, load_candles(member))
+            firsts.add(int(dataset.samples(dataset.folds[0].train).time_ms.min()))
+    assert len(firsts) == 1
 
 
 def test_what_is_complete_is_not_done_again(recipe, ablation):

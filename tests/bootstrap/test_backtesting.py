@@ -58,7 +58,12 @@ def test_a_run_that_is_moved_keeps_its_count(run_folder, tmp_path):
     bootstrap.backtest(open_run(run_folder), overrides=["strategy.enter=0.4"])
     moved = tmp_path / "elsewhere" / "run"
     shutil.copytree(run_folder, moved)
-    judged = bootstrap.backtest(open_run(moved), overrides=["backtest.luck.trials=9"])
+    told = []
+    judged = bootstrap.backtest(open_run(moved), overrides=["backtest.luck.trials=9"], tell=told.append)
+    ledger = moved.parent / "trials.json"
+    assert told[-1] == (
+        f"The ledger {ledger} knows of 1 trials on these candles, the run of 2: one of them was moved. 2 count."
+    )
     assert (judged["counted"], judged["trials"]) == (2, 9)
     assert bootstrap.backtest(open_run(moved))["trials"] == 2
 

@@ -114,6 +114,12 @@ def test_the_network_is_traded_only_on_closes_after_those_that_taught_it(home, t
     assert (card.model["name"], card.parameters) == ("recalibrated", 4)
 
 
+def test_the_run_that_trades_it_is_counted_beside_the_network(home, traded):
+    assert (home / "trials.json").exists()
+    assert not (home / "net" / "trials.json").exists()
+    assert traded.record["counted"] == bootstrap.backtest(traded)["trials"] >= 2
+
+
 def test_what_it_says_is_what_the_network_says_recalibrated(traded):
     import numpy as np
     import torch

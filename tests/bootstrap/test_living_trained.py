@@ -1,5 +1,6 @@
 """What was trained in other ways trades on paper as in its backtest, from the first decision on."""
 
+import numpy as np
 import polars as pl
 import pytest
 from tests.bootstrap.test_living_models import decisions_in, fills_in, rows, tape_of, trade
@@ -7,6 +8,8 @@ from tests.fakes.micro import REGIME_NETWORK, micro_recipe
 from tests.fakes.pattern_networks import saved_candle_network
 
 from triptych import bootstrap
+from triptych.bootstrap.candles import load_candles
+from triptych.inference import load_consensus
 from triptych.live.journal import StepRecorded
 
 MEMBERS = 'members=[{name="charts"}, {name="bars", changes={"encoding.name"="jkx"}}]'
@@ -19,6 +22,24 @@ WAYS = {
         "regimes.memory=40",
         "regimes.keep.sideways=0.25",
         "data.synthetic.n_candles=1500",
+    ),
+    "recent skill": (
+        MEMBERS,
+        "consensus.method=skill",
+        "consensus.regime_length=24",
+        "consensus.window=120",
+        "consensus.half_life_days=1",
+        "consensus.minimum_samples=30",
+        "split.kind=walk_forward",
+        "split.train=0.5",
+        "split.validation=0.2",
+        "split.test=0.3",
+        "split.folds=2",
+        "model.name=lenet5_relu",
+        "model.width=1.0",
+        "model.depth=1.0",
+        "target.volatility_span=16",
+        "data.synthetic.n_candles=1100",
     ),
     "regimes": (
         "regimes.use=true",
@@ -77,6 +98,8 @@ def test_paper_decides_what_the_backtest_has_decided(way, tmp_path):
         assert all(one == other for one, other in sized)  # how it was entered, with the expected move and its figures
         assert sum("sized by the foretold volatility" in one for one in live) > len(live) // 4
         assert ["sized by" in one for one in live] == ["sized by" in one for one in told]
+    if way == "recent skill":
+        _weights_move_alike_in_training_and_in_the_artifact(run)
     if way.startswith("regimes"):
         steps = [entry.record for entry in journal.entries(kinds=(StepRecorded,))]
         told = [d.prediction for step in steps for d in step.decisions]
@@ -86,3 +109,19 @@ def test_paper_decides_what_the_backtest_has_decided(way, tmp_path):
         ages = dict(zip(recorded["time"].cast(pl.Int64), recorded["since_switch"], strict=True))
         assert [one.since_switch for one in told] == [ages[one.time_ms] for one in told]
         assert "a switch of the market was told" in " ".join(pl.read_parquet(backtest / "decisions.parquet")["reason"])
+
+
+def _weights_move_alike_in_training_and_in_the_artifact(run):
+    """What the backtest trades was joined by weights that the saved artifact finds again from the candles alone."""
+    said = pl.read_parquet(run.folder / "predictions.parquet")
+    (series,) = load_candles(run.recipe).series
+    predictor = load_consensus(run.artifact).joined()
+    ends = np.searchsorted(series.close_time_ms, said["time"].cast(pl.Int64).to_numpy())
+    ends = ends[ends >= predictor.length - 1]
+    weights = predictor.weights_over(series, ends)
+    assert len(ends) > 100
+    assert weights.std(axis=0).min() > 1e-4
+    joint = np.array([(p.probability_sell, p.probability_buy) for p in predictor.predictions_over(series, ends)])
+    expected = said.select("probability_sell", "probability_buy").to_numpy()[-len(ends) :]
+    np.testing.assert_allclose(joint, expected, atol=1e-6)
+    assert len(ends) == len(said)  # the first decision already has its whole window

@@ -11,10 +11,10 @@ from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.probing import BEYOND, ROWS, SteadyPredictor, leak_probe, opinionated, probes_of
 from triptych.domain import Signal
 from triptych.domain.errors import NotEnoughData
+from triptych.features import targets
 from triptych.images import AbstractEncoding
 from triptych.inference import AbstractPredictor
 from triptych.strategies import AbstractStrategy
-from triptych.training import targets
 
 
 def recipe(tmp_path, *overrides):

@@ -9,9 +9,9 @@ from triptych import bootstrap
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.windowing import labels_of, tables_of
 from triptych.domain.errors import DataError, NotEnoughData, RecipeError
+from triptych.features import targets
 from triptych.inference import FactorRows
 from triptych.settings import load_recipe
-from triptych.training import targets
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "china" / "sse_composite_000001_15m.parquet"
 SMALL = {

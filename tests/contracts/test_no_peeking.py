@@ -24,6 +24,7 @@ from triptych.bootstrap import create_detector
 from triptych.bootstrap.candle_books import beside
 from triptych.bootstrap.leaks import leak_probe
 from triptych.domain import Timeframe
+from triptych.features import targets
 from triptych.features.channels import market_channels
 from triptych.images import available, create_encoding
 from triptych.inference import BookNeed, Columns, FactorRows, inputs
@@ -35,7 +36,6 @@ from triptych.market.synthetic import Config as SyntheticConfig
 from triptych.market.synthetic import synthesise
 from triptych.strategies import threshold
 from triptych.trading import execution, sizing
-from triptych.training import targets
 
 
 def choices(config, field: str) -> tuple[str, ...]:

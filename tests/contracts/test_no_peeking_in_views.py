@@ -172,6 +172,13 @@ def test_no_regime_beside_a_consensus_peeks(tmp_path):
     assert {"regimes", "joint decision and equity"} <= {row["name"] for row in found["results"]}
 
 
+def test_no_weight_by_recent_skill_peeks(tmp_path):
+    skill = ("consensus.method=skill", "target.volatility_span=8", "split.kind=walk_forward")
+    found = probed(tmp_path, *MEMBERS[:2], *skill, cuts=2)
+    assert found["passed"]
+    assert {"weights by recent skill", "joint prediction"} <= {row["name"] for row in found["results"]}
+
+
 @pytest.mark.parametrize("members", [(), MEMBERS], ids=["one model", "a consensus"])
 def test_a_filter_that_looks_ahead_is_found_and_so_are_its_decisions(tmp_path, monkeypatch, members):
     honest = RegimeFilter.recent

@@ -13,6 +13,7 @@ from triptych.domain import Candle, CandleSeries, OrderDenied, OrderFilled, Pred
 from triptych.domain.errors import CandleError
 from triptych.exchanges.simulated import Config as Costs
 from triptych.exchanges.simulated import SimulatedExchange
+from triptych.features import targets
 from triptych.images import create_encoding
 from triptych.inference import TorchPredictor, WindowClassifier
 from triptych.market import read_candles
@@ -23,7 +24,7 @@ from triptych.trading import risk as risk_
 from triptych.trading import sizing as sizing_
 from triptych.trading.decision import Decision
 from triptych.trading.engine import Engine
-from triptych.training import splits, targets
+from triptych.training import splits
 
 HOUR_MS = 3_600_000
 START_MS = 1_672_617_600_000  # 2023-01-02 00:00 UTC

@@ -11,7 +11,8 @@ import torch
 from tests.fakes.classifier import small_classifier
 from tests.fakes.market import walk
 
-from triptych.training import splits, targets
+from triptych.features import targets
+from triptych.training import splits
 from triptych.training.samples import Samples
 from triptych.training.trainer import Config, FitResult, fit
 from triptych.training.windows import WindowSet

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from tests.fakes.market import HOUR_MS, series_of, walk
 
-from triptych.training import splits, targets
+from triptych.features import targets
+from triptych.training import splits
 from triptych.training.baselines import baseline_probabilities, logistic, majority, persistence
 from triptych.training.samples import Samples
 

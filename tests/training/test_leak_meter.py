@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from triptych.domain import CandleSeries, Instrument, Timeframe
+from triptych.features.targets import Config as TargetConfig
+from triptych.features.targets import label
 from triptych.training.leak_meter import LeakMeter, measure
 from triptych.training.samples import Samples
 from triptych.training.splits import Config as SplitConfig
 from triptych.training.splits import split
-from triptych.training.targets import Config as TargetConfig
-from triptych.training.targets import label
 
 
 @pytest.fixture(scope="module")

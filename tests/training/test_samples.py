@@ -3,7 +3,8 @@ import pytest
 from numpy.testing import assert_allclose
 from tests.fakes.market import HOUR_MS, walk
 
-from triptych.training import splits, targets
+from triptych.features import targets
+from triptych.training import splits
 from triptych.training.samples import Samples
 
 

@@ -9,7 +9,7 @@ from tests.fakes.market import HOUR_MS, series_of, walk
 
 from triptych.domain import CandleSeries, Instrument, Timeframe
 from triptych.domain.errors import NotEnoughData
-from triptych.training import targets
+from triptych.features import targets
 from triptych.training.splits import Config, split, windows_without_gaps
 
 FIXED = {"threshold": "fixed", "up": 0.005, "down": 0.005}

@@ -5,7 +5,8 @@ from tests.fakes.market import HOUR_MS, walk
 
 from triptych.domain import CandleSeries
 from triptych.domain.errors import NotEnoughData
-from triptych.training import splits, targets
+from triptych.features import targets
+from triptych.training import splits
 from triptych.training.samples import Samples
 from triptych.training.windows import WindowSet
 

@@ -21,18 +21,18 @@ from triptych.bootstrap.learning import train
 from triptych.bootstrap.other_markets import lacks_weights
 from triptych.bootstrap.pattern_networks import lacks_networks, pinned
 from triptych.bootstrap.provenance import fingerprint
-from triptych.bootstrap.run_folder import RUNS, Run, recipe_hash
+from triptych.bootstrap.run_folder import ABLATION, ABLATION_RESULT, RUNS, Run, recipe_hash
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.voting import KEYS, common_tests
 from triptych.domain import utc
 from triptych.domain.errors import NotEnoughData, RecipeError, RunError
-from triptych.domain.files import write_json
+from triptych.domain.files import write_json, write_text
 from triptych.settings import Recipe, members_of, variants_of
 from triptych.training.comparison import only_said, skill, skill_difference
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
 
-RESULT, PAGE = "ablation.json", "ablation.html"
+PAGE = "ablation.html"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +99,7 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, only: Collection[str] 
     home = folder or RUNS / f"{recipe.name}-ablation-{fingerprint(recipe_hash(recipe.to_toml()))[:8]}"
     places = {name: home / f"{number}-{_slug(name)}" for number, name in enumerate(variants_of(recipe))}
     recipes, left_out = _asked(recipe, only, tell)
+    write_text(home / ABLATION, recipe.to_toml())  # before the first run: it says whose ledger counts them
     runs = {}
     for number, (name, variant) in enumerate(recipes.items()):
         tell(f"Variant {number + 1} of {len(recipes)}: {name}.")
@@ -116,7 +117,7 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, only: Collection[str] 
         }
         for name, compared in _compared(recipe, asked).items()
     ]
-    write_json(home / RESULT, {"recipe": recipe.name, "seed": recipe.seed, "rows": rows, "left_out": left_out})
+    write_json(home / ABLATION_RESULT, {"recipe": recipe.name, "seed": recipe.seed, "rows": rows, "left_out": left_out})
     write_ablation_page(home / PAGE, recipe.name, recipe.seed, rows)
     return Ablation(folder=home, rows=rows, left_out=left_out)
 
@@ -154,27 +155,43 @@ def _from_one_time_on(recipes: Mapping[str, Recipe], tell: Tell, *, only: Collec
     """The recipes, those whose windows are known earlier held back to the first window of the latest.
 
     A companion that was listed late, a longer window or warm-up must not look better or worse by what it has to learn
-    from. A consensus is left as it is: its members have windows of their own. `only` names those that are asked now
-    and returned; empty: all. Another one that the history is too short for holds nobody back.
+    from. The members of a consensus have windows of their own: where all variants have the same members, these learn
+    from the same in each and are left as they are; else every member of every variant is held back. `only` names those
+    that are asked now and returned; empty: all. Another one that the history is too short for holds nobody back.
     """
     found = {name: recipe for name, recipe in recipes.items() if not only or name in only}
-    if any(recipe.members for recipe in recipes.values()):
-        return found
-    firsts = {}
+    seen: dict[str, int] = {}
+    firsts: dict[str, dict[str, int]] = {}
     for name, recipe in recipes.items():
         try:
-            dataset = Dataset.of(recipe, load_candles(recipe))
+            firsts[name] = _first_windows(recipe, seen)
         except NotEnoughData:
             if name in found:
                 raise
-            continue
-        firsts[name] = min(int(dataset.samples(fold.train).time_ms.min()) for fold in dataset.folds)
-    latest = max(firsts.values())
+    if all(one == next(iter(firsts.values())) for one in firsts.values()):
+        return found
+    latest = max(max(one.values()) for one in firsts.values())
     for name, recipe in found.items():
-        if firsts[name] < latest:
-            tell(f"{name} could learn from {utc(firsts[name])} on, and does from {utc(latest)}, as the others.")
+        first = min(firsts[name].values())
+        if first < latest:
+            tell(f"{name} could learn from {utc(first)} on, and does from {utc(latest)}, as the others.")
             split = recipe.split.model_copy(update={"samples_from": utc(latest)})
             found[name] = recipe.model_copy(update={"split": split})
+    return found
+
+
+def _first_windows(recipe: Recipe, seen: dict[str, int]) -> dict[str, int]:
+    """When the first window ends that a network learns from, UTC ms, by member; of one model alone by no name.
+
+    `seen` holds by recipe what was found before: variants of a consensus have most members in common.
+    """
+    found = {}
+    for name, one in (members_of(recipe) or {"": recipe}).items():
+        mark = one.to_toml()
+        if mark not in seen:
+            dataset = Dataset.of(one, load_candles(one))
+            seen[mark] = min(int(dataset.samples(fold.train).time_ms.min()) for fold in dataset.folds)
+        found[name] = seen[mark]
     return found
 
 

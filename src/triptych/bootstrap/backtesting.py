@@ -23,7 +23,7 @@ from triptych.bootstrap.regime_filters import SINCE, recorded_regimes, require_r
 from triptych.bootstrap.run_folder import Run, at_work, trial_mark
 from triptych.bootstrap.staking import first_base_rates, with_known_stakes
 from triptych.bootstrap.telling import Tell, silent
-from triptych.bootstrap.trials import record_trial
+from triptych.bootstrap.trials import LEDGER, ledger_folder, record_trial
 from triptych.bootstrap.voting import KEYS, columns_of, predictions_from
 from triptych.domain import CLASSES
 from triptych.domain.errors import RecipeError, RunError
@@ -70,8 +70,13 @@ def trade(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) -> di
     tell(f"Replaying {len(predictions)} predictions with costs.")
     consensus = recipe.consensus if recipe.members else None
     result = _replay(recipe, candles, predictions, _recorded(run, predictions), consensus)
-    tried = record_trial(run.folder.absolute().parent, candles.history, trial_mark(with_trading(run, overrides)))
-    counted = max(tried, _counted_before(run))
+    tried, before = record_trial(run.folder, candles.history, trial_mark(with_trading(run, overrides))), _before(run)
+    if before > tried:
+        tell(
+            f"The ledger {ledger_folder(run.folder) / LEDGER} knows of {tried} trials on these candles, the run of "
+            f"{before}: one of them was moved. {before} count."
+        )
+    counted = max(tried, before)
     trials = max(recipe.backtest.luck.trials, counted)
     judged = _judge(run, recipe, result, trials) | {
         "overrides": list(overrides), "trials": trials, "counted": counted,
@@ -82,11 +87,12 @@ def trade(run: Run, *, overrides: Sequence[str] = (), tell: Tell = silent) -> di
     return judged
 
 
-def _counted_before(run: Run) -> int:
-    """Trials that the run's last backtest knew of: a run that was moved has left its ledger behind."""
+def _before(run: Run) -> int:
+    """Trials that the run's training and last backtest knew of: a run that was moved has left its ledger behind."""
+    trained = int(run.record.get("counted", 0))
     if not run.has("backtest/backtest.json"):
-        return 0
-    return int(read_json(run.folder / "backtest" / "backtest.json", BACKTEST_KEYS).get("counted", 0))
+        return trained
+    return max(trained, int(read_json(run.folder / "backtest" / "backtest.json", BACKTEST_KEYS).get("counted", 0)))
 
 
 def _write(folder: Path, result: BacktestResult, judged: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from triptych.bootstrap.pattern_networks import refuse_taught
 from triptych.bootstrap.windowing import cut_windows, labels_of, reach, split_of, tables_of
 from triptych.domain import CANDLE_FIELDS, CandleSeries
 from triptych.domain.errors import NotEnoughData, RecipeError
+from triptych.features.targets import UNKNOWN, Targets
 from triptych.images import AbstractEncoding, load
 from triptych.images.factor_grid import correlation_order
 from triptych.inference import Columns, WindowClassifier, WindowRows
@@ -31,7 +32,6 @@ from triptych.settings import Recipe
 from triptych.training.samples import Samples, thinned
 from triptych.training.seeds import derive_seed
 from triptych.training.splits import Fold, Segment, split, windows_without_gaps
-from triptych.training.targets import UNKNOWN, Targets
 from triptych.training.tasks.config import Task
 from triptych.training.tasks.figures import figure_of
 from triptych.training.windows import WindowSet

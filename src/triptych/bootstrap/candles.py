@@ -15,7 +15,7 @@ from triptych.bootstrap.candle_books import with_books
 from triptych.bootstrap.feature_detectors import pinned_detector
 from triptych.bootstrap.other_markets import pinned_beginning
 from triptych.bootstrap.pattern_networks import pinned
-from triptych.bootstrap.provenance import data_hash, history_mark
+from triptych.bootstrap.provenance import History, data_hash, history_of
 from triptych.bootstrap.taping import tape_series
 from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import CandleSeries, Instrument, SystemClock, Timeframe, utc
@@ -50,7 +50,7 @@ class Candles:
     notes: tuple[str, ...]
     quality: tuple[dict[str, Any], ...]
     hash: str
-    history: str
+    history: History
 
     @property
     def by_symbol(self) -> dict[str, CandleSeries]:
@@ -104,7 +104,8 @@ def load_candles(recipe: Recipe, tell: Tell = silent) -> Candles:
     series, notes, market = _source(recipe)
     only_seen = set(_only_seen(recipe))
     # Before anything is cut or resampled: another start or timeframe is another trial on the same market.
-    history = history_mark(sorted((one for one in series if one.symbol not in only_seen), key=lambda one: one.symbol))
+    traded = [one for one in series if one.symbol not in only_seen]
+    history = history_of(traded, is_invented=recipe.data.source == "synthetic")
     if recipe.data.timeframe is not None:
         wanted = Timeframe.parse(recipe.data.timeframe)
         finer = sorted({str(one.timeframe) for one in series if one.timeframe != wanted})

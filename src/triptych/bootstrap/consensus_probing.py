@@ -28,6 +28,7 @@ from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.windowing import factor_rows, first_end
 from triptych.domain import CLASSES, CandleSeries
 from triptych.inference import NOBODY, AbstractPredictor, Combiner, ConsensusPredictor, FactorPredictor, TorchPredictor
+from triptych.inference.recent_skill import RecentSkill
 from triptych.inference.recorded import RecordedPredictor
 from triptych.inference.regime_predictor import RegimePredictor
 from triptych.inference.regime_teller import RegimeTeller
@@ -35,6 +36,9 @@ from triptych.inference.regimes import WARM_UP
 from triptych.settings import Recipe, members_of, resolved
 from triptych.training.leak_probe import Probe, choose_cuts, run_probes
 from triptych.training.seeds import derive_seed
+
+PROBED_HORIZONS = 8
+"""Horizons over which the recent skill of untrained members is told."""
 
 
 def probe_consensus(
@@ -55,9 +59,11 @@ def probe_consensus(
         times.update(found["cuts"])
     candles = load_candles(recipe)
     asked = {name: _untrained(member, candles) for name, member in members.items()}
-    predictor = ConsensusPredictor(asked, _arbitrary(recipe, tuple(members)), name=recipe.name)
+    predictor = ConsensusPredictor(
+        asked, _arbitrary(recipe, tuple(members), candles.timeframe.milliseconds), name=recipe.name
+    )
     companions = {symbol: candles.by_symbol[symbol] for symbol in predictor.companions}
-    needs = [recipe.consensus.regime_length, *(first_end(member) for member in members.values())]
+    needs = [recipe.consensus.regime_length, *(first_end(member) for member in members.values()), predictor.length - 1]
     first = max(*needs, WARM_UP + recipe.regimes.memory - 1 if recipe.regimes.use else 0)
     some = min(instruments or len(candles.series), len(candles.series))
     for one in (candles.series[i] for i in np.linspace(0, len(candles.series) - 1, some).round().astype(int)):
@@ -107,8 +113,15 @@ def probes_of_consensus(
         recorded.remember((told or predictor).predictions_over(series, onwards(series, at), beside(series)))
         return decisions_at(series, at, recipe, recorded, beside(series), everyone)
 
+    def weights(series: CandleSeries, at: NDArray[np.int64]) -> NDArray[Any]:
+        found = predictor.weights_over(series, onwards(series, at), beside(series))
+        assert found is not None
+        return found[: len(at)]
+
+    moving = predictor.weights_over(next(iter(everyone.values())), np.array([], dtype=np.int64)) is not None
     return [
         Probe(name="votes and regime", compute=votes),
+        *([Probe(name="weights by recent skill", compute=weights)] if moving else []),
         Probe(name="joint prediction", compute=joint),
         *([] if told is None else regime_probes_of(told)),
         Probe(name="joint decision and equity", compute=decisions),
@@ -124,8 +137,11 @@ def _untrained(recipe: Recipe, candles: Candles) -> AbstractPredictor:
     return steady if maker is None else FactorPredictor(steady, maker)
 
 
-def _arbitrary(recipe: Recipe, names: tuple[str, ...]) -> Combiner:
-    """A combiner of the recipe's method with coefficients drawn by its seed: the wiring is probed and not the skill."""
+def _arbitrary(recipe: Recipe, names: tuple[str, ...], timeframe_ms: int) -> Combiner:
+    """A combiner of the recipe's method with coefficients drawn by its seed: the wiring is probed and not the skill.
+
+    Recent skill is that over a few horizons: a short window asks for less history, and lets the weights move more.
+    """
     config, count = recipe.consensus, len(names)
     plain = Combiner(
         method=config.method,
@@ -134,6 +150,13 @@ def _arbitrary(recipe: Recipe, names: tuple[str, ...]) -> Combiner:
         side=names.index(config.side) if config.side else 0,
         regime_length=config.regime_length,
     )
+    if config.method == "skill":
+        horizon = recipe.target.horizon
+        recent = RecentSkill(
+            window=min(config.window, PROBED_HORIZONS * horizon), half_life_days=config.half_life_days,
+            floor=config.floor, timeframe_ms=timeframe_ms, target=recipe.target.model_dump(mode="json"),
+        )  # fmt: skip
+        return plain.model_copy(update={"recent": recent})
     if config.method not in ("stacking", "meta"):
         return plain
     rows, inputs = (len(CLASSES), 2 * count + 4) if config.method == "stacking" else (1, 2 * count + 3)

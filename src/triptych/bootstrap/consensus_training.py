@@ -17,6 +17,7 @@ from triptych.bootstrap.files import CONSENSUS_KEYS, EVALUATION_KEYS, read_frame
 from triptych.bootstrap.leaving_out import write_left_out
 from triptych.bootstrap.other_markets import refuse_foreknown
 from triptych.bootstrap.provenance import versions
+from triptych.bootstrap.recent_skill import skill_of, weights_in, with_heard
 from triptych.bootstrap.regime_filters import fitted_regimes, with_regime_columns
 from triptych.bootstrap.run_folder import (
     RECORD,
@@ -119,19 +120,22 @@ def _train(
     write_frame(run.folder / "votes.parquet", frame)
     votes = votes_on_samples(datasets, frame)
     parts = []
+    skill = skill_of(run.recipe, candles, frame, tell) if run.recipe.consensus.method == "skill" else None
     for fold in judged:
         combiner = _fit(run.recipe, tuple(members), votes, fold, tell)
+        if skill is not None:
+            recent = with_heard(skill, frame, combiner.members, fold.number)
+            combiner = combiner.model_copy(update={"recent": recent})
         regimes = fitted_regimes(run.recipe, next(iter(datasets.values())), fold, run.fold(fold.number), tell)
         _save(run, runs, combiner, regimes, candles, fold)
-        said = _combined(combiner, frame.filter(fold=fold.number))
+        said = _combined(combiner, frame, candles, fold.number)
         parts.append(with_regime_columns(said, regimes, candles))
     write_left_out(run, candles, runs, datasets, judged)
     predictions = pl.concat(parts)
     write_frame(run.folder / "predictions.parquet", predictions)
     # Counted before the result is known, and every member with it: each was a look at the same candles.
-    ledger = run.folder.absolute().parent
-    for recipe in (*members.values(), run.recipe):
-        record_trial(ledger, candles.history, trial_mark(recipe))
+    counted = [record_trial(run.folder, candles.history, trial_mark(one)) for one in (*members.values(), run.recipe)]
+    run.update(counted=counted[-1])
     symbols = [one.symbol for one in candles.series]
     evaluation = judge_consensus(run.recipe, datasets, judged, votes, predictions)
     write_json(run.folder / REPORT, report_consensus(run.recipe, symbols, votes, frame, predictions))
@@ -191,10 +195,11 @@ def _save(
     )
 
 
-def _combined(combiner: Combiner, frame: pl.DataFrame) -> pl.DataFrame:
+def _combined(combiner: Combiner, frame: pl.DataFrame, candles: Candles, fold: int) -> pl.DataFrame:
     """Predictions of a consensus for the candles of one test segment."""
-    found = combiner.combine(*arrays_of(frame, combiner.members))
-    return frame.select(KEYS).with_columns(
+    now = frame.filter(fold=fold)
+    found = combiner.combine(*arrays_of(now, combiner.members), weights_in(combiner, candles.by_symbol, frame, fold))
+    return now.select(KEYS).with_columns(
         *(pl.Series(f"probability_{name}", found.probabilities[:, i]) for i, name in enumerate(CLASSES)),
         pl.Series("allowed", found.allowed.astype(np.int64)),
     )

@@ -31,6 +31,7 @@ from triptych.domain.errors import NotEnoughData, RunError
 from triptych.inference import ConsensusArtifact, load_consensus
 from triptych.inference.combiner import BOTH, Combiner
 from triptych.inference.explain import JointAnswer, Method, explain_votes
+from triptych.inference.recent_skill import weights_of
 from triptych.inference.regime_predictor import RegimePredictor
 from triptych.settings import Recipe, members_of
 from triptych.strategies import AbstractStrategy, create_strategy
@@ -195,7 +196,8 @@ def explain_consensus(
     time_ms = int(series.close_time_ms[end])
     fold, learned = model_in_charge(run, time_ms, first_judged(run.recipe))
     artifact = load_consensus(run.fold(fold) / "artifact")
-    said, regime, prediction = _asked(artifact, candles, series, end)
+    said, regime, prediction, recent = _asked(artifact, candles, series, end)
+    combiner = _weighed(artifact.combiner, recent)
     strategy, before = _strategy_of(run), _wanted_before(run, series.symbol, time_ms)
     signal = strategy.decide(prediction, before)
     shown = target or _direction(artifact.combiner, prediction, signal.target)
@@ -212,11 +214,11 @@ def explain_consensus(
         methods=notes,
         votes=prediction.votes,
         explained=shown,
-        joint=explain_votes(artifact.combiner, said, regime, shown),
+        joint=explain_votes(combiner, said, regime, shown),
         target=signal.target,
         reason=signal.reason,
         wanted_before=before,
-        without=_without_each(run, fold, strategy, prediction, said, regime, before),
+        without=_without_each(run, fold, strategy, prediction, said, regime, before, recent),
         symbol=series.symbol,
         time_ms=time_ms,
         fold=fold,
@@ -226,8 +228,11 @@ def explain_consensus(
 
 def _asked(
     artifact: ConsensusArtifact, candles: Candles, series: CandleSeries, end: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], Prediction]:
-    """Votes of shape (n_members, 3), regime of shape (2,) and the joint prediction at the close of candle `end`."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Prediction, _Recent | None]:
+    """Votes of shape (n_members, 3), regime of shape (2,) and the joint prediction at the close of candle `end`.
+
+    And what weights by recent skill were told by there, where the consensus has such.
+    """
     predictor, everyone, known = artifact.joined(), candles.by_symbol, series.head(end + 1)
     close_ms = int(known.close_time_ms[-1])
     if len(known) < predictor.length:
@@ -239,7 +244,12 @@ def _asked(
     beside = {symbol: until(everyone[symbol], close_ms) for symbol in predictor.companions}
     ends = np.array([len(known) - 1])
     votes, regime = predictor.votes_over(known, ends, beside)
-    (prediction,) = predictor.joined(known.symbol, known.close_time_ms[ends], votes, regime)
+    recent, weights, skill = None, None, artifact.combiner.recent
+    if skill is not None:
+        counts, losses = predictor.outcomes_over(known, ends, beside).at(close_ms, skill)
+        recent = _Recent(counts=counts, losses=losses, floor=skill.floor)
+        weights = np.array([_weighed(artifact.combiner, recent).weights])
+    (prediction,) = predictor.joined(known.symbol, known.close_time_ms[ends], votes, regime, weights)
     told = artifact.with_regimes(predictor)
     if isinstance(told, RegimePredictor):
         (prediction,) = told.regimes_over(known, ends).beside([prediction])
@@ -248,7 +258,25 @@ def _asked(
             f"{known.symbol}: a member has no answer at {utc(close_ms)}: its window holds unknown values.",
             remedy="Explain a later decision, or bring more candles.",
         )
-    return votes[0], regime[0], prediction
+    return votes[0], regime[0], prediction, recent
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Recent:
+    """The outcomes that weights by recent skill are told by at one close; see `Outcomes.at`."""
+
+    counts: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    floor: float
+
+
+def _weighed(combiner: Combiner, recent: _Recent | None, left_out: int | None = None) -> Combiner:
+    """The combiner with the weights of one close, one member left out of the outcomes where the combiner lacks it."""
+    if recent is None or not len(recent.counts):
+        return combiner
+    losses = recent.losses if left_out is None else np.delete(recent.losses, left_out, axis=1)
+    weights = weights_of(recent.counts, losses, recent.floor)
+    return combiner.model_copy(update={"weights": tuple(weights.tolist())})
 
 
 def _strategy_of(run: Run) -> AbstractStrategy:
@@ -289,6 +317,7 @@ def _without_each(
     votes: NDArray[np.float64],
     regime: NDArray[np.float64],
     before: float,
+    recent: _Recent | None,
 ) -> tuple[WithoutMember, ...]:
     ours = strategy.decide(prediction, before).target
     found = []
@@ -297,7 +326,7 @@ def _without_each(
             found.append(WithoutMember(name=name, probabilities=None, target=ours, reason="", changes=False))
             continue
         rest = np.delete(votes, i, axis=0)
-        joined = combiner.combine(rest[None], regime[None])
+        joined = _weighed(combiner, recent, i).combine(rest[None], regime[None])
         sell, hold, buy = joined.probabilities[0].tolist()
         may = int(joined.allowed[0])
         other = strategy.decide(

@@ -23,6 +23,7 @@ from triptych.bootstrap.staking import ALIKE, with_known_stakes
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.windowing import factor_rows, first_end, labels_of, possible_ends, windows_at
 from triptych.domain import CLASSES, REGIMES, CandleSeries
+from triptych.features.targets import UNKNOWN, thresholds
 from triptych.inference import NOBODY, AbstractPredictor, FactorPredictor, TorchPredictor, WindowClassifier
 from triptych.inference.base import Figures, joined_figures
 from triptych.inference.pattern_predictor import open_patterns
@@ -37,7 +38,6 @@ from triptych.settings import Recipe
 from triptych.strategies import create_strategy
 from triptych.training.leak_probe import Probe, choose_cuts, run_probes
 from triptych.training.seeds import derive_seed
-from triptych.training.targets import UNKNOWN, thresholds
 
 ROWS = 24
 """Candles compared before each cut."""

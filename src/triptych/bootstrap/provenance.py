@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
@@ -50,6 +51,26 @@ def history_mark(series: Iterable[CandleSeries]) -> str:
     Recipes tried on a file and on the same file a day later were tried on the same market.
     """
     return data_hash(one.head(_MARKED) for one in series)
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What trials are counted by.
+
+    Attributes:
+        mark: see `history_mark`.
+        periods: first and last close by instrument, UTC ms; empty of an invented market, whose names say nothing.
+    """
+
+    mark: str
+    periods: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def history_of(series: Iterable[CandleSeries], *, is_invented: bool = False) -> History:
+    """The history of trials on these candles."""
+    ordered = sorted(series, key=lambda one: one.symbol)
+    spans = {one.symbol: (int(one.close_time_ms[0]), int(one.close_time_ms[-1])) for one in ordered if len(one)}
+    return History(mark=history_mark(ordered), periods={} if is_invented else spans)
 
 
 def fingerprint(*parts: Any) -> str:

@@ -43,8 +43,10 @@ from triptych.settings import Recipe, load_recipe
 
 RUNS = Path("runs")
 RECIPE, RECORD = "recipe.toml", "run.json"
-BOOK_RESULT, TRADED = "books.json", "trading"
-"""Of a run on order books: what it leaves, and the folder of the run of candles that trades its network."""
+BOOK_BEGUN, BOOK_RESULT, TRADED = "begun.json", "books.json", "trading"
+"""Of a run on order books: what it begins with, what it leaves, and the folder of the run of candles that trades it."""
+ABLATION, ABLATION_RESULT, STUDY = "ablation.toml", "ablation.json", "study.json"
+"""What the folder of an ablation begins with and ends with, and that of a search begins with."""
 PARTS: Final = (
     "members", "folds", "backtest", "quality.json", "votes.parquet", "predictions.parquet", "evaluation.json",
     "consensus_report.json", "leak_probe.json", "report.html", "report.json", RECIPE, RECORD,

@@ -13,9 +13,9 @@ from triptych.bootstrap.run_folder import Run
 from triptych.bootstrap.windowing import first_end, reach, windows_at
 from triptych.domain import CLASSES, utc
 from triptych.domain.errors import NotEnoughData
+from triptych.features.targets import label
 from triptych.inference import load_artifact, siamese_of
 from triptych.inference.similar import collapse_note, embeddings_of, most_similar, spread_of, strangeness_of
-from triptych.training.targets import label
 
 REFERENCE = 500
 """Windows before this one against which strangeness and change are ranked."""

@@ -133,7 +133,7 @@ def _train(run: Run, dataset: Dataset, candles: Candles, tell: Tell, progress_ba
     predictions = pl.concat(parts)
     write_frame(run.folder / "predictions.parquet", predictions)
     # Counted before the result is known: a look at it that is regretted was a look.
-    record_trial(run.folder.absolute().parent, candles.history, trial_mark(run.recipe))
+    run.update(counted=record_trial(run.folder, candles.history, trial_mark(run.recipe)))
     evaluation = judge_predictions(dataset, predictions)
     if run.recipe.siamese.loss != "none":
         evaluation["look_up"] = judge_look_up(dataset, [run.fold(fold.number) for fold in dataset.folds])

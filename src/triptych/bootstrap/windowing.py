@@ -11,10 +11,10 @@ from triptych.bootstrap.candle_books import columns_of
 from triptych.domain import CandleSeries, utc
 from triptych.domain.errors import DataError, NotEnoughData, RecipeError
 from triptych.features import days
+from triptych.features.targets import Targets, label
 from triptych.inference import FactorRows, WindowRows
 from triptych.settings import Recipe
 from triptych.training.splits import Config as SplitConfig
-from triptych.training.targets import Targets, label
 
 
 def factor_rows(recipe: Recipe) -> FactorRows | None:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from triptych import domain
 from triptych.domain import BUY, CLASSES, HOLD, SELL
 from triptych.domain.errors import DataError
+from triptych.inference.recent_skill import RecentSkill
 
 Method = Literal["agreement", "vote", "skill", "stacking", "meta"]
 LEARNED = ("skill", "stacking", "meta")
@@ -32,7 +33,7 @@ class Config(domain.Config):
         default="agreement",
         description="agreement: the mean of the members' probabilities; a direction may be entered only where it is "
         "the likeliest class of every member, each at least `confidence` sure. vote: the weighted mean. skill: the "
-        "mean weighted by how right each member was lately. stacking: a "
+        "mean, at each close weighted by how right each member was lately, by outcomes known by then. stacking: a "
         "logistic regression on the members' log-odds, their agreement and the regime. meta: the member `side` chooses "
         "between long and short, and a logistic regression on what all say gives the probability that this side is "
         "right after costs. The last three are fitted on out-of-fold predictions only and need a walk-forward split.",
@@ -49,6 +50,20 @@ class Config(domain.Config):
     side: str = Field(default="", description="Method meta: the member that gives the side; empty takes the first.")
     half_life_days: float = Field(
         default=30.0, gt=0, le=36_500, description="Method skill: age in days at which a past answer counts half."
+    )
+    window: int = Field(
+        default=4320,
+        ge=16,
+        le=100_000,
+        description="Method skill: candles for which a past answer counts; one is counted each `target.horizon` "
+        "candles. As many candles must be known before the first decision, in a backtest and live.",
+    )
+    floor: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Method skill: share of the weights that all members have alike, however wrong one was: 0 lets the "
+        "worst lose all, 1 is the plain mean.",
     )
     l2: float = Field(
         default=1.0,
@@ -86,7 +101,13 @@ class Combiner(BaseModel):
     method: Method
     members: tuple[str, ...] = Field(description="Names of the members, in the order of their votes.")
     weights: tuple[float, ...] = Field(
-        (), description="Of a vote, given or earned by skill, in the order of the members, sum 1."
+        (),
+        description="Of a vote, in the order of the members, sum 1; by skill those over all instruments when the "
+        "segment began, which hold where nothing is known of an instrument lately.",
+    )
+    recent: RecentSkill | None = Field(
+        None,
+        description="What weights by skill are told by at each close; none: `weights` are fixed, as they once were.",
     )
     confidence: float = Field(0.0, description="Of agreement.")
     side: int = Field(0, description="Of meta-labelling: position of the member that gives the side.")
@@ -100,8 +121,12 @@ class Combiner(BaseModel):
     samples: int = Field(0, description="Out-of-fold samples it was fitted on.")
     until_ms: int | None = Field(None, description="Last label it was fitted on, UTC milliseconds.")
 
-    def combine(self, votes: NDArray[np.float64], regime: NDArray[np.float64]) -> Combined:
+    def combine(
+        self, votes: NDArray[np.float64], regime: NDArray[np.float64], weights: NDArray[np.float64] | None = None
+    ) -> Combined:
         """Join votes of shape (n, n_members, 3) and regimes of shape (n, 2), all finite.
+
+        `weights` of shape (n, n_members) are those by recent skill at each row; without them `weights` of the combiner.
 
         Raises DataError when the number of members is another.
         """
@@ -110,7 +135,8 @@ class Combiner(BaseModel):
         if self.method == "agreement":
             return Combined(votes.mean(axis=1), agreed_direction(votes, self.confidence))
         if self.method in ("vote", "skill"):
-            return Combined(np.einsum("nmc,m->nc", votes, np.array(self.weights)), np.full(len(votes), BOTH))
+            by_row = np.tile(self.weights, (len(votes), 1)) if weights is None else weights
+            return Combined(np.einsum("nmc,nm->nc", votes, by_row), np.full(len(votes), BOTH))
         if self.method == "stacking":
             scores = self._scores(stacking_inputs(votes, regime))
             grown = np.exp(scores - scores.max(axis=1, keepdims=True))

@@ -11,6 +11,7 @@ from triptych.domain import CLASSES, CandleSeries, Prediction, Vote
 from triptych.domain.errors import ArtifactError
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
 from triptych.inference.combiner import BOTH, Combiner
+from triptych.inference.recent_skill import Outcomes, RecentSkill, outcomes_of
 from triptych.inference.regime import regime_features, regime_over
 
 
@@ -36,6 +37,10 @@ class ConsensusPredictor(AbstractPredictor):
         self.companions = tuple(dict.fromkeys(s for member in members.values() for s in member.companions))
         self._members = dict(members)
         self._combiner = combiner
+        self._needs = self.length
+        if combiner.recent is not None:
+            self.length += combiner.recent.reach
+        self._answered: dict[str, dict[int, NDArray[np.float64]]] = {}
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
         """Members read windows of their own. Raises ArtifactError, always."""
@@ -63,20 +68,106 @@ class ConsensusPredictor(AbstractPredictor):
         self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
     ) -> list[Prediction]:
         votes, regime = self.votes_over(series, ends, companions)
-        return self.joined(series.symbol, series.close_time_ms[ends], votes, regime)
+        weights = self.weights_over(series, ends, companions)
+        return self.joined(series.symbol, series.close_time_ms[ends], votes, regime, weights)
+
+    def weights_over(
+        self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
+    ) -> NDArray[np.float64] | None:
+        """Weights by recent skill at the closes of candles `ends`, shape (n, n_members); None where they are fixed."""
+        skill = self._combiner.recent
+        if skill is None:
+            return None
+        outcomes = self.outcomes_over(series, ends, companions)
+        return outcomes.weights(series.close_time_ms[ends], skill, np.array(self._combiner.weights))
+
+    def outcomes_over(
+        self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries] = NOBODY
+    ) -> Outcomes:
+        """The outcomes that count at any of the closes of candles `ends`, of a combiner with weights that move."""
+        skill = self._skill()
+        closes = series.close_time_ms[ends]
+        if not len(ends):
+            return outcomes_of(skill, series, closes, np.zeros((0, len(self._members), len(CLASSES))))
+        own = self._own_ends(series, int(closes.min()), int(closes.max()))
+        return self._outcomes(series, series.close_time_ms[own], self._said(series, own, companions))
+
+    def _skill(self) -> RecentSkill:
+        if self._combiner.recent is None:
+            raise ArtifactError(f"{self.name} does not weigh its members by recent skill.", remedy="Ask another one.")
+        return self._combiner.recent
+
+    def _own_ends(self, series: CandleSeries, first_ms: int, last_ms: int) -> NDArray[np.int64]:
+        """Candles on the grid of which the members themselves are asked, for decisions from `first_ms` to `last_ms`."""
+        skill, closes = self._skill(), series.close_time_ms
+        since = max(skill.heard_until_ms, skill.first_ms(first_ms))
+        found = np.flatnonzero(skill.due(closes) & (closes > since) & (closes <= last_ms))
+        return found[found >= self._needs - 1]
+
+    def _said(
+        self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries]
+    ) -> NDArray[np.float64]:
+        """Votes at candles `ends`, NaN where members or regime are not known: there would have been no answer."""
+        votes, regime = self.votes_over(series, ends, companions)
+        votes[~np.isfinite(regime).all(axis=1)] = np.nan
+        return votes
+
+    def _outcomes(self, series: CandleSeries, times_ms: NDArray[np.int64], votes: NDArray[np.float64]) -> Outcomes:
+        """What came of what was heard before the members' time, and of what they said since."""
+        skill = self._skill()
+        heard = skill.heard.get(series.symbol)
+        if heard is not None and heard.time_ms:
+            before = np.array(heard.votes).reshape(len(heard.time_ms), len(self._members), len(CLASSES))
+            times_ms = np.concatenate([np.array(heard.time_ms, dtype=np.int64), times_ms])
+            votes = np.concatenate([before, votes])
+        return outcomes_of(skill, series, times_ms, votes)
+
+    def _weights_now(self, view: AbstractView, symbol: str) -> NDArray[np.float64] | None:
+        """Weights by recent skill at the newest close, shape (1, n_members).
+
+        What the members have answered once is kept: from close to close only the newest outcome is asked for, after a
+        restart all of them, from the same candles and with the same answers.
+        """
+        skill = self._skill()
+        series = view.history(symbol, self.length)
+        if series is None:
+            return None
+        now_ms, kept = int(series.close_time_ms[-1]), self._answered.get(symbol, {})
+        own = self._own_ends(series, now_ms, now_ms)
+        missing = np.array([end for end in own if int(series.close_time_ms[end]) not in kept], dtype=np.int64)
+        fresh = dict(kept)
+        if missing.size:
+            beside = {other: view.history(other, self.length) for other in self.companions}
+            there = {other: one for other, one in beside.items() if one is not None}
+            if len(there) < len(beside):
+                return None
+            first = int(missing[0]) - self._needs + 1
+            said = self._said(series.between(first, len(series)), missing - first, there)
+            fresh |= dict(zip(series.close_time_ms[missing].tolist(), said, strict=True))
+        times = series.close_time_ms[own]
+        self._answered[symbol] = {at: fresh[at] for at in times.tolist()}
+        votes = np.array([fresh[at] for at in times.tolist()]).reshape(len(times), len(self._members), len(CLASSES))
+        outcomes = self._outcomes(series, times, votes)
+        return outcomes.weights(np.array([now_ms]), skill, np.array(self._combiner.weights))
 
     def joined(
-        self, symbol: str, times_ms: NDArray[np.int64], votes: NDArray[np.float64], regime: NDArray[np.float64]
+        self,
+        symbol: str,
+        times_ms: NDArray[np.int64],
+        votes: NDArray[np.float64],
+        regime: NDArray[np.float64],
+        weights: NDArray[np.float64] | None = None,
     ) -> list[Prediction]:
-        """Predictions from votes of shape (n, n_members, 3) and regimes of shape (n, 2).
+        """Predictions from votes of shape (n, n_members, 3), regimes of shape (n, 2), weights of shape (n, n_members).
 
-        Not usable where one of them is NaN.
+        Not usable where votes or regimes are NaN.
         """
         known = np.isfinite(votes).all(axis=(1, 2)) & np.isfinite(regime).all(axis=1)
         probabilities = np.full((len(votes), len(CLASSES)), np.nan)
         allowed = np.zeros(len(votes), dtype=np.int64)
         if known.any():
-            probabilities[known], allowed[known] = self._combiner.combine(votes[known], regime[known])
+            moving = None if weights is None else weights[known]
+            probabilities[known], allowed[known] = self._combiner.combine(votes[known], regime[known], moving)
         names = tuple(self._members)
         return [
             Prediction(
@@ -107,5 +198,11 @@ class ConsensusPredictor(AbstractPredictor):
                 continue
             votes = np.array([[(p.probability_sell, p.probability_hold, p.probability_buy) for p in there]])
             regime = regime_features(history.values[None])
-            (found[symbol],) = self.joined(symbol, np.array([time_ms]), votes, regime)
+            weights = None
+            if self._combiner.recent is not None:
+                weights = self._weights_now(view, symbol)
+                if weights is None:
+                    found[symbol] = None
+                    continue
+            (found[symbol],) = self.joined(symbol, np.array([time_ms]), votes, regime, weights)
         return found

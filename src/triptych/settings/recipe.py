@@ -14,6 +14,7 @@ from triptych.backtest import Config as BacktestConfig
 from triptych.domain import Config, Timeframe
 from triptych.domain.errors import DataError
 from triptych.exchanges.simulated.costs import Config as CostsConfig
+from triptych.features.targets import Config as TargetConfig
 from triptych.images import multi_channel
 from triptych.inference.combiner import LEARNED
 from triptych.inference.inputs import Config as FeaturesConfig
@@ -36,7 +37,6 @@ from triptych.training.config import Config as TrainingConfig
 from triptych.training.evaluation import Config as EvaluationConfig
 from triptych.training.siamese.config import Config as SiameseConfig
 from triptych.training.splits import Config as SplitConfig
-from triptych.training.targets import Config as TargetConfig
 from triptych.training.tasks.config import Task
 from triptych.training.tuning.config import Config as TuneConfig
 

@@ -13,12 +13,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from triptych.domain import CLASSES, HOLD, CandleSeries
+from triptych.features import targets
 from triptych.features.book_measures import Sides, imbalance
-from triptych.training import targets
+from triptych.features.close_volatility import log_returns
+from triptych.features.targets import UNKNOWN, trailing_classes
 from triptych.training.books.rule import fit_queue_rule
 from triptych.training.samples import Samples
-from triptych.training.targets import UNKNOWN, trailing_classes
-from triptych.training.volatility import log_returns
 
 
 def majority(train: Samples, test: Samples) -> NDArray[np.float64]:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CLASSES, CandleSeries
+from triptych.features.targets import Targets
 from triptych.training.overlap import average_uniqueness
 from triptych.training.splits import Segment
-from triptych.training.targets import Targets
 
 
 def thinned(

@@ -25,9 +25,9 @@ from pydantic import Field, field_validator, model_validator
 from triptych.domain import CandleSeries, utc
 from triptych.domain import Config as BaseConfig
 from triptych.domain.errors import DataError, NotEnoughData
+from triptych.features.targets import UNKNOWN, Targets
 from triptych.market.sessions import find_breaks
 from triptych.market.store import to_ms
-from triptych.training.targets import UNKNOWN, Targets
 
 
 class Config(BaseConfig):

@@ -21,9 +21,8 @@ from sklearn.linear_model import LogisticRegression
 from triptych.domain import CLASSES
 from triptych.domain.errors import NotEnoughData
 from triptych.inference.combiner import LEARNED, Combiner, Config, meta_inputs, side_of, stacking_inputs
+from triptych.inference.recent_skill import DAY_MS, losses_of, weights_of
 from triptych.training.samples import Samples
-
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +86,7 @@ def fit_combiner(
     past = past.only(np.asarray(np.isfinite(heard).all(axis=1), dtype=bool))
     if config.method == "skill":
         _require(config, fold, past, kinds=1, least_kinds=1)
-        weights = skill_weights(past, start_ms, config.half_life_days)
+        weights = skill_weights(past, start_ms, config.half_life_days, config.floor)
         learnt: dict[str, object] = {"weights": tuple(weights.tolist())}
         return plain.model_copy(update=learnt | _origin(past))
     if config.method == "stacking":
@@ -115,22 +114,15 @@ def unfitted(config: Config, names: Sequence[str]) -> Combiner:
     )
 
 
-def skill_weights(past: Votes, now_ms: int, half_life_days: float) -> NDArray[np.float64]:
-    """Weights of the members by their recent skill, shape (n_members,), sum 1.
+def skill_weights(past: Votes, now_ms: int, half_life_days: float, floor: float = 0.0) -> NDArray[np.float64]:
+    """Weights of the members by their skill over all instruments until a moment, shape (n_members,), sum 1.
 
-    The exponentially weighted average forecaster (Cesa-Bianchi and Lugosi 2006, theorem 2.2): exp(-rate * loss), where
-    loss is the sum of half Brier scores (0 to 1 each) and rate = sqrt(8 ln(members) / n). An answer counts by the
-    uniqueness of its label and half as much for each half-life of its age; n is the sum of these counts.
+    See `inference.recent_skill.weights_of`. An answer counts by the uniqueness of its label and half as much for each
+    half-life of its age.
     """
-    truth = np.eye(len(CLASSES))[past.samples.label]
-    losses = 0.5 * np.square(past.votes - truth[:, None]).sum(axis=2)
     age_days = (now_ms - past.samples.time_ms) / DAY_MS
     counts = past.samples.uniqueness * 0.5 ** (age_days / half_life_days)
-    rate = np.sqrt(8.0 * np.log(losses.shape[1]) / max(counts.sum(), 1.0))
-    total = counts @ losses
-    weights = np.exp(-rate * (total - total.min()))
-    found: NDArray[np.float64] = weights / weights.sum()
-    return found
+    return weights_of(counts, losses_of(past.votes, past.samples.label), floor)
 
 
 def _require(config: Config, fold: int, past: Votes, *, kinds: int, least_kinds: int) -> None:

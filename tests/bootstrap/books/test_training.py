@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from tests.fakes.books import fi2010_file, leaning_file
@@ -5,6 +7,8 @@ from tests.fakes.books import fi2010_file, leaning_file
 from triptych.bootstrap.books.opening import open_histories
 from triptych.bootstrap.books.place import read_result
 from triptych.bootstrap.books.training import NETWORK, QUEUE, train_books, verdict_of
+from triptych.bootstrap.provenance import History
+from triptych.bootstrap.trials import record_trial
 from triptych.domain.errors import DataError, RunError
 from triptych.inference import load_artifact
 from triptych.settings.books import BookRecipe
@@ -41,6 +45,19 @@ def test_a_run_holds_metrics_beside_both_baselines_splits_and_a_verdict(run):
     assert sum(result["scores"]["classes"].values()) == result["scores"]["samples"]
     assert "queue imbalance: MCC" in result["verdict"]
     assert said[0].startswith("Fold 1: deeplob with ")
+
+
+def test_the_network_is_a_trial_and_another_one_beside_it_a_second(run):
+    file, folder, result, said = run
+    assert said[-1] == f"Trials on this history in {folder.parent}: 1."
+    (history,) = open_histories([file], TINY)
+    found = json.loads((folder.parent / "trials.json").read_text())
+    period = [int(history.time_ms[0]), int(history.time_ms[-1])]
+    assert found.pop("periods") == {result["data_hash"]: {history.symbol: period}}
+    assert [len(marks) for marks in found.values()] == [1]
+    candles = History(mark="candles beside", periods={history.symbol: (period[0] - 1, period[0])})
+    assert record_trial(folder / "trading", candles, "traded") == 2
+    assert record_trial(folder.parent / "other" / "trading", candles, "traded") == 1
 
 
 def test_the_artifact_is_loaded_and_says_what_was_judged(run):

@@ -3,7 +3,7 @@ import pytest
 from tests.fakes.windows import candles_of
 
 from triptych.domain import Timeframe
-from triptych.training import targets
+from triptych.features import targets
 from triptych.training.samples import Samples
 from triptych.training.tasks.figures import baselines_of, figure_of, log_volatility_ahead
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from triptych.bootstrap.files import read_json
-from triptych.bootstrap.run_folder import BOOK_RESULT, TRADED
+from triptych.bootstrap.run_folder import BOOK_BEGUN, BOOK_RESULT, TRADED
 from triptych.domain.errors import RunError
 from triptych.domain.files import write_json
 
-RESULT, BEGUN = BOOK_RESULT, "begun.json"
+RESULT, BEGUN = BOOK_RESULT, BOOK_BEGUN
 
 
 def make_room(folder: Path, mark: str, *, fresh: bool) -> None:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from triptych.bootstrap.books.opening import hash_of, open_histories
 from triptych.bootstrap.books.place import RESULT, make_room, read_result
-from triptych.bootstrap.provenance import fingerprint, versions
+from triptych.bootstrap.provenance import History, fingerprint, versions
 from triptych.bootstrap.telling import Tell, silent
+from triptych.bootstrap.trials import ledger_folder, record_trial
 from triptych.domain import CLASSES, utc
 from triptych.domain.files import write_json
 from triptych.images import create_encoding
@@ -65,12 +66,18 @@ def train_books(
     data_hash = hash_of(histories)
     mark = fingerprint(recipe.model_dump(mode="json"), data_hash)
     make_room(folder, mark, fresh=fresh)
+    history = _history(histories, data_hash)
+    tried = fingerprint(recipe.model_dump(mode="json"))
     if (folder / RESULT).exists():
+        record_trial(folder, history, tried)  # an earlier version did not
         tell(f"{folder} holds this run already.")
         return read_result(folder)
     folds = book_folds(histories, recipe.split, length=recipe.length, horizon=recipe.target.horizon)
     parts = [_run_fold(histories, fold, recipe, folder, tell) for fold in folds]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    # Counted before the result is known: a look at it that is regretted was a look.
+    count = record_trial(folder, history, tried)
+    tell(f"Trials on this history in {ledger_folder(folder)}: {count}.")
     scores = score_books(
         {name: joined[name] for name in (NETWORK, QUEUE, MAJORITY)}, joined["label"], joined["time"], joined["end"],
         level=recipe.scoring.level, resamples=recipe.scoring.resamples, seed=derive_seed(recipe.seed, "bootstrap"),
@@ -92,6 +99,15 @@ def train_books(
     _save(folder, classifier, recipe, histories, folds[-1], result)
     write_json(folder / RESULT, result)
     return result
+
+
+def _history(histories: Sequence[BookHistory], data_hash: str) -> History:
+    """What the network is tried on, for the ledger of trials."""
+    spans: dict[str, tuple[int, int]] = {}
+    for one in histories:
+        first, last = spans.get(one.symbol, (one.time_ms[0], one.time_ms[-1]))
+        spans[one.symbol] = (int(min(first, one.time_ms[0])), int(max(last, one.time_ms[-1])))
+    return History(mark=data_hash, periods=spans)
 
 
 def window_set(

@@ -30,13 +30,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from triptych.bootstrap.files import read_json
 from triptych.bootstrap.provenance import fingerprint
-from triptych.bootstrap.run_folder import RUNS, recipe_hash
+from triptych.bootstrap.run_folder import RUNS, STUDY, recipe_hash
 from triptych.bootstrap.tuning.storage import open_storage, quiet_optuna, storage_errors
 from triptych.domain.errors import RunError
 from triptych.domain.files import write_json, write_text
 from triptych.settings import Recipe, parse_recipe
 
-RECORD, RECIPE = "study.json", "recipe.toml"
+RECORD, RECIPE = STUDY, "recipe.toml"
 BEAT_S, STALE_S = 30.0, 300.0
 """Seconds between signs of life of a trial in a database, and without one until its worker counts as dead."""
 RETRIES = 2

@@ -238,7 +238,7 @@ class Search:
             with exclusive(home.with_name(f".{home.name}.lock"), what=str(home), timeout_s=0.0):
                 dataset = self._datasets.of(self.past.recipe(recipe))
                 # Counted before the result is known: a look at it that is regretted was a look.
-                record_trial(self.place.folder.absolute().parent, self._history, trial_mark(recipe))
+                record_trial(self.place.folder, self._history, trial_mark(recipe))
                 found = score(dataset, self.past, home, after_fold, is_over)
         except (RecipeError, NotEnoughData) as error:
             raise RejectedError("impossible", error.message.removesuffix(".")) from error

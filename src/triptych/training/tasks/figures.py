@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries
+from triptych.features.close_volatility import ewma_volatility
+from triptych.features.targets import Targets
 from triptych.training.samples import Samples
-from triptych.training.targets import Targets
 from triptych.training.tasks.config import Task
 from triptych.training.tasks.har import har_inputs, har_x_inputs, log_volatility_behind
-from triptych.training.volatility import ewma_volatility
 
 Array = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries
-from triptych.training.volatility import log_returns
+from triptych.features.close_volatility import log_returns
 
 SPANS = (1, 5, 22)
 """Horizons behind which the autoregression looks back."""

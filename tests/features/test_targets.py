@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 from tests.fakes.market import series_of, walk
 
 from triptych.domain import CandleSeries
-from triptych.training.targets import Config, Targets, label, thresholds, trailing_classes
+from triptych.features.targets import Config, Targets, label, thresholds, trailing_classes
 
 KINDS = [
     Config(kind="direction", horizon=4, threshold="fixed", up=0.01, down=0.005),

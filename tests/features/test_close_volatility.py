@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.fakes.market import series_of, walk
 
-from triptych.training.volatility import ewma_volatility, log_returns, rolling_volatility
+from triptych.features.close_volatility import ewma_volatility, log_returns, rolling_volatility
 
 
 def test_ewma_equals_the_exponentially_weighted_mean_of_pandas():

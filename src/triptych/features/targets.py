@@ -11,7 +11,7 @@ from pydantic import Field
 
 from triptych.domain import BUY, HIGH, HOLD, LOW, OPEN, SELL, CandleSeries
 from triptych.domain import Config as BaseConfig
-from triptych.training.volatility import ewma_volatility, rolling_volatility
+from triptych.features.close_volatility import ewma_volatility, rolling_volatility
 
 UNKNOWN: Final = -1
 """Class of a candle without a label: too little before it or too little after it."""

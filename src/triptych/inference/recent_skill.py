@@ -1,0 +1,168 @@
+"""How right each member of a consensus was lately: weights that move from close to close.
+
+Of the closes of an instrument every `horizon`-th is asked, on a grid in time, so that their outcomes do not overlap. An
+outcome is known when the candle has closed that settles its label at the latest, and counts for `window` candles, half
+as much for each half-life of its age. Label and loss of an outcome come from a fixed stretch of candles around it, so a
+long history, a short one and one that is asked anew after a restart give the same weights.
+
+What the members said before the segment that they were trained for is out of fold only as it was recorded then, by the
+models of that time; that is kept in `heard`. Later closes are asked of the members themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from triptych.domain import CLASSES, CandleSeries
+
+if TYPE_CHECKING:
+    from triptych.features.targets import Config as TargetConfig
+
+DAY_MS: Final = 86_400_000
+_SETTLED_SPANS: Final = 4
+"""Spans of the volatility before a close, by which its thresholds are told: what came earlier weighs 0.03 %."""
+
+
+class Heard(BaseModel):
+    """What the members said of one instrument, out of fold, at closes on the grid."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    time_ms: tuple[int, ...] = Field(description="Closes, UTC milliseconds, rising.")
+    votes: tuple[tuple[float, ...], ...] = Field(description="A row a close: sell, hold, buy of each member in order.")
+
+
+class RecentSkill(BaseModel):
+    """What weights by recent skill are told by. Part of a combiner, stored as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window: int = Field(description="Candles for which an outcome counts.")
+    half_life_days: float = Field(description="Age at which an outcome counts half.")
+    floor: float = Field(description="Share of the weights that all have alike.")
+    timeframe_ms: int = Field(description="Length of a candle.")
+    target: dict[str, Any] = Field(description="What counts as an outcome: the whole target of the recipe.")
+    heard_until_ms: int = Field(-1, description="The members themselves are asked about later closes only.")
+    heard: dict[str, Heard] = Field({}, description="What was said until then, by instrument.")
+
+    @property
+    def horizon(self) -> int:
+        """Candles until an outcome is settled at the latest."""
+        return int(self.target["horizon"])
+
+    @property
+    def warm_up(self) -> int:
+        """Candles before a close by which the thresholds of its label are told."""
+        return 0 if self.target["threshold"] == "fixed" else _SETTLED_SPANS * int(self.target["volatility_span"])
+
+    @property
+    def reach(self) -> int:
+        """Candles up to now by which all outcomes that count are told, beside those that the members look at."""
+        return self.window + self.horizon + self.warm_up + 1
+
+    def due(self, close_time_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which closes lie on the grid."""
+        found: NDArray[np.bool_] = (close_time_ms // self.timeframe_ms) % self.horizon == 0
+        return found
+
+    def first_ms(self, now_ms: int) -> int:
+        """Closes later than this count at a moment."""
+        return now_ms - self.window * self.timeframe_ms
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcomes:
+    """What came of what the members said of one instrument.
+
+    Attributes:
+        time_ms: int64 of shape (n,), the closes.
+        known_ms: int64 of shape (n,), when it was known what came.
+        losses: float64 of shape (n, n_members), half the Brier score of each, 0 (sure and right) to 1 (sure and wrong).
+    """
+
+    time_ms: NDArray[np.int64]
+    known_ms: NDArray[np.int64]
+    losses: NDArray[np.float64]
+
+    def at(self, now_ms: int, skill: RecentSkill) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How much each outcome counts that is known now, shape (k,), and its losses, shape (k, n_members)."""
+        keep = (self.known_ms <= now_ms) & (self.time_ms > skill.first_ms(now_ms))
+        age_days = (now_ms - self.time_ms[keep]) / DAY_MS
+        return 0.5 ** (age_days / skill.half_life_days), self.losses[keep]
+
+    def weights(
+        self, times_ms: NDArray[np.int64], skill: RecentSkill, unknown: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Weights at these times, shape (n_times, n_members); `unknown` where no outcome is known."""
+        found = np.tile(unknown, (len(times_ms), 1))
+        for i, now_ms in enumerate(times_ms.tolist()):
+            counts, losses = self.at(now_ms, skill)
+            if len(counts):
+                found[i] = weights_of(counts, losses, skill.floor)
+        return found
+
+
+def weights_of(counts: NDArray[np.float64], losses: NDArray[np.float64], floor: float = 0.0) -> NDArray[np.float64]:
+    """Weights by what each member lost, shape (n_members,), sum 1.
+
+    The exponentially weighted average forecaster (Cesa-Bianchi and Lugosi 2006, theorem 2.2): exp(-rate * loss), where
+    loss is the sum of all losses and rate = sqrt(8 ln(members) / n), n the sum of all counts.
+
+    Args:
+        counts: of shape (n,), how much each answer counts.
+        losses: of shape (n, n_members), each 0 to 1.
+        floor: share of the weights that all have alike, 0 to 1.
+    """
+    members = losses.shape[1]
+    rate = np.sqrt(8.0 * np.log(members) / max(counts.sum(), 1.0))
+    total = counts @ losses
+    weights = np.exp(-rate * (total - total.min()))
+    found: NDArray[np.float64] = floor / members + (1.0 - floor) * weights / weights.sum()
+    return found
+
+
+def losses_of(votes: NDArray[np.float64], classes: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Half the Brier scores of votes of shape (n, n_members, 3) on known classes, shape (n, n_members)."""
+    truth = np.eye(len(CLASSES))[classes]
+    found: NDArray[np.float64] = 0.5 * np.square(votes - truth[:, None]).sum(axis=2)
+    return found
+
+
+def outcomes_of(
+    skill: RecentSkill, series: CandleSeries, time_ms: NDArray[np.int64], votes: NDArray[np.float64]
+) -> Outcomes:
+    """What came of votes of shape (n, n_members, 3) at closes `time_ms` of a history, where it is settled there.
+
+    Votes that are not finite, and closes that the history does not hold, have no outcome.
+    """
+    # Loads the library of factors: a house that has just been restarted comes back sooner without.
+    from triptych.features.targets import UNKNOWN
+    from triptych.features.targets import Config as TargetConfig
+
+    target = TargetConfig.model_validate(skill.target)
+    ends = np.minimum(np.searchsorted(series.close_time_ms, time_ms), len(series) - 1)
+    usable = (series.close_time_ms[ends] == time_ms) & np.isfinite(votes).all(axis=(1, 2))
+    ends, votes = ends[usable], votes[usable]
+    classes = np.array([_class(target, skill.warm_up, series, int(end)) for end in ends], dtype=np.int64)
+    settled = classes != UNKNOWN
+    ends = ends[settled]
+    return Outcomes(
+        time_ms=series.close_time_ms[ends],
+        known_ms=series.close_time_ms[ends + skill.horizon],
+        losses=losses_of(votes[settled], classes[settled]),
+    )
+
+
+def _class(target: TargetConfig, warm_up: int, series: CandleSeries, end: int) -> int:
+    """The class of the label at one close, from a stretch of candles whose length never differs."""
+    from triptych.features.targets import UNKNOWN, label
+
+    first, last = end - warm_up, end + target.horizon
+    if first < 0 or last >= len(series):
+        return UNKNOWN
+    return int(label(series.between(first, last + 1), target).classes[warm_up])

@@ -1,0 +1,187 @@
+"""Weights by recent skill: they move with what is known by each close, and with nothing else."""
+
+import numpy as np
+import pytest
+from tests.fakes.candles import make_series
+
+from triptych.domain import CandleSeries
+from triptych.features.targets import Config as TargetConfig
+from triptych.features.targets import label
+from triptych.inference.base import AbstractPredictor, AbstractView
+from triptych.inference.combiner import Combiner
+from triptych.inference.consensus import ConsensusPredictor
+from triptych.inference.recent_skill import Heard, RecentSkill, outcomes_of, weights_of
+
+MINUTE_15 = 900_000
+N, HORIZON = 500, 4
+TARGET = TargetConfig(horizon=HORIZON, volatility_span=8)
+
+
+def skill(**changes):
+    settings = {
+        "window": 120,
+        "half_life_days": 0.5,
+        "floor": 0.0,
+        "timeframe_ms": MINUTE_15,
+        "target": TARGET.model_dump(mode="json"),
+    }
+    return RecentSkill(**settings | changes)
+
+
+def history(seed=0, n=N):
+    random = np.random.default_rng(seed)
+    series = make_series(1_672_531_200_000 + MINUTE_15 * np.arange(n))
+    close = 100.0 * np.exp(np.cumsum(random.normal(0, 0.004, n)))
+    values = series.values.copy()
+    values[:, 0] = np.concatenate(([100.0], close[:-1]))
+    values[:, 3] = close
+    values[:, 1] = values[:, [0, 3]].max(axis=1) * 1.001
+    values[:, 2] = values[:, [0, 3]].min(axis=1) * 0.999
+    return CandleSeries(instrument=series.instrument, timeframe=series.timeframe, open_time_ms=series.open_time_ms,
+                        values=values)  # fmt: skip
+
+
+class Leaning(AbstractPredictor):
+    """Leans where the last candle of its window went, or against it."""
+
+    def __init__(self, sign, length=5):
+        self.length, self.name, self._sign = length, "leaning", sign
+        self.asked = 0
+
+    def probabilities(self, windows):
+        self.asked += len(windows)
+        moved = self._sign * np.sign(windows[:, -1, 3] - windows[:, -2, 3])
+        return np.stack([0.35 - 0.25 * moved, np.full(len(moved), 0.3), 0.35 + 0.25 * moved], axis=1).astype(np.float32)
+
+
+def consensus(recent, **weights):
+    members = {"with": Leaning(1), "against": Leaning(-1)}
+    combiner = Combiner(
+        method="skill", members=("with", "against"), weights=weights.get("weights", (0.5, 0.5)), regime_length=8,
+        recent=recent,
+    )  # fmt: skip
+    return ConsensusPredictor(members, combiner, name="both")
+
+
+class Known(AbstractView):
+    """A history up to one close, of which no more than the session keeps is there."""
+
+    def __init__(self, series):
+        self.series = series
+
+    def history(self, symbol, length):
+        n = len(self.series)
+        return self.series.between(n - length, n) if n >= length else None
+
+
+def said(predictions):
+    return np.array([(p.probability_sell, p.probability_hold, p.probability_buy) for p in predictions])
+
+
+def test_an_outcome_is_that_of_the_label_and_is_known_when_the_label_is_settled():
+    series, random = history(), np.random.default_rng(1)
+    some = skill()
+    times = series.close_time_ms[some.due(series.close_time_ms)]
+    votes = random.dirichlet([1.0, 1.0, 1.0], (len(times), 2))
+    found = outcomes_of(some, series, times, votes)
+    places = np.searchsorted(series.close_time_ms, found.time_ms)
+    np.testing.assert_array_equal(found.known_ms, series.close_time_ms[places + HORIZON])
+    classes = label(series, TARGET).classes[places]  # over the whole history; the outcome knows a stretch of it
+    truth = np.eye(3)[classes]
+    told = votes[np.searchsorted(times, found.time_ms)]
+    expected = 0.5 * np.square(told - truth[:, None]).sum(axis=2)
+    assert np.isclose(found.losses, expected).all(axis=1).mean() > 0.99
+    assert np.diff(found.time_ms).min() == HORIZON * MINUTE_15  # outcomes do not overlap
+
+
+def test_votes_that_are_unknown_and_closes_that_are_not_there_have_no_outcome():
+    series, some = history(), skill()
+    times = series.close_time_ms[some.due(series.close_time_ms)][20:25]
+    votes = np.full((5, 2, 3), 1 / 3)
+    votes[2] = np.nan
+    assert outcomes_of(some, series, times, votes).time_ms.tolist() == times[[0, 1, 3, 4]].tolist()
+    assert len(outcomes_of(some, series, times + 1, votes).time_ms) == 0
+
+
+def test_weights_move_to_whoever_was_right_lately_and_never_below_the_floor():
+    counts = np.ones(40)
+    right, wrong = np.full(40, 0.1), np.full(40, 0.6)
+    early, late = weights_of(counts, np.stack([right, wrong], axis=1)), weights_of(counts, np.stack([wrong, right], 1))
+    assert early[0] > 0.95
+    np.testing.assert_allclose(early, late[::-1])
+    assert weights_of(counts, np.stack([right, wrong], axis=1), 0.4)[1] == pytest.approx(0.2 + 0.6 * early[1])
+    np.testing.assert_allclose(weights_of(counts, np.stack([right, wrong], axis=1), 1.0), [0.5, 0.5])
+
+
+def test_weights_differ_from_close_to_close_and_know_nothing_of_what_comes():
+    series, ends = history(), np.arange(300, N)
+    predictor = consensus(skill())
+    whole = predictor.weights_over(series, ends)
+    assert whole.std(axis=0).min() > 0.02
+    np.testing.assert_allclose(whole.sum(axis=1), 1.0)
+    for cut in (330, 401, 450):
+        values = series.values.copy()
+        values[cut + 1 :] *= np.linspace(1.0, 1.5, N - cut - 1)[:, None]
+        other = CandleSeries(instrument=series.instrument, timeframe=series.timeframe,
+                             open_time_ms=series.open_time_ms, values=values)  # fmt: skip
+        known = ends[ends <= cut]
+        np.testing.assert_array_equal(predictor.weights_over(series.head(cut + 1), known), whole[: len(known)])
+        np.testing.assert_array_equal(predictor.weights_over(other, known), whole[: len(known)])
+        assert not np.array_equal(predictor.weights_over(other, ends), whole)  # the test can fail
+
+
+def test_an_outcome_moves_the_weights_at_the_close_that_settles_it_and_not_before():
+    series, some = history(), skill(half_life_days=1e4)
+    predictor = consensus(some)
+    ends = np.arange(300, 340)
+    moves = np.abs(np.diff(predictor.weights_over(series, ends), axis=0)).max(axis=1) > 1e-5
+    settles = some.due(series.close_time_ms[ends[1:] - HORIZON])
+    assert moves[settles].sum() >= 5  # where nothing came both members lose alike, and nothing moves
+    assert not moves[~settles].any()
+
+
+@pytest.mark.parametrize("restart", [None, 350, 351])
+def test_asked_close_by_close_it_says_what_it_says_of_a_history_also_after_a_restart(restart):
+    series, ends = history(), np.arange(320, 380)
+    heard_until = int(series.close_time_ms[290])
+    times = series.close_time_ms[series.close_time_ms <= heard_until]
+    times = times[skill().due(times)]
+    random = np.random.default_rng(3)
+    rows = random.dirichlet([1.0, 1.0, 1.0], (len(times), 2)).reshape(-1, 6).tolist()
+    heard = Heard(time_ms=tuple(times.tolist()), votes=tuple(map(tuple, rows)))
+    some = skill(heard_until_ms=heard_until, heard={series.symbol: heard})
+    whole = said(consensus(some).predictions_over(series, ends))
+    live, rows = consensus(some), []
+    for end in ends:
+        if end == restart:
+            live = consensus(some)
+        known = series.head(end + 1)
+        close_ms = int(known.close_time_ms[-1])
+        rows.append(live.predict_all(Known(known), {series.symbol: close_ms})[series.symbol])
+    np.testing.assert_allclose(said(rows), whole, atol=1e-12)
+    unheard = said(consensus(skill(heard_until_ms=heard_until)).predictions_over(series, ends))
+    assert np.abs(unheard - whole).max() > 1e-3  # what was heard counts
+
+
+def test_members_are_never_asked_about_the_time_before_their_segment():
+    series, ends = history(), np.arange(320, 330)
+    some = skill(heard_until_ms=int(series.close_time_ms[300]))
+    predictor = consensus(some)
+    members = predictor._members.values()
+    predictor.weights_over(series, ends)
+    asked = int(some.due(series.close_time_ms[301:330]).sum())
+    assert [one.asked for one in members] == [asked, asked]
+
+
+def test_where_nothing_is_known_of_an_instrument_the_weights_are_those_of_the_training():
+    series = history()
+    predictor = consensus(skill(heard_until_ms=int(series.close_time_ms[-1])), weights=(0.7, 0.3))
+    np.testing.assert_array_equal(predictor.weights_over(series, np.array([400, 410])), [[0.7, 0.3]] * 2)
+
+
+def test_it_waits_for_the_candles_that_its_window_takes():
+    series, predictor = history(), consensus(skill())
+    assert predictor.length == 9 + 120 + HORIZON + 4 * 8 + 1
+    known = series.head(predictor.length - 1)
+    closes = {series.symbol: int(known.close_time_ms[-1])}
+    assert predictor.predict_all(Known(known), closes) == {series.symbol: None}
