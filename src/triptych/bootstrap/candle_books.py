@@ -271,7 +271,8 @@ def _told(one: CandleSeries, need: BookNeed) -> str:
         unread = int(np.count_nonzero(np.isnan((one.notes or {})[reader.names[0]])))
         if unread:
             found += (
-                f" At {unread:,} closes one of the last {reader.rows} books, {reader.every_ms} ms apart, is {old}, and "
-                f"{reader.names[0].removeprefix(BY_NETWORK)} and what goes with it are unknown."
+                f" At {unread:,} closes one of the last {reader.rows} books, {reader.every_ms} ms apart, is {old}, or "
+                f"a gap lies between them, and {reader.names[0].removeprefix(BY_NETWORK)} and what goes with it are "
+                "unknown."
             )
     return found
