@@ -3,12 +3,15 @@
 import json
 import shutil
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from tests.bootstrap.books.test_training import TINY
 from tests.fakes.booked_tape import booked_tape, play_and_interrupt
+from tests.fakes.books import leaning_tape
 from tests.fakes.micro import micro_recipe
 from tests.fakes.served import in_thread
 
@@ -22,6 +25,7 @@ from triptych.domain.errors import ArtifactError, DataError, RecipeError, RunErr
 from triptych.exchanges.simulated.server import BybitServer
 from triptych.inference import load_artifact
 from triptych.live.journal import Journal, StepRecorded
+from triptych.market.books import BookTape, write_tape
 from triptych.settings.live import load_live_settings
 
 N, HOLE = 300, 260
@@ -121,7 +125,6 @@ def test_the_run_that_trades_it_is_counted_beside_the_network(home, traded):
 
 
 def test_what_it_says_is_what_the_network_says_recalibrated(traded):
-    import numpy as np
     import torch
 
     (series,) = load_candles(traded.recipe).series
@@ -241,6 +244,33 @@ def test_what_the_network_says_is_mapped_to_levels_and_rows(home, traded, method
 def test_a_time_with_a_hole_before_it_is_not_explained(home, traded):
     with pytest.raises(DataError, match="one is missing, or more than 40 s old"):
         bootstrap.explain_book(home / "net", [home / "tape"], at="2023-11-15T04:22:00")
+
+
+def test_no_window_across_a_gap_is_explained_however_short_it_was(home, traded, tmp_path):
+    times = 1_700_000_000_000 // EVERY_MS * EVERY_MS + EVERY_MS * np.arange(60)
+    whole = leaning_tape(60, levels=10)
+    blocks = {name: getattr(whole, name) for name in ("bid_prices", "bid_sizes", "ask_prices", "ask_sizes")}
+    tape = BookTape(symbol="BTCUSDT", time_ms=times, segment=(np.arange(60) >= 30).astype(np.int64), **blocks)
+    book = write_tape(tmp_path / "gap.parquet", tape)
+    at = [datetime.fromtimestamp(times[row] / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") for row in (29, 30, 48, 49)]
+    for one in (at[0], at[3]):
+        assert bootstrap.explain_book(home / "net", [book], at=one).unknown == ""
+    for one in (at[1], at[2]):
+        with pytest.raises(DataError, match=r"BTCUSDT: between the 20 books up to .* lies a gap of the recording"):
+            bootstrap.explain_book(home / "net", [book], at=one)
+
+
+def test_an_instrument_that_taught_nothing_is_explained_with_a_warning(home, traded, tmp_path, triptych):
+    times = 1_700_000_000_000 // EVERY_MS * EVERY_MS + EVERY_MS * np.arange(30)
+    whole = leaning_tape(30, levels=10)
+    blocks = {name: getattr(whole, name) for name in ("bid_prices", "bid_sizes", "ask_prices", "ask_sizes")}
+    book = write_tape(tmp_path / "eth.parquet", BookTape(symbol="ETHUSDT", time_ms=times, **blocks))
+    words = "The network was trained on BTCUSDT and never on ETHUSDT; no test of it says what it foretells there."
+    said = triptych("explain", home / "net", "--book", book)
+    assert said.status == 0, said.err
+    assert words in " ".join(said.err.split())
+    assert json.loads(triptych("explain", home / "net", "--book", book, "--json").out)["warning"] == words
+    assert words not in " ".join(triptych("explain", home / "net", "--book", home / "tape").err.split())
 
 
 def test_the_commands_trade_and_explain_it(home, traded, tmp_path, triptych):

@@ -1,9 +1,13 @@
 import json
 
+import numpy as np
+import polars as pl
 import pytest
 from tests.fakes.books import leaning_file
 
-from triptych.market.books import read_books, write_tape
+from triptych.market.books import read_books, read_trades, write_tape
+from triptych.market.books.walls import Config as WallsConfig
+from triptych.market.books.walls import find_walls
 from triptych.market.synthetic.spoofing import Config, simulate_spoofing
 
 TINY = [
@@ -72,6 +76,53 @@ def test_impact_of_a_file(run_command, books):
 
 
 def test_the_rule_is_tried_on_simulated_books(run_command):
-    trials = json.loads(run_command("books", "spoofing", "--json", "--seed", "4").out)
-    assert [one["threshold"] for one in trials] == [0.1, 0.3, 0.5, 0.7]
-    assert all(0 <= one["recall"] <= 1 for one in trials)
+    trials = json.loads(run_command("books", "spoofing", "--json", "--seed", "4", "--streams", "1").out)
+    assert [one["threshold"] for one in trials] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+    for one in trials:
+        assert 0 <= one["recall"]["low"] <= one["recall"]["value"] <= one["recall"]["high"] <= 1
+    seen = json.loads(run_command("books", "spoofing", "--json", "--seed", "4", "--streams", "1", "--own", "0").out)
+    assert [one["planted"] for one in seen] == [one["planted"] for one in trials]
+    assert seen != trials
+
+
+def parquet_trades(path, made, *, start=0, stop=None, price=1.0):
+    """The trades of a simulated stream, or a part of them, as a file."""
+    one = made.trades
+    columns = {"price": one.price * price, "size": one.size, "side": one.side.astype(np.int64), "time_ms": one.time_ms}
+    pl.DataFrame({name: values[start:stop] for name, values in columns.items()}).write_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("command", ["walls", "spoofing"])
+def test_trades_of_another_instrument_or_time_are_refused(run_command, tmp_path, command):
+    made = simulate_spoofing(Config(episodes=6, seed=2))
+    books = write_tape(tmp_path / "books.parquet", made.tape)
+    foreign = parquet_trades(tmp_path / "binance_ETHUSDT_trades.parquet", made)
+    said = run_command("books", command, books, "--trades", foreign)
+    assert said.status == 2
+    assert "The order books are of SPOOF, and the trades of ETHUSDT." in " ".join(said.err.split())
+    dear = parquet_trades(tmp_path / "SPOOF_trades.parquet", made, price=18.0)
+    said = run_command("books", command, books, "--trades", dear)
+    assert said.status == 2
+    assert "SPOOF: the mid of the order books lies 94% from the price of the trades" in " ".join(said.err.split())
+    late = made.trades.time_ms + 86_400_000
+    pl.read_parquet(parquet_trades(tmp_path / "a.parquet", made)).with_columns(time_ms=late).write_parquet(dear)
+    said = run_command("books", command, books, "--trades", dear)
+    assert said.status == 2
+    assert "SPOOF: no trade falls into the time of the order books" in " ".join(said.err.split())
+
+
+def test_what_both_files_are_of_may_be_said_and_books_without_trades_are_left_out(run_command, tmp_path):
+    made = simulate_spoofing(Config(episodes=6, seed=2))
+    books = write_tape(tmp_path / "books.parquet", made.tape)
+    half = parquet_trades(tmp_path / "half.parquet", made, stop=len(made.trades) // 2)
+    assert run_command("books", "walls", books, "--trades", half).status == 2  # "half" is no instrument
+    said = run_command("books", "walls", books, "--trades", half, "--symbol", "SPOOF", "--multiple", "4", "--json")
+    assert said.status == 0
+    kept = int(np.searchsorted(made.tape.time_ms, made.trades.time_ms[len(made.trades) // 2 - 1], side="right"))
+    words = f"of the {len(made.tape):,} books, the {len(made.tape) - kept:,} of which no trade is told are left out."
+    assert words in " ".join(said.err.split())
+    wanted = find_walls(made.tape.between(0, kept), WallsConfig(multiple=4.0), trades=read_trades(half, symbol="SPOOF"))
+    found = [(one["price"], one["first"], one["ending"]) for one in json.loads(said.out)]
+    assert found == [(one.price, one.first, one.ending) for one in wanted if one.rows >= 10]
+    assert found

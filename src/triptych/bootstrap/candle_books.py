@@ -22,6 +22,7 @@ from triptych.images import load
 from triptych.inference import BookNeed, Columns
 from triptych.inference.columns import no_whole_days
 from triptych.market.books import BookSample, BookTape, detect, read_books, sample_at
+from triptych.market.books.belonging import FARTHEST, same_symbol
 from triptych.market.books.row_reading import notes_of, times_read
 from triptych.market.synthetic import SyntheticMarket
 from triptych.settings import Recipe, members_of
@@ -29,8 +30,6 @@ from triptych.settings.books_beside import BooksConfig
 
 USUAL_MAX_AGE_MS: Final = 5_000
 """Unless the recipe says another: a book this old is none, nor is one older than a candle."""
-FARTHEST_MID: Final = 0.05
-"""Largest usual distance of the mid from the close, as a fraction; beyond it the books are another instrument's."""
 
 
 def columns_of(recipe: Recipe) -> Columns:
@@ -147,7 +146,7 @@ def refuse_strangers(one: CandleSeries, tape: BookTape, sample: BookSample, max_
     if not known.any():
         return
     away = float(np.median(np.abs(mid[known] / one.close[known] - 1.0)))
-    if away > FARTHEST_MID:
+    if away > FARTHEST:
         raise DataError(
             f"{one.symbol}: the mid of the order books lies {away:.0%} from the close of the candles beside them in "
             f"the median, such as {mid[known][0]:g} at a close of {one.close[known][0]:g}.",
@@ -252,16 +251,12 @@ def read_beside(path: Path, one: CandleSeries, need: BookNeed, *, is_said: bool 
         times = times_read(need.readers, one.close_time_ms)
         return read_books(path, symbol=one.symbol, levels=need.levels, at_ms=times)
     tape = read_books(path)  # a table of one instrument, whose name may be no more than that of the file
-    if not is_said and _plain(tape.symbol) != _plain(one.symbol):
+    if not is_said and not same_symbol(tape.symbol, one.symbol):
         raise DataError(
             f"The order books of {path.name} are of {tape.symbol}, and the candles of {one.symbol}.",
             remedy=f'Bring books of {one.symbol}; if these are, say so: data.books.path = {{"{one.symbol}" = "FILE"}}.',
         )
     return tape
-
-
-def _plain(symbol: str) -> str:
-    return "".join(letter for letter in symbol.upper() if letter.isalnum())
 
 
 def _told(one: CandleSeries, need: BookNeed) -> str:
@@ -276,7 +271,8 @@ def _told(one: CandleSeries, need: BookNeed) -> str:
         unread = int(np.count_nonzero(np.isnan((one.notes or {})[reader.names[0]])))
         if unread:
             found += (
-                f" At {unread:,} closes one of the last {reader.rows} books, {reader.every_ms} ms apart, is {old}, and "
-                f"{reader.names[0].removeprefix(BY_NETWORK)} and what goes with it are unknown."
+                f" At {unread:,} closes one of the last {reader.rows} books, {reader.every_ms} ms apart, is {old}, or "
+                f"a gap lies between them, and {reader.names[0].removeprefix(BY_NETWORK)} and what goes with it are "
+                "unknown."
             )
     return found

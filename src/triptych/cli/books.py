@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from triptych.cli.console import Narrator, out, print_json
+from triptych.cli.console import Narrator, out, print_json, warn
 from triptych.cli.options import JsonOption, QuietOption, RunArgument, SetOption
+
+if TYPE_CHECKING:
+    from triptych.training.intervals import Interval
 
 app = typer.Typer(
     help="Order books: short-term direction, walls of large orders, spoofing, market impact.", no_args_is_help=True
@@ -24,7 +27,19 @@ EveryOption = Annotated[
     typer.Option("--every-ms", min=1, help="Of a stream, one book every so many milliseconds.", metavar="MS"),
 ]
 TradesOption = Annotated[
-    Path | None, typer.Option("--trades", help="Trades of the same instrument and time.", metavar="FILE")
+    Path | None,
+    typer.Option(
+        "--trades",
+        help="Trades of the same instrument and time; others are refused, and books of which no trade is told are left "
+        "out.",
+        metavar="FILE",
+    ),
+]
+SymbolOption = Annotated[
+    str | None,
+    typer.Option(
+        "--symbol", help="Which instrument, where a file holds several or does not say of what it is.", metavar="NAME"
+    ),
 ]
 
 
@@ -106,6 +121,7 @@ def report(
 def walls(
     file: BookArgument,
     trades: TradesOption = None,
+    symbol: SymbolOption = None,
     every_ms: EveryOption = None,
     multiple: Annotated[float, typer.Option("--multiple", help="Least size, in usual levels.", min=1.0001)] = 8.0,
     rows: Annotated[int, typer.Option("--rows", min=1, help="Least rows that a wall stood.")] = 10,
@@ -115,13 +131,15 @@ def walls(
     json: JsonOption = False,
 ) -> None:
     """Walls of large orders: price, side, size, how long they stood, and whether they were filled or pulled."""
+    from triptych.bootstrap.books.opening import open_with_trades
     from triptych.bootstrap.books.pictures import draw_walls
     from triptych.domain import utc
-    from triptych.market.books import read_books, read_trades
     from triptych.market.books.walls import Config, find_walls
 
-    tape = read_books(file, every_ms=every_ms)
-    found = find_walls(tape, Config(multiple=multiple), trades=None if trades is None else read_trades(trades))
+    tape, beside, note = open_with_trades(file, trades, every_ms=every_ms, symbol=symbol)
+    if note:
+        warn(note)
+    found = find_walls(tape, Config(multiple=multiple), trades=beside)
     found = tuple(one for one in found if one.rows >= rows)
     if output is not None:
         draw_walls(tape, found, output)
@@ -155,24 +173,36 @@ def spoofing(
         typer.Argument(help="Order books; without them the rule is tried on simulated ones.", metavar="FILE"),
     ] = None,
     trades: TradesOption = None,
+    symbol: SymbolOption = None,
     every_ms: EveryOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the first simulated stream.")] = 0,
-    threshold: Annotated[float, typer.Option("--threshold", min=1e-6, max=1, help="Least score shown.")] = 0.5,
+    streams: Annotated[
+        int, typer.Option("--streams", min=1, max=10_000, help="Simulated streams, of sixty episodes each.")
+    ] = 20,
+    own: Annotated[
+        float,
+        typer.Option(
+            "--own", min=0.0, help="Size of a simulated spoofer's own order, in usual levels; 0: it is not shown."
+        ),
+    ] = 8.0,
+    threshold: Annotated[float, typer.Option("--threshold", min=1e-6, max=1, help="Least score shown.")] = 0.4,
     json: JsonOption = False,
 ) -> None:
     """Layers of large orders that vanish together after the other side has traded; or how good the rule is."""
+    from triptych.bootstrap.books.opening import open_with_trades
     from triptych.domain import utc
     from triptych.domain.errors import DataError
-    from triptych.market.books import read_books, read_trades
     from triptych.market.books.spoofing import Config, find_spoofing
 
     if file is None:
-        _try_spoofing(seed, json)
+        _try_spoofing(seed, streams, own, json)
         return
     if trades is None:
         raise DataError("Spoofing cannot be told without trades.", remedy="Give the trades beside with --trades.")
-    tape = read_books(file, every_ms=every_ms)
-    found = find_spoofing(tape, read_trades(trades), Config(threshold=threshold))
+    tape, beside, note = open_with_trades(file, trades, every_ms=every_ms, symbol=symbol)
+    if note:
+        warn(note)
+    found = find_spoofing(tape, beside, Config(threshold=threshold))
     rows = [_plain(asdict(one)) | {"time": utc(int(tape.time_ms[one.known_at]))} for one in found]
     if json:
         print_json(rows)
@@ -193,7 +223,7 @@ def impact(
     rows: Annotated[int, typer.Option("--rows", min=1, help="Rows of a bucket of order flow.")] = 10,
     json: JsonOption = False,
 ) -> None:
-    """How far the mid moves with the order flow, and what market orders cost, out of sample."""
+    """How far the mid moves with the order flow, and what market orders cost, out of sample with 95 % intervals."""
     from triptych.market.books import read_books
     from triptych.training.books.impact import Config, flow_impact, walk_impact
 
@@ -207,29 +237,33 @@ def impact(
     for head in ("what", "slope, bp", "R2 in training", "R2 out of sample"):
         table.add_column(head)
     for flow in flows:
-        r2 = flow.test_r2
-        table.add_row(
-            flow.name, f"{flow.slope:.4g}", f"{flow.train_r2:.3f}", f"{r2.value:.3f} [{r2.low:.3f}, {r2.high:.3f}]"
-        )
+        table.add_row(flow.name, f"{flow.slope:.4g}", f"{flow.train_r2:.3f}", _within(flow.test_r2))
     out.print(table)
     table = Table(title=f"Cost of a market order, up to {curves[0].unit:g}", title_justify="left")
-    for head in ("curve", "cost in bp of a share x of that", "R2 in training", "R2 out of sample", "error, bp"):
+    heads = (
+        "curve", "cost in bp of a share x of that", "R2 in training", "R2 out of sample",
+        "minus that of the free power", "error, bp",
+    )  # fmt: skip
+    for head in heads:
         table.add_column(head)
     for curve in curves:
         formula = f"{curve.half_spread_bp:.3g} + {curve.scale:.3g} x^{curve.power:.2f}"
         table.add_row(
-            curve.name, formula, f"{curve.train_r2:.3f}", f"{curve.test_r2:.3f}", f"{curve.test_error_bp:.3g}"
-        )
+            curve.name, formula, f"{curve.train_r2:.3f}", _within(curve.test_r2),
+            "" if curve is curves[0] else _within(curve.over_free, "+.4f"), _within(curve.test_error_bp),
+        )  # fmt: skip
     out.print(table)
 
 
-def _try_spoofing(seed: int, json: bool) -> None:
+def _try_spoofing(seed: int, streams: int, own: float, json: bool) -> None:
     from triptych.bootstrap.books.spoofing_trial import try_spoofing
     from triptych.market.synthetic.spoofing import Config
 
-    trials = try_spoofing(Config(seed=seed))
+    trials = try_spoofing(Config(seed=seed, own=own), streams=streams)
     if json:
-        print_json([_plain(asdict(one) | {"precision": one.precision, "recall": one.recall}) for one in trials])
+        print_json(
+            [_plain(asdict(one) | {"precision": asdict(one.precision), "recall": asdict(one.recall)}) for one in trials]
+        )
         return
     table = Table(
         title=f"{trials[0].planted} spoofing episodes in {trials[0].rows} simulated books", title_justify="left"
@@ -239,9 +273,14 @@ def _try_spoofing(seed: int, json: bool) -> None:
     for one in trials:
         wrong = ", ".join(f"{count} {kind}" for kind, count in one.false_by_kind.items()) or "none"
         table.add_row(
-            f"{one.threshold:g}", f"{one.precision:.2f}", f"{one.recall:.2f}", f"{one.delay_rows:g} rows", wrong
-        )
+            f"{one.threshold:g}", _within(one.precision, ".2f"), _within(one.recall, ".2f"),
+            f"{one.delay_rows:g} rows", wrong,
+        )  # fmt: skip
     out.print(table)
+
+
+def _within(one: Interval, form: str = ".3f") -> str:
+    return f"{one.value:{form}} [{one.low:{form}}, {one.high:{form}}]"
 
 
 def _show(run: Path, result: dict[str, Any], json: bool) -> None:

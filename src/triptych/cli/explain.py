@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from triptych.cli.console import out, print_json
+from triptych.cli.console import out, print_json, warn
 from triptych.cli.options import JsonOption, RunArgument
 from triptych.domain.errors import RecipeError
 
@@ -142,6 +142,8 @@ def _explain_book(
         out.print(table)
     if found.explanation.shortfall:
         out.print(found.explanation.shortfall, markup=False)
+    if found.unknown:
+        warn(found.unknown)
     if found.learned_from_it:
         out.print("Note: books of this time taught the network; what it says here is no out-of-sample answer.")
     for file in files:

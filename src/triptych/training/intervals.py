@@ -1,4 +1,4 @@
-"""Confidence intervals that respect overlapping labels: a block bootstrap over time.
+"""Confidence intervals that respect overlapping labels: a block bootstrap over time; of plain counts, Wilson's.
 
 Labels that look h candles ahead share h - 1 candles with their neighbours, so neighbouring samples are right or wrong
 together, and drawing samples one by one would promise intervals about sqrt(h) too narrow. Here blocks of consecutive
@@ -117,6 +117,16 @@ def interval(
     deviations = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]) - draws.mean()
     low, high = np.clip(value + stretch * deviations, *limits)
     return Interval(value=value, low=float(min(low, value)), high=float(max(high, value)))
+
+
+def share_interval(hits: int, n: int, level: float = 0.95) -> Interval:
+    """`hits` of `n` independent trials as a share, with Wilson's score interval (1927); NaN without any trial."""
+    from scipy.stats import binomtest
+
+    if not n:
+        return Interval(value=float("nan"), low=float("nan"), high=float("nan"))
+    found = binomtest(hits, n).proportion_ci(level, method="wilson")
+    return Interval(value=hits / n, low=float(found.low), high=float(found.high))
 
 
 def intervals(

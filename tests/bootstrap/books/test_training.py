@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from triptych.bootstrap.books.place import read_result
 from triptych.bootstrap.books.training import NETWORK, QUEUE, train_books, verdict_of
 from triptych.bootstrap.provenance import History
 from triptych.bootstrap.trials import record_trial
-from triptych.domain.errors import DataError, RunError
+from triptych.domain.errors import DataError, RunError, TriptychError
 from triptych.inference import load_artifact
 from triptych.settings.books import BookRecipe
 from triptych.training.books import BookScores
@@ -83,6 +84,27 @@ def test_the_same_call_gives_the_run_that_is_there_and_another_recipe_is_refused
     with pytest.raises(RunError) as caught:
         train_books([file], TINY.model_copy(update={"seed": 1}), folder)
     assert str(caught.value) == f"{folder} holds another run. Choose another folder, or replace it with --fresh."
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model": {"name": "foo"}}, "Unknown model 'foo'."),
+        ({"encoding": {"name": "book_levels", "levels": 2}}, "Expected windows of shape (batch, 20, 8)"),
+        ({"data": TINY.data.model_copy(update={"stride": 10_000})}, "data.stride = 10000 leaves 0 windows"),
+        ({"split": TINY.split.model_copy(update={"minimum_samples": 10_000})}, "part of fold 1 holds"),
+    ],
+)
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_refused_training_leaves_the_folder_as_it_was(run, tmp_path, change, words, fresh):
+    file, done, _, _ = run
+    with pytest.raises(TriptychError, match=re.escape(words)):
+        train_books([file], TINY.model_copy(update=change), tmp_path / "x1", fresh=fresh)
+    assert not (tmp_path / "x1").exists()
+    before = {path: path.stat().st_mtime_ns for path in done.rglob("*")}
+    with pytest.raises(TriptychError, match=re.escape(words)):
+        train_books([file], TINY.model_copy(update=change), done, fresh=fresh)
+    assert {path: path.stat().st_mtime_ns for path in done.rglob("*")} == before
 
 
 def test_heatmaps_train_as_well(tmp_path):

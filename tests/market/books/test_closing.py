@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.market.books.test_replaying import changes, events, invented, update
+from tests.market.books.test_row_reading import Sums
 
 from triptych.domain import Timeframe
 from triptych.domain.errors import NotEnoughData
 from triptych.market.books import ClosingBook, replay, sample_at
+from triptych.market.books.row_reading import notes_of
 
 SECOND = Timeframe.parse("1s")
 SNAPSHOT = update(10, 1_500, bids=[("99.5", "1")], asks=[("100", "3")], snapshot=True)
@@ -92,6 +94,44 @@ def test_what_is_heard_live_is_what_a_recording_of_it_says_at_every_close(messag
         assert (one is None) == is_stale
         if one is not None:
             np.testing.assert_array_equal(one, row)
+
+
+@settings(max_examples=100, deadline=None)
+@given(messages=st.lists(st.tuples(changes, st.integers(0, 19)), min_size=8, max_size=40), step_ms=st.integers(20, 400))
+def test_rows_that_are_read_live_reach_over_no_gap_that_the_recording_has(messages, step_ms):
+    reader, max_age_ms = Sums(every_ms=200, rows=4), 1_000
+    stream = [
+        replace(one, exchange_time_ns=(1_000 + i * step_ms) * 1_000_000)
+        for i, one in enumerate(invented("bybit", messages))
+    ]
+    closes = np.arange(2_000, 1_000 + len(stream) * step_ms + 1_000, 1_000)
+    book, live = keeper(levels=3, max_age_ms=max_age_ms, readers=[reader]), {}
+    for one in stream:
+        heard(book, one)
+        live |= {close: book.notes_at(close) for close in closes.tolist() if book.is_past(close) and close not in live}
+    live |= {close: book.notes_at(close) for close in closes.tolist() if close not in live}
+    try:
+        tape = replay(events(stream), levels=3).tape
+    except NotEnoughData:
+        return
+    recorded = notes_of(tape, closes, [reader], max_age_ms)
+    for name in reader.names:
+        np.testing.assert_array_equal([live[close][name] for close in closes.tolist()], recorded[name])
+
+
+def test_after_a_gap_and_after_a_new_connection_rows_are_read_once_they_are_all_of_the_new_stretch():
+    first = update(10, 1_050, bids=[("99.5", "1")], asks=[("100", "3")], snapshot=True)
+    for number in (12, 14):  # one message is missing, a new book comes 100 ms later; or the connection was gone
+        book = keeper(levels=2, readers=[Sums(every_ms=200, rows=3)])
+        heard(book, first, update(11, 1_500))
+        if number == 12:
+            asyncio.run(book.on_interruption())
+        else:
+            heard(book, update(14, 1_600))
+        heard(book, update(number + 1, 1_700, bids=[("99.5", "2")], asks=[("100", "3")], snapshot=True))
+        heard(book, update(number + 2, 3_500))
+        assert np.isnan(book.notes_at(2_000)["bid_sizes"])  # rows of 1.6, 1.8 and 2.0 s
+        assert book.notes_at(3_000)["bid_sizes"] == 6.0
 
 
 @pytest.mark.parametrize("protocol", ["bybit", "none"])

@@ -1,6 +1,7 @@
 """Figures read off the last rows at each close: from a recording and live the same, and nothing of what comes later."""
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -10,6 +11,9 @@ from tests.fakes.books import START_MS, leaning_tape
 from triptych.domain import BookUpdate, Timeframe
 from triptych.market.books import BookTape, ClosingBook
 from triptych.market.books.row_reading import AbstractRowReader, notes_of, times_read
+from triptych.market.books.tape import segments_of
+from triptych.training.books import history_of_tape
+from triptych.training.books.labels import Config as TargetConfig
 
 EVERY, ROWS, OLDEST = 300, 5, 1_000
 
@@ -61,6 +65,20 @@ def test_a_stale_row_makes_unknown_what_reaches_over_it():
     assert unknown == [0, 20, 21, 22]  # closes after 21, 22 and 23 seconds
     same = np.setdiff1d(np.arange(50), [*unknown, 19])
     np.testing.assert_array_equal(found[same], whole[same])
+
+
+def test_what_is_read_are_the_windows_that_training_learns_from_and_no_other():
+    """Two rows of a rhythm are missing: far less than what makes a book too old."""
+    whole = leaning_tape(600)
+    kept = np.setdiff1d(np.arange(600), [200, 201, 430])
+    times = whole.time_ms[kept]
+    tape = replace(chosen(whole, kept), segment=segments_of(times))
+    assert tape.segment[-1] == 2
+    reader = Sums(every_ms=100, rows=20)
+    history = history_of_tape(tape, TargetConfig(horizon=5), levels=2, across_days=True)
+    read = ~np.isnan(notes_of(tape, times, [reader], 5_000)["bid_sizes"])
+    np.testing.assert_array_equal(read, history.windows_end(20))
+    assert (~read).sum() == 3 * 19
 
 
 @pytest.mark.parametrize("cut", [7_050, 12_000, 30_001])

@@ -4,6 +4,8 @@ import pytest
 from triptych.market.books import BookTape, Trades
 from triptych.market.books.spoofing import Config, find_spoofing
 from triptych.market.books.walls import Config as WallsConfig
+from triptych.market.synthetic.spoofing import Config as StreamConfig
+from triptych.market.synthetic.spoofing import simulate_spoofing
 
 CONFIG = Config(walls=WallsConfig(multiple=4.0, warm_up=5, usual_rows=50), threshold=1e-6)
 
@@ -49,6 +51,38 @@ def test_without_one_of_the_marks_there_is_no_alarm(change, mark) -> None:
     )
     loose = find_spoofing(tape, trades, CONFIG.model_copy(update={"threshold": 0.5}))
     assert [one for one in loose if one.marks[mark] == 1.0] == []
+
+
+@pytest.mark.parametrize("becomes", ["filled", "pulled"])
+def test_a_wall_of_the_other_side_that_was_filled_is_the_spoofers_own_and_does_not_count(becomes) -> None:
+    tape = still()
+    tape.bid_sizes[100:115, 3:6] = 10.0
+    tape.ask_sizes[100:115, 0 if becomes == "filled" else 4] = 16.0
+    (alarm,) = (one for one in find_spoofing(tape, bought(range(100, 116)), CONFIG) if one.side == 1)
+    assert alarm.marks["one-sidedness"] == pytest.approx(1.0 if becomes == "filled" else 2 / 3)
+
+
+def test_the_spoofers_own_order_stands_in_the_simulated_book_until_it_is_filled_by_trades() -> None:
+    made, without = (simulate_spoofing(StreamConfig(seed=3, episodes=20, own=own)) for own in (8.0, 0.0))
+    spoofed = [one for one in made.episodes if one.kind == "spoofing"]
+    assert len(spoofed) > 3
+    assert made.episodes == without.episodes
+    for one in spoofed:
+        prices, sizes = (
+            (made.tape.ask_prices, made.tape.ask_sizes)
+            if one.side == 1
+            else (made.tape.bid_prices, made.tape.bid_sizes)
+        )
+        rows = slice(one.first, one.last + 2)
+        assert (prices[rows, 0] == prices[one.first, 0]).all()  # nothing goes through it
+        time = made.tape.time_ms
+        eaten = (made.trades.side == one.side) & (made.trades.time_ms > time[one.first])
+        eaten &= made.trades.time_ms < time[one.last + 1]
+        assert (made.trades.price[eaten] == prices[one.first, 0]).all()
+        # All of it was traded: what is gone from the touch, but for the noise of its own level.
+        gone = sizes[one.first, 0] - sizes[one.last + 1, 0]
+        assert made.trades.size[eaten].sum() == pytest.approx(gone, abs=12.0)
+        assert sizes[one.first, 0] > sizes[one.last + 1, 0]
 
 
 def test_a_single_wall_has_a_third_of_the_layers() -> None:

@@ -4,7 +4,7 @@ from tests.fakes.books import leaning_tape
 
 from triptych.domain.errors import NotEnoughData
 from triptych.market.books import BookTape
-from triptych.training.books.impact import Config, buckets_of, flow_impact, walk_impact
+from triptych.training.books.impact import Config, _judge_curves, buckets_of, flow_impact, walk_impact
 
 QUICK = Config(rows=5, resamples=100)
 
@@ -59,8 +59,31 @@ def test_a_book_made_for_the_square_root_gives_the_square_root() -> None:
     free, root, line = walk_impact(deep_tape(), QUICK)
     assert free.power == pytest.approx(0.5, abs=0.05)
     assert root.power == 0.5
-    assert root.test_r2 > 0.99
-    assert line.test_r2 < root.test_r2
+    assert root.test_r2.value > 0.99
+    assert line.test_r2.value < root.test_r2.value
+    assert (free.over_free.low, free.over_free.high) == (0.0, 0.0)
+    assert line.over_free.high < 0.0  # told apart
+
+
+def test_curves_are_told_apart_by_what_they_differ_by_on_the_same_books() -> None:
+    """Books that swing between deep and thin: the intervals of both curves are wide, that of the difference narrow."""
+    tape = deep_tape(1500)
+    swings = np.exp(1.5 * np.sin(np.arange(1500) / 40.0))[:, None]
+    tape.bid_sizes[:], tape.ask_sizes[:] = tape.bid_sizes * swings, tape.ask_sizes * swings
+    free, _, line = walk_impact(tape, QUICK)
+    assert line.test_r2.high > free.test_r2.low  # side by side they look alike
+    assert line.over_free.value == pytest.approx(line.test_r2.value - free.test_r2.value)
+    assert line.over_free.high - line.over_free.low < line.test_r2.high - line.test_r2.low
+    assert free.test_error_bp.low <= free.test_error_bp.value <= free.test_error_bp.high
+    assert free.test_error_bp.low >= 0.0
+
+
+def test_the_figures_of_a_curve_are_those_of_all_books_and_sizes() -> None:
+    costs = np.array([[1.0, 2.0], [3.0, np.nan], [2.0, 4.0], [2.0, np.nan]])  # buys of two books, then their sells
+    (r2, error, over), (flat, *_) = _judge_curves(costs, [np.array([2.0, 3.0]), np.array([1.0, 1.0])], 1.0, QUICK)
+    assert r2.value == pytest.approx(1 - 4 / 16)
+    assert error.value == pytest.approx(0.0)  # 2 and 3 on average
+    assert (over.value, flat.value) == (0.0, 0.0)
 
 
 def test_too_few_buckets_are_refused() -> None:

@@ -21,6 +21,7 @@ from triptych.inference import load_artifact
 from triptych.inference.book_rows import book_artifact_in, book_card
 from triptych.inference.explain import AxisImportance, Explanation, Method, explain
 from triptych.market.books import BookTape, read_books, sample_at
+from triptych.market.books.belonging import same_symbol
 from triptych.market.store import to_ms
 
 LEADING = 10
@@ -36,6 +37,7 @@ class ExplainedBook:
         explanation: heat on the image the network saw, by row of the recording and by level.
         symbol, time_ms: instrument, and time of the last row that was read, UTC milliseconds.
         learned_from_it: whether books of this time, or of later, taught the network.
+        taught_by: instruments whose books taught it.
         times_ms: int64 of shape (rows,), of the rows that were read.
         mid: float64 of shape (rows,), quote currency.
     """
@@ -44,8 +46,19 @@ class ExplainedBook:
     symbol: str
     time_ms: int
     learned_from_it: bool
+    taught_by: tuple[str, ...]
     times_ms: NDArray[np.int64]
     mid: NDArray[np.float64]
+
+    @property
+    def unknown(self) -> str:
+        """What is to be said where no book of this instrument taught the network; empty where one did."""
+        if any(same_symbol(self.symbol, one) for one in self.taught_by):
+            return ""
+        return (
+            f"The network was trained on {', '.join(self.taught_by)} and never on {self.symbol}; no test of it says "
+            "what it foretells there."
+        )
 
     def leading_rows(self, count: int = LEADING) -> list[dict[str, Any]]:
         """The rows that matter most: time, milliseconds ago, mid, importance and its share of all."""
@@ -66,6 +79,7 @@ class ExplainedBook:
         one = self.explanation
         return {
             "symbol": self.symbol, "time": _told(self.time_ms), "learned_from_it": self.learned_from_it,
+            "taught_by": list(self.taught_by), "warning": self.unknown,
             "method": one.method, "target": one.target,
             "probabilities": {name: float(p) for name, p in zip(CLASSES, one.probabilities, strict=True)},
             "facts": one.facts, "flat": one.is_flat, "leading_rows": self.leading_rows(),
@@ -100,7 +114,7 @@ def explain_book(
         tell: told every stage in words.
 
     Raises ArtifactError for a folder without such a network, DataError for a time at which a row is missing or stale,
-    and what `explain` raises.
+    or before which a gap lies between the rows, and what `explain` raises.
     """
     card = book_card(folder)
     every_ms, levels = int(card.target["every_ms"]), card.columns // 4
@@ -118,7 +132,7 @@ def explain_book(
                     target=target)  # fmt: skip
     return ExplainedBook(
         explanation=_priced(found, rows), symbol=tape.symbol, time_ms=time_ms,
-        learned_from_it=time_ms < taught_until_ms(folder), times_ms=times, mid=rows.mid,
+        learned_from_it=time_ms < taught_until_ms(folder), taught_by=card.symbols, times_ms=times, mid=rows.mid,
     )  # fmt: skip
 
 
@@ -136,6 +150,13 @@ def _rows_at(tape: BookTape, times: NDArray[np.int64], oldest_ms: int) -> BookTa
             f"{oldest_ms / 1000:g} s old.",
             remedy=f"Choose another time: there are books from {utc(int(tape.time_ms[0]))} to "
             f"{utc(int(tape.time_ms[-1]))} UTC.",
+        )
+    segment, broken = sample.tape.segment, np.diff(sample.tape.segment) > 0
+    if segment[0] != segment[-1]:
+        raise DataError(
+            f"{tape.symbol}: between the {len(times)} books up to {_told(int(times[-1]))} UTC lies a gap of the "
+            f"recording, before {_told(int(times[1 + int(np.argmax(broken))]))}.",
+            remedy="Choose another time: no window that the network learned from reaches over a gap.",
         )
     return sample.tape
 

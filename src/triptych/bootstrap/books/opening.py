@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from triptych.domain.errors import DataError
-from triptych.market.books import detect, read_books, read_fi2010
+from triptych.market.books import BookTape, Trades, detect, read_books, read_fi2010, read_trades
+from triptych.market.books.belonging import books_of_trades
 from triptych.settings.books import BookRecipe
 from triptych.training.books import BookHistory, history_of_fi2010, history_of_tape
 
@@ -39,6 +40,30 @@ def open_histories(files: Sequence[Path], recipe: BookRecipe) -> list[BookHistor
             )  # fmt: skip
         histories.append(history)
     return histories
+
+
+def open_with_trades(
+    books: Path, trades: Path | None, *, every_ms: int | None = None, symbol: str | None = None
+) -> tuple[BookTape, Trades | None, str]:
+    """A recording of order books with the trades of the same instrument and time beside it.
+
+    Args:
+        books: of any format that `read_books` knows.
+        trades: of any that `read_trades` knows; None: none.
+        every_ms: of a stream, one book every so many milliseconds.
+        symbol: which instrument, where a file holds several; also of what both are, where a file does not say.
+
+    Returns:
+        The books of which trades are told, the trades, and in words which books were left out; empty: none.
+
+    Raises DataError for trades of another instrument or time, and what the readers raise.
+    """
+    tape = read_books(books, symbol=symbol, every_ms=every_ms)
+    if trades is None:
+        return tape, None, ""
+    beside = read_trades(trades, symbol=symbol)
+    tape, note = books_of_trades(tape, beside)
+    return tape, beside, note
 
 
 def hash_of(histories: Sequence[BookHistory]) -> str:

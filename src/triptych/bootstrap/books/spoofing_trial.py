@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from triptych.market.books.spoofing import Config as RuleConfig
 from triptych.market.books.spoofing import SpoofingAlarm, find_spoofing
 from triptych.market.synthetic.spoofing import Config as StreamConfig
 from triptych.market.synthetic.spoofing import Episode, simulate_spoofing
+from triptych.training.intervals import Interval, share_interval
+
+THRESHOLDS: Final = tuple(step / 10 for step in range(1, 10))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,22 +42,22 @@ class SpoofingTrial:
     rows: int
 
     @property
-    def precision(self) -> float:
-        """Right alarms among all; NaN without any."""
-        return self.right / self.alarms if self.alarms else float("nan")
+    def precision(self) -> Interval:
+        """Right alarms among all, with Wilson's interval at 95 %; NaN without any."""
+        return share_interval(self.right, self.alarms)
 
     @property
-    def recall(self) -> float:
-        """Found episodes among all."""
-        return self.found / self.planted
+    def recall(self) -> Interval:
+        """Found episodes among all, likewise. Episodes are drawn one by one, with quiet rows between them."""
+        return share_interval(self.found, self.planted)
 
 
 def try_spoofing(
     stream: StreamConfig | None = None,
     rule: RuleConfig | None = None,
     *,
-    thresholds: Sequence[float] = (0.1, 0.3, 0.5, 0.7),
-    streams: int = 3,
+    thresholds: Sequence[float] = THRESHOLDS,
+    streams: int = 20,
 ) -> tuple[SpoofingTrial, ...]:
     """Precision, recall and delay of the rule at several thresholds.
 

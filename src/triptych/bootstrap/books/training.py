@@ -17,6 +17,7 @@ from triptych.bootstrap.provenance import History, fingerprint, versions
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.trials import ledger_folder, record_trial
 from triptych.domain import CLASSES, utc
+from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.domain.files import write_json
 from triptych.images import create_encoding
 from triptych.inference import Card, WindowClassifier, record_metrics, save_artifact
@@ -37,10 +38,12 @@ from triptych.training.fitted import read_result as read_training
 from triptych.training.history import EpochRecord
 from triptych.training.overlap import average_uniqueness
 from triptych.training.seeds import derive_seed
+from triptych.training.surroundings import device_of
 from triptych.training.windows import WindowSet
 
 PROBE_WINDOWS = 32
 CHUNK = 512
+FEWEST_WINDOWS = 2
 NETWORK, QUEUE, MAJORITY = "network", "queue imbalance", "majority"
 
 
@@ -60,11 +63,16 @@ def train_books(
     Returns:
         The content of `books.json`: metrics with intervals, verdict, splits, recipe.
 
+    Everything is built and tried before the folder is touched: a call that is refused leaves nothing behind, and takes
+    nothing away.
+
     Raises DataError, NotEnoughData, RecipeError, RunError, StorageError and their kinds.
     """
     histories = open_histories(files, recipe)
     data_hash = hash_of(histories)
     mark = fingerprint(recipe.model_dump(mode="json"), data_hash)
+    folds = book_folds(histories, recipe.split, length=recipe.length, horizon=recipe.target.horizon)
+    _try_out(histories, folds, recipe)
     make_room(folder, mark, fresh=fresh)
     history = _history(histories, data_hash)
     tried = fingerprint(recipe.model_dump(mode="json"))
@@ -72,7 +80,6 @@ def train_books(
         record_trial(folder, history, tried)  # an earlier version did not
         tell(f"{folder} holds this run already.")
         return read_result(folder)
-    folds = book_folds(histories, recipe.split, length=recipe.length, horizon=recipe.target.horizon)
     parts = [_run_fold(histories, fold, recipe, folder, tell) for fold in folds]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     # Counted before the result is known: a look at it that is regretted was a look.
@@ -170,14 +177,53 @@ def as_json(scores: BookScores) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _try_out(histories: Sequence[BookHistory], folds: Sequence[BookFold], recipe: BookRecipe) -> None:
+    """Build all that a training of these folds builds, and show the network a window of the first; write nothing.
+
+    Raises what it would raise: RecipeError for an encoding, a network or a device that there is not, or for a network
+    that does not take what the encoding gives, NotEnoughData for too few windows to learn from.
+    """
+    device_of(recipe.training.accelerator)
+    for fold in folds:
+        fold_threshold(histories, fold, recipe)
+        few = sum(map(len, _thinned(fold, recipe)))
+        if few < FEWEST_WINDOWS:
+            raise NotEnoughData(
+                f"Of fold {fold.number + 1}, data.stride = {recipe.data.stride} leaves {few} windows to learn from.",
+                remedy="Take a smaller stride, or bring longer recordings.",
+            )
+    classifier = _untrained(recipe, folds[0].number)
+    history, row = next((one, rows[0]) for one, rows in zip(histories, folds[0].train, strict=True) if len(rows))
+    window = torch.from_numpy(history.rows[row - recipe.length + 1 : row + 1][None])
+    try:
+        with torch.inference_mode():
+            said = classifier.eval()(window)
+    except (RuntimeError, IndexError) as error:
+        raise RecipeError(
+            f"The network {recipe.model['name']} does not take what {recipe.encoding['name']} gives of windows of "
+            f"{recipe.length} rows with {recipe.data.levels} levels a side: {error}.",
+            remedy="Say the same levels under [data], [encoding] and [model], and a window that is long enough.",
+        ) from None
+    if said.shape != (1, len(CLASSES)):
+        raise RecipeError(
+            f"The network {recipe.model['name']} answers in shape {tuple(said.shape[1:])} instead of one number a "
+            "class.",
+            remedy="Choose a network that classifies windows.",
+        )
+
+
+def _thinned(fold: BookFold, recipe: BookRecipe) -> list[NDArray[np.int64]]:
+    """The training rows of a fold that are learned from."""
+    return [rows[rows % recipe.data.stride == 0] for rows in fold.train]
+
+
 def _run_fold(
     histories: Sequence[BookHistory], fold: BookFold, recipe: BookRecipe, folder: Path, tell: Tell
 ) -> dict[str, NDArray[np.int64]]:
     """Classes of every predictor on the test rows of a fold, with labels, times and the times they were known."""
     threshold = fold_threshold(histories, fold, recipe)
     length, horizon = recipe.length, recipe.target.horizon
-    thinned = [rows[rows % recipe.data.stride == 0] for rows in fold.train]
-    train = window_set(histories, thinned, threshold, length, horizon)
+    train = window_set(histories, _thinned(fold, recipe), threshold, length, horizon)
     validation, test = (
         window_set(histories, part, threshold, length, horizon) for part in (fold.validation, fold.test)
     )

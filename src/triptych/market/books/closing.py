@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from triptych.domain import BookUpdate, Timeframe
 from triptych.market.books.live import LiveBook
 from triptych.market.books.order_book import BookResult
-from triptych.market.books.row_reading import AbstractRowReader, RecentRows
+from triptych.market.books.row_reading import AbstractRowReader, BookAt, RecentRows
 from triptych.market.books.sequence import BookStatus, Protocol
 
 KEPT_CLOSES: Final = 4_096
@@ -25,7 +25,8 @@ class ClosingBook:
     """Keeps a `LiveBook` and remembers how it stood at each close.
 
     Times are the venue's. A close is past once a message of a later time came; before that, an earlier one may still be
-    on its way. After a gap the last book that was whole stands until it is too old, as in a recording.
+    on its way. After a gap the last book that was whole stands until it is too old, as in a recording; but no rows that
+    are read together (`notes_at`) lie on both sides of a gap, or of a connection that was gone.
 
     Args:
         symbol, resubscribe, protocol: see `LiveBook`.
@@ -50,7 +51,8 @@ class ClosingBook:
         self._step, self._origin = timeframe.milliseconds, timeframe.floor(0)
         self._levels, self._max_age_ms = levels, max_age_ms
         self._told_ms = -1
-        self._last: tuple[int, NDArray[np.float64]] | None = None
+        self._last: BookAt | None = None
+        self._stretches_before = 0
         self._closes: OrderedDict[int, NDArray[np.float64]] = OrderedDict()
         # A candle may be told two candles later than its close, and the rows before it must still be there.
         self._rows = [RecentRows(one, kept=2 * self._step // one.every_ms + 3) for one in readers]
@@ -63,11 +65,13 @@ class ClosingBook:
             self._told_ms = max(self._told_ms, -(-update.exchange_time_ns // _NS_PER_MS))
         if result.status in _CHANGED and self.live.book.is_synchronised:
             self._remember(self._told_ms)
-            self._last = self._told_ms, self.live.book.row(self._levels)
+            stretch = self._stretches_before + self.live.book.stretch
+            self._last = BookAt(self._told_ms, stretch, self.live.book.row(self._levels))
         return result
 
     async def on_interruption(self) -> None:
-        """The connection is gone; see `LiveBook.on_interruption`."""
+        """The connection is gone; see `LiveBook.on_interruption`. What the next one brings is a new stretch."""
+        self._stretches_before += self.live.book.stretch
         await self.live.on_interruption()
 
     def is_past(self, close_ms: int) -> bool:
@@ -77,8 +81,8 @@ class ClosingBook:
     def at(self, close_ms: int) -> tuple[float, ...] | None:
         """The book at a close, as far as it was told; None where there was none, or only one that was too old."""
         found = self._closes.get(close_ms)
-        if found is None and self._last is not None and 0 <= close_ms - self._last[0] <= self._max_age_ms:
-            found = self._last[1]
+        if found is None and self._last is not None and 0 <= close_ms - self._last.time_ms <= self._max_age_ms:
+            found = self._last.row
         return None if found is None else tuple(found.tolist())
 
     def notes_at(self, close_ms: int) -> dict[str, float] | None:
@@ -105,9 +109,9 @@ class ClosingBook:
         """The last book is that of the closes from its time up to the next one's, while it is not too old."""
         if self._last is None:
             return
-        at_ms, row = self._last
+        at_ms, _, row = self._last
         for one in self._rows:
-            one.remember(row, at_ms, before_ms, self._max_age_ms)
+            one.remember(self._last, before_ms, self._max_age_ms)
         close = at_ms + (self._origin - at_ms) % self._step
         while close < before_ms and close - at_ms <= self._max_age_ms:
             self._closes[close] = row

@@ -75,6 +75,11 @@ class OrderBook:
         return self._sequencer.is_synchronised and not self._is_crossed
 
     @property
+    def stretch(self) -> int:
+        """Number of the unbroken stretch that the book belongs to, from 1; 0 before the first book."""
+        return self._sequencer.stretches
+
+    @property
     def counts(self) -> Counter[BookStatus]:
         """What became of the messages so far; each counts once."""
         return self._sequencer.counts

@@ -1,8 +1,9 @@
 """Figures read off the last rows of a book at each close: from a recording, and live as the rows come.
 
 A row is the book at a multiple of `every_ms` since 1970, the last one at or before that time; one that was last seen
-longer before than is allowed is none, and a stretch that lacks a row is not read. What is read at a close depends on
-the last `rows` of them and on nothing before: a recording that begins earlier, or a restart, changes nothing.
+longer before than is allowed is none, and a stretch that lacks a row is not read. Nor is one whose rows lie on both
+sides of a gap: it is no window that a network learned from, however short the gap was. What is read at a close depends
+on the last `rows` of them and on nothing before: a recording that begins earlier, or a restart, changes nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,8 @@ def times_read(readers: Sequence[AbstractRowReader], close_ms: NDArray[np.int64]
 def notes_of(
     tape: BookTape, close_ms: NDArray[np.int64], readers: Sequence[AbstractRowReader], max_age_ms: int
 ) -> dict[str, NDArray[np.float64]]:
-    """What readers say at each close, by name; float64 of shape (n_closes,), NaN where a row is missing or stale.
+    """What readers say at each close, by name; float64 of shape (n_closes,), NaN where a row is missing or stale, or
+    where a gap of the recording lies between the rows.
 
     Args:
         tape: books of one instrument, with at least the levels that are read; every row that it knew at `times_read`.
@@ -86,10 +88,11 @@ def notes_of(
         for start in range(0, len(close_ms), step):
             times = reader.times(close_ms[start : start + step])
             every, place = np.unique(times, return_inverse=True)
-            rows = sample_at(tape, every, max_age_ms).tape.rows(reader.levels)
+            sampled = sample_at(tape, every, max_age_ms).tape
+            rows = sampled.rows(reader.levels)
             for i, where in enumerate(place.reshape(times.shape)):
                 stretch = rows[where]
-                if is_whole(stretch):
+                if sampled.segment[where[0]] == sampled.segment[where[-1]] and is_whole(stretch):
                     said[start + i] = reader.read(stretch)
         found |= dict(zip(reader.names, said.T, strict=True))
     return found
@@ -100,6 +103,17 @@ def is_whole(rows: NDArray[np.float64]) -> bool:
     return not np.isnan(rows[:, [0, rows.shape[1] // 2]]).any()
 
 
+class BookAt(NamedTuple):
+    """A live book as it stood from a time on: its row, of shape (4 * levels,), and the unbroken stretch it belongs to.
+
+    A tuple: there are thousands a second.
+    """
+
+    time_ms: int
+    stretch: int
+    row: NDArray[np.float64]
+
+
 class RecentRows:
     """The rows of one reader as they become known, live; as many are kept as are needed for the next close."""
 
@@ -107,37 +121,39 @@ class RecentRows:
         """Keep rows for a reader; `kept` is how many more of them than the reader's own, for closes told late."""
         self.reader = reader
         self._kept = reader.rows + kept
-        self._rows: OrderedDict[int, NDArray[np.float64]] = OrderedDict()
+        self._rows: OrderedDict[int, tuple[int, NDArray[np.float64]]] = OrderedDict()
 
-    def remember(self, row: NDArray[np.float64], at_ms: int, before_ms: int, max_age_ms: int) -> None:
-        """The book `row`, of shape (4 * levels,), stood from `at_ms` until `before_ms`, and is not too old until
-        `max_age_ms` after."""
+    def remember(self, book: BookAt, before_ms: int, max_age_ms: int) -> None:
+        """The book stood until `before_ms`, and is not too old until `max_age_ms` after it changed."""
         step = self.reader.every_ms
-        time_ms = -(-at_ms // step) * step
+        time_ms = -(-book.time_ms // step) * step
         if time_ms >= before_ms:
             return
-        cut = self._cut(row)
-        while time_ms < before_ms and time_ms - at_ms <= max_age_ms:
-            self._rows[time_ms] = cut
+        cut = self._cut(book.row)
+        while time_ms < before_ms and time_ms - book.time_ms <= max_age_ms:
+            self._rows[time_ms] = book.stretch, cut
             time_ms += step
         while len(self._rows) > self._kept:
             self._rows.popitem(last=False)
 
-    def read(self, close_ms: int, last: tuple[int, NDArray[np.float64]] | None, max_age_ms: int) -> NDArray[np.float64]:
-        """The figures at a close, NaN where a row is missing.
+    def read(self, close_ms: int, last: BookAt | None, max_age_ms: int) -> NDArray[np.float64]:
+        """The figures at a close, NaN where a row is missing or a gap lies between the rows.
 
-        `last`: when the newest book changed, and the book: it stands for rows that nothing later was said of.
+        `last`: the newest book, which stands for rows that nothing later was said of.
         """
-        rows = []
+        rows, stretches = [], set()
         for time_ms in self.reader.times(np.array([close_ms]))[0].tolist():
             found = self._rows.get(time_ms)
-            if found is None and last is not None and 0 <= time_ms - last[0] <= max_age_ms:
-                found = self._cut(last[1])
+            if found is None and last is not None and 0 <= time_ms - last.time_ms <= max_age_ms:
+                found = last.stretch, self._cut(last.row)
             if found is None:
                 return np.full(len(self.reader.names), np.nan)
-            rows.append(found)
-        stretch = np.stack(rows)
-        return self.reader.read(stretch) if is_whole(stretch) else np.full(len(self.reader.names), np.nan)
+            stretches.add(found[0])
+            rows.append(found[1])
+        read = np.stack(rows)
+        if len(stretches) > 1 or not is_whole(read):
+            return np.full(len(self.reader.names), np.nan)
+        return self.reader.read(read)
 
     def _cut(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
         levels, kept = self.reader.levels, len(row) // 4

@@ -86,6 +86,7 @@ class Sequencer(Generic[Item]):
     Attributes:
         counts: what became of the messages so far; each counts once.
         is_synchronised: whether the book is known to be whole.
+        stretches: how many unbroken stretches have begun, see `_snapshot`; the book belongs to the last of them.
         update_id, sequence: numbers of the last message applied.
     """
 
@@ -93,6 +94,7 @@ class Sequencer(Generic[Item]):
         self.protocol = protocol
         self.counts: Counter[BookStatus] = Counter()
         self.is_synchronised = False
+        self.stretches = 0
         self._latest = BookStatus.WAITING
         self.update_id: int | None = None
         self.sequence: int | None = None
@@ -158,6 +160,7 @@ class Sequencer(Generic[Item]):
     def _snapshot(self, ids: UpdateIds, item: Item) -> Ruling[Item]:
         if self._is_old_snapshot(ids):
             return Ruling(status=BookStatus.STALE, reason=f"snapshot with seq {ids.sequence} after {self.sequence}")
+        goes_on = self._goes_on(ids)
         self.is_synchronised = True
         self.update_id, self.sequence = ids.update_id, ids.sequence
         self._after_snapshot = True
@@ -173,7 +176,18 @@ class Sequencer(Generic[Item]):
                 self._lose()
                 self._pending.extend(waiting[position:])
                 return Ruling(status=status, reason=f"{reason}; the snapshot is older than the stream")
+        self.stretches += not goes_on
         return Ruling(status=BookStatus.RESET, items=items)
+
+    def _goes_on(self, ids: UpdateIds) -> bool:
+        """Whether a snapshot belongs to the stretch before it.
+
+        In the middle of a stream it says nothing of what came before it, unless its number shows that nothing is
+        missing: the recording may have stood still for an hour. Bybit's u = 1 is a new book.
+        """
+        if not self.is_synchronised or self.update_id is None or ids.update_id is None:
+            return False
+        return ids.update_id <= self.update_id + 1 and not (self.protocol == "bybit" and ids.update_id == 1)
 
     def _is_old_snapshot(self, ids: UpdateIds) -> bool:
         """A snapshot delivered late must not turn back a book that is ahead of it."""

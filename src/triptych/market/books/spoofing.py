@@ -8,7 +8,9 @@ group that lacks one of them cannot score high:
 - haste: they stood at most `longest` rows, less and less up to twice as long;
 - lure: how much more than before was traded by those whom the layers would make hurry (buyers, when bids were
   layered), full at `lure` times the usual rate;
-- one-sidedness: the other side did not pull walls at the same time, as a market maker does who steps back.
+- one-sidedness: the other side did not pull walls at the same time, as a market maker does who steps back. A wall of
+  the other side that was filled then does not count: the spoofer's own order is filled there, which is what the layers
+  are for.
 
 These are the marks of the cases that regulators describe (United States v. Coscia, 866 F.3d 782, 7th Cir. 2017;
 CFTC, "Antidisruptive Practices Authority", 78 FR 31890, 2013). Intent, which the law asks for, is in no tape: a high
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from triptych.domain import Config as BaseConfig
+from triptych.market.books.belonging import refuse_foreign_trades
 from triptych.market.books.tape import BookTape
 from triptych.market.books.trades import Trades
 from triptych.market.books.walls import Config as WallsConfig
@@ -41,7 +44,7 @@ class Config(BaseConfig):
         2.0, gt=1, description="Rate of trades against the other side, in usual rates, for a full mark."
     )
     usual_rows: int = Field(300, ge=10, le=1_000_000, description="Rows before, from which the usual rate is taken.")
-    threshold: float = Field(0.5, gt=0, le=1, description="Least score of an alarm.")
+    threshold: float = Field(0.4, gt=0, le=1, description="Least score of an alarm.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,14 +76,18 @@ def find_spoofing(tape: BookTape, trades: Trades | None, config: Config | None =
     """All alarms of a tape, in the order in which they became known. Without trades there is no mark of lure.
 
     A group is judged `together` rows after its first wall was pulled, when all that counts with it has been pulled.
+
+    Raises DataError for trades of another instrument or time.
     """
     config = config or Config()
-    walls = [one for one in find_walls(tape, config.walls) if one.ending in ("pulled", "filled")]
+    if trades is not None:
+        refuse_foreign_trades(tape, trades)
+    walls = [one for one in find_walls(tape, config.walls, trades=trades) if one.ending in ("pulled", "filled")]
     rate = None if trades is None else _LureRate(tape, trades, config.usual_rows)
     alarms = []
     for side in (1, -1):
         own = [one for one in walls if one.side == side and one.ending == "pulled"]
-        other = np.array([one.known_at for one in walls if one.side == -side], dtype=np.int64)
+        other = np.array([one.known_at for one in walls if one.side == -side and one.ending == "pulled"], np.int64)
         filled = [one for one in walls if one.side == side and one.ending == "filled"]
         for group in _together(own, config.together):
             known_at = group[0].known_at + config.together

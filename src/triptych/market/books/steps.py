@@ -115,17 +115,13 @@ class _Planner:
 
     def _offer(self, at: int) -> BookStatus:
         sequencer, ids = self._sequencer, self._ids[at]
-        was_synchronised, last = sequencer.is_synchronised, sequencer.update_id
+        begun = sequencer.stretches
         ruling = sequencer.offer(ids, at, self._problems[at])
         if at in self._crossing:
             sequencer.cross()
             return ruling.status
-        restarted = sequencer.protocol == "bybit" and ids.update_id == 1
-        # A snapshot in the middle says nothing of what came before it, unless its number shows that nothing is missing:
-        # the recording may have stood still for an hour.
-        goes_on = was_synchronised and last is not None and ids.update_id is not None and ids.update_id <= last + 1
         resets = ruling.status is BookStatus.RESET
-        if resets and (restarted or not goes_on):
+        if sequencer.stretches > begun:
             self._end_ns.append(-1)
         stretch, final = len(self._end_ns) - 1, len(ruling.items) - 1
         for place, item in enumerate(ruling.items):

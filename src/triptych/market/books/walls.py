@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from triptych.domain import Config as BaseConfig
+from triptych.market.books.belonging import refuse_foreign_trades
 from triptych.market.books.tape import BookTape
 from triptych.market.books.trades import Trades
 
@@ -104,8 +105,12 @@ def find_walls(tape: BookTape, config: Config | None = None, *, trades: Trades |
         config: what counts as a wall.
         trades: of the same instrument; with them a wall at the touch that vanished without a trade counts as pulled,
             and `filled_size` says how much of it was traded.
+
+    Raises DataError for trades of another instrument or time.
     """
     config = config or Config()
+    if trades is not None:
+        refuse_foreign_trades(tape, trades)
     found = _of_side(tape, 1, config) + _of_side(tape, -1, config)
     if trades is not None:
         found = [_with_trades(wall, tape, trades) for wall in found]

@@ -4,7 +4,9 @@ Books on a grid of ticks around a mid that walks; ordinary levels are log-normal
 other with quiet rows between:
 
 - spoofing: several large orders appear together away from the touch, grow the impression of pressure for some rows
-  while the other side's touch trades (the spoofer's own order there is filled), and all vanish before the price comes;
+  while the other side's touch trades, and all vanish before the price comes. At that touch stands the spoofer's own
+  order, as large as a layer: those who were lured eat it, one trade takes what is left of it, and with that the layers
+  go;
 - patient wall: one large order away from the touch that stays until the price reaches and fills it;
 - honest pull: one large order that is withdrawn without anything traded on the other side;
 - market maker: large orders on both sides that appear and vanish together;
@@ -12,7 +14,8 @@ other with quiet rows between:
 - runaway: layers that are pulled because the price has run away from them, after they stood long.
 
 The last five are hard negatives: each shares some marks of spoofing and lacks one. Levels and trades outside of
-episodes are noise of the same law.
+episodes are noise of the same law. `own = 0` leaves the spoofer's own order out of the books: the easier case, in which
+only the layers are seen.
 """
 
 from __future__ import annotations
@@ -52,6 +55,11 @@ class Config(BaseConfig):
     trade: float = Field(0.2, gt=0, lt=0.5, description="Chance of a row of an ordinary trade on either side.")
     bursts: float = Field(0.8, ge=0, le=2, description="Standard deviation of the log chance of a trade: bursts.")
     lure: float = Field(3.0, gt=1, description="Chance of a trade that a spoofer lures, in ordinary ones; varies.")
+    own: float = Field(
+        8.0,
+        ge=0,
+        description="Size of a spoofer's own order, in ordinary levels; varies by a half. 0: it is not shown.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +104,10 @@ def simulate_spoofing(config: Config | None = None) -> SpoofedStream:
     grid = config.size * np.exp(config.noise * log_size)
     for episode in episodes:
         _plant(grid, episode, config, mid_ticks, low, random)
+    aggressor, traded = _aggressors(config, episodes, n, random)
+    for episode in episodes:
+        if episode.kind == "spoofing" and config.own:
+            _plant_own(grid, episode, config, int(mid_ticks[episode.first]), low, aggressor, traded)
     rows = np.arange(n)[:, None]
     time_ms = 1_700_000_000_000 + STEP_MS * np.arange(n, dtype=np.int64)
     tape = BookTape(
@@ -103,7 +115,7 @@ def simulate_spoofing(config: Config | None = None) -> SpoofedStream:
         bid_prices=(bid * config.tick).astype(np.float64), bid_sizes=grid[rows, bid - low],
         ask_prices=(ask * config.tick).astype(np.float64), ask_sizes=grid[rows, ask - low],
     )  # fmt: skip
-    return SpoofedStream(tape=tape, trades=_trades(config, episodes, tape, random), episodes=tuple(episodes))
+    return SpoofedStream(tape=tape, trades=_trades(tape, aggressor, traded), episodes=tuple(episodes))
 
 
 def _plan(config: Config, random: np.random.Generator) -> list[Episode]:
@@ -130,6 +142,8 @@ def _walk(config: Config, episodes: list[Episode], n: int, random: np.random.Gen
         elif one.kind == "runaway":
             steps[inside] = 0
             steps[one.last - 8 : one.last + 1 : 2] = one.side
+        elif one.kind == "spoofing" and config.own:
+            steps[one.first + 1 : one.last + 2] = 0  # no price goes through the spoofer's own order before it is filled
         else:
             steps[inside] = np.where(steps[inside] == -one.side, 0, steps[inside]) if one.side else 0
             steps[one.last + 1] = 0
@@ -158,12 +172,38 @@ def _plant(
             grid[entry : one.last + 1, touch - side * int(offset) - low] = size
 
 
-def _trades(config: Config, episodes: list[Episode], tape: BookTape, random: np.random.Generator) -> Trades:
-    """Trades at the touch of either side, in bursts, more of them where a spoofer or a patient wall is filled.
+def _plant_own(
+    grid: NDArray[np.float64],
+    one: Episode,
+    config: Config,
+    best_bid: int,
+    low: int,
+    aggressor: NDArray[np.int8],
+    traded: NDArray[np.float64],
+) -> None:
+    """Put the spoofer's own order at the other side's touch; it shrinks by what is traded there.
 
-    A trade of row i happened in the 100 ms up to its time.
+    What is left of it when the layers go is taken by one trade in the row after their last: `aggressor` and `traded`
+    are changed there.
     """
-    n = len(tape)
+    random = stream(config.seed, f"spoofer's own order {one.first}")
+    size = config.own * config.size * float(np.exp(random.normal(0, 0.5)))
+    eaten = np.cumsum(
+        np.where(aggressor[one.first + 1 : one.last + 1] == one.side, traded[one.first + 1 : one.last + 1], 0)
+    )
+    left = np.maximum(size - np.concatenate(([0.0], eaten)), 0.0)
+    grid[one.first : one.last + 1, best_bid + (1 if one.side == 1 else 0) - low] += left
+    if left[-1] > 0:
+        aggressor[one.last + 1], traded[one.last + 1] = one.side, left[-1]
+
+
+def _aggressors(
+    config: Config, episodes: list[Episode], n: int, random: np.random.Generator
+) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """Who traded in each row (1 a buyer, -1 a seller, 0 nobody), in bursts, and the size of a trade there.
+
+    There are more trades where a spoofer lures and where a patient wall is filled.
+    """
     chance = config.trade * np.exp(
         np.stack([autoregression(random.standard_normal(n), 30.0, config.bursts) for _ in range(2)])
         - config.bursts**2 / 2
@@ -180,11 +220,14 @@ def _trades(config: Config, episodes: list[Episode], tape: BookTape, random: np.
             size[filling] *= 4.0
     hits = random.random((2, n)) < np.minimum(chance, 1.0)
     aggressor = np.where(hits[0] & hits[1], np.where(random.random(n) < 0.5, 1, -1), hits[0].astype(int) - hits[1])
-    aggressor = aggressor.astype(np.int8)
-    traded = np.flatnonzero(aggressor)
-    bought = aggressor[traded] == 1
-    price = np.where(bought, tape.ask_prices[traded, 0], tape.bid_prices[traded, 0])
+    return aggressor.astype(np.int8), size
+
+
+def _trades(tape: BookTape, aggressor: NDArray[np.int8], size: NDArray[np.float64]) -> Trades:
+    """Trades at the touch. A trade of row i happened in the 100 ms up to its time."""
+    rows = np.flatnonzero(aggressor)
+    price = np.where(aggressor[rows] == 1, tape.ask_prices[rows, 0], tape.bid_prices[rows, 0])
     return Trades(
-        symbol=tape.symbol, time_ms=tape.time_ms[traded] - STEP_MS // 2, price=price, size=size[traded],
-        side=aggressor[traded],
+        symbol=tape.symbol, time_ms=tape.time_ms[rows] - STEP_MS // 2, price=price, size=size[rows],
+        side=aggressor[rows],
     )  # fmt: skip
