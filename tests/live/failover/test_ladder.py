@@ -283,6 +283,41 @@ def test_a_trial_of_the_model_before_says_nothing_of_the_one_in_its_place(ladder
     assert notes == ["old is off duty after 1 failures in a row: RuntimeError: lost"] * 2
 
 
+def test_a_level_that_is_let_go_before_its_call_has_begun_says_so_and_cancels_nobody():
+    hangs = threading.Event()
+    level = Level("big", Model("big", hangs), deadline_s=60.0)
+
+    async def run():
+        view, closes = View(), {"AAA": 7}
+        level._worker.submit(hangs.wait, 10)  # the thread is taken
+        waiting = asyncio.create_task(level.ask(level.snapshot(view, closes), closes, within_s=60.0))
+        await asyncio.sleep(0)
+        level.close()
+        hangs.set()
+        return await waiting
+
+    answer = asyncio.run(run())
+    assert (answer.failure, answer.was_asked) == ("let go before it was asked", False)
+
+
+def test_a_call_that_has_not_begun_when_another_model_comes_is_still_answered():
+    hangs = threading.Event()
+    level = Level("big", Model("big", 0.7), deadline_s=60.0)
+
+    async def run():
+        view, closes = View(), {"AAA": 7}
+        level._worker.submit(hangs.wait, 10)
+        waiting = asyncio.create_task(level.ask(level.snapshot(view, closes), closes, within_s=60.0))
+        await asyncio.sleep(0)
+        level.replace(Model("new", 0.2))
+        hangs.set()
+        return await waiting, await level.ask(level.snapshot(view, closes), closes, within_s=60.0)
+
+    old, new = asyncio.run(run())
+    level.close()
+    assert [one.predictions["AAA"].probability_buy for one in (old, new)] == pytest.approx([0.7, 0.2])
+
+
 def test_a_model_that_the_floor_keeps_from_deciding_is_tried_at_every_decision(ladder):
     told, notes = [], []
     big, small = Model("big", 0.7), Model("small", 0.2)

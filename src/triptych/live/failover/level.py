@@ -103,15 +103,20 @@ class Level:
         limit = min(within_s, self.deadline_s)
         if limit <= 0:
             return Answer(predictions={}, failure="no time was left for it", seconds=0.0, was_asked=False)
-        self._running = self._worker.submit(self.predictor.predict_all, snapshot, dict(closes))
+        running = self._running = self._worker.submit(self.predictor.predict_all, snapshot, dict(closes))
         try:
             # Shielded: a cancelled wait must not be taken for a finished call. No `wait_for`: before Python 3.12 it
             # loses a cancellation that comes together with the answer.
             async with asyncio.timeout(limit):
-                found = await asyncio.shield(asyncio.wrap_future(self._running))
+                found = await asyncio.shield(asyncio.wrap_future(running))
         except TimeoutError:
             failure = f"missed its deadline of {limit:.3g} s"
             return Answer(predictions={}, failure=failure, seconds=time.monotonic() - started, is_late=True)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not running.cancelled() or (task is not None and task.cancelling()):
+                raise
+            return Answer(predictions={}, failure="let go before it was asked", seconds=0.0, was_asked=False)
         except Exception as error:  # a model may fail in any way: out of memory, a lost device, a bug
             said = " ".join(str(error).split())[:200]
             return Answer(predictions={}, failure=f"{type(error).__name__}: {said}", seconds=time.monotonic() - started)
@@ -128,7 +133,7 @@ class Level:
         self.predictor, self.identity, self.reference = predictor, identity, reference
         self.duty = Duty()
         if self.is_busy:
-            self.close()
+            self._worker.shutdown(wait=False)  # a call that has not begun yet is still waited for
             self._worker, self._running = self._thread(), None
 
     def close(self) -> None:
