@@ -104,9 +104,9 @@ def test_start_belongs_to_the_period_and_end_does_not(tmp_path, csv):
 
 def test_however_a_source_is_cut_or_resampled_it_is_the_same_history(tmp_path, csv):
     cuts = [(), ("data.start=2023-01-02T01:00",), ("data.timeframe=1h",), ("data.end=2023-01-02T16:00",)]
-    marks = {loaded(tmp_path, *cut, source="file", path=str(csv)).history for cut in cuts}
+    marks = {loaded(tmp_path, *cut, source="file", path=str(csv)).history.mark for cut in cuts}
     assert len(marks) == 1
-    assert loaded(tmp_path, "data.synthetic.seed=99").history not in marks
+    assert loaded(tmp_path, "data.synthetic.seed=99").history.mark not in marks
 
 
 def test_a_period_shorter_than_the_window_is_refused(tmp_path, csv):
