@@ -84,6 +84,14 @@ def test_another_network_in_the_folder_is_kept_unless_fresh_is_said(net):
         train_candle_patterns([walk()], CANDLES, net)
 
 
+def test_what_cannot_be_trained_takes_nothing_away(made, net):
+    for series in (walk(100), walk(600)):  # too few candles, too few examples
+        with pytest.raises(NotEnoughData):
+            train_candle_patterns([series], CANDLES.model_copy(update={"least_examples": 400}), net, fresh=True)
+    assert sorted(path.name for path in net.iterdir()) == sorted(path.name for path in made[0].iterdir())
+    assert (net / "weights.safetensors").read_bytes() == (made[0] / "weights.safetensors").read_bytes()
+
+
 def test_what_lies_in_the_folder_is_never_lost(net, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     for fresh in (False, True):

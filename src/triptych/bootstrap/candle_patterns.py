@@ -152,6 +152,7 @@ def _trained(
         CANDLE_LABELS, length=recipe.length, width=recipe.width, depth=recipe.depth,
         seed=derive_seed(recipe.seed, "network"),
     )  # fmt: skip
+    place.begin()
     fit_multi_label(
         network.network, parts["train"].as_set(), parts["validation"].as_set(), recipe.training,
         derive_seed(recipe.seed, "fit"), on_epoch=epoch_teller(tell, recipe.training.epochs),

@@ -156,6 +156,7 @@ def _trained(recipe: ChartPatternRecipe, folder: Path, place: Place, tell: Tell)
     tell(f"Drawing {recipe.charts} charts to learn from and {recipe.validation_charts} to validate.")
     train = chart_pattern_set(recipe, recipe.charts, derive_seed(recipe.seed, "charts"))
     validation = chart_pattern_set(recipe, recipe.validation_charts, derive_seed(recipe.seed, "validation"))
+    place.begin()
     history = fit_multi_label(
         made.network, train, validation, recipe.training, derive_seed(recipe.seed, "fit"),
         on_epoch=epoch_teller(tell, recipe.training.epochs), checkpoint=place.checkpoint,

@@ -39,10 +39,12 @@ class Place:
     Attributes:
         checkpoint: file for the state of the training; None where no folder was named.
         is_complete: whether the folder holds the very network that is wanted.
+        begin: to be called when all is known to be trainable: only now a network that is replaced is taken away.
     """
 
     checkpoint: Path | None = None
     is_complete: bool = False
+    begin: Callable[[], None] = lambda: None
 
 
 @contextlib.contextmanager
@@ -59,7 +61,7 @@ def taken_up(
         tell: told in words what was found.
 
     Raises RunError where the folder holds another network, a damaged one, or something else. What cannot be trained
-    leaves no folder.
+    leaves no folder, and takes nothing away.
     """
     if folder is None:
         yield Place()
@@ -68,25 +70,28 @@ def taken_up(
     with exclusive(whole.with_name(f".{whole.name}.lock"), what=str(folder), timeout_s=1.0):
         remove_leftovers(whole)
         _require_alone(folder)
-        if fresh:
-            _discard(folder)
         wanted = _made_of(recipe.model_dump(mode="json"), data_hash(histories) if histories else "", versions())
-        found = _found(folder)
+        found = None if fresh else _found(folder)
         if found is not None:
             _require_same(folder, found, wanted)
-        if (folder / CARD).exists():
+        if not fresh and (folder / CARD).exists():
             tell(f"{folder} is complete already: same recipe, data, versions and seed. --fresh trains it again.")
             yield Place(is_complete=True)
             return
         if found is not None:
             tell(f"{folder} was stopped before its end: going on.")
         training = folder / TRAINING
-        remove_leftovers(training)
-        write_json(training / BEGUN, wanted)
+
+        def begin() -> None:
+            if fresh:
+                _discard(folder)
+            remove_leftovers(training)
+            write_json(training / BEGUN, wanted)
+
         try:
-            yield Place(checkpoint=training / CHECKPOINT)
+            yield Place(checkpoint=training / CHECKPOINT, begin=begin)
         except (DataError, RecipeError):
-            if found is None:
+            if found is None and not (folder / CARD).exists():
                 _discard(folder)
                 with contextlib.suppress(OSError):
                     folder.rmdir()
