@@ -51,6 +51,8 @@ from triptych.exchanges.timing import AbstractTimer
 PRIVATE_TOPICS: Final = ("order", "execution", "position", "wallet")
 _WINDOW_MS: Final = 7 * 86_400_000
 """The longest span of executions that one question may cover."""
+_KEPT_MS: Final = 730 * 86_400_000
+"""How far back the venue knows executions; a question about what was before finds nothing."""
 _MOST_PAGES: Final = 1000
 
 
@@ -136,6 +138,7 @@ class BybitGateway(AbstractGateway):
         seen: set[str] = set()
         # The caller's clock is ours; what is asked for is a span of the venue's.
         start, now = min(since_ms, self._rest.clock.at_venue(since_ms)), self._rest.clock.now_ms() + 1000
+        start = max(start, now - _KEPT_MS)
         while start <= now:
             end = min(start + _WINDOW_MS - 1, now)
             asked = {"startTime": start, "endTime": end, "limit": 100}

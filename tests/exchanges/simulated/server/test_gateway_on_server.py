@@ -471,3 +471,24 @@ def test_a_liquidation_is_told_as_a_forced_fill():
     (entry, forced), held = asyncio.run(run())
     assert (entry.reason, forced.reason) == (FillReason.ORDER, FillReason.LIQUIDATION)
     assert (forced.quantity, forced.side, forced.order_id, held.quantity) == (Decimal("0.1"), Side.SELL, "", 0)
+
+
+def test_executions_are_asked_for_no_farther_back_than_the_venue_keeps_them():
+    spans = []
+
+    async def play(server, gateway):
+        asked_for = gateway._account_rows
+
+        async def noted(path, symbols, asked):
+            spans.append((asked["startTime"], asked["endTime"]))
+            return await asked_for(path, symbols, asked)
+
+        gateway._account_rows = noted
+        assert await gateway.executions(["BTCUSDT"], 0) == []
+
+    trial(play)
+    day, week = 86_400_000, 7 * 86_400_000
+    assert abs(NOW() - spans[0][0] - 730 * day) < day / 24
+    assert [start for start, _ in spans[1:]] == [end + 1 for _, end in spans[:-1]]
+    assert max(end - start for start, end in spans) < week
+    assert abs(NOW() - spans[-1][1]) < day / 24
