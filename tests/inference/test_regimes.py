@@ -82,7 +82,7 @@ def test_a_price_that_never_moves_is_the_cause_that_is_told():
     one = series(1800)
     still = replace(one, values=np.where(np.arange(5) < 4, 100.0, one.values))
     assert RegimeFilter.fit([still]).notes() == tuple(
-        f"The regime {name} is left out: the price never moves in the candles it was fitted on."
+        f"The regime {name} is left out: the closing price never moves in the candles it was fitted on."
         for name in ("bull", "bear", "high_volatility")
     )
 

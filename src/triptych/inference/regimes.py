@@ -199,7 +199,7 @@ def _cause(regime: str, histories: Sequence[CandleSeries]) -> str:
         none = all(not one.values[:, VOLUME].any() for one in histories)
         return "there is no volume" if none else "the volume never changes"
     if all((np.diff(one.close) == 0).all() for one in histories):
-        return "the price never moves"
+        return "the closing price never moves"
     return "its measure never changes"
 
 
