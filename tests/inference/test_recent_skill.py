@@ -12,7 +12,7 @@ from triptych.inference.combiner import Combiner
 from triptych.inference.consensus import ConsensusPredictor
 from triptych.inference.recent_skill import Heard, RecentSkill, outcomes_of, weights_of
 
-MINUTE_15 = 900_000
+MINUTE_15, HOUR = 900_000, 3_600_000
 N, HORIZON = 500, 4
 TARGET = TargetConfig(horizon=HORIZON, volatility_span=8)
 
@@ -28,9 +28,16 @@ def skill(**changes):
     return RecentSkill(**settings | changes)
 
 
-def history(seed=0, n=N):
+def session_times(n):
+    """Seven hours of every weekday, as a stock exchange has them."""
+    hours = 1_672_617_600_000 + HOUR * np.arange(5 * n)  # from a Monday on
+    open_at = (hours // HOUR % 24 >= 14) & (hours // HOUR % 24 < 21) & ((hours - hours[0]) // (24 * HOUR) % 7 < 5)
+    return hours[open_at][:n]
+
+
+def history(seed=0, n=N, times=None, timeframe="15m"):
     random = np.random.default_rng(seed)
-    series = make_series(1_672_531_200_000 + MINUTE_15 * np.arange(n))
+    series = make_series(1_672_531_200_000 + MINUTE_15 * np.arange(n) if times is None else times, timeframe=timeframe)
     close = 100.0 * np.exp(np.cumsum(random.normal(0, 0.004, n)))
     values = series.values.copy()
     values[:, 0] = np.concatenate(([100.0], close[:-1]))
@@ -135,7 +142,7 @@ def test_an_outcome_moves_the_weights_at_the_close_that_settles_it_and_not_befor
     predictor = consensus(some)
     ends = np.arange(300, 340)
     moves = np.abs(np.diff(predictor.weights_over(series, ends), axis=0)).max(axis=1) > 1e-5
-    settles = some.due(series.close_time_ms[ends[1:] - HORIZON])
+    settles = some.due(series.close_time_ms)[ends[1:] - HORIZON]
     assert moves[settles].sum() >= 5  # where nothing came both members lose alike, and nothing moves
     assert not moves[~settles].any()
 
@@ -169,7 +176,7 @@ def test_members_are_never_asked_about_the_time_before_their_segment():
     predictor = consensus(some)
     members = predictor._members.values()
     predictor.weights_over(series, ends)
-    asked = int(some.due(series.close_time_ms[301:330]).sum())
+    asked = int(some.due(series.close_time_ms)[301:330].sum())
     assert [one.asked for one in members] == [asked, asked]
 
 
@@ -185,3 +192,70 @@ def test_it_waits_for_the_candles_that_its_window_takes():
     known = series.head(predictor.length - 1)
     closes = {series.symbol: int(known.close_time_ms[-1])}
     assert predictor.predict_all(Known(known), closes) == {series.symbol: None}
+
+
+@pytest.fixture(scope="module")
+def session():
+    return history(times=session_times(N), timeframe="1h")
+
+
+def session_skill(horizon=12, **changes):
+    target = TargetConfig(horizon=horizon, volatility_span=8).model_dump(mode="json")
+    return skill(timeframe_ms=HOUR, target=target, half_life_days=20.0, **changes)
+
+
+@pytest.mark.parametrize("horizon", [1, 3, 4, 12])
+def test_around_the_clock_every_horizon_th_close_is_due_and_counts_whole(horizon):
+    some, closes = skill(target=TargetConfig(horizon=horizon).model_dump(mode="json")), history().close_time_ms
+    due = some.due(closes)
+    np.testing.assert_array_equal(due[1:], (closes // MINUTE_15 % horizon == 0)[1:])
+    assert (some.shares(due)[due] == 1.0).all()
+
+
+@pytest.mark.parametrize(("horizon", "a_day"), [(2, 4), (12, 1), (24, 1)])
+def test_a_market_that_closes_at_night_is_asked_too_and_what_overlaps_counts_by_its_share(session, horizon, a_day):
+    some = session_skill(horizon)
+    due = some.due(session.close_time_ms)
+    days = session.close_time_ms[due] // (24 * HOUR)
+    assert set(np.unique(days, return_counts=True)[1][1:-1]) == {a_day}
+    times = session.close_time_ms[due]
+    found = outcomes_of(some, session, times, np.full((len(times), 2, 3), 1 / 3))
+    assert found.shares[1:].max() <= 1.0
+    places = np.searchsorted(session.close_time_ms, found.time_ms)
+    assert found.shares[1:].sum() <= (places[-1] - places[0]) / horizon + 1e-9  # no more than do not overlap
+    assert found.shares[1:].sum() > 0.8 * (places[-1] - places[0]) / horizon
+
+
+def test_a_window_is_counted_in_candles_and_not_in_hours(session):
+    some = session_skill()
+    times = session.close_time_ms[some.due(session.close_time_ms)]
+    found = outcomes_of(some, session, times, np.full((len(times), 2, 3), 1 / 3))
+    for now in (300, 301, 306, N - 1):
+        counts, _ = found.at(int(session.close_time_ms[now]), some)
+        places = np.searchsorted(session.close_time_ms, found.time_ms)
+        assert len(counts) == ((places > now - 120) & (places + 12 <= now)).sum() >= 14
+
+
+@pytest.mark.parametrize("restart", [None, 420, 423])
+def test_of_a_market_that_closes_at_night_it_knows_no_future_and_says_the_same_live(session, restart):
+    some = session_skill()
+    ends = np.arange(400, 430)
+    whole = said(consensus(some).predictions_over(session, ends))
+    weights = consensus(some).weights_over(session, ends)
+    assert weights.std(axis=0).min() > 1e-3
+    live, rows = consensus(some), []
+    for end in ends:
+        live = consensus(some) if end == restart else live
+        known = session.head(end + 1)
+        np.testing.assert_array_equal(live.weights_over(known, np.array([end])), weights[[end - 400]])
+        rows.append(live.predict_all(Known(known), {known.symbol: int(known.close_time_ms[-1])})[known.symbol])
+    np.testing.assert_allclose(said(rows), whole, atol=1e-12)
+
+
+def test_weights_do_not_depend_on_where_the_history_begins(session):
+    for series, some in ((history(), skill()), (session, session_skill())):
+        predictor = consensus(some)
+        whole = predictor.weights_over(series, np.arange(440, N))
+        for begin in range(440 + 1 - predictor.length, 440 - predictor.length - 14, -1):
+            shorter = series.between(begin, N)
+            np.testing.assert_array_equal(predictor.weights_over(shorter, np.arange(440, N) - begin), whole)

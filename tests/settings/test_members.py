@@ -78,6 +78,15 @@ def test_regimes_go_with_members_and_are_told_once_for_all_of_them():
     assert [(one.regimes.use, one.regimes.memory) for one in members_of(both).values()] == [(False, 480), (False, 480)]
 
 
+def test_recent_skill_does_not_weigh_by_trading_days():
+    days = {"features.names": ["return_1"], "features.day.hours": ["09:30-16:00"]}
+    members = [{"name": "a"}, {"name": "b", "changes": days}]
+    hold = {"without_prediction": "hold"}  # as recipes of whole days must
+    with pytest.raises(RecipeError, match=r"two, member 'b' reads trading days \(features\.day\.hours\)"):
+        members_of(recipe(members=members, consensus={"method": "skill"}, split=WALK, execution=hold))
+    assert members_of(recipe(members=members, execution=hold))["b"].features.day.hours == ("09:30-16:00",)
+
+
 def test_a_walk_of_two_folds_lets_a_consensus_learn():
     assert recipe(consensus={"method": "stacking"}, split=WALK).consensus.method == "stacking"
 

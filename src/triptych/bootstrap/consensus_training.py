@@ -124,7 +124,7 @@ def _train(
     for fold in judged:
         combiner = _fit(run.recipe, tuple(members), votes, fold, tell)
         if skill is not None:
-            recent = with_heard(skill, frame, combiner.members, fold.number)
+            recent = with_heard(skill, candles.by_symbol, frame, combiner.members, fold.number)
             combiner = combiner.model_copy(update={"recent": recent})
         regimes = fitted_regimes(run.recipe, next(iter(datasets.values())), fold, run.fold(fold.number), tell)
         _save(run, runs, combiner, regimes, candles, fold)

@@ -59,19 +59,26 @@ def skill_of(recipe: Recipe, candles: Candles, frame: pl.DataFrame, tell: Tell =
     return skill.model_copy(update={"window": window})
 
 
-def with_heard(skill: RecentSkill, frame: pl.DataFrame, names: tuple[str, ...], fold: int) -> RecentSkill:
-    """What was said in the segments before one, as far as it may still count there: out of fold, by earlier models."""
+def with_heard(
+    skill: RecentSkill, by_symbol: Mapping[str, CandleSeries], frame: pl.DataFrame, names: tuple[str, ...], fold: int
+) -> RecentSkill:
+    """What was said in the segments before one, as far as it may still count there: out of fold, by earlier models.
+
+    Of an instrument that said nothing in its last window, nothing is kept.
+    """
     past = frame.filter(pl.col("fold") < fold)
     if not len(past):
         return skill
     until_ms = int(past["time"].cast(pl.Int64).max())  # type: ignore[arg-type]
     heard = {}
     for (symbol,), part in past.group_by("symbol", maintain_order=True):
-        times, votes = _due(skill, part, names)
-        kept = times > skill.first_ms(until_ms)
-        heard[str(symbol)] = Heard(
-            time_ms=tuple(times[kept].tolist()), votes=tuple(map(tuple, votes[kept].reshape(kept.sum(), -1).tolist()))
-        )
+        series = by_symbol[str(symbol)]
+        times, votes = _due(skill, series, part, names)
+        newest = np.searchsorted(series.close_time_ms, until_ms, side="right") - 1
+        kept = np.searchsorted(series.close_time_ms, times) > newest - skill.window
+        if kept.any():
+            rows = votes[kept].reshape(np.count_nonzero(kept), -1).tolist()
+            heard[str(symbol)] = Heard(time_ms=tuple(times[kept].tolist()), votes=tuple(map(tuple, rows)))
     return skill.model_copy(update={"heard_until_ms": until_ms, "heard": heard})
 
 
@@ -88,19 +95,20 @@ def weights_in(
     found = np.empty((len(now), len(combiner.members)))
     known = frame.filter(pl.col("fold") <= fold)
     for (symbol,), part in now.group_by("symbol", maintain_order=True):
-        times, votes = _due(combiner.recent, known.filter(symbol=symbol), combiner.members)
-        outcomes = outcomes_of(combiner.recent, by_symbol[str(symbol)], times, votes)
+        series = by_symbol[str(symbol)]
+        times, votes = _due(combiner.recent, series, known.filter(symbol=symbol), combiner.members)
+        outcomes = outcomes_of(combiner.recent, series, times, votes)
         at = part["time"].cast(pl.Int64).to_numpy()
         found[part["row"].to_numpy()] = outcomes.weights(at, combiner.recent, np.array(combiner.weights))
     return found
 
 
 def _due(
-    skill: RecentSkill, frame: pl.DataFrame, names: tuple[str, ...]
+    skill: RecentSkill, series: CandleSeries, frame: pl.DataFrame, names: tuple[str, ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The rows of one instrument whose outcomes count: closes, and votes of shape (n, n_members, 3)."""
     ordered = frame.sort("time")
     times = ordered["time"].cast(pl.Int64).to_numpy()
     votes, _ = arrays_of(ordered, names)
-    due = skill.due(times)
+    due = np.isin(times, series.close_time_ms[skill.due(series.close_time_ms)])
     return times[due], votes[due]

@@ -55,8 +55,9 @@ class Config(domain.Config):
         default=4320,
         ge=16,
         le=100_000,
-        description="Method skill: candles for which a past answer counts; one is counted each `target.horizon` "
-        "candles. As many candles must be known before the first decision, in a backtest and live.",
+        description="Method skill: candles of an instrument for which a past answer counts; one is looked at each "
+        "`target.horizon` candles of clock time. As many candles, be there nights between them or not, must be known "
+        "before the first decision, in a backtest and live. Not with trading days (`features.day.hours`).",
     )
     floor: float = Field(
         default=0.0,

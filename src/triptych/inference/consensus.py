@@ -86,10 +86,9 @@ class ConsensusPredictor(AbstractPredictor):
     ) -> Outcomes:
         """The outcomes that count at any of the closes of candles `ends`, of a combiner with weights that move."""
         skill = self._skill()
-        closes = series.close_time_ms[ends]
         if not len(ends):
-            return outcomes_of(skill, series, closes, np.zeros((0, len(self._members), len(CLASSES))))
-        own = self._own_ends(series, int(closes.min()), int(closes.max()))
+            return outcomes_of(skill, series, ends, np.zeros((0, len(self._members), len(CLASSES))))
+        own = self._own_ends(series, int(ends.min()), int(ends.max()))
         return self._outcomes(series, series.close_time_ms[own], self._said(series, own, companions))
 
     def _skill(self) -> RecentSkill:
@@ -97,12 +96,11 @@ class ConsensusPredictor(AbstractPredictor):
             raise ArtifactError(f"{self.name} does not weigh its members by recent skill.", remedy="Ask another one.")
         return self._combiner.recent
 
-    def _own_ends(self, series: CandleSeries, first_ms: int, last_ms: int) -> NDArray[np.int64]:
-        """Candles on the grid of which the members themselves are asked, for decisions from `first_ms` to `last_ms`."""
+    def _own_ends(self, series: CandleSeries, first: int, last: int) -> NDArray[np.int64]:
+        """Candles that are due and that the members themselves are asked of, for decisions at `first` to `last`."""
         skill, closes = self._skill(), series.close_time_ms
-        since = max(skill.heard_until_ms, skill.first_ms(first_ms))
-        found = np.flatnonzero(skill.due(closes) & (closes > since) & (closes <= last_ms))
-        return found[found >= self._needs - 1]
+        found = np.flatnonzero(skill.due(closes) & (closes > skill.heard_until_ms))
+        return found[(found > first - skill.window) & (found <= last) & (found >= self._needs - 1)]
 
     def _said(
         self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries]
@@ -133,7 +131,7 @@ class ConsensusPredictor(AbstractPredictor):
         if series is None:
             return None
         now_ms, kept = int(series.close_time_ms[-1]), self._answered.get(symbol, {})
-        own = self._own_ends(series, now_ms, now_ms)
+        own = self._own_ends(series, len(series) - 1, len(series) - 1)
         missing = np.array([end for end in own if int(series.close_time_ms[end]) not in kept], dtype=np.int64)
         fresh = dict(kept)
         if missing.size:

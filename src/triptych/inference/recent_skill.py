@@ -1,9 +1,14 @@
 """How right each member of a consensus was lately: weights that move from close to close.
 
-Of the closes of an instrument every `horizon`-th is asked, on a grid in time, so that their outcomes do not overlap. An
-outcome is known when the candle has closed that settles its label at the latest, and counts for `window` candles, half
-as much for each half-life of its age. Label and loss of an outcome come from a fixed stretch of candles around it, so a
-long history, a short one and one that is asked anew after a restart give the same weights.
+Time is cut into slots as long as `horizon` candles, and of each slot the first close of an instrument is asked. Around
+the clock that is every `horizon`-th. Where a market closes at night, two such closes may lie fewer candles apart, and
+their outcomes overlap: the later one then counts by the share of its horizon that lies between them, so that all counts
+together are no more than the outcomes that do not overlap.
+
+An outcome is known when the candle has closed that settles its label at the latest, and counts for `window` candles of
+its instrument, half as much for each half-life of its age. Which closes are asked, their counts, labels and losses come
+from a fixed stretch of candles around them, so a long history, a short one and one that is asked anew after a restart
+give the same weights.
 
 What the members said before the segment that they were trained for is out of fold only as it was recorded then, by the
 models of that time; that is kept in `heard`. Later closes are asked of the members themselves.
@@ -26,10 +31,11 @@ if TYPE_CHECKING:
 DAY_MS: Final = 86_400_000
 _SETTLED_SPANS: Final = 4
 """Spans of the volatility before a close, by which its thresholds are told: what came earlier weighs 0.03 %."""
+_NEVER: Final = np.iinfo(np.int64).max
 
 
 class Heard(BaseModel):
-    """What the members said of one instrument, out of fold, at closes on the grid."""
+    """What the members said of one instrument, out of fold, at the closes that are asked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,7 +48,7 @@ class RecentSkill(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    window: int = Field(description="Candles for which an outcome counts.")
+    window: int = Field(description="Candles of an instrument for which an outcome counts.")
     half_life_days: float = Field(description="Age at which an outcome counts half.")
     floor: float = Field(description="Share of the weights that all have alike.")
     timeframe_ms: int = Field(description="Length of a candle.")
@@ -66,13 +72,17 @@ class RecentSkill(BaseModel):
         return self.window + self.horizon + self.warm_up + 1
 
     def due(self, close_time_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which closes lie on the grid."""
-        found: NDArray[np.bool_] = (close_time_ms // self.timeframe_ms) % self.horizon == 0
-        return found
+        """Which closes of a history are the first of their slot; of its first close that is not known, and not told."""
+        slots = close_time_ms // (self.timeframe_ms * self.horizon)
+        return np.diff(slots, prepend=slots[:1]) > 0
 
-    def first_ms(self, now_ms: int) -> int:
-        """Closes later than this count at a moment."""
-        return now_ms - self.window * self.timeframe_ms
+    def shares(self, due: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Share of the horizon of each candle that has passed since the close before it that was due, at most 1."""
+        places = np.arange(len(due))
+        last = np.maximum.accumulate(np.where(due, places, -self.horizon))
+        before = np.concatenate(([-self.horizon], last[:-1]))
+        found: NDArray[np.float64] = np.minimum((places - before) / self.horizon, 1.0)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,18 +92,22 @@ class Outcomes:
     Attributes:
         time_ms: int64 of shape (n,), the closes.
         known_ms: int64 of shape (n,), when it was known what came.
+        lapses_ms: int64 of shape (n,), when the window has passed over them; later than all where it has not yet.
+        shares: float64 of shape (n,), in (0, 1], how much of each is not in the outcome before it.
         losses: float64 of shape (n, n_members), half the Brier score of each, 0 (sure and right) to 1 (sure and wrong).
     """
 
     time_ms: NDArray[np.int64]
     known_ms: NDArray[np.int64]
+    lapses_ms: NDArray[np.int64]
+    shares: NDArray[np.float64]
     losses: NDArray[np.float64]
 
     def at(self, now_ms: int, skill: RecentSkill) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """How much each outcome counts that is known now, shape (k,), and its losses, shape (k, n_members)."""
-        keep = (self.known_ms <= now_ms) & (self.time_ms > skill.first_ms(now_ms))
+        keep = (self.known_ms <= now_ms) & (now_ms < self.lapses_ms)
         age_days = (now_ms - self.time_ms[keep]) / DAY_MS
-        return 0.5 ** (age_days / skill.half_life_days), self.losses[keep]
+        return self.shares[keep] * 0.5 ** (age_days / skill.half_life_days), self.losses[keep]
 
     def weights(
         self, times_ms: NDArray[np.int64], skill: RecentSkill, unknown: NDArray[np.float64]
@@ -150,10 +164,13 @@ def outcomes_of(
     ends, votes = ends[usable], votes[usable]
     classes = np.array([_class(target, skill.warm_up, series, int(end)) for end in ends], dtype=np.int64)
     settled = classes != UNKNOWN
-    ends = ends[settled]
+    ends, closes = ends[settled], series.close_time_ms
+    lapses = ends + skill.window
     return Outcomes(
-        time_ms=series.close_time_ms[ends],
-        known_ms=series.close_time_ms[ends + skill.horizon],
+        time_ms=closes[ends],
+        known_ms=closes[ends + skill.horizon],
+        lapses_ms=np.where(lapses < len(series), closes[np.minimum(lapses, len(series) - 1)], _NEVER),
+        shares=skill.shares(skill.due(closes))[ends],
         losses=losses_of(votes[settled], classes[settled]),
     )
 

@@ -12,6 +12,8 @@ from triptych.exchanges.gateway import AbstractCandleSource
 MOST_MISSED = 10_000
 """Missed closes that are gone through at a start; of a longer gap the newest."""
 WEEK_MS = 7 * 86_400_000
+MOST_DOUBLINGS = 4
+"""How often it is asked for as much time again where too few candles came: markets may be closed four hours in five."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,13 +52,19 @@ async def fetch_past(
         since_ms: time after which closes may have been missed, UTC; -1: none were.
         now_ms: the present, UTC.
 
+    Where the market was closed for so long that too few candles came, earlier ones are asked for: until there are
+    enough, the history begins, or it has been asked for `MOST_DOUBLINGS` times.
+
     Raises ExchangeError when the source cannot be asked.
     """
     step = timeframe.milliseconds
     reach_ms = since_ms if since_ms < 0 else max(since_ms, now_ms - MOST_MISSED * step)
     # Twice as many and a week: markets close at night and on weekends.
-    start_ms = (now_ms if reach_ms < 0 else min(reach_ms, now_ms)) - 2 * memory * step - WEEK_MS
-    told = await asyncio.gather(*(source.history(symbol, start_ms, now_ms) for symbol in symbols))
+    before_ms = now_ms if reach_ms < 0 else min(reach_ms, now_ms)
+    start_ms = before_ms - 2 * memory * step - WEEK_MS
+    told = await asyncio.gather(
+        *(_reaching_back(source, one, start_ms, before_ms, now_ms, memory=memory) for one in symbols)
+    )
     known: dict[int, list[Candle]] = {}
     missed: dict[int, list[Candle]] = {}
     newest: dict[str, Candle] = {}
@@ -78,3 +86,19 @@ async def fetch_past(
         known=[known[close_ms] for close_ms in sorted(known)], missed=[missed[close_ms] for close_ms in sorted(missed)],
         newest=newest, lacking={symbol: closes for symbol, closes in lacking.items() if closes},
     )  # fmt: skip
+
+
+async def _reaching_back(
+    source: AbstractCandleSource, symbol: str, start_ms: int, before_ms: int, now_ms: int, *, memory: int
+) -> list[Candle]:
+    """Candles of an instrument until now from `start_ms`, or from as far back as `memory` had closed by `before_ms`."""
+    candles = list(await source.history(symbol, start_ms, now_ms))
+    for _ in range(MOST_DOUBLINGS):
+        if sum(one.close_time_ms <= before_ms for one in candles) >= memory:
+            break
+        further_ms = max(start_ms - (before_ms - start_ms), 0)
+        earlier = await source.history(symbol, further_ms, start_ms) if further_ms < start_ms else ()
+        if not earlier:
+            break
+        candles, start_ms = [*earlier, *candles], further_ms
+    return candles

@@ -29,7 +29,8 @@ def resolved(recipe: Recipe) -> Recipe:
 def members_of(recipe: Recipe) -> dict[str, Recipe]:
     """The recipe of every member, by name; empty for a recipe of one model.
 
-    Raises RecipeError for an unknown key or a wrong value, and for a change of what members must share.
+    Raises RecipeError for an unknown key or a wrong value, for a change of what members must share, and for weights by
+    recent skill beside trading days.
     """
     content = resolved(recipe).model_dump(mode="json")
     members = content.pop("members")
@@ -48,4 +49,15 @@ def members_of(recipe: Recipe) -> dict[str, Recipe]:
         # Whole sections first: TOML does not keep the order of keys and tables.
         changes = dict(sorted(member["changes"].items(), key=lambda one: one[0].count(".")))
         found[member["name"]] = with_overrides(named, (), changes, where=where)
+        _refuse_days_by_skill(recipe, found[member["name"]], where)
     return found
+
+
+def _refuse_days_by_skill(recipe: Recipe, member: Recipe, where: str) -> None:
+    """Recent skill counts candles; by trading days labels count places of the day, and answers come once a day."""
+    if recipe.consensus.method == "skill" and member.features.names and member.features.day.hours:
+        raise RecipeError(
+            f"{where} reads trading days (features.day.hours), and consensus.method = 'skill' cannot weigh by those: "
+            "it looks at an outcome each target.horizon candles, and counts in candles.",
+            remedy="Empty features.day.hours, or set consensus.method to vote, agreement, stacking or meta.",
+        )

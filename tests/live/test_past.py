@@ -1,0 +1,75 @@
+"""The past that a start fetches: candles enough, however long the market was closed."""
+
+import asyncio
+import itertools
+
+import numpy as np
+import pytest
+from tests.fakes.candles import make_series
+
+from triptych.exchanges.simulated.tape import TapeSource
+from triptych.live.past import MOST_DOUBLINGS, WEEK_MS, fetch_past
+
+HOUR = 3_600_000
+MEMORY = 600
+
+
+class Asked(TapeSource):
+    """Remembers for which times it was asked."""
+
+    def __init__(self, series):
+        super().__init__([series], start_ms=int(series.close_time_ms[-1]))
+        self.spans = []
+
+    async def history(self, symbol, start_ms, end_ms):
+        self.spans.append((start_ms, end_ms))
+        return await super().history(symbol, start_ms, end_ms)
+
+
+def session(days):
+    """Seven hours of every weekday."""
+    hours = 1_672_617_600_000 + HOUR * np.arange(24 * days)
+    open_at = (hours // HOUR % 24 >= 14) & (hours // HOUR % 24 < 21) & ((hours - hours[0]) // (24 * HOUR) % 7 < 5)
+    return make_series(hours[open_at], timeframe="1h")
+
+
+def fetched(series, since_ms=-1):
+    source = Asked(series)
+    now_ms = source.clock.now_ms()
+    found = asyncio.run(
+        fetch_past(source, [series.symbol], series.timeframe, memory=MEMORY, since_ms=since_ms, now_ms=now_ms)
+    )
+    return found, source.spans
+
+
+@pytest.mark.parametrize("missed", [0, 20])
+def test_of_a_market_that_closes_at_night_it_goes_back_until_there_are_candles_enough(missed):
+    series = session(400)
+    since_ms = int(series.close_time_ms[-1 - missed]) if missed else -1
+    found, spans = fetched(series, since_ms)
+    closes = series.close_time_ms[: len(series) - missed]
+    assert [candle.close_time_ms for (candle,) in found.known] == closes[-MEMORY:].tolist()
+    assert [candle.close_time_ms for (candle,) in found.missed] == series.close_time_ms[len(closes) :].tolist()
+    assert 2 <= len(spans) <= 1 + MOST_DOUBLINGS
+    for (begin, _), (_, end) in itertools.pairwise(spans):
+        assert begin == end  # no candle is asked for twice
+
+
+def test_around_the_clock_it_asks_once():
+    series = make_series(1_672_617_600_000 + HOUR * np.arange(3_000), timeframe="1h")
+    found, spans = fetched(series)
+    assert len(found.known) == MEMORY
+    assert spans == [(spans[0][1] - 2 * MEMORY * HOUR - WEEK_MS, int(series.close_time_ms[-1]))]
+
+
+def test_where_history_begins_it_asks_no_further():
+    series = session(80)
+    found, spans = fetched(series)
+    assert len(found.known) == len(series) < MEMORY
+    assert len(spans) <= 3
+
+
+def test_a_market_with_hardly_a_candle_is_not_asked_for_ever():
+    series = make_series(1_672_617_600_000 + 400 * HOUR * np.arange(3_000), timeframe="1h")
+    _, spans = fetched(series)
+    assert len(spans) == 1 + MOST_DOUBLINGS
