@@ -17,7 +17,7 @@ MOST_DOUBLINGS = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Past:
+class FetchedPast:
     """What closed before a start.
 
     Attributes:
@@ -41,7 +41,7 @@ async def fetch_past(
     memory: int,
     since_ms: int,
     now_ms: int,
-) -> Past:
+) -> FetchedPast:
     """Ask for the last `memory` candles of each instrument before `since_ms`, and for all since.
 
     Args:
@@ -82,7 +82,7 @@ async def fetch_past(
         if new and (reach_ms > since_ms or not old):
             first_ms = new[0].close_time_ms
             lacking[symbol] = range(first_ms - (first_ms - since_ms - 1) // step * step, first_ms, step)
-    return Past(
+    return FetchedPast(
         known=[known[close_ms] for close_ms in sorted(known)], missed=[missed[close_ms] for close_ms in sorted(missed)],
         newest=newest, lacking={symbol: closes for symbol, closes in lacking.items() if closes},
     )  # fmt: skip
