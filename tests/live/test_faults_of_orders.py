@@ -140,6 +140,12 @@ def test_exchange_maintenance(tmp_path, code):
     play(tmp_path, act)
 
 
+def subscribed(scene, after):
+    """Kinds of the connections that have subscribed, of those made after the first so many."""
+    new = [one for one in scene.server._sessions.open if int(one.identifier.partition("-")[2]) > after]
+    return {one.kind for one in new if one.topics}
+
+
 def test_exchange_maintenance_of_everything(tmp_path):
     """REST answers 10016, streams are thrown out and not let in: nothing is decided; afterwards new connections."""
 
@@ -156,8 +162,7 @@ def test_exchange_maintenance_of_everything(tmp_path):
         assert len(scene.sent()) == before
         scene.server.faults.clear()
         await scene.until(lambda: not scene.trader.reasons())
-        await scene.until(lambda: scene.server._sessions._count >= connections + 2)
-        await scene.until(lambda: all(one.topics for one in scene.server._sessions.open))
+        await scene.until(lambda: subscribed(scene, connections) == {"public", "private"})
         await scene.close(2)
         ours, theirs = scene.held()
         assert ours == theirs < 0
