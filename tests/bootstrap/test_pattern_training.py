@@ -92,6 +92,15 @@ def test_what_cannot_be_trained_takes_nothing_away(made, net):
     assert (net / "weights.safetensors").read_bytes() == (made[0] / "weights.safetensors").read_bytes()
 
 
+def test_what_cannot_be_trained_leaves_a_training_that_was_stopped(tmp_path):
+    net = tmp_path / "net"
+    with pytest.raises(Killed):
+        train_candle_patterns([walk()], CANDLES, net, tell=kill_at(2))
+    with pytest.raises(NotEnoughData):
+        train_candle_patterns([walk(100)], CANDLES, net, fresh=True)
+    assert sorted(path.name for path in (net / "training").iterdir()) == ["begun.json", "checkpoint.ckpt"]
+
+
 def test_what_lies_in_the_folder_is_never_lost(net, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     for fresh in (False, True):

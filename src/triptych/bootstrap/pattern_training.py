@@ -80,18 +80,20 @@ def taken_up(
             return
         if found is not None:
             tell(f"{folder} was stopped before its end: going on.")
-        training = folder / TRAINING
+        training, has_begun = folder / TRAINING, False
 
         def begin() -> None:
+            nonlocal has_begun
             if fresh:
                 _discard(folder)
             remove_leftovers(training)
             write_json(training / BEGUN, wanted)
+            has_begun = True
 
         try:
             yield Place(checkpoint=training / CHECKPOINT, begin=begin)
         except (DataError, RecipeError):
-            if found is None and not (folder / CARD).exists():
+            if has_begun and found is None:
                 _discard(folder)
                 with contextlib.suppress(OSError):
                     folder.rmdir()
