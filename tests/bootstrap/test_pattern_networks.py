@@ -108,6 +108,17 @@ def test_a_variant_reads_the_network_that_the_user_names_and_its_encoding_draws_
     assert found.rows[1]["comparable"]
 
 
+def test_a_network_that_is_named_and_not_read_is_told_of(tmp_path):
+    told, folder = [], saved_candle_network(tmp_path / "net")
+    named = micro_recipe(tmp_path, *ABLATION, f"features.pattern_networks.folders=['{folder}']")
+    run = bootstrap.train(named, folder=tmp_path / "run", tell=told.append, progress_bar=False)
+    assert run.recipe.features.pattern_networks.folders == ()
+    assert told[0] == (
+        f"Not read: {folder}, since features.pattern_networks.use is false here. features.pattern_networks.use=true "
+        "reads them, and so do those variants of `triptych ablate` that say so."
+    )
+
+
 def test_a_variant_that_reads_a_network_which_is_not_named_is_left_out(tmp_path):
     recipe = micro_recipe(tmp_path, *ABLATION)
     told, why = [], "micro reads a network of patterns, and features.pattern_networks.folders names none."

@@ -18,10 +18,10 @@ class Killed(Exception):
     """As if the process had been killed."""
 
 
-def walk(n=900, seed=1):
+def walk(n=900, seed=1, symbol="WALK"):
     values, times = random_walk(n, seed=seed)
     return CandleSeries(
-        instrument=Instrument(symbol="WALK"), timeframe=Timeframe(TIMEFRAME_MS), open_time_ms=times, values=values
+        instrument=Instrument(symbol=symbol), timeframe=Timeframe(TIMEFRAME_MS), open_time_ms=times, values=values
     )
 
 
@@ -67,6 +67,15 @@ def test_a_network_that_is_complete_is_not_trained_twice(made, net):
         first.macro_f1, first.interval, first.always, first.scores,
     )  # fmt: skip
     assert (again.threshold == first.threshold).all()
+
+
+def test_the_same_files_in_another_order_teach_the_same_network(tmp_path):
+    both = [walk(symbol="A"), walk(seed=2, symbol="B")]
+    recipe = CANDLES.model_copy(update={"training": CANDLES.training.model_copy(update={"epochs": 1})})
+    for name, histories in (("one", both), ("other", both[::-1])):
+        train_candle_patterns(histories, recipe, tmp_path / name)
+    one, other = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("one", "other"))
+    assert one == other
 
 
 def test_another_network_in_the_folder_is_kept_unless_fresh_is_said(net):

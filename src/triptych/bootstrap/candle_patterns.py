@@ -136,6 +136,7 @@ def train_candle_patterns(
     Raises NotEnoughData when a part holds no window or no class has enough examples, and as
     `pattern_training.taken_up` and `fit_multi_label`.
     """
+    histories = sorted(histories, key=lambda one: (one.symbol, one.fingerprint()))  # any order teaches the same
     with taken_up(folder, recipe, histories, fresh=fresh, tell=tell) as place:
         if folder is not None and place.is_complete:
             return _saved(folder)

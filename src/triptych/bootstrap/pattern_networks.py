@@ -29,6 +29,17 @@ def lacks_networks(recipe: Recipe) -> str:
     return ""
 
 
+def unread_note(recipe: Recipe) -> str:
+    """Which networks of patterns a recipe names and does not read, as a sentence; empty where it reads what it names."""
+    config = recipe.features.pattern_networks
+    if config.use is not False or not config.folders:
+        return ""
+    return (
+        f"Not read: {', '.join(map(str, config.folders))}, since features.pattern_networks.use is false here. "
+        "features.pattern_networks.use=true reads them, and so do those variants of `triptych ablate` that say so."
+    )
+
+
 def pinned(recipe: Recipe) -> Recipe:
     """The recipe with the folders of its networks spelt out and their hashes written down; none where it uses none.
 

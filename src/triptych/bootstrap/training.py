@@ -21,6 +21,7 @@ from triptych.bootstrap.judging import judge_predictions
 from triptych.bootstrap.judging_likeness import judge_look_up
 from triptych.bootstrap.judging_streams import streamed
 from triptych.bootstrap.other_markets import beginning_of, refuse_foreknown, told
+from triptych.bootstrap.pattern_networks import unread_note
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.regime_filters import fitted_regimes, regime_columns
 from triptych.bootstrap.run_folder import Run, place_of, trial_mark
@@ -82,6 +83,8 @@ def train(
 
     Raises DataError, RecipeError, RunError, StorageError and their kinds. What cannot be trained leaves no folder.
     """
+    if unread := unread_note(recipe):
+        tell(unread)
     recipe = with_absolute_path(recipe)
     candles = load_candles(recipe, tell)
     dataset = Dataset.of(recipe, candles)
