@@ -47,7 +47,7 @@ class ChartPatternRecipe(Config):
 
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of charts, first weights and order.")
     length: int = Field(96, ge=32, le=1024, description="Candles of a window.")
-    charts: int = Field(16_000, ge=16, description="Generated charts to learn from.")
+    charts: int = Field(16_000, ge=16, description="Generated charts to learn from in an epoch; each draws its own.")
     validation_charts: int = Field(2_000, ge=1, description="Generated charts to choose the best epoch by.")
     generator: ChartConfig = Field(ChartConfig(), description="What the charts are like.")
     encoding: dict[str, Any] = Field(
@@ -153,12 +153,15 @@ def train_chart_patterns(
 
 def _trained(recipe: ChartPatternRecipe, folder: Path, place: Place, tell: Tell) -> ChartPatternNetwork:
     made = ChartPatternNetwork(recipe.length, recipe.encoding, recipe.model, seed=derive_seed(recipe.seed, "network"))
-    tell(f"Drawing {recipe.charts} charts to learn from and {recipe.validation_charts} to validate.")
-    train = chart_pattern_set(recipe, recipe.charts, derive_seed(recipe.seed, "charts"))
+    tell(f"Each epoch draws {recipe.charts} charts to learn from; {recipe.validation_charts} are drawn to validate.")
+
+    def charts(epoch: int) -> MultiLabelSet:
+        return chart_pattern_set(recipe, recipe.charts, derive_seed(recipe.seed, "charts", epoch))
+
     validation = chart_pattern_set(recipe, recipe.validation_charts, derive_seed(recipe.seed, "validation"))
     place.begin()
     history = fit_multi_label(
-        made.network, train, validation, recipe.training, derive_seed(recipe.seed, "fit"),
+        made.network, charts, validation, recipe.training, derive_seed(recipe.seed, "fit"),
         on_epoch=epoch_teller(tell, recipe.training.epochs), checkpoint=place.checkpoint,
     )  # fmt: skip
     losses = [[e.train_loss, e.validation_loss] for e in history]

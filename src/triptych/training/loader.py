@@ -27,6 +27,11 @@ class EpochSampler:
         """Choose the epoch that the next iteration runs through; the trainer calls it."""
         self._epoch = epoch
 
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next iteration runs through, from 0."""
+        return self._epoch
+
     def positions(self) -> Tensor:
         """int64 tensor of shape (n_samples,): positions in the window set."""
         n = len(self._labels)

@@ -148,7 +148,7 @@ class _Module(LightningModule):
 
 def fit_multi_label(
     network: MultiLabelNetwork,
-    train: MultiLabelSet,
+    train: MultiLabelSet | Callable[[int], MultiLabelSet],
     validation: MultiLabelSet,
     config: Config,
     seed: int,
@@ -160,7 +160,9 @@ def fit_multi_label(
 
     Args:
         network: freshly initialised.
-        train, validation: windows to learn from and to choose the best epoch by.
+        train: windows to learn from; or what draws those of an epoch by its number, from 0, always as many. Windows
+            that are never seen twice cannot be learnt by heart.
+        validation: windows to choose the best epoch by.
         config: how to train.
         seed: of order and dropout.
         on_epoch: told every record; not for epochs done before a resumption.
@@ -170,18 +172,20 @@ def fit_multi_label(
     Raises NotEnoughData when a set is too small for a batch, RunError when the loss diverges or the checkpoint is
     damaged, StorageError when the disk refuses.
     """
-    if len(train) < config.batch_size or not len(validation):
+    drawn = train if callable(train) else lambda epoch: train
+    count = len(drawn(0))
+    if count < config.batch_size or not len(validation):
         raise NotEnoughData(
             f"Training needs at least a batch of {config.batch_size} windows and one to validate, there are "
-            f"{len(train)} and {len(validation)}.",
+            f"{count} and {len(validation)}.",
             remedy="Bring more windows or lower `batch_size`.",
         )
     callbacks: list[Callback] = [_teller(on_epoch)] if on_epoch else []
     if checkpoint is not None:
         callbacks.append(EpochCheckpoint(checkpoint))
     loaders = (
-        _Loader(train, config.batch_size, "shuffled", derive_seed(seed, "order")),
-        _Loader(validation, 4 * config.batch_size, "sequential", 0),
+        _Loader(drawn, count, config.batch_size, "shuffled", derive_seed(seed, "order")),
+        _Loader(lambda epoch: validation, len(validation), 4 * config.batch_size, "sequential", 0),
     )
     with _quiet():
         module = _Module(network.train(), config, len(loaders[0]) * config.epochs, seed)
@@ -215,23 +219,26 @@ def _read(checkpoint: Path) -> dict[str, Any]:
 class _Loader:
     """Batches of a set by lists of positions; Lightning takes it as it takes a DataLoader, and tells it the epoch.
 
-    The order of an epoch follows from the seed and its number, so that a training that goes on has the same.
+    Set and order of an epoch follow from its number and the seed, so that a training that goes on has the same.
     """
 
-    def __init__(self, chosen: MultiLabelSet, batch_size: int, order: Order, seed: int) -> None:
-        self._set, self._batch_size, self._whole = chosen, batch_size, order == "shuffled"
-        self.sampler = EpochSampler(torch.zeros(len(chosen), dtype=torch.int64), order, seed)
+    def __init__(
+        self, drawn: Callable[[int], MultiLabelSet], count: int, batch_size: int, order: Order, seed: int
+    ) -> None:
+        self._drawn, self._count = drawn, count
+        self._batch_size, self._whole = batch_size, order == "shuffled"
+        self.sampler = EpochSampler(torch.zeros(count, dtype=torch.int64), order, seed)
         self.batch_sampler = None  # Lightning looks for both, and tells the sampler the epoch
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self._set), self._batch_size)
+        full, rest = divmod(self._count, self._batch_size)
         return full + (not self._whole and rest > 0)
 
     def __iter__(self) -> Iterator[Triple]:
-        positions = self.sampler.positions()
+        chosen, positions = self._drawn(self.sampler.epoch), self.sampler.positions()
         for step in range(len(self)):
             at = positions[step * self._batch_size : (step + 1) * self._batch_size]
-            yield self._set.windows[at], self._set.labels[at], self._set.numbers[at]
+            yield chosen.windows[at], chosen.labels[at], chosen.numbers[at]
 
 
 def _teller(on_epoch: Callable[[MultiLabelEpoch], None]) -> LambdaCallback:
