@@ -92,8 +92,23 @@ class Stopped(Exception):
     """As if the process had been killed."""
 
 
-def test_a_training_that_was_stopped_goes_on_and_ends_with_the_same_weights(tmp_path):
-    sets, config = (windows(64, 1), windows(16, 2)), Config(epochs=4, batch_size=16)
+def test_windows_of_an_epoch_are_drawn_by_its_number():
+    asked, config = [], Config(epochs=3, batch_size=16)
+
+    def drawn(epoch):
+        asked.append(epoch)
+        return windows(64, 10 + epoch)
+
+    one, other = network(), network()
+    fit_multi_label(one, drawn, windows(16, 2), config, 3)
+    assert asked == [0, 0, 1, 2]  # the first to count them
+    fit_multi_label(other, windows(64, 10), windows(16, 2), config, 3)
+    assert not torch.equal(next(one.parameters()), next(other.parameters()))
+
+
+@pytest.mark.parametrize("train", [windows(64, 1), lambda epoch: windows(64, epoch)], ids=["fixed", "drawn"])
+def test_a_training_that_was_stopped_goes_on_and_ends_with_the_same_weights(tmp_path, train):
+    sets, config = (train, windows(16, 2)), Config(epochs=4, batch_size=16)
     whole, stopped, checkpoint = network(), network(), tmp_path / "checkpoint.ckpt"
     history = fit_multi_label(whole, *sets, config, 3)
 
