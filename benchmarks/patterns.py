@@ -1,8 +1,8 @@
 """Chart patterns on generated charts: precision and recall at IoU .5, delay, false alarms on random walks, by pattern.
 
 Rules, rules with as few false alarms as the network, and the network at two thresholds. The network is trained here
-first (9,000 charts, five passes: about ten minutes on one idle core), so it is left out under --quick; a folder from
-`triptych patterns train` in the variable TRIPTYCH_CHART_NETWORK is taken instead. Shares have Wilson's intervals, 95 %.
+first (by the recipe of `triptych patterns train`: a quarter of an hour on one idle core), so it is left out under
+--quick; a folder of that command in the variable TRIPTYCH_CHART_NETWORK is taken instead. Shares have Wilson's intervals, 95 %.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from triptych.inference.pattern_predictor import open_patterns
 from triptych.inference.pattern_reader import AbstractPatternReader
 from triptych.market.charts import Chart, draw_chart
 from triptych.market.charts import Config as ChartConfig
-from triptych.training.multi_label import Config as TrainingConfig
 
 SEED = 20_000
 """Of charts that no network was trained on: trainings use other seeds. SEED + 1 are walks, SEED + 2 those by which the
@@ -36,7 +35,6 @@ HIT = 0.5
 LENGTH, CHARTS = 160, 600
 """Candles of a chart, and charts."""
 WALKS, WALK = 20, 1000
-RECIPE = ChartPatternRecipe(charts=9_000, validation_charts=900, training=TrainingConfig(epochs=5))
 THRESHOLDS = (0.5, 0.7)
 SCORES = (0.3, 0.4, 0.5, 0.6, 0.7)
 Detector = Callable[[NDArray[np.float64]], Sequence[Detection]]
@@ -184,7 +182,7 @@ def trained() -> AbstractPatternReader:
     if folder:
         return open_patterns(Path(folder))
     with tempfile.TemporaryDirectory() as made:
-        return train_chart_patterns(RECIPE, Path(made) / "network")
+        return train_chart_patterns(ChartPatternRecipe(), Path(made) / "network")
 
 
 if __name__ == "__main__":
