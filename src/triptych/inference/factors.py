@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView, Figures
+from triptych.inference.closed_market import past_of
 from triptych.inference.inputs import FactorRows
 
 CHUNK_BYTES = 64 * 2**20
@@ -27,7 +28,7 @@ class FactorPredictor(AbstractPredictor):
         """Join a predictor whose windows are rows of factors with what makes these rows."""
         self.name, self.horizon = network.name, network.horizon
         self.companions = rows.companions
-        self.length = rows.candles(network.length)
+        self.length, self.look_back = rows.candles(network.length), rows.look_back
         self._network = network
         self._rows = rows
 
@@ -81,5 +82,5 @@ class FactorPredictor(AbstractPredictor):
         there = {other: history for other, history in others.items() if history is not None}
         if own is None or len(there) < len(others):
             return None
-        table, length = self._rows.table(own, there), self._network.length
+        table, length = self._rows.table(own, there, past_of(view, own, self.look_back)), self._network.length
         return table.values[table.ends[-1] - (length - 1) : table.ends[-1] + 1] if table.known(length)[-1] else None
