@@ -46,6 +46,7 @@ class ConsensusPredictor(AbstractPredictor):
         if combiner.recent is not None:  # of the oldest outcome too
             self.look_back = max(member.look_back for member in members.values())
         self._answered: dict[str, dict[int, NDArray[np.float64]]] = {}
+        self._settled: dict[str, dict[int, int]] = {}
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
         """Members read windows of their own. Raises ArtifactError, always."""
@@ -115,7 +116,13 @@ class ConsensusPredictor(AbstractPredictor):
         votes[~np.isfinite(regime).all(axis=1)] = np.nan
         return votes
 
-    def _outcomes(self, series: CandleSeries, times_ms: NDArray[np.int64], votes: NDArray[np.float64]) -> Outcomes:
+    def _outcomes(
+        self,
+        series: CandleSeries,
+        times_ms: NDArray[np.int64],
+        votes: NDArray[np.float64],
+        kept: dict[int, int] | None = None,
+    ) -> Outcomes:
         """What came of what was heard before the members' time, and of what they said since."""
         skill = self._skill()
         heard = skill.heard.get(series.symbol)
@@ -123,13 +130,13 @@ class ConsensusPredictor(AbstractPredictor):
             before = np.array(heard.votes).reshape(len(heard.time_ms), len(self._members), len(CLASSES))
             times_ms = np.concatenate([np.array(heard.time_ms, dtype=np.int64), times_ms])
             votes = np.concatenate([before, votes])
-        return outcomes_of(skill, series, times_ms, votes)
+        return outcomes_of(skill, series, times_ms, votes, kept)
 
     def _weights_now(self, view: AbstractView, symbol: str) -> NDArray[np.float64] | None:
         """Weights by recent skill at the newest close, shape (1, n_members).
 
-        What the members have answered once is kept: from close to close only the newest outcome is asked for, after a
-        restart all of them, from the same candles and with the same answers.
+        What the members have answered once is kept, and what came of it: from close to close only the newest outcome
+        is asked for, after a restart all of them, from the same candles and with the same answers.
         """
         skill = self._skill()
         series = view.history(symbol, self.length)
@@ -151,7 +158,9 @@ class ConsensusPredictor(AbstractPredictor):
         times = series.close_time_ms[own]
         self._answered[symbol] = {at: fresh[at] for at in times.tolist()}
         votes = np.array([fresh[at] for at in times.tolist()]).reshape(len(times), len(self._members), len(CLASSES))
-        outcomes = self._outcomes(series, times, votes)
+        begin_ms, settled = int(series.close_time_ms[0]), self._settled.get(symbol, {})
+        self._settled[symbol] = settled = {at: one for at, one in settled.items() if at >= begin_ms}
+        outcomes = self._outcomes(series, times, votes, settled)
         return outcomes.weights(np.array([now_ms]), skill, np.array(self._combiner.weights))
 
     def joined(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.domain import CandleSeries
+from triptych.domain import CandleSeries, Foretold, Prediction
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView, Figures
 from triptych.inference.closed_market import past_of
 from triptych.inference.inputs import FactorRows
@@ -31,6 +31,7 @@ class FactorPredictor(AbstractPredictor):
         self.length, self.look_back = rows.candles(network.length), rows.look_back
         self._network = network
         self._rows = rows
+        self._last: dict[str, tuple[NDArray[np.floating], NDArray[np.float32], Foretold | None]] = {}
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
         return self._network.probabilities(windows)
@@ -72,6 +73,18 @@ class FactorPredictor(AbstractPredictor):
         for start in range(0, len(known), step):
             chosen = known[start : start + step]
             yield chosen, windows[table.ends[ends[chosen]] - (length - 1)]
+
+    def predict_all(self, view: AbstractView, closes: Mapping[str, int]) -> dict[str, Prediction | None]:
+        """As the interface says. Between two closes of longer candles the picture is the same, and so is the answer."""
+        if self._rows.period == 1:
+            return super().predict_all(view, closes)
+        windows = {symbol: self.window_now(view, symbol) for symbol in closes}
+        there = {symbol: window for symbol, window in windows.items() if window is not None}
+        fresh = {s: w for s, w in there.items() if s not in self._last or not np.array_equal(self._last[s][0], w)}
+        if fresh:
+            rows, figures = self.answers(np.stack(list(fresh.values())))
+            self._last |= {s: (w, rows[i], self._told(figures, i)) for i, (s, w) in enumerate(fresh.items())}
+        return {s: self.signed(s, closes[s], *self._last[s][1:]) if s in there else None for s in closes}
 
     def window_now(self, view: AbstractView, symbol: str) -> NDArray[np.floating] | None:
         last = view.history(symbol, 1)
