@@ -1,15 +1,20 @@
 """What a consensus has heard before a segment, of every instrument that may count there."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 import pytest
 from tests.fakes.candles import make_series
 
-from triptych.bootstrap.recent_skill import weights_in, with_heard
+from triptych.bootstrap.recent_skill import is_decided, skill_of, weights_in, with_heard
 from triptych.bootstrap.voting import REGIME_COLUMNS, columns_of
 from triptych.features.targets import Config as TargetConfig
+from triptych.inference.base import AbstractPredictor, AbstractView
 from triptych.inference.combiner import Combiner
+from triptych.inference.consensus import ConsensusPredictor
 from triptych.inference.recent_skill import RecentSkill
+from triptych.settings import load_recipe
 
 HOUR = 3_600_000
 NAMES = ("a", "b")
@@ -85,3 +90,73 @@ def test_nothing_heard_in_the_window_of_any_instrument_is_no_fault(market):
     alone = {"SILENT": by_symbol["SILENT"]}
     late = frame.filter(pl.col("symbol") == "SILENT").head(1)
     assert with_heard(skill(), alone, late, NAMES, 1).heard == {}
+
+
+class Leaning(AbstractPredictor):
+    """Says the same of every window."""
+
+    length = 5
+    name = "leaning"
+
+    def probabilities(self, windows):
+        return np.tile(np.array([0.2, 0.5, 0.3], dtype=np.float32), (len(windows), 1))
+
+
+class Known(AbstractView):
+    """Histories up to a close."""
+
+    def __init__(self, by_symbol, until_ms):
+        self.known = {s: one.head(int((one.close_time_ms <= until_ms).sum())) for s, one in by_symbol.items()}
+
+    def history(self, symbol, length):
+        one = self.known[symbol]
+        return one.between(len(one) - length, len(one)) if len(one) >= length else None
+
+
+@pytest.mark.parametrize("companions", [(), ("LATE",)])
+def test_an_instrument_that_was_listed_late_is_decided_where_a_live_session_decides(companions):
+    hours = 1_672_617_600_000 + HOUR * np.arange(700)
+    old = make_series(hours, timeframe="1h", symbol="OLD")
+    late = make_series(hours[400:], timeframe="1h", symbol="LATE", seed=1)
+    by_symbol, fold_at = {"OLD": old, "LATE": late}, int(hours[470])
+    frame = pl.concat([votes_of(old, 60, fold_at), votes_of(late, 5, fold_at)]).sort("time", "symbol")
+    features = [f"features.companions={list(companions)}"] * bool(companions)
+    recipe = recipe_of_two(*features)
+    candles = SimpleNamespace(series=(late, old), by_symbol=by_symbol, timeframe=old.timeframe)
+    recent = skill_of(recipe, candles, frame)
+    assert recent.window == WINDOW
+    combiner = Combiner(method="skill", members=NAMES, weights=(0.7, 0.3), regime_length=8,
+                        recent=with_heard(recent, by_symbol, frame, NAMES, 1))  # fmt: skip
+    live = ConsensusPredictor({name: Leaning() for name in NAMES}, combiner)
+    live.companions = companions
+    now = frame.filter(fold=1)
+    times, symbols = now["time"].cast(pl.Int64).to_list(), now["symbol"].to_list()
+    answers = [live.predict_now(Known(by_symbol, t), s, t) for s, t in zip(symbols, times, strict=True)]
+    decided = is_decided(recipe, recent, candles, now)
+    assert decided.tolist() == [one is not None for one in answers]
+    counts = {s: int(decided[(now["symbol"] == s).to_numpy()].sum()) for s in by_symbol}
+    first = live.length - 70  # of LATE, which has 70 candles when the segment begins
+    assert first > 30
+    assert counts == {"LATE": 231 - first, "OLD": 231 - (first if companions else 0)}
+    assert is_decided(recipe, None, candles, now).all()
+
+
+def test_the_window_is_that_of_instruments_that_still_speak():
+    hours = 1_672_617_600_000 + HOUR * np.arange(1200)
+    gone = make_series(hours[:700], timeframe="1h", symbol="GONE")
+    here = make_series(hours[500:], timeframe="1h", symbol="HERE", seed=1)
+    frame = pl.concat([votes_of(gone, 60, int(hours[800])), votes_of(here, 60, int(hours[800]))])
+    candles = SimpleNamespace(series=(gone, here), by_symbol={"GONE": gone, "HERE": here}, timeframe=here.timeframe)
+    told = []
+    recipe = recipe_of_two("consensus.window=500")
+    found = skill_of(recipe, candles, frame, told.append)
+    assert told == [f"Recent skill is that of the last {found.window:,} candles, not 500: more are not known at first."]
+    assert is_decided(recipe, found, candles, frame.filter(fold=1)).all()
+
+
+def recipe_of_two(*overrides):
+    """Two members that look at five raw candles."""
+    return load_recipe("timeframes", (
+        'members=[{name="a"}, {name="b"}]', "window.length=5", "consensus.regime_length=8", "target.volatility_span=8",
+        f"consensus.window={WINDOW}", f"target.horizon={HORIZON}", *overrides,
+    ))  # fmt: skip

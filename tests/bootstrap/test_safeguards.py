@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,8 @@ from triptych.domain.errors import DataError, ExchangeError, RecipeError
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.simulated.server import answers
+from triptych.inference import Combiner, ConsensusArtifact
+from triptych.inference.recent_skill import Heard, RecentSkill
 from triptych.settings.live import LiveSettings, load_live_settings
 
 KEY = Credentials(key="key", secret="secret")
@@ -66,6 +69,25 @@ def test_a_model_that_never_saw_an_instrument_is_told_of():
     assert said == [
         "WARNING: the model of chart-1 was trained on ALFA-USDT and never on BTCUSDT; no test of it says how it "
         "trades there."
+    ]
+
+
+def test_a_consensus_that_weighs_by_what_it_heard_says_what_it_lacks_of_a_market_of_another_name():
+    heard = {"ALFA-USDT": Heard(time_ms=(1,), votes=((0.2, 0.6, 0.2),))}
+    recent = RecentSkill(window=60, half_life_days=1.0, floor=0.0, timeframe_ms=60_000, target={"horizon": 4},
+                         heard_until_ms=1_700_000_000_000, heard=heard)  # fmt: skip
+    combiner = Combiner(method="skill", members=("a",), weights=(1.0,), regime_length=8, recent=recent)
+    card = SimpleNamespace(symbols=("ALFA-USDT",))
+    artifact = ConsensusArtifact(folder=Path(), card=card, members={}, combiner=combiner)
+    models, said = SimpleNamespace(runs=[SimpleNamespace(folder=Path("both-1"))], artifacts=[artifact]), []
+    tell_of_unknown(models, ["ALFA-USDT"], said.append)
+    assert said == []
+    tell_of_unknown(models, ["LATE"], said.append)
+    assert said == [
+        "WARNING: the model of both-1 was trained on ALFA-USDT and never on LATE; no test of it says how it trades "
+        "there. What its members said until 2023-11-14 22:13:20 UTC weighs them on ALFA-USDT alone, by that very name; "
+        "on LATE only what they say later does, and until an outcome of that is known the weights are those over all "
+        "instruments. If it is the same market, give it the same name."
     ]
 
 

@@ -86,3 +86,15 @@ def test_a_window_that_is_not_full_is_none(series, predictor):
     a, b = series
     short = predictor.length - 1
     assert predictor.predict_now(View(a.head(short), b.head(short)), "AAA", 7) is None
+
+
+def test_of_longer_candles_the_network_is_asked_once_a_picture():
+    a, b = walk(2400, seed=1), walk(2400, seed=2, symbol="BBB")
+    network = MeanOfLast()
+    predictor = FactorPredictor(network, FactorRows(CONFIG.model_copy(update={"period": 4})))
+    closes = {"AAA": 7}
+    said = [predictor.predict_all(View(a.head(n), b.head(n)), closes)["AAA"] for n in range(2389, 2397)]
+    assert len(network.asked) == 3  # at the start, and where candles 2391 and 2395 close longer ones
+    ends = np.arange(2388, 2396)
+    whole = predictor.over(a, ends, {"BBB": b})
+    np.testing.assert_allclose([one.probability_sell for one in said], whole[:, 0], rtol=0, atol=1e-6)

@@ -7,6 +7,7 @@ from tests.fakes.candles import make_series
 from triptych.domain import CandleSeries
 from triptych.features.targets import Config as TargetConfig
 from triptych.features.targets import label
+from triptych.inference import recent_skill
 from triptych.inference.base import AbstractPredictor, AbstractView
 from triptych.inference.combiner import Combiner
 from triptych.inference.consensus import ConsensusPredictor
@@ -259,3 +260,24 @@ def test_weights_do_not_depend_on_where_the_history_begins(session):
         for begin in range(440 + 1 - predictor.length, 440 - predictor.length - 14, -1):
             shorter = series.between(begin, N)
             np.testing.assert_array_equal(predictor.weights_over(shorter, np.arange(440, N) - begin), whole)
+
+
+def test_from_close_to_close_only_what_was_settled_last_is_labelled(monkeypatch):
+    labelled = []
+    honest = recent_skill._class
+
+    def counted(target, warm_up, series, end):
+        labelled.append(int(series.close_time_ms[end]))
+        return honest(target, warm_up, series, end)
+
+    monkeypatch.setattr(recent_skill, "_class", counted)
+    series, live = history(), consensus(skill())
+    for end in range(400, 440):
+        known = series.head(end + 1)
+        live.predict_all(Known(known), {series.symbol: int(known.close_time_ms[-1])})
+        if end == 400:
+            assert len(labelled) == 120 // HORIZON
+            labelled.clear()
+    settled = [at for at in labelled if at <= int(series.close_time_ms[439 - HORIZON])]
+    assert len(set(settled)) == 40 // HORIZON
+    assert max(settled.count(at) for at in settled) <= HORIZON + 1  # until it is settled, and not once more

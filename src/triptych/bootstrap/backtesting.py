@@ -181,10 +181,11 @@ def _members(
     told = [name for name in (*REGIME_COLUMNS, SINCE) if name in predictions.columns]
     judged = predictions.select(*KEYS, *told).join(votes, on=list(KEYS), how="left", maintain_order="left")
     artifact = load_consensus(run.artifact)
+    waits = artifact.joined().length  # whoever is alone trades an instrument that was listed late no earlier
     found = {}
     for name, member in artifact.members.items():
         tell(f"Replaying {name} alone.")
-        recorded = RecordedPredictor(artifact.with_regimes(member.predictor()))
+        recorded = RecordedPredictor(artifact.with_regimes(member.predictor()), least=waits)
         for (symbol,), part in judged.group_by("symbol", maintain_order=True):
             times = part["time"].cast(pl.Int64).to_numpy()
             recorded.add(str(symbol), times, part.select(columns_of(name)).to_numpy(), recorded_regimes(part))

@@ -17,7 +17,7 @@ from triptych.bootstrap.files import CONSENSUS_KEYS, EVALUATION_KEYS, read_frame
 from triptych.bootstrap.leaving_out import write_left_out
 from triptych.bootstrap.other_markets import refuse_foreknown
 from triptych.bootstrap.provenance import versions
-from triptych.bootstrap.recent_skill import skill_of, weights_in, with_heard
+from triptych.bootstrap.recent_skill import is_decided, skill_of, weights_in, with_heard
 from triptych.bootstrap.regime_filters import fitted_regimes, with_regime_columns
 from triptych.bootstrap.run_folder import (
     RECORD,
@@ -32,6 +32,7 @@ from triptych.bootstrap.training import train
 from triptych.bootstrap.trials import record_trial
 from triptych.bootstrap.voting import (
     KEYS,
+    are_predicted,
     arrays_of,
     first_judged,
     gather_votes,
@@ -129,6 +130,7 @@ def _train(
         regimes = fitted_regimes(run.recipe, next(iter(datasets.values())), fold, run.fold(fold.number), tell)
         _save(run, runs, combiner, regimes, candles, fold)
         said = _combined(combiner, frame, candles, fold.number)
+        said = said.filter(is_decided(run.recipe, skill, candles, said))
         parts.append(with_regime_columns(said, regimes, candles))
     write_left_out(run, candles, runs, datasets, judged)
     predictions = pl.concat(parts)
@@ -137,6 +139,7 @@ def _train(
     counted = [record_trial(run.folder, candles.history, trial_mark(one)) for one in (*members.values(), run.recipe)]
     run.update(counted=counted[-1])
     symbols = [one.symbol for one in candles.series]
+    votes = votes.only(are_predicted(votes, symbols, predictions))
     evaluation = judge_consensus(run.recipe, datasets, judged, votes, predictions)
     write_json(run.folder / REPORT, report_consensus(run.recipe, symbols, votes, frame, predictions))
     write_json(run.folder / "evaluation.json", evaluation)

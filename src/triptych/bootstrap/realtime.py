@@ -84,6 +84,9 @@ class _Windows(AbstractView):
     def history(self, symbol: str, length: int) -> CandleSeries | None:
         return self._windows[symbol].history(length)
 
+    def latest(self, symbol: str, most: int) -> CandleSeries | None:
+        return self._windows[symbol].latest(most)
+
 
 async def _said(
     predictor: AbstractPredictor,
@@ -93,7 +96,7 @@ async def _said(
     books: BookNeed | None,
 ) -> AsyncGenerator[dict[str, Prediction | None], None]:
     known = tuple(dict.fromkeys((*symbols, *predictor.companions)))
-    view, feed = _Windows(known, predictor.length), CandleFeed(known, timeframe, patience_ms=PATIENCE_MS)
+    view, feed = _Windows(known, predictor.kept), CandleFeed(known, timeframe, patience_ms=PATIENCE_MS)
     async with BybitConnection(where) as connection:
         for symbol in known:
             await connection.market.listing(symbol)
@@ -102,9 +105,9 @@ async def _said(
         for symbol in known:
             now = connection.clock.now_ms()
             past = await connection.market.candles(
-                symbol, timeframe, start_ms=0, end_ms=now, limit=min(1000, predictor.length + 1)
+                symbol, timeframe, start_ms=0, end_ms=now, limit=min(1000, predictor.kept + 1)
             )
-            for candle in [one for one in past if one.close_time_ms <= now][-predictor.length :]:
+            for candle in [one for one in past if one.close_time_ms <= now][-predictor.kept :]:
                 view.append(candle)
                 feed.begin_after(symbol, candle.open_time_ms)
         async for item in source.stream():

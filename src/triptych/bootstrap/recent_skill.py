@@ -41,10 +41,12 @@ def skill_of(recipe: Recipe, candles: Candles, frame: pl.DataFrame, tell: Tell =
         window=config.window, half_life_days=config.half_life_days, floor=config.floor,
         timeframe_ms=candles.timeframe.milliseconds, target=recipe.target.model_dump(mode="json"),
     )  # fmt: skip
-    needs = max(config.regime_length + 1, *(first_end(member) + 1 for member in members_of(recipe).values()))
+    needs = _needs(recipe)
     judged = frame.filter(pl.col("fold") >= first_judged(recipe))
     first_ms = int(judged["time"].cast(pl.Int64).min())  # type: ignore[arg-type]
-    before = max(int(np.searchsorted(one.close_time_ms, first_ms, side="right")) for one in candles.series)
+    # Of the instrument with the most: those that were listed later say nothing until they have as many.
+    speaking = [one for one in candles.series if one.symbol in judged["symbol"].unique()]
+    before = max(int(np.searchsorted(one.close_time_ms, first_ms, side="right")) for one in speaking)
     window = min(config.window, before - needs - (skill.reach - skill.window))
     if window < LEAST_OUTCOMES * recipe.target.horizon:
         raise NotEnoughData(
@@ -57,6 +59,30 @@ def skill_of(recipe: Recipe, candles: Candles, frame: pl.DataFrame, tell: Tell =
             f"Recent skill is that of the last {window:,} candles, not {config.window:,}: more are not known at first."
         )
     return skill.model_copy(update={"window": window})
+
+
+def is_decided(recipe: Recipe, skill: RecentSkill | None, candles: Candles, frame: pl.DataFrame) -> NDArray[np.bool_]:
+    """At which rows of a frame of votes there is a joint answer, shape (n,): where a live session would have one too.
+
+    With weights by recent skill an instrument, and every companion, must have the candles of the whole window by then;
+    one that was listed late says nothing before. Otherwise wherever the members have an answer.
+    """
+    found = np.ones(len(frame), dtype=np.bool_)
+    if skill is None:
+        return found
+    length = _needs(recipe) + skill.reach
+    companions = {symbol for member in members_of(recipe).values() for symbol in member.features.companions}
+    times, symbols = frame["time"].cast(pl.Int64).to_numpy(), frame["symbol"].to_numpy()
+    for symbol in (*companions, *np.unique(symbols)):
+        closes = candles.by_symbol[symbol].close_time_ms
+        first_ms = closes[length - 1] if len(closes) >= length else np.inf
+        found &= (times >= first_ms) | (False if symbol in companions else symbols != symbol)
+    return found
+
+
+def _needs(recipe: Recipe) -> int:
+    """Candles that the members and the regime look at together."""
+    return max(recipe.consensus.regime_length + 1, *(first_end(one) + 1 for one in members_of(recipe).values()))
 
 
 def with_heard(

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from triptych.bootstrap.session_models import Models
 from triptych.bootstrap.telling import Tell
-from triptych.domain import Instrument, Listing
+from triptych.domain import Instrument, Listing, utc
 from triptych.domain.errors import DataError, RecipeError
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.credentials import Credentials
 from triptych.exchanges.bybit.gateway import BybitGateway
+from triptych.inference import Artifact, ConsensusArtifact
 from triptych.live.rules import TRADING, untraded
 from triptych.settings import Recipe
 from triptych.settings.live import LiveSettings
@@ -49,14 +50,26 @@ def require_stop(recipe: Recipe, settings: LiveSettings, *, is_real: bool, tell:
 
 
 def tell_of_unknown(models: Models, traded: Sequence[str], tell: Tell) -> None:
-    """Say of each model which instruments it has not seen in training."""
+    """Say of each model which instruments it has not seen in training, and so weighs without what was heard there."""
     for run, artifact in zip(models.runs, models.artifacts, strict=True):
         strange = [symbol for symbol in traded if symbol not in artifact.card.symbols]
         if strange:
             tell(
                 f"WARNING: the model of {run.folder.name} was trained on {', '.join(artifact.card.symbols)} and never "
-                f"on {', '.join(strange)}; no test of it says how it trades there."
+                f"on {', '.join(strange)}; no test of it says how it trades there.{_unheard(artifact, strange)}"
             )
+
+
+def _unheard(artifact: Artifact | ConsensusArtifact, strange: Sequence[str]) -> str:
+    """What weights by recent skill lack of instruments that are named otherwise than in training; mostly nothing."""
+    recent = artifact.combiner.recent if isinstance(artifact, ConsensusArtifact) else None
+    if recent is None or not recent.heard:
+        return ""
+    return (
+        f" What its members said until {utc(recent.heard_until_ms)} UTC weighs them on {', '.join(recent.heard)} "
+        f"alone, by that very name; on {', '.join(strange)} only what they say later does, and until an outcome of "
+        "that is known the weights are those over all instruments. If it is the same market, give it the same name."
+    )
 
 
 async def open_account(connection: BybitConnection, key: Credentials, symbols: Sequence[str], tell: Tell) -> Account:

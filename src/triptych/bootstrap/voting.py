@@ -145,6 +145,21 @@ def _tests(dataset: Dataset) -> tuple[Samples, pl.DataFrame]:
     return samples, places
 
 
+def are_predicted(votes: Votes, symbols: Sequence[str], predictions: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which votes of samples a consensus has joined, shape (n,); `symbols` are those of the series, in their order."""
+    samples = votes.samples
+    wanted = pl.DataFrame(
+        {
+            "time": pl.Series(samples.time_ms).cast(pl.Datetime("ms", "UTC")),
+            "symbol": np.array(symbols)[samples.instrument],
+            "fold": pl.Series(votes.fold, dtype=pl.Int64),
+        }
+    ).with_row_index("row")
+    found = np.zeros(len(samples), dtype=np.bool_)
+    found[wanted.join(predictions, on=list(KEYS), how="semi")["row"].to_numpy()] = True
+    return found
+
+
 def predictions_from(predictions: pl.DataFrame, votes: pl.DataFrame, names: Sequence[str]) -> list[Prediction]:
     """The predictions of a consensus with the votes behind them, from the frames of its run."""
     whole = predictions.join(votes, on=list(KEYS), how="left", maintain_order="left")

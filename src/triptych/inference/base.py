@@ -27,21 +27,39 @@ class AbstractView(ABC):
     def history(self, symbol: str, length: int) -> CandleSeries | None:
         """The last `length` closed candles of an instrument; None while there are fewer."""
 
+    def latest(self, symbol: str, most: int) -> CandleSeries | None:
+        """As many of the last `most` closed candles of an instrument as there are; None where there is none."""
+        found, enough, too_many = self.history(symbol, most), 0, most
+        while found is None and too_many - enough > 1:
+            middle = (enough + too_many) // 2
+            if self.history(symbol, middle) is None:
+                too_many = middle
+            else:
+                enough = middle
+        return found if found is not None or not enough else self.history(symbol, enough)
+
 
 class AbstractPredictor(ABC):
     """Candles in, prediction out: the one way from candles to probabilities in backtest, paper and live.
 
     Attributes:
         length: candles of an instrument that a prediction takes.
+        look_back: candles before these that it looks at too, where there are as many; nothing waits for them.
         companions: other instruments whose candles it takes as well, as many of each.
         name: what predictions are signed with.
         horizon: candles ahead that its foretold figures are of; 0 of a model that foretells none.
     """
 
     length: int
+    look_back: int = 0
     companions: tuple[str, ...] = ()
     name: str
     horizon: int = 0
+
+    @property
+    def kept(self) -> int:
+        """Candles of an instrument that a session keeps for it, and fetches before it begins."""
+        return self.length + self.look_back
 
     @abstractmethod
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from triptych.domain import CLASSES, CandleSeries, Prediction, Vote
 from triptych.domain.errors import ArtifactError
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
+from triptych.inference.closed_market import has_holes
 from triptych.inference.combiner import BOTH, Combiner
 from triptych.inference.recent_skill import Outcomes, RecentSkill, outcomes_of
 from triptych.inference.regime import regime_features, regime_over
@@ -19,7 +20,8 @@ class ConsensusPredictor(AbstractPredictor):
     """Asks any list of predictors, of images, factors or sequences, and joins their answers.
 
     There is an answer only where every member has one: a consensus of those who happen to be there would be another
-    model every day.
+    model every day. With weights by recent skill, an instrument and the companions must also have the candles of the
+    whole window of outcomes: what came of a shorter one would be other weights.
     """
 
     def __init__(self, members: Mapping[str, AbstractPredictor], combiner: Combiner, *, name: str = "") -> None:
@@ -40,7 +42,11 @@ class ConsensusPredictor(AbstractPredictor):
         self._needs = self.length
         if combiner.recent is not None:
             self.length += combiner.recent.reach
+        self.look_back = max(0, *(member.kept - self.length for member in members.values()))
+        if combiner.recent is not None:  # of the oldest outcome too
+            self.look_back = max(member.look_back for member in members.values())
         self._answered: dict[str, dict[int, NDArray[np.float64]]] = {}
+        self._settled: dict[str, dict[int, int]] = {}
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
         """Members read windows of their own. Raises ArtifactError, always."""
@@ -110,7 +116,13 @@ class ConsensusPredictor(AbstractPredictor):
         votes[~np.isfinite(regime).all(axis=1)] = np.nan
         return votes
 
-    def _outcomes(self, series: CandleSeries, times_ms: NDArray[np.int64], votes: NDArray[np.float64]) -> Outcomes:
+    def _outcomes(
+        self,
+        series: CandleSeries,
+        times_ms: NDArray[np.int64],
+        votes: NDArray[np.float64],
+        kept: dict[int, int] | None = None,
+    ) -> Outcomes:
         """What came of what was heard before the members' time, and of what they said since."""
         skill = self._skill()
         heard = skill.heard.get(series.symbol)
@@ -118,34 +130,37 @@ class ConsensusPredictor(AbstractPredictor):
             before = np.array(heard.votes).reshape(len(heard.time_ms), len(self._members), len(CLASSES))
             times_ms = np.concatenate([np.array(heard.time_ms, dtype=np.int64), times_ms])
             votes = np.concatenate([before, votes])
-        return outcomes_of(skill, series, times_ms, votes)
+        return outcomes_of(skill, series, times_ms, votes, kept)
 
     def _weights_now(self, view: AbstractView, symbol: str) -> NDArray[np.float64] | None:
         """Weights by recent skill at the newest close, shape (1, n_members).
 
-        What the members have answered once is kept: from close to close only the newest outcome is asked for, after a
-        restart all of them, from the same candles and with the same answers.
+        What the members have answered once is kept, and what came of it: from close to close only the newest outcome
+        is asked for, after a restart all of them, from the same candles and with the same answers.
         """
         skill = self._skill()
         series = view.history(symbol, self.length)
-        if series is None:
+        beside = {other: view.history(other, self.length) for other in self.companions}
+        there = {other: one for other, one in beside.items() if one is not None}
+        if series is None or len(there) < len(beside):
             return None
         now_ms, kept = int(series.close_time_ms[-1]), self._answered.get(symbol, {})
         own = self._own_ends(series, len(series) - 1, len(series) - 1)
         missing = np.array([end for end in own if int(series.close_time_ms[end]) not in kept], dtype=np.int64)
         fresh = dict(kept)
         if missing.size:
-            beside = {other: view.history(other, self.length) for other in self.companions}
-            there = {other: one for other, one in beside.items() if one is not None}
-            if len(there) < len(beside):
-                return None
-            first = int(missing[0]) - self._needs + 1
-            said = self._said(series.between(first, len(series)), missing - first, there)
+            look_back = self.look_back if has_holes(series) else 0
+            known = (view.latest(symbol, self.kept) if look_back else None) or series
+            due = missing + len(known) - len(series)
+            first = max(0, int(due[0]) - self._needs + 1 - look_back)  # nights are told by what was before
+            said = self._said(known.between(first, len(known)), due - first, there)
             fresh |= dict(zip(series.close_time_ms[missing].tolist(), said, strict=True))
         times = series.close_time_ms[own]
         self._answered[symbol] = {at: fresh[at] for at in times.tolist()}
         votes = np.array([fresh[at] for at in times.tolist()]).reshape(len(times), len(self._members), len(CLASSES))
-        outcomes = self._outcomes(series, times, votes)
+        begin_ms, settled = int(series.close_time_ms[0]), self._settled.get(symbol, {})
+        self._settled[symbol] = settled = {at: one for at, one in settled.items() if at >= begin_ms}
+        outcomes = self._outcomes(series, times, votes, settled)
         return outcomes.weights(np.array([now_ms]), skill, np.array(self._combiner.weights))
 
     def joined(

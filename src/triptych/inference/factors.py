@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.domain import CandleSeries
+from triptych.domain import CandleSeries, Foretold, Prediction
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView, Figures
+from triptych.inference.closed_market import past_of
 from triptych.inference.inputs import FactorRows
 
 CHUNK_BYTES = 64 * 2**20
@@ -27,9 +28,10 @@ class FactorPredictor(AbstractPredictor):
         """Join a predictor whose windows are rows of factors with what makes these rows."""
         self.name, self.horizon = network.name, network.horizon
         self.companions = rows.companions
-        self.length = rows.candles(network.length)
+        self.length, self.look_back = rows.candles(network.length), rows.look_back
         self._network = network
         self._rows = rows
+        self._last: dict[str, tuple[NDArray[np.floating], NDArray[np.float32], Foretold | None]] = {}
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
         return self._network.probabilities(windows)
@@ -72,6 +74,18 @@ class FactorPredictor(AbstractPredictor):
             chosen = known[start : start + step]
             yield chosen, windows[table.ends[ends[chosen]] - (length - 1)]
 
+    def predict_all(self, view: AbstractView, closes: Mapping[str, int]) -> dict[str, Prediction | None]:
+        """As the interface says. Between two closes of longer candles the picture is the same, and so is the answer."""
+        if self._rows.period == 1:
+            return super().predict_all(view, closes)
+        windows = {symbol: self.window_now(view, symbol) for symbol in closes}
+        there = {symbol: window for symbol, window in windows.items() if window is not None}
+        fresh = {s: w for s, w in there.items() if s not in self._last or not np.array_equal(self._last[s][0], w)}
+        if fresh:
+            rows, figures = self.answers(np.stack(list(fresh.values())))
+            self._last |= {s: (w, rows[i], self._told(figures, i)) for i, (s, w) in enumerate(fresh.items())}
+        return {s: self.signed(s, closes[s], *self._last[s][1:]) if s in there else None for s in closes}
+
     def window_now(self, view: AbstractView, symbol: str) -> NDArray[np.floating] | None:
         last = view.history(symbol, 1)
         if last is None or not self._rows.ends_window(last):
@@ -81,5 +95,5 @@ class FactorPredictor(AbstractPredictor):
         there = {other: history for other, history in others.items() if history is not None}
         if own is None or len(there) < len(others):
             return None
-        table, length = self._rows.table(own, there), self._network.length
+        table, length = self._rows.table(own, there, past_of(view, own, self.look_back)), self._network.length
         return table.values[table.ends[-1] - (length - 1) : table.ends[-1] + 1] if table.known(length)[-1] else None

@@ -21,6 +21,7 @@ from triptych.domain.errors import DataError
 from triptych.features import days
 from triptych.inference.base import NOBODY
 from triptych.inference.book_rows import NetworkConfig, RowsConfig, readers_of
+from triptych.inference.closed_market import LOOK_BACK, NO_PAST, ages_ms
 from triptych.inference.columns import Columns, no_whole_days
 from triptych.inference.pattern_factors import Config as PatternNetworksConfig
 from triptych.inference.pattern_factors import pattern_factors
@@ -28,8 +29,9 @@ from triptych.market.books.row_reading import AbstractRowReader
 from triptych.market.resampling import resample
 
 OLDEST = 16
-"""Candles by which a companion's last one may be older than the instrument's, and so many of its own by which one of a
-longer timeframe may: holidays of another calendar, weekends.
+"""Candles by which a companion's last one may be older than the instrument's (holidays of another calendar), and so
+many of its own by which one of a longer timeframe may: after an outage. Nights, weekends and holidays are no age of
+the latter, see `closed_market`.
 """
 
 
@@ -169,6 +171,8 @@ class FactorRows:
         period: candles in a row.
         day: the venue's trading day; without hours, windows end at every candle.
         levels: levels a side of order book that are read; 0: none.
+        look_back: candles before those that a window needs, by which nights are told from outages; they need not be
+            there.
     """
 
     def __init__(self, config: Config, reads: Sequence[str] = ()) -> None:
@@ -187,6 +191,7 @@ class FactorRows:
         longest = max(config.periods)
         settled = 0 if self._pipeline is None else self._pipeline.warm_up
         self.warm_up = settled if longest == 1 else longest * (settled + 2)
+        self.look_back = LOOK_BACK if max(longest, self.period) > 1 else 0
 
     def beside(self, symbol: str) -> tuple[str, ...]:
         """The companions of an instrument: all but itself."""
@@ -203,38 +208,51 @@ class FactorRows:
         """Candles from the first in a window of `length` rows to the last at whose close it may be read."""
         return reach_of(length, self.period)
 
-    def rows(self, series: CandleSeries, companions: Mapping[str, CandleSeries] = NOBODY) -> NDArray[np.float32]:
+    def rows(
+        self,
+        series: CandleSeries,
+        companions: Mapping[str, CandleSeries] = NOBODY,
+        past_ms: NDArray[np.int64] = NO_PAST,
+    ) -> NDArray[np.float32]:
         """Rows as they are known at the close of every candle of a history.
 
         Args:
             series: candles of the instrument.
             companions: candles of every companion by symbol, of the same timeframe; more than those of this instrument
                 may be there.
+            past_ms: open times of candles of the instrument before the history, up to `look_back` of them, by which
+                its first nights are told from outages.
 
         Returns:
             float32 of shape (n_candles, columns * instruments * timeframes). NaN where a value is not known yet, or
-            where the last closed candle of a companion or of a longer timeframe is more than 16 of its candles old.
+            where the last closed candle of a companion or of a longer timeframe is more than 16 of its candles old. Of
+            a longer timeframe, time in which the instrument's market was closed is no age.
 
         Raises DataError when a companion is missing or of another timeframe, NotEnoughData when no row would be known.
         """
-        table = self.table(series, companions) if self.period > 1 else None
+        table = self.table(series, companions, past_ms) if self.period > 1 else None
         if table is None:
-            return self._rows(series, companions)
+            return self._rows(series, companions, past_ms)
         found = table.values[np.maximum(table.ends, 0)]
         found[table.ends < 0] = np.nan
         return found
 
-    def _rows(self, series: CandleSeries, companions: Mapping[str, CandleSeries]) -> NDArray[np.float32]:
+    def _rows(
+        self, series: CandleSeries, companions: Mapping[str, CandleSeries], past_ms: NDArray[np.int64] = NO_PAST
+    ) -> NDArray[np.float32]:
         if not self._drawn.are_mixed:
-            return self._factors(series, companions)
+            return self._factors(series, companions, past_ms)
         nothing = np.empty((len(series), 0), dtype=np.float32)
-        return self._drawn.rows(series, nothing if self._pipeline is None else self._factors(series, companions))
+        factors = nothing if self._pipeline is None else self._factors(series, companions, past_ms)
+        return self._drawn.rows(series, factors)
 
     @property
     def _needed(self) -> NDArray[np.int64] | None:
         return self._drawn.needed if self._drawn.are_mixed else None
 
-    def _factors(self, series: CandleSeries, companions: Mapping[str, CandleSeries]) -> NDArray[np.float32]:
+    def _factors(
+        self, series: CandleSeries, companions: Mapping[str, CandleSeries], past_ms: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
         all_series = [series]
         for symbol in self.beside(series.symbol):
             other = companions.get(symbol)
@@ -249,14 +267,20 @@ class FactorRows:
                     remedy="Resample them to one timeframe.",
                 )
             all_series.append(other)
-        parts = [self._own(series), *(_as_of(self._own(other), other, series) for other in all_series[1:])]
+        beside = [(other, last_closed(other, series)) for other in all_series[1:]]
+        parts = [self._own(series), *(_as_of(self._own(other), last) for other, last in beside)]
         for period in self.periods[1:]:
             timeframe = Timeframe(period * series.timeframe.milliseconds)
             longer = [resample(one, timeframe) for one in all_series]
-            parts += [_as_of(self._own(one), one, series) for one in longer]
+            parts += [_as_of(self._own(one), last_closed(one, series, past_ms)) for one in longer]
         return np.concatenate(parts, axis=1)
 
-    def table(self, series: CandleSeries, companions: Mapping[str, CandleSeries] = NOBODY) -> WindowRows:
+    def table(
+        self,
+        series: CandleSeries,
+        companions: Mapping[str, CandleSeries] = NOBODY,
+        past_ms: NDArray[np.int64] = NO_PAST,
+    ) -> WindowRows:
         """The rows as windows are cut from them; arguments and errors as for `rows`.
 
         With a trading day they are laid out by the clock: windows hold whole days, short ones with places left empty,
@@ -264,14 +288,16 @@ class FactorRows:
         than fill its days.
         """
         if self.period > 1:
-            return self._of_longer(series, companions)
-        rows = self._rows(series, companions)
+            return self._of_longer(series, companions, past_ms)
+        rows = self._rows(series, companions, past_ms)
         if not self.day.hours:
             return WindowRows(values=rows, ends=np.arange(len(rows)), step=1, needed=self._needed)
         found = days.places(series.open_time_ms, series.timeframe.milliseconds, self.day)
         return WindowRows(values=found.lay(rows), ends=np.where(found.closes, found.at, -1), step=found.per_day)
 
-    def _of_longer(self, series: CandleSeries, companions: Mapping[str, CandleSeries]) -> WindowRows:
+    def _of_longer(
+        self, series: CandleSeries, companions: Mapping[str, CandleSeries], past_ms: NDArray[np.int64]
+    ) -> WindowRows:
         """Rows of the longer candles, and at each candle the last of them that had closed, if it is not too old."""
         timeframe = Timeframe(self.period * series.timeframe.milliseconds)
         longer = resample(series, timeframe)
@@ -279,7 +305,7 @@ class FactorRows:
         rows = self._rows(longer, others)
         if len(longer) and series.open_time_ms[0] > longer.open_time_ms[0]:
             rows[0] = np.nan  # the history begins within this candle
-        return WindowRows(values=rows, ends=_last_closed(longer, series), step=0, needed=self._needed)
+        return WindowRows(values=rows, ends=last_closed(longer, series, past_ms), step=0, needed=self._needed)
 
     def ends_window(self, series: CandleSeries) -> bool:
         """Whether a window ends with the last candle, by the clock alone."""
@@ -321,19 +347,29 @@ def known_windows(rows: NDArray[np.floating], length: int) -> NDArray[np.bool_]:
     return known
 
 
-def _as_of(rows: NDArray[np.float32], other: CandleSeries, series: CandleSeries) -> NDArray[np.float32]:
-    """Rows of another instrument, or of a longer timeframe, as they were known at each close of `series`."""
-    last = _last_closed(other, series)
+def _as_of(rows: NDArray[np.float32], last: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Rows of another instrument, or of a longer timeframe, as they were known where `last` was the last; else NaN."""
     found = rows[np.maximum(last, 0)]
     found[last < 0] = np.nan
     return found
 
 
-def _last_closed(other: CandleSeries, series: CandleSeries) -> NDArray[np.int64]:
-    """The last candle of `other` that had closed at each close of `series`; -1 where it is more than OLDEST old."""
+def last_closed(
+    other: CandleSeries, series: CandleSeries, past_ms: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """The last candle of `other` that had closed at each close of `series`; -1 where it is more than OLDEST old.
+
+    With `past_ms`, the open times of candles before `series`, time in which the market of `series` was closed is no
+    age; without, the clock alone tells.
+    """
     if len(other) == 0:
         return np.full(len(series), -1)
     last = np.searchsorted(other.close_time_ms, series.close_time_ms, side="right") - 1
-    age_ms = series.close_time_ms - other.close_time_ms[np.maximum(last, 0)]
-    last[age_ms > OLDEST * other.timeframe.milliseconds] = -1
+    since_ms = other.close_time_ms[np.maximum(last, 0)]
+    is_old = series.close_time_ms - since_ms > OLDEST * other.timeframe.milliseconds
+    if past_ms is not None and is_old.any():
+        is_old &= ages_ms(series, np.minimum(since_ms, series.close_time_ms), past_ms) > (
+            OLDEST * other.timeframe.milliseconds
+        )
+    last[is_old] = -1
     return last

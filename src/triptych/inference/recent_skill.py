@@ -148,11 +148,16 @@ def losses_of(votes: NDArray[np.float64], classes: NDArray[np.integer]) -> NDArr
 
 
 def outcomes_of(
-    skill: RecentSkill, series: CandleSeries, time_ms: NDArray[np.int64], votes: NDArray[np.float64]
+    skill: RecentSkill,
+    series: CandleSeries,
+    time_ms: NDArray[np.int64],
+    votes: NDArray[np.float64],
+    kept: dict[int, int] | None = None,
 ) -> Outcomes:
     """What came of votes of shape (n, n_members, 3) at closes `time_ms` of a history, where it is settled there.
 
-    Votes that are not finite, and closes that the history does not hold, have no outcome.
+    Votes that are not finite, and closes that the history does not hold, have no outcome. `kept` are the classes by
+    close that have been told of this instrument before, from close to close: those that are settled are added to it.
     """
     # Loads the library of factors: a house that has just been restarted comes back sooner without.
     from triptych.features.targets import UNKNOWN
@@ -162,9 +167,14 @@ def outcomes_of(
     ends = np.minimum(np.searchsorted(series.close_time_ms, time_ms), len(series) - 1)
     usable = (series.close_time_ms[ends] == time_ms) & np.isfinite(votes).all(axis=(1, 2))
     ends, votes = ends[usable], votes[usable]
-    classes = np.array([_class(target, skill.warm_up, series, int(end)) for end in ends], dtype=np.int64)
+    closes, told = series.close_time_ms, {} if kept is None else kept
+    for end in ends.tolist():
+        at = int(closes[end])
+        if at not in told and (found := _class(target, skill.warm_up, series, end)) != UNKNOWN:
+            told[at] = found
+    classes = np.array([told.get(at, UNKNOWN) for at in closes[ends].tolist()], dtype=np.int64)
     settled = classes != UNKNOWN
-    ends, closes = ends[settled], series.close_time_ms
+    ends = ends[settled]
     lapses = ends + skill.window
     return Outcomes(
         time_ms=closes[ends],

@@ -23,8 +23,10 @@ class RecordedPredictor(AbstractPredictor):
     digits when it is asked for one window alone.
     """
 
-    def __init__(self, inner: AbstractPredictor) -> None:
-        self.length = inner.length
+    def __init__(self, inner: AbstractPredictor, *, least: int = 0) -> None:
+        """Stand in for `inner`, which is asked once an instrument has as many candles as it needs, and `least`."""
+        self.length = max(inner.length, least)
+        self.look_back = max(0, inner.kept - self.length)
         self.name, self.horizon = inner.name, inner.horizon
         self.companions = inner.companions
         self._inner = inner

@@ -23,6 +23,7 @@ class RegimePredictor(AbstractPredictor):
     def __init__(self, inside: AbstractPredictor, teller: RegimeTeller) -> None:
         self.name, self.companions, self.horizon = inside.name, inside.companions, inside.horizon
         self.length = max(inside.length, teller.reach)
+        self.look_back = max(0, inside.kept - self.length)
         self._inside, self._teller = inside, teller
 
     def probabilities(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries
 from triptych.inference.base import NOBODY, AbstractView
+from triptych.inference.closed_market import past_of
 from triptych.inference.inputs import FactorRows
 
 MOST_WATCHED: Final = 32
@@ -49,5 +50,5 @@ class SeenFactors:
         there = {other: one for other, one in others.items() if one is not None}
         if history is None or len(there) < len(others):
             return {}
-        found = self.over(history, np.array([len(history) - 1]), there)
-        return {name: float(values[0]) for name, values in found.items()}
+        rows = self._rows.rows(history, there, past_of(view, history, self._rows.look_back))
+        return {name: float(rows[-1, column]) for column, name in enumerate(self.names)}

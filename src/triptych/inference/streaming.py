@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from triptych.domain import CandleSeries, Prediction
 from triptych.domain.errors import RecipeError
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
+from triptych.inference.closed_market import NO_PAST, past_of
 from triptych.inference.inputs import FactorRows
 from triptych.inference.step import AbstractStep, State
 
@@ -60,7 +61,7 @@ class StreamingPredictor(AbstractPredictor):
                 remedy="Empty features.day.hours, or ask window by window.",
             )
         self.name, self.companions, self.renewal = name, rows.companions, renewal or length
-        self.length = rows.warm_up + length + self.renewal - 1
+        self.length, self.look_back = rows.warm_up + length + self.renewal - 1, rows.look_back
         self._step, self._rows, self._window = step, rows, length
         self._memories: dict[str, _Memory] = {}
 
@@ -78,7 +79,7 @@ class StreamingPredictor(AbstractPredictor):
         if found is None:
             return None
         own, others = found
-        rows, groups = self._rows.rows(own, others), self._groups(own)
+        rows, groups = self._rows.rows(own, others, past_of(view, own, self.look_back)), self._groups(own)
         held = rows[int(np.searchsorted(groups, groups[-1], side="left")) - (self._window - 1) :]
         return None if np.isnan(held).any() else held
 
@@ -103,7 +104,7 @@ class StreamingPredictor(AbstractPredictor):
         group = int(self._groups(own)[-1])
         if int(own.close_time_ms[-2]) != memory.close_ms or group != memory.group:
             return None
-        row = self._rows.rows(own, others)[-1:]
+        row = self._rows.rows(own, others, past_of(view, own, self.look_back))[-1:]
         if np.isnan(row).any():
             return None
         (answer,), state = self._step(row, memory.state)
@@ -117,7 +118,7 @@ class StreamingPredictor(AbstractPredictor):
         if found is None:
             return None
         own, others = found
-        (answer,), state = self._over(own, np.array([len(own) - 1]), others)
+        (answer,), state = self._over(own, np.array([len(own) - 1]), others, past_of(view, own, self.look_back))
         if np.isnan(answer).any():
             return None
         self._memories[symbol] = _Memory(
@@ -139,13 +140,17 @@ class StreamingPredictor(AbstractPredictor):
         return groups
 
     def _over(
-        self, series: CandleSeries, ends: NDArray[np.int64], companions: Mapping[str, CandleSeries]
+        self,
+        series: CandleSeries,
+        ends: NDArray[np.int64],
+        companions: Mapping[str, CandleSeries],
+        past_ms: NDArray[np.int64] = NO_PAST,
     ) -> tuple[NDArray[np.float32], State]:
         """Answers at `ends`, each at least `length` - 1, NaN where a row is unknown; and the state of the last batch.
 
         Memories run side by side: each reads its window and then its candles, one step for all at a time.
         """
-        rows, groups = self._rows.rows(series, companions), self._groups(series)
+        rows, groups = self._rows.rows(series, companions, past_ms), self._groups(series)
         first = np.searchsorted(groups, groups[ends], side="left")  # the candle at which the memory of each began
         begins, memory_of = np.unique(first - (self._window - 1), return_inverse=True)
         found = np.full((len(ends), 3), np.nan, dtype=np.float32)

@@ -131,7 +131,7 @@ class Engine(AbstractView):
     @property
     def memory(self) -> int:
         """Candles of the past that a decision may look at: observe at least as many before the first decision."""
-        needs = [self._predictor.length, self.guard.length, self._sizer.length]
+        needs = [self._predictor.kept, self.guard.length, self._sizer.length]
         if self._execution.protection_unit == "atr":
             needs.append(self._execution.atr_length + 1)
         return max(needs)
@@ -145,12 +145,22 @@ class Engine(AbstractView):
 
         Raises OrderError for another instrument, IndexError for more candles than `memory`.
         """
+        return self._watched(symbol).history(length)
+
+    def latest(self, symbol: str, most: int) -> CandleSeries | None:
+        """As many of the last `most` candles of an instrument as are kept, `memory` at most; None while there is none.
+
+        Raises OrderError as `history` does.
+        """
+        return self._watched(symbol).latest(most)
+
+    def _watched(self, symbol: str) -> CandleWindow:
         if symbol not in self._windows:
             raise OrderError(
                 f"The model looks at {symbol}, which this engine does not watch.",
                 remedy="Name it among the companions of the engine.",
             )
-        return self._windows[symbol].history(length)
+        return self._windows[symbol]
 
     def observe(self, candles: Sequence[Candle]) -> None:
         """Take closed candles into the windows and value the positions at their closes, without deciding."""

@@ -103,6 +103,11 @@ class CandleWindow:
             for i in range(first, self._end)
         ]  # fmt: skip
 
+    def latest(self, most: int) -> CandleSeries | None:
+        """As many of the last `most` candles as are kept, as a history of their own; None while there is none."""
+        n = min(most, len(self))
+        return self.history(n) if n else None
+
     def history(self, n: int) -> CandleSeries | None:
         """The last n candles as a history of their own; None while there are fewer."""
         values = self.last(n)

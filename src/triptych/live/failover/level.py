@@ -90,7 +90,8 @@ class Level:
 
     def snapshot(self, view: AbstractView, closes: Mapping[str, int]) -> Snapshot:
         """What this level reads for predictions of these symbols, copied from `view` now."""
-        return Snapshot(view, self.predictor.length, (*closes, *self.predictor.companions))
+        symbols = (*closes, *self.predictor.companions)
+        return Snapshot(view, self.predictor.length, symbols, self.predictor.look_back)
 
     async def ask(self, snapshot: Snapshot, closes: Mapping[str, int], *, within_s: float) -> Answer:
         """Ask for predictions, in one call of the network, and wait at most `within_s` and the level's own deadline.
