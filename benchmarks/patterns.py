@@ -2,7 +2,8 @@
 
 Rules, rules with as few false alarms as the network, and the network at two thresholds. The network is trained here
 first (by the recipe of `triptych patterns train`: a quarter of an hour on one idle core), so it is left out under
---quick; a folder of that command in the variable TRIPTYCH_CHART_NETWORK is taken instead. Shares have Wilson's intervals, 95 %.
+--quick; a folder of that command in the variable TRIPTYCH_CHART_NETWORK is taken instead. Shares have Wilson's
+intervals, 95 %.
 """
 
 from __future__ import annotations

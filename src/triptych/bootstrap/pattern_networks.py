@@ -30,7 +30,7 @@ def lacks_networks(recipe: Recipe) -> str:
 
 
 def unread_note(recipe: Recipe) -> str:
-    """Which networks of patterns a recipe names and does not read, as a sentence; empty where it reads what it names."""
+    """Which networks of patterns a recipe names and does not read, as a sentence; empty where it reads all of them."""
     config = recipe.features.pattern_networks
     if config.use is not False or not config.folders:
         return ""
