@@ -32,6 +32,7 @@ def test_every_candle_with_a_full_window_is_predicted_at_its_close(trained, fres
     frame = predict(trained, fresh)
     assert frame.columns == [
         "symbol", "time", "probability_sell", "probability_hold", "probability_buy", "prediction",
+        "learned_from_it",
     ]  # fmt: skip
     assert frame["time"].dt.epoch("ms").to_list() == [START_MS + QUARTER_MS * (i + 1) for i in range(15, 60)]
     assert set(frame["symbol"]) == {"ALFA-USDT"}

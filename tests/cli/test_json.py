@@ -56,6 +56,7 @@ def test_predict(run_command, trained, fresh, tmp_path):
     rows = document(run_command("predict", trained, "--data", fresh, "--last", 2, "--json"))
     assert [row["time"] for row in rows] == ["2024-01-01 09:45:00", "2024-01-01 10:00:00"]
     said = document(run_command("predict", trained, "--data", fresh, "--out", tmp_path / "p.json", "--json"))
+    assert said.pop("note").startswith("The model has learned from candles of this time: all of the 25 predictions, ")
     assert said == {"file": str(tmp_path / "p.json"), "predictions": 25}
     assert json.loads((tmp_path / "p.json").read_text())[-2:] == rows
 

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
     from triptych.bootstrap.living_on_bybit import trade_on_bybit
     from triptych.bootstrap.paper_on_bybit import trade_on_paper_at
     from triptych.bootstrap.paper_on_tape import trade_on_paper
-    from triptych.bootstrap.predicting import predict, prediction_rows, require_known_ending, write_predictions
+    from triptych.bootstrap.predicting import (
+        learned_note,
+        predict,
+        prediction_rows,
+        require_known_ending,
+        write_predictions,
+    )
     from triptych.bootstrap.profiling import profile
     from triptych.bootstrap.realtime import bybit_at, predict_live
     from triptych.bootstrap.reconciling import Reconciled, reconcile
@@ -75,6 +81,7 @@ __all__ = [
     "heard_from_the_start",
     "journal_frame",
     "leak_probe",
+    "learned_note",
     "list_detectors",
     "load_candles",
     "open_run",
@@ -129,7 +136,7 @@ _HOMES: Final = {
     "living_on_bybit": ("trade_on_bybit",),
     "paper_on_bybit": ("trade_on_paper_at",),
     "paper_on_tape": ("trade_on_paper",),
-    "predicting": ("predict", "prediction_rows", "require_known_ending", "write_predictions"),
+    "predicting": ("learned_note", "predict", "prediction_rows", "require_known_ending", "write_predictions"),
     "profiling": ("profile",),
     "reporting": ("Written", "report"),
     "run_folder": ("Run", "open_run"),

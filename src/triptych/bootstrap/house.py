@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from triptych.bootstrap.hindsight import Hindsight, hindsight_behind
+from triptych.bootstrap.session_models import Models
 from triptych.domain import OrderFilled, utc
 from triptych.exchanges.simulated.gateway import SimulatedGateway
 from triptych.live.control import SessionView, Watched
@@ -53,6 +55,7 @@ class Outcome:
         last_close: of the candles decided on last, UTC.
         positions: signed quantities by symbol.
         journal: where it is.
+        hindsight: how much of what the journal tells of the models had learned from.
     """
 
     decisions: int
@@ -62,14 +65,15 @@ class Outcome:
     last_close: str
     positions: dict[str, str]
     journal: str
+    hindsight: Hindsight
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        return dict(vars(self))
+        return {**vars(self), "hindsight": self.hindsight.to_dict()}
 
 
-def outcome_of(house: House) -> Outcome:
-    """What a session that has ended did; the journal is closed."""
+def outcome_of(house: House, models: Models, *, on_tape: bool = False) -> Outcome:
+    """What a session of some models that has ended did, on a tape or a venue; the journal is closed."""
     portfolio = house.engine.portfolio
     fills = sum(1 for _ in house.journal.entries(kinds=(OrderFilled,)))
     last_close = house.trader.books.last_close_ms
@@ -78,6 +82,7 @@ def outcome_of(house: House) -> Outcome:
         last_close=utc(last_close) if last_close >= 0 else "",
         positions={one: f"{portfolio.position(one).quantity.normalize():f}" for one in house.trader.standings},
         journal=house.journal.place,
+        hindsight=hindsight_behind(models, house.journal, on_tape=on_tape),
     )  # fmt: skip
     house.journal.close()
     return outcome

@@ -12,6 +12,7 @@ from triptych.bootstrap.affording import keep_asking, require_wallet
 from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.controlling import Control, listen_first
 from triptych.bootstrap.guarding import open_watch
+from triptych.bootstrap.hindsight import tell_of_past_market
 from triptych.bootstrap.house import House, Outcome, outcome_of
 from triptych.bootstrap.live_books import candles_of
 from triptych.bootstrap.living import build_house
@@ -137,7 +138,9 @@ async def _trade(
         )  # fmt: skip
         market_clock: AbstractClock = connection.clock
         if venue == "local":  # its market lives in the time of its tape
-            source = following = Following(source, await newest_close(connection, wanted[0], timeframe))
+            newest = await newest_close(connection, wanted[0], timeframe)
+            tell_of_past_market(models, newest, tell)
+            source = following = Following(source, newest)
             market_clock = following.clock
         wallet = await gateway.wallet()
         tell(f"{hosts.venue}: equity {wallet.equity} {wallet.currency}; trading {', '.join(wanted)} at {timeframe}.")
@@ -159,7 +162,7 @@ async def _trade(
         except BaseException:
             house.journal.close()
             raise
-    return outcome_of(house)
+    return outcome_of(house, models)
 
 
 def _afford(house: House, hosts: HostConfig, wallet: WalletReport, tell: Tell) -> None:

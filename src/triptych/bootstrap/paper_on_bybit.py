@@ -11,6 +11,7 @@ from typing import TextIO
 from triptych.bootstrap.connecting import connect
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
+from triptych.bootstrap.hindsight import tell_of_past_market
 from triptych.bootstrap.house import Outcome, outcome_of, resume_on_paper
 from triptych.bootstrap.live_books import candles_of
 from triptych.bootstrap.living import build_house
@@ -65,7 +66,9 @@ def trade_on_paper_at(
                 connection, [*wanted, *beside], models.timeframe, models.books_with(watch, wanted), settings.books,
                 only_seen=beside, books=books, metrics=metrics, tell=tell,
             )  # fmt: skip
-            source = Following(candles, await newest_close(connection, wanted[0], models.timeframe))
+            newest = await newest_close(connection, wanted[0], models.timeframe)
+            tell_of_past_market(models, newest, tell)
+            source = Following(candles, newest)
             gateway = SimulatedGateway(
                 instruments, models.recipe.costs, Decimal(repr(settings.capital)), clock=source.clock
             )
@@ -78,6 +81,6 @@ def trade_on_paper_at(
             resume_on_paper(house, gateway)
             tell(f"Trading {', '.join(wanted)} of {venue} on paper from {utc(source.clock.now_ms())} UTC.")
             await run_session(house, metrics_at, control, tell)
-        return outcome_of(house)
+        return outcome_of(house, models)
 
     return asyncio.run(run_it())

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from triptych.bootstrap.controlling import Control
 from triptych.bootstrap.guarding import open_watch
+from triptych.bootstrap.hindsight import tell_ahead
 from triptych.bootstrap.house import Outcome, outcome_of, resume_on_paper
 from triptych.bootstrap.living import build_house
 from triptych.bootstrap.recorded_books import with_recorded
@@ -75,6 +76,7 @@ def trade_on_paper(
     gateway = SimulatedGateway(traded, models.recipe.costs, Decimal(repr(settings.capital)), clock=source.clock)
     require_stop(models.recipe, settings, is_real=False, tell=tell)
     tell_of_unknown(models, [one.symbol for one in traded], tell)
+    tell_ahead(models, [one for one in series if one.symbol not in beside], source.clock.now_ms(), tell)
     symbols = {one.symbol for one in traded}
     house = build_house(
         models, settings=settings, instruments=traded, gateway=gateway, candles=source, clock=source.clock,
@@ -84,7 +86,7 @@ def trade_on_paper(
     resume_on_paper(house, gateway)
     tell(f"Trading {', '.join(symbols)} on paper from {utc(source.clock.now_ms())} UTC.")
     asyncio.run(run_session(house, metrics_at, control, tell))
-    return outcome_of(house)
+    return outcome_of(house, models, on_tape=True)
 
 
 def _series_of(tape: Path, wanted: Timeframe) -> list[CandleSeries]:

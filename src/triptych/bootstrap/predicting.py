@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from triptych.bootstrap.files import write_frame
+from triptych.bootstrap.hindsight import LEARNED, learned_until_ms
 from triptych.bootstrap.recorded_books import with_recorded
 from triptych.bootstrap.run_folder import BOOK_RESULT, open_run
 from triptych.domain import CLASSES, AbstractClock, CandleSeries, SystemClock, Timeframe, utc
@@ -56,7 +57,8 @@ def predict(
         clock: tells now; a candle that has not closed by then is left out. None takes the system's.
 
     Returns:
-        Frame of symbol, time (close, UTC), probability_sell, probability_hold, probability_buy, prediction.
+        Frame of symbol, time (close, UTC), probability_sell, probability_hold, probability_buy, prediction,
+        learned_from_it (whether the model has learned from candles of this time).
 
     Raises DataError, ArtifactError and their kinds.
     """
@@ -79,7 +81,8 @@ def predict(
     traded = [one for one in histories if symbol is None or one.symbol == symbol]
     if not traded:
         raise DataError(f"{data} holds no candles of {symbol}.", remedy=f"It holds: {', '.join(by_symbol)}.")
-    return pl.concat([_predict_one(one, predictor, last, by_symbol) for one in traded])
+    said = pl.concat([_predict_one(one, predictor, last, by_symbol) for one in traded])
+    return said.with_columns((pl.col("time").cast(pl.Int64) <= learned_until_ms(artifact)).alias(LEARNED))
 
 
 def _streaming(artifact: Artifact | ConsensusArtifact, folder: Path) -> AbstractPredictor:
@@ -133,6 +136,20 @@ def prediction_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """The predictions as JSON-ready rows; times in words, UTC."""
     times = [utc(time) for time in frame["time"].cast(pl.Int64)]
     return frame.with_columns(pl.Series("time", times)).to_dicts()
+
+
+def learned_note(frame: pl.DataFrame) -> str:
+    """What is to be said of predictions whose model has learned from candles of their time; empty where there are
+    none."""
+    learned = int(frame[LEARNED].sum())
+    if not learned:
+        return ""
+    newest = utc(int(frame.filter(LEARNED)["time"].cast(pl.Int64).max()))  # type: ignore[arg-type]
+    share = "all" if learned == len(frame) else f"{learned:,}"
+    return (
+        f"The model has learned from candles of this time: {share} of the {len(frame):,} predictions, until {newest} "
+        "UTC, are no out-of-sample ones. Judge it by later candles, or by the run's own report."
+    )
 
 
 def require_known_ending(path: Path) -> None:

@@ -174,6 +174,8 @@ def _print(outcome: Outcome, title: str) -> None:
         "journal": outcome.journal,
     }
     out.print(figures(title, rows))
+    if outcome.hindsight.seen:
+        out.print(f"Note: {outcome.hindsight.sentence}", soft_wrap=True, markup=False)
 
 
 @contextmanager

@@ -47,13 +47,19 @@ def predict(
     frame = bootstrap.predict(
         run, data, books=book or (), symbol=symbol, last=last, backend=backend, columns=roles(column), timezone=timezone
     )
+    note = bootstrap.learned_note(frame)
     if output is not None:
         bootstrap.write_predictions(frame, output)
-        if json:
-            print_json({"file": str(output), "predictions": len(frame)})
-        else:
-            out.print(f"{len(frame)} predictions: {output}", soft_wrap=True, markup=False)
-    elif json:
-        print_json(bootstrap.prediction_rows(frame))
+    if json:
+        print_json(
+            bootstrap.prediction_rows(frame)
+            if output is None
+            else {"file": str(output), "predictions": len(frame), "note": note}
+        )
+        return
+    if output is not None:
+        out.print(f"{len(frame)} predictions: {output}", soft_wrap=True, markup=False)
     else:
         out.print(prediction_table(frame))
+    if note:
+        out.print(f"Note: {note}", soft_wrap=True, markup=False)

@@ -174,7 +174,8 @@ def verdict_panel(verdict: dict[str, Any]) -> Panel:
 
 
 def prediction_table(frame: pl.DataFrame, most: int = 20) -> Table:
-    """The last predictions."""
+    """The last predictions; a note beside it says which were learned from."""
+    frame = frame.drop("learned_from_it")
     table = Table(title=f"{len(frame)} predictions, the last {min(most, len(frame))}", title_justify="left")
     for name in frame.columns:
         table.add_column(

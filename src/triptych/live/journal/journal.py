@@ -156,6 +156,17 @@ class Journal:
         except sa.exc.SQLAlchemyError as error:
             raise refused(error) from error
 
+    def count(self, kind: type[Any], *, after: int = 0, holding: str = "") -> int:
+        """How many entries `entries` would give, without decoding any. Raises JournalError when it cannot be read."""
+        wanted = (entries.c.name == self.name) & (entries.c.seq > after) & (entries.c.kind == kind.__name__)
+        if holding:
+            wanted &= entries.c.body.contains(holding, autoescape=True)
+        try:
+            with self._database.connect() as connection:
+                return connection.execute(sa.select(sa.func.count()).where(wanted)).scalar() or 0
+        except sa.exc.SQLAlchemyError as error:
+            raise refused(error) from error
+
     def rows(self, *, after: int = 0, limit: int) -> list[dict[str, Any]]:
         """At most `limit` entries with `seq` above `after`, oldest first, as they were written; see `read_row`.
 
