@@ -27,11 +27,24 @@ def test_a_network_is_trained_and_reported(run_command, books, tmp_path):
     said = run_command("books", "train", "deeplob", "--data", books, "--out", tmp_path / "run", "--quiet", *sets)
     assert said.status == 0, said.err
     assert "queue imbalance" in said.out
+    assert "majority" in said.out
+    assert "hold only" in said.out
+    assert "averaged by their rows" in " ".join(said.out.split())
     report = json.loads(run_command("books", "report", tmp_path / "run", "--json").out)
     assert report["verdict"] in " ".join(said.out.split())
     assert run_command("books", "report", tmp_path / "run", "--out", tmp_path / "scores.png").status == 0
     assert (tmp_path / "scores.png").exists()
     assert set(report["scores"]["metrics"]) == {"network", "queue imbalance", "majority"}
+
+
+def test_a_run_that_an_earlier_version_judged_over_all_folds_is_told_of(run_command, tmp_path):
+    scores = {"samples": 9, "independent": 3, "metrics": {}, "lift": {}}
+    result = {"fingerprint": "x", "scores": scores, "verdict": "None.", "data": [{"symbol": "A"}], "splits": [{}, {}]}
+    for folds, warned in (([{}, {}], True), ([{}], False)):
+        (tmp_path / "books.json").write_text(json.dumps({**result, "splits": folds}))
+        said = run_command("books", "report", tmp_path)
+        assert said.status == 0, said.err
+        assert ("An earlier version judged this run" in said.err) is warned
 
 
 def test_invented_books_are_written_by_their_seed(run_command, tmp_path):

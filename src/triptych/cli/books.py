@@ -295,11 +295,24 @@ def _show(run: Path, result: dict[str, Any], json: bool) -> None:
     names = {"mcc": "MCC", "macro_f1": "macro F1", "weighted_f1": "weighted F1", "accuracy": "accuracy"}
     for words in names.values():
         table.add_column(words)
+    only = scores.get("only_class")
     for predictor, metrics in scores["metrics"].items():
-        cells = (f"{m['value']:.3f} [{m['low']:.3f}, {m['high']:.3f}]" for m in (metrics[key] for key in names))
+        cells = [f"{m['value']:.3f} [{m['low']:.3f}, {m['high']:.3f}]" for m in (metrics[key] for key in names)]
+        if only and only[predictor]:
+            cells[0] = f"0\n[dim]{only[predictor]} only[/]"
         table.add_row(predictor, *cells)
     out.print(table)
+    out.print(
+        "MCC is taken within each fold and each instrument and averaged by their rows. Only: one class for every row "
+        "of each, which is no skill whatever comes.",
+        style="dim",
+    )
     out.print(result["verdict"], soft_wrap=True)
+    if only is None and (len(result["splits"]) > 1 or len({one["symbol"] for one in result["data"]}) > 1):
+        warn(
+            "An earlier version judged this run, by an MCC over all folds and instruments together, which may see "
+            "skill where they merely differ from one another. Train it anew with --fresh."
+        )
     out.print(f"Artifact: {run / 'artifact'}", soft_wrap=True, markup=False)
 
 
