@@ -88,6 +88,25 @@ def test_impact_of_a_file(run_command, books):
     assert "R2 out of sample" in run_command("books", "impact", books, "--rows", "5").out
 
 
+def test_impact_with_trades_says_what_to_set(run_command, tmp_path):
+    made = simulate_spoofing(Config(episodes=6, seed=2))
+    file = write_tape(tmp_path / "SPOOF.parquet", made.tape)
+    pl.DataFrame(
+        {
+            "timestamp": pl.Series(made.trades.time_ms).cast(pl.Datetime("ms")), "price": made.trades.price,
+            "size": made.trades.size, "side": made.trades.side.astype(np.int64),
+        }
+    ).write_parquet(tmp_path / "trades.parquet")  # fmt: skip
+    asked = ("books", "impact", file, "--trades", tmp_path / "trades.parquet", "--symbol", "SPOOF", "--timeframe", "5s")
+    said = run_command(*asked)
+    assert said.status == 0, said.err
+    costs = json.loads(run_command(*asked, "--json").out)["costs"]
+    words = " ".join(said.out.split())
+    half, impact = costs["half_spread_bp"]["value"], costs["impact"]["value"]
+    assert f"--set costs.half_spread_bp={half:.3g} --set costs.impact={impact:.3g}" in words
+    assert f"From {costs['candles']} candles of 5s, 95 %" in words
+
+
 def test_the_rule_is_tried_on_simulated_books(run_command):
     trials = json.loads(run_command("books", "spoofing", "--json", "--seed", "4", "--streams", "1").out)
     assert [one["threshold"] for one in trials] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 from triptych.market.books import BookTape, Trades
-from triptych.market.books.spoofing import Config, find_spoofing
-from triptych.market.books.walls import Config as WallsConfig
+from triptych.market.books.spoofing import LAYER, Config, find_spoofing
 from triptych.market.synthetic.spoofing import Config as StreamConfig
 from triptych.market.synthetic.spoofing import simulate_spoofing
 
-CONFIG = Config(walls=WallsConfig(multiple=4.0, warm_up=5, usual_rows=50), threshold=1e-6)
+CONFIG = Config(walls=LAYER.model_copy(update={"warm_up": 5, "usual_rows": 50}), threshold=1e-6)
 
 
 def still(n=200, levels=8):
@@ -111,8 +110,8 @@ def test_trades_of_a_time_without_books_are_no_usual_rate() -> None:
     trades = replace(trades, time_ms=later)
     (parted,) = find_spoofing(torn, trades, CONFIG)
     assert find_spoofing(torn, beside(20_000), CONFIG) == (parted,)
-    # A trade within a row's time counts for it.
-    assert find_spoofing(torn, beside(40_050), CONFIG)[0].marks["lure"] < alone.marks["lure"] == 1.0
+    # A trade within the time of a row before them counts.
+    assert find_spoofing(torn, beside(38_050), CONFIG) == ()
 
 
 def test_a_single_wall_has_a_third_of_the_layers() -> None:

@@ -20,6 +20,7 @@ score is a reason to look.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +33,15 @@ from triptych.market.books.trades import Trades
 from triptych.market.books.walls import Config as WallsConfig
 from triptych.market.books.walls import Wall, find_walls
 
+LAYER: Final = WallsConfig(multiple=4.0, usual="side")
+"""What counts as a layer, by which the marks and the least score of an alarm were chosen: the mark `away` sees to it
+that the touch, ordinary as it may be, is none."""
+
 
 class Config(BaseConfig):
     """What counts as spoofing."""
 
-    walls: WallsConfig = Field(WallsConfig(multiple=4.0), description="What counts as a large order.")
+    walls: WallsConfig = Field(LAYER, description="What counts as a large order.")
     layers: int = Field(3, ge=1, le=100, description="Walls pulled together at which the mark is full.")
     together: int = Field(2, ge=0, le=1000, description="Rows within which walls count as pulled together.")
     longest: int = Field(30, ge=1, le=100_000, description="Rows that hasty walls stand at most.")
