@@ -94,7 +94,7 @@ def test_the_touch_that_is_always_large_is_a_wall_by_the_median_level_and_none_b
 
 def test_walls_near_one_another_on_one_side_are_one_cluster() -> None:
     tape = still_tape()
-    tape.bid_sizes[20:40, 2] = tape.bid_sizes[22:40, 3] = 9.0
+    tape.bid_sizes[20:40, 2] = tape.bid_sizes[22:40, 3] = 12.0
     tape.ask_sizes[20:40, 2] = 9.0
     clusters = {(wall.side, wall.price): wall.cluster for wall in find_walls(tape, Config(warm_up=5, cluster_bp=15.0))}
     assert clusters == {(1, 998.0): 0, (1, 997.0): 0, (-1, 1003.0): 1}
@@ -110,9 +110,9 @@ def test_what_is_usual_comes_from_the_rows_before_and_large_orders_hardly_move_i
     assert found[1:].tolist() == pytest.approx([1, 1, 1, 1, 1, 1, 1.5, 2.0, 2.5])
 
 
-def test_what_is_usual_at_a_place_is_the_mean_of_it_or_of_one_beside_it_without_walls() -> None:
+def test_what_is_usual_at_a_place_is_the_mean_of_it_or_of_one_beside_it() -> None:
     past = np.tile([20.0, 1.0, 1.0, 2.0, np.nan], (4, 1))
-    past[1, 2], past[2, 3] = np.nan, 6.0  # a wall stood there; an order came and went
+    past[1, 2], past[2, 3] = np.nan, 6.0  # no level there; an order came and went
     assert usual_by_place(past).tolist() == [20.0, 20.0, 3.0, 3.0, 3.0]
     assert np.isnan(usual_by_place(past[:0])).all()
 
@@ -121,5 +121,8 @@ def test_a_wall_does_not_hide_the_one_that_comes_after_it() -> None:
     tape = still_tape()
     tape.bid_sizes[20:, 2], tape.bid_sizes[25:, 3] = 9.0, 9.0
     tape.bid_sizes[50:, 2] = 1.0
-    tape.bid_sizes[55:, 2] = 9.0  # the same again
+    # By then half of a wall is usual there and beside it: 2.5 of 1, and 3.4 where the second one stands.
+    tape.bid_sizes[55:, 2] = 17.0
+    assert sorted(wall.first for wall in find_walls(tape, CONFIG)) == [20, 25]
+    tape.bid_sizes[55:, 2] = 18.0
     assert sorted(wall.first for wall in find_walls(tape, CONFIG)) == [20, 25, 55]

@@ -37,8 +37,8 @@ class Config(BaseConfig):
     usual: Usual = Field(
         "place",
         description="The usual size. `place`: the mean of what the rows before held at the level's place, counted "
-        "from the touch, or at one of the two beside it, whichever is largest, standing walls left out; `side`: that "
-        "of the median level.",
+        "from the touch, or at one of the two beside it, whichever is largest; of a wall half of the least size that "
+        "made it one counts. `side`: the mean of the median level of the side.",
     )
     release: float = Field(
         0.5, gt=0, le=1, description="A wall is gone when less than this share of its size when it was seen is left."
@@ -113,7 +113,7 @@ def usual_by_place(past: NDArray[np.float64]) -> NDArray[np.float64]:
     of the price moves every level by a place.
 
     Args:
-        past: sizes in the rows before, float64 of shape (k, levels); NaN where there was none, or a wall stood.
+        past: sizes in the rows before, float64 of shape (k, levels); NaN where there was none.
     """
     known = ~np.isnan(past)
     count = known.sum(axis=0)
@@ -149,7 +149,7 @@ def _of_side(tape: BookTape, side: int, config: Config) -> list[Wall]:
     prices = tape.bid_prices if side == 1 else tape.ask_prices
     sizes = tape.bid_sizes if side == 1 else tape.ask_sizes
     by_side = usual_size(sizes, tape.segment, config.usual_rows) if config.usual == "side" else None
-    ordinary = sizes.copy()  # walls that stand are left out of what is usual
+    ordinary = sizes.copy()  # what counts as usual later on: of a wall no more than a part
     starts = np.searchsorted(tape.segment, tape.segment, side="left")
     standing: dict[float, Wall] = {}
     ended: list[Wall] = []
@@ -164,7 +164,7 @@ def _of_side(tape: BookTape, side: int, config: Config) -> list[Wall]:
                 level = np.flatnonzero(prices[row] == price)
                 if level.size and sizes[row, level[0]] >= config.release * wall.size:
                     standing[price] = replace(wall, last=row, last_distance=int(level[0]))
-                    ordinary[row, level[0]] = np.nan
+                    ordinary[row, level[0]] = min(sizes[row, level[0]], _counted(wall, config))
                 else:
                     ending = _ending(side, price, prices[row], wall.last_distance)
                     ended.append(replace(standing.pop(price), known_at=row, ending=ending))
@@ -185,8 +185,17 @@ def _of_side(tape: BookTape, side: int, config: Config) -> list[Wall]:
                     known_at=row, distance=int(level_at), last_distance=int(level_at),
                     cluster=clusters.of(price, standing), ending="cut off",
                 )  # fmt: skip
-                ordinary[row, level_at] = np.nan
+                ordinary[row, level_at] = _counted(standing[price], config)
     return ended + [replace(wall, known_at=len(tape) - 1) for wall in standing.values()]
+
+
+def _counted(wall: Wall, config: Config) -> float:
+    """How much of a standing wall counts as usual: half of the least size that made it one.
+
+    All of it would hide the walls that come beside it; none of it would make a wall of every touch for good, once one
+    was taken for a wall.
+    """
+    return 0.5 * config.multiple * wall.size / wall.multiple
 
 
 def _ending(side: int, price: float, now: NDArray[np.float64], last_distance: int) -> Ending:
