@@ -7,7 +7,7 @@ unit) as well (see `impact`), so that one coefficient follows from the other:
     impact = scale * sqrt(mean volume / unit) / sigma.
 
 Of a price that diffuses sigma grows as the root of the candle's length and so does the root of the volume, so that the
-coefficient hardly depends on the timeframe; it is given for one all the same.
+coefficient would be the same for every timeframe. Real ranges do not grow quite so: take that of the candles traded.
 """
 
 from __future__ import annotations
