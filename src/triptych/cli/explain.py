@@ -82,11 +82,12 @@ def explain(
     if check:
         _refuse_beside_check({"--at": at, "--target": target, "--out": output})
         methods: tuple[Method, ...] = (method,) if method else ()
-        asked = {"decisions": decisions, "symbol": symbol, "methods": methods}
         if book:
-            _show_checks(bootstrap.check_book_explanations(run, book, **asked), decisions, json, "book")
+            rows = bootstrap.check_book_explanations(run, book, decisions=decisions, symbol=symbol, methods=methods)
         else:
-            _show_checks(bootstrap.check_explanations(bootstrap.open_run(run), **asked), decisions, json, "candle")
+            opened = bootstrap.open_run(run)
+            rows = bootstrap.check_explanations(opened, decisions=decisions, symbol=symbol, methods=methods)
+        _show_checks(rows, decisions, json, "book" if book else "candle")
         return
     if book:
         _explain_book(run, book, at, symbol, method, target or "", output, json)
