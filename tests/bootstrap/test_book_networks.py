@@ -5,6 +5,7 @@ import shutil
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -17,15 +18,18 @@ from tests.fakes.served import in_thread
 
 from triptych import bootstrap
 from triptych.bootstrap.book_networks import pinned_book_network, taught_until_ms
+from triptych.bootstrap.books import explanation_checks as book_checks
+from triptych.bootstrap.books.trading import _split_behind
 from triptych.bootstrap.books.training import train_books
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.run_folder import open_run, recipe_hash
 from triptych.bootstrap.serving import recording_for_serving, tape_for_serving
-from triptych.domain.errors import ArtifactError, DataError, RecipeError, RunError
+from triptych.domain.errors import ArtifactError, DataError, NotEnoughData, RecipeError, RunError
 from triptych.exchanges.simulated.server import BybitServer
 from triptych.inference import load_artifact
 from triptych.live.journal import Journal, StepRecorded
-from triptych.market.books import BookTape, write_tape
+from triptych.market.books import BookTape, read_books, write_tape
+from triptych.market.store import to_ms
 from triptych.settings.live import load_live_settings
 
 N, HOLE = 300, 260
@@ -116,6 +120,22 @@ def test_the_network_is_traded_only_on_closes_after_those_that_taught_it(home, t
     assert open_run(home / "net").folder == traded.folder
     card = load_artifact(traded.artifact).card
     assert (card.model["name"], card.parameters) == ("recalibrated", 4)
+
+
+def test_a_close_at_the_moment_behind_the_last_book_that_taught_is_untaught_everywhere(home, traded):
+    until = taught_until_ms(home / "net")
+    closes = until + 60_000 * np.arange(-4, 6)
+    found = _split_behind(
+        SimpleNamespace(series=[SimpleNamespace(close_time_ms=closes)]), until, traded.recipe.split, home / "net"
+    )
+    behind = (found["split.validation"] + found["split.test"]) / (
+        traded.recipe.split.validation + traded.recipe.split.test
+    )
+    assert behind == pytest.approx(6 / 10)
+    assert to_ms(found["split.samples_from"]) == until
+    at = [datetime.fromtimestamp(one / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") for one in (until - EVERY_MS, until)]
+    told = [bootstrap.explain_book(home / "net", [home / "tape"], at=one).learned_from_it for one in at]
+    assert told == [True, False]
 
 
 def test_the_run_that_trades_it_is_counted_beside_the_network(home, traded):
@@ -258,6 +278,47 @@ def test_no_window_across_a_gap_is_explained_however_short_it_was(home, traded, 
     for one in (at[1], at[2]):
         with pytest.raises(DataError, match=r"BTCUSDT: between the 20 books up to .* lies a gap of the recording"):
             bootstrap.explain_book(home / "net", [book], at=one)
+
+
+def test_explanations_are_checked_on_books_that_taught_nothing_and_share_none(home, traded, monkeypatch, triptych):
+    taught, seen = taught_until_ms(home / "net"), []
+    honest = book_checks.checked
+
+    def noted(method, looks, seed):
+        seen.extend(looks)
+        return honest(method, looks[:1], seed)
+
+    monkeypatch.setattr(book_checks, "checked", noted)
+    (row,) = bootstrap.check_book_explanations(home / "net", [home / "tape"], methods=("occlusion",))
+    assert len(row["correlation"]) == 5
+    assert row["flat"] == 1 or 0.0 <= row["beaten"] <= 1.0
+    tape = book_checks._on_the_grid([home / "tape"], None, 10, EVERY_MS, OLDEST_MS)
+    windows = np.lib.stride_tricks.sliding_window_view(tape.rows(10).astype(np.float32), BOOKS.length, axis=0)
+    starts = [int(np.flatnonzero((windows == one.window.T).all(axis=(1, 2)))[0]) for one in seen]
+    assert len(starts) > 3
+    assert (np.diff(sorted(starts)) >= BOOKS.length).all()
+    assert tape.time_ms[min(starts)] >= taught
+    # It is the answer that is explained at that time.
+    last = datetime.fromtimestamp(tape.time_ms[starts[0] + BOOKS.length - 1] / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    one = bootstrap.explain_book(home / "net", [home / "tape"], at=last, method="occlusion")
+    assert float(one.explanation.probabilities.max()) == row["certainty"][2]
+    # The command checks as well, and refuses what belongs to a single decision.
+    said = triptych("explain", home / "net", "--book", home / "tape", "--check", "--decisions", "2", "-m", "occlusion")
+    assert said.status == 0, said.err
+    assert "surest decisions that share no book" in " ".join(said.out.split())
+    refused = triptych("explain", home / "net", "--book", home / "tape", "--check", "--at", "last")
+    assert "--check was given with --at." in refused.error
+
+
+def test_books_that_all_taught_the_network_are_not_checked(home, traded, tmp_path):
+    tape = read_books(home / "tape", levels=10, every_ms=EVERY_MS)
+    stop = int(np.searchsorted(tape.time_ms, taught_until_ms(home / "net"))) + BOOKS.length - 1
+    early = write_tape(tmp_path / "early.parquet", tape.between(0, stop))
+    with pytest.raises(NotEnoughData, match="BTCUSDT: no 20 books, 10000 ms apart and without a gap, come after "):
+        bootstrap.check_book_explanations(home / "net", [early])
+    one_more = write_tape(tmp_path / "more.parquet", tape.between(0, stop + 1))
+    (row,) = bootstrap.check_book_explanations(home / "net", [one_more], methods=("occlusion",))
+    assert row["decisions"] == 1
 
 
 def test_an_instrument_that_taught_nothing_is_explained_with_a_warning(home, traded, tmp_path, triptych):

@@ -27,11 +27,24 @@ def test_a_network_is_trained_and_reported(run_command, books, tmp_path):
     said = run_command("books", "train", "deeplob", "--data", books, "--out", tmp_path / "run", "--quiet", *sets)
     assert said.status == 0, said.err
     assert "queue imbalance" in said.out
+    assert "majority" in said.out
+    assert "hold only" in said.out
+    assert "averaged by their rows" in " ".join(said.out.split())
     report = json.loads(run_command("books", "report", tmp_path / "run", "--json").out)
     assert report["verdict"] in " ".join(said.out.split())
     assert run_command("books", "report", tmp_path / "run", "--out", tmp_path / "scores.png").status == 0
     assert (tmp_path / "scores.png").exists()
     assert set(report["scores"]["metrics"]) == {"network", "queue imbalance", "majority"}
+
+
+def test_a_run_that_an_earlier_version_judged_over_all_folds_is_told_of(run_command, tmp_path):
+    scores = {"samples": 9, "independent": 3, "metrics": {}, "lift": {}}
+    result = {"fingerprint": "x", "scores": scores, "verdict": "None.", "data": [{"symbol": "A"}], "splits": [{}, {}]}
+    for folds, warned in (([{}, {}], True), ([{}], False)):
+        (tmp_path / "books.json").write_text(json.dumps({**result, "splits": folds}))
+        said = run_command("books", "report", tmp_path)
+        assert said.status == 0, said.err
+        assert ("An earlier version judged this run" in said.err) is warned
 
 
 def test_invented_books_are_written_by_their_seed(run_command, tmp_path):
@@ -73,6 +86,25 @@ def test_impact_of_a_file(run_command, books):
     assert [one["name"] for one in found["walk"]] == ["free power", "square root", "line"]
     assert len(found["flow"]) == 3
     assert "R2 out of sample" in run_command("books", "impact", books, "--rows", "5").out
+
+
+def test_impact_with_trades_says_what_to_set(run_command, tmp_path):
+    made = simulate_spoofing(Config(episodes=6, seed=2))
+    file = write_tape(tmp_path / "SPOOF.parquet", made.tape)
+    pl.DataFrame(
+        {
+            "timestamp": pl.Series(made.trades.time_ms).cast(pl.Datetime("ms")), "price": made.trades.price,
+            "size": made.trades.size, "side": made.trades.side.astype(np.int64),
+        }
+    ).write_parquet(tmp_path / "trades.parquet")  # fmt: skip
+    asked = ("books", "impact", file, "--trades", tmp_path / "trades.parquet", "--symbol", "SPOOF", "--timeframe", "5s")
+    said = run_command(*asked)
+    assert said.status == 0, said.err
+    costs = json.loads(run_command(*asked, "--json").out)["costs"]
+    words = " ".join(said.out.split())
+    half, impact = costs["half_spread_bp"]["value"], costs["impact"]["value"]
+    assert f"--set costs.half_spread_bp={half:.3g} --set costs.impact={impact:.3g}" in words
+    assert f"From {costs['candles']} candles of 5s, 95 %" in words
 
 
 def test_the_rule_is_tried_on_simulated_books(run_command):

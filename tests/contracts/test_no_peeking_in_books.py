@@ -1,12 +1,19 @@
 """No peeking in order books: on a tape cut short everything that was known at the cut is what it was."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from tests.bootstrap.books.test_training import TINY
 from tests.fakes.books import leaning_tape
 
-from triptych.market.books import BookTape, Trades, book_features
+from triptych.bootstrap.books.explaining import explain_book
+from triptych.bootstrap.books.training import train_books
+from triptych.bootstrap.candle_books import beside
+from triptych.inference import BookNeed
+from triptych.inference.book_rows import NetworkConfig, open_book_network
+from triptych.market.books import BookTape, Trades, book_features, candles_from_mids, write_tape
 from triptych.market.books.spoofing import Config as SpoofingConfig
 from triptych.market.books.spoofing import find_spoofing
 from triptych.market.books.walking import walk_cost
@@ -15,7 +22,8 @@ from triptych.market.books.walls import find_walls, usual_size
 from triptych.market.synthetic.spoofing import Config as StreamConfig
 from triptych.market.synthetic.spoofing import simulate_spoofing
 from triptych.training.books import BookHistory, book_folds, fit_queue_rule, fit_threshold, history_of_tape
-from triptych.training.books.impact import buckets_of
+from triptych.training.books.impact import Config as ImpactConfig
+from triptych.training.books.impact import buckets_of, flow_impact, walk_impact
 from triptych.training.books.labels import Config as TargetConfig
 from triptych.training.books.splits import Config as SplitConfig
 
@@ -37,8 +45,9 @@ def cut_off(tape: BookTape, trades: Trades, cut: int) -> tuple[BookTape, Trades]
 
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("with_trades", [False, True])
-def test_no_wall_peeks(stream, cut, with_trades):
-    config = WallsConfig(multiple=4.0)
+@pytest.mark.parametrize("usual", ["place", "side"])
+def test_no_wall_peeks(stream, cut, with_trades, usual):
+    config = WallsConfig(multiple=4.0, usual=usual)
     tape, trades = cut_off(stream.tape, stream.trades, cut)
     whole = find_walls(stream.tape, config, trades=stream.trades if with_trades else None)
     short = find_walls(tape, config, trades=trades if with_trades else None)
@@ -94,10 +103,72 @@ def fitted(history: BookHistory) -> tuple[float, float, float]:
 
 def test_the_threshold_of_labels_and_the_rule_know_nothing_after_the_training_part():
     tape, target = leaning_tape(1300), TargetConfig(horizon=HORIZON)
-    stop = 650  # half of the rows are training
-    other = leaning_tape(1300, seed=8)
+    changed = changed_after(tape, 650)  # half of the rows are training
+    assert fitted(history_of_tape(changed, target, levels=3)) == fitted(history_of_tape(tape, target, levels=3))
+
+
+def changed_after(tape: BookTape, stop: int) -> BookTape:
+    """The tape with other prices and sizes from a row on."""
+    other = leaning_tape(len(tape), seed=8, levels=tape.levels)
     later = {name: getattr(tape, name).copy() for name in ("bid_prices", "bid_sizes", "ask_prices", "ask_sizes")}
     for name, values in later.items():
-        values[stop:] = getattr(other, name)[stop:] * (2.0 if "price" in name else 1.0)
-    changed = replace(tape, **later)
-    assert fitted(history_of_tape(changed, target, levels=3)) == fitted(history_of_tape(tape, target, levels=3))
+        values[stop:] = getattr(other, name)[stop:] * (2.0 if "price" in name else 3.0)
+    return replace(tape, **later)
+
+
+def test_the_fits_of_impact_know_nothing_after_the_training_part():
+    tape, config = leaning_tape(1500, levels=10), ImpactConfig(rows=5, resamples=100)
+    changed = changed_after(tape, 900)  # six tenths of the rows are training
+    for ours, theirs in zip(flow_impact(tape, config), flow_impact(changed, config), strict=True):
+        assert (ours.slope, ours.intercept, ours.train_r2) == (theirs.slope, theirs.intercept, theirs.train_r2)
+        assert ours.test_r2 != theirs.test_r2
+    for one, two in zip(walk_impact(tape, config), walk_impact(changed, config), strict=True):
+        for name in ("half_spread_bp", "scale", "power", "unit", "train_r2"):
+            assert getattr(one, name) == getattr(two, name), name
+        assert one.test_r2 != two.test_r2
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """A network of order books, taught by the first two thirds of a tape with a book every 100 ms."""
+    folder = tmp_path_factory.mktemp("network")
+    tape = leaning_tape(900)
+    recipe = TINY.model_copy(update={"training": TINY.training.model_copy(update={"epochs": 1})})
+    train_books([write_tape(folder / "whole.parquet", tape)], recipe, folder / "run")
+    return folder, tape
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
+def test_no_explanation_of_a_book_peeks(network, method):
+    folder, tape = network
+    for cut in (333, 860):
+        cut_off = write_tape(folder / f"until_{cut}.parquet", tape.between(0, cut + 1))
+        at = utc_of(tape.time_ms[cut])
+        whole, known = (
+            explain_book(folder / "run", [one], at=at, method=method) for one in (folder / "whole.parquet", cut_off)
+        )
+        assert known.time_ms == tape.time_ms[cut]
+        np.testing.assert_array_equal(known.explanation.attribution, whole.explanation.attribution)
+        assert known.to_dict() == whole.to_dict()
+
+
+def test_no_factor_of_a_network_of_books_peeks(network):
+    folder, tape = network
+    need = BookNeed(levels=3, max_age_ms=1_000, readers=(open_book_network(NetworkConfig(folder=str(folder / "run"))),))
+    series = candles_from_mids(tape, "1s")
+    whole = beside(series, tape, need)
+    for candles in (30, 70):
+        head = series.head(candles)
+        rows = int(np.searchsorted(tape.time_ms, head.close_time_ms[-1], side="right"))
+        assert tape.time_ms[rows - 1] == head.close_time_ms[-1]
+        known = beside(head, changed_after(tape, rows), need)
+        for name, values in known.notes.items():
+            np.testing.assert_array_equal(values, whole.notes[name][:candles])
+            assert np.isfinite(values).sum() > 20
+        short = beside(head, tape.between(0, rows), need)
+        np.testing.assert_equal(short.notes, known.notes)
+    assert set(known.notes) == {f"network:book_network_{name}" for name in ("sell", "hold", "buy")}
+
+
+def utc_of(time_ms: int) -> str:
+    return datetime.fromtimestamp(int(time_ms) / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "")

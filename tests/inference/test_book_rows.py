@@ -11,7 +11,6 @@ from triptych.inference import BookNeed
 from triptych.inference.book_rows import RowsConfig, WallReader
 from triptych.market.books.row_reading import notes_of
 from triptych.market.books.spoofing import Config, find_spoofing
-from triptych.market.books.walls import Config as WallsConfig
 from triptych.market.synthetic.spoofing import Config as StreamConfig
 from triptych.market.synthetic.spoofing import simulate_spoofing
 
@@ -61,7 +60,7 @@ def test_layers_that_are_pulled_together_are_scored_on_their_side():
 
 def test_without_trades_the_score_is_that_without_the_mark_of_lure():
     stream = simulate_spoofing(StreamConfig(seed=5, episodes=14, large=12.0, lure=5.0))
-    config = Config(threshold=1e-6, walls=WallsConfig(multiple=4.0))
+    config = Config(threshold=1e-6)
     bare = find_spoofing(stream.tape, None, config)
     assert len(bare) > 4
     by_place = {(one.side, one.known_at): one for one in bare}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from triptych.bootstrap.ablating import Ablation, ablate
     from triptych.bootstrap.backtesting import backtest
     from triptych.bootstrap.books.explaining import ExplainedBook, explain_book, write_explained_book
+    from triptych.bootstrap.books.explanation_checks import check_book_explanations
     from triptych.bootstrap.books.trading import trading_run
     from triptych.bootstrap.candles import Candles, load_candles
     from triptych.bootstrap.controlling import heard_from_the_start
@@ -68,6 +69,7 @@ __all__ = [
     "ablate",
     "backtest",
     "bybit_at",
+    "check_book_explanations",
     "check_explanations",
     "create_detector",
     "evaluate",
@@ -117,6 +119,7 @@ __all__ = [
 _HOMES: Final = {
     "ablating": ("Ablation", "ablate"),
     "backtesting": ("backtest",),
+    "books.explanation_checks": ("check_book_explanations",),
     "books.explaining": ("ExplainedBook", "explain_book", "write_explained_book"),
     "books.trading": ("trading_run",),
     "candles": ("Candles", "load_candles"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from triptych.bootstrap.backtesting import candles_of
 from triptych.bootstrap.candles import Candles
@@ -22,6 +24,16 @@ from triptych.training.seeds import derive_seed
 DECISIONS = 20
 """Decisions that are looked at unless another number is asked for."""
 RESAMPLES = 2000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """A decision that is looked at: the network that took it, the window it saw (float32 of shape (length, columns)),
+    and the seed of shuffled weights and random orders."""
+
+    classifier: WindowClassifier
+    window: NDArray[np.float32]
+    seed: int
 
 
 def check_explanations(
@@ -61,9 +73,9 @@ def check_explanations(
         allowed = methods_of(next(iter(models.values())))
         asked = [method for method in methods or allowed if method in allowed or not member]
         classifiers = {fold: model.classifier() for fold, model in models.items()}
-        for method in asked:
-            head = {"member": member} if member else {}
-            rows.append(head | _checked(method, chosen, classifiers, recipe, candles))
+        looks = [_look(one, classifiers[one.fold], recipe, candles) for one in chosen] if asked else []
+        head = {"member": member} if member else {}
+        rows += [head | checked(method, looks, derive_seed(recipe.seed, "explanations", method)) for method in asked]
     if not rows:
         raise RecipeError(f"No member allows {', '.join(methods)}.", remedy="Choose integrated_gradients or occlusion.")
     return rows
@@ -74,35 +86,42 @@ def _model(run: Run, fold: int, member: str) -> Artifact:
     return load_consensus(folder).members[member] if member else load_artifact(folder)
 
 
-def _checked(
-    method: Method,
-    chosen: Sequence[Sure],
-    classifiers: Mapping[int, WindowClassifier],
-    recipe: Recipe,
-    candles: Candles,
-) -> dict[str, Any]:
+def _look(one: Sure, classifier: WindowClassifier, recipe: Recipe, candles: Candles) -> Look:
+    series = series_of(candles, one.symbol)
+    end = int(np.searchsorted(series.close_time_ms, one.time_ms))
+    window = window_at(recipe, candles, series, end)
+    return Look(classifier=classifier, window=window, seed=derive_seed(recipe.seed, "explanations", end))
+
+
+def checked(method: Method, looks: Sequence[Look], seed: int) -> dict[str, Any]:
+    """Sanity checks of a method on these decisions, for their likeliest classes.
+
+    Args:
+        method: see `triptych.inference.explain`.
+        looks: at least one.
+        seed: of the bootstrap.
+
+    Returns:
+        What `check_explanations` says of a method.
+    """
     stages: list[list[float | None]] = []
     deletions: list[Deletion] = []
     certainty = []
-    for one in chosen:
-        series, classifier = series_of(candles, one.symbol), classifiers[one.fold]
-        end = int(np.searchsorted(series.close_time_ms, one.time_ms))
-        window = window_at(recipe, candles, series, end)
-        seed = derive_seed(recipe.seed, "explanations", end)
-        found = explain(classifier, window, method=method)
+    for one in looks:
+        found = explain(one.classifier, one.window, method=method)
         certainty.append(float(found.probabilities.max()))
         if found.is_flat:
             continue
-        stages.append([stage.correlation for stage in cascade(classifier, window, method=method, seed=seed)])
-        deletions.append(deletion(classifier, window, found, seed=seed))
+        again = cascade(one.classifier, one.window, method=method, seed=one.seed)
+        stages.append([stage.correlation for stage in again])
+        deletions.append(deletion(one.classifier, one.window, found, seed=one.seed))
     beaten = [one.beaten for one in deletions]
     gains = [one.random_area - one.area for one in deletions]
     by_stage = [_known(stage) for stage in zip(*stages, strict=True)] or [[] for _ in range(STAGES)]
-    seed = derive_seed(recipe.seed, "explanations", method)
     return {
         "method": method,
-        "decisions": len(chosen),
-        "flat": len(chosen) - len(deletions),
+        "decisions": len(looks),
+        "flat": len(looks) - len(deletions),
         "certainty": [min(certainty), float(np.mean(certainty)), max(certainty)],
         "shuffled_flat": [len(stages) - len(stage) for stage in by_stage],
         "correlation": [_mean(stage) for stage in by_stage],

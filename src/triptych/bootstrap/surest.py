@@ -78,8 +78,13 @@ def judged_decisions(run: Run, symbol: str | None = None) -> pl.DataFrame:
         known = known.filter(pl.col("symbol") == symbol)
     if known.is_empty():
         raise RunError(f"{run.folder} holds no decision of its test part.", remedy="Train again with --fresh.")
+    return with_likeliest(known)
+
+
+def with_likeliest(frame: pl.DataFrame) -> pl.DataFrame:
+    """Known probabilities with the `likeliest` class and `certainty`, its probability."""
     likeliest = pl.concat_list(PROBABILITIES).list.arg_max().cast(pl.Int64)
-    return known.with_columns(
+    return frame.with_columns(
         likeliest=likeliest.replace_strict(dict(enumerate(CLASSES))), certainty=pl.max_horizontal(PROBABILITIES)
     )
 

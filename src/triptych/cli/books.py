@@ -123,7 +123,9 @@ def walls(
     trades: TradesOption = None,
     symbol: SymbolOption = None,
     every_ms: EveryOption = None,
-    multiple: Annotated[float, typer.Option("--multiple", help="Least size, in usual levels.", min=1.0001)] = 8.0,
+    multiple: Annotated[
+        float, typer.Option("--multiple", help="Least size, in usual sizes of its place in the book.", min=1.0001)
+    ] = 8.0,
     rows: Annotated[int, typer.Option("--rows", min=1, help="Least rows that a wall stood.")] = 10,
     output: Annotated[
         Path | None, typer.Option("--out", help="Draw the last minute of books with them to this PNG file.")
@@ -221,17 +223,31 @@ def impact(
     file: BookArgument,
     every_ms: EveryOption = None,
     rows: Annotated[int, typer.Option("--rows", min=1, help="Rows of a bucket of order flow.")] = 10,
+    trades: TradesOption = None,
+    symbol: SymbolOption = None,
+    timeframe: Annotated[
+        str, typer.Option("--timeframe", help="With --trades: of the candles that will be traded.")
+    ] = "1m",
     json: JsonOption = False,
 ) -> None:
-    """How far the mid moves with the order flow, and what market orders cost, out of sample with 95 % intervals."""
-    from triptych.market.books import read_books
-    from triptych.training.books.impact import Config, flow_impact, walk_impact
+    """How far the mid moves with the order flow, and what market orders cost, out of sample with 95 % intervals.
 
-    tape = read_books(file, every_ms=every_ms)
+    With --trades also what to set costs.half_spread_bp and costs.impact to, in a backtest or on paper.
+    """
+    from triptych.bootstrap.books.opening import open_with_trades
+    from triptych.market.books import candles_from_trades
+    from triptych.training.books.impact import Config, flow_impact, walk_impact
+    from triptych.training.books.impact_costs import simulated_costs
+
+    tape, beside, note = open_with_trades(file, trades, every_ms=every_ms, symbol=symbol)
+    if note:
+        warn(note)
     config = Config(rows=rows)
     flows, curves = flow_impact(tape, config), walk_impact(tape, config)
+    costs = None if beside is None else simulated_costs(tape, candles_from_trades(beside, timeframe), config)
     if json:
-        print_json({"flow": [_plain(asdict(one)) for one in flows], "walk": [_plain(asdict(one)) for one in curves]})
+        content = {"flow": [_plain(asdict(one)) for one in flows], "walk": [_plain(asdict(one)) for one in curves]}
+        print_json(content | ({} if costs is None else {"costs": _plain(asdict(costs))}))
         return
     table = Table(title=f"{tape.symbol}, {len(tape)} books, buckets of {rows} rows", title_justify="left")
     for head in ("what", "slope, bp", "R2 in training", "R2 out of sample"):
@@ -253,6 +269,18 @@ def impact(
             "" if curve is curves[0] else _within(curve.over_free, "+.4f"), _within(curve.test_error_bp),
         )  # fmt: skip
     out.print(table)
+    if costs is not None:
+        out.print(
+            f"For the simulated exchange: --set costs.half_spread_bp={costs.half_spread_bp.value:.3g} "
+            f"--set costs.impact={costs.impact.value:.3g}",
+            soft_wrap=True,
+        )
+        out.print(
+            f"From {costs.candles} candles of {timeframe}, 95 %: half spread {_within(costs.half_spread_bp, '.3g')} "
+            f"bp, impact {_within(costs.impact, '.3g')}; of orders up to {costs.largest:.3g}, "
+            f"{costs.share_of_volume:.1%} of the mean candle's volume.",
+            style="dim",
+        )
 
 
 def _try_spoofing(seed: int, streams: int, own: float, json: bool) -> None:
@@ -295,11 +323,24 @@ def _show(run: Path, result: dict[str, Any], json: bool) -> None:
     names = {"mcc": "MCC", "macro_f1": "macro F1", "weighted_f1": "weighted F1", "accuracy": "accuracy"}
     for words in names.values():
         table.add_column(words)
+    only = scores.get("only_class")
     for predictor, metrics in scores["metrics"].items():
-        cells = (f"{m['value']:.3f} [{m['low']:.3f}, {m['high']:.3f}]" for m in (metrics[key] for key in names))
+        cells = [f"{m['value']:.3f} [{m['low']:.3f}, {m['high']:.3f}]" for m in (metrics[key] for key in names)]
+        if only and only[predictor]:
+            cells[0] = f"0\n[dim]{only[predictor]} only[/]"
         table.add_row(predictor, *cells)
     out.print(table)
+    out.print(
+        "MCC is taken within each fold and each instrument and averaged by their rows. Only: one class for every row "
+        "of each, which is no skill whatever comes.",
+        style="dim",
+    )
     out.print(result["verdict"], soft_wrap=True)
+    if only is None and (len(result["splits"]) > 1 or len({one["symbol"] for one in result["data"]}) > 1):
+        warn(
+            "An earlier version judged this run, by an MCC over all folds and instruments together, which may see "
+            "skill where they merely differ from one another. Train it anew with --fresh."
+        )
     out.print(f"Artifact: {run / 'artifact'}", soft_wrap=True, markup=False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,7 +13,7 @@ from triptych.cli.options import JsonOption, RunArgument
 from triptych.domain.errors import RecipeError
 
 if TYPE_CHECKING:
-    from triptych.bootstrap import ExplainedConsensus, ExplainedDecision, Run
+    from triptych.bootstrap import ExplainedConsensus, ExplainedDecision
 
 Method = Literal["grad_cam", "layer_cam", "integrated_gradients", "occlusion"]
 
@@ -61,7 +61,8 @@ def explain(
         bool,
         typer.Option(
             "--check",
-            help="Instead: sanity checks of the methods on the surest decisions: shuffled weights, deletion curves.",
+            help="Instead: sanity checks of the methods on the surest decisions: shuffled weights, deletion curves. "
+            "With --book on those at books that taught the network nothing.",
         ),
     ] = False,
     decisions: Annotated[int, typer.Option("--decisions", min=1, help="Decisions that --check looks at.")] = 20,
@@ -78,14 +79,20 @@ def explain(
     """
     from triptych import bootstrap
 
+    if check:
+        _refuse_beside_check({"--at": at, "--target": target, "--out": output})
+        methods: tuple[Method, ...] = (method,) if method else ()
+        if book:
+            rows = bootstrap.check_book_explanations(run, book, decisions=decisions, symbol=symbol, methods=methods)
+        else:
+            opened = bootstrap.open_run(run)
+            rows = bootstrap.check_explanations(opened, decisions=decisions, symbol=symbol, methods=methods)
+        _show_checks(rows, decisions, json, "book" if book else "candle")
+        return
     if book:
         _explain_book(run, book, at, symbol, method, target or "", output, json)
         return
     opened = bootstrap.open_run(run)
-    if check:
-        _refuse_beside_check({"--at": at, "--target": target, "--out": output})
-        _check(opened, decisions, symbol, method, json)
-        return
     found: list[ExplainedDecision | ExplainedConsensus]
     if at:
         explained = bootstrap.explain_consensus if opened.recipe.members else bootstrap.explain_decision
@@ -150,23 +157,16 @@ def _explain_book(
         out.print(file, soft_wrap=True, markup=False)
 
 
-def _check(
-    run: Run,
-    decisions: int,
-    symbol: str | None,
-    method: Method | None,
-    json: bool,
-) -> None:
-    from triptych import bootstrap
+def _show_checks(rows: list[dict[str, Any]], decisions: int, json: bool, of: Literal["book", "candle"]) -> None:
+    """Print the checks of decisions that share no `of`, of which so many were asked for."""
     from triptych.cli.explanation_tables import checks_table, flat_note
 
-    rows = bootstrap.check_explanations(run, decisions=decisions, symbol=symbol, methods=(method,) if method else ())
     if json:
         print_json(rows)
         return
-    out.print(checks_table(rows))
+    out.print(checks_table(rows, of))
     if rows[0]["decisions"] < decisions:
-        out.print(f"The test holds no more than {rows[0]['decisions']} decisions that share no candle.")
+        out.print(f"The test holds no more than {rows[0]['decisions']} decisions that share no {of}.")
     if flat_note(rows):
         out.print(flat_note(rows), markup=False)
 

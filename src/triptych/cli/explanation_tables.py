@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.markup import escape
 from rich.table import Table
@@ -96,10 +96,10 @@ def flat_note(rows: list[dict[str, Any]]) -> str:
     return " ".join(said)
 
 
-def checks_table(rows: list[dict[str, Any]]) -> Table:
-    """One row a method."""
+def checks_table(rows: list[dict[str, Any]], of: Literal["book", "candle"] = "candle") -> Table:
+    """One row a method; the decisions share no `of`."""
     table = table_of(
-        f"Sanity of explanations, mean of the {rows[0]['decisions']} surest decisions that share no candle (95 %)",
+        f"Sanity of explanations, mean of the {rows[0]['decisions']} surest decisions that share no {of} (95 %)",
         ("method", "how sure", "correlation with shuffled weights", "deletion", "random", "gain", "orders beaten"),
     )
     for row in rows:

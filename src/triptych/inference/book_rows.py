@@ -48,7 +48,7 @@ class RowsConfig(BaseConfig):
         "recording holds one book a candle, the length of a candle.",
     )
     rows: int = Field(120, ge=22, le=100_000, description="Rows that they read at each close, the last ones up to it.")
-    multiple: float = Field(8.0, gt=1, description="Least size of a wall, in usual levels of its side.")
+    multiple: float = Field(8.0, gt=1, description="Least size of a wall, in median levels of its side.")
     layer_multiple: float = Field(4.0, gt=1, description="Least size of a layer of spoofing, likewise.")
 
 
@@ -82,8 +82,9 @@ class WallReader(AbstractRowReader):
     def __init__(self, config: RowsConfig) -> None:
         self.every_ms, self.rows = config.every_ms, config.rows
         self.identity = f"walls {json.dumps(config.model_dump(mode='json'), sort_keys=True)}"
-        self._walls = WallsConfig(multiple=config.multiple)
-        self._spoofing = SpoofingConfig(walls=WallsConfig(multiple=config.layer_multiple), threshold=1e-6)
+        # In median levels of the side, as the networks that are saved have learned to read them.
+        self._walls = WallsConfig(multiple=config.multiple, usual="side")
+        self._spoofing = SpoofingConfig(walls=WallsConfig(multiple=config.layer_multiple, usual="side"), threshold=1e-6)
 
     def read(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         bid_prices, bid_sizes, ask_prices, ask_sizes = np.split(rows, 4, axis=1)

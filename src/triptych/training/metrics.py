@@ -30,14 +30,48 @@ BINS: Final = 15
 """Bins of the calibration error: equal widths on (0, 1], as in Guo et al. 2017."""
 
 
+class ClassScorer:
+    """Metrics of classes that were said.
+
+    - accuracy, macro precision, recall and F1 (over the classes that occur among labels or predictions; a precision
+      or recall without a denominator counts as 0), and F1 weighted by how often each class is the true one;
+    - mcc: the Matthews correlation (Gorodkin 2004; 0 without a denominator), taken within each fold and averaged by the
+      weight of their samples, because who says mostly buy in one fold and mostly sell in the next shows a correlation
+      over both wherever the classes are not equally frequent in them, without knowing anything within either.
+    """
+
+    def __init__(
+        self, said: NDArray[np.integer], labels: NDArray[np.integer], folds: NDArray[np.integer] | None = None
+    ) -> None:
+        """Prepare.
+
+        Args:
+            said, labels: int arrays of shape (n_samples,), classes 0, 1, 2: what was said, and what was true.
+            folds: int array of shape (n_samples,), the fold of each; None: all are of one.
+        """
+        n, k = len(labels), len(CLASSES)
+        numbers = np.zeros(n, dtype=np.int64) if folds is None else np.unique(folds, return_inverse=True)[1]
+        self._n, self._n_folds = n, int(numbers.max()) + 1
+        cell = (numbers * k + np.asarray(labels, dtype=np.int64)) * k + np.asarray(said, dtype=np.int64)
+        self._by_cell = _GroupSum(cell, np.ones(n), self._n_folds * k * k)
+
+    def __call__(self, weights: NDArray[np.float64] | None = None) -> dict[str, NDArray[np.float64]]:
+        """Every metric under each weighting; arguments and result as for `Scorer`."""
+        if weights is None:
+            weights = np.ones((self._n, 1))
+        k = len(CLASSES)
+        by_fold = self._by_cell(weights).reshape(self._n_folds, k, k, -1)
+        shares = by_fold.sum(axis=(1, 2)) / weights.sum(axis=0)
+        return {
+            **_from_confusion(by_fold.sum(axis=0)),
+            "mcc": (shares * np.stack([_matthews(one) for one in by_fold])).sum(axis=0),
+        }
+
+
 class Scorer:
     """Metrics of one set of predictions.
 
-    - accuracy, macro precision, recall and F1 (over the classes that occur among labels or predictions; a precision
-      or recall without a denominator counts as 0) and MCC (Gorodkin 2004; 0 without a denominator) judge the
-      likeliest class; MCC is taken within each fold and averaged by the weight of their samples, because a network that
-      says mostly buy in one fold and mostly sell in the next shows a correlation over both wherever the classes are not
-      equally frequent in them, without knowing anything within either;
+    - those of `ClassScorer` but for the weighted F1 judge the likeliest class;
     - roc_auc: the mean over classes of the area under one-against-the-rest, ties counted half; a class that is
       missing among the labels, or is the only one, has no area and is left out; NaN when none has;
     - brier: the mean of sum_k (p_k - y_k)^2 over the three classes, from 0 to 2;
@@ -63,18 +97,15 @@ class Scorer:
         p = np.asarray(probabilities, dtype=np.float64)
         y = np.asarray(labels, dtype=np.int64)
         _check(p, y)
-        n, k = p.shape
+        k = p.shape[1]
         predicted = p.argmax(axis=1)
         hit = predicted == y
         confidence = p.max(axis=1)
         self._confusion = np.bincount(y * k + predicted, minlength=k * k).reshape(k, k)
-        numbers = np.zeros(n, dtype=np.int64) if folds is None else np.unique(folds, return_inverse=True)[1]
-        self._n_folds = int(numbers.max()) + 1
-        self._by_cell = _GroupSum((numbers * k + y) * k + predicted, np.ones(n), self._n_folds * k * k)
+        self._of_classes = ClassScorer(predicted, y, folds)
         self._squared = ((p - np.eye(k)[y]) ** 2).sum(axis=1)
         self._by_bin = _GroupSum(confidence_bin(confidence), hit - confidence, BINS)
         self._ranks = [_ranks(p[:, c], y == c) for c in range(k)]
-        self._k = k
 
     def __call__(self, weights: NDArray[np.float64] | None = None) -> dict[str, NDArray[np.float64]]:
         """Every metric under each weighting.
@@ -88,11 +119,8 @@ class Scorer:
         if weights is None:
             weights = np.ones((len(self._squared), 1))
         total = weights.sum(axis=0)
-        by_fold = self._by_cell(weights).reshape(self._n_folds, self._k, self._k, -1)
-        shares = by_fold.sum(axis=(1, 2)) / total
         return {
-            **_from_confusion(by_fold.sum(axis=0)),
-            "mcc": (shares * np.stack([_matthews(one) for one in by_fold])).sum(axis=0),
+            **{name: values for name, values in self._of_classes(weights).items() if name in RANGES},
             "roc_auc": self._roc_auc(weights),
             "brier": (self._squared[:, None] * weights).sum(axis=0) / total,
             "calibration_error": np.abs(self._by_bin(weights)).sum(axis=0) / total,
@@ -189,11 +217,13 @@ def _from_confusion(confusion: NDArray[np.float64]) -> dict[str, NDArray[np.floa
     hits = np.einsum("iij->ij", confusion)
     true, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
     count = ((true + predicted) > 0).sum(axis=0)
+    f1 = _ratio(2 * hits, true + predicted)
     return {
         "accuracy": hits.sum(axis=0) / true.sum(axis=0),
         "macro_precision": _ratio(hits, predicted).sum(axis=0) / count,
         "macro_recall": _ratio(hits, true).sum(axis=0) / count,
-        "macro_f1": _ratio(2 * hits, true + predicted).sum(axis=0) / count,
+        "macro_f1": f1.sum(axis=0) / count,
+        "weighted_f1": (f1 * true).sum(axis=0) / true.sum(axis=0),
     }
 
 

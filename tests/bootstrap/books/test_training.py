@@ -1,9 +1,10 @@
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.fakes.books import fi2010_file, leaning_file
+from tests.fakes.books import fi2010_file, leaning_file, leaning_tape
 
 from triptych.bootstrap.books.opening import open_histories
 from triptych.bootstrap.books.place import read_result
@@ -12,6 +13,7 @@ from triptych.bootstrap.provenance import History
 from triptych.bootstrap.trials import record_trial
 from triptych.domain.errors import DataError, RunError, TriptychError
 from triptych.inference import load_artifact
+from triptych.market.books import write_tape
 from triptych.settings.books import BookRecipe
 from triptych.training.books import BookScores
 from triptych.training.intervals import Interval
@@ -165,6 +167,38 @@ def test_the_verdict_follows_the_interval_of_the_difference(low, high, sentence)
 
     scores = BookScores(
         samples=9, independent=3.0, counts=(3, 3, 3), metrics={NETWORK: mcc(0.3), QUEUE: mcc(0.2)},
-        lift={QUEUE: {"mcc": Interval(value=0.1, low=low, high=high)}},
+        lift={QUEUE: {"mcc": Interval(value=0.1, low=low, high=high)}}, only={NETWORK: "", QUEUE: ""},
     )  # fmt: skip
     assert verdict_of(scores).startswith(sentence)
+    assert verdict_of(replace(scores, only={NETWORK: "hold", QUEUE: ""})).endswith(
+        "]. It said hold only, which is no skill whatever comes."
+    )
+
+
+def test_mcc_is_taken_within_folds_and_instruments(tmp_path, monkeypatch):
+    """A network that says one class of each instrument in each fold, however often that is right."""
+    files = [
+        write_tape(tmp_path / f"{name}.parquet", replace(leaning_tape(900, seed=seed), symbol=name))
+        for seed, name in ((1, "AAA"), (2, "BBB"))
+    ]
+    recipe = TINY.model_copy(
+        update={
+            "split": TINY.split.model_copy(update={"folds": 2}),
+            "training": TINY.training.model_copy(update={"epochs": 1}),
+        }
+    )
+    asked = iter((0, 2))
+
+    def constant(_classifier, windows):
+        said, half = np.zeros((len(windows), 3), dtype=np.float32), len(windows) // 2
+        one = next(asked)
+        said[:half, one], said[half:, 1] = 1.0, 1.0
+        return said
+
+    monkeypatch.setattr("triptych.bootstrap.books.training.probabilities", constant)
+    result = train_books(files, recipe, tmp_path / "run")
+    assert {one["symbol"] for one in result["data"]} == {"AAA", "BBB"}
+    assert result["scores"]["metrics"][NETWORK]["mcc"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert result["scores"]["only_class"][NETWORK] == "sell or hold or buy"
+    assert result["scores"]["only_class"][QUEUE] is None
+    assert "It said sell or hold or buy only" in result["verdict"]

@@ -1,13 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from triptych.market.books import BookTape, Trades
-from triptych.market.books.spoofing import Config, find_spoofing
-from triptych.market.books.walls import Config as WallsConfig
+from triptych.market.books.spoofing import LAYER, Config, find_spoofing
 from triptych.market.synthetic.spoofing import Config as StreamConfig
 from triptych.market.synthetic.spoofing import simulate_spoofing
 
-CONFIG = Config(walls=WallsConfig(multiple=4.0, warm_up=5, usual_rows=50), threshold=1e-6)
+CONFIG = Config(walls=LAYER.model_copy(update={"warm_up": 5, "usual_rows": 50}), threshold=1e-6)
 
 
 def still(n=200, levels=8):
@@ -83,6 +84,34 @@ def test_the_spoofers_own_order_stands_in_the_simulated_book_until_it_is_filled_
         gone = sizes[one.first, 0] - sizes[one.last + 1, 0]
         assert made.trades.size[eaten].sum() == pytest.approx(gone, abs=12.0)
         assert sizes[one.first, 0] > sizes[one.last + 1, 0]
+
+
+def test_trades_of_a_time_without_books_are_no_usual_rate() -> None:
+    """Buyers who came before the recording of the books began, or while it was torn, say nothing of its rows."""
+    tape = still()
+    tape.bid_sizes[100:115, 3:6] = 10.0
+    trades = bought(range(100, 115))
+    (alone,) = find_spoofing(tape, trades, CONFIG)
+
+    def beside(time_ms: int) -> Trades:
+        """The same trades with a large one at this time."""
+        time = np.append(trades.time_ms, time_ms)
+        order = np.argsort(time, kind="stable")
+        size, price = np.append(trades.size, 1_000.0), np.full(len(time), 1001.0)
+        return Trades(symbol="T", time_ms=time[order], price=price, size=size[order], side=np.ones(len(time), np.int8))
+
+    assert find_spoofing(tape, beside(-50_000), CONFIG) == (alone,)
+    # Half a minute without books before row 60, and the trade in it.
+    torn = replace(
+        tape, time_ms=tape.time_ms + np.where(np.arange(200) >= 60, 30_000, 0),
+        segment=(np.arange(200) >= 60).astype(np.int64),
+    )  # fmt: skip
+    later = np.where(trades.time_ms >= 6_000, trades.time_ms + 30_000, trades.time_ms)
+    trades = replace(trades, time_ms=later)
+    (parted,) = find_spoofing(torn, trades, CONFIG)
+    assert find_spoofing(torn, beside(20_000), CONFIG) == (parted,)
+    # A trade within the time of a row before them counts.
+    assert find_spoofing(torn, beside(38_050), CONFIG) == ()
 
 
 def test_a_single_wall_has_a_third_of_the_layers() -> None:

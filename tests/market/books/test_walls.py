@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from triptych.market.books import BookTape, Trades
-from triptych.market.books.walls import Config, find_walls, usual_size
+from triptych.market.books.walls import Config, find_walls, usual_by_place, usual_size
 
 CONFIG = Config(multiple=5.0, warm_up=5, usual_rows=20)
 
@@ -62,18 +62,39 @@ def test_a_wall_behind_the_last_known_level_is_out_of_sight_and_one_at_the_end_i
     assert (cut.price, cut.ending, cut.known_at) == (999.5, "cut off", 59)
 
 
-def test_a_gap_cuts_a_wall_off_and_what_is_usual_begins_anew() -> None:
+@pytest.mark.parametrize("usual", ["place", "side"])
+def test_a_gap_cuts_a_wall_off_and_what_is_usual_begins_anew(usual) -> None:
     tape = still_tape()
     tape.bid_sizes[20:, 3] = 9.0
+    tape.bid_sizes[30:36, 3] = 1.0
     broken = replace(tape, segment=(np.arange(60) >= 30).astype(np.int64))
-    first, second = find_walls(broken, CONFIG)
+    first, second = find_walls(broken, CONFIG.model_copy(update={"usual": usual}))
     assert (first.last, first.ending) == (29, "cut off")
-    assert second.first == 35  # five rows of the new stretch
+    assert second.first == 36
+    # In the first five rows of the new stretch nothing is named. What stands from its beginning is usual at its place.
+    tape.bid_sizes[30:, 3] = 9.0
+    later = [wall.first for wall in find_walls(broken, CONFIG.model_copy(update={"usual": usual}))][1:]
+    assert later == ([] if usual == "place" else [35])
+
+
+def test_the_touch_that_is_always_large_is_a_wall_by_the_median_level_and_none_by_its_place() -> None:
+    tape = still_tape()
+    tape.bid_sizes[:, 0] = 20.0
+    tape.bid_prices[30:] -= 1.0  # a step down and back: the order behind the touch becomes the touch
+    tape.bid_prices[40:] += 1.0
+    tape.bid_sizes[40:, 1] = 20.0  # and stays behind it when the price comes back
+    tape.bid_sizes[25:30, 4] = 9.0
+    assert [(wall.first, wall.price) for wall in find_walls(tape, CONFIG)] == [(25, 996.0)]
+    by_side = find_walls(tape, CONFIG.model_copy(update={"usual": "side"}))
+    assert {wall.price for wall in by_side} >= {1000.0, 999.0, 996.0}
+    # Twice as much as usual is a wall there as well, if twice is what is asked for.
+    tape.bid_sizes[50:, 0] = 45.0
+    assert (50, 1000.0) in {(wall.first, wall.price) for wall in find_walls(tape, Config(multiple=2.0, warm_up=5))}
 
 
 def test_walls_near_one_another_on_one_side_are_one_cluster() -> None:
     tape = still_tape()
-    tape.bid_sizes[20:40, 2] = tape.bid_sizes[22:40, 3] = 9.0
+    tape.bid_sizes[20:40, 2] = tape.bid_sizes[22:40, 3] = 12.0
     tape.ask_sizes[20:40, 2] = 9.0
     clusters = {(wall.side, wall.price): wall.cluster for wall in find_walls(tape, Config(warm_up=5, cluster_bp=15.0))}
     assert clusters == {(1, 998.0): 0, (1, 997.0): 0, (-1, 1003.0): 1}
@@ -87,3 +108,21 @@ def test_what_is_usual_comes_from_the_rows_before_and_large_orders_hardly_move_i
     found = usual_size(sizes, np.zeros(10, dtype=np.int64), 4)
     assert np.isnan(found[0])
     assert found[1:].tolist() == pytest.approx([1, 1, 1, 1, 1, 1, 1.5, 2.0, 2.5])
+
+
+def test_what_is_usual_at_a_place_is_the_mean_of_it_or_of_one_beside_it() -> None:
+    past = np.tile([20.0, 1.0, 1.0, 2.0, np.nan], (4, 1))
+    past[1, 2], past[2, 3] = np.nan, 6.0  # no level there; an order came and went
+    assert usual_by_place(past).tolist() == [20.0, 20.0, 3.0, 3.0, 3.0]
+    assert np.isnan(usual_by_place(past[:0])).all()
+
+
+def test_a_wall_does_not_hide_the_one_that_comes_after_it() -> None:
+    tape = still_tape()
+    tape.bid_sizes[20:, 2], tape.bid_sizes[25:, 3] = 9.0, 9.0
+    tape.bid_sizes[50:, 2] = 1.0
+    # By then half of a wall is usual there and beside it: 2.5 of 1, and 3.4 where the second one stands.
+    tape.bid_sizes[55:, 2] = 17.0
+    assert sorted(wall.first for wall in find_walls(tape, CONFIG)) == [20, 25]
+    tape.bid_sizes[55:, 2] = 18.0
+    assert sorted(wall.first for wall in find_walls(tape, CONFIG)) == [20, 25, 55]

@@ -35,6 +35,27 @@ def test_metrics_are_those_of_scikit_learn() -> None:
     assert found.samples == 900
 
 
+@pytest.mark.parametrize("apart", ["folds", "instruments"])
+def test_one_class_a_fold_or_an_instrument_is_no_skill_however_the_classes_are_shared_out(apart):
+    random = np.random.default_rng(0)
+    part = np.repeat([0, 1], 600)
+    labels = np.where(random.random(1200) < 0.6, 1 + part, random.integers(0, 3, 1200))
+    constant, knows = 1 + part, np.where(random.random(1200) < 0.3, labels, 1)
+    time = 100 * (np.arange(1200) if apart == "folds" else np.tile(np.arange(600), 2)).astype(np.int64)
+    assert matthews_corrcoef(labels, constant) > 0.3
+    found = score_books(
+        {"a": constant, "b": knows, "hold": np.ones_like(labels)}, labels, time, time + 100, resamples=100,
+        **{apart: part},
+    )  # fmt: skip
+    skill, lift = found.metrics["a"]["mcc"], found.lift["hold"]["mcc"]
+    assert (skill.low, skill.value, skill.high) == (lift.low, lift.value, lift.high) == (0.0, 0.0, 0.0)
+    assert found.only == {"a": "hold or buy", "b": "", "hold": "hold"}
+    # Who knows something within each is given what the two are worth by their rows.
+    within = [matthews_corrcoef(labels[part == one], knows[part == one]) for one in (0, 1)]
+    assert found.metrics["b"]["mcc"].value == pytest.approx(np.mean(within))
+    assert found.metrics["b"]["accuracy"].value == pytest.approx(accuracy_score(labels, knows))
+
+
 def test_the_lift_over_another_predictor_is_paired() -> None:
     labels, good, chance, time = sides()
     found = score_books({"a": good, "same": good, "b": chance}, labels, time, time + 100, resamples=100)

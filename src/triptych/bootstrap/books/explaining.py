@@ -125,7 +125,7 @@ def explain_book(
     time_ms = asked // every_ms * every_ms
     times = time_ms + np.arange(1 - card.length, 1, dtype=np.int64) * every_ms
     tape = read_books(list(books), symbol=symbol, levels=levels, at_ms=times)
-    rows = _rows_at(tape, times, _oldest_ms(folder, every_ms))
+    rows = _rows_at(tape, times, oldest_ms(folder, every_ms))
     tell(f"{tape.symbol}: {card.length} books, {every_ms} ms apart, up to {_told(time_ms)} UTC.")
     classifier = load_artifact(book_artifact_in(folder)).classifier()
     found = explain(classifier, rows.rows(levels).astype(np.float32), method=method or "integrated_gradients",
@@ -136,18 +136,18 @@ def explain_book(
     )  # fmt: skip
 
 
-def _oldest_ms(folder: Path, every_ms: int) -> int:
-    """How old a book may be: as old as where the network is traded, if it is."""
+def oldest_ms(folder: Path, every_ms: int) -> int:
+    """How old a book may be in milliseconds: as old as where the network is traded, if it is."""
     traded = open_run(folder).recipe.data.books.max_age_ms if (folder / TRADED / RECORD).exists() else None
     return max(OLDEST_MS, every_ms) if traded is None else traded
 
 
-def _rows_at(tape: BookTape, times: NDArray[np.int64], oldest_ms: int) -> BookTape:
-    sample = sample_at(tape, times, oldest_ms)
+def _rows_at(tape: BookTape, times: NDArray[np.int64], oldest: int) -> BookTape:
+    sample = sample_at(tape, times, oldest)
     if sample.is_stale.any() or np.isnan(sample.tape.mid).any():
         raise DataError(
             f"{tape.symbol}: of the {len(times)} books up to {_told(int(times[-1]))} UTC one is missing, or more than "
-            f"{oldest_ms / 1000:g} s old.",
+            f"{oldest / 1000:g} s old.",
             remedy=f"Choose another time: there are books from {utc(int(tape.time_ms[0]))} to "
             f"{utc(int(tape.time_ms[-1]))} UTC.",
         )

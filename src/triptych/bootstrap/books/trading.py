@@ -114,7 +114,7 @@ def _split_behind(candles: Candles, taught_ms: int, split: SplitConfig, folder: 
     Raises RunError where nothing is left.
     """
     closes = np.unique(np.concatenate([one.close_time_ms for one in candles.series]))
-    before = float(np.mean(closes <= taught_ms))
+    before = float(np.mean(closes < taught_ms))
     if before == 1.0:
         raise RunError(
             f"The network in {folder} was taught by order books until {utc(taught_ms)} UTC, and no candle closes after "

@@ -87,6 +87,7 @@ def train_books(
     tell(f"Trials on this history in {ledger_folder(folder)}: {count}.")
     scores = score_books(
         {name: joined[name] for name in (NETWORK, QUEUE, MAJORITY)}, joined["label"], joined["time"], joined["end"],
+        folds=joined["fold"], instruments=joined["instrument"],
         level=recipe.scoring.level, resamples=recipe.scoring.resamples, seed=derive_seed(recipe.seed, "bootstrap"),
     )  # fmt: skip
     result = {
@@ -151,6 +152,8 @@ def verdict_of(scores: BookScores) -> str:
         f"MCC {scores.metrics[NETWORK]['mcc'].value:.3f} against {scores.metrics[QUEUE]['mcc'].value:.3f}, difference "
         f"{mcc.value:+.3f} [{mcc.low:+.3f}, {mcc.high:+.3f}]"
     )
+    if scores.only[NETWORK]:
+        figures += f". It said {scores.only[NETWORK]} only, which is no skill whatever comes"
     if mcc.low > 0:
         return f"The network foretells more than queue imbalance: {figures}."
     if mcc.high < 0:
@@ -174,6 +177,7 @@ def as_json(scores: BookScores) -> dict[str, Any]:
         "samples": scores.samples, "independent": round(scores.independent, 1),
         "classes": dict(zip(CLASSES, scores.counts, strict=True)),
         "metrics": plain(scores.metrics), "lift": plain(scores.lift),
+        "only_class": {name: one or None for name, one in scores.only.items()},
     }  # fmt: skip
 
 
@@ -220,7 +224,8 @@ def _thinned(fold: BookFold, recipe: BookRecipe) -> list[NDArray[np.int64]]:
 def _run_fold(
     histories: Sequence[BookHistory], fold: BookFold, recipe: BookRecipe, folder: Path, tell: Tell
 ) -> dict[str, NDArray[np.int64]]:
-    """Classes of every predictor on the test rows of a fold, with labels, times and the times they were known."""
+    """Classes of every predictor on the test rows of a fold, with labels, fold, instrument, times and the times they
+    were known."""
     threshold = fold_threshold(histories, fold, recipe)
     length, horizon = recipe.length, recipe.target.horizon
     train = window_set(histories, _thinned(fold, recipe), threshold, length, horizon)
@@ -250,11 +255,15 @@ def _run_fold(
     ]
     all_train = np.concatenate([one.classes(threshold)[rows] for one, rows in zip(histories, fold.train, strict=True)])
     label = test.labels.numpy()
+    symbols = list(dict.fromkeys(one.symbol for one in histories))
+    numbers = [np.full(len(rows), symbols.index(one.symbol)) for one, rows in zip(histories, fold.test, strict=True)]
     return {
         NETWORK: probabilities(classifier, test).argmax(axis=1).astype(np.int64),
         QUEUE: fit_queue_rule(queue[0], all_train).classes(queue[1]),
         MAJORITY: np.full(len(label), np.bincount(all_train, minlength=len(CLASSES)).argmax()),
         "label": label,
+        "fold": np.full(len(label), fold.number),
+        "instrument": np.concatenate(numbers),
         "time": np.concatenate([one.time_ms[rows] for one, rows in zip(histories, fold.test, strict=True)]),
         "end": np.concatenate([one.time_ms[rows + horizon] for one, rows in zip(histories, fold.test, strict=True)]),
     }

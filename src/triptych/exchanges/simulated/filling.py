@@ -12,7 +12,7 @@ from triptych.exchanges.simulated.costs import CostModel, against_us, decimal
 from triptych.exchanges.simulated.happenings import cancelled
 from triptych.exchanges.simulated.matching import Exit
 
-_PARKINSON = 2 * math.sqrt(math.log(2))
+PARKINSON = 2 * math.sqrt(math.log(2))
 
 
 class Filler:
@@ -141,5 +141,5 @@ class Filler:
         if not self._costs.impact:
             return ZERO
         share = float(quantity) / market.mean_volume if market.mean_volume > 0 else 1.0
-        sigma = market.mean_range / _PARKINSON
+        sigma = market.mean_range / PARKINSON
         return decimal(round(self._costs.impact * sigma * math.sqrt(share), 12))

@@ -20,6 +20,7 @@ score is a reason to look.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +33,15 @@ from triptych.market.books.trades import Trades
 from triptych.market.books.walls import Config as WallsConfig
 from triptych.market.books.walls import Wall, find_walls
 
+LAYER: Final = WallsConfig(multiple=4.0, usual="side")
+"""What counts as a layer, by which the marks and the least score of an alarm were chosen: the mark `away` sees to it
+that the touch, ordinary as it may be, is none."""
+
 
 class Config(BaseConfig):
     """What counts as spoofing."""
 
-    walls: WallsConfig = Field(WallsConfig(multiple=4.0), description="What counts as a large order.")
+    walls: WallsConfig = Field(LAYER, description="What counts as a large order.")
     layers: int = Field(3, ge=1, le=100, description="Walls pulled together at which the mark is full.")
     together: int = Field(2, ge=0, le=1000, description="Rows within which walls count as pulled together.")
     longest: int = Field(30, ge=1, le=100_000, description="Rows that hasty walls stand at most.")
@@ -141,23 +146,34 @@ def _judged(
 
 
 class _LureRate:
-    """Size traded by one kind of aggressor a row, against that of the rows before."""
+    """Size traded by one kind of aggressor a row, against that of the rows before.
+
+    A trade belongs to the first book that stands at its time or later, if the book before that one is of the same
+    segment. What was traded before the first book, or in a gap of the books, belongs to none: it fills no row's time,
+    and the first rows of segments count neither among the rows of a group nor among the usual ones.
+    """
 
     def __init__(self, tape: BookTape, trades: Trades, usual_rows: int) -> None:
+        follows = np.zeros(len(tape), dtype=bool)
+        follows[1:] = np.diff(tape.segment) == 0
         row = np.searchsorted(tape.time_ms, trades.time_ms, side="left")
-        inside = row < len(tape)
+        inside = np.append(follows, False)[row]
         self._sums = {}
         for side in (1, -1):
             mine = inside & (trades.side == side)
             per_row = np.bincount(row[mine], weights=trades.size[mine], minlength=len(tape))
             self._sums[side] = np.concatenate(([0.0], np.cumsum(per_row)))
+        self._rows = np.concatenate(([0], np.cumsum(follows)))
         self._usual_rows = usual_rows
 
     def __call__(self, side: int, first: int, stop: int) -> float:
         """Rate in rows first .. stop - 1 over that of the `usual_rows` rows before; 0 where nothing was traded."""
-        sums, before = self._sums[side], max(0, first - self._usual_rows)
-        now = (sums[stop] - sums[first]) / max(stop - first, 1)
-        usual = (sums[first] - sums[before]) / max(first - before, 1)
+        before = max(0, first - self._usual_rows)
+        now, usual = self._a_row(side, first, stop), self._a_row(side, before, first)
         if usual > 0:
-            return float(now / usual)
+            return now / usual
         return float("inf") if now > 0 else 0.0
+
+    def _a_row(self, side: int, first: int, stop: int) -> float:
+        sums, rows = self._sums[side], self._rows
+        return float((sums[stop] - sums[first]) / max(rows[stop] - rows[first], 1))

@@ -1,8 +1,9 @@
 """Walls: single prices at which far more rests than usual, and clusters of them, followed from row to row.
 
-A wall is told by sizes of its own row and the past alone: usual is the median level of its side, averaged over the rows
-before. While it stands nothing is final but its price, side and first row; how it ended is known at the row in which it
-is gone. What became of it is read off the book, for a tape holds no orders:
+A wall is told by sizes of its own row and the past alone. Usual is what the rows before held at that place of the book:
+the best level of a busy market holds a hundred times what the next ones do, and is no wall for that. While it stands
+nothing is final but its price, side and first row; how it ended is known at the row in which it is gone. What became of
+it is read off the book, for a tape holds no orders:
 
 - filled: the wall had shrunk at the touch, or the price went through it from the touch: somebody traded with it;
 - pulled: it was gone while better prices of its side were still there (or stood at the touch untouched and vanished
@@ -26,12 +27,19 @@ from triptych.market.books.tape import BookTape
 from triptych.market.books.trades import Trades
 
 Ending = Literal["filled", "pulled", "out of sight", "cut off"]
+Usual = Literal["place", "side"]
 
 
 class Config(BaseConfig):
     """What counts as a wall."""
 
-    multiple: float = Field(8.0, gt=1, description="Least size of a wall, in usual levels of its side.")
+    multiple: float = Field(8.0, gt=1, description="Least size of a wall, in usual sizes.")
+    usual: Usual = Field(
+        "place",
+        description="The usual size. `place`: the mean of what the rows before held at the level's place, counted "
+        "from the touch, or at one of the two beside it, whichever is largest; of a wall half of the least size that "
+        "made it one counts. `side`: the mean of the median level of the side.",
+    )
     release: float = Field(
         0.5, gt=0, le=1, description="A wall is gone when less than this share of its size when it was seen is left."
     )
@@ -49,7 +57,7 @@ class Wall:
     Attributes:
         side: 1 for bids, -1 for asks.
         price: quote currency.
-        size: base units when it was first seen; `multiple` the same in usual levels.
+        size: base units when it was first seen; `multiple` the same in usual sizes.
         first, last: rows in which it stood, the first and the last.
         known_at: row at which its end was known: the one after `last`; `last` itself where the tape ended.
         distance: levels between it and the touch when it was first seen, 0 at the touch.
@@ -79,9 +87,10 @@ class Wall:
 
 
 def usual_size(sizes: NDArray[np.float64], segment: NDArray[np.int64], rows: int) -> NDArray[np.float64]:
-    """What a level of a side usually holds, float64 of shape (n,), from the rows before each row; NaN without any.
+    """What the median level of a side usually holds, float64 of shape (n,), from the rows before; NaN without any.
 
-    The mean over at most `rows` rows of the same segment of the median level: large orders hardly move it.
+    The mean over at most `rows` rows of the same segment: large orders hardly move it, and it is next to nothing where
+    most levels are nearly empty.
     """
     typical = np.full(len(sizes), np.nan)
     known = ~np.isnan(sizes[:, 0])
@@ -95,6 +104,24 @@ def usual_size(sizes: NDArray[np.float64], segment: NDArray[np.int64], rows: int
         if past.size:
             usual[row] = past.mean()
     return usual
+
+
+def usual_by_place(past: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each level of a side usually holds, counted from the touch: float64 of shape (levels,); NaN without any.
+
+    The mean of what the level held in the rows before, or one of the two beside it, whichever is largest, for one step
+    of the price moves every level by a place.
+
+    Args:
+        past: sizes in the rows before, float64 of shape (k, levels); NaN where there was none.
+    """
+    known = ~np.isnan(past)
+    count = known.sum(axis=0)
+    means = np.full(past.shape[1], np.nan)
+    np.divide(np.where(known, past, 0.0).sum(axis=0), count, out=means, where=count > 0)
+    beside = np.pad(means, 1, constant_values=np.nan)
+    found: NDArray[np.float64] = np.fmax(np.fmax(beside[:-2], beside[2:]), means)
+    return found
 
 
 def find_walls(tape: BookTape, config: Config | None = None, *, trades: Trades | None = None) -> tuple[Wall, ...]:
@@ -121,10 +148,9 @@ def _of_side(tape: BookTape, side: int, config: Config) -> list[Wall]:
     clusters = _Clusters(side, config.cluster_bp)
     prices = tape.bid_prices if side == 1 else tape.ask_prices
     sizes = tape.bid_sizes if side == 1 else tape.ask_sizes
-    usual = usual_size(sizes, tape.segment, config.usual_rows)
-    age = np.arange(len(tape)) - np.searchsorted(tape.segment, tape.segment, side="left")
-    with np.errstate(invalid="ignore"):
-        large = (sizes >= config.multiple * usual[:, None]) & (usual > 0)[:, None] & (age >= config.warm_up)[:, None]
+    by_side = usual_size(sizes, tape.segment, config.usual_rows) if config.usual == "side" else None
+    ordinary = sizes.copy()  # what counts as usual later on: of a wall no more than a part
+    starts = np.searchsorted(tape.segment, tape.segment, side="left")
     standing: dict[float, Wall] = {}
     ended: list[Wall] = []
     for row in range(len(tape)):
@@ -138,19 +164,38 @@ def _of_side(tape: BookTape, side: int, config: Config) -> list[Wall]:
                 level = np.flatnonzero(prices[row] == price)
                 if level.size and sizes[row, level[0]] >= config.release * wall.size:
                     standing[price] = replace(wall, last=row, last_distance=int(level[0]))
+                    ordinary[row, level[0]] = min(sizes[row, level[0]], _counted(wall, config))
                 else:
                     ending = _ending(side, price, prices[row], wall.last_distance)
                     ended.append(replace(standing.pop(price), known_at=row, ending=ending))
-        for level_at in np.flatnonzero(large[row]):
+        if row - starts[row] < config.warm_up:
+            continue
+        if by_side is None:
+            usual = usual_by_place(ordinary[max(int(starts[row]), row - config.usual_rows) : row])
+        else:
+            usual = np.full(sizes.shape[1], by_side[row])
+        with np.errstate(invalid="ignore"):
+            large = (sizes[row] >= config.multiple * usual) & (usual > 0)
+        for level_at in np.flatnonzero(large):
             price = float(prices[row, level_at])
             if price not in standing:
                 size = float(sizes[row, level_at])
                 standing[price] = Wall(
-                    side=side, price=price, size=size, multiple=size / float(usual[row]), first=row, last=row,
+                    side=side, price=price, size=size, multiple=size / float(usual[level_at]), first=row, last=row,
                     known_at=row, distance=int(level_at), last_distance=int(level_at),
                     cluster=clusters.of(price, standing), ending="cut off",
                 )  # fmt: skip
+                ordinary[row, level_at] = _counted(standing[price], config)
     return ended + [replace(wall, known_at=len(tape) - 1) for wall in standing.values()]
+
+
+def _counted(wall: Wall, config: Config) -> float:
+    """How much of a standing wall counts as usual: half of the least size that made it one.
+
+    All of it would hide the walls that come beside it; none of it would make a wall of every touch for good, once one
+    was taken for a wall.
+    """
+    return 0.5 * config.multiple * wall.size / wall.multiple
 
 
 def _ending(side: int, price: float, now: NDArray[np.float64], last_distance: int) -> Ending:

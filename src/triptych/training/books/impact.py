@@ -179,20 +179,26 @@ def _costs(tape: BookTape, config: Config) -> tuple[Values, float, Values, Value
     if min(cut, len(tape) - cut) < FEWEST:
         raise NotEnoughData(f"Cost curves need {FEWEST} books in either part.", remedy="Bring a longer recording.")
     past = tape.between(0, cut)
-    depth = np.concatenate([np.nansum(past.bid_sizes, axis=1), np.nansum(past.ask_sizes, axis=1)])
-    largest = float(np.quantile(depth, 1.0 - config.filled))
-    if not largest > 0:
-        raise NotEnoughData(
-            f"{tape.symbol}: more than {1 - config.filled:.0%} of the books have an empty side, so that no order is "
-            "filled in nearly all of them.",
-            remedy="Choose another stretch of the recording.",
-        )
+    largest = largest_size(past, config.filled)
     sizes = np.geomspace(largest / config.span, largest, config.sizes)
     parts: Sequence[Values] = [
         np.concatenate([walk_cost(part, sizes, side) for side in (1, -1)])
         for part in (past, tape.between(cut, len(tape)))
     ]
     return sizes, largest, parts[0], parts[1]
+
+
+def largest_size(tape: BookTape, filled: float) -> float:
+    """The size in base units that this share of the books fill on either side. Raises NotEnoughData where it is 0."""
+    depth = np.concatenate([np.nansum(tape.bid_sizes, axis=1), np.nansum(tape.ask_sizes, axis=1)])
+    largest = float(np.quantile(depth, 1.0 - filled))
+    if not largest > 0:
+        raise NotEnoughData(
+            f"{tape.symbol}: more than {1 - filled:.0%} of the books have an empty side, so that no order is filled in "
+            "nearly all of them.",
+            remedy="Choose another stretch of the recording.",
+        )
+    return largest
 
 
 def _curve(relative: Values, cost: Values, power: float | None) -> tuple[float, float, float]:
