@@ -9,12 +9,13 @@ from rich.console import Console
 from tests.fakes.micro import micro_recipe
 
 from triptych import bootstrap
-from triptych.bootstrap.ablating import _Answers, _compared, _from_one_time_on
+from triptych.bootstrap.ablating import _from_one_time_on
+from triptych.bootstrap.ablation_comparing import Answers, compared
 from triptych.bootstrap.ablation_page import write_ablation_page
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.telling import silent
-from triptych.cli.summaries import ablation_tables
+from triptych.cli.ablation_tables import ablation_tables
 from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.market.frames import to_panel
 from triptych.settings import members_of
@@ -197,19 +198,19 @@ def answers(labels, times, seed=0):
     )  # fmt: skip
     said = np.random.default_rng(seed).dirichlet(np.ones(3), n)
     folds = (np.arange(n) >= n // 2).astype(np.int64)
-    return _Answers(samples=samples, symbols=np.array(["A"] * n), folds=folds, said=said, learned=[n])
+    return Answers(samples=samples, symbols=np.array(["A"] * n), folds=folds, said=said, learned=[n])
 
 
 def test_skill_is_that_on_the_windows_that_all_comparable_variants_have(recipe):
     labels = np.random.default_rng(9).integers(0, 3, 120).tolist()
-    found = _compared(
+    found = compared(
         recipe,
         {
-            "base": answers(labels, range(120)),
-            "late": answers(labels[20:], range(20, 120), seed=1),
-            "early": answers(labels[:100], range(100), seed=2),
-            "other labels": answers([0] * 10 + [1] * 110, range(120), seed=3),
-            "another time": answers(labels, range(500, 620), seed=4),
+            "base": [answers(labels, range(120))],
+            "late": [answers(labels[20:], range(20, 120), seed=1)],
+            "early": [answers(labels[:100], range(100), seed=2)],
+            "other labels": [answers([0] * 10 + [1] * 110, range(120), seed=3)],
+            "another time": [answers(labels, range(500, 620), seed=4)],
         },
     )
     assert [row["tested"] for row in found.values()] == [80, 80, 80, 120, 120]
@@ -258,7 +259,7 @@ def test_a_variant_that_says_one_class_only_is_told_in_words(recipe, ablation, t
     labels = np.random.default_rng(9).integers(0, 3, 60).tolist()
     silent, other = answers(labels, range(60)), answers(labels, range(60), seed=1)
     silent.said[:] = [0.2, 0.5, 0.3]
-    found = _compared(recipe, {"base": other, "silent": silent})
+    found = compared(recipe, {"base": [other], "silent": [silent]})
     assert [row["only_class"] for row in found.values()] == [None, "hold"]
     assert found["silent"]["mcc"]["value"] == 0
 
@@ -266,7 +267,7 @@ def test_a_variant_that_says_one_class_only_is_told_in_words(recipe, ablation, t
     labels[:] = [0] * 30 + [1] * 30  # every answer is right, and none is a skill within its fold
     other = answers(labels, range(60), seed=1)
     silent = dataclasses.replace(other, said=silent.said)
-    found = _compared(recipe, {"base": other, "silent": silent})
+    found = compared(recipe, {"base": [other], "silent": [silent]})
     assert [row["only_class"] for row in found.values()] == [None, "sell or hold"]
     assert found["silent"]["mcc"]["value"] == 0
 
@@ -284,7 +285,7 @@ def test_a_variant_that_says_one_class_only_is_told_in_words(recipe, ablation, t
         "Only: said one class for every window of a fold, which is no skill whatever comes, so there is no interval."
         in " ".join(text.split())
     )
-    page = write_ablation_page(tmp_path / "page.html", "micro", 1, rows).read_text()
+    page = write_ablation_page(tmp_path / "page.html", "micro", [1], rows).read_text()
     assert "0: hold only" in page
     assert "0: both say one class only" in page
     assert "0: it said hold for every window of a fold" in page
