@@ -21,9 +21,17 @@ def ablation_tables(rows: list[dict[str, Any]], seeds: int = 1) -> list[Renderab
     tested = next(row["tested"] for row in rows if row["comparable"])
     title = f"Out of sample: {tested:,} test windows that all have; skill is MCC"
     title += f"; means of {seeds} seeds" if seeds > 1 else ""
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1), show_edge=False)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE,
+        padding=(0, 1),
+        show_edge=False,
+        pad_edge=False,
+    )
     table.add_column("variant\nlearned from", overflow="fold", max_width=22)
-    for name in ("skill\n95 %", "difference\n95 %", "return\ntrades", "return less\nrecipe's, points"):
+    for name in ("skill\n95 %", "difference\n95 %", "return\ntrades", "return less\nrecipe's"):
         table.add_column(name, justify="right", no_wrap=True)
     verdicts = Table(box=None, padding=(0, 1, 0, 0), show_header=False)
     verdicts.add_column(max_width=24, overflow="fold")
@@ -44,7 +52,9 @@ def ablation_tables(rows: list[dict[str, Any]], seeds: int = 1) -> list[Renderab
 
 def _note(rows: list[dict[str, Any]], seeds: int) -> str:
     best = rows[0]["best_baseline"]
-    note = "Learned from: windows, by fold. "
+    note = (
+        "Learned from: windows, by fold. Return less the recipe's: in points of the capital, with its 95 % interval. "
+    )
     if seeds > 1:
         note += (
             "Intervals hold the sampling of the test and the noise of training; in brackets the lowest and the highest "
@@ -81,7 +91,7 @@ def _difference(row: dict[str, Any], recipe: dict[str, Any]) -> str:
 def _skill(found: dict[str, Any]) -> str:
     lines = [_number(found["value"], 3), f"[dim]{_number(found['low'], 2)} .. {_number(found['high'], 2)}[/]"]
     if "by_seed" in found:
-        lines.append(rf"[dim]\[{found['lowest']:.2f} .. {found['highest']:.2f}][/]")
+        lines.append(rf"[dim]\[{found['lowest']:.2f}..{found['highest']:.2f}][/]")
     return "\n".join(lines)
 
 
@@ -89,7 +99,7 @@ def _returns(row: dict[str, Any]) -> str:
     lines = [f"{100 * row['total_return']:.2f} %"]
     if "return_range" in row:
         low, high = (100 * one for one in row["return_range"])
-        lines.append(rf"[dim]\[{low:.0f} .. {high:.0f}][/]")
+        lines.append(rf"[dim]\[{low:.0f}..{high:.0f}][/]")
     return "\n".join([*lines, f"{row['trades']:,.0f}"])
 
 
@@ -99,9 +109,10 @@ def _points(found: dict[str, Any] | None) -> str:
     if found["low"] is None:
         return "same trades" if found["value"] == 0 else "-"
     value, low, high = (100 * found[name] for name in ("value", "low", "high"))
-    lines = [f"{value:+.1f}", f"[dim]{low:.1f} .. {high:.1f}[/]"]
+    digits = 0 if max(abs(low), abs(high)) >= 100 else 1
+    lines = [f"{value:+.{digits}f}", f"[dim]{low:.{digits}f} .. {high:.{digits}f}[/]"]
     if "by_seed" in found:
-        lines.append(rf"[dim]\[{100 * found['lowest']:.1f} .. {100 * found['highest']:.1f}][/]")
+        lines.append(rf"[dim]\[{100 * found['lowest']:.{digits}f}..{100 * found['highest']:.{digits}f}][/]")
     return "\n".join(lines)
 
 
