@@ -16,7 +16,9 @@ SMALL = ("training.epochs=1", "data.synthetic.n_candles=700")
 
 
 def with_variants(folder, *overrides):
-    other = Variant(name="narrower", changes={"model.width": 0.05})
+    other = Variant(
+        name="narrower", changes={"model.width": 0.05, "costs.taker_fee": 0.002}
+    )  # dearer, so that its returns differ
     return micro_recipe(folder, *SMALL, *overrides).model_copy(update={"ablation": (other,)})
 
 
