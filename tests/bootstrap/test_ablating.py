@@ -9,12 +9,15 @@ from rich.console import Console
 from tests.fakes.micro import micro_recipe
 
 from triptych import bootstrap
-from triptych.bootstrap.ablating import _Answers, _compared, _from_one_time_on
+from triptych.backtest.difference import EquityCurve
+from triptych.bootstrap.ablating import _from_one_time_on
+from triptych.bootstrap.ablation_comparing import Answers, compared, returns_compared
 from triptych.bootstrap.ablation_page import write_ablation_page
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import load_candles
+from triptych.bootstrap.learning import is_trained
 from triptych.bootstrap.telling import silent
-from triptych.cli.summaries import ablation_tables
+from triptych.cli.ablation_tables import ablation_tables
 from triptych.domain.errors import NotEnoughData, RecipeError
 from triptych.market.frames import to_panel
 from triptych.settings import members_of
@@ -153,6 +156,69 @@ def test_one_variant_may_be_asked_and_the_rest_later_in_the_same_folder(recipe, 
     assert str(caught.value) == ("micro has no variant 'wider windows'. Its variants: Another seed!, wider window.")
 
 
+def test_what_is_complete_in_the_folder_stays_in_the_table_when_one_variant_is_asked(recipe, ablation, tmp_path):
+    folder = shutil.copytree(ablation.folder, tmp_path / "out")
+    told = []
+    found = bootstrap.ablate(recipe, folder=folder, only=["wider window"], tell=told.append)
+    assert [row["variant"] for row in found.rows] == ["micro", "Another seed!", "wider window"]
+    assert [row["difference"] for row in found.rows[1:]] == [row["difference"] for row in ablation.rows[1:]]
+    assert json.loads((folder / "ablation.json").read_text())["rows"] == json.loads(json.dumps(found.rows))
+    assert "Another seed! was trained before and stays in the table." in told
+    assert not any("Epoch" in line for line in told)
+
+
+def test_only_a_run_of_the_same_recipe_on_the_same_candles_is_one_that_stays(recipe, ablation, tmp_path):
+    place = ablation.folder / "1-another-seed"
+    run = bootstrap.open_run(place)
+    assert is_trained(run.recipe, place)
+    assert not is_trained(run.recipe.model_copy(update={"seed": 5}), place)
+    other = run.recipe.data.synthetic.model_copy(update={"seed": 12})
+    data = run.recipe.data.model_copy(update={"synthetic": other})
+    assert not is_trained(run.recipe.model_copy(update={"data": data}), place)
+    assert not is_trained(run.recipe, tmp_path)
+    stopped = shutil.copytree(place, tmp_path / "stopped")
+    (stopped / "run.json").write_text((place / "run.json").read_text().replace('"trained"', '"training"'))
+    assert not is_trained(run.recipe, stopped)
+
+
+def test_what_a_variant_earned_more_is_told_in_points_over_the_candles_that_both_trade(ablation):
+    base, other, wider = ablation.rows
+    assert "return_difference" not in base
+    found = other["return_difference"]
+    assert found["value"] == pytest.approx(other["total_return"] - base["total_return"], abs=1e-12)
+    assert found["low"] < found["value"] < found["high"]
+    later = wider["return_difference"]
+    assert later["n"] < found["n"]
+    assert later["value"] == pytest.approx(later["ours"] - later["theirs"])
+
+
+def test_a_return_is_held_against_the_recipes_where_the_times_overlap_or_not_at_all(recipe):
+    closes = np.arange(200, dtype=np.int64) * 3_600_000
+    levels = 1000 * np.cumprod(1 + np.random.default_rng(0).normal(0, 0.01, 200))
+    theirs = EquityCurve(time_ms=closes, equity=levels, initial_capital=1000.0)
+    later = EquityCurve(time_ms=closes + closes[-1] + 1, equity=levels, initial_capital=1000.0)
+    none = returns_compared(recipe, [later], [theirs])
+    assert (none["value"], none["reason"]) == (None, "The backtests have no time in common.")
+    same = returns_compared(recipe, [theirs], [theirs])
+    assert (same["value"], same["low"]) == (0.0, None)
+    assert same["reason"] == "Its equity is that of the recipe at every close."
+
+
+def test_the_same_predictions_are_called_so_and_have_no_interval_of_zeros(recipe, ablation, tmp_path):
+    labels = np.random.default_rng(9).integers(0, 3, 120).tolist()
+    found = compared(recipe, {"base": [answers(labels, range(120))], "stops": [answers(labels, range(120))]})
+    told = {"value": 0.0, "low": None, "high": None, "n": 120, "reason": "Its predictions are those of the recipe."}
+    assert found["stops"]["difference"] == told
+    rows = [dict(row) for row in ablation.rows]
+    rows[1]["difference"] = told
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(ablation_tables(rows)[0])
+    text = console.export_text()
+    assert "predictions" in text
+    assert "0.00 .. 0.00" not in text
+    assert "same predictions" in write_ablation_page(tmp_path / "page.html", "micro", [1], rows).read_text()
+
+
 def test_a_recipe_without_variants_has_nothing_to_compare(tmp_path):
     with pytest.raises(RecipeError) as caught:
         bootstrap.ablate(micro_recipe(tmp_path), folder=tmp_path / "out")
@@ -197,19 +263,19 @@ def answers(labels, times, seed=0):
     )  # fmt: skip
     said = np.random.default_rng(seed).dirichlet(np.ones(3), n)
     folds = (np.arange(n) >= n // 2).astype(np.int64)
-    return _Answers(samples=samples, symbols=np.array(["A"] * n), folds=folds, said=said, learned=[n])
+    return Answers(samples=samples, symbols=np.array(["A"] * n), folds=folds, said=said, learned=[n])
 
 
 def test_skill_is_that_on_the_windows_that_all_comparable_variants_have(recipe):
     labels = np.random.default_rng(9).integers(0, 3, 120).tolist()
-    found = _compared(
+    found = compared(
         recipe,
         {
-            "base": answers(labels, range(120)),
-            "late": answers(labels[20:], range(20, 120), seed=1),
-            "early": answers(labels[:100], range(100), seed=2),
-            "other labels": answers([0] * 10 + [1] * 110, range(120), seed=3),
-            "another time": answers(labels, range(500, 620), seed=4),
+            "base": [answers(labels, range(120))],
+            "late": [answers(labels[20:], range(20, 120), seed=1)],
+            "early": [answers(labels[:100], range(100), seed=2)],
+            "other labels": [answers([0] * 10 + [1] * 110, range(120), seed=3)],
+            "another time": [answers(labels, range(500, 620), seed=4)],
         },
     )
     assert [row["tested"] for row in found.values()] == [80, 80, 80, 120, 120]
@@ -258,15 +324,18 @@ def test_a_variant_that_says_one_class_only_is_told_in_words(recipe, ablation, t
     labels = np.random.default_rng(9).integers(0, 3, 60).tolist()
     silent, other = answers(labels, range(60)), answers(labels, range(60), seed=1)
     silent.said[:] = [0.2, 0.5, 0.3]
-    found = _compared(recipe, {"base": other, "silent": silent})
+    found = compared(recipe, {"base": [other], "silent": [silent]})
     assert [row["only_class"] for row in found.values()] == [None, "hold"]
     assert found["silent"]["mcc"]["value"] == 0
+
+    found = compared(recipe, {"base": [other, silent], "silent": [silent, silent]})
+    assert [row["only_class"] for row in found.values()] == [None, "hold"]
 
     silent.said[:30] = [0.6, 0.2, 0.2]
     labels[:] = [0] * 30 + [1] * 30  # every answer is right, and none is a skill within its fold
     other = answers(labels, range(60), seed=1)
     silent = dataclasses.replace(other, said=silent.said)
-    found = _compared(recipe, {"base": other, "silent": silent})
+    found = compared(recipe, {"base": [other], "silent": [silent]})
     assert [row["only_class"] for row in found.values()] == [None, "sell or hold"]
     assert found["silent"]["mcc"]["value"] == 0
 
@@ -284,7 +353,7 @@ def test_a_variant_that_says_one_class_only_is_told_in_words(recipe, ablation, t
         "Only: said one class for every window of a fold, which is no skill whatever comes, so there is no interval."
         in " ".join(text.split())
     )
-    page = write_ablation_page(tmp_path / "page.html", "micro", 1, rows).read_text()
+    page = write_ablation_page(tmp_path / "page.html", "micro", [1], rows).read_text()
     assert "0: hold only" in page
     assert "0: both say one class only" in page
     assert "0: it said hold for every window of a fold" in page

@@ -65,6 +65,18 @@ def test_the_ledger_of_an_ablation_by_an_earlier_version_is_heard_and_taken_in_o
     assert sorted(json.loads((tmp_path / "trials.json").read_text())["candles"]) == ["a", "b", "c", "d"]
 
 
+def test_the_ledger_of_a_seed_counts_on_when_its_folder_becomes_an_ablation_over_seeds(tmp_path):
+    seed = tmp_path / "over seeds" / "seed-1"
+    for folder in (seed, seed.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "ablation.toml").write_text("")
+    (seed / "trials.json").write_text('{"candles": ["a", "b"]}')
+    (seed.parent / "trials.json").write_text('{"candles": ["b", "c"]}')
+    assert ledger_folder(seed / "0-base") == tmp_path
+    assert record_trial(seed / "0-base", CANDLES, "d") == 4
+    assert record_trial(tmp_path / "winner", CANDLES, "e") == 5
+
+
 def test_histories_that_hold_an_instrument_at_the_same_time_are_one_market(tmp_path):
     assert record_trial(tmp_path / "a", of("2022", BTC=(100, 200)), "a") == 1
     assert record_trial(tmp_path / "b", of("2022 and 2023", BTC=(50, 300), ETH=(50, 300)), "b") == 2

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from triptych.training.comparison import only_said, skill_difference
+from triptych.training.comparison import only_said, skill, skill_difference, skill_over_seeds
 from triptych.training.evaluation import Config
 from triptych.training.samples import Samples
 
@@ -53,3 +53,39 @@ def test_a_pair_that_errs_together_is_compared_more_sharply_than_one_that_does_n
 )
 def test_who_says_one_class_in_each_fold_is_known(classes, only):
     assert only_said(classes, [0, 0, 1, 1]) == only
+
+
+def test_over_seeds_skill_is_their_mean_and_the_difference_that_of_the_means():
+    test = samples()
+    ours = [guesses(test, share, seed) for seed, share in enumerate((0.3, 0.4, 0.5))]
+    theirs = [guesses(test, 0.1, seed) for seed in (11, 12, 13)]
+    found = skill_over_seeds(ours, test, CONFIG, 0)
+    alone = [skill(one, test, CONFIG, 0)["value"] for one in ours]
+    assert found["by_seed"] == pytest.approx(alone)
+    assert found["value"] == pytest.approx(np.mean(alone))
+    assert (found["lowest"], found["highest"]) == (min(alone), max(alone))
+    difference = skill_over_seeds(ours, test, CONFIG, 0, theirs=theirs)
+    against = skill_over_seeds(theirs, test, CONFIG, 0)
+    assert difference["value"] == pytest.approx(found["value"] - against["value"])
+    assert difference["low"] < difference["value"] < difference["high"]
+
+
+def test_seeds_that_disagree_widen_the_interval_and_those_that_agree_do_not():
+    test = samples(2000)
+    base = guesses(test, 0.3, 1)
+    one = skill(base, test, CONFIG, 0)
+    agreeing = skill_over_seeds([base, base, base], test, CONFIG, 0)
+    assert agreeing["high"] - agreeing["low"] == pytest.approx(one["high"] - one["low"], rel=0.15)
+    split = skill_over_seeds([guesses(test, share, 1) for share in (0.2, 0.3, 0.4)], test, CONFIG, 0)
+    assert split["high"] - split["low"] > 2 * (agreeing["high"] - agreeing["low"])
+
+
+def test_what_errs_together_with_the_same_seed_is_compared_more_sharply_over_seeds_too():
+    test = samples(2000)
+    base = [guesses(test, 0.3, seed) for seed in (1, 2)]
+    near = [one.copy() for one in base]
+    for one in near:
+        one[:60] = np.eye(3)[test.label[:60]]
+    far = [guesses(test, 0.33, seed) for seed in (3, 4)]
+    close, loose = (skill_over_seeds(other, test, CONFIG, 0, theirs=base) for other in (near, far))
+    assert close["high"] - close["low"] < 0.5 * (loose["high"] - loose["low"])

@@ -11,6 +11,7 @@ from triptych.domain.on_demand import on_demand
 
 if TYPE_CHECKING:
     from triptych.bootstrap.ablating import Ablation, ablate
+    from triptych.bootstrap.ablation_seeds import ablate_over_seeds
     from triptych.bootstrap.backtesting import backtest
     from triptych.bootstrap.books.explaining import ExplainedBook, explain_book, write_explained_book
     from triptych.bootstrap.books.explanation_checks import check_book_explanations
@@ -67,6 +68,7 @@ __all__ = [
     "Tuned",
     "Written",
     "ablate",
+    "ablate_over_seeds",
     "backtest",
     "bybit_at",
     "check_book_explanations",
@@ -118,6 +120,7 @@ __all__ = [
 
 _HOMES: Final = {
     "ablating": ("Ablation", "ablate"),
+    "ablation_seeds": ("ablate_over_seeds",),
     "backtesting": ("backtest",),
     "books.explanation_checks": ("check_book_explanations",),
     "books.explaining": ("ExplainedBook", "explain_book", "write_explained_book"),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from triptych.bootstrap.candles import load_candles, with_absolute_path
 from triptych.bootstrap.consensus_training import train_consensus
-from triptych.bootstrap.run_folder import Run
+from triptych.bootstrap.files import read_json
+from triptych.bootstrap.run_folder import RECORD, Run, run_fingerprint
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.training import train as train_one
-from triptych.settings import Recipe
+from triptych.settings import Recipe, resolved
 
 
 def train(
@@ -22,3 +24,14 @@ def train(
     """Train a recipe; one with members as a consensus. See `bootstrap.training.train` for arguments and errors."""
     make = train_consensus if recipe.members else train_one
     return make(recipe, folder=folder, fresh=fresh, tell=tell, progress_bar=progress_bar)
+
+
+def is_trained(recipe: Recipe, folder: Path) -> bool:
+    """Whether a folder holds the run of this recipe on its candles, trained to its end; `train` would only open it."""
+    if not (folder / RECORD).exists():
+        return False
+    record = read_json(folder / RECORD)
+    if record.get("status") != "trained":
+        return False
+    named = with_absolute_path(resolved(recipe))
+    return bool(record.get("fingerprint") == run_fingerprint(named, load_candles(named).hash))

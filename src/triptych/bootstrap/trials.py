@@ -88,9 +88,14 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _older(home: Path) -> Iterator[Path]:
-    """Ledgers that earlier versions kept inside ablations and books runs: what they counted stays counted."""
-    for ledger in sorted(home.glob(f"*/{LEDGER}")):
-        if _is_whole(ledger.parent):
+    """Ledgers of what has become part of something: what they counted stays counted.
+
+    Earlier versions kept them inside ablations and books runs; and an ablation of one seed may lie in a folder before
+    that becomes an ablation over seeds.
+    """
+    for ledger in sorted((*home.glob(f"*/{LEDGER}"), *home.glob(f"*/*/{LEDGER}"))):
+        inside = ledger.relative_to(home).parents
+        if all(_is_whole(home / folder) for folder in inside if folder.name):
             yield ledger
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
-from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
@@ -204,55 +203,6 @@ def leak_table(found: dict[str, Any]) -> Table:
             result,
         )
     return table
-
-
-def ablation_tables(rows: list[dict[str, Any]]) -> list[RenderableType]:
-    """One row a variant, the recipe itself first; then the verdicts and what is not comparable. 80 columns hold it."""
-    tested = next(row["tested"] for row in rows if row["comparable"])
-    title = f"Out of sample: {tested:,} test windows that all have; skill is MCC"
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1), show_edge=False)
-    table.add_column("variant", overflow="fold", max_width=20)
-    for name in ("learned\nfrom", "skill\n95 %", "difference\n95 %", "return\ntrades"):
-        table.add_column(name, justify="right")
-    verdicts = Table(box=None, padding=(0, 1, 0, 0), show_header=False)
-    verdicts.add_column(max_width=24, overflow="fold")
-    verdicts.add_column()
-    for row in rows:
-        table.add_row(
-            escape(row["variant"]) + ("" if row["comparable"] else "\n[yellow]not comparable[/]"),
-            "\n".join(f"{count:,}" for count in row["learned"]),
-            _one_class(row) or _with_range(row["mcc"]),
-            _ablation_difference(row, rows[0]),
-            f"{_percent(row['total_return'])}\n{row['trades']:,}",
-        )
-        verdicts.add_row(escape(row["variant"]), f"{row['verdict']} {row['reason']}".strip())
-    best = rows[0]["best_baseline"]
-    note = (
-        f"Learned from: windows, by fold. Best baseline of {rows[0]['variant']} on its own {rows[0]['own_tested']:,} "
-        f"test windows: {best['name']}, {_number(best['mcc'])}."
-    )
-    if any(row["only_class"] for row in rows):
-        note += (
-            " Only: said one class for every window of a fold, which is no skill whatever comes, so there is no "
-            "interval."
-        )
-    return [table, Text(note, style="dim"), Text("Verdicts of the backtests", style="bold"), verdicts]
-
-
-def _one_class(row: dict[str, Any]) -> str:
-    return f"0\n[dim]{row['only_class']} only[/]" if row["only_class"] else ""
-
-
-def _ablation_difference(row: dict[str, Any], recipe: dict[str, Any]) -> str:
-    if not row["comparable"] or "difference" not in row:
-        return ""
-    if row["only_class"] and recipe["only_class"]:
-        return "0\n[dim]both one class[/]"
-    return _with_range(row["difference"])
-
-
-def _with_range(found: dict[str, Any]) -> str:
-    return f"{_number(found['value'])}\n[dim]{_number(found['low'], 2)} .. {_number(found['high'], 2)}[/]"
 
 
 def leaderboard_table(results: dict[str, Any], most: int = 12) -> Group:

@@ -148,10 +148,7 @@ class Engine(AbstractView):
         return self._watched(symbol).history(length)
 
     def latest(self, symbol: str, most: int) -> CandleSeries | None:
-        """As many of the last `most` candles of an instrument as are kept, `memory` at most; None while there is none.
-
-        Raises OrderError as `history` does.
-        """
+        """As many of the last `most` candles of an instrument as are kept; None while there is none. See `history`."""
         return self._watched(symbol).latest(most)
 
     def _watched(self, symbol: str) -> CandleWindow:

@@ -95,10 +95,19 @@ def widening(n_times: int, block_length: int, span: int, level: float) -> float:
     from scipy.stats import norm as normal  # takes a second to load, which trading need not wait for
     from scipy.stats import t as student
 
+    seen, degrees = seen_variance(n_times, block_length, span)
+    quantile = (1.0 + level) / 2.0
+    return float(student.ppf(quantile, degrees) / normal.ppf(quantile) / np.sqrt(seen))
+
+
+def seen_variance(n_times: int, block_length: int, span: int) -> tuple[float, float]:
+    """The share of a figure's variance that its draws show, and the degrees of freedom they show it with.
+
+    The first two and the last of the shortfalls that `widening` tells of.
+    """
     blocks = max(n_times / block_length, 2.0)
     seen = (1.0 - (span - 1.0 / span) / (3.0 * max(block_length, span))) * (blocks - 1.0) / blocks
-    quantile = (1.0 + level) / 2.0
-    return float(student.ppf(quantile, blocks - 1.0) / normal.ppf(quantile) / np.sqrt(seen))
+    return seen, blocks - 1.0
 
 
 def interval(

@@ -59,13 +59,17 @@ class ClassScorer:
         """Every metric under each weighting; arguments and result as for `Scorer`."""
         if weights is None:
             weights = np.ones((self._n, 1))
+        by_fold = self._confusions(weights)
+        return {**_from_confusion(by_fold.sum(axis=0)), "mcc": _within_folds(by_fold)}
+
+    def mcc(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """MCC alone under each weighting, as a call gives it: the others take ten times as long."""
+        return _within_folds(self._confusions(weights))
+
+    def _confusions(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Weighted counts by fold, true and predicted class: shape (n_folds, 3, 3, n_weightings)."""
         k = len(CLASSES)
-        by_fold = self._by_cell(weights).reshape(self._n_folds, k, k, -1)
-        shares = by_fold.sum(axis=(1, 2)) / weights.sum(axis=0)
-        return {
-            **_from_confusion(by_fold.sum(axis=0)),
-            "mcc": (shares * np.stack([_matthews(one) for one in by_fold])).sum(axis=0),
-        }
+        return self._by_cell(weights).reshape(self._n_folds, k, k, -1)
 
 
 class Scorer:
@@ -125,6 +129,10 @@ class Scorer:
             "brier": (self._squared[:, None] * weights).sum(axis=0) / total,
             "calibration_error": np.abs(self._by_bin(weights)).sum(axis=0) / total,
         }
+
+    def mcc(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """MCC alone under each weighting, as a call gives it: the others take ten times as long."""
+        return self._of_classes.mcc(weights)
 
     def values(self) -> dict[str, float]:
         """Every metric on the samples as they are; NaN where it is not defined."""
@@ -225,6 +233,13 @@ def _from_confusion(confusion: NDArray[np.float64]) -> dict[str, NDArray[np.floa
         "macro_f1": f1.sum(axis=0) / count,
         "weighted_f1": (f1 * true).sum(axis=0) / true.sum(axis=0),
     }
+
+
+def _within_folds(by_fold: NDArray[np.float64]) -> NDArray[np.float64]:
+    """MCC within each fold, averaged by their samples, from weighted counts of shape (n_folds, 3, 3, n_weightings)."""
+    shares = by_fold.sum(axis=(1, 2)) / by_fold.sum(axis=(0, 1, 2))
+    mean: NDArray[np.float64] = (shares * np.stack([_matthews(one) for one in by_fold])).sum(axis=0)
+    return mean
 
 
 def _matthews(confusion: NDArray[np.float64]) -> NDArray[np.float64]:
