@@ -129,7 +129,9 @@ def _projection(config: Config, seed: int) -> nn.Module:
 def channel_scales(classifier: WindowClassifier, windows: WindowSet) -> tuple[Tensor, Tensor]:
     """Mean and deviation of each channel over the windows, each of shape (channels,)."""
     total, squared, count = torch.zeros(()), torch.zeros(()), 0
-    for places in torch.arange(len(windows), device=windows.starts.device).split(BATCH):
+    every = torch.arange(len(windows), device=windows.starts.device)
+    for start in range(0, len(every), BATCH):
+        places = every[start : start + BATCH]
         images = (2.0 * classifier.images(windows.gather(places).windows) - 1.0).double()
         total = total.to(images) + images.sum(dim=(0, 2, 3))
         squared = squared.to(images) + images.square().sum(dim=(0, 2, 3))
