@@ -157,7 +157,9 @@ def test_a_window_that_the_model_learned_from_is_no_stranger_to_itself(run, trip
     assert note not in " ".join(triptych("similar", run.folder).out.split())
 
 
-def test_windows_of_longer_candles_share_no_candle_either(tmp_path):
+def test_windows_of_longer_candles_share_no_candle_either(tmp_path, monkeypatch):
+    # Which windows may be named is asked, not how good they are: one epoch of charts collapses.
+    monkeypatch.setitem(bootstrap.similar.__globals__, "require_apart", lambda spread: None)
     recipe = micro_recipe(
         tmp_path, "siamese.loss=nt_xent", "siamese.dimension=4", "siamese.near=4", "features.period=3",
         "training.epochs=1",
