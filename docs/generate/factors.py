@@ -53,6 +53,7 @@ def write_factor_reference(path: Path) -> None:
         "book": "7 measures of the order book at each close; the candles must carry books",
         "book_orders": "costs of market orders, walls and signs of spoofing, of the rows of the book up to each close",
         "book_network": "what a network of `triptych books train` says at each close",
+        "candle_patterns": "all 61 candle patterns of TA-Lib: 1 rising, -1 falling, 0 none",
         "chart_patterns": "15 chart patterns by rules, each by how fresh its last detection is, and their side",
         "all": "everything that is made of candles alone, but for the chart patterns: they take far longer",
     }

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.bootstrap.test_living_models import decisions_in, fills_in, rows, tape_of, trade
-from tests.fakes.micro import REGIME_NETWORK, micro_recipe
+from tests.fakes.micro import COLLAPSED, LIKENESS, REGIME_NETWORK, micro_recipe
 from tests.fakes.pattern_networks import saved_candle_network
 
 from triptych import bootstrap
@@ -59,7 +59,8 @@ WAYS = {
         "strategy.expected_move=volatility",
         "strategy.cost_multiple=0.001",
     ),
-    "siamese": ("siamese.loss=nt_xent", "siamese.dimension=8", "siamese.near=6", "siamese.library=200"),
+    "siamese": COLLAPSED,
+    "siamese over factors": LIKENESS,
 }
 
 

@@ -144,3 +144,16 @@ def test_the_shipped_recipe_asks_a_network_without_another_word(tmp_path):
         drawn = {name: pinned(one) for name, one in variants_of(recipe).items()}
         assert [one.encoding.factors for one in drawn.values()] == [24, 8, 2, 24 + count, 8 + count]
         assert all(len(FactorRows(one.features).columns) == one.encoding.factors for one in drawn.values())
+
+
+def test_the_shipped_recipe_of_candle_patterns_asks_for_all_of_them_and_for_a_network(tmp_path):
+    """With TA-Lib's, without, and a network beside them or instead: the encoding draws what is read."""
+    folder = saved_candle_network(tmp_path / "a")
+    recipe = load_recipe("candle_patterns", [f"features.pattern_networks.folders=['{folder}']"])
+    drawn = {name: pinned(one) for name, one in variants_of(recipe).items()}
+    count = len(LEARNT)
+    assert [one.encoding.factors for one in drawn.values()] == [8 + 61, 8, 8 + 61 + count, 8 + count]
+    assert all(len(FactorRows(one.features).columns) == one.encoding.factors for one in drawn.values())
+    told = []
+    assert len(ablating._asked(load_recipe("candle_patterns"), (), told.append)[0]) == 2
+    assert len(told) == 2

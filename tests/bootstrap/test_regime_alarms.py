@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.bootstrap.test_living_trained import WAYS
-from tests.fakes.micro import micro_recipe
+from tests.fakes.micro import COLLAPSED, LIKENESS, micro_recipe
 from tests.inference.test_regimes import series as stretches
 
 from triptych import bootstrap
@@ -16,14 +16,19 @@ from triptych.market.store import to_ms
 
 
 def trained(home, way):
-    changes = WAYS.get(way, ())
+    changes = {**WAYS, "likeness": LIKENESS, "collapsed": COLLAPSED}.get(way, ())
     recipe = micro_recipe(home, "data.synthetic.n_candles=1500", "training.epochs=1", *changes)
     return bootstrap.train(recipe, folder=home / way, progress_bar=False)
 
 
 @pytest.fixture(scope="module")
 def siamese(tmp_path_factory):
-    return trained(tmp_path_factory.mktemp("siamese"), "siamese")
+    return trained(tmp_path_factory.mktemp("siamese"), "likeness")
+
+
+def test_a_siamese_network_that_has_collapsed_raises_no_alarms_but_an_error(tmp_path):
+    with pytest.raises(ArtifactError, match="has collapsed: the median distance of two windows is"):
+        alarms_of_run(trained(tmp_path, "collapsed"))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.contracts.test_no_peeking import FACTORS, beside_a_companion, guilty, probed
-from tests.fakes.micro import REGIME_NETWORK, micro_recipe
+from tests.fakes.micro import LIKENESS, REGIME_NETWORK, micro_recipe
 from tests.fakes.pattern_networks import candle_folder, chart_folder
 from tests.fakes.waves import TINY
 from tests.inference.test_regimes import series as stretches
@@ -261,7 +261,7 @@ RUNS = {
     ),
     "spectra": ("encoding.name=spectrogram", "model.name=lenet5_relu", "model.width=1.0", "model.depth=1.0"),
     "trees": ("boosting.engine=histogram", "boosting.components=4", "boosting.rounds=12", "boosting.leaf_samples=10"),
-    "likeness": ("siamese.loss=nt_xent", "siamese.dimension=4", "siamese.near=6", "siamese.library=100"),
+    "likeness": LIKENESS,
 }
 
 

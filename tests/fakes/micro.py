@@ -53,6 +53,22 @@ REGIME_NETWORK = (
 )
 """Overrides for a small network of soft labels beside the filter of regimes."""
 
+LIKENESS = (
+    "features.names=['return_1', 'range', 'volatility_20', 'day_sine', 'day_cosine']",
+    "features.normalisation=none",
+    "features.clip=10",
+    "encoding={name='sequence', factors=5, clip=10}",
+    "model={name='gru', width=0.1, sequence={labels_per_parameter=0}}",
+    "siamese.loss=nt_xent",
+    "siamese.dimension=8",
+    "siamese.near=6",
+    "siamese.library=200",
+    "siamese.scaled=true",
+)
+"""Overrides for a small siamese network that tells windows apart after an epoch."""
+COLLAPSED = ("siamese.loss=nt_xent", "siamese.dimension=8", "siamese.near=6", "siamese.library=200")
+"""Overrides for one of charts that collapses: an epoch or two of a tiny network bring no window away from another."""
+
 
 def micro_recipe(folder: Path, *overrides: str, **changes: object) -> Recipe:
     """The recipe, with keys changed as `--set` does; `changes` are sections of `data`."""

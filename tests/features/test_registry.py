@@ -54,13 +54,14 @@ def test_the_sets_of_the_consensus_share_no_factor():
 def test_sets_and_names_mix_in_the_order_in_which_they_are_named():
     assert features.sets() == (
         "grid56", "grid56_daily", "patterns", "indicators", "regimes", "book", "book_orders", "book_network",
-        "chart_patterns", "all",
+        "candle_patterns", "chart_patterns", "all",
     )  # fmt: skip
     assert features.resolve(["adx", "indicators", "doji"]) == (
         "adx", "rsi_14", "macd_histogram", "bollinger_b", "atr_14", "obv_20", "doji",
     )  # fmt: skip
     assert features.resolve(["all", "chart_patterns"]) == features.available()
     assert len(features.resolve(["chart_patterns"])) == 15 + 1
+    assert len(features.resolve(["candle_patterns"])) == 61
 
 
 def test_an_unknown_factor_is_refused_with_its_neighbours():
@@ -69,7 +70,7 @@ def test_an_unknown_factor_is_refused_with_its_neighbours():
     assert str(refused.value) == (
         "Unknown factor 'rsi_15'. Close to it: rsi_14, trix_15, rsi_7. "
         "Known sets: grid56, grid56_daily, patterns, indicators, regimes, book, book_orders, book_network, "
-        "chart_patterns, all; "
+        "candle_patterns, chart_patterns, all; "
         "`triptych.features.available()` lists the factors."
     )
 
@@ -79,7 +80,7 @@ def test_a_name_like_no_other_is_refused_as_well():
         features.describe("zzz")
     assert str(refused.value) == (
         "Unknown factor 'zzz'. Known sets: grid56, grid56_daily, patterns, indicators, regimes, book, book_orders, "
-        "book_network, chart_patterns, all; `triptych.features.available()` lists the factors."
+        "book_network, candle_patterns, chart_patterns, all; `triptych.features.available()` lists the factors."
     )
 
 
@@ -94,7 +95,7 @@ def test_no_factor_at_all_is_refused():
         features.resolve([])
     assert (
         str(refused.value) == "No factor is named. Name factors or a set: grid56, grid56_daily, patterns, indicators, "
-        "regimes, book, book_orders, book_network, chart_patterns, all."
+        "regimes, book, book_orders, book_network, candle_patterns, chart_patterns, all."
     )
 
 

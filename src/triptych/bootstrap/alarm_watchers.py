@@ -23,7 +23,7 @@ from triptych.inference import Artifact, load_artifact, siamese_of
 from triptych.inference.classifier import WindowClassifier
 from triptych.inference.regime_teller import RegimeTeller
 from triptych.inference.regimes import WARM_UP, RegimeFilter
-from triptych.inference.similar import embeddings_of
+from triptych.inference.similar import SPREAD_BY, embeddings_of, require_apart, spread_of
 from triptych.inference.switch_model import SwitchModel, log_returns, log_sizes, usual_size
 from triptych.inference.switches import cusum_alarms, departure_alarms, distance_alarms, switch_alarms
 from triptych.market.store import to_ms
@@ -204,7 +204,8 @@ def watcher_of_run(
 ) -> tuple[CandleSeries, int, Method, AbstractWatcher]:
     """The candles of a run, the first that its first model has not learnt from, the method, and the watcher.
 
-    Raises RunError for a run that is not complete, ArtifactError where its model has no such method.
+    Raises RunError for a run that is not complete, ArtifactError where its model has no such method or its network of
+    likeness has collapsed.
     """
     run.require_trained()
     candles = candles_of(run)
@@ -228,8 +229,8 @@ def watcher_of_run(
             watcher = switch_watcher(model, told.memory, beside, trained=(model.threshold, model.asked))
     elif named == "likeness":
         classifier = artifact.classifier()
-        siamese_of(classifier)
         recipe = run.recipe
+        _require_apart(classifier, recipe, series, first, candles.beside(recipe))
         watcher = LikenessWatcher(
             classifier=classifier, recipe=recipe, companions=candles.beside(recipe),
             warm_up=first_end(recipe) + reach(recipe),
@@ -237,6 +238,23 @@ def watcher_of_run(
     else:
         watcher = cusum_watcher(series.head(first), None)
     return series, first, named, watcher
+
+
+def _require_apart(
+    classifier: WindowClassifier,
+    recipe: Recipe,
+    series: CandleSeries,
+    first: int,
+    companions: Mapping[str, CandleSeries],
+) -> None:
+    """Refuse a network that tells no window before the first judged one from another, or has not learned likeness."""
+    siamese_of(classifier)
+    ends = np.arange(first_end(recipe), first)
+    ends = ends[:: max(1, -(-len(ends) // SPREAD_BY))]
+    placed = embeddings_of(classifier, windows_at(recipe, series, ends, companions))
+    placed = placed[np.isfinite(placed).all(axis=1)]
+    if len(placed) > 1:
+        require_apart(spread_of(placed))
 
 
 def _method_of(artifact: Artifact) -> Method:

@@ -91,7 +91,8 @@ def fresh_classifier(recipe: Recipe, fold: int = 0) -> WindowClassifier:
     if is_outside(recipe.model.name):
         require_outside_reads(recipe.model.name, network, encoding.blank())
     if learns_likeness:
-        network = SiameseNetwork(network, dimension=outputs, entries=1, classes=CLASS_COUNT)
+        channels = encoding.channels if recipe.siamese.scaled else 0
+        network = SiameseNetwork(network, dimension=outputs, entries=1, classes=CLASS_COUNT, scaled_channels=channels)
     if tasks:
         network = MultiTaskNetwork(network, tasks, classes=CLASS_COUNT)
     return WindowClassifier(encoding, network)
@@ -242,8 +243,11 @@ class Dataset:
             starts = np.concatenate(([0], np.cumsum([len(one) for one in self.targets])))
             returns = every[starts[samples.instrument] + samples.index]
         figures = None
-        if self.recipe.training.tasks.names:
-            figures = np.column_stack([self.figures(task, samples) for task in self.recipe.training.tasks.names])
+        tasks = self.recipe.training.tasks.names
+        if self.recipe.siamese.loss != "none" and self.recipe.siamese.pairs == "outcome":
+            tasks = ("volatility",)
+        if tasks:
+            figures = np.column_stack([self.figures(task, samples) for task in tasks])
         return WindowSet.of(
             self.series,
             samples,

@@ -17,7 +17,7 @@ from triptych.inference.similar import embeddings_of
 from triptych.training.samples import Samples
 from triptych.training.seeds import derive_seed
 from triptych.training.siamese.lookup import NEIGHBOURS, by_embedding, foretold_by_look_up, joined, plain_ways
-from triptych.training.tasks.figures import figure_of
+from triptych.training.tasks.figures import baselines_of, figure_of
 from triptych.training.tasks.judging import judge_figure
 
 QUERIES: Final = 1500
@@ -25,6 +25,7 @@ QUERIES: Final = 1500
 STEP: Final = 4
 """Every so many candles a window of the past may be looked up, as `triptych similar` does."""
 OURS: Final = "model"
+HAR_X: Final = "har_x"
 FIGURES: Final = ("direction", "size", "volatility")
 Array = NDArray[np.float64]
 
@@ -34,14 +35,16 @@ def judge_look_up(dataset: Dataset, folds: list[Path]) -> dict[str, Any]:
 
     The past of a window is all that had ended, with its outcome known, when it ended, of the same instrument. Judged
     against as many windows picked by plain rules, see `training.siamese.lookup`; figures as `judge_figure` judges them:
-    `direction` is 1 after buy, 0 after hold, -1 after sell, `size` the return, `volatility` its logarithm ahead.
+    `direction` is 1 after buy, 0 after hold, -1 after sell, `size` the return, `volatility` its logarithm ahead. Beside
+    the volatility stands what least squares foretells that reads past volatilities, ranges and the clock (`har_x`):
+    what is looked up may beat every other look-up, and yet say less than a regression.
 
     Args:
         dataset: of the recipe.
         folds: folders of the folds, each with its artifact.
     """
     recipe = dataset.recipe
-    tests, told, actual = list[Samples](), list[dict[str, Array]](), list[Array]()
+    tests, told, actual, regressed = list[Samples](), list[dict[str, Array]](), list[Array](), list[Array]()
     followed = [_followed(dataset, place) for place in range(len(dataset.series))]
     total = sum(len(dataset.samples(fold.test)) for fold in dataset.folds)
     for fold, home in zip(dataset.folds, folds, strict=True):
@@ -58,14 +61,19 @@ def judge_look_up(dataset: Dataset, folds: list[Path]) -> dict[str, Any]:
         told.append({name: values[back] for name, values in joined(parts).items()})
         actual.append(np.stack([followed[i][e] for i, e in zip(test.instrument, test.index, strict=True)]))
         tests.append(test)
+        span = recipe.target.volatility_span
+        train = dataset.samples(fold.train)
+        regressed.append(baselines_of("volatility", dataset.series, dataset.targets, train, test, span=span)[HAR_X])
     said, true, samples = joined(told), np.concatenate(actual), Samples.concatenate(tests)
     known = np.isfinite(np.stack(list(said.values()))).all(axis=(0, 2))
     if not known.any():
         return {"neighbours": NEIGHBOURS, "figures": {}, "sentence": "The past holds too few windows to look any up."}
-    samples = samples.at(np.flatnonzero(known))
+    samples, har_x = samples.at(np.flatnonzero(known)), np.concatenate(regressed)[known]
     judged = {}
     for i, figure in enumerate(FIGURES):
         rules = {name: values[known, i] for name, values in said.items() if name != OURS}
+        if figure == "volatility":
+            rules[HAR_X] = har_x
         seed = derive_seed(recipe.seed, "look-up", figure)
         judged[figure] = judge_figure(said[OURS][known, i], true[known, i], rules, samples, recipe.evaluation, seed)
     return {"neighbours": NEIGHBOURS, "figures": judged, "sentence": _sentence(judged)}

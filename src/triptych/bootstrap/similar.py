@@ -15,8 +15,9 @@ from triptych.domain import CLASSES, utc
 from triptych.domain.errors import NotEnoughData
 from triptych.features.targets import label
 from triptych.inference import load_artifact, siamese_of
-from triptych.inference.similar import collapse_note, embeddings_of, most_similar, spread_of, strangeness_of
+from triptych.inference.similar import embeddings_of, most_similar, require_apart, spread_of, strangeness_of
 
+UNLABELLED = "unknown"
 REFERENCE = 500
 """Windows before this one against which strangeness and change are ranked."""
 
@@ -28,14 +29,14 @@ class Similar:
     Attributes:
         symbol, time_ms: of the window; close of its last candle, UTC milliseconds.
         fold: whose model was asked.
-        rows: past windows by likeness: `time`, `similarity` (cosine), `followed` (class) and `return`.
+        rows: past windows by likeness: `time`, `similarity` (cosine), `followed` (class; `unknown` where the candle
+            has no label) and `return`.
         learned_from_it: whether the model that was asked had learned from candles of this time.
         strangeness: mean distance to the ten nearest of the past windows that share no candle with it, from 0 to 2.
         strangeness_rank: share of the windows before that were less strange.
         change: distance from the window just before this one, from 0 to 2.
         change_rank: share of the windows before that had changed less.
         spread: median distance of two of the past windows, from 0 to 2.
-        note: that the network has collapsed and all this means nothing, where it has; else empty.
     """
 
     symbol: str
@@ -48,7 +49,6 @@ class Similar:
     change: float
     change_rank: float
     spread: float
-    note: str
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, JSON-ready."""
@@ -67,7 +67,8 @@ def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 1
         count: windows at most.
         step: every n-th window of the past is looked at.
 
-    Raises ArtifactError for another kind of model, NotEnoughData when nothing is old enough, and as `explain_decision`.
+    Raises ArtifactError for another kind of model and for a network that has collapsed, so that none of this would mean
+    anything, NotEnoughData when nothing is old enough, and as `explain_decision`.
     """
     run.require_trained()
     candles = candles_of(run)
@@ -91,6 +92,8 @@ def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 1
     placed = embeddings_of(classifier, windows_at(recipe, known, every, beside))
     where = {int(e): placed[i] for i, e in enumerate(every.tolist())}
     past = np.stack([where[int(e)] for e in ends])
+    spread = spread_of(past)
+    require_apart(spread)
     likeness = past @ where[end]
     targets = label(known, recipe.target)
     rows = []
@@ -101,18 +104,17 @@ def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 1
             {
                 "time": utc(int(known.close_time_ms[e])),
                 "similarity": float(likeness[place]),
-                "followed": CLASSES[followed] if followed >= 0 else "",
+                "followed": CLASSES[followed] if followed >= 0 else UNLABELLED,
                 "return": float(known.close[e + horizon] / known.close[e] - 1.0),
             }
         )
     # Not of the library: where the model learned, that holds the window itself and later ones.
     strange = [strangeness_of(where[e], past[ends <= e - length]) for e in recent.tolist() if ends[0] <= e - length]
     change = [float(np.sqrt(max(2.0 - 2.0 * float(where[e] @ where[e - length]), 0.0))) for e in recent.tolist()]
-    spread = spread_of(past)
     return Similar(
         symbol=series.symbol, time_ms=int(series.close_time_ms[end]), fold=fold, rows=rows, learned_from_it=learned,
         strangeness=strange[-1], strangeness_rank=_rank(strange),
-        change=change[-1], change_rank=_rank(change), spread=spread, note=collapse_note(spread),
+        change=change[-1], change_rank=_rank(change), spread=spread,
     )  # fmt: skip
 
 

@@ -252,7 +252,8 @@ def _library(classifier: WindowClassifier) -> dict[str, int]:
     network = classifier.network
     if not isinstance(network, SiameseNetwork):
         return {}
-    return {"dimension": network.dimension, "entries": len(network.get_buffer("library"))}
+    found = {"dimension": network.dimension, "entries": len(network.get_buffer("library"))}
+    return found | {"scaled_channels": len(network.get_buffer("usual"))} if network.scaled else found
 
 
 def _card(

@@ -22,7 +22,8 @@ def similar(
 ) -> None:
     """Look up the most similar windows of the past, and what followed each. RUN is of a recipe with [siamese].
 
-    Windows share no candle with the one asked about or with one another, and their outcome was known by TIME.
+    Windows share no candle with the one asked about or with one another, and their outcome was known by TIME. A network
+    that has collapsed, and tells no window from another, is refused.
     """
     from rich.table import Table
 
@@ -44,7 +45,5 @@ def similar(
         f"the window before {found.change:.3f}, above {found.change_rank:.0%} of them.",
         markup=False,
     )
-    if found.note:
-        out.print(found.note, markup=False)
     if found.learned_from_it:
         out.print("Note: the model learned from candles of this time; likeness was not learned without them.")

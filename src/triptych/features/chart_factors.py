@@ -14,7 +14,7 @@ import numpy as np
 from triptych.domain import CANDLE_FIELDS
 from triptych.features._history import History
 from triptych.features._rolling import Array
-from triptych.features.chart_patterns import PATTERNS, find_chart_patterns, outages
+from triptych.features.chart_patterns import PATTERNS, KeptScans, outages
 from triptych.features.factor import Factor, Family
 
 _factor = Family("chart_pattern")
@@ -28,13 +28,17 @@ BEFORE: Final = 350
 """The longest pattern (250 candles), the age of a detection, and some for the first pivots."""
 LOOKBACK: Final = 14
 """Candles of the average true range, before which nothing is told."""
+SETTLE: Final = BLOCK - 1 + BEFORE
+"""Candles before the first row that no older history could change."""
 SIDE: Final = "chart_pattern_side"
+_SCANS: Final = KeptScans()
 
 
 def _freshness(h: History) -> Array:
     """Of each pattern 1 at the candle at which it was known, 0 after `AGE` candles; its sign is its side.
 
-    Shape (n_candles, 15), in the order of `PATTERNS`; those that point neither way are above 0.
+    Shape (n_candles, 15), in the order of `PATTERNS`; those that point neither way are above 0. Where some rows are
+    settled, older blocks, which none of them reads, are not scanned.
     """
     found = np.zeros((len(h.close), len(PATTERNS)))
     blocks = h.open_time_ms // (BLOCK * h.timeframe_ms)
@@ -42,9 +46,13 @@ def _freshness(h: History) -> Array:
     values = np.stack([getattr(h, name) for name in CANDLE_FIELDS], axis=1)
     names = list(PATTERNS)
     for start, stop in pairwise(edges):
+        if start < BEFORE and len(found) > SETTLE:
+            found[start:stop] = np.nan
+            continue
         first = max(0, start - BEFORE)
         after = outages(h.open_time_ms[first:stop], h.timeframe_ms)
-        for one in find_chart_patterns(values[first:stop], after_outage=after):
+        begun = int(h.open_time_ms[first]), h.timeframe_ms
+        for one in _SCANS.detections(begun, values[first:stop], after):
             known = first + one.known_at
             begin, end = max(known, start), min(known + AGE, stop)
             if begin < end:
@@ -79,7 +87,7 @@ FACTORS: Final[tuple[Factor, ...]] = (
             partial(_column, number=number),
             f"{name.replace('_', ' ')}: {'-' if side < 0 else ''}1 when known, 0 after {AGE} candles",
             "score",
-            settle=BLOCK - 1 + BEFORE,
+            settle=SETTLE,
         )
         for number, (name, side) in enumerate(PATTERNS.items())
     ),
@@ -89,6 +97,6 @@ FACTORS: Final[tuple[Factor, ...]] = (
         _side,
         "sum of the chart patterns that point up or down, cut to -1 .. 1",
         "score",
-        settle=BLOCK - 1 + BEFORE,
+        settle=SETTLE,
     ),
 )

@@ -76,6 +76,7 @@ _SETS: Final[dict[str, tuple[str, ...]]] = {
     # Of the rows between the closes: they ask for recordings of a finer rhythm than the candles'.
     "book_orders": ("buy_cost_bp_10", "sell_cost_bp_10", *book_rows.WALLS),
     "book_network": book_rows.NETWORK,
+    "candle_patterns": tuple(name for name, factor in _FACTORS.items() if factor.family == "pattern"),
     "chart_patterns": tuple(name for name, factor in _FACTORS.items() if factor.family == "chart_pattern"),
     # Without chart patterns: they came later, take a hundred times as long, and need 600 candles to settle.
     "all": tuple(name for name, factor in _FACTORS.items() if not factor.levels and factor.family != "chart_pattern"),

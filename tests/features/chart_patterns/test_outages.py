@@ -103,14 +103,15 @@ def test_after_an_outage_a_scanner_begins_as_with_the_first_candle():
 
 
 def test_factors_know_no_pattern_across_an_outage():
-    n = BLOCK + BEFORE
+    n = 2 * BLOCK + BEFORE
     values, _ = random_walk(n, seed=23)
     times = np.arange(n, dtype=np.int64) * TIMEFRAME_MS
-    hole = BLOCK + 60
+    hole = 2 * BLOCK + 60
     later = np.where(np.arange(n) < hole, times, times + 10_000 * TIMEFRAME_MS)
     whole, holed = (chart_freshness(History(values, one, TIMEFRAME_MS)) for one in (times, later))
     np.testing.assert_array_equal(holed[:hole], whole[:hole])
     known = np.zeros(holed.shape[1], dtype=bool)
     for row in range(hole, hole + 14):  # the shortest pattern has fifteen candles
+        assert np.isfinite(holed[row]).all()
         known |= np.abs(holed[row]) == 1.0
     assert not known.any()

@@ -94,6 +94,27 @@ def test_a_candle_that_is_none_is_refused():
     with pytest.raises(DataError) as refused:
         ChartPatternScanner().update(np.array([1.0, np.nan, 1.0, 1.0, 1.0]))
     assert str(refused.value) == (
-        "Expected one candle (open, high, low, close, volume) with prices above zero, was [1.0, nan, 1.0, 1.0, 1.0]. "
-        "Feed closed candles one by one, without gaps of NaN."
+        "Expected one candle (open, high, low, close, volume) with prices above zero, open and close within low .. "
+        "high, was [1.0, nan, 1.0, 1.0, 1.0]. Feed closed candles one by one, without gaps of NaN."
     )
+
+
+@pytest.mark.parametrize("price", [np.nan, 0.0, -1.0, np.inf, -np.inf, 98.0, 103.0])
+@pytest.mark.parametrize("field", [0, 3])
+def test_an_open_or_a_close_that_cannot_be_is_refused_and_leaves_the_scanner_as_it_was(field, price):
+    values, _ = random_walk(120, seed=15)
+    scanner, untouched = ChartPatternScanner(ALL), ChartPatternScanner(ALL)
+    for candle in values[:60]:
+        scanner.update(candle)
+        untouched.update(candle)
+    wrong = np.array([100.0, 101.0, 99.0, 100.0, 1.0])
+    wrong[field] = price
+    with pytest.raises(DataError):
+        scanner.update(wrong)
+    assert [scanner.update(one) for one in values[60:]] == [untouched.update(one) for one in values[60:]]
+
+
+@pytest.mark.parametrize("candle", [[100.0, 99.0, 101.0, 100.0, 1.0], [100.0, np.inf, 99.0, 100.0, 1.0]])
+def test_a_high_that_is_below_the_low_or_infinite_is_refused(candle):
+    with pytest.raises(DataError):
+        ChartPatternScanner().update(np.array(candle))

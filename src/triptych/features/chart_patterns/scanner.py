@@ -9,7 +9,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.domain import CANDLE_FIELDS, CLOSE, HIGH, LOW
+from triptych.domain import CANDLE_FIELDS, CLOSE, HIGH, LOW, OPEN
 from triptych.domain.errors import DataError
 from triptych.features.chart_patterns.config import Config
 from triptych.features.chart_patterns.detection import PATTERNS, Detection, KeyPoint, time_overlap
@@ -47,12 +47,14 @@ class ChartPatternScanner:
 
         After an outage the scanner begins anew, as with the first candle, so that no pattern runs across it.
 
-        Raises DataError for another shape or a price that is not a positive number.
+        Raises DataError for another shape, a price that is not a positive number, and an open or a close outside of
+        low .. high; the scanner is then as it was.
         """
         candle = np.asarray(candle, dtype=np.float64)
-        if candle.shape != _SHAPE or not 0 < candle[LOW] <= candle[HIGH] < math.inf:
+        if candle.shape != _SHAPE or not _is_candle(candle):
             raise DataError(
-                f"Expected one candle (open, high, low, close, volume) with prices above zero, was {candle.tolist()}.",
+                "Expected one candle (open, high, low, close, volume) with prices above zero, open and close within "
+                f"low .. high, was {candle.tolist()}.",
                 remedy="Feed closed candles one by one, without gaps of NaN.",
             )
         if after_outage:
@@ -149,6 +151,11 @@ class ChartPatternScanner:
         return True
 
 
+def _is_candle(candle: NDArray[np.float64]) -> bool:
+    low, high = candle[LOW], candle[HIGH]
+    return bool(0 < low <= high < math.inf and low <= candle[OPEN] <= high and low <= candle[CLOSE] <= high)
+
+
 def _detection(found: Found, skeleton: Skeleton) -> Detection:
     start, end = skeleton.index[found.points[0]], skeleton.index[found.points[-1]]
     low = float(skeleton.candles.low(start, end + 1).min())
@@ -178,6 +185,8 @@ def find_chart_patterns(
         config: sizes and tolerances.
         after_outage: candles before which the history has a hole that no pattern may span (see `outages`), bool of
             shape (n_candles,); None: there is none.
+
+    Raises what `ChartPatternScanner.update` raises.
 
     Equal to feeding the candles to a `ChartPatternScanner` one by one, because that is what it does.
     """

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from triptych.domain.errors import NotEnoughData, RecipeError
+from triptych.domain.errors import RecipeError
 from triptych.inference.classifier import WindowClassifier
 from triptych.models.siamese import SiameseNetwork
 from triptych.training.config import Config as TrainingConfig
@@ -18,6 +19,7 @@ from triptych.training.optimizer import adamw
 from triptych.training.seeds import derive_seed
 from triptych.training.siamese.config import Config
 from triptych.training.siamese.losses import contrastive, nt_xent, triplet
+from triptych.training.siamese.pairs import Pairs, pairs_of
 from triptych.training.surroundings import device_of, surroundings
 from triptych.training.windows import WindowSet
 
@@ -69,8 +71,13 @@ def _learn(
 ) -> FitResult:  # fmt: skip
     classifier.to(device)
     sets = train.to(device), validation.to(device)
-    pairs = tuple(_partners(one, config.near) for one in sets)
-    optimizer = adamw(classifier.network, training.learning_rate, training.weight_decay)
+    pairs = tuple(pairs_of(one, config) for one in sets)
+    network = classifier.network
+    assert isinstance(network, SiameseNetwork)
+    if config.scaled:
+        network.take_scales(*channel_scales(classifier, sets[0]))
+    head = _projection(config, seed).to(device)
+    optimizer = adamw(nn.ModuleList([network, head]), training.learning_rate, training.weight_decay)
     history: list[EpochRecord] = []
     state: dict[str, Tensor] = {}
     for epoch in range(training.epochs):
@@ -78,9 +85,9 @@ def _learn(
         generator = torch.Generator().manual_seed(derive_seed(seed, "pairs", epoch))
         classifier.train()
         losses = []
-        for first, second in _batches(pairs[0], training.batch_size, generator):
+        for first, second in pairs[0].batches(training.batch_size, generator):
             optimizer.zero_grad()
-            loss = _loss(classifier, sets[0], first.to(device), second.to(device), config)
+            loss = _loss(classifier, head, sets[0], pairs[0], first.to(device), second.to(device), config)
             loss.backward()  # type: ignore[no-untyped-call]
             if training.gradient_clip:
                 torch.nn.utils.clip_grad_norm_(classifier.network.parameters(), training.gradient_clip)
@@ -90,8 +97,8 @@ def _learn(
         held = torch.Generator().manual_seed(derive_seed(seed, "held pairs"))  # the same pairs every epoch
         with torch.no_grad():
             stops = [
-                float(_loss(classifier, sets[1], first.to(device), second.to(device), config))
-                for first, second in _batches(pairs[1], training.batch_size, held)
+                float(_loss(classifier, head, sets[1], pairs[1], first.to(device), second.to(device), config))
+                for first, second in pairs[1].batches(training.batch_size, held)
             ]
         record = EpochRecord(
             epoch=epoch, train_loss=sum(losses) / len(losses), validation_loss=sum(stops) / len(stops),
@@ -107,62 +114,48 @@ def _learn(
     return write_result(directory, tuple(history), state, len(history) < training.epochs)
 
 
-def _loss(classifier: WindowClassifier, windows: WindowSet, first: Tensor, second: Tensor, config: Config) -> Tensor:
+def _projection(config: Config, seed: int) -> nn.Module:
+    """The map on which the loss is taken, dropped after training (Chen et al. 2020, section 4.2)."""
+    if not config.projection:
+        return nn.Identity()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "projection"))
+        return nn.Sequential(
+            nn.Linear(config.dimension, config.dimension), nn.ReLU(), nn.Linear(config.dimension, config.projection)
+        )
+
+
+@torch.no_grad()
+def channel_scales(classifier: WindowClassifier, windows: WindowSet) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each channel over the windows, each of shape (channels,)."""
+    total, squared, count = torch.zeros(()), torch.zeros(()), 0
+    every = torch.arange(len(windows), device=windows.starts.device)
+    for start in range(0, len(every), BATCH):
+        places = every[start : start + BATCH]
+        images = (2.0 * classifier.images(windows.gather(places).windows) - 1.0).double()
+        total = total.to(images) + images.sum(dim=(0, 2, 3))
+        squared = squared.to(images) + images.square().sum(dim=(0, 2, 3))
+        count += images.numel() // images.shape[1]
+    mean = total / count
+    return mean.float(), (squared / count - mean.square()).clamp(min=0.0).sqrt().float()
+
+
+def _loss(
+    classifier: WindowClassifier, head: nn.Module, windows: WindowSet, pairs: Pairs, first: Tensor, second: Tensor,
+    config: Config,
+) -> Tensor:  # fmt: skip
     network = classifier.network
     assert isinstance(network, SiameseNetwork)
     batch = windows.gather(torch.cat([first, second])).windows
     with torch.no_grad():
         images = 2.0 * classifier.images(batch) - 1.0
-    ours, theirs = network.embed(images).chunk(2)
-    begins = windows.starts[first], windows.starts[second]
-    gaps = [(one[:, None] - other).abs() for one in begins for other in begins]
-    is_own = torch.eye(len(first), dtype=torch.bool, device=ours.device)
-    unlike = (torch.stack(gaps).amin(dim=0) >= windows.length) & ~is_own
+    ours, theirs = F.normalize(head(network.features(images)), dim=1, eps=1e-6).chunk(2)
+    unlike = pairs.unlike(first, second).to(ours.device)
     if config.loss == "contrastive":
         return contrastive(ours, theirs, unlike, margin=config.margin)
     if config.loss == "triplet":
         return triplet(ours, theirs, unlike, margin=config.margin)
     return nt_xent(ours, theirs, unlike, temperature=config.temperature)
-
-
-def _partners(windows: WindowSet, near: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """For every window the places of the first and the last one that is close enough, and of those with the same rows.
-
-    Windows of longer candles hold the same rows until the next one closes: of those nothing could be learned.
-    """
-    starts, order = windows.starts.cpu().sort(stable=True)
-    if not torch.equal(order, torch.arange(len(order))):
-        raise NotEnoughData("Windows must come in the order of time.", remedy="Report this with the recipe.")
-    first = torch.searchsorted(starts, starts - near)
-    last = torch.searchsorted(starts, starts + near, right=True) - 1
-    own_first = torch.searchsorted(starts, starts)
-    own_last = torch.searchsorted(starts, starts, right=True) - 1
-    if int((last - first - (own_last - own_first)).max()) < 1:
-        raise NotEnoughData(
-            f"No window ends within {near} candles of another.",
-            remedy="Raise siamese.near above window.stride.",
-        )
-    return first, last, own_first, own_last
-
-
-def _batches(
-    partners: tuple[Tensor, Tensor, Tensor, Tensor], size: int, generator: torch.Generator
-) -> list[tuple[Tensor, Tensor]]:
-    """Places of windows and of one like window each, shuffled; a rest of one is left out."""
-    first, last, own_first, own_last = partners
-    others = last - first - (own_last - own_first)
-    alone = others == 0
-    places = torch.arange(len(first))[~alone]
-    places = places[torch.randperm(len(places), generator=generator)]
-    choices = others[places]
-    drawn = (torch.rand(len(places), generator=generator) * choices).long().clamp(max=choices - 1) + first[places]
-    behind = drawn >= own_first[places]  # never itself, nor its like
-    drawn = torch.where(behind, drawn + (own_last - own_first)[places] + 1, drawn)
-    return [
-        (places[start : start + size], drawn[start : start + size])
-        for start in range(0, len(places), size)
-        if len(places) - start > 1
-    ]
 
 
 def give_library(classifier: WindowClassifier, sets: tuple[WindowSet, ...], config: Config) -> None:
