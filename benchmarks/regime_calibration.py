@@ -7,16 +7,18 @@ window later. A made market is always there; files of candles named in TRIPTYCH_
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from benchmarks._table import Row, main
 from triptych.bootstrap.chart_patterns import read_one
 from triptych.domain import REGIMES, CandleSeries, Instrument, Timeframe
-from triptych.features.regimes import LONG, SHORT, single_regime
-from triptych.inference.regime_fitting import AHEAD, later_regimes
+from triptych.features.regimes import AHEAD, LONG, SHORT, single_regime
+from triptych.inference.regime_fitting import later_regimes
 from triptych.inference.regimes import RegimeFilter, measures
 
 SEED = 31
@@ -71,13 +73,21 @@ def judged(name: str, series: CandleSeries) -> list[Row]:
         return float(-np.log(np.maximum(p[np.arange(len(at)), truth[at]], 1e-12)).mean())
 
     mine = told[at]
+    likeliest = mine.argmax(axis=1)
+    no_memory = replace(fitted, forgetting=1.0, power=1.0).probabilities(series)[at]
     found = [
         Row(
             name=f"{name}: log loss", ours=loss(mine), peer=loss(by_rule), peer_name="shares after each rule",
             floor=loss(np.tile(shares / shares.sum(), (len(at), 1))), unit="nats, floor: shares", lower_is_better=True,
         ),
+        Row(
+            name=f"{name}: log loss, the past forgotten altogether", ours=loss(no_memory), unit="nats",
+            lower_is_better=True,
+        ),
         Row(name=f"{name}: mean of the highest probability", ours=float(mine.max(axis=1).mean()), unit="share"),
         Row(name=f"{name}: how often it is right", ours=float((mine.argmax(axis=1) == truth[at]).mean()), unit="share"),
+        Row(name=f"{name}: macro F1", ours=float(f1_score(truth[at], likeliest, average="macro")), unit="F1"),
+        Row(name=f"{name}: balanced accuracy", ours=float(balanced_accuracy_score(truth[at], likeliest)), unit="share"),
         Row(name=f"{name}: calibration error", ours=calibration_error(mine, truth[at]), unit="share"),
         Row(name=f"{name}: forgetting", ours=fitted.forgetting, unit="power"),
         Row(name=f"{name}: weight of a candle's measures", ours=fitted.power, unit="power"),

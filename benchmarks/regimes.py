@@ -21,12 +21,12 @@ from benchmarks._alarm_curves import Curve, Swept, best_of, draw, pooled
 from benchmarks._likeness import LENGTH, change
 from benchmarks._switching import MADE, Market, candles_of
 from benchmarks._table import Row, alternate, main
-from triptych.bootstrap.alarm_thresholds import CALM, FALSE_ALARMS, ORDERS, set_threshold, threshold_for
+from triptych.bootstrap.alarm_thresholds import CALM, FALSE_ALARMS, set_threshold, threshold_for
 from triptych.bootstrap.alarm_watchers import HEIGHTS, MEMORY, SURE, FilterWatcher, SwitchWatcher, cusum_watcher
+from triptych.bootstrap.regime_alarms import in_nothing_to_find
 from triptych.inference.regime_teller import RegimeTeller
 from triptych.inference.regimes import WARM_UP, RegimeFilter
 from triptych.inference.switches import distance_alarms
-from triptych.market.shuffling import shuffled
 
 SEEDS = (11, 12, 13)
 CANDLES = 12_000
@@ -174,12 +174,11 @@ def as_shipped(train: Market, test: Market, seed: int) -> dict[tuple[str, float]
     learnt, asked = candles_of(train), candles_of(test)
     model = set_threshold([learnt], MEMORY, FALSE_ALARMS, seed)
     watcher = cusum_watcher(learnt, None)
-    calm = [
-        watcher.read(shuffled(learnt.between(max(0, len(learnt) - CALM), len(learnt)), seed + number), 0).raised
-        for number in range(ORDERS)
-    ]
+    calm, n_calm = in_nothing_to_find(
+        watcher, learnt.between(max(0, len(learnt) - CALM), len(learnt)), FALSE_ALARMS, seed
+    )
     height, _ = threshold_for(
-        FALSE_ALARMS, lambda height: sum(len(one(height)) for one in calm), HEIGHTS, ORDERS * min(CALM, len(learnt))
+        FALSE_ALARMS, lambda height: sum(len(one.raised(height)) for one in calm), HEIGHTS, n_calm
     )
     return {
         ("switches", 0.0): judged(model.alarms(asked, MEMORY), test),

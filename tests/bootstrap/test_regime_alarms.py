@@ -8,11 +8,21 @@ from tests.fakes.micro import COLLAPSED, LIKENESS, micro_recipe
 from tests.inference.test_regimes import series as stretches
 
 from triptych import bootstrap
+from triptych.bootstrap import alarm_thresholds
 from triptych.bootstrap.alarm_thresholds import threshold_for
 from triptych.bootstrap.regime_alarms import alarms_of_file, alarms_of_run
+from triptych.bootstrap.regime_filters import COLUMNS
+from triptych.bootstrap.regime_states import states_of_run
+from triptych.bootstrap.reporting import regime_notes
 from triptych.domain.errors import ArtifactError, NotEnoughData
 from triptych.inference import load_artifact
+from triptych.inference.regimes import RegimeFilter
 from triptych.market.store import to_ms
+
+
+@pytest.fixture(autouse=True)
+def _fewer_rows(monkeypatch):
+    monkeypatch.setattr(alarm_thresholds, "ROWS", 6_000)
 
 
 def trained(home, way):
@@ -36,10 +46,12 @@ def filtering(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("regimes"), "regimes")
 
 
-def test_the_lowest_threshold_with_no_more_alarms_than_wanted_is_taken():
+def test_the_threshold_is_taken_at_which_the_alarms_fall_to_what_is_wanted():
     raised = {1.0: 30, 2.0: 10, 3.0: 4, 4.0: 1}.__getitem__
-    assert threshold_for(5.0, raised, np.array([1.0, 2.0, 3.0, 4.0]), 1000) == (3.0, 4.0)
     assert threshold_for(0.5, raised, np.array([1.0, 2.0, 3.0, 4.0]), 1000) == (4.0, 1.0)
+    assert threshold_for(40.0, raised, np.array([1.0, 2.0, 3.0, 4.0]), 1000) == (1.0, 30.0)
+    threshold, rate = threshold_for(5.0, lambda t: 30 if t < 2.5 else 4, np.array([1.0, 2.0, 3.0, 4.0]), 1000)
+    assert (round(threshold, 6), rate) == (2.5, 4.0)
 
 
 @pytest.mark.parametrize("method", ["switches", "filter", "cusum"])
@@ -85,6 +97,34 @@ def test_the_switches_of_an_artifact_are_told_at_the_threshold_that_training_has
     assert other.threshold > found.threshold
 
 
+def test_the_regimes_of_a_run_are_told_by_the_model_in_charge_up_to_the_horizon_of_its_target(filtering):
+    told = states_of_run(filtering, last=20)
+    fitted = load_artifact(filtering.artifact).regimes().filter
+    assert told.horizon == filtering.recipe.target.horizon
+    np.testing.assert_array_equal(told.transition, fitted.model.transition)
+    np.testing.assert_allclose(told.after, fitted.model.predict_next(told.now, told.horizon))
+    assert told.probability.shape == (20, 5)
+    recorded = pl.read_parquet(filtering.folder / "predictions.parquet").filter(symbol=told.series.symbol).tail(3)
+    for time, *row in recorded.select("time", *COLUMNS).iter_rows():
+        then = states_of_run(filtering, at=f"{time:%Y-%m-%dT%H:%M:%S}", last=3)
+        np.testing.assert_allclose(then.now, row, atol=1e-9)  # what the recipe acted on
+    assert not told.learned_from_it
+
+
+def test_what_one_must_know_of_the_regimes_stands_at_the_head_of_the_report(filtering, monkeypatch):
+    monkeypatch.setattr(RegimeFilter, "notes", lambda _: ("Bear is seldom told.",))
+    assert "Bear is seldom told." in regime_notes(filtering)
+
+
+def test_a_run_without_regimes_shows_none(siamese):
+    assert regime_notes(siamese) == ()
+    with pytest.raises(ArtifactError) as refused:
+        states_of_run(siamese)
+    assert str(refused.value) == (
+        "The artifact of the run carries no filter of regimes. Train the recipe with regimes.use = true."
+    )
+
+
 def test_cusum_stands_beside_every_run_and_other_methods_only_where_they_were_learnt(siamese, filtering):
     assert alarms_of_run(siamese, method="cusum").method == "cusum"
     with pytest.raises(ArtifactError) as refused:
@@ -104,6 +144,36 @@ def test_a_run_that_tells_neither_is_told_so(run_folder):
         "The model of the run tells neither regimes nor likeness. Name a run of a recipe with regimes.use = true or "
         "with [siamese], or choose --method cusum."
     )
+
+
+def test_what_it_takes_is_said_at_once_and_suffices():
+    for n in (50, 300, 450):
+        with pytest.raises(NotEnoughData) as refused:
+            alarms_of_file(stretches(n))
+        assert str(refused.value) == (
+            f"MADE: {n} candles, of which the first {int(0.6 * n)} are fitted on, are too few for alarms by switches: "
+            "it fits on 290 at least, and no alarm is possible in the first 480 of all. Bring at least 484 candles; "
+            "--method cusum needs none of this."
+        )
+    with pytest.raises(NotEnoughData, match="Bring at least 721 candles"):
+        alarms_of_file(stretches(700), method="filter")
+    assert len(alarms_of_file(stretches(484), false_alarms=50).series) == 484
+
+
+def test_cusum_needs_no_filter_of_regimes():
+    found = alarms_of_file(stretches(50), method="cusum", false_alarms=20)
+    assert 15 < found.in_nothing <= 20
+    assert found.agreement == {}
+    assert set(found.regime) == {-1}
+
+
+def test_a_short_history_is_judged_where_an_alarm_is_possible_and_its_threshold_stands_on_thousands(monkeypatch):
+    monkeypatch.setattr(alarm_thresholds, "ROWS", 4_000)
+    found = alarms_of_file(stretches(700), false_alarms=20)
+    assert found.first == 480
+    assert found.n_calm == 4_000
+    assert found.threshold > 0.6
+    assert 15 < found.in_nothing <= 20
 
 
 def test_a_history_that_leaves_nothing_to_judge_is_refused():

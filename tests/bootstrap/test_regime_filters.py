@@ -40,10 +40,13 @@ def test_the_filter_is_fitted_on_the_training_segment_and_told_beside_the_predic
     assert told.sum_horizontal().to_list() == pytest.approx([1.0] * len(frame))
     card = load_artifact(run.fold(0) / "artifact").card
     assert card.regimes["memory"] == 40
-    assert set(card.regimes["filter"]) == {"model", "centre", "scale", "forgetting", "power", "agreement", "left_out"}
+    assert set(card.regimes["filter"]) == {
+        "model", "densities", "centre", "scale", "forgetting", "power", "agreement", "left_out",
+    }  # fmt: skip
     assert card.regimes["notes"] == []
     assert card.regimes["switches"]["asked"] == 20.0
     assert card.regimes["switches"]["in_nothing"] <= 20.0
+    assert card.regimes["switches"]["rows"] >= 40_000
     assert frame["since_switch"].min() == -1
     assert frame["since_switch"].max() > 0
 

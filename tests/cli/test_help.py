@@ -30,7 +30,7 @@ def test_the_commands_are_those_of_the_documentation():
         "data", "data synth", "data fetch", "data instruments", "data record", "data import", "data check", "data list",
         "exchange", "exchange serve", "recipe", "recipe list", "recipe show",
         "patterns", "patterns find", "patterns train", "patterns candles", "patterns train-candles", "regimes",
-        "regimes alarms",
+        "regimes show", "regimes alarms",
         "books", "books recipe", "books invent", "books train", "books report", "books walls", "books spoofing",
         "books impact",
         "journal", "journal show", "journal export",

@@ -4,6 +4,13 @@ import polars as pl
 import pytest
 from tests.inference.test_regimes import series
 
+from triptych.bootstrap import alarm_thresholds
+
+
+@pytest.fixture(autouse=True)
+def _fewer_rows(monkeypatch):
+    monkeypatch.setattr(alarm_thresholds, "ROWS", 6_000)
+
 
 @pytest.fixture
 def candles(tmp_path):
@@ -18,7 +25,7 @@ def test_alarms_of_a_file_are_listed_with_what_the_regimes_are_worth(run_command
     assert said.status == 0
     assert "alarms by switches in 960 candles" in said.out
     assert "in random order, it raises" in said.out
-    assert "its rule holds for" in said.out
+    assert "its rule holds 12 candles later for" in said.out
 
 
 @pytest.mark.parametrize("method", ["switches", "filter", "cusum"])
@@ -73,3 +80,54 @@ def test_a_file_has_no_siamese_network_and_alarms_no_other_ending(run_command, c
     said = run_command("regimes", "alarms", candles, "--out", tmp_path / "alarms.txt")
     assert said.status == 2
     assert "Choose a name ending in .csv or .json." in said.error
+
+
+def test_the_regimes_of_a_close_are_shown_with_what_follows_them(run_command, candles, tmp_path):
+    picture = tmp_path / "regimes.png"
+    said = run_command("regimes", "show", candles, "--last", "60", "--horizon", "8", "--picture", picture)
+    assert said.status == 0
+    assert "next candle" in said.out
+    assert "Probability of the column's regime one candle after the row's" in said.out
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    told = json.loads(run_command("regimes", "show", candles, "--last", "60", "--horizon", "8", "--json").out)
+    assert len(told["last"]) == 60
+    assert told["last"][-1]["time"] == told["time"]
+    assert {name: told["last"][-1][name] for name in told["now"]} == told["now"]
+    row = told["transition"]["bull"]
+    assert sum(row.values()) == pytest.approx(1.0)
+    assert told["expected_candles"]["bull"] == pytest.approx(1.0 / (1.0 - row["bull"]))
+    assert told["expected_hours"]["bull"] == pytest.approx(told["expected_candles"]["bull"] / 4)
+    assert told["next"]["bull"] == pytest.approx(
+        sum(told["now"][a] * told["transition"][a]["bull"] for a in told["now"])
+    )
+    assert sum(told["after_horizon"].values()) == pytest.approx(1.0)
+    assert told["learned_from_it"] is False
+
+
+def test_the_regimes_of_an_earlier_close_are_those_told_then(run_command, candles):
+    whole = json.loads(run_command("regimes", "show", candles, "--last", "60", "--json").out)
+    then = whole["last"][20]
+    told = json.loads(run_command("regimes", "show", candles, "--at", then["time"], "--last", "1", "--json").out)
+    assert told["last"] == [pytest.approx(then)]
+
+
+def test_a_regime_without_volume_to_tell_it_from_has_no_duration(run_command, tmp_path):
+    one = series(1600)
+    frame = pl.DataFrame(one.values, schema=["open", "high", "low", "close", "volume"])
+    frame = frame.with_columns(pl.Series("timestamp", one.open_time_ms), volume=pl.lit(0.0))
+    frame.write_csv(tmp_path / "still_15m.csv")
+    told = json.loads(run_command("regimes", "show", tmp_path / "still_15m.csv", "--json").out)
+    assert told["expected_candles"]["low_liquidity"] is None
+    assert told["now"]["low_liquidity"] is None
+    assert "low_liquidity" not in told["transition"]
+    assert "The regime low_liquidity is left out" in told["notes"][0]
+
+
+def test_too_short_a_history_is_told_what_it_takes(run_command, tmp_path):
+    one = series(300)
+    frame = pl.DataFrame(one.values, schema=["open", "high", "low", "close", "volume"])
+    frame.with_columns(pl.Series("timestamp", one.open_time_ms)).write_csv(tmp_path / "short_15m.csv")
+    said = run_command("regimes", "show", tmp_path / "short_15m.csv")
+    assert said.status == 2
+    assert "of which the first 180 are fitted on, are too few: it takes 290 at least." in said.error
+    assert "Bring at least 484 candles" in said.error

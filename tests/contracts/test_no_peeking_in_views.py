@@ -34,7 +34,7 @@ from triptych.inference.anomaly.saving import save_detector
 from triptych.inference.chart_patterns import find_by_network
 from triptych.inference.explain import METHODS
 from triptych.inference.pattern_predictor import open_patterns
-from triptych.inference.regimes import RegimeFilter
+from triptych.inference.regimes import RegimeFilter, heard_measures
 from triptych.inference.switch_model import SwitchModel
 from triptych.market.synthetic import Config as SyntheticConfig
 from triptych.market.synthetic import synthesise
@@ -105,8 +105,10 @@ VIEWS = {
     "quality of candle labels": lambda s: label_quality(s.values, s.open_time_ms, s.timeframe.milliseconds),
     "factors": factor_rows,
     "regimes by rules": rule_labels,
+    "what the filter of regimes hears": heard_measures,
     "regimes filtered": FILTER.probabilities,
     "regimes filtered from the last candles": lambda s: FILTER.recent(s, MEMORY),
+    "regimes foretold": lambda s: FILTER.model.predict_next(FILTER.recent(s, MEMORY), 16),
     "kinds of market": lambda s: SWITCHES.probabilities(s, MEMORY),
     "alarms of switches": lambda s: SWITCHES.since(s, np.arange(len(s)), MEMORY),
     "regimes with soft labels beside": lambda s: FILTER.fused(s, soft_labels(s), np.full(5, 0.2)),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.inference.test_regimes import series
 
+from triptych.bootstrap import alarm_thresholds
 from triptych.bootstrap.alarm_thresholds import set_threshold
 from triptych.domain.errors import NotEnoughData
 from triptych.domain.signal import OF_LATE
@@ -43,7 +44,9 @@ def test_the_age_of_an_alarm_is_counted_from_it_as_far_as_it_is_of_late():
     assert since_alarm(np.array([], dtype=np.int64), ends, 4).tolist() == [-1] * 7
 
 
-def test_the_threshold_raises_no_more_alarms_in_random_order_than_asked_for():
+def test_the_threshold_raises_no_more_alarms_in_random_order_than_asked_for(monkeypatch):
+    monkeypatch.setattr(alarm_thresholds, "ROWS", 8_000)
+    monkeypatch.setattr(alarm_thresholds, "LEAST_ALARMS", 8)
     few, many = (set_threshold([series(1800)], 480, asked, seed=5) for asked in (1.0, 20.0))
     assert few.in_nothing <= few.asked == 1.0
     assert many.in_nothing <= 20.0

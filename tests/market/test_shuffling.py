@@ -36,3 +36,16 @@ def test_trends_and_clusters_are_gone():
     before, after = (float(np.corrcoef(one[1:], one[:-1])[0, 1]) for one in returns)
     assert before > 0.5
     assert abs(after) < 0.05
+
+
+def test_of_few_candles_a_long_history_is_made_one_order_after_another():
+    made = shuffled(SERIES, 5, 1500)
+    whole = relative(SERIES.values)
+    assert len(made) == 1500
+    np.testing.assert_array_equal(made.values[:400], shuffled(SERIES, 5).values)
+    after = relative(made.values)
+    for start in (0, 399, 798):  # every candle once before any comes again
+        np.testing.assert_allclose(np.sort(after[start : start + 399], axis=0), np.sort(whole, axis=0), rtol=1e-9)
+    assert not np.allclose(after[:399], after[399:798])
+    assert (np.diff(made.open_time_ms) == SERIES.timeframe.milliseconds).all()
+    assert len(shuffled(SERIES, 5, 60)) == 60

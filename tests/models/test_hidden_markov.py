@@ -119,3 +119,29 @@ def test_nan_is_refused():
         "A hidden Markov model takes finite observations of shape (n, columns). "
         "Leave out the first rows, in which factors are not known yet."
     )
+
+
+def test_a_history_that_begins_in_a_state_in_which_training_never_began_is_filtered():
+    rng = np.random.default_rng(0)
+    x = np.r_[rng.normal(0.0, 1.0, (1000, 1)), rng.normal(60.0, 1.0, (1000, 1))]
+    model = GaussianHmm.fit(x, Config(states=2))
+    assert model.start.min() > 0
+    found = model.filter(x[1000:])
+    assert np.isfinite(found).all()
+    assert (found.argmax(axis=1) == int(model.mean[:, 0].argmax())).all()
+
+
+def test_probabilities_some_candles_on_approach_the_long_run():
+    np.testing.assert_allclose(TWO.predict_next(np.array([1.0, 0.0])), [0.9, 0.1])
+    np.testing.assert_allclose(TWO.predict_next(np.array([1.0, 0.0]), 2), [0.83, 0.17])
+    np.testing.assert_allclose(TWO.predict_next(np.array([1.0, 0.0]), 200), TWO.stationary, atol=1e-9)
+
+
+def test_a_state_that_is_never_entered_lasts_no_time_that_could_be_named():
+    never = GaussianHmm(
+        start=np.array([0.5, 0.5, 0.0]),
+        transition=np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.5, 0.5, 0.0]]),
+        mean=np.zeros((3, 1)),
+        variance=np.ones((3, 1)),
+    )
+    np.testing.assert_allclose(never.expected_duration, [10.0, 5.0, np.nan])

@@ -1,7 +1,8 @@
 """Thresholds of alarms that speak different languages, set by what they raise where there is nothing to find.
 
-That is in the candles they have learnt from, put in random order (`market/shuffling.py`). What is asked for is a number
-of these false alarms in 1,000 candles, the same for all.
+That is in the candles they have learnt from, put in random order (`market/shuffling.py`), as often as it takes until
+`ROWS` candles stand behind the threshold at which an alarm is possible at all. What is asked for is a number of these
+false alarms in 1,000 of them, the same for all.
 """
 
 from __future__ import annotations
@@ -14,58 +15,108 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries
-from triptych.inference.switch_model import SwitchModel
+from triptych.domain.errors import NotEnoughData
+from triptych.inference.switch_model import SwitchModel, looks_back
 from triptych.inference.switches import departure_alarms
 from triptych.market.shuffling import shuffled
 
 FALSE_ALARMS: Final = 1.0
 """False alarms in 1,000 candles that are asked for when nobody says otherwise."""
 CALM: Final = 8_000
-"""Candles that are put in random order, at most: the last ones before the judged part."""
-ORDERS: Final = 5
-"""Random orders: an alarm in 1,000 candles is eight in one order, too few to set a threshold by."""
+"""Candles of an instrument that are put in random order, at most: the last ones before the judged part."""
+ROWS: Final = 40_000
+"""Candles in random order at which an alarm is possible, of all instruments together: 40 alarms at 1 in 1,000."""
+LEAST_ALARMS: Final = 20
+"""False alarms that a threshold should stand on; where fewer than 1 in 1,000 are asked for there are more `ROWS`."""
+MOST_ROWS: Final = 200_000
 SURE: Final = np.concatenate((np.linspace(0.5, 0.99, 50), 1.0 - np.geomspace(0.009, 1e-9, 60)))
-"""Probabilities that may become a threshold."""
+"""Probabilities between two of which a threshold is looked for."""
+HALVINGS: Final = 20
+"""Of what lies between two of them: until a millionth of it is left."""
+
+
+def rows_for(false_alarms: float) -> int:
+    """Candles in random order that a threshold for so many false alarms in 1,000 is to stand on."""
+    return int(np.clip(1000.0 * LEAST_ALARMS / false_alarms, ROWS, MOST_ROWS))
 
 
 def threshold_for(
     wanted: float, raised: Callable[[float], int], thresholds: NDArray[np.float64], n_candles: int
 ) -> tuple[float, float]:
-    """The lowest threshold with no more alarms than wanted, and how many it raises.
+    """A threshold at which the alarms have just fallen to no more than are wanted, and how many it raises.
 
     Args:
         wanted: alarms in 1,000 candles.
         raised: how many alarms a threshold raises in `n_candles` in which there is nothing to find.
-        thresholds: that may be chosen, rising; the last one is taken where none is high enough.
+        thresholds: rising; first two neighbours of them are found by halves, then a threshold between these two. The
+            first one is taken where it is high enough, the last one where none is.
+        n_candles: at which an alarm is possible; more than none.
     """
-    rate = float("inf")
-    for threshold in thresholds.tolist():
-        rate = 1000.0 * raised(threshold) / max(n_candles, 1)
-        if rate <= wanted:
-            break
-    return threshold, rate
+
+    def rate(threshold: float) -> float:
+        return 1000.0 * raised(threshold) / n_candles
+
+    low, high = 0, len(thresholds) - 1
+    for only in (low, high):
+        found = rate(float(thresholds[only]))
+        if (only == low) == (found <= wanted):
+            return float(thresholds[only]), found
+    kept = found
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = rate(float(thresholds[middle]))
+        if found <= wanted:
+            high, kept = middle, found
+        else:
+            low = middle
+    above, threshold = float(thresholds[low]), float(thresholds[high])
+    for _ in range(HALVINGS):
+        between = 0.5 * (above + threshold)
+        found = rate(between)
+        if found <= wanted:
+            threshold, kept = between, found
+        else:
+            above = between
+    return threshold, kept
 
 
 def set_threshold(histories: Sequence[CandleSeries], memory: int, false_alarms: float, seed: int) -> SwitchModel:
     """A model of switches fitted on histories of the training part, its threshold set on their last candles.
 
     Args:
-        histories: one an instrument; of each the last `CALM` candles over their number are put in random order.
+        histories: one an instrument; of each the last `CALM` candles are put in random order, again and again until
+            its share of `rows_for` many candles have all before them that an alarm is told from.
         memory: returns that an alarm is told from.
         false_alarms: in 1,000 candles, that are asked for.
         seed: of the orders.
+
+    Raises NotEnoughData when the histories are too short for a model.
     """
     model = SwitchModel.fit(histories)
-    share = max(CALM // len(histories), 1)
+    told = [one for one in histories if len(one) > 1]
+    needed = looks_back(memory)
+    each = -(-rows_for(false_alarms) // len(told))
     calm = [
-        model.probabilities(shuffled(one.between(max(0, len(one) - share), len(one)), seed % 2**32 + number), memory)
-        for one in histories
-        for number in range(ORDERS)
+        model.probabilities(
+            shuffled(one.between(max(0, len(one) - CALM), len(one)), seed % 2**32 + number, needed + each), memory
+        )
+        for number, one in enumerate(told)
     ]
-    known = sum(int(np.isfinite(one[:, 0]).sum()) for one in calm)
+    rows = each * len(told)
 
     def raised(threshold: float) -> int:
         return sum(len(departure_alarms(one, threshold, memory // 2)) for one in calm)
 
-    threshold, in_nothing = threshold_for(false_alarms, raised, SURE, known)
-    return replace(model, threshold=threshold, asked=false_alarms, in_nothing=in_nothing)
+    threshold, in_nothing = threshold_for(false_alarms, raised, SURE, rows)
+    return replace(model, threshold=threshold, asked=false_alarms, in_nothing=in_nothing, rows=rows)
+
+
+def require_kept(model: SwitchModel) -> None:
+    """Raise NotEnoughData where the model raises more alarms in random order than were asked for, at any threshold."""
+    if model.in_nothing > model.asked:
+        raise NotEnoughData(
+            f"No threshold of the alarms of switches keeps {model.asked:g} false alarms in 1,000 candles: at the "
+            f"highest they are {model.in_nothing:.1f}.",
+            remedy="Bring more candles, ask for more in regimes.on_switch.false_alarms, or set regimes.on_switch.hold "
+            "to 0.",
+        )

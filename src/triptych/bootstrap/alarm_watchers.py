@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Literal
 
@@ -22,9 +23,9 @@ from triptych.features.regimes import LONG
 from triptych.inference import Artifact, load_artifact, siamese_of
 from triptych.inference.classifier import WindowClassifier
 from triptych.inference.regime_teller import RegimeTeller
-from triptych.inference.regimes import WARM_UP, RegimeFilter
+from triptych.inference.regimes import LEAST_ROWS, WARM_UP, RegimeFilter
 from triptych.inference.similar import SPREAD_BY, embeddings_of, require_apart, spread_of
-from triptych.inference.switch_model import SwitchModel, log_returns, log_sizes, usual_size
+from triptych.inference.switch_model import SwitchModel, log_returns, log_sizes, looks_back, usual_size
 from triptych.inference.switches import cusum_alarms, departure_alarms, distance_alarms, switch_alarms
 from triptych.market.store import to_ms
 from triptych.settings import Recipe
@@ -33,6 +34,8 @@ Method = Literal["switches", "filter", "likeness", "cusum"]
 HEIGHTS: Final = np.geomspace(1.0, 2000.0, 150)
 STEPS: Final = 300
 """Distances that may become a threshold."""
+LEAST_TO_FIT: Final = WARM_UP + LEAST_ROWS
+"""Candles that a filter of regimes is fitted on at least."""
 MEMORY: Final = 480
 """Returns that an alarm on a file is told from, as in a recipe that says nothing else."""
 
@@ -44,7 +47,7 @@ class Reading:
     Attributes:
         statistic, regime: as in `RegimeAlarms`, shape (n_candles,).
         raised: alarms by threshold, by position in the history.
-        thresholds: that may be set, rising.
+        thresholds: rising, from the lowest that may be set to the highest; others between them may be set too.
     """
 
     statistic: NDArray[np.float64]
@@ -61,12 +64,18 @@ class AbstractWatcher(ABC):
         agreement, notes: as in `RegimeAlarms`.
         warm_up: candles before the first that it can say anything of.
         trained: threshold that was set in training, and the false alarms that were asked for; None: none was.
+        bound_to_times: whether it looks at candles beside the history's own, at the same times.
     """
 
     agreement: dict[str, dict[str, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     warm_up: int = WARM_UP
     trained: tuple[float, float] | None = None
+    bound_to_times: bool = False
+
+    def alone(self) -> AbstractWatcher:
+        """The same alarms without a word of the regimes beside them, which takes longer to tell than they do."""
+        return self
 
     @abstractmethod
     def read(self, series: CandleSeries, first: int) -> Reading:
@@ -98,12 +107,15 @@ class SwitchWatcher(AbstractWatcher):
     Attributes:
         model: that was fitted where nothing is judged.
         memory: returns that an alarm is told from.
-        beside: tells the likeliest regime; the kinds themselves have no names.
+        beside: tells the likeliest regime, since the kinds themselves have no names; None: nobody does.
     """
 
     model: SwitchModel
     memory: int
-    beside: FilterWatcher
+    beside: FilterWatcher | None
+
+    def alone(self) -> SwitchWatcher:
+        return replace(self, beside=None)
 
     def read(self, series: CandleSeries, first: int) -> Reading:
         told = self.model.probabilities(series, self.memory)
@@ -112,7 +124,7 @@ class SwitchWatcher(AbstractWatcher):
             alarms = departure_alarms(told, threshold, self.memory // 2)
             return alarms[alarms >= first]
 
-        regime = self.beside.read(series, first).regime
+        regime = np.full(len(series), -1) if self.beside is None else self.beside.read(series, first).regime
         return Reading(statistic=told.max(axis=1), regime=regime, raised=raised, thresholds=SURE)
 
 
@@ -133,6 +145,9 @@ class CusumWatcher(AbstractWatcher):
     drift: float = 0.5
     memory: int = 50
     beside: FilterWatcher | None = None
+
+    def alone(self) -> CusumWatcher:
+        return replace(self, beside=None)
 
     def read(self, series: CandleSeries, first: int) -> Reading:
         score = np.full(len(series), np.nan)
@@ -190,13 +205,29 @@ def watcher_of_file(series: CandleSeries, first: int, method: Method) -> Abstrac
             "Likeness is told by a siamese network, and a file of candles has none.",
             remedy="Name a run of a recipe with [siamese], such as `siamese`, instead of the file.",
         )
-    fitted = RegimeFilter.fit([series.head(first)])
-    beside = _filter(RegimeTeller(filter=fitted, memory=MEMORY), series, first)
+    seen = series.head(first)
+    if method == "cusum" and len(seen) < LEAST_TO_FIT:
+        return cusum_watcher(seen, None)
+    _require_enough(series, first, method)
+    beside = _filter(RegimeTeller(filter=RegimeFilter.fit([seen]), memory=MEMORY), series, first)
     if method == "filter":
         return beside
     if method == "cusum":
-        return cusum_watcher(series.head(first), beside)
+        return cusum_watcher(seen, beside)
     return switch_watcher(SwitchModel.fit([series.head(first)]), MEMORY, beside)
+
+
+def _require_enough(series: CandleSeries, first: int, method: Method) -> None:
+    """Raise NotEnoughData, and say how many candles it takes, where they are too few to fit on or to judge any."""
+    before = {"filter": WARM_UP + MEMORY, "switches": looks_back(MEMORY)}.get(method, 0)
+    needed = max(math.ceil(LEAST_TO_FIT * len(series) / max(first, 1)), before + 1)
+    if first >= LEAST_TO_FIT and len(series) > before:
+        return
+    raise NotEnoughData(
+        f"{series.symbol}: {len(series):,} candles, of which the first {first:,} are fitted on, are too few for alarms "
+        f"by {method}: it fits on {LEAST_TO_FIT} at least, and no alarm is possible in the first {before} of all.",
+        remedy=f"Bring at least {needed:,} candles; --method cusum needs none of this.",
+    )
 
 
 def watcher_of_run(
@@ -233,7 +264,7 @@ def watcher_of_run(
         _require_apart(classifier, recipe, series, first, candles.beside(recipe))
         watcher = LikenessWatcher(
             classifier=classifier, recipe=recipe, companions=candles.beside(recipe),
-            warm_up=first_end(recipe) + reach(recipe),
+            warm_up=first_end(recipe) + reach(recipe), bound_to_times=True,
         )  # fmt: skip
     else:
         watcher = cusum_watcher(series.head(first), None)
@@ -278,8 +309,8 @@ def switch_watcher(
 ) -> SwitchWatcher:
     """A watcher by a fitted model of switches."""
     return SwitchWatcher(
-        model=model, memory=memory, beside=beside, agreement=beside.agreement, notes=beside.notes, warm_up=memory,
-        trained=trained,
+        model=model, memory=memory, beside=beside, agreement=beside.agreement, notes=(*beside.notes, *model.notes()),
+        warm_up=looks_back(memory), trained=trained,
     )  # fmt: skip
 
 

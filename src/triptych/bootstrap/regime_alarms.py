@@ -6,17 +6,22 @@ Their thresholds are set by false alarms, the same way for all (`bootstrap/alarm
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.bootstrap.alarm_thresholds import CALM, FALSE_ALARMS, ORDERS, threshold_for
-from triptych.bootstrap.alarm_watchers import AbstractWatcher, Method, watcher_of_file, watcher_of_run
+from triptych.bootstrap.alarm_thresholds import CALM, FALSE_ALARMS, rows_for, threshold_for
+from triptych.bootstrap.alarm_watchers import AbstractWatcher, Method, Reading, watcher_of_file, watcher_of_run
 from triptych.bootstrap.run_folder import Run
 from triptych.domain import CandleSeries
 from triptych.domain.errors import NotEnoughData
 from triptych.market.shuffling import shuffled
 from triptych.training.seeds import derive_seed
+
+ORDERS: Final = 5
+LEAST_ROWS: Final = 4_000
+"""Random orders of a watcher that is bound to times, at least, and candles in them: a network reads each of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +31,7 @@ class RegimeAlarms:
     Attributes:
         series: the history.
         method: how they were raised.
-        first: the first candle that is judged.
+        first: the first candle that is judged: nothing was fitted on it, and an alarm is possible at it.
         alarms: candles at which an alarm was raised, by position in the history.
         statistic: what was held against the threshold at each candle, shape (n_candles,): the probability of the
             likeliest regime, the change between two windows, or the size of the return that CUSUM adds up.
@@ -34,6 +39,7 @@ class RegimeAlarms:
         threshold: that was set or given.
         asked: false alarms in 1,000 candles that were asked for; None where the threshold was given.
         in_nothing: alarms in 1,000 candles of the candles in random order, at this threshold.
+        n_calm: candles in random order that this was counted on, at each of which an alarm was possible.
         agreement: how far the regimes told in the judged part are those of their names; empty where none are told.
         notes: what one must know, a sentence each.
     """
@@ -47,6 +53,7 @@ class RegimeAlarms:
     threshold: float
     asked: float | None
     in_nothing: float
+    n_calm: int
     agreement: dict[str, dict[str, float]]
     notes: tuple[str, ...]
 
@@ -106,19 +113,52 @@ def alarms_of_run(
     return _raised(watcher, series, first, named, false_alarms, threshold, seed)
 
 
+def in_nothing_to_find(
+    watcher: AbstractWatcher, before: CandleSeries, false_alarms: float, seed: int
+) -> tuple[list[Reading], int]:
+    """What a watcher says of candles in random order, and at how many of them an alarm is possible.
+
+    Args:
+        watcher: that is asked.
+        before: candles before the judged part.
+        false_alarms: in 1,000, that a threshold is to be set for; the fewer, the more candles are asked about.
+        seed: of the orders.
+
+    Raises NotEnoughData when there are too few candles for a single one at which an alarm is possible.
+    """
+    watcher = watcher.alone()
+    if not watcher.bound_to_times:
+        rows = rows_for(false_alarms)
+        return [watcher.read(shuffled(before, seed, watcher.warm_up + rows), watcher.warm_up)], rows
+    each = len(before) - watcher.warm_up
+    if each < 1:
+        raise NotEnoughData(
+            f"{before.symbol}: {len(before):,} candles before the judged part, and no alarm is possible in the first "
+            f"{watcher.warm_up:,}.",
+            remedy=f"Bring at least {watcher.warm_up + 1:,} candles before it.",
+        )
+    orders = max(ORDERS, -(-LEAST_ROWS // each))
+    return [watcher.read(shuffled(before, seed + number), watcher.warm_up) for number in range(orders)], orders * each
+
+
 def _raised(
     watcher: AbstractWatcher,
     series: CandleSeries,
-    first: int,
+    begun: int,
     method: Method,
     false_alarms: float | None,
     threshold: float | None,
     seed: int,
 ) -> RegimeAlarms:
-    before = series.between(max(0, first - CALM), first)
-    begin = min(watcher.warm_up, len(before))
-    calm = [watcher.read(shuffled(before, seed + number), begin) for number in range(ORDERS)]
-    n_calm = ORDERS * (len(before) - begin)
+    first = max(begun, watcher.warm_up)
+    if first >= len(series):
+        raise NotEnoughData(
+            f"{series.symbol}: {len(series):,} candles, and by {method} no alarm is possible in the first "
+            f"{watcher.warm_up:,}.",
+            remedy=f"Bring at least {watcher.warm_up + 1:,} candles.",
+        )
+    wanted = FALSE_ALARMS if false_alarms is None else false_alarms
+    calm, n_calm = in_nothing_to_find(watcher, series.between(max(0, begun - CALM), begun), wanted, seed)
 
     def raised(threshold: float) -> int:
         return sum(len(one.raised(threshold)) for one in calm)
@@ -128,19 +168,19 @@ def _raised(
     if threshold is None and false_alarms is None and watcher.trained is not None:
         threshold, asked = watcher.trained
     if threshold is None:
-        asked = false_alarms = FALSE_ALARMS if false_alarms is None else false_alarms
+        asked = wanted
         possible = np.unique(np.concatenate([one.thresholds for one in calm]))
-        threshold, in_nothing = threshold_for(false_alarms, raised, possible, n_calm)
-        if in_nothing > false_alarms:
+        threshold, in_nothing = threshold_for(wanted, raised, possible, n_calm)
+        if in_nothing > wanted:
             notes += (
-                f"No threshold raises as few as {false_alarms:g} false alarms in 1,000 candles: the highest raises "
+                f"No threshold raises as few as {wanted:g} false alarms in 1,000 candles: the highest raises "
                 f"{in_nothing:.1f}.",
             )
     else:
-        in_nothing = 1000.0 * raised(threshold) / max(n_calm, 1)
+        in_nothing = 1000.0 * raised(threshold) / n_calm
     seen = watcher.read(series, first)
     return RegimeAlarms(
         series=series, method=method, first=first, alarms=seen.raised(threshold), statistic=seen.statistic,
-        regime=seen.regime, threshold=threshold, asked=asked, in_nothing=in_nothing, agreement=watcher.agreement,
-        notes=notes,
+        regime=seen.regime, threshold=threshold, asked=asked, in_nothing=in_nothing, n_calm=n_calm,
+        agreement=watcher.agreement, notes=notes,
     )  # fmt: skip

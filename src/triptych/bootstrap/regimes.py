@@ -16,20 +16,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.alarm_thresholds import set_threshold
+from triptych.bootstrap.alarm_thresholds import require_kept, set_threshold
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.telling import Tell, silent
 from triptych.domain import REGIMES, CandleSeries, utc
 from triptych.domain.errors import NotEnoughData
 from triptych.features import Config as FeaturesConfig
 from triptych.features import FeaturePipeline
+from triptych.features.regimes import AHEAD
 from triptych.images import create_encoding
 from triptych.inference.classifier import WindowClassifier
 from triptych.inference.multi_label import MultiLabelNetwork
 from triptych.inference.pattern_card import PatternCard
 from triptych.inference.pattern_predictor import open_patterns
 from triptych.inference.pattern_saving import save_pattern_network
-from triptych.inference.regime_fitting import AHEAD, later_regimes
+from triptych.inference.regime_fitting import later_regimes
 from triptych.inference.regime_teller import RegimeTeller
 from triptych.inference.regimes import RegimeFilter, measures
 from triptych.inference.soft_labels import SoftLabels
@@ -68,12 +69,15 @@ def fit_regimes(
         seed: of the random orders that set the alarms' threshold, and of the network.
         tell: told every stage in words, and what one must know of the regimes.
 
-    Raises NotEnoughData when the histories are too short.
+    Raises NotEnoughData when the histories are too short, or when alarms are to be acted on and no threshold keeps the
+    false alarms that were asked for.
     """
     fitted = RegimeFilter.fit(histories)
-    for note in fitted.notes():
-        tell(note)
     switches = set_threshold(histories, config.memory, config.on_switch.false_alarms, seed)
+    if config.on_switch.hold:
+        require_kept(switches)
+    for note in (*fitted.notes(), *switches.notes()):
+        tell(note)
     soft = None
     if config.network.use:
         network, prior = _taught(histories, config.network, seed, tell)

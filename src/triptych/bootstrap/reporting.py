@@ -35,7 +35,7 @@ from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.voting import recipe_of_labels
 from triptych.domain import CLASSES, utc
 from triptych.domain.files import write_json
-from triptych.inference import load_artifact
+from triptych.inference import load_artifact, open_any_artifact
 from triptych.settings import Recipe
 from triptych.training.fitted import read_result
 
@@ -87,7 +87,7 @@ def gather(run: Run) -> ReportData:
     start = frames["equity"]["time"].min()
     return ReportData(
         title=run.recipe.name,
-        description=_description(run, candles),
+        description=" ".join((_description(run, candles), *regime_notes(run))),
         verdict=judged["verdict"],
         performance=judged["performance"],
         luck=judged["luck"],
@@ -172,6 +172,14 @@ def _description(run: Run, candles: Candles) -> str:
         f"{recipe.model.name} on {recipe.encoding.name} images of {recipe.window.length} candles; {names} "
         f"{candles.timeframe}, {first} to {last} UTC."
     )
+
+
+def regime_notes(run: Run) -> tuple[str, ...]:
+    """What one must know of the regimes that the newest model tells; nothing where it tells none."""
+    if not run.recipe.regimes.use:
+        return ()
+    told = open_any_artifact(run.artifact).regimes()
+    return () if told is None else told.notes()
 
 
 def _curves(run: Run, dataset: Dataset) -> list[dict[str, Any]]:

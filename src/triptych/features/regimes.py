@@ -19,6 +19,8 @@ from triptych.features.factor import Factor, Family
 
 _factor = Family("regime")
 SHORT, LONG = 48, 240
+AHEAD: Final = SHORT // 4
+"""Candles after which a filter is to tell the regime: so many of the window are still to come."""
 TREND = 1.0
 """Move of `SHORT` candles, in standard deviations of such a move, from which on it is a trend."""
 WILD = 1.5
@@ -70,20 +72,40 @@ def single_regime(measures: Array) -> NDArray[np.int64]:
     return found
 
 
-def _trend(h: History) -> Array:
-    moved = np.log(h.close / lag(h.close, SHORT))
+def _trend(h: History, last: int = SHORT) -> Array:
+    moved = np.log(h.close / lag(h.close, last))
     usual = rolling_deviation(h.log_return, LONG) * math.sqrt(SHORT)
     return np.clip(ratio(moved, usual, least=1e-12), -FAR, FAR)
 
 
-def _volatility(h: History) -> Array:
-    now, usual = rolling_deviation(h.log_return, SHORT), rolling_deviation(h.log_return, LONG)
+def _volatility(h: History, last: int = SHORT) -> Array:
+    now, usual = rolling_deviation(h.log_return, last), rolling_deviation(h.log_return, LONG)
     return np.clip(np.log(np.maximum(ratio(now, usual, least=1e-12, neutral=1.0), math.exp(-FAR))), -FAR, FAR)
 
 
-def _liquidity(h: History) -> Array:
-    now, usual = rolling_mean(h.volume, SHORT), rolling_mean(h.volume, LONG)
+def _liquidity(h: History, last: int = SHORT) -> Array:
+    now, usual = rolling_mean(h.volume, last), rolling_mean(h.volume, LONG)
     return np.clip(np.log(np.maximum(ratio(now, usual, neutral=1.0), math.exp(-FAR))), -FAR, FAR)
+
+
+def known_part(values: Array, open_time_ms: NDArray[np.int64], timeframe_ms: int) -> Array:
+    """Trend, volatility and liquidity of that part of a window `AHEAD` candles later that is known already.
+
+    The move of its candles counts in standard deviations of the whole window's, so that the rest only adds to it.
+
+    Args:
+        values: candles of shape (n_candles, 5).
+        open_time_ms: shape (n_candles,).
+        timeframe_ms: length of a candle.
+
+    Returns:
+        Shape (n_candles, 3), NaN in the first `LONG` rows.
+    """
+    h = History(values, open_time_ms, timeframe_ms)
+    last = SHORT - AHEAD
+    found: Array = np.stack((_trend(h, last), _volatility(h, last), _liquidity(h, last)), axis=1)
+    found[:LONG] = np.nan
+    return found
 
 
 def _where(measure: Array, holds: NDArray[np.bool_]) -> Array:

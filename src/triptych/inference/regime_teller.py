@@ -77,10 +77,14 @@ class RegimeTeller:
         since = np.full(len(ends), NEVER) if self.switches is None else self.switches.since(series, ends, self.memory)
         return ToldRegimes(probability=self.probabilities(series, first)[ends], since_switch=since)
 
+    def notes(self) -> tuple[str, ...]:
+        """What one must know of regimes and alarms, a sentence each."""
+        return (*self.filter.notes(), *(() if self.switches is None else self.switches.notes()))
+
     def card(self) -> dict[str, Any]:
         """What a card says: plain numbers. A network stands in a folder of its own, see `inference/soft_labels.py`."""
         found: dict[str, Any] = {
-            "memory": self.memory, "filter": self.filter.as_dict(), "notes": list(self.filter.notes()),
+            "memory": self.memory, "filter": self.filter.as_dict(), "notes": list(self.notes()),
         }  # fmt: skip
         if self.switches is not None:
             found["switches"] = self.switches.as_dict()

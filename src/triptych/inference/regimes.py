@@ -19,16 +19,22 @@ from triptych.domain import REGIMES, VOLUME, CandleSeries
 from triptych.domain.errors import DataError, NotEnoughData
 from triptych.features import Config as FeaturesConfig
 from triptych.features import FeaturePipeline
+from triptych.features.regimes import AHEAD, known_part
 from triptych.inference.regime_fitting import agreement_with_rules, fit_to_rules
 from triptych.inference.soft_labels import likelihood
 from triptych.models.hidden_markov import GaussianHmm
+from triptych.models.state_mixtures import StateMixtures
 from triptych.models.tempered_filter import tempered_filter, tempered_windows
 
 MEASURES: Final = ("regime_trend", "regime_volatility", "regime_liquidity")
+SELDOM: Final = 1.0 / 3.0
+"""Candles at which a regime is the likeliest, as a share of those at which its rule holds, below which that is told."""
 LEAST_AGREEMENT: Final = 0.5
-"""Share of the candles at which a regime is the likeliest below which its rule holds too seldom for its name."""
+"""Share of the candles at which a regime is the likeliest below which its rule follows too seldom for its name."""
 WARM_UP: Final = 240
 """Candles before the first measure."""
+LEAST_ROWS: Final = 10 * len(REGIMES)
+"""Candles with known measures that a filter is fitted on at least."""
 
 
 def measures(series: CandleSeries) -> NDArray[np.float64]:
@@ -37,13 +43,20 @@ def measures(series: CandleSeries) -> NDArray[np.float64]:
     return pipeline.rows(series.values, series.open_time_ms, series.timeframe.milliseconds)
 
 
+def heard_measures(series: CandleSeries) -> NDArray[np.float64]:
+    """What the filter hears of every candle, shape (n_candles, 3), see `features/regimes.py`, `known_part`."""
+    return known_part(series.values, series.open_time_ms, series.timeframe.milliseconds)
+
+
 @dataclass(frozen=True, kw_only=True)
 class RegimeFilter:
     """Five hidden states with the names of `REGIMES`.
 
     Attributes:
         model: the hidden Markov model, its states in the order of `REGIMES`.
-        centre, scale: mean and standard deviation of the measures in the training part, shape (3,).
+        densities: of what is heard in each state. None, of an artifact from before there were any: the model's own, of
+            the whole window's measures.
+        centre, scale: mean and standard deviation of what is heard in the training part, shape (3,).
         forgetting, power: how far the past is forgotten and how much a candle's measures count: they overlap those of
             the candles before, see `models/tempered_filter.py`. 0 and 1 are the plain filter.
         agreement: of the regimes that can be told, how far they are those of their names in the training part, see
@@ -54,6 +67,7 @@ class RegimeFilter:
     model: GaussianHmm
     centre: NDArray[np.float64]
     scale: NDArray[np.float64]
+    densities: StateMixtures | None = None
     forgetting: float = 0.0
     power: float = 1.0
     agreement: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -67,19 +81,23 @@ class RegimeFilter:
         volatility: such a regime is left out, its probability is 0.
         Raises NotEnoughData when the histories are too short.
         """
-        known = [rows[np.isfinite(rows).all(axis=1)] for rows in (measures(one) for one in histories)]
-        count = sum(len(rows) for rows in known)
-        if count < 10 * len(REGIMES):
+        known = []
+        for one in histories:
+            rows, heard = measures(one), heard_measures(one)
+            at = np.isfinite(rows).all(axis=1) & np.isfinite(heard).all(axis=1)
+            known.append((heard[at], rows[at]))
+        count = sum(len(rows) for rows, _ in known)
+        if count < LEAST_ROWS:
             raise NotEnoughData(
                 f"{count} candles with known measures are too few for {len(REGIMES)} regimes.",
-                remedy=f"Bring at least {10 * len(REGIMES)} candles after the first 240.",
+                remedy=f"Bring at least {LEAST_ROWS} candles after the first 240.",
             )
-        fitted = fit_to_rules([rows for rows in known if len(rows)])
+        fitted = fit_to_rules([one for one in known if len(one[0])])
         left_out = {name: _cause(name, histories) for name in REGIMES if name not in fitted.agreement}
         return cls(left_out=left_out, **{one.name: getattr(fitted, one.name) for one in fields(fitted)})
 
     def notes(self) -> tuple[str, ...]:
-        """What one must know before trading by these regimes, a sentence each: those left out, those misnamed."""
+        """What one must know before trading by these regimes, a sentence each: left out, misnamed, seldom told."""
         if not self.agreement:
             return ()
         left_out = [
@@ -89,24 +107,40 @@ class RegimeFilter:
             if name not in self.agreement
         ]
         misnamed = [
-            f"Where {name} is the likeliest regime, its rule holds for {one['agreement']:.0%} of the training candles."
+            f"Where {name} is the likeliest regime, its rule holds {AHEAD} candles later for {one['agreement']:.0%} of "
+            "the training candles."
             for name, one in self.agreement.items()
             if one["likeliest"] > 0 and one["agreement"] < LEAST_AGREEMENT
         ]
-        return (*left_out, *misnamed)
+        seldom = [
+            f"{name} is the likeliest regime at {one['likeliest']:.1%} of the training candles, and its rule holds at "
+            f"{one['rule']:.1%}: what asks for the likeliest regime seldom sees it."
+            for name, one in self.agreement.items()
+            if one["likeliest"] < SELDOM * one["rule"]
+        ]
+        return (*left_out, *misnamed, *seldom)
 
     def agreement_on(self, series: CandleSeries) -> dict[str, dict[str, float]]:
         """`agreement_with_rules` on a history that the filter was not fitted on."""
         told, rows = self.probabilities(series), measures(series)
         known = np.isfinite(rows).all(axis=1)
         absent = np.array([bool(self.agreement) and name not in self.agreement for name in REGIMES])
-        return agreement_with_rules(told[known], rows[known], absent)
+        return agreement_with_rules([(told[known], rows[known])], absent)
 
     def observations(self, series: CandleSeries) -> tuple[NDArray[np.float64], int]:
-        """Standardised measures from the first candle at which they are known, and that candle's position."""
-        rows = measures(series)
+        """What is heard, standardised, from the first candle at which it is known, and that candle's position."""
+        rows = self._heard(series)
         first = int(np.isfinite(rows).all(axis=1).argmax())
         return (rows[first:] - self.centre) / self.scale, first
+
+    def evidence(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log likelihood of each regime, raised to its power, from standardised observations; shape (n, 5)."""
+        found: NDArray[np.float64] = self.power * (self.densities or self.model).log_density(x)
+        return found
+
+    def _heard(self, series: CandleSeries) -> NDArray[np.float64]:
+        rows = measures(series)
+        return rows if self.densities is None else np.where(np.isfinite(rows), heard_measures(series), np.nan)
 
     def probabilities(self, series: CandleSeries) -> NDArray[np.float64]:
         """Probability of each regime at the close of each candle, shape (n_candles, 5); NaN before it is known.
@@ -114,7 +148,7 @@ class RegimeFilter:
         Row t depends on candles up to t. Raises NotEnoughData for a history without a known row.
         """
         x, first = self.observations(series)
-        return _after(first, self._filter(self.power * self.model.log_density(x)))
+        return _after(first, self._filter(self.evidence(x)))
 
     def _filter(self, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
         return tempered_filter(evidence, self.model.transition, self.model.stationary, self.forgetting)
@@ -127,12 +161,12 @@ class RegimeFilter:
         Those of a candle are the same whether a year or the last `memory` + 240 candles are given: what a backtest and
         live trading share. NaN before. `beside`, of shape (n_candles, 5), is added to each regime's log likelihood.
         """
-        rows = measures(series) if len(series) > WARM_UP else np.full((len(series), len(MEASURES)), np.nan)
+        rows = self._heard(series) if len(series) > WARM_UP else np.full((len(series), len(MEASURES)), np.nan)
         known = np.isfinite(rows).all(axis=1)
         if not known.any():
             return np.full((len(series), len(REGIMES)), np.nan)
         first = int(known.argmax())
-        evidence = self.power * self.model.log_density((rows[first:] - self.centre) / self.scale)
+        evidence = self.evidence((rows[first:] - self.centre) / self.scale)
         if beside is not None:
             evidence = evidence + beside[first:]
         model = self.model
@@ -164,13 +198,14 @@ class RegimeFilter:
                 remedy="Give one row a candle and one column a regime.",
             )
         x, first = self.observations(series)
-        evidence = self.power * self.model.log_density(x) + likelihood(posterior[first:], prior, weight)
+        evidence = self.evidence(x) + likelihood(posterior[first:], prior, weight)
         return _after(first, self._filter(evidence))
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain lists, for JSON."""
         return {
             "model": self.model.as_dict(),
+            "densities": None if self.densities is None else self.densities.as_dict(),
             "centre": self.centre.tolist(),
             "scale": self.scale.tolist(),
             "forgetting": self.forgetting,
@@ -182,7 +217,9 @@ class RegimeFilter:
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
         """The filter that `as_dict` wrote down; one written down before there were powers is the plain filter."""
+        densities = content.get("densities")
         return cls(
+            densities=None if densities is None else StateMixtures.from_dict(densities),
             model=GaussianHmm.from_dict(content["model"]),
             centre=np.array(content["centre"]),
             scale=np.array(content["scale"]),

@@ -27,6 +27,8 @@ KINDS: Final = 3
 """Kinds of market that are told apart."""
 LEARNT: Final = 20_000
 """Last returns that are learnt from, of all histories together: a year of half hours."""
+SILENT: Final = 0.5
+"""The lowest threshold that is tried: what earlier versions took where no alarm was possible."""
 LEAST: Final = 0.1
 """Added to a size in standard deviations before its logarithm: a return of nothing would be endless."""
 
@@ -48,6 +50,11 @@ def usual_size(returns: NDArray[np.float64]) -> float:
     return max(float(returns.std()), 1e-12)
 
 
+def looks_back(memory: int) -> int:
+    """Candles before the first at which an alarm is possible: half of `memory` for the filter, half to look back on."""
+    return 2 * (memory // 2)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SwitchModel:
     """Kinds of market, and how sure it must be that the present one is over for an alarm.
@@ -58,6 +65,8 @@ class SwitchModel:
         threshold: probability that any other kind than the present one must reach.
         asked: false alarms in 1,000 candles that it was set for.
         in_nothing: alarms that it raises in 1,000 candles of the training part in random order.
+        rows: candles in random order that the threshold was set by, each with all before it that an alarm is told
+            from; 0: it was set before they were counted, or never.
     """
 
     model: GaussianHmm
@@ -65,6 +74,7 @@ class SwitchModel:
     threshold: float = 0.99
     asked: float = 0.0
     in_nothing: float = 0.0
+    rows: int = 0
 
     @classmethod
     def fit(cls, histories: Sequence[CandleSeries]) -> Self:
@@ -99,9 +109,20 @@ class SwitchModel:
         """
         return since_alarm(self.alarms(series, memory), ends, OF_LATE)
 
+    def notes(self) -> tuple[str, ...]:
+        """What one must know before acting on its alarms, a sentence each."""
+        if not self.rows and self.threshold <= SILENT:
+            return ("The threshold of the alarms of switches was set on candles too few for any alarm: train again.",)
+        if self.in_nothing > self.asked:
+            return (
+                f"No threshold of the alarms of switches keeps {self.asked:g} false alarms in 1,000 candles: at the "
+                f"highest they are {self.in_nothing:.1f}.",
+            )
+        return ()
+
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain lists, for JSON."""
-        plain = {name: getattr(self, name) for name in ("scale", "threshold", "asked", "in_nothing")}
+        plain = {name: getattr(self, name) for name in ("scale", "threshold", "asked", "in_nothing", "rows")}
         return {"model": self.model.as_dict(), **plain}
 
     @classmethod

@@ -149,9 +149,9 @@ class GaussianHmm:
         long_run: Array = np.abs(np.real(vectors[:, int(np.argmax(np.real(values)))]))
         return long_run / float(long_run.sum())
 
-    def predict_next(self, filtered: Array) -> Array:
-        """Probability of each state one candle on, from filtered ones: shape as given."""
-        found: Array = filtered @ self.transition
+    def predict_next(self, filtered: Array, candles: int = 1) -> Array:
+        """Probability of each state so many candles on, from filtered ones: shape as given."""
+        found: Array = filtered @ np.linalg.matrix_power(self.transition, candles)
         return found
 
     def score(self, x: Array) -> float:
@@ -166,8 +166,10 @@ class GaussianHmm:
 
     @property
     def expected_duration(self) -> Array:
-        """Candles that each state lasts on average, shape (states,)."""
-        found: Array = 1.0 / (1.0 - np.diag(self.transition))
+        """Candles that each state lasts on average, shape (states,); NaN of one that is never entered."""
+        leaves = 1.0 - np.diag(self.transition)
+        found: Array = np.where(leaves > 0, 1.0 / np.where(leaves > 0, leaves, 1.0), np.inf)
+        found[self.transition.sum(axis=0) == 0] = np.nan
         return found
 
     def as_dict(self) -> dict[str, Any]:
@@ -209,8 +211,9 @@ class GaussianHmm:
         weight = belongs.sum(axis=0)[:, None]
         mean = belongs.T @ x / weight
         variance = np.stack([belongs[:, k] @ (x - mean[k]) ** 2 for k in range(len(mean))]) / weight
+        start = np.maximum(belongs[0], LEAST_MOVES)  # another history may begin in another state
         better = type(self)(
-            start=belongs[0],
+            start=start / start.sum(),
             transition=moves / moves.sum(axis=1, keepdims=True),
             mean=mean,
             variance=np.maximum(variance, LEAST_VARIANCE),

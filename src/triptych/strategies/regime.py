@@ -56,7 +56,9 @@ class Config(domain.Config):
     )
     keep: Shares = Field(Shares(), description="Share of the wanted exposure that is kept in each regime.")
     against: Literal["allow", "forbid"] = Field(
-        "allow", description="`forbid`: no long position while bear is the likeliest regime, no short one in a bull."
+        "allow",
+        description="`forbid`: no long position while bear is the likeliest regime, no short one while "
+        "bull is. Trends are told less often than their rules hold; the card of an artifact says how often.",
     )
     unknown: float = Field(0.0, ge=0, le=1, description="Share that is kept while the regime is not known.")
     on_switch: OnSwitch = Field(OnSwitch(), description="What an alarm that the market has switched leads to.")
