@@ -24,6 +24,7 @@ class History:
         timeframe_ms: length of a candle.
         least: distance between prices below which it is rounding, shape (n_candles,).
         still: mean step below which the price has stood still, shape (n_candles,).
+        read_from: the first row that is read; what is dear may be left unknown (NaN) in the rows before it.
     """
 
     def __init__(
@@ -33,6 +34,8 @@ class History:
         timeframe_ms: int,
         books: NDArray[np.float64] | None = None,
         notes: Mapping[str, NDArray[np.float64]] | None = None,
+        *,
+        read_from: int = 0,
     ) -> None:
         columns: Array = np.ascontiguousarray(values.T)
         self.open: Array = columns[OPEN]
@@ -45,6 +48,7 @@ class History:
         self.timeframe_ms = timeframe_ms
         self.least: Array = LEAST * self.close
         self.still: Array = STILL * self.close
+        self.read_from = read_from
         self._kept: dict[tuple[str, int], Array] = {}
         self._books = books
         self._notes = notes or {}

@@ -29,7 +29,8 @@ BEFORE: Final = 350
 LOOKBACK: Final = 14
 """Candles of the average true range, before which nothing is told."""
 SETTLE: Final = BLOCK - 1 + BEFORE
-"""Candles before the first row that no older history could change."""
+"""Candles before the first row that no older history could change. So a live close, which has little more than these
+before it, reads of one block or two, and these do not begin where its candles do."""
 SIDE: Final = "chart_pattern_side"
 _SCANS: Final = KeptScans()
 
@@ -37,8 +38,8 @@ _SCANS: Final = KeptScans()
 def _freshness(h: History) -> Array:
     """Of each pattern 1 at the candle at which it was known, 0 after `AGE` candles; its sign is its side.
 
-    Shape (n_candles, 15), in the order of `PATTERNS`; those that point neither way are above 0. Where some rows are
-    settled, older blocks, which none of them reads, are not scanned.
+    Shape (n_candles, 15), in the order of `PATTERNS`; those that point neither way are above 0. Blocks of which no
+    row is read are not scanned.
     """
     found = np.zeros((len(h.close), len(PATTERNS)))
     blocks = h.open_time_ms // (BLOCK * h.timeframe_ms)
@@ -46,7 +47,7 @@ def _freshness(h: History) -> Array:
     values = np.stack([getattr(h, name) for name in CANDLE_FIELDS], axis=1)
     names = list(PATTERNS)
     for start, stop in pairwise(edges):
-        if start < BEFORE and len(found) > SETTLE:
+        if stop <= h.read_from:
             found[start:stop] = np.nan
             continue
         first = max(0, start - BEFORE)

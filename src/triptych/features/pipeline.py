@@ -96,7 +96,8 @@ class FeaturePipeline:
                 f"The factors are known after {self.warm_up} candles, the history has {n}.",
                 remedy=f"Bring at least {self.warm_up + 1} candles{shorter}.",
             )
-        history = History(values, np.asarray(open_time_ms, dtype=np.int64), timeframe_ms, books, notes)
+        times = np.asarray(open_time_ms, dtype=np.int64)
+        history = History(values, times, timeframe_ms, books, notes, read_from=self._settled)
         by_column = np.empty((len(self.columns), n))
         for column, factor in zip(by_column, self._factors, strict=True):
             column[:] = factor.compute(history)
