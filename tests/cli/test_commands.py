@@ -56,7 +56,9 @@ def test_predict_shows_the_last_predictions_and_can_write_them(run_command, trai
     shown = run_command("predict", trained, "--data", tmp_path / "d.pq")
     assert "45 predictions, the last 20" in shown.out
     written = run_command("predict", trained, "--data", tmp_path / "d.pq", "--out", tmp_path / "p.csv")
-    assert written.out == f"45 predictions: {tmp_path / 'p.csv'}\n"
+    where, note = written.out.splitlines()
+    assert where == f"45 predictions: {tmp_path / 'p.csv'}"
+    assert note.startswith("Note: The model has learned from candles of this time: all of the 45 predictions, until ")
     assert len((tmp_path / "p.csv").read_text().splitlines()) == 46
 
 
