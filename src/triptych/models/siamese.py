@@ -50,8 +50,8 @@ class SiameseNetwork(nn.Module):
     def features(self, x_BCHW: Tensor) -> Tensor:
         """Outputs of the body, shape (batch, dimension), of any length.
 
-        Scaled channels are drawn in by sign(z) log(1 + |z|): a crash of thirty deviations stays larger than one of ten
-        and does not drown the rest.
+        Scaled channels are drawn in by ``sign(z) log(1 + |z|)``: a crash of thirty deviations stays larger than one of
+        ten and does not drown the rest.
         """
         if self.scaled:
             z = (x_BCHW - self.get_buffer("usual")) / self.get_buffer("deviation")
