@@ -200,7 +200,7 @@ def draw_states(found: RegimeStates, path: Path) -> Path:
     share.set_ylim(0.0, 1.0)
     for axes in (price, share):
         axes.margins(x=0.005)
-    price.legend(fontsize=8, loc="upper left")
+    price.legend(fontsize=7, ncols=5, loc="lower right", bbox_to_anchor=(1.0, 1.0), frameon=False)
     price.set_title(f"{series.symbol} {series.timeframe}: likeliest regime at each close, UTC", loc="left", fontsize=10)
     price.set_ylabel("close", fontsize=8)
     share.set_ylabel("filtered probability", fontsize=8)
