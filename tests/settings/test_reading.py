@@ -61,6 +61,11 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(override, message):
         ("split.test=0.5", "split: train + validation + test must be 1, was 1.35."),
         ("data.source=file", "data: source = 'file' needs a path."),
         (
+            "data.path=mine.csv",
+            "data: path names mine.csv, and source = 'synthetic', which is also what it is where none is named, would "
+            "not read it: set source to 'file' or 'store', or for the synthetic market path to ''.",
+        ),
+        (
             "data.start=yesterday",
             "data.start: 'yesterday' is not a time. Write it like 2023-01-31 or 2023-01-31T09:30 (was 'yesterday').",
         ),
