@@ -18,7 +18,7 @@ from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.learning import is_trained
 from triptych.bootstrap.telling import silent
 from triptych.cli.ablation_tables import ablation_tables
-from triptych.domain.errors import NotEnoughData, RecipeError
+from triptych.domain.errors import NotEnoughData, RecipeError, RunError
 from triptych.market.frames import to_panel
 from triptych.settings import members_of
 from triptych.settings.member import Member
@@ -179,6 +179,16 @@ def test_only_a_run_of_the_same_recipe_on_the_same_candles_is_one_that_stays(rec
     stopped = shutil.copytree(place, tmp_path / "stopped")
     (stopped / "run.json").write_text((place / "run.json").read_text().replace('"trained"', '"training"'))
     assert not is_trained(run.recipe, stopped)
+
+
+def test_another_recipe_is_refused_before_the_folder_says_that_it_is_of_it(recipe, ablation, tmp_path):
+    folder = shutil.copytree(ablation.folder, tmp_path / "out")
+    shutil.rmtree(folder / "0-micro")  # the refusal comes from a later variant than the first
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    training = recipe.training.model_copy(update={"learning_rate": 0.02})
+    with pytest.raises(RunError, match="1-another-seed holds another run: recipe differ"):
+        bootstrap.ablate(recipe.model_copy(update={"training": training}), folder=folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_what_a_variant_earned_more_is_told_in_points_over_the_candles_that_both_trade(ablation):

@@ -115,3 +115,52 @@ def test_what_cannot_be_an_ablation_over_seeds_is_refused(ablation, tmp_path):
         bootstrap.ablate_over_seeds(recipe, seeds=2, folder=ablation.folder / "seed-1")
     with pytest.raises(RunError, match="holds an ablation over seeds"):
         bootstrap.ablate(recipe, folder=ablation.folder)
+
+
+def test_another_recipe_is_refused_before_anything_of_the_folder_is_written_over(ablation, tmp_path):
+    """The second seed holds the old recipe: the description of the folder and that of the first seed stay as well."""
+    home = tmp_path / "over"
+    shutil.copytree(ablation.folder / "seed-2", home / "seed-2")
+    kept = (ablation.folder / "ablation.toml").read_text()
+    for place in (home, home / "seed-1"):
+        place.mkdir(exist_ok=True)
+        (place / "ablation.toml").write_text(kept)
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    with pytest.raises(RunError, match="seed-2/0-micro holds another run: recipe differ"):
+        bootstrap.ablate_over_seeds(with_variants(tmp_path, "training.learning_rate=0.02"), seeds=2, folder=home)
+    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+
+
+def test_a_variant_that_a_seed_lacks_is_said_to_be_left_out_of_the_table_over_seeds(ablation, tmp_path):
+    """One was trained by the first seed only, and another is asked now: as `--only` with more seeds does."""
+    dearer = Variant(name="dearer", changes={"costs.taker_fee": 0.002})
+    recipe = with_variants(tmp_path)
+    recipe = recipe.model_copy(update={"ablation": (*recipe.ablation, dearer)})
+    home = tmp_path / "over"
+    shutil.copytree(ablation.folder, home)
+    shutil.rmtree(home / "seed-2" / "1-narrower")
+    told = []
+    found = bootstrap.ablate_over_seeds(recipe, seeds=2, folder=home, only=["dearer"], tell=told.append)
+    assert [row["variant"] for row in found.rows] == ["micro", "dearer"]
+    why = "seed 2 has no complete run of it. Ask for it by --only too, or for all."
+    assert found.left_out == {"narrower": why}
+    assert json.loads((home / "ablation.json").read_text())["left_out"] == {"narrower": why}
+    assert f"narrower is left out of the table over seeds: {why}" in told
+    assert [line for line in told if "trained before" in line] == [
+        "narrower was trained before and stays in the table of seed 1."
+    ]
+    own = json.loads((home / "seed-1" / "ablation.json").read_text())
+    assert [row["variant"] for row in own["rows"]] == ["micro", "narrower", "dearer"]
+
+
+def test_a_variant_that_sets_the_seed_is_refused_over_seeds(tmp_path):
+    other = Variant(name="another seed", changes={"seed": 4})
+    recipe = with_variants(tmp_path).model_copy(update={"ablation": (other,)})
+    with pytest.raises(RecipeError) as caught:
+        bootstrap.ablate_over_seeds(recipe, seeds=2, folder=tmp_path / "out")
+    assert str(caught.value) == (
+        "micro, variant 'another seed' sets seed = 4: it would be the same run by each of 2 seeds, as if its training "
+        "had no noise. Take seed out of its changes, or the variant out of the recipe; --seeds trains the recipe "
+        "itself by other seeds."
+    )
+    assert not (tmp_path / "out").exists()

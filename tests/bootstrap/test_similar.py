@@ -12,8 +12,9 @@ from tests.fakes.micro import COLLAPSED, LIKENESS, call, micro_recipe
 from triptych import bootstrap
 from triptych.bootstrap.building import Dataset, build_classifier
 from triptych.bootstrap.judging_likeness import _followed, _look_up
+from triptych.bootstrap.windowing import first_end
 from triptych.domain import utc
-from triptych.domain.errors import ArtifactError, RecipeError
+from triptych.domain.errors import ArtifactError, NotEnoughData, RecipeError
 from triptych.inference import load_artifact
 from triptych.inference.similar import COLLAPSED as COLLAPSED_BELOW
 from triptych.inference.similar import spread_of
@@ -98,6 +99,24 @@ def test_a_collapsed_network_is_told_of_and_gives_no_rows_and_no_ranks(tmp_path,
         assert said.status != 0
         assert "so similarities, strangeness and changes mean nothing. " in said.error
         assert not any(word in said.out for word in ("similarity", "Strangeness", "rank"))
+
+
+def test_a_sound_network_is_not_called_collapsed_where_the_past_is_short(run):
+    series = bootstrap.load_candles(run.recipe).series[0]
+    first, length = first_end(run.recipe), 16
+    enough = first + 19 * length // 2 + length  # 20 windows that end half a window apart, the last a window before
+
+    def asked(candle, **options):
+        return bootstrap.similar(run, at=utc(int(series.close_time_ms[candle])), **options)
+
+    for candle, count in ((first + length, 1), (first + length + 1, 1), (first + length + 8, 2), (enough - 1, 19)):
+        with pytest.raises(NotEnoughData) as caught:
+            asked(candle)
+        assert f"{count} past windows of 16 candles that overlap by half at most had ended" in str(caught.value)
+        assert f"Ask about a later time: {enough + 1} candles of history are enough for --step 4" in str(caught.value)
+    assert asked(enough).spread >= COLLAPSED_BELOW
+    with pytest.raises(NotEnoughData, match=r"looked at by --step 100000; .*Look at more of them: --step 8 is enough"):
+        bootstrap.similar(run, step=100_000)
 
 
 @pytest.mark.parametrize("name", ["siamese", "siamese_factors"])

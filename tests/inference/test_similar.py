@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from triptych.inference.similar import COLLAPSED, collapse_note, most_similar, spread_of, strangeness_of
+from triptych.inference.similar import COLLAPSED, collapse_note, count_apart, most_similar, spread_of, strangeness_of
 
 
 def test_the_most_similar_windows_share_no_candle_with_one_another():
@@ -28,6 +28,14 @@ def test_the_spread_is_the_median_distance_of_two():
     assert spread_of(apart[:1]) == 0.0
     many = np.repeat(apart[:2], 4000, axis=0)  # thinned evenly: both kinds stay
     assert spread_of(many) == pytest.approx(np.sqrt(2.0))
+
+
+def test_windows_are_counted_that_overlap_by_half_at_most():
+    assert count_apart(np.arange(100, 200), 20) == 10
+    assert count_apart(np.arange(100, 200), 21) == 10  # half of it is 11 candles
+    assert count_apart(np.arange(100, 200, 50), 20) == 2
+    assert count_apart(np.array([100]), 20) == 1
+    assert count_apart(np.array([], dtype=np.int64), 20) == 0
 
 
 def test_windows_in_one_place_are_a_collapse_even_with_a_few_outside():

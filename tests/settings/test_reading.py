@@ -61,6 +61,11 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(override, message):
         ("split.test=0.5", "split: train + validation + test must be 1, was 1.35."),
         ("data.source=file", "data: source = 'file' needs a path."),
         (
+            "data.path=mine.csv",
+            "data: path names mine.csv, and source = 'synthetic', which is also what it is where none is named, would "
+            "not read it: set source to 'file' or 'store', or for the synthetic market path to ''.",
+        ),
+        (
             "data.start=yesterday",
             "data.start: 'yesterday' is not a time. Write it like 2023-01-31 or 2023-01-31T09:30 (was 'yesterday').",
         ),
@@ -214,3 +219,12 @@ def test_the_content_given_to_parse_is_not_changed():
     content = {"training": {"epochs": 3}}
     assert parse_recipe(content).training.epochs == 3
     assert content == {"training": {"epochs": 3}}
+
+
+def test_a_recipe_of_a_file_is_taken_back_to_the_embedded_market_by_an_empty_path(tmp_path):
+    (tmp_path / "mine.toml").write_text("[data]\nsource = 'file'\npath = 'mine.csv'\n")
+    recipe = load_recipe(str(tmp_path / "mine.toml"), ["data.source=synthetic", "data.path="])
+    assert (recipe.data.source, recipe.data.path) == ("synthetic", None)
+    (tmp_path / "trap.toml").write_text("[data]\npath = 'mine.csv'\n")
+    with pytest.raises(RecipeError, match=r"path names mine\.csv, and source = 'synthetic'"):
+        load_recipe(str(tmp_path / "trap.toml"))

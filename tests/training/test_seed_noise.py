@@ -20,6 +20,23 @@ def test_the_interval_holds_the_truth_when_both_the_test_and_training_move_the_f
     assert sampling_only / 600 < 0.92
 
 
+@pytest.mark.parametrize(
+    ("seeds", "of_seed", "least", "greatest"),
+    [(2, 0.0, 0.96, 1.0), (5, 0.0, 0.96, 1.0), (2, 4.0, 0.85, 0.91), (5, 4.0, 0.92, 0.97)],
+)
+def test_how_often_it_holds_the_truth_is_as_told(seeds, of_seed, least, greatest):
+    """What seeds do at single times is counted twice; two seeds that differ much tell their variance too badly."""
+    random, held = np.random.default_rng(0), 0
+    at_single_times = 0.0 if of_seed else 3.0
+    for _ in range(1000):
+        table = random.normal(0, 1, (1, 40)) + at_single_times * random.normal(0, 1, (seeds, 40))
+        table += of_seed / 40**0.5 * random.normal(0, 1, (seeds, 1))
+        sampled = Sampled(error=table.mean(axis=0).std(ddof=1) / 40**0.5, degrees=39)
+        found = over_seeds(table.mean(axis=1).tolist(), sampled, 0.95)
+        held += found.low <= 0.0 <= found.high
+    assert least <= held / 1000 <= greatest
+
+
 def test_each_noise_alone_gives_students_interval():
     found = over_seeds([0.1, 0.1, 0.1], Sampled(error=0.02, degrees=20), 0.95)
     assert found.high - found.value == pytest.approx(stats.t.ppf(0.975, 20) * 0.02)

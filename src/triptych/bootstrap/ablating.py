@@ -16,7 +16,7 @@ from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candle_books import lacks_books
 from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.files import EVALUATION_KEYS, read_json
-from triptych.bootstrap.learning import is_trained, train
+from triptych.bootstrap.learning import is_trained, refuse_untrainable_in, train
 from triptych.bootstrap.other_markets import lacks_weights
 from triptych.bootstrap.pattern_networks import lacks_networks, pinned
 from triptych.bootstrap.provenance import fingerprint
@@ -42,6 +42,23 @@ class Ablation:
     seeds: list[int]
     rows: list[dict[str, Any]]
     left_out: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """An ablation before anything of it is written: what is asked, what stays, and what was left out.
+
+    `variants` are the recipes that will have a run, by name, held back to a common first window; `asked` names those
+    that are trained, the others are complete in `places`. `notes` are to be told.
+    """
+
+    recipe: Recipe
+    home: Path
+    variants: dict[str, Recipe]
+    places: dict[str, Path]
+    asked: list[str]
+    left_out: dict[str, str]
+    notes: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,15 +110,15 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, only: Collection[str] 
     A variant that reads order books or networks of patterns, or begins with weights of other markets, where none are
     named is left out, and that is told: the same recipe then serves with and without them.
 
-    Raises RecipeError when there is nothing to compare, RunError for a folder that holds an ablation over seeds, and
-    whatever training raises.
+    Raises RecipeError when there is nothing to compare, RunError for a folder that holds an ablation over seeds or
+    other runs, before anything is written, and whatever training raises.
     """
     home = folder or home_of(recipe)
     if any(home.glob(f"seed-*/{ABLATION}")):
         raise RunError(
             f"{home} holds an ablation over seeds.", remedy="Go on with it by --seeds, or choose another --out."
         )
-    return judge_variants(train_variants(recipe, home, only, tell), tell).ablation
+    return judge_variants(train_variants(plan_variants(recipe, home, only), tell), tell).ablation
 
 
 def home_of(recipe: Recipe) -> Path:
@@ -109,22 +126,41 @@ def home_of(recipe: Recipe) -> Path:
     return RUNS / f"{recipe.name}-ablation-{fingerprint(recipe_hash(recipe.to_toml()))[:8]}"
 
 
-def train_variants(recipe: Recipe, home: Path, only: Collection[str], tell: Tell) -> Trained:
-    """Train the recipe and those of its variants that are asked, and take up the others that are complete in `home`."""
+def plan_variants(recipe: Recipe, home: Path, only: Collection[str]) -> Planned:
+    """Find what is to be trained and what stays, and refuse what cannot be; writes nothing.
+
+    Raises as `ablate` does.
+    """
+    notes: list[str] = []
     places = {name: home / f"{number}-{_slug(name)}" for number, name in enumerate(variants_of(recipe))}
     there = [name for name, place in places.items() if (place / RECORD).exists()]
-    recipes, left_out = _asked(recipe, only, there, tell)
+    recipes, left_out = _asked(recipe, only, there, notes.append)
     asked = [name for name in recipes if not only or name in (recipe.name, *only)]
-    write_text(home / ABLATION, recipe.to_toml())  # before the first run: it says whose ledger counts them
+    for name in asked:
+        refuse_untrainable_in(recipes[name], places[name])
+    variants = {name: one for name, one in recipes.items() if name in asked or is_trained(one, places[name])}
+    return Planned(
+        recipe=recipe, home=home, variants=variants, places=places, asked=asked, left_out=left_out, notes=notes
+    )
+
+
+def train_variants(planned: Planned, tell: Tell, table: str = "the table") -> Trained:
+    """Train the recipe and those of its variants that are asked, and take up the others that are complete.
+
+    `table` says in words what those stay in.
+    """
+    for note in planned.notes:
+        tell(note)
+    # Before the first run: it says whose ledger counts them.
+    write_text(planned.home / ABLATION, planned.recipe.to_toml())
     runs = {}
-    for name, variant in recipes.items():
-        if name in asked:
-            tell(f"Variant {asked.index(name) + 1} of {len(asked)}: {name}.")
-            runs[name] = train(variant, folder=places[name], tell=tell, progress_bar=False)
-        elif is_trained(variant, places[name]):
-            tell(f"{name} was trained before and stays in the table.")
-            runs[name] = train(variant, folder=places[name], tell=tell, progress_bar=False)
-    return Trained(recipe=recipe, home=home, runs=runs, left_out=left_out)
+    for name, variant in planned.variants.items():
+        if name in planned.asked:
+            tell(f"Variant {planned.asked.index(name) + 1} of {len(planned.asked)}: {name}.")
+        else:
+            tell(f"{name} was trained before and stays in {table}.")
+        runs[name] = train(variant, folder=planned.places[name], tell=tell, progress_bar=False)
+    return Trained(recipe=planned.recipe, home=planned.home, runs=runs, left_out=planned.left_out)
 
 
 def judge_variants(trained: Trained, tell: Tell) -> Judged:

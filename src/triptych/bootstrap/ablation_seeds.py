@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 
 from triptych.backtest.luck import LEAST_RETURN
-from triptych.bootstrap.ablating import PAGE, Ablation, Judged, home_of, judge_variants, train_variants
+from triptych.bootstrap.ablating import (
+    PAGE,
+    Ablation,
+    Judged,
+    Planned,
+    home_of,
+    judge_variants,
+    plan_variants,
+    train_variants,
+)
 from triptych.bootstrap.ablation_comparing import compared, returns_compared
 from triptych.bootstrap.ablation_page import write_ablation_page
 from triptych.bootstrap.run_folder import ABLATION, ABLATION_RESULT, RECORD
@@ -48,34 +57,67 @@ def ablate_over_seeds(
         evidence of an edge (3 of 3)."; `seeds` holds what each seed's own table says. Skill is that on the windows that
         all variants of all seeds have. Also written to the folder, as ablation.json and ablation.html.
 
-    Raises as `ablate` does, RecipeError for fewer than two seeds, and RunError for a folder that holds an ablation of
-    one seed.
+    A variant that some seed lacks, as `only` leaves it out there and no run of it is complete, is not in the table, and
+    `left_out` says so.
+
+    Raises as `ablate` does, RecipeError for fewer than two seeds and for a variant that sets the seed itself, and
+    RunError for a folder that holds an ablation of one seed. What any seed refuses, is refused before anything is
+    written.
     """
     if seeds < 2 or recipe.seed + seeds - 1 > _LARGEST_SEED:
         raise RecipeError(
             f"{recipe.name} cannot be asked over {seeds} seeds from {recipe.seed} on.",
             remedy=f"Ask for two or more, up to {_LARGEST_SEED}.",
         )
+    _refuse_own_seeds(recipe, seeds)
     home = folder or home_of(recipe).with_name(f"{home_of(recipe).name}-seeds")
     if any(home.glob(f"[0-9]*-*/{RECORD}")):
         raise RunError(
             f"{home} holds an ablation of one seed.",
             remedy=f"Move what is in it into {home / 'seed-S'}, S its seed, or choose another --out.",
         )
+    everyone = range(recipe.seed, recipe.seed + seeds)
+    planned = {
+        seed: plan_variants(recipe.model_copy(update={"seed": seed}), home / f"seed-{seed}", only) for seed in everyone
+    }
+    lacking = _lacking(planned)
     write_text(home / ABLATION, recipe.to_toml())  # it says whose ledger counts the runs of its seeds
+    for name, why in lacking.items():
+        tell(f"{name} is left out of the table over seeds: {why}")
     trained = {}
-    for number in range(seeds):
-        seed = recipe.seed + number
+    for number, (seed, one) in enumerate(planned.items()):
         tell(f"Seed {seed}, {number + 1} of {seeds}.")
-        one = recipe.model_copy(update={"seed": seed})
-        trained[seed] = train_variants(one, home / f"seed-{seed}", only, tell)
+        trained[seed] = train_variants(one, tell, f"the table of seed {seed}")
     judged = {seed: judge_variants(one, tell) for seed, one in trained.items()}
     rows = _rows(recipe, judged)
-    left_out = {name: why for one in trained.values() for name, why in one.left_out.items()}
+    left_out = lacking | {name: why for one in trained.values() for name, why in one.left_out.items()}
     content = {"recipe": recipe.name, "seed": recipe.seed, "seeds": list(judged), "rows": rows, "left_out": left_out}
     write_json(home / ABLATION_RESULT, content)
     write_ablation_page(home / PAGE, recipe.name, list(judged), rows)
     return Ablation(folder=home, seeds=list(judged), rows=rows, left_out=left_out)
+
+
+def _refuse_own_seeds(recipe: Recipe, seeds: int) -> None:
+    """Refuse variants that would be the same run by every seed, and show no noise of training where there is some."""
+    for variant in recipe.ablation:
+        if "seed" in variant.changes:
+            raise RecipeError(
+                f"{recipe.name}, variant {variant.name!r} sets seed = {variant.changes['seed']!r}: it would be the "
+                f"same run by each of {seeds} seeds, as if its training had no noise.",
+                remedy="Take seed out of its changes, or the variant out of the recipe; --seeds trains the recipe "
+                "itself by other seeds.",
+            )
+
+
+def _lacking(planned: Mapping[int, Planned]) -> dict[str, str]:
+    """Variants that some seeds will have and others not, and which, in words."""
+    found = {}
+    for name in {name: None for one in planned.values() for name in one.variants}:
+        without = [str(seed) for seed, one in planned.items() if name not in one.variants]
+        if without:
+            whom = f"seeds {', '.join(without)} have" if len(without) > 1 else f"seed {without[0]} has"
+            found[name] = f"{whom} no complete run of it. Ask for it by --only too, or for all."
+    return found
 
 
 def _rows(recipe: Recipe, judged: Mapping[int, Judged]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from triptych.bootstrap.candles import load_candles, with_absolute_path
 from triptych.bootstrap.consensus_training import train_consensus
 from triptych.bootstrap.files import read_json
-from triptych.bootstrap.run_folder import RECORD, Run, run_fingerprint
+from triptych.bootstrap.run_folder import RECORD, Run, refuse_other, run_fingerprint
 from triptych.bootstrap.telling import Tell, silent
 from triptych.bootstrap.training import train as train_one
 from triptych.settings import Recipe, resolved
@@ -24,6 +24,16 @@ def train(
     """Train a recipe; one with members as a consensus. See `bootstrap.training.train` for arguments and errors."""
     make = train_consensus if recipe.members else train_one
     return make(recipe, folder=folder, fresh=fresh, tell=tell, progress_bar=progress_bar)
+
+
+def refuse_untrainable_in(recipe: Recipe, folder: Path) -> None:
+    """Raise RunError when `train` would not take up this folder, as it holds another run or something else.
+
+    Writes nothing, and reads candles only where the folder is there.
+    """
+    if folder.exists():
+        named = with_absolute_path(resolved(recipe))
+        refuse_other(named, load_candles(named).hash, folder)
 
 
 def is_trained(recipe: Recipe, folder: Path) -> bool:

@@ -180,6 +180,14 @@ def open_or_create(recipe: Recipe, data_hash: str, folder: Path, *, fresh: bool 
     return run
 
 
+def refuse_other(recipe: Recipe, data_hash: str, folder: Path) -> None:
+    """Raise RunError when a folder holds another run or something else, as `open_or_create` does; writes nothing."""
+    if (folder / RECORD).exists():
+        _require_same(Run(folder=folder, recipe=recipe), data_hash)
+    else:
+        _require_empty(folder, recipe.to_toml())
+
+
 def discard(folder: Path) -> None:
     """Remove a run, and only what a run is made of; call it `at_work`.
 

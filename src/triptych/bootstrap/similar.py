@@ -6,16 +6,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from triptych.bootstrap.backtesting import candles_of
 from triptych.bootstrap.explaining import end_at, model_in_charge, series_of
 from triptych.bootstrap.run_folder import Run
 from triptych.bootstrap.windowing import first_end, reach, windows_at
-from triptych.domain import CLASSES, utc
+from triptych.domain import CLASSES, CandleSeries, utc
 from triptych.domain.errors import NotEnoughData
 from triptych.features.targets import label
 from triptych.inference import load_artifact, siamese_of
-from triptych.inference.similar import embeddings_of, most_similar, require_apart, spread_of, strangeness_of
+from triptych.inference.similar import (
+    LEAST_TO_JUDGE,
+    count_apart,
+    embeddings_of,
+    most_similar,
+    require_apart,
+    spread_of,
+    strangeness_of,
+)
 
 UNLABELLED = "unknown"
 REFERENCE = 500
@@ -68,7 +77,8 @@ def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 1
         step: every n-th window of the past is looked at.
 
     Raises ArtifactError for another kind of model and for a network that has collapsed, so that none of this would mean
-    anything, NotEnoughData when nothing is old enough, and as `explain_decision`.
+    anything, NotEnoughData when fewer than 20 past windows that overlap by half at most are looked at, too few to tell
+    which of the two it is, and as `explain_decision`.
     """
     run.require_trained()
     candles = candles_of(run)
@@ -80,12 +90,7 @@ def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 1
     siamese_of(classifier)
     last = end - max(length, horizon)
     ends = np.arange(last, first_end(recipe) - 1, -step)[::-1]
-    if not len(ends):
-        raise NotEnoughData(
-            f"{series.symbol}: no window had ended {max(length, horizon)} candles before "
-            f"{utc(int(known.close_time_ms[-1]))}.",
-            remedy="Ask about a later time.",
-        )
+    _require_enough(known, ends, length, horizon, first_end(recipe), step)
     beside = candles.beside(recipe)
     recent = np.arange(max(first_end(recipe) + length, end - REFERENCE), end + 1)
     every = np.unique(np.concatenate([ends, recent, recent - length]))
@@ -116,6 +121,27 @@ def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 1
         strangeness=strange[-1], strangeness_rank=_rank(strange),
         change=change[-1], change_rank=_rank(change), spread=spread,
     )  # fmt: skip
+
+
+def _require_enough(
+    known: CandleSeries, ends: NDArray[np.int64], length: int, horizon: int, first: int, step: int
+) -> None:
+    """Refuse to look up a window among too few of the past. Raises NotEnoughData."""
+    count, half = count_apart(ends, length), -(-length // 2)
+    if count >= LEAST_TO_JUDGE:
+        return
+    told = min(step, half)  # a step above half a window only looks at fewer of them
+    needed = first + (LEAST_TO_JUDGE - 1) * told * -(-half // told) + max(length, horizon) + 1
+    raise NotEnoughData(
+        f"{known.symbol}: {count} past windows of {length:,} candles that overlap by half at most had ended "
+        f"{max(length, horizon):,} candles before {utc(int(known.close_time_ms[-1]))}"
+        f", looked at by --step {step}; {LEAST_TO_JUDGE} are needed to tell whether the network tells one window from "
+        "another, and what is strange.",
+        remedy=f"Look at more of them: --step {told} is enough."
+        if len(known) >= needed
+        else f"Ask about a later time: {needed:,} candles of history are enough for --step {told}, there are "
+        f"{len(known):,}.",
+    )
 
 
 def _rank(values: list[float]) -> float:

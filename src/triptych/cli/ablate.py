@@ -26,8 +26,8 @@ def ablate(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            help="Train this variant only; may be repeated. Others that are complete in the folder stay in the table "
-            "[default: all].",
+            help="Train this variant only; may be repeated. Others that are complete in the folder stay in the table, "
+            "over seeds those that every seed has [default: all].",
             metavar="NAME",
         ),
     ] = None,
@@ -36,7 +36,7 @@ def ablate(
         typer.Option(
             min=1,
             help="Train every variant by so many seeds, that of the recipe and the next ones, each in the folder "
-            "seed-S of --out. The intervals then hold the noise of training too.",
+            "seed-S of --out. The intervals then hold the noise of training too. Refused for a variant that sets seed.",
         ),
     ] = 1,
     json: JsonOption = False,

@@ -21,6 +21,9 @@ similarity of .999, so that nothing shown tells one from another. Untrained netw
 `siamese_factors` put real windows .13 to .93 apart, seeds 1 to 5: what comes below half of it was brought together."""
 SPREAD_BY: Final = 500
 """Windows by which that distance is told, at most."""
+LEAST_TO_JUDGE: Final = 20
+"""Windows of the past by which it is told at least, none sharing more than half of its candles with another: those that
+share more stand close to one another in any network."""
 
 
 @torch.no_grad()
@@ -81,6 +84,20 @@ def spread_of(places: NDArray[np.floating]) -> float:
         return 0.0
     cosine = (chosen @ chosen.T)[np.triu_indices(len(chosen), k=1)]
     return float(np.median(np.sqrt(np.maximum(2.0 - 2.0 * cosine, 0.0))))
+
+
+def count_apart(ends: NDArray[np.int64], length: int) -> int:
+    """How many windows there are among others of which none shares more than half of its candles with another.
+
+    Args:
+        ends: last candle of each, increasing.
+        length: candles from the first that a window holds to its last.
+    """
+    least, count, last = -(-length // 2), 0, None
+    for end in ends.tolist():
+        if last is None or end - last >= least:
+            count, last = count + 1, end
+    return count
 
 
 def collapse_note(spread: float) -> str:

@@ -61,7 +61,7 @@ class DataConfig(Config):
     source: Literal["synthetic", "file", "store"] = Field(
         "synthetic",
         description="The embedded synthetic market, a file of candles (or of trades, or a recorded tape), or the local "
-        "candle store.",
+        "candle store. A path beside `synthetic` is refused.",
     )
     path: str | None = Field(
         None,
@@ -96,6 +96,11 @@ class DataConfig(Config):
     def _toml_dates_are_times_too(cls, value: object) -> object:
         return value.isoformat() if isinstance(value, date) else value  # a datetime is a date
 
+    @field_validator("path")
+    @classmethod
+    def _nothing_is_no_path(cls, value: str | None) -> str | None:
+        return value or None  # TOML knows no None: `--set data.path=` takes back the path of a recipe
+
     @field_validator("start", "end")
     @classmethod
     def _must_be_a_time(cls, value: str | None) -> str | None:
@@ -112,6 +117,11 @@ class DataConfig(Config):
     def _path_is_there_when_needed(self) -> DataConfig:
         if self.source != "synthetic" and not self.path:
             raise ValueError(f"source = '{self.source}' needs a path")
+        if self.source == "synthetic" and self.path:
+            raise ValueError(
+                f"path names {self.path}, and source = 'synthetic', which is also what it is where none is named, "
+                "would not read it: set source to 'file' or 'store', or for the synthetic market path to ''"
+            )
         return self
 
 

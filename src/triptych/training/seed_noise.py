@@ -4,13 +4,18 @@ A model that is trained again with another seed answers differently, often by as
 figure is measured with several seeds on the same test, and both could have come out otherwise. Seeds and test times are
 crossed: every seed is tested at every time. For such a table Owen (2007, "The pigeonhole bootstrap", Annals of Applied
 Statistics 1, sections 3 and 4) shows that resampling rows and columns independently adds the two variances, and that
-this is right or slightly too much. Resampling the rows themselves is no use with three of them: draws with replacement
-show two thirds of their variance, and take only ten values. So the variances are added as such:
+this is right or slightly too much: what a seed does at one time only is in both, and counted twice. Resampling the rows
+themselves is no use with three of them: draws with replacement show two thirds of their variance, and take only ten
+values. So the variances are added as such:
 
     error² = error over times, of the mean over seeds² + variance over seeds / number of seeds
 
 and each is known no better than its degrees of freedom allow: blocks of time - 1, and seeds - 1. Those of the sum are
 Satterthwaite's (1946, "An approximate distribution of estimates of variance components"); the interval is Student's.
+
+Two or three seeds tell these badly. In simulated tables an interval of 95 % holds the truth 98.2 to 98.5 times of 100
+where seeds differ only in what they do at single times, and 87.5 (two seeds) or 91.5 (three) where the seed as such
+moves the figure by four times the error over times; with five seeds 94.3.
 """
 
 from __future__ import annotations
