@@ -62,6 +62,8 @@ def test_it_can_be_written_down_and_read_again(model):
     one = series(700, seed=1)
     np.testing.assert_array_equal(again.alarms(one, MEMORY), model.alarms(one, MEMORY))
     assert again.as_dict() == model.as_dict()
+    old = {name: model.as_dict()[name] for name in ("model", "scale", "threshold", "asked", "in_nothing", "rows")}
+    assert SwitchModel.from_dict(old).as_dict() == {**old, "low": 0.0, "high": 0.0, "instruments": [], "left_out": []}
 
 
 def test_too_few_returns_are_refused_and_a_history_shorter_than_the_memory_tells_nothing(model):

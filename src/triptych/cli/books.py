@@ -297,8 +297,8 @@ def _show_costs(costs: SimulatedCosts, timeframe: str) -> None:
     times = f", {slippage / half:,.0f} times this half spread" if half > 0 else ""
     out.print(
         f"costs.slippage_bp comes on top: {slippage:g} bp unless a recipe says otherwise{times}. It is for what no "
-        "book tells, how far the price runs until an order arrives. With --set costs.slippage_bp=0 an order pays what these "
-        "books ask and nothing else: the least that it can cost.",
+        "book tells, how far the price runs until an order arrives. With --set costs.slippage_bp=0 an order pays what "
+        "these books ask and nothing else: the least that it can cost.",
         soft_wrap=True,
     )
     out.print(

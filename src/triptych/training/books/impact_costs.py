@@ -97,7 +97,8 @@ def simulated_costs(tape: BookTape, series: CandleSeries, config: Config | None 
         """Half spread and impact under a weighting of the candles, float64 of shape (2,)."""
         filled = weights @ count
         seen = filled > 0
-        scale = root[seen] @ ((weights @ above)[seen] / filled[seen]) / max(root[seen] @ root[seen], 1e-300)
+        steps = root[seen]
+        scale = float(steps @ ((weights @ above)[seen] / filled[seen])) / max(float(steps @ steps), 1e-300)
         two_sided = weights @ books
         half = weights @ spreads / two_sided if two_sided > 0 else np.nan
         sigma = weights @ ranges / weights.sum() / PARKINSON
