@@ -104,9 +104,14 @@ class SwitchModel:
     def fit(cls, histories: Sequence[CandleSeries]) -> Self:
         """Fit on the last returns of histories that hold the training part only; the threshold is still to be set.
 
+        Each history gives as many returns as any other, and what a short one lacks the others give.
+
         Raises NotEnoughData for fewer than 30 returns.
         """
-        share = LEARNT // max(len(histories), 1)
+        share, left = 0, LEARNT
+        for taken, length in enumerate(sorted(len(one) - 1 for one in histories)):
+            share = max(left // (len(histories) - taken), 1)
+            left -= min(length, share)
         returns = np.concatenate([log_returns(one)[-share:] for one in histories])
         scale = usual_size(returns)
         return cls(model=GaussianHmm.fit(log_sizes(returns, scale)[:, None], Config(states=KINDS)), scale=scale)
