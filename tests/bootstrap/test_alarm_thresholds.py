@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -5,9 +6,9 @@ import pytest
 from tests.inference.test_regimes import series
 
 from triptych.bootstrap import alarm_thresholds
-from triptych.bootstrap.alarm_thresholds import SURE, require_kept, rows_for, set_threshold, threshold_for
+from triptych.bootstrap.alarm_thresholds import SURE, require_kept, rows_for, set_threshold, threshold_for, uncertainty
 from triptych.domain.errors import NotEnoughData
-from triptych.inference.switch_model import SwitchModel, looks_back
+from triptych.inference.switch_model import InNothing, SwitchModel, looks_back
 from triptych.market.shuffling import shuffled
 
 MEMORY = 480
@@ -31,6 +32,70 @@ def test_what_is_asked_for_comes_out_on_fresh_orders_however_many_instruments_an
     ]
     realised = 1000.0 * sum(len(one) for one in fresh) / (each * instruments)
     assert 5.0 < realised < 20.0  # about 60 alarms set it, 96 are expected, and alarms come in clusters
+
+
+def named(symbol, candles, seed=0):
+    one = series(candles, seed=seed)
+    return replace(one, instrument=replace(one.instrument, symbol=symbol))
+
+
+def test_an_instrument_has_the_share_of_the_candles_in_random_order_that_it_has_of_the_real_ones():
+    model = set_threshold([named("LONG", 1200), named("SHORT", 400, seed=1)], MEMORY, 10.0, seed=7)
+    assert [(one.symbol, one.rows) for one in model.instruments] == [("LONG", 4_500), ("SHORT", 1_500)]
+    together = sum(one.alarms * one.rows for one in model.instruments) / model.rows
+    assert together == pytest.approx(model.in_nothing)
+    for one in (model, *model.instruments):
+        assert 0.0 <= one.low <= one.high
+    assert model.low < model.in_nothing < model.high
+
+
+def test_a_listing_of_two_candles_has_no_say_and_that_is_told():
+    model = set_threshold([named("NEW", 2), named("OLD", 1200)], MEMORY, 10.0, seed=7)
+    assert model.left_out == ("NEW",)
+    assert [(one.symbol, one.rows, one.alarms) for one in model.instruments] == [("OLD", 6_000, model.in_nothing)]
+    fresh = model.alarms(shuffled(series(1200), 900, looks_back(MEMORY) + 12_000), MEMORY)
+    assert 5.0 < len(fresh) / 12.0 < 16.0  # were half of the candles those of NEW, it would be 20
+    assert model.notes() == (
+        "The threshold of the alarms of switches was set without NEW: too few candles to be put in random order.",
+    )
+    assert SwitchModel.from_dict(json.loads(json.dumps(model.as_dict()))).notes() == model.notes()
+
+
+def test_where_all_are_short_none_is_left_out():
+    model = set_threshold([named("A", 200), named("B", 200, seed=1), named("C", 1)], MEMORY, 10.0, seed=7)
+    assert [(one.symbol, one.rows) for one in model.instruments] == [("A", 3_000), ("B", 3_000)]
+    assert model.left_out == ("C",)
+
+
+def test_instruments_that_differ_beyond_chance_are_told():
+    parts = tuple(
+        InNothing(symbol=symbol, rows=20_000, alarms=alarms, low=low, high=high)
+        for symbol, alarms, low, high in (("BTC", 0.2, 0.0, 0.51), ("DOGE", 1.75, 1.12, 2.51))
+    )
+    model = SwitchModel(model=None, scale=1.0, asked=1.0, in_nothing=0.975, rows=40_000, instruments=parts)
+    (said,) = model.notes()
+    assert said.endswith("(95 %): BTC 0.20 (0.00 to 0.51), DOGE 1.75 (1.12 to 2.51).")
+    wide = tuple(replace(one, low=0.1, high=3.0) for one in parts)
+    assert replace(model, instruments=wide).notes() == ()
+
+
+def test_what_other_orders_would_raise_is_wider_where_alarms_come_in_clusters():
+    alone = np.arange(60) * 400
+    clustered = (np.arange(60) // 6) * 2_400 + np.arange(60) % 6
+    one, many = (uncertainty([at], [24_000], seed=3) for at in (alone, clustered))
+    for low, high in (one, many):
+        assert 0.0 < low < 2.5 < high
+    assert many[1] - many[0] > 1.7 * (one[1] - one[0])
+    low, high = uncertainty([np.empty(0, dtype=np.int64)], [4_000], seed=3)
+    assert low == 0.0
+    assert 0.5 < high < 1.5  # none in 4,000 is not none for good
+    assert uncertainty([alone[:1]], [200], seed=3)[1] > 10.0
+
+
+def test_fresh_orders_fall_into_the_interval_of_a_set_threshold():
+    model = set_threshold([series(1200)], MEMORY, 10.0, seed=7)
+    calm = shuffled(series(1200), 900, looks_back(MEMORY) + 30_000)
+    assert model.low < len(model.alarms(calm, MEMORY)) / 30.0 < model.high
 
 
 def test_only_candles_at_which_an_alarm_is_possible_count():

@@ -105,6 +105,17 @@ def test_impact_with_trades_says_what_to_set(run_command, tmp_path):
     half, impact = costs["half_spread_bp"]["value"], costs["impact"]["value"]
     assert f"--set costs.half_spread_bp={half:.3g} --set costs.impact={impact:.3g}" in words
     assert f"From {costs['candles']} candles of 5s, 95 %" in words
+    assert f"costs.slippage_bp comes on top: 1 bp unless a recipe says otherwise, {1 / half:,.0f} times" in words
+    # Candles too long for the recording cost the line of costs, and nothing that needs no candles.
+    long = run_command(*asked[:-1], "15m")
+    assert long.status == 0
+    assert "What to set costs to is not told. " in " ".join(long.err.split())
+    assert "R2 out of sample" in long.out
+    assert "For the simulated exchange" not in long.out
+    content = json.loads(run_command(*asked[:-1], "15m", "--json").out)
+    assert content["costs"] is None
+    assert len(content["walk"]) == len(content["flow"]) == 3
+    assert run_command(*asked[:-1], "5 bananas").status == 2
 
 
 def test_the_rule_is_tried_on_simulated_books(run_command):

@@ -37,6 +37,8 @@ def test_alarms_as_json_name_a_regime_and_a_close_of_the_later_part(run_command,
     assert told["method"] == method
     assert told["false_alarms_asked_in_1000"] == 20
     assert told["alarms_in_1000_shuffled"] <= 20
+    low, high = told["alarms_in_1000_shuffled_interval"]
+    assert 0 <= low <= told["alarms_in_1000_shuffled"] <= high
     assert len(told["alarms"]) >= (1 if method == "switches" else 2)  # one switch of volatility lies there
     times = [row["time"] for row in told["alarms"]]
     assert times == sorted(times)

@@ -123,7 +123,7 @@ def test_the_fits_of_impact_know_nothing_after_the_training_part():
         assert (ours.slope, ours.intercept, ours.train_r2) == (theirs.slope, theirs.intercept, theirs.train_r2)
         assert ours.test_r2 != theirs.test_r2
     for one, two in zip(walk_impact(tape, config), walk_impact(changed, config), strict=True):
-        for name in ("half_spread_bp", "scale", "power", "unit", "train_r2"):
+        for name in ("intercept_bp", "scale", "power", "unit", "train_r2"):
             assert getattr(one, name) == getattr(two, name), name
         assert one.test_r2 != two.test_r2
 

@@ -8,6 +8,7 @@ from triptych.bootstrap import alarm_thresholds
 from triptych.bootstrap.alarm_thresholds import set_threshold
 from triptych.domain.errors import NotEnoughData
 from triptych.domain.signal import OF_LATE
+from triptych.inference import switch_model
 from triptych.inference.switch_model import SwitchModel
 from triptych.inference.switches import departure_alarms, since_alarm
 
@@ -62,6 +63,8 @@ def test_it_can_be_written_down_and_read_again(model):
     one = series(700, seed=1)
     np.testing.assert_array_equal(again.alarms(one, MEMORY), model.alarms(one, MEMORY))
     assert again.as_dict() == model.as_dict()
+    old = {name: model.as_dict()[name] for name in ("model", "scale", "threshold", "asked", "in_nothing", "rows")}
+    assert SwitchModel.from_dict(old).as_dict() == {**old, "low": 0.0, "high": 0.0, "instruments": [], "left_out": []}
 
 
 def test_too_few_returns_are_refused_and_a_history_shorter_than_the_memory_tells_nothing(model):
@@ -70,6 +73,15 @@ def test_too_few_returns_are_refused_and_a_history_shorter_than_the_memory_tells
     for n in (1, 20):
         assert np.isnan(model.probabilities(series(n), MEMORY)).all()
         assert model.since(series(n), np.array([n - 1]), MEMORY).tolist() == [-1]
+
+
+def test_a_short_history_leaves_its_part_of_what_is_learnt_to_the_others(monkeypatch):
+    monkeypatch.setattr(switch_model, "LEARNT", 600)
+    seen = []
+    monkeypatch.setattr(switch_model, "usual_size", lambda returns: seen.append(len(returns)) or 1.0)
+    for lengths in ((1200,), (1200, 1200), (2, 1200), (101, 1200, 1200), (101, 51)):
+        SwitchModel.fit([series(n) for n in lengths])
+    assert seen == [600, 600, 600, 600, 150]
 
 
 def test_a_departure_is_told_once_and_needs_no_regime_to_be_sure():

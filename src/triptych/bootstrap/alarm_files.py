@@ -51,6 +51,7 @@ def alarm_facts(found: RegimeAlarms) -> dict[str, Any]:
         "threshold": found.threshold,
         "false_alarms_asked_in_1000": found.asked,
         "alarms_in_1000_shuffled": found.in_nothing,
+        "alarms_in_1000_shuffled_interval": [found.low, found.high],
         "shuffled_candles": found.n_calm,
         "judged_from": utc(int(series.open_time_ms[found.first])),
         "judged_until": utc(int(series.close_time_ms[-1])),

@@ -3,6 +3,9 @@
 That is in the candles they have learnt from, put in random order (`market/shuffling.py`), as often as it takes until
 `ROWS` candles stand behind the threshold at which an alarm is possible at all. What is asked for is a number of these
 false alarms in 1,000 of them, the same for all.
+
+Of several instruments each has the share of these candles that it has of the real ones: one threshold serves all, and
+what it raises should be what was asked for where most of the trading is.
 """
 
 from __future__ import annotations
@@ -16,9 +19,10 @@ from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries
 from triptych.domain.errors import NotEnoughData
-from triptych.inference.switch_model import SwitchModel, looks_back
+from triptych.inference.switch_model import InNothing, SwitchModel, looks_back
 from triptych.inference.switches import departure_alarms
 from triptych.market.shuffling import shuffled
+from triptych.training.intervals import interval, resample_weights, share_interval, widening
 
 FALSE_ALARMS: Final = 1.0
 """False alarms in 1,000 candles that are asked for when nobody says otherwise."""
@@ -29,6 +33,11 @@ ROWS: Final = 40_000
 LEAST_ALARMS: Final = 20
 """False alarms that a threshold should stand on; where fewer than 1 in 1,000 are asked for there are more `ROWS`."""
 MOST_ROWS: Final = 200_000
+FEWEST_RETURNS: Final = 30
+"""Returns that are put in random order at least, however few an alarm is told from."""
+BLOCK: Final = 240
+"""Candles in random order that are drawn together when it is told how uncertain a number of alarms is."""
+RESAMPLES: Final = 1000
 SURE: Final = np.concatenate((np.linspace(0.5, 0.99, 50), 1.0 - np.geomspace(0.009, 1e-9, 60)))
 """Probabilities between two of which a threshold is looked for."""
 HALVINGS: Final = 20
@@ -80,12 +89,41 @@ def threshold_for(
     return threshold, kept
 
 
+def uncertainty(alarms: Sequence[NDArray[np.int64]], n_candles: Sequence[int], seed: int) -> tuple[float, float]:
+    """The 95 % interval of a number of alarms in 1,000 candles: what other random orders would raise.
+
+    By a bootstrap of blocks of `BLOCK` candles, for alarms come in clusters; never narrower than Wilson's interval of
+    alarms that come one by one, which tells something where none or hardly any was raised.
+
+    Args:
+        alarms: of each history in random order, positions from its first candle at which an alarm is possible.
+        n_candles: of each, at which an alarm is possible.
+        seed: of the resamples.
+    """
+    counts = np.concatenate(
+        [np.bincount(one // BLOCK, minlength=-(-n // BLOCK)) for one, n in zip(alarms, n_candles, strict=True)]
+    )
+    lengths = np.concatenate([np.diff(np.r_[np.arange(0, n, BLOCK), n]) for n in n_candles])
+    hits, n = int(counts.sum()), int(lengths.sum())
+    alone = share_interval(hits, n)
+    low, high = 1000.0 * alone.low, 1000.0 * alone.high
+    if len(counts) > 1:
+        blocks = np.arange(len(counts))
+        draws = [(counts @ w) / (lengths @ w) for w in resample_weights(blocks, 1, RESAMPLES, seed)]
+        stretch = widening(len(counts), 1, 1, 0.95)
+        found = interval(1000.0 * hits / n, 1000.0 * np.concatenate(draws), 0.95, (0.0, 1000.0), stretch)
+        low, high = min(low, found.low), max(high, found.high)
+    return low, high
+
+
 def set_threshold(histories: Sequence[CandleSeries], memory: int, false_alarms: float, seed: int) -> SwitchModel:
     """A model of switches fitted on histories of the training part, its threshold set on their last candles.
 
     Args:
         histories: one an instrument; of each the last `CALM` candles are put in random order, again and again until
-            its share of `rows_for` many candles have all before them that an alarm is told from.
+            its share of `rows_for` many candles have all before them that an alarm is told from. The shares are those
+            of the histories' candles. Histories with fewer returns than the filter hears at one close are left out,
+            for every window of them would hold the same returns again; unless all are that short.
         memory: returns that an alarm is told from.
         false_alarms: in 1,000 candles, that are asked for.
         seed: of the orders.
@@ -93,22 +131,36 @@ def set_threshold(histories: Sequence[CandleSeries], memory: int, false_alarms: 
     Raises NotEnoughData when the histories are too short for a model.
     """
     model = SwitchModel.fit(histories)
-    told = [one for one in histories if len(one) > 1]
+    fewest = max(memory // 2, FEWEST_RETURNS) + 1
+    told = [one for one in histories if len(one) >= fewest] or [one for one in histories if len(one) > 1]
+    left_out = tuple(one.symbol for one in histories if not any(one is kept for kept in told))
     needed = looks_back(memory)
-    each = -(-rows_for(false_alarms) // len(told))
+    wanted, real = rows_for(false_alarms), sum(len(one) for one in told)
+    rows = [-(-wanted * len(one) // real) for one in told]
     calm = [
         model.probabilities(
             shuffled(one.between(max(0, len(one) - CALM), len(one)), seed % 2**32 + number, needed + each), memory
         )
-        for number, one in enumerate(told)
+        for number, (one, each) in enumerate(zip(told, rows, strict=True))
     ]
-    rows = each * len(told)
+
+    def alarms(threshold: float) -> list[NDArray[np.int64]]:
+        return [departure_alarms(one, threshold, memory // 2) for one in calm]
 
     def raised(threshold: float) -> int:
-        return sum(len(departure_alarms(one, threshold, memory // 2)) for one in calm)
+        return sum(len(one) for one in alarms(threshold))
 
-    threshold, in_nothing = threshold_for(false_alarms, raised, SURE, rows)
-    return replace(model, threshold=threshold, asked=false_alarms, in_nothing=in_nothing, rows=rows)
+    threshold, in_nothing = threshold_for(false_alarms, raised, SURE, sum(rows))
+    found = [one - needed for one in alarms(threshold)]
+    parts = []
+    for one, at, n in zip(told, found, rows, strict=True):
+        low, high = uncertainty([at], [n], seed)
+        parts.append(InNothing(symbol=one.symbol, rows=n, alarms=1000.0 * len(at) / n, low=low, high=high))
+    low, high = uncertainty(found, rows, seed)
+    return replace(
+        model, threshold=threshold, asked=false_alarms, in_nothing=in_nothing, low=low, high=high, rows=sum(rows),
+        instruments=tuple(parts), left_out=left_out,
+    )  # fmt: skip
 
 
 def require_kept(model: SwitchModel) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.bootstrap.alarm_thresholds import CALM, FALSE_ALARMS, rows_for, threshold_for
+from triptych.bootstrap.alarm_thresholds import CALM, FALSE_ALARMS, rows_for, threshold_for, uncertainty
 from triptych.bootstrap.alarm_watchers import AbstractWatcher, Method, Reading, watcher_of_file, watcher_of_run
 from triptych.bootstrap.run_folder import Run
 from triptych.domain import CandleSeries
@@ -38,7 +38,8 @@ class RegimeAlarms:
         regime: position in `REGIMES` of the likeliest at each candle, shape (n_candles,); -1 where none is told.
         threshold: that was set or given.
         asked: false alarms in 1,000 candles that were asked for; None where the threshold was given.
-        in_nothing: alarms in 1,000 candles of the candles in random order, at this threshold.
+        in_nothing: alarms in 1,000 candles of the candles in random order, at this threshold; low, high: their 95 %
+            interval, of other random orders.
         n_calm: candles in random order that this was counted on, at each of which an alarm was possible.
         agreement: how far the regimes told in the judged part are those of their names; empty where none are told.
         notes: what one must know, a sentence each.
@@ -53,6 +54,8 @@ class RegimeAlarms:
     threshold: float
     asked: float | None
     in_nothing: float
+    low: float
+    high: float
     n_calm: int
     agreement: dict[str, dict[str, float]]
     notes: tuple[str, ...]
@@ -178,9 +181,12 @@ def _raised(
             )
     else:
         in_nothing = 1000.0 * raised(threshold) / n_calm
+    found = [one.raised(threshold) - watcher.warm_up for one in calm]
+    low, high = uncertainty(found, [len(one.statistic) - watcher.warm_up for one in calm], seed)
     seen = watcher.read(series, first)
     return RegimeAlarms(
         series=series, method=method, first=first, alarms=seen.raised(threshold), statistic=seen.statistic,
-        regime=seen.regime, threshold=threshold, asked=asked, in_nothing=in_nothing, n_calm=n_calm,
+        regime=seen.regime, threshold=threshold, asked=asked, in_nothing=in_nothing, low=low, high=high,
+        n_calm=n_calm,
         agreement=watcher.agreement, notes=notes,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from triptych.cli.console import Narrator, out, print_json, warn
 from triptych.cli.options import JsonOption, QuietOption, RunArgument, SetOption
 
 if TYPE_CHECKING:
+    from triptych.training.books.impact_costs import SimulatedCosts
     from triptych.training.intervals import Interval
 
 app = typer.Typer(
@@ -232,22 +233,32 @@ def impact(
 ) -> None:
     """How far the mid moves with the order flow, and what market orders cost, out of sample with 95 % intervals.
 
-    With --trades also what to set costs.half_spread_bp and costs.impact to, in a backtest or on paper.
+    With --trades also what to set costs.half_spread_bp and costs.impact to, in a backtest or on paper;
+    costs.slippage_bp comes on top.
     """
     from triptych.bootstrap.books.opening import open_with_trades
+    from triptych.domain import Timeframe
+    from triptych.domain.errors import NotEnoughData
     from triptych.market.books import candles_from_trades
     from triptych.training.books.impact import Config, flow_impact, walk_impact
     from triptych.training.books.impact_costs import simulated_costs
 
+    candle = Timeframe.parse(timeframe)
     tape, beside, note = open_with_trades(file, trades, every_ms=every_ms, symbol=symbol)
     if note:
         warn(note)
     config = Config(rows=rows)
     flows, curves = flow_impact(tape, config), walk_impact(tape, config)
-    costs = None if beside is None else simulated_costs(tape, candles_from_trades(beside, timeframe), config)
+    costs = None
+    if beside is not None:
+        try:
+            costs = simulated_costs(tape, candles_from_trades(beside, candle), config)
+        except NotEnoughData as error:  # what is known without candles is told all the same
+            warn(f"What to set costs to is not told. {error}")
     if json:
         content = {"flow": [_plain(asdict(one)) for one in flows], "walk": [_plain(asdict(one)) for one in curves]}
-        print_json(content | ({} if costs is None else {"costs": _plain(asdict(costs))}))
+        told = None if costs is None else _plain(asdict(costs))
+        print_json(content | ({} if beside is None else {"costs": told}))
         return
     table = Table(title=f"{tape.symbol}, {len(tape)} books, buckets of {rows} rows", title_justify="left")
     for head in ("what", "slope, bp", "R2 in training", "R2 out of sample"):
@@ -263,24 +274,39 @@ def impact(
     for head in heads:
         table.add_column(head)
     for curve in curves:
-        formula = f"{curve.half_spread_bp:.3g} + {curve.scale:.3g} x^{curve.power:.2f}"
+        formula = f"{curve.intercept_bp:.3g} + {curve.scale:.3g} x^{curve.power:.2f}"
         table.add_row(
             curve.name, formula, f"{curve.train_r2:.3f}", _within(curve.test_r2),
             "" if curve is curves[0] else _within(curve.over_free, "+.4f"), _within(curve.test_error_bp),
         )  # fmt: skip
     out.print(table)
     if costs is not None:
-        out.print(
-            f"For the simulated exchange: --set costs.half_spread_bp={costs.half_spread_bp.value:.3g} "
-            f"--set costs.impact={costs.impact.value:.3g}",
-            soft_wrap=True,
-        )
-        out.print(
-            f"From {costs.candles} candles of {timeframe}, 95 %: half spread {_within(costs.half_spread_bp, '.3g')} "
-            f"bp, impact {_within(costs.impact, '.3g')}; of orders up to {costs.largest:.3g}, "
-            f"{costs.share_of_volume:.1%} of the mean candle's volume.",
-            style="dim",
-        )
+        _show_costs(costs, timeframe)
+
+
+def _show_costs(costs: SimulatedCosts, timeframe: str) -> None:
+    from triptych.exchanges.simulated.costs import Config
+
+    half = costs.half_spread_bp.value
+    out.print(
+        f"For the simulated exchange: --set costs.half_spread_bp={half:.3g} "
+        f"--set costs.impact={costs.impact.value:.3g}",
+        soft_wrap=True,
+    )
+    slippage = Config().slippage_bp
+    times = f", {slippage / half:,.0f} times this half spread" if half > 0 else ""
+    out.print(
+        f"costs.slippage_bp comes on top: {slippage:g} bp unless a recipe says otherwise{times}. It is for what no "
+        "book tells, how far the price runs until an order arrives. With --set costs.slippage_bp=0 an order pays what "
+        "these books ask and nothing else: the least that it can cost.",
+        soft_wrap=True,
+    )
+    out.print(
+        f"From {costs.candles} candles of {timeframe}, 95 %: half spread {_within(costs.half_spread_bp, '.3g')} "
+        f"bp, impact {_within(costs.impact, '.3g')}; of orders up to {costs.largest:.3g}, "
+        f"{costs.share_of_volume:.1%} of the mean candle's volume.",
+        style="dim",
+    )
 
 
 def _try_spoofing(seed: int, streams: int, own: float, json: bool) -> None:

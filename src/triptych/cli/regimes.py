@@ -196,9 +196,9 @@ def _tell(found: RegimeAlarms, rows: list[dict[str, Any]], facts: dict[str, Any]
         table.add_row(row["time"][:16], f"{row['value']:.3f}", row["regime"].replace("_", " "))
     out.print(table)
     out.print(
-        f"In the candles before, in random order, it raises {found.in_nothing:.2f} alarms in 1,000, counted on "
-        f"{found.n_calm:,}: there is nothing to find in them. In the judged part: "
-        f"{1000 * len(rows) / facts['judged_candles']:.2f}."
+        f"In the candles before, in random order, it raises {found.in_nothing:.2f} alarms in 1,000 ({found.low:.2f} to "
+        f"{found.high:.2f} in other orders, 95 %), counted on {found.n_calm:,}: there is nothing to find in them. In "
+        f"the judged part: {1000 * len(rows) / facts['judged_candles']:.2f}."
     )
     for name, one in found.agreement.items():
         if one["likeliest"] > 0:

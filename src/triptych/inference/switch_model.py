@@ -12,7 +12,7 @@ kind that the market was of.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
 import numpy as np
@@ -55,6 +55,23 @@ def looks_back(memory: int) -> int:
     return 2 * (memory // 2)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InNothing:
+    """What the threshold raises on the candles of one instrument in random order.
+
+    Attributes:
+        symbol: the instrument.
+        rows: candles in random order.
+        alarms: in 1,000 of them; low, high: their 95 % interval.
+    """
+
+    symbol: str
+    rows: int
+    alarms: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class SwitchModel:
     """Kinds of market, and how sure it must be that the present one is over for an alarm.
@@ -65,8 +82,11 @@ class SwitchModel:
         threshold: probability that any other kind than the present one must reach.
         asked: false alarms in 1,000 candles that it was set for.
         in_nothing: alarms that it raises in 1,000 candles of the training part in random order.
+        low, high: their 95 % interval, of other random orders; both 0 where an earlier version set the threshold.
         rows: candles in random order that the threshold was set by, each with all before it that an alarm is told
             from; 0: it was set before they were counted, or never.
+        instruments: the same by instrument, each with its share of the rows; empty where an earlier version set it.
+        left_out: instruments with too few candles to be put in random order.
     """
 
     model: GaussianHmm
@@ -74,15 +94,24 @@ class SwitchModel:
     threshold: float = 0.99
     asked: float = 0.0
     in_nothing: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
     rows: int = 0
+    instruments: tuple[InNothing, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def fit(cls, histories: Sequence[CandleSeries]) -> Self:
         """Fit on the last returns of histories that hold the training part only; the threshold is still to be set.
 
+        Each history gives as many returns as any other, and what a short one lacks the others give.
+
         Raises NotEnoughData for fewer than 30 returns.
         """
-        share = LEARNT // max(len(histories), 1)
+        share, left = 0, LEARNT
+        for taken, length in enumerate(sorted(len(one) - 1 for one in histories)):
+            share = max(left // (len(histories) - taken), 1)
+            left -= min(length, share)
         returns = np.concatenate([log_returns(one)[-share:] for one in histories])
         scale = usual_size(returns)
         return cls(model=GaussianHmm.fit(log_sizes(returns, scale)[:, None], Config(states=KINDS)), scale=scale)
@@ -113,19 +142,40 @@ class SwitchModel:
         """What one must know before acting on its alarms, a sentence each."""
         if not self.rows and self.threshold <= SILENT:
             return ("The threshold of the alarms of switches was set on candles too few for any alarm: train again.",)
+        said = []
         if self.in_nothing > self.asked:
-            return (
+            said.append(
                 f"No threshold of the alarms of switches keeps {self.asked:g} false alarms in 1,000 candles: at the "
-                f"highest they are {self.in_nothing:.1f}.",
+                f"highest they are {self.in_nothing:.1f}."
             )
-        return ()
+        if self.left_out:
+            said.append(
+                f"The threshold of the alarms of switches was set without {', '.join(self.left_out)}: too few candles "
+                "to be put in random order."
+            )
+        if any(not one.low <= self.in_nothing <= one.high for one in self.instruments):
+            each = ", ".join(
+                f"{one.symbol} {one.alarms:.2f} ({one.low:.2f} to {one.high:.2f})" for one in self.instruments
+            )
+            said.append(
+                "One threshold of the alarms of switches serves all instruments, and they differ in what it raises in "
+                f"1,000 candles in random order (95 %): {each}."
+            )
+        return tuple(said)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain lists, for JSON."""
-        plain = {name: getattr(self, name) for name in ("scale", "threshold", "asked", "in_nothing", "rows")}
-        return {"model": self.model.as_dict(), **plain}
+        names = ("scale", "threshold", "asked", "in_nothing", "low", "high", "rows")
+        return {
+            "model": self.model.as_dict(),
+            **{name: getattr(self, name) for name in names},
+            "instruments": [asdict(one) for one in self.instruments],
+            "left_out": list(self.left_out),
+        }
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
         """The model that `as_dict` wrote down."""
-        return cls(**{**content, "model": GaussianHmm.from_dict(content["model"])})
+        instruments = tuple(InNothing(**one) for one in content.get("instruments", ()))
+        read = {"instruments": instruments, "left_out": tuple(content.get("left_out", ()))}
+        return cls(**{**content, **read, "model": GaussianHmm.from_dict(content["model"])})

@@ -43,6 +43,25 @@ def test_the_exchange_charges_what_walking_the_book_costs():
     assert simulated_costs(tape, candles(volume=200.0), QUICK).impact.value == pytest.approx(found.impact.value * 2)
 
 
+def test_the_half_spread_is_that_of_the_books_and_not_where_a_root_through_flat_walks_begins():
+    # A first level that holds two thirds of everything: no order up to there pays more than the half spread.
+    tape = deep_tape()
+    tape.bid_sizes[:, 0] = tape.ask_sizes[:, 0] = 300.0
+    half = 0.05 / 1_000.0 * 1e4
+    found = simulated_costs(tape, candles(), QUICK)
+    assert found.half_spread_bp.value == pytest.approx(half, rel=0.01)
+    assert found.half_spread_bp.low > 0.98 * half
+    wide = tape.ask_prices.copy()
+    wide[::2] += 0.1  # every other book is three steps wide in all, its half spread twice as large
+    mixed = simulated_costs(replace(tape, ask_prices=wide), candles(), QUICK).half_spread_bp
+    assert mixed.value == pytest.approx(1.5 * half, rel=0.01)
+    assert mixed.low <= 1.5 * half <= mixed.high
+    # What is paid above it is what the impact is of: none where the first level fills every order.
+    tape.bid_sizes[:, 0] = tape.ask_sizes[:, 0] = 1e6
+    tape.bid_sizes[:, 1:] = tape.ask_sizes[:, 1:] = 0.0
+    assert simulated_costs(tape, candles(), QUICK).impact.value == pytest.approx(0.0, abs=1e-12)
+
+
 def test_only_the_books_of_the_candles_count():
     tape, series = deep_tape(), candles()
     wide = tape.ask_prices.copy()

@@ -1,10 +1,12 @@
 """What was measured on real order books, which lie beside the repository and are not part of it."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from triptych.market.books import read_books, read_trades
+from triptych.market.books.walls import Config as WallsConfig
 from triptych.market.books.walls import find_walls
 from triptych.training.books.impact import Config, flow_impact
 
@@ -21,12 +23,13 @@ def test_order_flow_explains_half_of_the_same_second_and_a_tenth_of_the_next() -
     assert queue.test_r2.value == pytest.approx(0.159, abs=0.005)
 
 
-def test_walls_of_a_real_book_are_pulled_as_often_as_filled() -> None:
+@pytest.mark.parametrize(("usual", "endings", "at_touch"), [("place", [69, 34, 49], 5), ("side", [230, 221, 172], 155)])
+def test_walls_of_a_real_book_are_pulled_twice_as_often_as_filled_and_by_the_median_level_the_touch_hides_it(
+    usual: Literal["place", "side"], endings: list[int], at_touch: int
+) -> None:
     trades = read_trades(LOB / "binance_usdm_btcusdt_20240718_trades.parquet")
-    found = [one for one in find_walls(read_books(BOOKS), trades=trades) if one.rows >= 10]
-    assert len(found) == 623
-    assert [sum(one.ending == kind for one in found) for kind in ("pulled", "filled", "out of sight")] == [
-        230,
-        221,
-        172,
-    ]
+    walls = find_walls(read_books(BOOKS), WallsConfig(usual=usual), trades=trades)
+    found = [one for one in walls if one.rows >= 10]
+    assert [sum(one.ending == kind for one in found) for kind in ("pulled", "filled", "out of sight")] == endings
+    assert len(found) == sum(endings)
+    assert sum(one.distance == 0 for one in found) == at_touch

@@ -5,7 +5,7 @@ Impact of Order Book Events", Journal of Financial Econometrics 12(1), 2014, sec
 bucket of rows on its order-flow imbalance. It explains the same bucket; what it says of the next one is given as well,
 beside queue imbalance, for only that could be traded on.
 
-And what does a market order cost that walks the book? Cost over size as half a spread plus c * size ** power, the power
+And what does a market order cost that walks the book? Cost over size as an intercept plus c * size ** power, the power
 free, a half (the square-root law) or one. The law is about large orders worked over hours (Toth et al., "Anomalous
 Price Impact and the Critical Nature of Liquidity in Financial Markets", Physical Review X 1, 021006, 2011); here it is
 held against the shape of the resting book, which is all that a tape without one's own orders can tell.
@@ -69,17 +69,18 @@ class FlowImpact:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WalkImpact:
-    """A curve fitted on the training part: cost = half_spread_bp + scale * (size / unit) ** power, in basis points.
+    """A curve fitted on the training part: cost = intercept_bp + scale * (size / unit) ** power, in basis points.
 
-    `unit` is the largest size in base units. `test_r2` is over all test books and sizes; `test_error_bp`
-    the mean absolute error of the mean cost of a size; `over_free` is `test_r2` minus that of the curve of a free
-    power, whose interval tells whether they are told apart. Intervals are at 95 %, by a bootstrap of blocks of time, a
-    twentieth of the test each: books that follow one another are nearly one book. The curves are as they were fitted;
-    that another training part would have given others is not in the intervals.
+    The intercept is where the curve meets no size at all, not the half spread: a walk is flat until the first level
+    is used up, and no such curve is. `unit` is the largest size in base units. `test_r2` is over all test books and
+    sizes; `test_error_bp` the mean absolute error of the mean cost of a size; `over_free` is `test_r2` minus that of
+    the curve of a free power, whose interval tells whether they are told apart. Intervals are at 95 %, by a bootstrap
+    of blocks of time, a twentieth of the test each: books that follow one another are nearly one book. The curves are
+    as they were fitted; that another training part would have given others is not in the intervals.
     """
 
     name: str
-    half_spread_bp: float
+    intercept_bp: float
     scale: float
     power: float
     unit: float
@@ -134,7 +135,7 @@ def walk_impact(tape: BookTape, config: Config | None = None) -> tuple[WalkImpac
     judged = _judge_curves(test, curves, mean, config)
     return tuple(
         WalkImpact(
-            name=name, half_spread_bp=half, scale=scale, power=power, unit=unit, train_r2=_r2(train, curve, mean),
+            name=name, intercept_bp=half, scale=scale, power=power, unit=unit, train_r2=_r2(train, curve, mean),
             test_r2=r2, test_error_bp=error, over_free=over,
         )
         for name, (half, scale, power), curve, (r2, error, over) in zip(names, fits, curves, judged, strict=True)
@@ -202,7 +203,7 @@ def largest_size(tape: BookTape, filled: float) -> float:
 
 
 def _curve(relative: Values, cost: Values, power: float | None) -> tuple[float, float, float]:
-    """Half spread, scale and power of the curve nearest to the mean costs, none of them negative."""
+    """Intercept, scale and power of the curve nearest to the mean costs, none of them negative."""
     start = [float(cost[0]) / 2, max(float(cost[-1] - cost[0]), 1e-9), 0.5]
 
     def errors(p: Values) -> Values:

@@ -1,10 +1,14 @@
 """What the simulated exchange should charge for the size of an order, from a recording of books and trades.
 
 The exchange moves a market order against itself by half_spread_bp and by impact * sigma * sqrt(size / volume), sigma
-and volume being means over candles. What an order costs that walks the book is nearly half_spread + scale * sqrt(size /
-unit) as well (see `impact`), so that one coefficient follows from the other:
+and volume being means over candles. The half spread is measured, as a mean over the books. What an order that walks the
+book pays above it is nearly scale * sqrt(size / unit) as well (see `impact`), so that one coefficient follows from the
+other:
 
     impact = scale * sqrt(mean volume / unit) / sigma.
+
+The half spread is no intercept of that curve: a walk costs the same until the first level is used up, and a root that
+is fitted to such costs is lower at its beginning than any book.
 
 Of a price that diffuses sigma grows as the root of the candle's length and so does the root of the volume, so that the
 coefficient would be the same for every timeframe. Real ranges do not grow quite so: take that of the candles traded.
@@ -16,12 +20,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.optimize import nnls
 
 from triptych.domain import CandleSeries
 from triptych.domain.errors import NotEnoughData
 from triptych.exchanges.simulated.filling import PARKINSON
-from triptych.market.books import BookTape
+from triptych.market.books import BookTape, spread_bp
 from triptych.market.books.walking import walk_cost
 from triptych.training.books.impact import Config, Values, largest_size
 from triptych.training.intervals import Interval, default_block_length, interval, resample_weights, widening
@@ -35,8 +38,8 @@ class SimulatedCosts:
     """Keys of `costs` with 95 % intervals, by a bootstrap of blocks of candles.
 
     Attributes:
-        half_spread_bp: basis points; what remains of the cost of the smallest orders.
-        impact: the coefficient, without a unit.
+        half_spread_bp: basis points; half of what lies between best bid and best ask, the mean over the books.
+        impact: the coefficient, without a unit, of what orders pay above the half spread.
         largest: the largest order in base units that the books say anything about; share_of_volume: the same as a share
             of the mean candle's volume. Beyond it the square root is a guess.
         candles: that were taken from the recording.
@@ -71,11 +74,15 @@ def simulated_costs(tape: BookTape, series: CandleSeries, config: Config | None 
             f"{FEWEST_CANDLES} are needed to say what impact costs.",
             remedy="Bring a longer recording, or choose a shorter timeframe.",
         )
-    paid, count = np.zeros((len(present), len(sizes))), np.zeros((len(present), len(sizes)))
+    half_spread = spread_bp(tape)[inside] / 2.0
+    two_sided = np.isfinite(half_spread)
+    spreads = np.bincount(number[two_sided], half_spread[two_sided], len(present))
+    books = np.bincount(number[two_sided], minlength=len(present))
+    above, count = np.zeros((len(present), len(sizes))), np.zeros((len(present), len(sizes)))
     for side in (1, -1):
-        costs = walk_cost(tape, sizes, side)[inside]
+        costs = walk_cost(tape, sizes, side)[inside] - half_spread[:, None]
         known = np.isfinite(costs)
-        np.add.at(paid, number, np.where(known, costs, 0.0))
+        np.add.at(above, number, np.where(known, costs, 0.0))
         np.add.at(count, number, known)
     high, low, close = (series.values[present, column] for column in (1, 2, 3))
     ranges, volumes = (high - low) / close, series.values[present, 4]
@@ -84,13 +91,16 @@ def simulated_costs(tape: BookTape, series: CandleSeries, config: Config | None 
             f"{tape.symbol}: nothing was traded in these candles, or at one price only.",
             remedy="Bring another stretch of the recording.",
         )
-    design = np.column_stack([np.ones(len(sizes)), np.sqrt(sizes / unit)])
+    root = np.sqrt(sizes / unit)
 
     def keys(weights: Values) -> Values:
         """Half spread and impact under a weighting of the candles, float64 of shape (2,)."""
         filled = weights @ count
         seen = filled > 0
-        (half, scale), _ = nnls(design[seen], (weights @ paid)[seen] / filled[seen])
+        steps = root[seen]
+        scale = float(steps @ ((weights @ above)[seen] / filled[seen])) / max(float(steps @ steps), 1e-300)
+        two_sided = weights @ books
+        half = weights @ spreads / two_sided if two_sided > 0 else np.nan
         sigma = weights @ ranges / weights.sum() / PARKINSON
         volume = weights @ volumes / weights.sum()
         return np.array([half, scale * BASIS_POINT * np.sqrt(volume / unit) / sigma if sigma > 0 else np.nan])
