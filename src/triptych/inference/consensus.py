@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from triptych.domain import CLASSES, CandleSeries, Prediction, Vote
 from triptych.domain.errors import ArtifactError
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
-from triptych.inference.closed_market import has_holes
+from triptych.inference.closed_market import past_matters
 from triptych.inference.combiner import BOTH, Combiner
 from triptych.inference.recent_skill import Outcomes, RecentSkill, outcomes_of
 from triptych.inference.regime import regime_features, regime_over
@@ -149,7 +149,7 @@ class ConsensusPredictor(AbstractPredictor):
         missing = np.array([end for end in own if int(series.close_time_ms[end]) not in kept], dtype=np.int64)
         fresh = dict(kept)
         if missing.size:
-            look_back = self.look_back if has_holes(series) else 0
+            look_back = self.look_back if past_matters(view, series, self.look_back) else 0
             known = (view.latest(symbol, self.kept) if look_back else None) or series
             due = missing + len(known) - len(series)
             first = max(0, int(due[0]) - self._needs + 1 - look_back)  # nights are told by what was before
