@@ -24,7 +24,7 @@ LONGEST_HOLIDAY_MS: Final = 12 * 86_400_000
 """The longest in which a market that keeps sessions stays closed: about the Chinese New Year up to eleven days."""
 NO_PAST: Final[NDArray[np.int64]] = np.empty(0, dtype=np.int64)
 DAYS: Final = 10
-"""Days at a time of day by which nights are told: few enough that summer time is learned within a week."""
+"""Days at a time of day by which nights are told: few enough that summer time is learned after six."""
 WEEKS: Final = 4
 """The same of one weekday, for weekends."""
 CLOCK_CHANGE_MS: Final = 3_600_000

@@ -26,7 +26,7 @@ from triptych.inference.columns import Columns, no_whole_days
 from triptych.inference.pattern_factors import Config as PatternNetworksConfig
 from triptych.inference.pattern_factors import pattern_factors
 from triptych.market.books.row_reading import AbstractRowReader
-from triptych.market.resampling import resample
+from triptych.market.resampling import floor_times, resample
 
 OLDEST = 16
 """Candles by which a companion's last one may be older than the instrument's (holidays of another calendar), and so
@@ -191,7 +191,7 @@ class FactorRows:
         longest = max(config.periods)
         settled = 0 if self._pipeline is None else self._pipeline.warm_up
         self.warm_up = settled if longest == 1 else longest * (settled + 2)
-        longer = max(longest, self.period)
+        longer = longest * self.period
         self.look_back = LOOK_BACK + OLDEST * longer if longer > 1 else 0
 
     def beside(self, symbol: str) -> tuple[str, ...]:
@@ -308,7 +308,8 @@ class FactorRows:
             for name, one in companions.items()
             if name in self.companions
         }
-        rows = self._rows(longer, others)
+        before_ms = np.unique(floor_times(past_ms, timeframe))
+        rows = self._rows(longer, others, before_ms[: np.searchsorted(before_ms, longer.open_time_ms[0])] if len(longer) else NO_PAST)
         if len(longer) and series.open_time_ms[0] > longer.open_time_ms[0]:
             rows[0] = np.nan  # the history begins within this candle
         return WindowRows(values=rows, ends=last_closed(longer, series, past_ms), step=0, needed=self._needed)

@@ -101,7 +101,7 @@ def resample_counted(
             dropped_unfinished=False,
             dropped_incomplete=0,
         )
-    buckets = _floor(series.open_time_ms, target)
+    buckets = floor_times(series.open_time_ms, target)
     _refuse_straddlers(series, buckets, target)
     starts = np.flatnonzero(np.r_[True, buckets[1:] != buckets[:-1]])
     members = np.diff(np.r_[starts, len(series)]).astype(np.int64)
@@ -126,8 +126,8 @@ def resample_counted(
     )  # fmt: skip
 
 
-def _floor(times: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.int64]:
-    """`Timeframe.floor` of many times: the same origin, taken from the scalar function itself."""
+def floor_times(times: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.int64]:
+    """`Timeframe.floor` of many times, int64 of the same shape: the same origin, taken from the scalar function itself."""
     origin = timeframe.floor(0)
     floors: NDArray[np.int64] = (times - origin) // timeframe.milliseconds * timeframe.milliseconds + origin
     return floors
