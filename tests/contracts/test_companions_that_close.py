@@ -1,4 +1,4 @@
-"""Beside a market that closes, or has gaps, a row is the same of the candles up to it, of the whole history and live."""
+"""Beside a market that closes or has gaps, a row is the same of the candles up to it, of the whole history and live."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from tests.fakes.candles import make_series
 
 from triptych.domain import CandleSeries
 from triptych.inference.base import AbstractView
-from triptych.inference.closed_market import past_of
+from triptych.inference.closed_market import beside_now, past_of
 from triptych.inference.inputs import Config, FactorRows
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -80,10 +80,11 @@ def test_live_reads_what_the_backtest_reads(markets, reads):
     compared = 0
     for n in range(needed, len(own), 5 if len(own) > 300 else 1):
         view = Live(own.close_time_ms[n - 1], needed + rows.look_back, own, beside)
-        history, other = view.history(own.symbol, needed), view.history(COMPANION, needed)
-        if other is None:
+        history = view.history(own.symbol, needed)
+        others = beside_now(view, history, (COMPANION,), needed, rows.look_back)
+        if others is None:
             continue
-        found = rows.rows(history, {COMPANION: other}, past_of(view, history, rows.look_back))[-1]
+        found = rows.rows(history, others, past_of(view, history, rows.look_back))[-1]
         np.testing.assert_allclose(found, whole[n - 1], rtol=0, atol=1e-6)
         compared += np.isfinite(found).all()
     assert compared > 10

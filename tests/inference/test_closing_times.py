@@ -37,12 +37,13 @@ def around_the_clock(days, *gone, step=QUARTER):
 
 
 @pytest.mark.parametrize("hours", [0.25, 1, 15, 120])
-@pytest.mark.parametrize("singles", [(3,), (3, 10), (3, 5, 9), (10, 15, 16)])
-def test_around_the_clock_an_outage_is_one_whatever_candle_was_missing_at_that_time_of_day(singles, hours):
+@pytest.mark.parametrize("before", [0.25, 1, 15])
+@pytest.mark.parametrize("days", [(3,), (3, 10), (3, 5, 9), (10, 15, 16)])
+def test_around_the_clock_an_outage_is_one_whatever_was_missing_before_at_that_time_of_day(days, before, hours):
     at_three = 3 * HOUR
-    single = [(day * DAY + at_three, QUARTER) for day in singles]
-    times = around_the_clock(30, *single, (17 * DAY + at_three, int(hours * HOUR)))
-    assert list(outages(times, QUARTER).values()) == [0.25] * len(singles) + [hours]
+    earlier = [(day * DAY + at_three, int(before * HOUR)) for day in days]
+    times = around_the_clock(30, *earlier, (17 * DAY + at_three, int(hours * HOUR)))
+    assert list(outages(times, QUARTER).values()) == [before] * len(days) + [hours]
 
 
 def test_an_outage_is_not_told_a_weekend_by_one_of_some_days_a_week_before():

@@ -7,14 +7,14 @@ comes after.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries
 from triptych.inference.base import AbstractView
 from triptych.inference.closing_times import LOOK_BACK, NO_PAST, closed_times
-
-__all__ = ["LOOK_BACK", "NO_PAST", "ages_ms", "has_holes", "past_matters", "past_of"]
 
 
 def has_holes(series: CandleSeries) -> bool:
@@ -65,3 +65,24 @@ def past_of(view: AbstractView, own: CandleSeries, look_back: int) -> NDArray[np
         return NO_PAST
     known = view.latest(own.symbol, len(own) + look_back)
     return NO_PAST if known is None else known.open_time_ms[: -len(own)]
+
+
+def beside_now(
+    view: AbstractView, own: CandleSeries, others: Iterable[str], length: int, look_back: int
+) -> dict[str, CandleSeries] | None:
+    """The last `length` candles of companions, by symbol; None where one has fewer.
+
+    Of a companion that trades while the market of `own` is closed, so many reach less far back: up to `look_back` more
+    are given, so that it is known from the first candle of `own` on as it is of a whole history.
+    """
+    found = {}
+    for other in others:
+        one = view.history(other, length)
+        if one is None:
+            return None
+        if look_back and one.open_time_ms[0] > own.open_time_ms[0]:
+            more = view.latest(other, length + look_back) or one
+            first = int(np.searchsorted(more.open_time_ms, own.open_time_ms[0]))
+            one = more.between(max(0, min(first, len(more)) - length), len(more))
+        found[other] = one
+    return found

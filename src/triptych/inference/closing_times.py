@@ -2,7 +2,7 @@
 
 A market closes at a time of day where the candle that ended then was followed by a hole on most of the last ten days
 that had such a candle; or, for a market that trades from Monday to Friday without a night, on most of the last four
-such weekdays, with a hole of a day or longer. One candle that is missing at 03:00 is no night: on the days about it the
+such weekdays, with a hole of a day or longer. An hour that is missing at 03:00 is no night: on the days about it the
 market went on at 03:00.
 
 Of a hole that holds such a closing time, the market was closed as long as it usually is then. A hole that begins with
@@ -29,6 +29,8 @@ WEEKS: Final = 4
 """The same of one weekday, for weekends."""
 CLOCK_CHANGE_MS: Final = 3_600_000
 """A closing may be so much earlier, and the opening after it later, than usual: clocks are changed over a weekend."""
+SHORTEST_PAUSE_MS: Final = 1_800_000
+"""No market pauses for less at noon or between days: a shorter hole is of candles without a trade, and an age."""
 SHORTEST_NIGHT_MS: Final = 4 * 3_600_000
 """One hole of this length is enough to tell a night with weekends; shorter ones, such as an hour's pause, take two."""
 A_DAY: Final = 86_400_000
@@ -52,7 +54,7 @@ def closed_times(
     """
     begin_ms, end_ms = open_time_ms.copy(), open_time_ms.copy()
     missing = np.diff(open_time_ms, append=open_time_ms[-1:] + timeframe_ms) - timeframe_ms
-    before = np.flatnonzero(missing > 0)
+    before = np.flatnonzero(missing >= SHORTEST_PAUSE_MS)
     if before.size == 0:
         return begin_ms, end_ms
     closes = _Closes.of(open_time_ms + timeframe_ms, missing, before, LOOK_BACK if memory is None else memory)
@@ -69,12 +71,14 @@ class _Closes:
     Attributes:
         close_ms: of every candle, int64 of shape (n_candles,).
         missing: time missing after each candle, milliseconds, int64 of shape (n_candles,).
-        at: by time of day at which a hole has begun, the candles that closed then, rising.
+        times_of_day: at which a hole has begun, int64 of shape (k,).
+        at: by such a time of day, the candles that closed then, rising.
         memory: candles before a hole by which it is told.
     """
 
     close_ms: NDArray[np.int64]
     missing: NDArray[np.int64]
+    times_of_day: NDArray[np.int64]
     at: dict[int, NDArray[np.int64]]
     memory: int
 
@@ -88,15 +92,15 @@ class _Closes:
         begins = np.unique(close_ms[before] % A_DAY)
         left, right = (np.searchsorted(sorted_times, begins, side=side) for side in ("left", "right"))
         at = {int(begin): order[i:j] for begin, i, j in zip(begins, left, right, strict=True)}
-        return cls(close_ms=close_ms, missing=missing, at=at, memory=memory)
+        return cls(close_ms=close_ms, missing=missing, times_of_day=begins, at=at, memory=memory)
 
     def within(self, begin: int, end: int, last: int) -> tuple[int, int]:
         """The longest time in the hole after candle `last` in which the market was closed; its end twice for none."""
         found = (end, end)
-        for time_of_day in self.at:
-            closing = begin - CLOCK_CHANGE_MS + (time_of_day - begin + CLOCK_CHANGE_MS) % A_DAY
-            if closing >= end:
-                continue
+        earliest = begin - CLOCK_CHANGE_MS
+        closings = earliest + (self.times_of_day - earliest) % A_DAY
+        for closing in closings[closings < end].tolist():
+            time_of_day = closing % A_DAY
             usual = self._closed_for(closing, end, time_of_day, last, is_whole=closing <= begin + CLOCK_CHANGE_MS)
             until = min(end, closing + usual)
             if until - max(begin, closing) > found[1] - found[0]:
@@ -111,7 +115,7 @@ class _Closes:
         known = self.at[time_of_day]
         known = known[np.searchsorted(known, last - self.memory) : np.searchsorted(known, last)]
         nights = self.missing[known[-DAYS:]]
-        nights = nights[nights > 0]
+        nights = nights[nights >= SHORTEST_PAUSE_MS]
         if 2 * nights.size > min(len(known), DAYS):
             usual = _middle(nights)
             # One hole alone is no custom, unless it lasted as a night does.

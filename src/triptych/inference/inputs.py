@@ -21,7 +21,8 @@ from triptych.domain.errors import DataError
 from triptych.features import days
 from triptych.inference.base import NOBODY
 from triptych.inference.book_rows import NetworkConfig, RowsConfig, readers_of
-from triptych.inference.closed_market import LOOK_BACK, NO_PAST, ages_ms
+from triptych.inference.closed_market import ages_ms
+from triptych.inference.closing_times import LOOK_BACK, NO_PAST
 from triptych.inference.columns import Columns, no_whole_days
 from triptych.inference.pattern_factors import Config as PatternNetworksConfig
 from triptych.inference.pattern_factors import pattern_factors
@@ -309,7 +310,9 @@ class FactorRows:
             if name in self.companions
         }
         before_ms = np.unique(floor_times(past_ms, timeframe))
-        rows = self._rows(longer, others, before_ms[: np.searchsorted(before_ms, longer.open_time_ms[0])] if len(longer) else NO_PAST)
+        rows = self._rows(
+            longer, others, before_ms[: np.searchsorted(before_ms, longer.open_time_ms[0])] if len(longer) else NO_PAST
+        )
         if len(longer) and series.open_time_ms[0] > longer.open_time_ms[0]:
             rows[0] = np.nan  # the history begins within this candle
         return WindowRows(values=rows, ends=last_closed(longer, series, past_ms), step=0, needed=self._needed)

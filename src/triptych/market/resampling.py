@@ -50,9 +50,7 @@ def resample(
     until_ms: int | None = None,
 ) -> CandleSeries:
     """The series in a coarser timeframe; see `resample_counted` for the arguments and errors."""
-    return resample_counted(
-        series, timeframe, partial=partial, complete_only=complete_only, until_ms=until_ms
-    ).series
+    return resample_counted(series, timeframe, partial=partial, complete_only=complete_only, until_ms=until_ms).series
 
 
 def resample_counted(
@@ -127,7 +125,7 @@ def resample_counted(
 
 
 def floor_times(times: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.int64]:
-    """`Timeframe.floor` of many times, int64 of the same shape: the same origin, taken from the scalar function itself."""
+    """`Timeframe.floor` of many times, of the same shape: the same origin, taken from the scalar function itself."""
     origin = timeframe.floor(0)
     floors: NDArray[np.int64] = (times - origin) // timeframe.milliseconds * timeframe.milliseconds + origin
     return floors
