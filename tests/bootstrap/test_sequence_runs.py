@@ -144,13 +144,14 @@ def test_a_longer_candle_seen_before_its_close_is_found(tmp_path, monkeypatch):
     from triptych.inference import inputs
 
     honest = inputs.resample
-    monkeypatch.setattr(inputs, "resample", lambda series, timeframe: honest(series, timeframe, partial="keep"))
+    monkeypatch.setattr(
+        inputs, "resample", lambda series, timeframe, **how: honest(series, timeframe, **how, partial="keep")
+    )
 
-    def early(rows, other, series):
-        last = np.searchsorted(other.open_time_ms, series.open_time_ms, side="right") - 1
-        return rows[last]
+    def early(other, series, past_ms=None):
+        return np.searchsorted(other.open_time_ms, series.open_time_ms, side="right") - 1
 
-    monkeypatch.setattr(inputs, "_as_of", early)
+    monkeypatch.setattr(inputs, "last_closed", early)
     found = bootstrap.leak_probe(recipe_in(tmp_path, *TIMEFRAMES), cuts=3)
     assert not found["passed"]
     assert "factors" in {row["name"] for row in found["results"] if not row["passed"]}

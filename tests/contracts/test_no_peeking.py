@@ -199,11 +199,11 @@ def test_a_factor_that_knows_the_next_candle_is_found(tmp_path, monkeypatch):
 
 
 def test_a_companion_seen_one_candle_early_is_found(tmp_path, monkeypatch):
-    def early(rows, other, series):
+    def early(other, series, past_ms=None):
         last = np.searchsorted(other.close_time_ms, series.close_time_ms, side="right")
-        return rows[np.minimum(last, len(rows) - 1)]
+        return np.minimum(last, len(other) - 1)
 
-    monkeypatch.setattr(inputs, "_as_of", early)
+    monkeypatch.setattr(inputs, "last_closed", early)
     found = probed(tmp_path, *beside_a_companion())
     assert not found["passed"]
     assert {"factors", "image (factor_grid)", "prediction"} <= guilty(found)

@@ -13,7 +13,7 @@ from triptych.inference.closed_market import ages_ms
 from triptych.inference.combiner import Combiner
 from triptych.inference.consensus import ConsensusPredictor
 from triptych.inference.factors import FactorPredictor
-from triptych.inference.inputs import Config, FactorRows
+from triptych.inference.inputs import OLDEST, Config, FactorRows
 from triptych.inference.recent_skill import RecentSkill
 
 QUARTER, HOUR, DAY = 900_000, 3_600_000, 86_400_000
@@ -130,12 +130,13 @@ def test_what_is_told_of_a_night_knows_nothing_of_what_comes(changes):
 def test_close_by_close_it_is_what_it_is_of_a_history_with_no_more_candles_than_a_session_keeps(
     monkeypatch, changes, look_back
 ):
-    monkeypatch.setattr("triptych.inference.inputs.LOOK_BACK", look_back)
-    monkeypatch.setattr("triptych.inference.closed_market.LOOK_BACK", look_back)
+    for module in ("inputs", "closed_market", "closing_times"):
+        monkeypatch.setattr(f"triptych.inference.{module}.LOOK_BACK", look_back)
     series = without(exchange(), slice(20 * A_DAY + 3, 22 * A_DAY + 2))
     network = Last()
     network.probabilities = lambda windows: np.tile(np.nan_to_num(windows[:, -1, -1:]), (1, 3)).astype(np.float32)
     predictor = FactorPredictor(network, FactorRows(Config(**changes)))
+    look_back += OLDEST * PERIOD
     assert (predictor.look_back, predictor.kept) == (look_back, predictor.length + look_back)
     ends = np.arange(predictor.length - 1, len(series))
     whole = predictor.over(series, ends)[:, 2]

@@ -168,3 +168,14 @@ def test_a_coarse_candle_has_the_book_of_its_close_or_none():
     result = resample(replace(series, books=books), "3m")
     np.testing.assert_array_equal(result.books[:, 0], [2.0, np.nan, 7.0])  # minute 5 is missing
     assert resample(series, "3m").books is None
+
+
+@pytest.mark.parametrize(("until", "known"), [(None, 1), (-1, 1), (0, 2), (7, 2)])
+def test_the_clock_closes_a_candle_whose_session_ended_within_it(until, known):
+    hour = 3_600_000
+    session = make_series(hour * np.arange(12, 21), timeframe="1h")  # from noon; 20:00 is the last to open
+    end = 24 * hour
+    found = resample(session, "4h", until_ms=None if until is None else end + until * hour)
+    assert (found.open_time_ms // hour).tolist() == [12, 16, 20][: known + 1]
+    later = make_series(hour * np.r_[np.arange(12, 21), 40], timeframe="1h")
+    np.testing.assert_array_equal(resample(later, "4h").open_time_ms[: known + 1], found.open_time_ms)

@@ -1,26 +1,20 @@
 """How old the last longer candle is, where a market closes: nights, weekends and holidays are no age, an outage is one.
 
 At the first candle of the morning the last candle of 1h closed the evening before. Nothing has happened since, so it is
-as fresh as it was then. Whether a hole in a history is a night or an outage is told from the holes before it, by
-`outages`: never from what comes after.
+as fresh as it was then. When a market closes is told by `closed_times` from the holes before a hole: never from what
+comes after.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries
-from triptych.features.chart_patterns.outages import outages
 from triptych.inference.base import AbstractView
-
-LOOK_BACK: Final = 7_200
-"""Candles before a hole by which it is told: five days of 1m around the clock, so that weekends are known as well."""
-LONGEST_HOLIDAY_MS: Final = 12 * 86_400_000
-"""The longest in which a market that keeps sessions stays closed: about the Chinese New Year up to eleven days."""
-NO_PAST: Final[NDArray[np.int64]] = np.empty(0, dtype=np.int64)
+from triptych.inference.closing_times import LOOK_BACK, NO_PAST, closed_times
 
 
 def has_holes(series: CandleSeries) -> bool:
@@ -40,18 +34,26 @@ def ages_ms(
         since_ms: a time by candle, at its close or before, UTC milliseconds, shape (n_candles,).
         past_ms: open times of candles before the history, by which its first holes are told.
     """
-    times, length = np.concatenate([past_ms, series.open_time_ms]), series.timeframe.milliseconds
-    is_out = outages(times, length, memory=LOOK_BACK, longest_session_ms=LONGEST_HOLIDAY_MS)
-    holes = np.diff(times, prepend=times[:1] - length) - length
-    holes[is_out] = 0
-    closed = np.cumsum(holes)
+    times = np.concatenate([past_ms, series.open_time_ms])
+    begin_ms, end_ms = closed_times(times, series.timeframe.milliseconds)
+    closed = np.cumsum(end_ms - begin_ms)
     first = np.searchsorted(times, since_ms)  # the first candle that opened then or later
     # Beyond the last candle nothing has been missed yet; of a hole that `since_ms` lies in, only the rest counts.
     within = np.minimum(first, len(times) - 1)
-    rest = np.clip(times[within] - since_ms, 0, holes[within])
+    rest = np.maximum(end_ms[within] - np.maximum(since_ms, begin_ms[within]), 0)
     until = np.where(first < len(times), closed[within] - rest, closed[-1])
     found: NDArray[np.int64] = series.close_time_ms - since_ms - (closed[len(past_ms) :] - until)
     return found
+
+
+def past_matters(view: AbstractView, own: CandleSeries, look_back: int) -> bool:
+    """Whether a history that has just been asked for, or the candles before it that a companion's last longer candle
+    may be as old as, have holes to be told.
+    """
+    if look_back <= LOOK_BACK or has_holes(own):
+        return look_back > 0 and has_holes(own)
+    reached = view.latest(own.symbol, len(own) + look_back - LOOK_BACK)
+    return reached is not None and has_holes(reached)
 
 
 def past_of(view: AbstractView, own: CandleSeries, look_back: int) -> NDArray[np.int64]:
@@ -59,7 +61,28 @@ def past_of(view: AbstractView, own: CandleSeries, look_back: int) -> NDArray[np
 
     They tell its nights from outages; a history without a hole has none to tell.
     """
-    if not look_back or not has_holes(own):
+    if not past_matters(view, own, look_back):
         return NO_PAST
     known = view.latest(own.symbol, len(own) + look_back)
     return NO_PAST if known is None else known.open_time_ms[: -len(own)]
+
+
+def beside_now(
+    view: AbstractView, own: CandleSeries, others: Iterable[str], length: int, look_back: int
+) -> dict[str, CandleSeries] | None:
+    """The last `length` candles of companions, by symbol; None where one has fewer.
+
+    Of a companion that trades while the market of `own` is closed, so many reach less far back: up to `look_back` more
+    are given, so that it is known from the first candle of `own` on as it is of a whole history.
+    """
+    found = {}
+    for other in others:
+        one = view.history(other, length)
+        if one is None:
+            return None
+        if look_back and one.open_time_ms[0] > own.open_time_ms[0]:
+            more = view.latest(other, length + look_back) or one
+            first = int(np.searchsorted(more.open_time_ms, own.open_time_ms[0]))
+            one = more.between(max(0, min(first, len(more)) - length), len(more))
+        found[other] = one
+    return found

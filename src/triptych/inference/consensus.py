@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from triptych.domain import CLASSES, CandleSeries, Prediction, Vote
 from triptych.domain.errors import ArtifactError
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
-from triptych.inference.closed_market import has_holes
+from triptych.inference.closed_market import beside_now, past_matters
 from triptych.inference.combiner import BOTH, Combiner
 from triptych.inference.recent_skill import Outcomes, RecentSkill, outcomes_of
 from triptych.inference.regime import regime_features, regime_over
@@ -140,16 +140,17 @@ class ConsensusPredictor(AbstractPredictor):
         """
         skill = self._skill()
         series = view.history(symbol, self.length)
-        beside = {other: view.history(other, self.length) for other in self.companions}
-        there = {other: one for other, one in beside.items() if one is not None}
-        if series is None or len(there) < len(beside):
+        if series is None:
+            return None
+        there = beside_now(view, series, self.companions, self.length, self.look_back)
+        if there is None:
             return None
         now_ms, kept = int(series.close_time_ms[-1]), self._answered.get(symbol, {})
         own = self._own_ends(series, len(series) - 1, len(series) - 1)
         missing = np.array([end for end in own if int(series.close_time_ms[end]) not in kept], dtype=np.int64)
         fresh = dict(kept)
         if missing.size:
-            look_back = self.look_back if has_holes(series) else 0
+            look_back = self.look_back if past_matters(view, series, self.look_back) else 0
             known = (view.latest(symbol, self.kept) if look_back else None) or series
             due = missing + len(known) - len(series)
             first = max(0, int(due[0]) - self._needs + 1 - look_back)  # nights are told by what was before

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries, Foretold, Prediction
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView, Figures
-from triptych.inference.closed_market import past_of
+from triptych.inference.closed_market import beside_now, past_of
 from triptych.inference.inputs import FactorRows
 
 CHUNK_BYTES = 64 * 2**20
@@ -91,9 +91,10 @@ class FactorPredictor(AbstractPredictor):
         if last is None or not self._rows.ends_window(last):
             return None
         own = view.history(symbol, self.length)
-        others = {other: view.history(other, self.length) for other in self._rows.beside(symbol)}
-        there = {other: history for other, history in others.items() if history is not None}
-        if own is None or len(there) < len(others):
+        if own is None:
+            return None
+        there = beside_now(view, own, self._rows.beside(symbol), self.length, self.look_back)
+        if there is None:
             return None
         table, length = self._rows.table(own, there, past_of(view, own, self.look_back)), self._network.length
         return table.values[table.ends[-1] - (length - 1) : table.ends[-1] + 1] if table.known(length)[-1] else None

@@ -21,12 +21,13 @@ from triptych.domain.errors import DataError
 from triptych.features import days
 from triptych.inference.base import NOBODY
 from triptych.inference.book_rows import NetworkConfig, RowsConfig, readers_of
-from triptych.inference.closed_market import LOOK_BACK, NO_PAST, ages_ms
+from triptych.inference.closed_market import ages_ms
+from triptych.inference.closing_times import LOOK_BACK, NO_PAST
 from triptych.inference.columns import Columns, no_whole_days
 from triptych.inference.pattern_factors import Config as PatternNetworksConfig
 from triptych.inference.pattern_factors import pattern_factors
 from triptych.market.books.row_reading import AbstractRowReader
-from triptych.market.resampling import resample
+from triptych.market.resampling import floor_times, resample
 
 OLDEST = 16
 """Candles by which a companion's last one may be older than the instrument's (holidays of another calendar), and so
@@ -171,8 +172,8 @@ class FactorRows:
         period: candles in a row.
         day: the venue's trading day; without hours, windows end at every candle.
         levels: levels a side of order book that are read; 0: none.
-        look_back: candles before those that a window needs, by which nights are told from outages; they need not be
-            there.
+        look_back: candles before those that a window needs, by which nights are told from outages, also those that a
+            companion's last longer candle may be as old as; they need not be there.
     """
 
     def __init__(self, config: Config, reads: Sequence[str] = ()) -> None:
@@ -191,7 +192,8 @@ class FactorRows:
         longest = max(config.periods)
         settled = 0 if self._pipeline is None else self._pipeline.warm_up
         self.warm_up = settled if longest == 1 else longest * (settled + 2)
-        self.look_back = LOOK_BACK if max(longest, self.period) > 1 else 0
+        longer = longest * self.period
+        self.look_back = LOOK_BACK + OLDEST * longer if longer > 1 else 0
 
     def beside(self, symbol: str) -> tuple[str, ...]:
         """The companions of an instrument: all but itself."""
@@ -271,7 +273,8 @@ class FactorRows:
         parts = [self._own(series), *(_as_of(self._own(other), last) for other, last in beside)]
         for period in self.periods[1:]:
             timeframe = Timeframe(period * series.timeframe.milliseconds)
-            longer = [resample(one, timeframe) for one in all_series]
+            # The close that asks decides what is over: nobody else tells where a session ends within a longer candle.
+            longer = [resample(one, timeframe, until_ms=_last_close(series)) for one in all_series]
             parts += [_as_of(self._own(one), last_closed(one, series, past_ms)) for one in longer]
         return np.concatenate(parts, axis=1)
 
@@ -300,9 +303,16 @@ class FactorRows:
     ) -> WindowRows:
         """Rows of the longer candles, and at each candle the last of them that had closed, if it is not too old."""
         timeframe = Timeframe(self.period * series.timeframe.milliseconds)
-        longer = resample(series, timeframe)
-        others = {name: resample(one, timeframe) for name, one in companions.items() if name in self.companions}
-        rows = self._rows(longer, others)
+        longer, until_ms = resample(series, timeframe), _last_close(series)
+        others = {
+            name: resample(one, timeframe, until_ms=until_ms)
+            for name, one in companions.items()
+            if name in self.companions
+        }
+        before_ms = np.unique(floor_times(past_ms, timeframe))
+        rows = self._rows(
+            longer, others, before_ms[: np.searchsorted(before_ms, longer.open_time_ms[0])] if len(longer) else NO_PAST
+        )
         if len(longer) and series.open_time_ms[0] > longer.open_time_ms[0]:
             rows[0] = np.nan  # the history begins within this candle
         return WindowRows(values=rows, ends=last_closed(longer, series, past_ms), step=0, needed=self._needed)
@@ -345,6 +355,11 @@ def known_windows(rows: NDArray[np.floating], length: int) -> NDArray[np.bool_]:
     known = np.zeros(len(rows), dtype=bool)
     known[length - 1 :] = unknown[length:] == unknown[: len(unknown) - length]
     return known
+
+
+def _last_close(series: CandleSeries) -> int | None:
+    """The last close of a history, UTC milliseconds; None of an empty one."""
+    return int(series.close_time_ms[-1]) if len(series) else None
 
 
 def _as_of(rows: NDArray[np.float32], last: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries
 from triptych.inference.base import NOBODY, AbstractView
-from triptych.inference.closed_market import past_of
+from triptych.inference.closed_market import beside_now, past_of
 from triptych.inference.inputs import FactorRows
 
 MOST_WATCHED: Final = 32
@@ -46,9 +46,10 @@ class SeenFactors:
         """By factor, its value at the newest close; empty where candles are missing."""
         length = self._rows.candles(1)
         history = view.history(symbol, length) if self.names else None
-        others = {other: view.history(other, length) for other in self._rows.beside(symbol)}
-        there = {other: one for other, one in others.items() if one is not None}
-        if history is None or len(there) < len(others):
+        if history is None:
+            return {}
+        there = beside_now(view, history, self._rows.beside(symbol), length, self._rows.look_back)
+        if there is None:
             return {}
         rows = self._rows.rows(history, there, past_of(view, history, self._rows.look_back))
         return {name: float(rows[-1, column]) for column, name in enumerate(self.names)}

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from triptych.domain import CandleSeries, Prediction
 from triptych.domain.errors import RecipeError
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
-from triptych.inference.closed_market import NO_PAST, past_of
+from triptych.inference.closed_market import beside_now, past_of
+from triptych.inference.closing_times import NO_PAST
 from triptych.inference.inputs import FactorRows
 from triptych.inference.step import AbstractStep, State
 
@@ -130,9 +131,10 @@ class StreamingPredictor(AbstractPredictor):
         self, view: AbstractView, symbol: str, length: int
     ) -> tuple[CandleSeries, dict[str, CandleSeries]] | None:
         own = view.history(symbol, length)
-        others = {other: view.history(other, length) for other in self._rows.beside(symbol)}
-        there = {other: history for other, history in others.items() if history is not None}
-        return None if own is None or len(there) < len(others) else (own, there)
+        if own is None:
+            return None
+        there = beside_now(view, own, self._rows.beside(symbol), length, self.look_back)
+        return None if there is None else (own, there)
 
     def _groups(self, series: CandleSeries) -> NDArray[np.int64]:
         """Number of the memory that each candle belongs to, by its time."""

@@ -47,9 +47,10 @@ def resample(
     *,
     partial: Literal["drop", "keep"] = "drop",
     complete_only: bool = False,
+    until_ms: int | None = None,
 ) -> CandleSeries:
     """The series in a coarser timeframe; see `resample_counted` for the arguments and errors."""
-    return resample_counted(series, timeframe, partial=partial, complete_only=complete_only).series
+    return resample_counted(series, timeframe, partial=partial, complete_only=complete_only, until_ms=until_ms).series
 
 
 def resample_counted(
@@ -58,11 +59,12 @@ def resample_counted(
     *,
     partial: Literal["drop", "keep"] = "drop",
     complete_only: bool = False,
+    until_ms: int | None = None,
 ) -> Resampled:
     """The series in a coarser timeframe, with the number of members of each candle.
 
-    A coarse candle is known to be closed when a fine candle of a later one is there or its own last fine candle is;
-    only the last one can be in doubt.
+    A coarse candle is known to be closed when a fine candle of a later one is there, its own last fine candle is, or
+    the clock has passed its end (`until_ms`); only the last one can be in doubt.
 
     Args:
         series: fine candles.
@@ -71,6 +73,9 @@ def resample_counted(
             does not change when more candles arrive. "keep" suits finished histories, such as daily candles of a
             session market whose last session ended before midnight.
         complete_only: also drop candles with missing members.
+        until_ms: the time that all candles are known to, UTC milliseconds: what had not traded by then did not. A
+            session or a gap that ends inside a coarse candle leaves nobody to tell that it has closed but the clock.
+            None: the close of the last fine candle.
 
     Raises DataError when the timeframe is not a multiple, CandleError when a fine candle reaches across the border of
     two coarse ones.
@@ -94,12 +99,13 @@ def resample_counted(
             dropped_unfinished=False,
             dropped_incomplete=0,
         )
-    buckets = _floor(series.open_time_ms, target)
+    buckets = floor_times(series.open_time_ms, target)
     _refuse_straddlers(series, buckets, target)
     starts = np.flatnonzero(np.r_[True, buckets[1:] != buckets[:-1]])
     members = np.diff(np.r_[starts, len(series)]).astype(np.int64)
     values = _joined(series.values, starts)
-    closed = int(series.open_time_ms[-1]) + series.timeframe.milliseconds >= int(buckets[-1]) + target.milliseconds
+    known_ms = max(int(series.close_time_ms[-1]), until_ms or 0)
+    closed = known_ms >= int(buckets[-1]) + target.milliseconds
     drop_last = partial == "drop" and not closed
     keep = np.ones(len(starts), dtype=bool)
     keep[-1] = not drop_last
@@ -118,8 +124,8 @@ def resample_counted(
     )  # fmt: skip
 
 
-def _floor(times: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.int64]:
-    """`Timeframe.floor` of many times: the same origin, taken from the scalar function itself."""
+def floor_times(times: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.int64]:
+    """`Timeframe.floor` of many times, of the same shape: the same origin, taken from the scalar function itself."""
     origin = timeframe.floor(0)
     floors: NDArray[np.int64] = (times - origin) // timeframe.milliseconds * timeframe.milliseconds + origin
     return floors

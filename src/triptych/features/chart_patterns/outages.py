@@ -13,33 +13,25 @@ LONGEST_SESSION_MS: Final = 5 * 86_400_000
 """No market that keeps sessions is closed for longer, holidays at a weekend included."""
 
 
-def outages(
-    open_time_ms: NDArray[np.int64],
-    timeframe_ms: int,
-    *,
-    memory: int = MEMORY,
-    longest_session_ms: int = LONGEST_SESSION_MS,
-) -> NDArray[np.bool_]:
+def outages(open_time_ms: NDArray[np.int64], timeframe_ms: int) -> NDArray[np.bool_]:
     """Candles before which time is missing that no session explains, bool of shape (n_candles,).
 
     Args:
         open_time_ms: open times, rising, UTC milliseconds, int64 of shape (n_candles,).
         timeframe_ms: length of a candle.
-        memory: candles before a hole among which a like one is looked for.
-        longest_session_ms: from the open of the last candle before a session's hole to that of the next, at most.
 
-    A hole is a session's (a night, a weekend) when one of the last `memory` candles also ended a hole, and both began
-    at the same time of day and last no longer than `longest_session_ms`. So the first night of a history counts as an
-    outage, and so does the first after clocks have changed. It depends on candles up to the hole's end, no others.
+    A hole is a session's (a night, a weekend) when one of the last `MEMORY` candles also ended a hole, and both began
+    at the same time of day and last no longer than five days. So the first night of a history counts as an outage, and
+    so does the first after clocks have changed. It depends on candles up to the hole's end, no others.
     """
     found = np.zeros(len(open_time_ms), dtype=np.bool_)
     steps = np.diff(open_time_ms)
     after = np.flatnonzero(steps > timeframe_ms) + 1
     begins = open_time_ms[after - 1] % 86_400_000
-    may_be = steps[after - 1] <= longest_session_ms
+    may_be = steps[after - 1] <= LONGEST_SESSION_MS
     last_at: dict[int, int] = {}
     for hole, begin, is_short in zip(after.tolist(), begins.tolist(), may_be.tolist(), strict=True):
-        found[hole] = not is_short or hole - last_at.get(begin, -memory - 1) > memory
+        found[hole] = not is_short or hole - last_at.get(begin, -MEMORY - 1) > MEMORY
         if is_short:
             last_at[begin] = hole
     return found

@@ -1,0 +1,90 @@
+"""Beside a market that closes or has gaps, a row is the same of the candles up to it, of the whole history and live."""
+
+import numpy as np
+import pytest
+from tests.fakes.candles import make_series
+
+from triptych.domain import CandleSeries
+from triptych.inference.base import AbstractView
+from triptych.inference.closed_market import beside_now, past_of
+from triptych.inference.inputs import Config, FactorRows
+
+HOUR, DAY = 3_600_000, 86_400_000
+MONDAY = 1_672_617_600_000
+DAYS = 24
+COMPANION = "ETHUSDT"
+READS = {
+    "longer candles beside": {"periods": (1, 4)},
+    "longer candles of two lengths": {"periods": (1, 3, 12)},
+    "longer candles alone": {"period": 4},
+    "longer ones beside longer candles": {"period": 2, "periods": (1, 4)},
+}
+
+
+def market(kind, symbol, seed):
+    """Hours around the clock, or from 14:00 to 21:00 of weekdays, so that a night begins within a candle of 4h."""
+    times = MONDAY + HOUR * np.arange(24 * DAYS)
+    hours, weekdays = times // HOUR % 24, (times - MONDAY) // DAY % 7
+    trades = np.ones(len(times), dtype=bool)
+    if kind != "around the clock":
+        trades = (hours >= 14) & (hours < 21) & (weekdays < 5)
+    if kind == "with gaps":
+        trades &= np.random.default_rng(seed).random(len(times)) > 0.1
+        trades &= (times < MONDAY + 15 * DAY) | (times > MONDAY + 16 * DAY)
+    return make_series(times[trades], timeframe="1h", seed=seed, symbol=symbol)
+
+
+class Live(AbstractView):
+    """What a session holds at a close: the last candles of each instrument that have closed by then."""
+
+    def __init__(self, close_ms, most, *series):
+        cut = [one.head(int(np.searchsorted(one.close_time_ms, close_ms, side="right"))) for one in series]
+        self.known = {one.symbol: one.between(max(0, len(one) - most), len(one)) for one in cut}
+
+    def history(self, symbol, length):
+        one: CandleSeries = self.known[symbol]
+        return one.between(len(one) - length, len(one)) if len(one) >= length else None
+
+
+@pytest.fixture(params=[("around the clock", "in sessions"), ("around the clock", "with gaps"),
+                        ("in sessions", "with gaps"), ("with gaps", "around the clock")],
+                ids=lambda kinds: ", beside it ".join(kinds))  # fmt: skip
+def markets(request):
+    own, beside = request.param
+    return market(own, "BTCUSDT", seed=1), market(beside, COMPANION, seed=2)
+
+
+def maker(reads):
+    return FactorRows(
+        Config(names=("return_1",), window=2, normalisation="none", companions=(COMPANION,), **READS[reads])
+    )
+
+
+@pytest.mark.parametrize("reads", READS)
+def test_rows_do_not_change_when_more_history_arrives(markets, reads):
+    own, beside = markets
+    rows = maker(reads)
+    whole = rows.rows(own, {COMPANION: beside})
+    assert np.isfinite(whole).all(axis=1).mean() > 0.2
+    for n in range(len(own) // 3, len(own), 11 if len(own) > 300 else 3):
+        known = Live(own.close_time_ms[n - 1], 10**6, own, beside).known
+        short = rows.rows(known[own.symbol], {COMPANION: known[COMPANION]})
+        np.testing.assert_array_equal(short, whole[:n])
+
+
+@pytest.mark.parametrize("reads", READS)
+def test_live_reads_what_the_backtest_reads(markets, reads):
+    own, beside = markets
+    rows = maker(reads)
+    whole, needed = rows.rows(own, {COMPANION: beside}), rows.candles(1)
+    compared = 0
+    for n in range(needed, len(own), 5 if len(own) > 300 else 1):
+        view = Live(own.close_time_ms[n - 1], needed + rows.look_back, own, beside)
+        history = view.history(own.symbol, needed)
+        others = beside_now(view, history, (COMPANION,), needed, rows.look_back)
+        if others is None:
+            continue
+        found = rows.rows(history, others, past_of(view, history, rows.look_back))[-1]
+        np.testing.assert_allclose(found, whole[n - 1], rtol=0, atol=1e-6)
+        compared += np.isfinite(found).all()
+    assert compared > 10
