@@ -116,7 +116,7 @@ def test_a_sound_network_is_not_called_collapsed_where_the_past_is_short(run):
         assert f"Ask about a later time: {enough + 1} candles of history are enough by steps of 4" in str(caught.value)
     assert asked(enough).spread >= COLLAPSED_BELOW
     with pytest.raises(
-        NotEnoughData, match=r"looked at each 100000 candles; .*Look at more of them: step = 8 is enough"
+        NotEnoughData, match=r"looked at each 100000 candles; .*Look at more of them: step = 8 of triptych"
     ):
         bootstrap.similar(run, step=100_000)
 
