@@ -113,9 +113,11 @@ def test_a_sound_network_is_not_called_collapsed_where_the_past_is_short(run):
         with pytest.raises(NotEnoughData) as caught:
             asked(candle)
         assert f"{count} past windows of 16 candles that overlap by half at most had ended" in str(caught.value)
-        assert f"Ask about a later time: {enough + 1} candles of history are enough for --step 4" in str(caught.value)
+        assert f"Ask about a later time: {enough + 1} candles of history are enough by steps of 4" in str(caught.value)
     assert asked(enough).spread >= COLLAPSED_BELOW
-    with pytest.raises(NotEnoughData, match=r"looked at by --step 100000; .*Look at more of them: --step 8 is enough"):
+    with pytest.raises(
+        NotEnoughData, match=r"looked at each 100000 candles; .*Look at more of them: step = 8 of triptych"
+    ):
         bootstrap.similar(run, step=100_000)
 
 

@@ -135,11 +135,11 @@ def _require_enough(
     raise NotEnoughData(
         f"{known.symbol}: {count} past windows of {length:,} candles that overlap by half at most had ended "
         f"{max(length, horizon):,} candles before {utc(int(known.close_time_ms[-1]))}"
-        f", looked at by --step {step}; {LEAST_TO_JUDGE} are needed to tell whether the network tells one window from "
-        "another, and what is strange.",
-        remedy=f"Look at more of them: --step {told} is enough."
+        f", looked at each {step} candles; {LEAST_TO_JUDGE} are needed to tell whether the network tells one window "
+        "from another, and what is strange.",
+        remedy=f"Look at more of them: step = {told} of triptych.bootstrap.similar is enough."
         if len(known) >= needed
-        else f"Ask about a later time: {needed:,} candles of history are enough for --step {told}, there are "
+        else f"Ask about a later time: {needed:,} candles of history are enough by steps of {told}, there are "
         f"{len(known):,}.",
     )
 

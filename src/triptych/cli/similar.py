@@ -23,7 +23,8 @@ def similar(
     """Look up the most similar windows of the past, and what followed each. RUN is of a recipe with [siamese].
 
     Windows share no candle with the one asked about or with one another, and their outcome was known by TIME. A network
-    that has collapsed, and tells no window from another, is refused.
+    that has collapsed, and tells no window from another, is refused, and so is a past that is too short to tell that
+    by: fewer than 20 windows that overlap by half at most.
     """
     from rich.table import Table
 
