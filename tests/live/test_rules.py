@@ -15,8 +15,10 @@ from triptych.live.control import SessionView
 from triptych.live.monitoring import Metrics
 from triptych.live.rules import Config, Rules
 
-OFTEN = replace(PATIENCE, rules=Config(every_minutes=0.002, again_seconds=0.1))
-SELDOM = replace(PATIENCE, rules=Config(every_minutes=60, again_seconds=60))
+# A machine that stands still for a second must not look like a lost connection here.
+STEADY = replace(PATIENCE, stream=PATIENCE.stream.model_copy(update={"heartbeat_s": 3.0, "grace_s": 3.0}))
+OFTEN = replace(STEADY, rules=Config(every_minutes=0.002, again_seconds=0.1))
+SELDOM = replace(STEADY, rules=Config(every_minutes=60, again_seconds=60))
 INFO = "/v5/market/instruments-info"
 HEDGED = (
     "BTCUSDT: the account holds long and short apart (hedge mode), and every order would be refused, also one that "
