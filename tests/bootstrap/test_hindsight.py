@@ -8,7 +8,6 @@ import pytest
 
 from triptych import bootstrap
 from triptych.bootstrap import open_run
-from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.explaining import explain_decision
 from triptych.bootstrap.hindsight import hindsight_behind, learned_until_ms, tell_of_past_market
 from triptych.bootstrap.predicting import learned_note, predict
@@ -16,24 +15,9 @@ from triptych.bootstrap.session_models import open_models
 from triptych.domain import utc
 from triptych.inference import fingerprint
 from triptych.live.journal import Journal, StepRecorded
-from triptych.market.frames import to_panel
 from triptych.market.store import to_ms
-from triptych.settings.live import load_live_settings
 
 QUARTER_MS = 900_000
-
-
-@pytest.fixture
-def tape(trained, tmp_path):
-    """The candles of the run, as a file."""
-    path = tmp_path / "tape.parquet"
-    to_panel(load_candles(open_run(trained).recipe).series).write_parquet(path)
-    return path
-
-
-@pytest.fixture
-def settings():
-    return load_live_settings(overrides=["name=micro", "capital=10000", "model_deadline_seconds=60"])
 
 
 @pytest.fixture

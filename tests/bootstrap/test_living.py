@@ -12,26 +12,10 @@ import pytest
 from tests.fakes.postgres import postgres_binaries, postgres_server
 
 from triptych import bootstrap
-from triptych.bootstrap import open_run
-from triptych.bootstrap.candles import load_candles
 from triptych.domain import OrderFilled
 from triptych.domain.errors import ArtifactError, DataError, JournalError, LeaseError, RecipeError
 from triptych.live.journal import Journal, StepRecorded
-from triptych.market.frames import to_panel
 from triptych.settings.live import load_live_settings
-
-
-@pytest.fixture
-def tape(trained, tmp_path):
-    """The candles of the run, as a file."""
-    path = tmp_path / "tape.parquet"
-    to_panel(load_candles(open_run(trained).recipe).series).write_parquet(path)
-    return path
-
-
-@pytest.fixture
-def settings(trained):
-    return load_live_settings(overrides=["name=micro", "capital=10000", "model_deadline_seconds=60"])
 
 
 def start_of(trained):

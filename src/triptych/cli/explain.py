@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -81,13 +81,7 @@ def explain(
 
     if check:
         _refuse_beside_check({"--at": at, "--target": target, "--out": output})
-        methods: tuple[Method, ...] = (method,) if method else ()
-        if book:
-            rows = bootstrap.check_book_explanations(run, book, decisions=decisions, symbol=symbol, methods=methods)
-        else:
-            opened = bootstrap.open_run(run)
-            rows = bootstrap.check_explanations(opened, decisions=decisions, symbol=symbol, methods=methods)
-        _show_checks(rows, decisions, json, "book" if book else "candle")
+        _check(run, book, symbol, (method,) if method else (), decisions, json)
         return
     if book:
         _explain_book(run, book, at, symbol, method, target or "", output, json)
@@ -157,10 +151,19 @@ def _explain_book(
         out.print(file, soft_wrap=True, markup=False)
 
 
-def _show_checks(rows: list[dict[str, Any]], decisions: int, json: bool, of: Literal["book", "candle"]) -> None:
-    """Print the checks of decisions that share no `of`, of which so many were asked for."""
+def _check(
+    run: Path, books: list[Path] | None, symbol: str | None, methods: tuple[Method, ...], decisions: int, json: bool
+) -> None:
+    """Check the methods on the surest decisions of a run, which share no candle; with `books` no book."""
+    from triptych import bootstrap
     from triptych.cli.explanation_tables import checks_table, flat_note
 
+    of: Literal["book", "candle"] = "book" if books else "candle"
+    if books:
+        rows = bootstrap.check_book_explanations(run, books, decisions=decisions, symbol=symbol, methods=methods)
+    else:
+        opened = bootstrap.open_run(run)
+        rows = bootstrap.check_explanations(opened, decisions=decisions, symbol=symbol, methods=methods)
     if json:
         print_json(rows)
         return
