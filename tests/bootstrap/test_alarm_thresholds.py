@@ -10,6 +10,7 @@ from triptych.bootstrap.alarm_thresholds import SURE, require_kept, rows_for, se
 from triptych.domain.errors import NotEnoughData
 from triptych.inference.switch_model import InNothing, SwitchModel, looks_back
 from triptych.market.shuffling import shuffled
+from triptych.training.intervals import share_interval
 
 MEMORY = 480
 
@@ -74,9 +75,20 @@ def test_instruments_that_differ_beyond_chance_are_told():
     )
     model = SwitchModel(model=None, scale=1.0, asked=1.0, in_nothing=0.975, rows=40_000, instruments=parts)
     (said,) = model.notes()
-    assert said.endswith("(95 %): BTC 0.20 (0.00 to 0.51), DOGE 1.75 (1.12 to 2.51).")
+    assert said.endswith("(95 %, all together): BTC 0.20 (0.00 to 0.51), DOGE 1.75 (1.12 to 2.51).")
     wide = tuple(replace(one, low=0.1, high=3.0) for one in parts)
     assert replace(model, instruments=wide).notes() == ()
+
+
+def test_intervals_of_more_instruments_are_wider_so_that_all_hold_together():
+    at = np.arange(60) * 400
+    one, of_eight = (uncertainty([at], [24_000], 3, level) for level in (0.95, 1 - 0.05 / 8))
+    assert of_eight[0] < one[0] < one[1] < of_eight[1]
+    many = set_threshold([named(symbol, 400, seed=i) for i, symbol in enumerate("ABCD")], MEMORY, 10.0, seed=7)
+    for part in many.instruments:
+        alone = share_interval(round(part.alarms * part.rows / 1000), part.rows, 1 - 0.05 / 4)
+        assert part.low <= 1000 * alone.low
+        assert part.high >= 1000 * alone.high
 
 
 def test_what_other_orders_would_raise_is_wider_where_alarms_come_in_clusters():

@@ -7,7 +7,15 @@ from tests.fakes.micro import micro_recipe
 
 from triptych import bootstrap
 from triptych.bootstrap import run_folder as run_folders
-from triptych.bootstrap.run_folder import at_work, discard, open_or_create, open_run, place_of, run_fingerprint
+from triptych.bootstrap.run_folder import (
+    at_work,
+    discard,
+    open_or_create,
+    open_run,
+    place_of,
+    refuse_other,
+    run_fingerprint,
+)
 from triptych.domain.errors import RunError
 from triptych.domain.files import write_text
 
@@ -68,6 +76,14 @@ def test_other_versions_make_another_run(tmp_path, recipe, monkeypatch):
     monkeypatch.setattr(run_folders, "versions", lambda: {"torch": "99"})
     with pytest.raises(RunError, match=r"holds another run: versions differ\. Choose another"):
         open_or_create(recipe, "abc", tmp_path / "run")
+
+
+def test_what_a_kill_left_half_written_is_no_other_content(tmp_path, recipe):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / ".run.json.77-88.tmp").write_text("{")
+    refuse_other(recipe, "abc", folder)
+    assert open_or_create(recipe, "abc", folder).record["status"] == "new"
 
 
 def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(tmp_path, recipe):

@@ -14,6 +14,7 @@ MONDAY = 1_672_617_600_000
 DAYS = 24
 COMPANION = "ETHUSDT"
 READS = {
+    "candles beside": {},
     "longer candles beside": {"periods": (1, 4)},
     "longer candles of two lengths": {"periods": (1, 3, 12)},
     "longer candles alone": {"period": 4},
@@ -47,7 +48,8 @@ class Live(AbstractView):
 
 
 @pytest.fixture(params=[("around the clock", "in sessions"), ("around the clock", "with gaps"),
-                        ("in sessions", "with gaps"), ("with gaps", "around the clock")],
+                        ("in sessions", "with gaps"), ("with gaps", "around the clock"),
+                        ("in sessions", "around the clock")],
                 ids=lambda kinds: ", beside it ".join(kinds))  # fmt: skip
 def markets(request):
     own, beside = request.param
@@ -72,19 +74,26 @@ def test_rows_do_not_change_when_more_history_arrives(markets, reads):
         np.testing.assert_array_equal(short, whole[:n])
 
 
+@pytest.mark.parametrize("length", [1, 9])
 @pytest.mark.parametrize("reads", READS)
-def test_live_reads_what_the_backtest_reads(markets, reads):
+def test_live_reads_what_the_backtest_reads(markets, reads, length):
     own, beside = markets
     rows = maker(reads)
-    whole, needed = rows.rows(own, {COMPANION: beside}), rows.candles(1)
+    table, needed, look_back = rows.table(own, {COMPANION: beside}), rows.candles(length), rows.look_back(length)
     compared = 0
     for n in range(needed, len(own), 5 if len(own) > 300 else 1):
-        view = Live(own.close_time_ms[n - 1], needed + rows.look_back, own, beside)
+        view = Live(own.close_time_ms[n - 1], needed + look_back, own, beside)
         history = view.history(own.symbol, needed)
-        others = beside_now(view, history, (COMPANION,), needed, rows.look_back)
+        others = beside_now(view, history, (COMPANION,), needed, look_back)
         if others is None:
             continue
-        found = rows.rows(history, others, past_of(view, history, rows.look_back))[-1]
-        np.testing.assert_allclose(found, whole[n - 1], rtol=0, atol=1e-6)
-        compared += np.isfinite(found).all()
+        live = rows.table(history, others, past_of(view, history, look_back))
+        assert live.known(length)[-1] == table.known(length)[n - 1]
+        if live.known(length)[-1]:
+            found, whole = (
+                one.windows(length)[end - length + 1]
+                for one, end in ((live, live.ends[-1]), (table, table.ends[n - 1]))
+            )
+            np.testing.assert_allclose(found, whole, rtol=0, atol=1e-6)
+            compared += 1
     assert compared > 10

@@ -22,7 +22,11 @@ SHANGHAI = DayConfig(hours=("09:30-11:30", "13:00-15:00"), timezone="Asia/Shangh
 A_DAY = 16
 PERIOD = 2
 """Candles of 30m may be 8 hours old by the clock; the night lasts 18.5."""
-READS = ({"period": PERIOD}, {"names": ("return_1",), "window": 20, "periods": (1, PERIOD)})
+READS = (
+    {"period": PERIOD},
+    {"names": ("return_1",), "window": 20, "periods": (1, PERIOD)},
+    {"names": ("return_1",), "window": 20, "periods": (1, PERIOD), "period": PERIOD},
+)
 
 
 def exchange(days=30, *, holiday=9, seed=0):
@@ -113,9 +117,7 @@ def test_an_outage_is_an_age_as_it_was():
     assert np.flatnonzero(rows().table(long).ends[2 * A_DAY :] < 0).tolist() == [8 * A_DAY]
 
 
-@pytest.mark.parametrize(
-    "changes", [{"period": PERIOD}, {"names": ("return_1",), "window": 20, "periods": (1, PERIOD)}]
-)
+@pytest.mark.parametrize("changes", READS)
 def test_what_is_told_of_a_night_knows_nothing_of_what_comes(changes):
     series, maker = exchange(), FactorRows(Config(**changes))
     whole = maker.rows(series)
@@ -123,9 +125,7 @@ def test_what_is_told_of_a_night_knows_nothing_of_what_comes(changes):
         np.testing.assert_array_equal(maker.rows(series.head(n))[-1], whole[n - 1])
 
 
-@pytest.mark.parametrize(
-    "changes", [{"period": PERIOD}, {"names": ("return_1",), "window": 20, "periods": (1, PERIOD)}]
-)
+@pytest.mark.parametrize("changes", READS)
 @pytest.mark.parametrize("look_back", [40, 7_200])
 def test_close_by_close_it_is_what_it_is_of_a_history_with_no_more_candles_than_a_session_keeps(
     monkeypatch, changes, look_back
@@ -136,7 +136,7 @@ def test_close_by_close_it_is_what_it_is_of_a_history_with_no_more_candles_than_
     network = Last()
     network.probabilities = lambda windows: np.tile(np.nan_to_num(windows[:, -1, -1:]), (1, 3)).astype(np.float32)
     predictor = FactorPredictor(network, FactorRows(Config(**changes)))
-    look_back += OLDEST * PERIOD
+    look_back += OLDEST * PERIOD ** (1 + ("period" in changes and "periods" in changes))
     assert (predictor.look_back, predictor.kept) == (look_back, predictor.length + look_back)
     ends = np.arange(predictor.length - 1, len(series))
     whole = predictor.over(series, ends)[:, 2]
@@ -145,6 +145,23 @@ def test_close_by_close_it_is_what_it_is_of_a_history_with_no_more_candles_than_
     silent = np.isnan(whole)
     assert silent.any()
     assert not silent[4 * A_DAY : 20 * A_DAY - len(series)].any()
+
+
+def test_weekends_of_longer_candles_are_told_by_no_more_candles_than_a_session_keeps(monkeypatch):
+    look_back = 1_000  # 15m of two weeks
+    for module in ("inputs", "closed_market", "closing_times"):
+        monkeypatch.setattr(f"triptych.inference.{module}.LOOK_BACK", look_back)
+    times = MONDAY + QUARTER * np.arange(8 * 7 * 96)
+    weeks, weekdays = np.divmod((times - MONDAY) // DAY, 7)
+    series = make_series(times[(weekdays < 5) | (weeks == 5)], seed=0)  # the last weekend but one is traded
+    maker = FactorRows(Config(names=("return_1",), window=20, periods=(1, PERIOD), period=PERIOD))
+    length, kept = maker.candles(3), maker.candles(3) + maker.look_back(3)
+    whole, opens = maker.rows(series), np.flatnonzero(np.diff(series.open_time_ms) > DAY) + 1
+    assert len(opens) == 6
+    for end in np.concatenate([opens[2:] + after for after in range(4)]):
+        known = series.between(end + 1 - kept, end + 1)
+        past, own = known.open_time_ms[:-length], known.between(len(known) - length, len(known))
+        np.testing.assert_allclose(maker.rows(own, past_ms=past)[-1], whole[end], rtol=0, atol=1e-6)
 
 
 def skilled(window=64):

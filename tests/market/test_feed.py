@@ -38,12 +38,31 @@ def test_a_silent_instrument_is_not_waited_for_for_ever_and_its_candle_is_late()
     for symbol in "AB":
         feed.begin_after(symbol, 4 * MINUTE)
     feed.on_candle(candle("A", 5))
-    assert feed.due(6 * MINUTE + 4_999) == []
-    assert left(feed.due(6 * MINUTE + 5_000)) == [(6, "A", False)]
+    assert feed.due(6 * MINUTE + 9_999) == []
+    assert left(feed.due(6 * MINUTE + 10_000)) == [(6, "A", False)]  # history could not be asked
     feed.on_candle(candle("B", 5))
     feed.on_candle(candle("B", 6))
     feed.on_candle(candle("A", 6))
     assert left(feed.due(7 * MINUTE)) == [(6, "B", True), (7, "AB", False)]
+
+
+@pytest.mark.parametrize(("told", "leaving"), [([], "A"), ([5], "AB")])
+def test_history_tells_an_instrument_that_did_not_trade_from_one_whose_candle_is_late(told, leaving):
+    feed = CandleFeed(["A", "B"], TIMEFRAME, patience_ms=5_000)
+    for symbol in "AB":
+        feed.begin_after(symbol, 4 * MINUTE)
+    feed.on_candle(candle("A", 5))
+    assert feed.due(6 * MINUTE + 5_000) == []
+    (gap,) = feed.silent(6 * MINUTE + 5_000)
+    assert gap == Gap(symbol="B", start_ms=5 * MINUTE, end_ms=6 * MINUTE)
+    feed.fill(gap, [candle("B", minute) for minute in told])
+    assert left(feed.due(6 * MINUTE + 5_000)) == [(6, leaving, False)]
+
+
+def test_an_instrument_that_never_traded_is_waited_for_once():
+    feed = CandleFeed(["A", "B"], TIMEFRAME, patience_ms=5_000)
+    feed.on_candle(candle("A", 5))
+    assert left(feed.due(6 * MINUTE + 5_000)) == [(6, "A", False)]
 
 
 def test_repetitions_are_passed_over_and_contradictions_counted():

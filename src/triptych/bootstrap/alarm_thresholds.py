@@ -89,8 +89,10 @@ def threshold_for(
     return threshold, kept
 
 
-def uncertainty(alarms: Sequence[NDArray[np.int64]], n_candles: Sequence[int], seed: int) -> tuple[float, float]:
-    """The 95 % interval of a number of alarms in 1,000 candles: what other random orders would raise.
+def uncertainty(
+    alarms: Sequence[NDArray[np.int64]], n_candles: Sequence[int], seed: int, level: float = 0.95
+) -> tuple[float, float]:
+    """The interval of a number of alarms in 1,000 candles: what other random orders would raise.
 
     By a bootstrap of blocks of `BLOCK` candles, for alarms come in clusters; never narrower than Wilson's interval of
     alarms that come one by one, which tells something where none or hardly any was raised.
@@ -99,19 +101,20 @@ def uncertainty(alarms: Sequence[NDArray[np.int64]], n_candles: Sequence[int], s
         alarms: of each history in random order, positions from its first candle at which an alarm is possible.
         n_candles: of each, at which an alarm is possible.
         seed: of the resamples.
+        level: of the interval.
     """
     counts = np.concatenate(
         [np.bincount(one // BLOCK, minlength=-(-n // BLOCK)) for one, n in zip(alarms, n_candles, strict=True)]
     )
     lengths = np.concatenate([np.diff(np.r_[np.arange(0, n, BLOCK), n]) for n in n_candles])
     hits, n = int(counts.sum()), int(lengths.sum())
-    alone = share_interval(hits, n)
+    alone = share_interval(hits, n, level)
     low, high = 1000.0 * alone.low, 1000.0 * alone.high
     if len(counts) > 1:
         blocks = np.arange(len(counts))
         draws = [(counts @ w) / (lengths @ w) for w in resample_weights(blocks, 1, RESAMPLES, seed)]
-        stretch = widening(len(counts), 1, 1, 0.95)
-        found = interval(1000.0 * hits / n, 1000.0 * np.concatenate(draws), 0.95, (0.0, 1000.0), stretch)
+        stretch = widening(len(counts), 1, 1, level)
+        found = interval(1000.0 * hits / n, 1000.0 * np.concatenate(draws), level, (0.0, 1000.0), stretch)
         low, high = min(low, found.low), max(high, found.high)
     return low, high
 
@@ -152,9 +155,9 @@ def set_threshold(histories: Sequence[CandleSeries], memory: int, false_alarms: 
 
     threshold, in_nothing = threshold_for(false_alarms, raised, SURE, sum(rows))
     found = [one - needed for one in alarms(threshold)]
-    parts = []
+    parts, level = [], 1.0 - 0.05 / len(told)  # Bonferroni: that all of them hold is as sure as that one does
     for one, at, n in zip(told, found, rows, strict=True):
-        low, high = uncertainty([at], [n], seed)
+        low, high = uncertainty([at], [n], seed, level)
         parts.append(InNothing(symbol=one.symbol, rows=n, alarms=1000.0 * len(at) / n, low=low, high=high))
     low, high = uncertainty(found, rows, seed)
     return replace(

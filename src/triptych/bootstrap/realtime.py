@@ -13,7 +13,7 @@ from triptych.domain import Candle, CandleSeries, Instrument, Prediction, Timefr
 from triptych.domain.errors import ExchangeError
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.hosts import Config as HostConfig
-from triptych.exchanges.gateway import AbstractCandleSource
+from triptych.exchanges.bybit.market_client import CANDLES_A_PAGE
 from triptych.inference import BookNeed
 from triptych.inference.base import AbstractPredictor, AbstractView
 from triptych.live.following import Following
@@ -103,11 +103,7 @@ async def _said(
         only_seen = [one for one in known if one not in symbols]
         source = Following(candles_of(connection, known, timeframe, books, only_seen=only_seen), 0)
         for symbol in known:
-            now = connection.clock.now_ms()
-            past = await connection.market.candles(
-                symbol, timeframe, start_ms=0, end_ms=now, limit=min(1000, predictor.kept + 1)
-            )
-            for candle in [one for one in past if one.close_time_ms <= now][-predictor.kept :]:
+            for candle in await _last(connection, symbol, timeframe, predictor.kept):
                 view.append(candle)
                 feed.begin_after(symbol, candle.open_time_ms)
         async for item in source.stream():
@@ -123,9 +119,22 @@ async def _said(
                     yield await asyncio.to_thread(predictor.predict_all, view, closes)
 
 
-async def _fill(feed: CandleFeed, source: AbstractCandleSource) -> None:
+async def _last(connection: BybitConnection, symbol: str, timeframe: Timeframe, most: int) -> list[Candle]:
+    """As many of the last `most` closed candles of an instrument as the venue has, oldest first."""
+    end_ms = now_ms = connection.clock.now_ms()
+    found: list[Candle] = []
+    while len(found) < most:
+        limit = min(CANDLES_A_PAGE, most - len(found) + 1)
+        page = await connection.market.candles(symbol, timeframe, start_ms=0, end_ms=end_ms, limit=limit)
+        if not page:
+            break
+        found, end_ms = [*(one for one in page if one.close_time_ms <= now_ms), *found], page[0].open_time_ms
+    return found[-most:]
+
+
+async def _fill(feed: CandleFeed, source: Following) -> None:
     """Ask history for what is missing; when it cannot be asked, the next candle tries again."""
-    for gap in feed.gaps():
+    for gap in (*feed.gaps(), *feed.silent(source.clock.now_ms())):
         try:
             feed.fill(gap, await source.history(gap.symbol, gap.start_ms, gap.end_ms))
         except ExchangeError:

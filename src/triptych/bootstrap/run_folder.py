@@ -38,7 +38,7 @@ from triptych.bootstrap.locking import exclusive
 from triptych.bootstrap.pattern_networks import place_free, with_own_copies
 from triptych.bootstrap.provenance import fingerprint, machine, versions
 from triptych.domain.errors import RunError
-from triptych.domain.files import remove_leftovers, temporary_name, write_json, write_text
+from triptych.domain.files import is_leftover, remove_leftovers, temporary_name, write_json, write_text
 from triptych.settings import Recipe, load_recipe
 
 RUNS = Path("runs")
@@ -263,10 +263,11 @@ def _require_same(run: Run, data_hash: str) -> None:
 
 
 def _require_empty(folder: Path, recipe: str) -> None:
-    """Raise RunError when a folder holds anything but the beginning of this very run."""
+    """Raise RunError when a folder holds anything but the beginning of this very run, and what a kill left of it."""
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file.", remedy="Choose another --out.")
-    others = [path for path in folder.iterdir() if path.name != RECIPE] if folder.exists() else []
+    there = list(folder.iterdir()) if folder.exists() else []
+    others = [path for path in there if path.name != RECIPE and not is_leftover(path)]
     begun = folder / RECIPE
     if others or (begun.exists() and begun.read_bytes() != recipe.encode()):
         raise RunError(f"{folder} is not empty and holds no run.", remedy="Choose another --out.")

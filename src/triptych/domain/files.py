@@ -130,13 +130,18 @@ def temporary_name(path: Path, ending: str = "tmp") -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.{ending}")
 
 
+def is_leftover(path: Path) -> bool:
+    """Whether a file or folder has a name that `temporary_name` gives."""
+    return _TEMPORARY.match(path.name) is not None
+
+
 def remove_leftovers(folder: Path, *, recursive: bool = False) -> int:
     """Delete temporary files and folders that killed processes left in a folder. Returns how many.
 
     Call it only where no other process can be writing. A folder that does not exist holds none.
     """
     found = folder.rglob(".*") if recursive else folder.glob(".*")
-    leftovers = [path for path in found if _TEMPORARY.match(path.name)]
+    leftovers = [path for path in found if is_leftover(path)]
     for path in leftovers:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -8,6 +8,7 @@ comes after.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from triptych.domain import CandleSeries
 from triptych.inference.base import AbstractView
 from triptych.inference.closing_times import LOOK_BACK, NO_PAST, closed_times
+
+AROUND_THE_CLOCK: Final = 9
+"""Candles of a market that never closes to one of a market that does, at most: 168 hours a week to 20 in China."""
 
 
 def has_holes(series: CandleSeries) -> bool:
@@ -25,7 +29,11 @@ def has_holes(series: CandleSeries) -> bool:
 
 
 def ages_ms(
-    series: CandleSeries, since_ms: NDArray[np.int64], past_ms: NDArray[np.int64] = NO_PAST
+    series: CandleSeries,
+    since_ms: NDArray[np.int64],
+    past_ms: NDArray[np.int64] = NO_PAST,
+    *,
+    memory: int | None = None,
 ) -> NDArray[np.int64]:
     """Time from `since_ms` to each close of a history in which the market was open, or out; shape (n_candles,).
 
@@ -33,9 +41,10 @@ def ages_ms(
         series: the history whose holes tell when the market was closed.
         since_ms: a time by candle, at its close or before, UTC milliseconds, shape (n_candles,).
         past_ms: open times of candles before the history, by which its first holes are told.
+        memory: see `closed_times`.
     """
     times = np.concatenate([past_ms, series.open_time_ms])
-    begin_ms, end_ms = closed_times(times, series.timeframe.milliseconds)
+    begin_ms, end_ms = closed_times(times, series.timeframe.milliseconds, memory=memory)
     closed = np.cumsum(end_ms - begin_ms)
     first = np.searchsorted(times, since_ms)  # the first candle that opened then or later
     # Beyond the last candle nothing has been missed yet; of a hole that `since_ms` lies in, only the rest counts.

@@ -28,7 +28,7 @@ class FactorPredictor(AbstractPredictor):
         """Join a predictor whose windows are rows of factors with what makes these rows."""
         self.name, self.horizon = network.name, network.horizon
         self.companions = rows.companions
-        self.length, self.look_back = rows.candles(network.length), rows.look_back
+        self.length, self.look_back = rows.candles(network.length), rows.look_back(network.length)
         self._network = network
         self._rows = rows
         self._last: dict[str, tuple[NDArray[np.floating], NDArray[np.float32], Foretold | None]] = {}

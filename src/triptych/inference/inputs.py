@@ -21,7 +21,7 @@ from triptych.domain.errors import DataError
 from triptych.features import days
 from triptych.inference.base import NOBODY
 from triptych.inference.book_rows import NetworkConfig, RowsConfig, readers_of
-from triptych.inference.closed_market import ages_ms
+from triptych.inference.closed_market import AROUND_THE_CLOCK, ages_ms
 from triptych.inference.closing_times import LOOK_BACK, NO_PAST
 from triptych.inference.columns import Columns, no_whole_days
 from triptych.inference.pattern_factors import Config as PatternNetworksConfig
@@ -172,8 +172,6 @@ class FactorRows:
         period: candles in a row.
         day: the venue's trading day; without hours, windows end at every candle.
         levels: levels a side of order book that are read; 0: none.
-        look_back: candles before those that a window needs, by which nights are told from outages, also those that a
-            companion's last longer candle may be as old as; they need not be there.
     """
 
     def __init__(self, config: Config, reads: Sequence[str] = ()) -> None:
@@ -192,8 +190,6 @@ class FactorRows:
         longest = max(config.periods)
         settled = 0 if self._pipeline is None else self._pipeline.warm_up
         self.warm_up = settled if longest == 1 else longest * (settled + 2)
-        longer = longest * self.period
-        self.look_back = LOOK_BACK + OLDEST * longer if longer > 1 else 0
 
     def beside(self, symbol: str) -> tuple[str, ...]:
         """The companions of an instrument: all but itself."""
@@ -205,6 +201,17 @@ class FactorRows:
         """
         rows = self.warm_up + length
         return rows if self.period == 1 else self.period * (rows + 2) - 1
+
+    def look_back(self, length: int) -> int:
+        """Candles before those that a window of `length` rows needs; they need not be there.
+
+        Nights are told from outages by them, a companion's last longer candle may be as old, and a companion that
+        trades while the instrument's market is closed has more candles in the same time.
+        """
+        longer = max(self.periods) * self.period
+        if longer == 1 and not self.companions:
+            return 0
+        return LOOK_BACK + OLDEST * longer + (AROUND_THE_CLOCK * self.candles(length) if self.companions else 0)
 
     def reach(self, length: int) -> int:
         """Candles from the first in a window of `length` rows to the last at whose close it may be read."""
@@ -275,7 +282,8 @@ class FactorRows:
             timeframe = Timeframe(period * series.timeframe.milliseconds)
             # The close that asks decides what is over: nobody else tells where a session ends within a longer candle.
             longer = [resample(one, timeframe, until_ms=_last_close(series)) for one in all_series]
-            parts += [_as_of(self._own(one), last_closed(one, series, past_ms)) for one in longer]
+            ends = (last_closed(one, series, past_ms, memory=LOOK_BACK // self.period) for one in longer)
+            parts += [_as_of(self._own(one), last) for one, last in zip(longer, ends, strict=True)]
         return np.concatenate(parts, axis=1)
 
     def table(
@@ -370,12 +378,16 @@ def _as_of(rows: NDArray[np.float32], last: NDArray[np.int64]) -> NDArray[np.flo
 
 
 def last_closed(
-    other: CandleSeries, series: CandleSeries, past_ms: NDArray[np.int64] | None = None
+    other: CandleSeries,
+    series: CandleSeries,
+    past_ms: NDArray[np.int64] | None = None,
+    *,
+    memory: int | None = None,
 ) -> NDArray[np.int64]:
     """The last candle of `other` that had closed at each close of `series`; -1 where it is more than OLDEST old.
 
     With `past_ms`, the open times of candles before `series`, time in which the market of `series` was closed is no
-    age; without, the clock alone tells.
+    age, told by `memory` candles before (see `closed_times`); without, the clock alone tells.
     """
     if len(other) == 0:
         return np.full(len(series), -1)
@@ -383,8 +395,7 @@ def last_closed(
     since_ms = other.close_time_ms[np.maximum(last, 0)]
     is_old = series.close_time_ms - since_ms > OLDEST * other.timeframe.milliseconds
     if past_ms is not None and is_old.any():
-        is_old &= ages_ms(series, np.minimum(since_ms, series.close_time_ms), past_ms) > (
-            OLDEST * other.timeframe.milliseconds
-        )
+        ages = ages_ms(series, np.minimum(since_ms, series.close_time_ms), past_ms, memory=memory)
+        is_old &= ages > OLDEST * other.timeframe.milliseconds
     last[is_old] = -1
     return last

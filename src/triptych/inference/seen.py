@@ -44,12 +44,12 @@ class SeenFactors:
 
     def now(self, view: AbstractView, symbol: str) -> dict[str, float]:
         """By factor, its value at the newest close; empty where candles are missing."""
-        length = self._rows.candles(1)
+        length, look_back = self._rows.candles(1), self._rows.look_back(1)
         history = view.history(symbol, length) if self.names else None
         if history is None:
             return {}
-        there = beside_now(view, history, self._rows.beside(symbol), length, self._rows.look_back)
+        there = beside_now(view, history, self._rows.beside(symbol), length, look_back)
         if there is None:
             return {}
-        rows = self._rows.rows(history, there, past_of(view, history, self._rows.look_back))
+        rows = self._rows.rows(history, there, past_of(view, history, look_back))
         return {name: float(rows[-1, column]) for column, name in enumerate(self.names)}

@@ -62,7 +62,8 @@ class StreamingPredictor(AbstractPredictor):
                 remedy="Empty features.day.hours, or ask window by window.",
             )
         self.name, self.companions, self.renewal = name, rows.companions, renewal or length
-        self.length, self.look_back = rows.warm_up + length + self.renewal - 1, rows.look_back
+        self.length = rows.warm_up + length + self.renewal - 1
+        self.look_back = rows.look_back(length + self.renewal - 1)
         self._step, self._rows, self._window = step, rows, length
         self._memories: dict[str, _Memory] = {}
 

@@ -62,7 +62,8 @@ class InNothing:
     Attributes:
         symbol: the instrument.
         rows: candles in random order.
-        alarms: in 1,000 of them; low, high: their 95 % interval.
+        alarms: in 1,000 of them.
+        low, high: their interval; those of all instruments hold together in 95 % of random orders (Bonferroni).
     """
 
     symbol: str
@@ -159,7 +160,7 @@ class SwitchModel:
             )
             said.append(
                 "One threshold of the alarms of switches serves all instruments, and they differ in what it raises in "
-                f"1,000 candles in random order (95 %): {each}."
+                f"1,000 candles in random order (95 %, all together): {each}."
             )
         return tuple(said)
 

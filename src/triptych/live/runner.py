@@ -33,7 +33,10 @@ class Config(domain.Config):
     """How the runner waits."""
 
     patience_seconds: float = Field(
-        default=5.0, ge=0, description="Seconds a close is waited for by the instruments that have it already."
+        default=5.0,
+        ge=0,
+        description="Seconds a close is waited for by the instruments that have it already; and as long again until "
+        "history has told whether the others traded.",
     )
     pulse_seconds: float = Field(default=1.0, gt=0, description="Seconds between two looks at silent instruments.")
     reconcile_seconds: float = Field(

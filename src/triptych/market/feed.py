@@ -3,7 +3,7 @@
 Candles of one instrument leave in the order of time. When one is missing, those behind it wait until history has been
 asked for it: what history holds is put in, what it does not hold was never traded and is passed over. So after a gap
 the candles are exactly those of the venue's history. Candles of all instruments that close at the same time leave
-together; an instrument that is silent is waited for, but not for ever.
+together; an instrument that is silent is waited for until history has told whether it traded, but not for ever.
 
 Pure: who feeds it brings the candles, the answers of history and the time.
 """
@@ -55,7 +55,11 @@ class CandleFeed:
     """
 
     def __init__(self, symbols: Sequence[str], timeframe: Timeframe, *, patience_ms: int = 5_000) -> None:
-        """Feed `symbols`; a close is waited for `patience_ms` by those that have it already."""
+        """Feed `symbols`; a close is waited for `patience_ms` by those that have it already.
+
+        And for as long again until history has answered about the others: one that has not traded is then told from
+        one whose candle is late.
+        """
         self.repetitions = self.conflicts = self.repaired = 0
         self._step, self._timeframe, self._patience_ms = timeframe.milliseconds, timeframe, patience_ms
         self._queues = {symbol: _Queue() for symbol in symbols}
@@ -146,8 +150,10 @@ class CandleFeed:
         open_ms = min(ready.values())
         close_ms = open_ms + self._step
         # An instrument that has nothing ready may still bring a candle of this close.
-        awaited = [s for s, q in self._queues.items() if s not in ready and (q.next_ms is None or q.next_ms <= open_ms)]
-        if awaited and now_ms < close_ms + self._patience_ms:
+        others = [queue for symbol, queue in self._queues.items() if symbol not in ready]
+        awaited = [queue for queue in others if queue.next_ms is None or queue.next_ms <= open_ms]
+        is_unknown = any(queue.next_ms is not None and queue.answered_ms < close_ms for queue in awaited)
+        if awaited and now_ms < close_ms + self._patience_ms * (1 + is_unknown):
             return None
         leaving = tuple(self._leave(symbol) for symbol, first in ready.items() if first == open_ms)
         is_late = close_ms <= self._left_ms
