@@ -59,7 +59,7 @@ def test_around_the_clock_it_asks_once():
     series = make_series(1_672_617_600_000 + HOUR * np.arange(3_000), timeframe="1h")
     found, spans = fetched(series)
     assert len(found.known) == MEMORY
-    assert spans == [(spans[0][1] - 2 * MEMORY * HOUR - WEEK_MS, int(series.close_time_ms[-1]))]
+    assert spans == [(spans[0][1] - MEMORY * HOUR - WEEK_MS, int(series.close_time_ms[-1]))]
 
 
 def test_where_history_begins_it_asks_no_further():

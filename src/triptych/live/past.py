@@ -59,9 +59,9 @@ async def fetch_past(
     """
     step = timeframe.milliseconds
     reach_ms = since_ms if since_ms < 0 else max(since_ms, now_ms - MOST_MISSED * step)
-    # Twice as many and a week: markets close at night and on weekends.
+    # And a week: markets close at night and on weekends.
     before_ms = now_ms if reach_ms < 0 else min(reach_ms, now_ms)
-    start_ms = before_ms - 2 * memory * step - WEEK_MS
+    start_ms = before_ms - memory * step - WEEK_MS
     told = await asyncio.gather(
         *(_reaching_back(source, one, start_ms, before_ms, now_ms, memory=memory) for one in symbols)
     )
