@@ -54,6 +54,15 @@ def test_the_threshold_is_taken_at_which_the_alarms_fall_to_what_is_wanted():
     assert (round(threshold, 6), rate) == (2.5, 4.0)
 
 
+def test_where_a_higher_threshold_raises_more_again_the_lowest_that_is_high_enough_is_taken():
+    thresholds = np.arange(0.5, 1.0, 0.01)
+    valley = lambda t: 50 if t < 0.6 else 3 if t < 0.65 else 20 if t < 0.9 else 1  # noqa: E731
+    threshold, rate = threshold_for(5.0, valley, thresholds, 1000)
+    assert (round(threshold, 6), rate) == (0.6, 3.0)
+    assert threshold_for(2.0, valley, thresholds, 1000) == (pytest.approx(0.9), 1.0)
+    assert threshold_for(0.5, valley, thresholds, 1000) == (thresholds[-1], 1.0)
+
+
 @pytest.mark.parametrize("method", ["switches", "filter", "cusum"])
 def test_no_alarm_of_a_file_depends_on_what_follows(method):
     series = stretches(3900)  # the returns grow at 2,100 and 3,600

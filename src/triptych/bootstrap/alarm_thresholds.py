@@ -52,34 +52,30 @@ def rows_for(false_alarms: float) -> int:
 def threshold_for(
     wanted: float, raised: Callable[[float], int], thresholds: NDArray[np.float64], n_candles: int
 ) -> tuple[float, float]:
-    """A threshold at which the alarms have just fallen to no more than are wanted, and how many it raises.
+    """The lowest threshold at which the alarms have just fallen to no more than are wanted, and how many it raises.
+
+    A higher threshold may raise more alarms again: the model of switches then stays longer with a kind of market that
+    is over. So all are tried from below until one is high enough.
 
     Args:
         wanted: alarms in 1,000 candles.
         raised: how many alarms a threshold raises in `n_candles` in which there is nothing to find.
-        thresholds: rising; first two neighbours of them are found by halves, then a threshold between these two. The
-            first one is taken where it is high enough, the last one where none is.
+        thresholds: rising; the first of them that is high enough is found, then a threshold between it and the one
+            below by halves. The first one is taken where it is high enough, the last one where none is.
         n_candles: at which an alarm is possible; more than none.
     """
 
     def rate(threshold: float) -> float:
         return 1000.0 * raised(threshold) / n_candles
 
-    low, high = 0, len(thresholds) - 1
-    for only in (low, high):
-        found = rate(float(thresholds[only]))
-        if (only == low) == (found <= wanted):
-            return float(thresholds[only]), found
-    kept = found
-    while high - low > 1:
-        middle = (low + high) // 2
-        found = rate(float(thresholds[middle]))
-        if found <= wanted:
-            high, kept = middle, found
-        else:
-            low = middle
-    above, threshold = float(thresholds[low]), float(thresholds[high])
-    for _ in range(HALVINGS):
+    above = threshold = float(thresholds[0])
+    kept = rate(threshold)
+    for higher in thresholds[1:].tolist():
+        if kept <= wanted:
+            break
+        above, threshold = threshold, higher
+        kept = rate(threshold)
+    for _ in range(HALVINGS if kept <= wanted and above < threshold else 0):
         between = 0.5 * (above + threshold)
         found = rate(between)
         if found <= wanted:

@@ -205,8 +205,7 @@ class FactorRows:
     def look_back(self, length: int) -> int:
         """Candles before those that a window of `length` rows needs; they need not be there.
 
-        Nights are told from outages by them, a companion's last longer candle may be as old, and a companion that
-        trades while the instrument's market is closed has more candles in the same time.
+        They tell nights from outages, and a companion has more where it trades while the instrument's market is closed.
         """
         longer = max(self.periods) * self.period
         if longer == 1 and not self.companions:
