@@ -148,7 +148,7 @@ def test_a_longer_candle_seen_before_its_close_is_found(tmp_path, monkeypatch):
         inputs, "resample", lambda series, timeframe, **how: honest(series, timeframe, **how, partial="keep")
     )
 
-    def early(other, series, past_ms=None):
+    def early(other, series, past_ms=None, *, memory=None):
         return np.searchsorted(other.open_time_ms, series.open_time_ms, side="right") - 1
 
     monkeypatch.setattr(inputs, "last_closed", early)

@@ -199,7 +199,7 @@ def test_a_factor_that_knows_the_next_candle_is_found(tmp_path, monkeypatch):
 
 
 def test_a_companion_seen_one_candle_early_is_found(tmp_path, monkeypatch):
-    def early(other, series, past_ms=None):
+    def early(other, series, past_ms=None, *, memory=None):
         last = np.searchsorted(other.close_time_ms, series.close_time_ms, side="right")
         return np.minimum(last, len(other) - 1)
 

@@ -62,10 +62,26 @@ def test_the_runner_on_a_tape_trades_as_the_backtest_does(tmp_path):
     assert runner.decisions == len(SERIES[0])
 
 
+def test_a_close_at_which_another_instrument_did_not_trade_is_decided_on_as_in_the_backtest(tmp_path):
+    kept = [row for row in range(120) if row not in (40, 41, 42, 70, 119)]
+    holed = [SERIES[0], dataclasses.replace(
+        SERIES[1], open_time_ms=SERIES[1].open_time_ms[kept], values=SERIES[1].values[kept]
+    )]  # fmt: skip
+    result = run_backtest(holed, LastMove(), costs=COSTS, initial_capital=float(CAPITAL), name="demo", **parts())
+    tape = TapeSource(holed, start_ms=0)
+    _, venue = paper(holed, tape.clock)
+    _, steps, fills, runner = play(tmp_path, tape, venue)
+    rows = result.fills.with_columns(pl.col("time").dt.epoch("ms")).select("time", "symbol", "price", "quantity")
+    assert figures(fills) == sorted(rows.iter_rows())
+    assert runner.decisions == 120
+    assert {step.close_ms for step in steps} == set(SERIES[0].close_time_ms.tolist())
+
+
 class Faulty(TapeSource):
     """Loses candles of the stream, tells some twice, and cannot always be asked."""
 
     refusals = 0
+    told_ms = property(lambda self: -1, lambda self, value: None)
 
     async def stream(self):
         async for item in super().stream():

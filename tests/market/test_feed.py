@@ -103,20 +103,52 @@ def test_a_stream_that_lost_its_newest_candle_is_found_silent():
     feed = CandleFeed(["A"], TIMEFRAME, patience_ms=5_000)
     feed.begin_after("A", 4 * MINUTE)
     assert feed.silent(6 * MINUTE + 4_999) == []
-    (gap,) = feed.silent(7 * MINUTE + 10)
+    (gap,) = feed.silent(7 * MINUTE + 5_000)
     assert gap == Gap(symbol="A", start_ms=5 * MINUTE, end_ms=7 * MINUTE)
     feed.fill(gap, [candle("A", 5), candle("A", 6)])
     assert left(feed.due(7 * MINUTE + 10)) == [(6, "A", False), (7, "A", False)]
     (gap,) = feed.silent(20 * MINUTE)
     feed.fill(gap, [])
-    assert feed.silent(20 * MINUTE + 30_000) == []
+    assert feed.silent(20 * MINUTE + 4_999) == []
+
+
+def test_history_is_not_asked_about_a_candle_that_has_only_just_closed():
+    """What it does not hold yet would pass for what was never traded."""
+    feed = CandleFeed(["A"], TIMEFRAME, patience_ms=5_000)
+    feed.begin_after("A", 4 * MINUTE)
+    (gap,) = feed.silent(7 * MINUTE + 300)  # nobody traded in minute 5, and minute 6 is on its way
+    assert gap == Gap(symbol="A", start_ms=5 * MINUTE, end_ms=6 * MINUTE)
+    feed.fill(gap, [])
+    (gap,) = feed.silent(7 * MINUTE + 5_000)
+    assert gap == Gap(symbol="A", start_ms=5 * MINUTE, end_ms=7 * MINUTE)
+    feed.fill(gap, [candle("A", 6)])
+    assert left(feed.due(0)) == [(7, "A", False)]
+
+
+def test_nobody_is_waited_for_where_all_candles_of_a_close_have_been_told():
+    feed = CandleFeed(["A", "B"], TIMEFRAME)
+    for symbol in "AB":
+        feed.begin_after(symbol, 4 * MINUTE)
+    feed.on_candle(candle("A", 5))
+    assert feed.due(6 * MINUTE, told_ms=5 * MINUTE) == []
+    assert left(feed.due(6 * MINUTE, told_ms=6 * MINUTE)) == [(6, "A", False)]
+
+
+def test_without_a_past_the_earliest_candle_begins_whenever_it_comes():
+    feed = CandleFeed(["A", "B"], TIMEFRAME)
+    feed.on_candle(candle("A", 6))
+    feed.on_candle(candle("A", 5))
+    feed.on_candle(candle("B", 5))
+    feed.on_candle(candle("B", 6))
+    assert left(feed.due(0)) == [(6, "AB", False), (7, "AB", False)]
+    assert feed.repetitions == 0
 
 
 def test_a_stream_that_is_faster_than_history_s_answer_lets_no_candle_leave_twice():
     """An instrument was silent, history was asked, and while it answered the stream brought the same candles."""
     feed = CandleFeed(["A"], TIMEFRAME, patience_ms=5_000)
     feed.begin_after("A", 4 * MINUTE)
-    (gap,) = feed.silent(8 * MINUTE)
+    (gap,) = feed.silent(8 * MINUTE + 5_000)
     for minute in (5, 6, 7):
         feed.on_candle(candle("A", minute))
     assert left(feed.due(8 * MINUTE)) == [(6, "A", False), (7, "A", False), (8, "A", False)]

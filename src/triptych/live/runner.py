@@ -247,7 +247,7 @@ class Runner:
                 if not await self._repair(gaps):
                     break
             now = self._clock.now_ms()
-            for batch in self.feed.due(now + (1 << 40) if is_end else now):
+            for batch in self.feed.due(now + (1 << 40) if is_end else now, self._candles.told_ms):
                 await self._hand_on(batch)
 
     async def _repair(self, gaps: Sequence[Gap]) -> bool:

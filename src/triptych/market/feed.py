@@ -40,6 +40,8 @@ class _Queue:
     """One instrument: the open time that comes next, and candles that wait."""
 
     next_ms: int | None = None
+    has_begun: bool = False
+    """Whether a candle has left, or was known from the start: none before the next one is expected."""
     waiting: dict[int, Candle] = field(default_factory=dict)
     answered_ms: int = -1
     """History has been asked for everything that opens before this."""
@@ -69,7 +71,7 @@ class CandleFeed:
     def begin_after(self, symbol: str, open_ms: int) -> None:
         """The candle that opened at `open_ms` is known already: the next one is expected."""
         queue = self._queues[symbol]
-        queue.next_ms = open_ms + self._step
+        queue.next_ms, queue.has_begun = open_ms + self._step, True
         self._left_ms = max(self._left_ms, open_ms + self._step)
 
     def on_candle(self, candle: Candle) -> None:
@@ -81,8 +83,8 @@ class CandleFeed:
                 f"{utc(candle.open_time_ms)} UTC.",
                 remedy="Subscribe to the instruments and the timeframe of the recipe only.",
             )
-        if queue.next_ms is None:
-            queue.next_ms = candle.open_time_ms
+        if queue.next_ms is None or not queue.has_begun:
+            queue.next_ms = min((candle.open_time_ms, *queue.waiting))
         if candle.open_time_ms < queue.next_ms:
             self.repetitions += 1
             self.conflicts += self._differs(candle)
@@ -126,24 +128,21 @@ class CandleFeed:
 
     def silent(self, now_ms: int) -> list[Gap]:
         """Instruments whose newest candle should have come long ago: ask history, the stream may have lost it."""
-        newest = self._timeframe.floor(now_ms)  # opens now: the one before has closed
+        newest = self._timeframe.floor(now_ms - self._patience_ms)  # what closed after it may still come by itself
         return [
             Gap(symbol=symbol, start_ms=queue.next_ms, end_ms=newest)
             for symbol, queue in self._queues.items()
-            if queue.next_ms is not None
-            and queue.next_ms + self._step + self._patience_ms <= now_ms
-            and not queue.waiting
-            and queue.answered_ms < newest
+            if queue.next_ms is not None and not queue.waiting and max(queue.next_ms, queue.answered_ms) < newest
         ]
 
-    def due(self, now_ms: int) -> list[Batch]:
-        """Batches that may leave at `now_ms`, UTC ms, oldest first."""
+    def due(self, now_ms: int, told_ms: int = -1) -> list[Batch]:
+        """Batches that may leave at `now_ms`, oldest first; nobody is waited for at closes up to `told_ms`, UTC ms."""
         batches: list[Batch] = []
-        while batch := self._next(now_ms):
+        while batch := self._next(now_ms, told_ms):
             batches.append(batch)
         return batches
 
-    def _next(self, now_ms: int) -> Batch | None:
+    def _next(self, now_ms: int, told_ms: int) -> Batch | None:
         ready = {symbol: first for symbol, queue in self._queues.items() if (first := self._first(queue)) is not None}
         if not ready:
             return None
@@ -153,7 +152,7 @@ class CandleFeed:
         others = [queue for symbol, queue in self._queues.items() if symbol not in ready]
         awaited = [queue for queue in others if queue.next_ms is None or queue.next_ms <= open_ms]
         is_unknown = any(queue.next_ms is not None and queue.answered_ms < close_ms for queue in awaited)
-        if awaited and now_ms < close_ms + self._patience_ms * (1 + is_unknown):
+        if awaited and close_ms > told_ms and now_ms < close_ms + self._patience_ms * (1 + is_unknown):
             return None
         leaving = tuple(self._leave(symbol) for symbol, first in ready.items() if first == open_ms)
         is_late = close_ms <= self._left_ms
@@ -170,7 +169,7 @@ class CandleFeed:
     def _leave(self, symbol: str) -> Candle:
         queue = self._queues[symbol]
         candle = queue.waiting.pop(min(queue.waiting))
-        queue.next_ms = candle.open_time_ms + self._step
+        queue.next_ms, queue.has_begun = candle.open_time_ms + self._step, True
         self._last[symbol] = candle
         return candle
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Sequence
 
 from triptych.domain import Candle, CandleSeries, ManualClock, StreamState
@@ -49,9 +50,13 @@ class TapeSource(AbstractCandleSource):
             if close > started
         )
         yield StreamState(is_up=True, time_ms=started)
-        for close_ms, symbol, row in coming:
+        for close_ms, of_a_close in itertools.groupby(coming, key=lambda one: one[0]):
             now = self.clock.now_ms()
             if close_ms > now:
                 await asyncio.sleep((close_ms - now) / 1000 / self._speed if self._speed else 0)
                 self.clock.set(close_ms)
-            yield self._series[symbol].candle(row)
+            *others, last = (self._series[symbol].candle(row) for _, symbol, row in of_a_close)
+            for candle in others:
+                yield candle
+            self.told_ms = close_ms
+            yield last
