@@ -85,6 +85,33 @@ def test_last_means_the_last_window_as_it_does_of_explain(run, triptych):
     assert last == default
 
 
+def test_windows_that_are_not_known_are_passed_over(run, triptych, monkeypatch):
+    """As where a companion had an outage: the windows that reach into it are unknown."""
+    series = bootstrap.load_candles(run.recipe).series[0]
+    whole, n = bootstrap.similar(run, count=400), len(series)
+    hole = range(n - 30, n - 10)
+    honest = bootstrap.similar.__globals__["windows_at"]
+
+    def holed(recipe, known, ends, companions):
+        windows = honest(recipe, known, ends, companions)
+        windows[np.isin(ends, hole)] = np.nan
+        return windows
+
+    monkeypatch.setitem(bootstrap.similar.__globals__, "windows_at", holed)
+    found = bootstrap.similar(run, count=400)
+    gone = {utc(int(series.close_time_ms[e])) for e in hole}
+    assert gone & {row["time"] for row in whole.rows}
+    assert found.rows
+    assert not gone & {row["time"] for row in found.rows}
+    assert (found.change, found.change_rank) == (None, None)  # the window before this one is among them
+    assert "Change since the window before: not known." in " ".join(triptych("similar", run.folder).out.split())
+    within, before = (utc(int(series.close_time_ms[e])) for e in (n - 20, n - 31))
+    with pytest.raises(NotEnoughData) as refused:
+        bootstrap.similar(run, at=within)
+    assert f"the window that closes at {within} UTC is not known" in str(refused.value)
+    assert f"such as {before}" in str(refused.value)
+
+
 def test_a_collapsed_network_is_told_of_and_gives_no_rows_and_no_ranks(tmp_path, triptych):
     """As this one has: two epochs of a tiny network bring no window away from another."""
     told = []

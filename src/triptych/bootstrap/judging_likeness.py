@@ -93,6 +93,8 @@ def _look_up(
     ours, theirs = (
         embeddings_of(classifier, windows_at(recipe, series, ends, dataset.companions)) for ends in (past, asked)
     )
+    there = np.isfinite(ours).all(axis=1)  # where a companion's candles are missing nothing can be looked up
+    past, ours = past[there], ours[there]
     seed = derive_seed(recipe.seed, "look-up", series.symbol, fold)
     ways = {OURS: by_embedding(ours, theirs)} | plain_ways(series, past, asked, recipe.window.length, seed)
     return foretold_by_look_up(

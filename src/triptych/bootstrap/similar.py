@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +44,8 @@ class Similar:
         learned_from_it: whether the model that was asked had learned from candles of this time.
         strangeness: mean distance to the ten nearest of the past windows that share no candle with it, from 0 to 2.
         strangeness_rank: share of the windows before that were less strange.
-        change: distance from the window just before this one, from 0 to 2.
-        change_rank: share of the windows before that had changed less.
+        change: distance from the window just before this one, from 0 to 2; None where that one is not known.
+        change_rank: share of the windows before that had changed less; None likewise.
         spread: median distance of two of the past windows, from 0 to 2.
     """
 
@@ -55,8 +56,8 @@ class Similar:
     rows: list[dict[str, Any]]
     strangeness: float
     strangeness_rank: float
-    change: float
-    change_rank: float
+    change: float | None
+    change_rank: float | None
     spread: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,6 +69,7 @@ def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 1
     """Look up the windows of the past that were most like the one that closes at a time.
 
     Only windows are named that share no candle with this one or with one another, and whose outcome was known by then.
+    Windows that are not known, since a companion's candles are missing, are passed over.
 
     Args:
         run: a run of a recipe with [siamese].
@@ -77,8 +79,8 @@ def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 1
         step: every n-th window of the past is looked at.
 
     Raises ArtifactError for another kind of model and for a network that has collapsed, so that none of this would mean
-    anything, NotEnoughData when fewer than 20 past windows that overlap by half at most are looked at, too few to tell
-    which of the two it is, and as `explain_decision`.
+    anything, NotEnoughData when this window is not known, or fewer than 20 past windows that overlap by half at most
+    are looked at, too few to tell which of the two it is, and as `explain_decision`.
     """
     run.require_trained()
     candles = candles_of(run)
@@ -90,13 +92,17 @@ def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 1
     siamese_of(classifier)
     last = end - max(length, horizon)
     ends = np.arange(last, first_end(recipe) - 1, -step)[::-1]
-    _require_enough(known, ends, length, horizon, first_end(recipe), step)
     beside = candles.beside(recipe)
+    _require_enough(known, ends, length, horizon, first_end(recipe), step)
     recent = np.arange(max(first_end(recipe) + length, end - REFERENCE), end + 1)
     every = np.unique(np.concatenate([ends, recent, recent - length]))
     placed = embeddings_of(classifier, windows_at(recipe, known, every, beside))
-    where = {int(e): placed[i] for i, e in enumerate(every.tolist())}
-    past = np.stack([where[int(e)] for e in ends])
+    where = {int(e): place for e, place in zip(every.tolist(), placed, strict=True) if np.isfinite(place).all()}
+    _require_known(known, where)
+    ends = np.array([e for e in ends.tolist() if e in where], dtype=np.int64)
+    _require_enough(known, ends, length, horizon, first_end(recipe), step)
+    lately = [e for e in recent.tolist() if e in where]
+    past = np.stack([where[e] for e in ends.tolist()])
     spread = spread_of(past)
     require_apart(spread)
     likeness = past @ where[end]
@@ -114,12 +120,13 @@ def similar(run: Run, *, at: str = "", symbol: str | None = None, count: int = 1
             }
         )
     # Not of the library: where the model learned, that holds the window itself and later ones.
-    strange = [strangeness_of(where[e], past[ends <= e - length]) for e in recent.tolist() if ends[0] <= e - length]
-    change = [float(np.sqrt(max(2.0 - 2.0 * float(where[e] @ where[e - length]), 0.0))) for e in recent.tolist()]
+    strange = [strangeness_of(where[e], past[ends <= e - length]) for e in lately if ends[0] <= e - length]
+    change = [_apart(where[e], where.get(e - length)) for e in lately]
     return Similar(
         symbol=series.symbol, time_ms=int(series.close_time_ms[end]), fold=fold, rows=rows, learned_from_it=learned,
         strangeness=strange[-1], strangeness_rank=_rank(strange),
-        change=change[-1], change_rank=_rank(change), spread=spread,
+        change=change[-1], change_rank=None if change[-1] is None else _rank([c for c in change if c is not None]),
+        spread=spread,
     )  # fmt: skip
 
 
@@ -142,6 +149,27 @@ def _require_enough(
         else f"Ask about a later time: {needed:,} candles of history are enough by steps of {told}, there are "
         f"{len(known):,}.",
     )
+
+
+def _require_known(known: CandleSeries, where: Mapping[int, NDArray[np.float32]]) -> None:
+    """Refuse to look up a window that is not known. Raises NotEnoughData."""
+    end = len(known) - 1
+    if end in where:
+        return
+    last = max((e for e in where if e < end), default=None)
+    raise NotEnoughData(
+        f"{known.symbol}: the window that closes at {utc(int(known.close_time_ms[end]))} UTC is not known: factors of "
+        "it are missing, such as those of a companion without candles.",
+        remedy="Bring the companions' candles of that time."
+        if last is None
+        else f"Ask about an earlier time, such as {utc(int(known.close_time_ms[last]))}, or bring the companions' "
+        "candles.",
+    )
+
+
+def _apart(place: NDArray[np.float32], before: NDArray[np.float32] | None) -> float | None:
+    """Distance of a window from the one just before it, from 0 to 2; None where that one is not known."""
+    return None if before is None else float(np.sqrt(max(2.0 - 2.0 * float(place @ before), 0.0)))
 
 
 def _rank(values: list[float]) -> float:

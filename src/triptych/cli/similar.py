@@ -41,9 +41,12 @@ def similar(
     for row in found.rows:
         table.add_row(row["time"], f"{row['similarity']:.3f}", row["followed"], f"{row['return']:+.2%}")
     out.print(table)
+    change = "not known"
+    if found.change is not None and found.change_rank is not None:
+        change = f"{found.change:.3f}, above {found.change_rank:.0%} of them"
     out.print(
         f"Strangeness {found.strangeness:.3f}, above {found.strangeness_rank:.0%} of the windows before. Change since "
-        f"the window before {found.change:.3f}, above {found.change_rank:.0%} of them.",
+        f"the window before: {change}.",
         markup=False,
     )
     if found.learned_from_it:

@@ -30,15 +30,20 @@ share more stand close to one another in any network."""
 def embeddings_of(classifier: WindowClassifier, windows: NDArray[np.floating]) -> NDArray[np.float32]:
     """Places of windows, (batch, length, columns), on the unit sphere: float32 of shape (batch, dimension).
 
+    NaN where a window is NaN all over, as one is that is not known: a companion's candles are missing.
+
     Raises ArtifactError for a network that has not learned likeness.
     """
     network = siamese_of(classifier)
-    values = torch.from_numpy(np.ascontiguousarray(windows, dtype=np.float32))
+    known = ~np.isnan(windows).all(axis=(1, 2))
+    values = torch.from_numpy(np.ascontiguousarray(windows[known], dtype=np.float32))
     parts = [
         network.embed(2.0 * classifier.images(values[start : start + BATCH]) - 1.0).float()
         for start in range(0, len(values), BATCH)
     ]
-    found: NDArray[np.float32] = (torch.cat(parts) if parts else torch.zeros(0, network.dimension)).numpy()
+    found = np.full((len(windows), network.dimension), np.nan, dtype=np.float32)
+    if parts:
+        found[known] = torch.cat(parts).numpy()
     return found
 
 
