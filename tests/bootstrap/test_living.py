@@ -60,6 +60,15 @@ def test_a_database_that_is_new_takes_a_journal_and_goes_on_with_it(trained, tap
         said = []
         assert trade(trained, tape, url, settings, tell=said.append).decisions == 0  # the tape has ended there
         assert any("gone on with from the close of" in one for one in said)
+        assert any("has decided on this tape to its end" in one for one in said)
+
+
+def test_a_beginning_after_the_end_of_the_tape_is_refused(trained, tape, tmp_path, settings):
+    end = int(bootstrap.load_candles(bootstrap.open_run(trained).recipe).series[0].close_time_ms[-1])
+    with pytest.raises(DataError) as refused:
+        bootstrap.trade_on_paper([trained], tape, settings=settings, journal=tmp_path / "j.db", start_ms=end + 1)
+    assert "the last candle closed at" in str(refused.value)
+    assert not (tmp_path / "j.db").exists()
 
 
 def test_a_session_that_is_killed_goes_on_and_ends_as_one_that_was_not(trained, tape, tmp_path, settings):

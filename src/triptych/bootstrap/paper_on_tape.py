@@ -68,10 +68,18 @@ def trade_on_paper(
     if need is not None:
         who = "model" if models.books is not None else "guard's detector"
         series = with_recorded(series, need, books, tape, only_seen=beside, who=who)
+    last_ms = max(int(one.close_time_ms[-1]) for one in series)
+    if start_ms is not None and start_ms > last_ms:
+        raise DataError(
+            f"{tape}: the last candle closed at {utc(last_ms)} UTC, and trading is to begin at {utc(start_ms)} UTC.",
+            remedy="Begin earlier, or bring a later tape.",
+        )
     if start_ms is None:
         memory = models.first.predictor().length
         start_ms = max(int(one.close_time_ms[min(memory, len(one)) - 1]) for one in series)
     source = TapeSource(series, start_ms=_gone_on_with(journal, settings.name, start_ms - 1), speed=speed)
+    if source.clock.now_ms() >= last_ms:
+        tell(f"The journal has decided on this tape to its end, {utc(last_ms)} UTC: nothing is left to trade.")
     traded = [one.instrument for one in series if one.symbol not in beside]
     gateway = SimulatedGateway(traded, models.recipe.costs, Decimal(repr(settings.capital)), clock=source.clock)
     require_stop(models.recipe, settings, is_real=False, tell=tell)

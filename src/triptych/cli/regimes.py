@@ -75,12 +75,14 @@ def show(
 
 def _tell_states(found: RegimeStates) -> None:
     """Two tables: the regimes now and later, and the matrix of transitions."""
+    from triptych.features.regimes import AHEAD
+
     told = found.to_dict()
     table = Table(
         title=f"Regimes of {told['symbol']} {told['timeframe']} at the close of {told['time'][:16]} UTC",
         title_justify="left",
     )
-    for head in ("regime", "now", "next candle", f"in {found.horizon} candles", "lasts, candles", "lasts, hours"):
+    for head in ("regime", "now", "next candle", f"in {found.horizon} candles", "lasts, candles", "lasts, open hours"):
         table.add_column(head)
     names = [name for name in told["now"] if told["now"][name] is not None]
     for name in names:
@@ -88,6 +90,11 @@ def _tell_states(found: RegimeStates) -> None:
         lasts = (told[unit][name] for unit in ("expected_candles", "expected_hours"))
         table.add_row(name.replace("_", " "), *(f"{p:.3f}" for p in shares), *(f"{n:,.1f}" for n in lasts))
     out.print(table)
+    out.print(
+        f"A candle's regime is the one that the rules see {AHEAD} candles later, when they know it whole. Open hours "
+        "are those of candles; what a market is closed for comes on top.",
+        markup=False,
+    )
     matrix = Table(title="Probability of the column's regime one candle after the row's", title_justify="left")
     matrix.add_column("")
     for name in names:
