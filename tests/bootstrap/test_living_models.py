@@ -82,6 +82,29 @@ def test_several_timeframes_of_several_instruments_are_asked_in_one_call_a_close
 
 
 @pytest.mark.slow
+def test_closes_at_which_a_companion_did_not_trade_are_decided_on_as_in_the_backtest(tmp_path, capsys):
+    made = load_candles(recipe_in(tmp_path, "data.synthetic.instruments=2")).series
+    own, beside = to_panel(made[:1]), to_panel(made[1:])
+    gone = (pl.int_range(pl.len()) % 9 == 4) | pl.int_range(pl.len()).is_between(1_200, 1_225)
+    tape = tmp_path / "tape.parquet"
+    # The companion lacks single candles and has an outage; the instrument itself does not trade once a day.
+    pl.concat([own.filter(pl.int_range(pl.len()) % 24 != 7), beside.filter(~gone)]).write_parquet(tape)
+    symbols = [one.symbol for one in made]
+    where = (f"data.path={tape}", f"data.symbols=['{symbols[0]}']", f"features.companions=['{symbols[1]}']")
+    run = bootstrap.train(
+        recipe_in(tmp_path, "data.source=file", *where, "features.periods=[1, 4]", "encoding.factors=12"),
+        folder=tmp_path / "run", progress_bar=False,
+    )  # fmt: skip
+    bootstrap.backtest(run)
+    outcome, journal = trade(run, tmp_path, tape)
+    expected = pl.read_parquet(run.folder / "backtest" / "decisions.parquet")
+    assert expected["reason"].str.contains("no usable prediction").any()
+    with capsys.disabled():
+        equal(decisions_in(journal), rows(expected, "symbol", "target"), "decisions beside a companion with holes")
+    assert outcome.decisions == len(decisions_in(journal))
+
+
+@pytest.mark.slow
 def test_a_consensus_trades_as_in_its_backtest_and_every_vote_is_written_down(tmp_path, monkeypatch, capsys):
     shown = []
     created = Metrics.__init__

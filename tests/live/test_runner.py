@@ -81,7 +81,7 @@ class Faulty(TapeSource):
     """Loses candles of the stream, tells some twice, and cannot always be asked."""
 
     refusals = 0
-    told_ms = property(lambda self: -1, lambda self, value: None)
+    told_ms = -1
 
     async def stream(self):
         async for item in super().stream():

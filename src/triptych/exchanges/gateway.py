@@ -53,14 +53,12 @@ class Remark:
 
 
 class AbstractCandleSource(ABC):
-    """Where closed candles come from: history by question, the newest as they close.
+    """Where closed candles come from: history by question, the newest as they close."""
 
-    Attributes:
-        told_ms: the stream has given out every candle that closed by then, UTC ms; -1 where nobody knows, as of a
-            venue's.
-    """
-
-    told_ms: int = -1
+    @property
+    def told_ms(self) -> int:
+        """The stream has given out every candle that closed by then, UTC ms; -1 where nobody knows, as of a venue's."""
+        return -1
 
     @abstractmethod
     async def history(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:

@@ -20,6 +20,10 @@ class Following(AbstractCandleSource):
         self.clock = ManualClock(now_ms)
         self._inner = inner
 
+    @property
+    def told_ms(self) -> int:
+        return self._inner.told_ms
+
     async def history(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
         return await self._inner.history(symbol, start_ms, end_ms)
 

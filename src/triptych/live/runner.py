@@ -269,7 +269,8 @@ class Runner:
             self._before(batch.candles)
         # Decided on is only the newest close: what closed a candle ago is no price to trade at.
         is_stale = self._clock.now_ms() - batch.close_ms >= self._timeframe.milliseconds
-        if batch.is_late or is_stale:
+        is_traded = any(one.symbol in self._trader.standings for one in batch.candles)
+        if batch.is_late or is_stale or not is_traded:
             await self._trader.pass_by(batch.candles)
         else:
             await self._trader.on_candles(batch.candles)

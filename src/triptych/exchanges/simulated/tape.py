@@ -28,7 +28,12 @@ class TapeSource(AbstractCandleSource):
         """
         self._series = {one.symbol: one for one in series}
         self._speed = speed
+        self._told_ms = -1
         self.clock = ManualClock(start_ms)
+
+    @property
+    def told_ms(self) -> int:
+        return self._told_ms
 
     async def history(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
         series = self._series.get(symbol)
@@ -58,5 +63,5 @@ class TapeSource(AbstractCandleSource):
             *others, last = (self._series[symbol].candle(row) for _, symbol, row in of_a_close)
             for candle in others:
                 yield candle
-            self.told_ms = close_ms
+            self._told_ms = close_ms
             yield last

@@ -22,6 +22,10 @@ class Watched(AbstractCandleSource):
         self._inner, self._kept = inner, kept
         self._rows: dict[str, dict[int, Row]] = {}
 
+    @property
+    def told_ms(self) -> int:
+        return self._inner.told_ms
+
     async def history(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
         found = await self._inner.history(symbol, start_ms, end_ms)
         for candle in found:
