@@ -81,6 +81,17 @@ def test_walls_and_alarms_of_a_file(run_command, tmp_path):
     assert "Spoofing cannot be told without trades." in said.err
 
 
+def test_a_longer_step_is_taken_of_a_sampled_file_and_a_finer_one_refused(run_command, books):
+    rows = len(read_books(books))
+    for command in (("walls",), ("impact", "--rows", "2")):
+        said = run_command("books", command[0], books, "--every-ms", "200", *command[1:])
+        assert said.status == 0, said.err
+        assert f"{rows // 2} books" in said.out
+        refused = run_command("books", command[0], books, "--every-ms", "150", *command[1:])
+        assert refused.status == 2
+        assert "the books are 100 ms apart already and cannot be taken every 150 ms." in " ".join(refused.err.split())
+
+
 def test_impact_of_a_file(run_command, books):
     found = json.loads(run_command("books", "impact", books, "--rows", "5", "--json").out)
     assert [one["name"] for one in found["walk"]] == ["free power", "square root", "line"]

@@ -1,8 +1,12 @@
 import json
 from dataclasses import replace
 
-from triptych.bootstrap import explaining, explanation_checks, open_run
-from triptych.bootstrap.explanation_pictures import draw_image_and_heat
+import numpy as np
+import pytest
+
+from triptych.bootstrap import explained_for_report, explaining, explanation_checks, open_run
+from triptych.bootstrap.explanation_pictures import draw_axis, draw_image_and_heat
+from triptych.inference.explain import AxisImportance
 
 
 def test_explain_prints_candles_by_importance_and_writes_picture_and_figures(triptych, trained, tmp_path):
@@ -48,6 +52,45 @@ def test_a_check_refuses_what_asks_for_one_decision(triptych, trained, tmp_path)
         "Error: --check was given with --at, --out. What to do: It looks at the surest decisions, and draws nothing: "
         "leave one or the other out."
     )
+
+
+def test_a_number_of_decisions_without_a_check_is_refused(triptych, trained):
+    for options in ((), ("--at", "last"), ("--book", trained / "recipe.toml")):
+        said = triptych("explain", trained, "--decisions", 3, *options)
+        assert said.status == 2
+        assert said.error == (
+            "Error: --decisions was given without --check. What to do: It says how many decisions the check looks at: "
+            "add --check, or leave it out."
+        )
+
+
+def test_the_volumes_of_a_chart_stand_in_table_figures_picture_and_report(triptych, trained, monkeypatch):
+    """Of heat that lies in the pane of volumes but for one row of prices."""
+    prices = tuple(f"{price}" for price in range(20, 8, -1))
+    axis = AxisImportance(kind="price", names=(*prices, "volume"), values=np.array([0.1] + [0.0] * 11 + [0.9]), areas=1)
+    honest = explaining.explain
+
+    def planted(*arguments, **options):
+        return replace(honest(*arguments, **options), axes=(axis,))
+
+    monkeypatch.setattr(explaining, "explain", planted)
+    said = triptych("explain", trained, "--at", "last")
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.out.splitlines() if "│" in line]
+    assert ["20", "+0.1", "10.0%"] in rows
+    assert ["the other 4", "+0", "0.0%"] in rows
+    assert ["volume", "+0.9", "90.0%"] in rows
+    assert "share of all" in said.out
+    (found,) = json.loads(triptych("explain", trained, "--at", "last", "--json").out)["axes"]
+    assert found["names"][-1] == "volume"
+    assert sum(found["share"]) + found["elsewhere"]["share"] == pytest.approx(1.0)
+    assert found["share"][-1] == pytest.approx(0.9)
+    decision = explaining.explain_decision(open_run(trained), at="last")
+    titles, labels = [], []
+    draw_axis(Axes(titles, labels), decision.explanation)
+    assert titles == ["importance by price\nvolume 90% of all"]
+    assert labels[0] == "20"
+    assert labels[-1] == "volume"
+    assert explained_for_report._image(decision, "").caption.endswith("; volume has 90% of it")
 
 
 def test_a_time_that_is_none_is_refused(triptych, trained):
@@ -100,13 +143,17 @@ def test_shares_that_do_not_add_up_are_said_to_be_incomplete(triptych, trained, 
 
 
 class Axes:
-    """Matplotlib axes that keep their title."""
+    """Matplotlib axes that keep their title and the words beside their rows."""
 
-    def __init__(self, titles):
-        self.titles = titles
+    def __init__(self, titles, labels=None):
+        self.titles, self.labels = titles, labels
 
     def set_title(self, title, **_):
         self.titles.append(title)
+
+    def set_yticks(self, _places, labels=(), **_):
+        if self.labels is not None:
+            self.labels.extend(labels)
 
     def __getattr__(self, _name):
         return lambda *_arguments, **_options: None

@@ -13,9 +13,10 @@ from triptych.bootstrap.books.training import train_books
 from triptych.bootstrap.candle_books import beside
 from triptych.inference import BookNeed
 from triptych.inference.book_rows import NetworkConfig, open_book_network
-from triptych.market.books import BookTape, Trades, book_features, candles_from_mids, write_tape
+from triptych.market.books import BookTape, Trades, book_features, candles_from_mids, read_books, write_tape
 from triptych.market.books.spoofing import Config as SpoofingConfig
 from triptych.market.books.spoofing import find_spoofing
+from triptych.market.books.thinning import thinned
 from triptych.market.books.walking import walk_cost
 from triptych.market.books.walls import Config as WallsConfig
 from triptych.market.books.walls import find_walls, usual_size
@@ -79,6 +80,22 @@ def test_no_feature_of_a_book_no_bucket_and_no_cost_peeks(stream, cut):
     np.testing.assert_array_equal(walk_cost(short, sizes, 1), walk_cost(tape, sizes, 1)[:cut])
     for ours, theirs in zip(buckets_of(short, 7), buckets_of(tape, 7), strict=True):
         np.testing.assert_array_equal(ours, theirs[: len(ours)])
+
+
+@pytest.mark.parametrize("every_ms", [200, 700, 1_000])
+@pytest.mark.parametrize("cut", CUTS)
+def test_no_book_of_a_thinned_recording_peeks(tmp_path, every_ms, cut):
+    whole = leaning_tape(1300)
+    files = [write_tape(tmp_path / f"{n}.parquet", whole.between(0, n)) for n in (len(whole), cut)]
+    full, short = (read_books(file, every_ms=every_ms) for file in files)
+    known = int(np.searchsorted(full.time_ms, whole.time_ms[cut - 1], side="right"))
+    np.testing.assert_array_equal(short.time_ms, full.time_ms[:known])
+    np.testing.assert_array_equal(short.rows(), full.rows()[:known])
+    np.testing.assert_array_equal(short.segment, full.segment[:known])
+    # Other books after the cut, at the same times, change nothing either.
+    other = thinned(changed_after(whole, cut), every_ms)
+    np.testing.assert_array_equal(other.rows()[:known], full.rows()[:known])
+    assert (other.rows()[known:] != full.rows()[known:]).any(axis=1).all()
 
 
 @pytest.mark.parametrize("cut", CUTS)

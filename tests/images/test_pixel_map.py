@@ -27,7 +27,7 @@ def test_every_pixel_stands_for_whole_candles_and_no_candle_is_forgotten(name):
     for axis in pixels.axes:
         sums = np.asarray(axis.weights.sum(axis=0)).ravel()
         assert np.all((sums < 1 + 1e-6) & (sums >= 0))
-        assert len(axis) == len(axis.names or axis.levels)
+        assert len(axis) == len(axis.names) + len(axis.levels)
 
 
 @pytest.mark.parametrize("name", available())
@@ -80,3 +80,55 @@ def test_channels_of_several_encodings_keep_their_own_meaning():
     assert by_kind["price"].sum() == 0.0
     assert by_kind["frequency"].argmax() <= 1
     assert pixels.by_candle(heat).argmax() >= LENGTH - 8
+
+
+@pytest.mark.parametrize("name", ["candlestick", "jkx"])
+def test_the_pane_of_volumes_is_an_entry_of_its_own_beside_the_prices(name):
+    encoding = built(name)
+    pixels = encoding.pixel_map()
+    (axis,) = pixels.axes
+    areas = encoding.areas
+    assert axis.names == ("volume",)
+    assert len(axis.levels) == areas.price
+    heat = np.zeros(pixels.shape)
+    heat[:, -areas.volume :] = 1.0  # all of the pane, and nothing else
+    found = pixels.by_axis(axis, heat)
+    assert found[-1] == heat.sum() > 0
+    assert not found[:-1].any()
+    heat[:, areas.price] = 0.5  # the empty row between prices and volumes is neither
+    heat[:, 0] = 0.25
+    found = pixels.by_axis(axis, heat)
+    assert pixels.outside(axis, heat) == 0.5 * encoding.width * encoding.channels
+    assert (found[0], found[-1]) == (0.25 * encoding.width * encoding.channels, heat[:, -areas.volume :].sum())
+    assert found.sum() + pixels.outside(axis, heat) == pytest.approx(heat.sum())
+
+
+@pytest.mark.parametrize("name", ["candlestick", "jkx"])
+def test_a_chart_without_volume_has_prices_only(name):
+    pixels = built(name, volume=False).pixel_map()
+    (axis,) = pixels.axes
+    assert axis.names == ()
+    assert len(axis) == pixels.shape[1]
+    assert pixels.outside(axis, np.ones(pixels.shape)) == 0.0
+
+
+def test_a_chart_with_its_volume_among_other_encodings_leaves_nothing_out():
+    encoding = built("multi_channel", channels=({"name": "jkx"}, {"name": "spectrogram"}), height=32, width=48)
+    pixels = encoding.pixel_map()
+    heat = np.random.default_rng(3).standard_normal(pixels.shape)
+    price, frequency = pixels.axes
+    assert price.names == ("volume",)
+    for axis in (price, frequency):
+        assert pixels.by_axis(axis, heat).sum() + pixels.outside(axis, heat) == pytest.approx(heat.sum())
+    heat[:], heat[0, -3:] = 0.0, 2.0
+    assert pixels.by_axis(price, heat)[-1] == pytest.approx(heat.sum())
+    assert pixels.outside(frequency, heat) == pytest.approx(heat.sum())
+
+
+@pytest.mark.parametrize("name", [one for one in available() if one != "multi_channel"])
+def test_every_axis_of_a_single_encoding_leaves_out_the_row_between_two_areas_only(name):
+    encoding = built(name)
+    pixels = encoding.pixel_map()
+    between = encoding.width * encoding.channels if name in ("candlestick", "jkx") else 0.0
+    for axis in pixels.axes:
+        assert pixels.outside(axis, np.ones(pixels.shape)) == pytest.approx(between)

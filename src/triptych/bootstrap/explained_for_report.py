@@ -69,8 +69,17 @@ def _image(decision: ExplainedDecision, was: str, whose: str = "") -> SampleImag
         probability=float(one.probabilities[likeliest]),
         caption=f"{whose}{decision.symbol} {utc(decision.time_ms)}{shown}"
         + (f"; most of it {ago} candles before the close" if ago else "")
+        + _areas(decision)
         + ("; incomplete, its shares do not add up" if one.shortfall else ""),
     )
+
+
+def _areas(decision: ExplainedDecision) -> str:
+    """How much of it lies in areas beside the prices, such as the pane of volumes; nothing of other pictures."""
+    if decision.explanation.is_flat:
+        return ""
+    parts = [part for axis in decision.explanation.axes for part in axis.area_parts()]
+    return "".join(f"; {part.name} has {part.share:.0%} of it" for part in parts)
 
 
 def _votes(decision: ExplainedConsensus) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from triptych.bootstrap.windowing import factor_rows, first_end, possible_ends, 
 from triptych.domain import CLASSES, CandleSeries, Timeframe, utc
 from triptych.domain.errors import DataError, NotEnoughData, RunError
 from triptych.inference import Artifact, load_artifact
-from triptych.inference.explain import METHODS, AxisImportance, Explanation, Method, explain
+from triptych.inference.explain import METHODS, Explanation, Method, explain
 from triptych.market import resample
 from triptych.market.store import to_ms
 from triptych.models.feature_info import FeatureInfo
@@ -89,9 +89,7 @@ class ExplainedDecision:
             "leading_candles": self.leading_candles(),
             "by_candle": None if one.by_candle is None else one.by_candle.tolist(),
             "candles": [utc(int(time)) for time in self.window.open_time_ms],
-            "axes": [
-                {"kind": axis.kind, "names": list(axis.names), "importance": axis.values.tolist()} for axis in one.axes
-            ],
+            "axes": [axis.to_dict() for axis in one.axes],
             "heat": one.heat.tolist(),
         }
 
@@ -274,9 +272,7 @@ def _named(found: Explanation, recipe: Recipe, symbol: str) -> Explanation:
             whose = "" if owner == symbol else f"{owner} "
             names += [f"{whose}{column}{length}" for column in rows.columns]
     axes = tuple(
-        AxisImportance(kind=axis.kind, names=tuple(names), values=axis.values)
-        if axis.kind == "factor" and len(axis.names) == len(names)
-        else axis
+        replace(axis, names=tuple(names)) if axis.kind == "factor" and len(axis.names) == len(names) else axis
         for axis in found.axes
     )
     return Explanation(**{**vars(found), "axes": axes})

@@ -126,11 +126,21 @@ def draw_axis(axes: Any, one: Explanation) -> None:
     names, values = _rows(axis)
     axes.barh(np.arange(len(values)), values, height=0.9, color=_colours(values))
     step = max(1, len(names) // NAMED)
-    axes.set_yticks(np.arange(len(names))[::step], names[::step], fontsize=7)
+    first = len(names) - axis.areas
+    named = [*range(0, first - (step // 2 if axis.areas else 0), step), *range(first, len(names))]
+    axes.set_yticks(named, [names[i] for i in named], fontsize=7)
     axes.invert_yaxis()
     axes.axvline(0.0, color="black", linewidth=0.5)
-    axes.set_title(f"importance by {WORDS[axis.kind]}", loc="left", fontsize=10)
+    axes.set_title(f"importance by {WORDS[axis.kind]}{_areas_words(axis)}", loc="left", fontsize=10)
     axes.tick_params(axis="x", labelsize=7)
+
+
+def _areas_words(axis: AxisImportance) -> str:
+    """How much lies in areas beside the prices, and elsewhere; empty where there is nothing of the kind."""
+    said = [f"{part.name} {part.share:.0%}" for part in axis.area_parts()]
+    if axis.outside:
+        said.append(f"elsewhere {axis.shares[-1]:.0%}")
+    return f"\n{', '.join(said)} of all" if said else ""
 
 
 def _rows(axis: AxisImportance) -> tuple[list[str], NDArray[np.float64]]:

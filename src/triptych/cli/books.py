@@ -25,7 +25,13 @@ BookArgument = Annotated[
 ]
 EveryOption = Annotated[
     int | None,
-    typer.Option("--every-ms", min=1, help="Of a stream, one book every so many milliseconds.", metavar="MS"),
+    typer.Option(
+        "--every-ms",
+        min=1,
+        help="One book every so many milliseconds; of a file that is sampled already a multiple of its own step "
+        "[default: every message of a stream, every row of a file].",
+        metavar="MS",
+    ),
 ]
 TradesOption = Annotated[
     Path | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from triptych.bootstrap import ExplainedConsensus, ExplainedDecision
 
 Method = Literal["grad_cam", "layer_cam", "integrated_gradients", "occlusion"]
+CHECKED: Final = 20
+"""Decisions that a check looks at."""
 
 
 def explain(
@@ -65,7 +67,9 @@ def explain(
             "With --book on those at books that taught the network nothing.",
         ),
     ] = False,
-    decisions: Annotated[int, typer.Option("--decisions", min=1, help="Decisions that --check looks at.")] = 20,
+    decisions: Annotated[
+        int | None, typer.Option("--decisions", min=1, help=f"Decisions that --check looks at [default: {CHECKED}].")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show which candles, prices, factors or frequencies a decision rests on, and of a consensus whose vote decided.
@@ -81,8 +85,13 @@ def explain(
 
     if check:
         _refuse_beside_check({"--at": at, "--target": target, "--out": output})
-        _check(run, book, symbol, (method,) if method else (), decisions, json)
+        _check(run, book, symbol, (method,) if method else (), decisions or CHECKED, json)
         return
+    if decisions is not None:
+        raise RecipeError(
+            "--decisions was given without --check.",
+            remedy="It says how many decisions the check looks at: add --check, or leave it out.",
+        )
     if book:
         _explain_book(run, book, at, symbol, method, target or "", output, json)
         return

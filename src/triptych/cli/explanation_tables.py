@@ -56,12 +56,12 @@ def book_tables(decision: ExplainedBook, shown: int = SHOWN) -> list[Table]:
 
 
 def _axes_tables(one: Explanation, shown: int) -> list[Table]:
+    """One table an axis, whose shares are of the whole picture and add up."""
     tables = []
     for axis in one.axes:
-        whole = float(abs(axis.values).sum()) or 1.0
-        table = table_of(f"By {axis.kind}", (axis.kind, "importance", "share"))
-        for name, value in axis.leading(shown):
-            table.add_row(escape(name), f"{value:+.3g}", f"{abs(value) / whole:.1%}")
+        table = table_of(f"By {axis.kind}", (axis.kind, "importance", "share of all"))
+        for part in axis.parts(shown):
+            table.add_row(escape(part.name), f"{part.importance:+.3g}", f"{part.share:.1%}")
         tables.append(table)
     return tables
 

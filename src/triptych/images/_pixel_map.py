@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix, hstack
 
 AxisKind = Literal["price", "factor", "frequency", "level"]
+ROUNDING = 1e-6
+"""Weights of a pixel that sum to 1 but for so much leave nothing over: they are made in single precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,8 @@ class PixelAxis:
         kind: prices, factors, frequencies, or levels of an order book.
         weights: sparse, shape (entries, channels * height * width); a pixel's weights sum to 1, or to 0 where it stands
             for no entry.
-        names: of the entries; empty for prices, whose values depend on the window.
+        names: of the entries. Of prices, whose values depend on the window, only those of the areas of the image that
+            lie beside the rows of prices and stand for something else: the pane of volumes. They are the last entries.
         levels: of prices: where each entry lies in the window's range, 0 at its lowest low, 1 at its highest high.
     """
 
@@ -61,6 +64,15 @@ class PixelMap:
         """Importance of every entry of one of `axes`, shape (entries,)."""
         return _product(axis.weights, heat_CHW)
 
+    def outside(self, axis: PixelAxis, heat_CHW: NDArray[np.floating]) -> float:
+        """Importance of the pixels, or parts of them, that stand for no entry of an axis: with it nothing is left out.
+
+        Such are the empty row between two areas, and the channels of other encodings.
+        """
+        rest = 1.0 - np.asarray(axis.weights.sum(axis=0)).ravel()
+        rest[np.abs(rest) < ROUNDING] = 0.0
+        return float(rest @ heat_CHW.reshape(-1).astype(np.float64))
+
 
 def by_column(weights: NDArray[np.floating], shape: tuple[int, int, int]) -> csr_matrix:
     """Weights of pixels from those of columns, shape (entries, width)."""
@@ -93,12 +105,20 @@ def by_place(entry_CHW: NDArray[np.integer], entries: int) -> csr_matrix:
     return coo_matrix((np.ones(len(known)), (flat[known], known)), shape=(entries, flat.size)).tocsr()
 
 
-def prices(price_rows: int, shape: tuple[int, int, int]) -> PixelAxis:
-    """The price axis of a chart whose upper `price_rows` rows are prices, the window's range from top to bottom."""
+def prices(price_rows: int, shape: tuple[int, int, int], *, volume_rows: int = 0) -> PixelAxis:
+    """The price axis of a chart whose upper `price_rows` rows are prices, the window's range from top to bottom.
+
+    The lowest `volume_rows` rows, where there are any, are one more entry: the pane of volumes.
+    """
+    height = shape[1]
     levels = 1.0 - (np.arange(price_rows) + 0.5) / price_rows
+    rows = np.eye(price_rows, height)
+    if volume_rows:
+        rows = np.vstack([rows, np.arange(height) >= height - volume_rows])
     return PixelAxis(
         kind="price",
-        weights=by_row(np.eye(price_rows, shape[1]), shape),
+        weights=by_row(rows, shape),
+        names=("volume",) if volume_rows else (),
         levels=tuple(float(level) for level in levels),
     )
 

@@ -193,7 +193,8 @@ class CandlestickChart(AbstractEncoding):
         shape = self.channels, self.height, self.width
         candle = self.get_buffer("candle").cpu().numpy()
         shown = (np.arange(self.length)[:, None] == candle).astype(np.float64)
-        return PixelMap(shape=shape, candles=by_column(shown, shape), axes=(prices(self.areas.price, shape),))
+        axis = prices(self.areas.price, shape, volume_rows=self.areas.volume)
+        return PixelMap(shape=shape, candles=by_column(shown, shape), axes=(axis,))
 
     def _ink(self, y_BT4: Tensor, volume_BT: Tensor) -> Tensor:
         """Strength of the candle's colour in every pixel, shape (batch, height, width)."""

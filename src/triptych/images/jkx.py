@@ -146,7 +146,8 @@ class JiangKellyXiuChart(AbstractEncoding):
     def pixel_map(self) -> PixelMap:
         shape = self.channels, self.height, self.width
         shown = np.repeat(np.eye(self.length), COLUMNS_PER_CANDLE, axis=1)
-        return PixelMap(shape=shape, candles=by_column(shown, shape), axes=(prices(self.areas.price, shape),))
+        axis = prices(self.areas.price, shape, volume_rows=self.areas.volume)
+        return PixelMap(shape=shape, candles=by_column(shown, shape), axes=(axis,))
 
     def _pen(self, highest: Tensor, lowest: Tensor) -> tuple[Tensor, Tensor]:
         """Middle and half length of the strokes of a pen that moves between two rows."""

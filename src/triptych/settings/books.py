@@ -25,8 +25,8 @@ class BookDataConfig(Config):
     every_ms: int | None = Field(
         None,
         ge=1,
-        description="Of a stream, one row at every multiple of so many milliseconds; empty: one row a message. A file "
-        "that is sampled already stays as it is.",
+        description="One row at every multiple of so many milliseconds, the last book at or before it; of a file that "
+        "is sampled already a multiple of its own step. Empty: one row a message, or the rows of the file.",
     )
     across_days: bool = Field(
         False, description="Let windows and labels contain 00:00 UTC; for markets that never close."

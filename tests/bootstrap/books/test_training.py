@@ -47,7 +47,8 @@ def test_a_run_holds_metrics_beside_both_baselines_splits_and_a_verdict(run):
     assert result["scores"]["metrics"][QUEUE]["mcc"]["value"] > 0.1
     assert sum(result["scores"]["classes"].values()) == result["scores"]["samples"]
     assert "queue imbalance: MCC" in result["verdict"]
-    assert said[0].startswith("Fold 1: deeplob with ")
+    assert said[0] == f"{result['data'][0]['symbol']}: 900 books, 100 ms apart."
+    assert said[1].startswith("Fold 1: deeplob with ")
 
 
 def test_the_network_is_a_trial_and_another_one_beside_it_a_second(run):
@@ -202,3 +203,25 @@ def test_mcc_is_taken_within_folds_and_instruments(tmp_path, monkeypatch):
     assert result["scores"]["only_class"][NETWORK] == "sell or hold or buy"
     assert result["scores"]["only_class"][QUEUE] is None
     assert "It said sell or hold or buy only" in result["verdict"]
+
+
+def test_a_longer_step_thins_a_sampled_recording_and_all_that_is_written_says_so(tmp_path):
+    file = leaning_file(tmp_path, n=1_500)
+    recipe = TINY.model_copy(
+        update={
+            "data": TINY.data.model_copy(update={"every_ms": 200}),
+            "training": TINY.training.model_copy(update={"epochs": 1}),
+        }
+    )
+    said: list[str] = []
+    result = train_books([file], recipe, tmp_path / "run", tell=said.append)
+    symbol = result["data"][0]["symbol"]
+    assert read_result(tmp_path / "run")["data"] == [{"symbol": symbol, "rows": 750, "every_ms": 200}]
+    assert said[0] == f"{symbol}: 750 books, 200 ms apart."
+    card = load_artifact(tmp_path / "run" / "artifact").card
+    assert card.target["every_ms"] == 200 == result["recipe"]["data"]["every_ms"]
+    (history,) = open_histories([file], recipe)
+    assert np.unique(np.diff(history.time_ms)).tolist() == [200]
+    finer = recipe.model_copy(update={"data": recipe.data.model_copy(update={"every_ms": 30})})
+    with pytest.raises(DataError, match=r"the books are 100 ms apart already and cannot be taken every 30 ms\."):
+        open_histories([file], finer)

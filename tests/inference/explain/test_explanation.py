@@ -78,8 +78,9 @@ def test_prices_of_a_chart_lie_within_the_window_and_fall_from_the_top():
     classifier = classifier_of("efficientnet")
     window = window_of(classifier)
     (axis,) = explain(classifier, window, method="occlusion").axes
-    levels = [float(name) for name in axis.names]
+    levels = [float(name) for name in axis.names[:-1]]
     assert axis.kind == "price"
+    assert axis.names[-1] == "volume"
     assert levels == sorted(levels, reverse=True)
     assert window[:, 2].min() < levels[-1] < levels[0] < window[:, 1].max()
 

@@ -19,7 +19,7 @@ from triptych.domain.errors import DataError
 from triptych.domain.files import write_json
 from triptych.inference import load_artifact
 from triptych.inference.book_rows import book_artifact_in, book_card
-from triptych.inference.explain import AxisImportance, Explanation, Method, explain
+from triptych.inference.explain import Explanation, Method, explain
 from triptych.market.books import BookTape, read_books, sample_at
 from triptych.market.books.belonging import same_symbol
 from triptych.market.store import to_ms
@@ -85,9 +85,7 @@ class ExplainedBook:
             "facts": one.facts, "flat": one.is_flat, "leading_rows": self.leading_rows(),
             "times": [_told(int(time)) for time in self.times_ms],
             "by_row": None if one.by_candle is None else one.by_candle.tolist(),
-            "axes": [
-                {"kind": axis.kind, "names": list(axis.names), "importance": axis.values.tolist()} for axis in one.axes
-            ],
+            "axes": [axis.to_dict() for axis in one.axes],
             "heat": one.heat.tolist(),
         }  # fmt: skip
 
@@ -118,10 +116,7 @@ def explain_book(
     """
     card = book_card(folder)
     every_ms, levels = int(card.target["every_ms"]), card.columns // 4
-    if at in ("", "last"):
-        asked = int(read_books(list(books), symbol=symbol, levels=levels, every_ms=every_ms).time_ms[-1])
-    else:
-        asked = to_ms(at)
+    asked = span_of(books, symbol, levels)[1] if at in ("", "last") else to_ms(at)
     time_ms = asked // every_ms * every_ms
     times = time_ms + np.arange(1 - card.length, 1, dtype=np.int64) * every_ms
     tape = read_books(list(books), symbol=symbol, levels=levels, at_ms=times)
@@ -134,6 +129,12 @@ def explain_book(
         explanation=_priced(found, rows), symbol=tape.symbol, time_ms=time_ms,
         learned_from_it=time_ms < taught_until_ms(folder), taught_by=card.symbols, times_ms=times, mid=rows.mid,
     )  # fmt: skip
+
+
+def span_of(books: Sequence[Path], symbol: str | None, levels: int) -> tuple[int, int]:
+    """Times of the first and the last book of a recording in UTC ms. Raises as `read_books` does."""
+    times = read_books(list(books), symbol=symbol, levels=levels, at_ms=np.empty(0, np.int64)).time_ms
+    return int(times[0]), int(times[-1])
 
 
 def oldest_ms(folder: Path, every_ms: int) -> int:
@@ -171,9 +172,7 @@ def _priced(found: Explanation, rows: BookTape) -> Explanation:
         prices = rows.bid_prices if parts[0] == "bid" else rows.ask_prices
         return f"{name} at {prices[-1, int(parts[2]) - 1]:.10g}"
 
-    axes = tuple(
-        AxisImportance(kind=axis.kind, names=tuple(map(named, axis.names)), values=axis.values) for axis in found.axes
-    )
+    axes = tuple(replace(axis, names=tuple(map(named, axis.names))) for axis in found.axes)
     return replace(found, axes=axes)
 
 

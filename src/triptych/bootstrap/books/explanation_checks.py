@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from triptych.bootstrap.book_networks import taught_until_ms
-from triptych.bootstrap.books.explaining import oldest_ms
+from triptych.bootstrap.books.explaining import oldest_ms, span_of
 from triptych.bootstrap.explaining import methods_of
 from triptych.bootstrap.explanation_checks import DECISIONS, Look, checked
 from triptych.bootstrap.surest import PROBABILITIES, Apart, surest_of_all, with_likeliest
@@ -82,8 +82,8 @@ def check_book_explanations(
 
 def _on_the_grid(books: Sequence[Path], symbol: str | None, levels: int, every_ms: int, oldest: int) -> BookTape:
     """The books as they stood at every multiple of `every_ms`; those that are missing or too old are NaN."""
-    span = read_books(list(books), symbol=symbol, levels=levels, every_ms=every_ms).time_ms
-    times = np.arange(-(-int(span[0]) // every_ms) * every_ms, int(span[-1]) + 1, every_ms, dtype=np.int64)
+    first, last = span_of(books, symbol, levels)
+    times = np.arange(-(-first // every_ms) * every_ms, last + 1, every_ms, dtype=np.int64)
     tape = read_books(list(books), symbol=symbol, levels=levels, at_ms=times)
     return sample_at(tape, times, oldest).tape
 

@@ -50,7 +50,7 @@ def open_with_trades(
     Args:
         books: of any format that `read_books` knows.
         trades: of any that `read_trades` knows; None: none.
-        every_ms: of a stream, one book every so many milliseconds.
+        every_ms: one book every so many milliseconds, see `read_books`.
         symbol: which instrument, where a file holds several; also of what both are, where a file does not say.
 
     Returns:

@@ -80,6 +80,13 @@ def train_books(
         record_trial(folder, history, tried)  # an earlier version did not
         tell(f"{folder} holds this run already.")
         return read_result(folder)
+    data = [
+        {"symbol": one.symbol, "rows": len(one), "every_ms": rhythm_of([one], recipe.data.every_ms)}
+        for one in histories
+    ]
+    for row in data:
+        step = "" if row["every_ms"] is None else f", {row['every_ms']} ms apart"
+        tell(f"{row['symbol']}: {row['rows']:,} books{step}.")
     parts = [_run_fold(histories, fold, recipe, folder, tell) for fold in folds]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     # Counted before the result is known: a look at it that is regretted was a look.
@@ -93,7 +100,7 @@ def train_books(
     result = {
         "fingerprint": mark,
         "recipe": recipe.model_dump(mode="json"),
-        "data": [{"symbol": one.symbol, "rows": len(one)} for one in histories],
+        "data": data,
         "data_hash": data_hash,
         "splits": [_split_words(fold, histories) for fold in folds],
         "scores": as_json(scores),

@@ -19,7 +19,7 @@ from triptych.inference import BookNeed, FactorRows
 from triptych.inference.inputs import Config as FactorConfig
 from triptych.market import EpochUnit, read_candles, resample
 from triptych.market.books import BookTape, candles_from_trades, read_books, read_trades, sample_at
-from triptych.market.books.reading import DEFAULT_LEVELS, detect
+from triptych.market.books.reading import DEFAULT_LEVELS, detect, is_sampled
 from triptych.market.synthetic import SyntheticMarket, synthesise
 from triptych.settings import Recipe, load_recipe, shipped_recipes
 
@@ -139,7 +139,9 @@ def _from_books(path: Path, reading: Reading) -> Opened:
             f"{path.name} holds order books already.", remedy="Leave out --book, or bring a file of candles as SOURCE."
         )
     every = None if reading.timeframe is None else Timeframe.parse(reading.timeframe)
-    tape = _books(path, reading, every_ms=None if every is None else every.milliseconds)
+    # Of a stream a row a message would fill the memory; sampled books are there, and older ones are blanked below.
+    every_ms = None if every is None or is_sampled(path) else every.milliseconds
+    tape = _books(path, reading, every_ms=every_ms)
     if every is not None:
         tape = _sampled(tape, every)
     history = History(

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from triptych.domain import CLASSES
 from triptych.domain.errors import DataError, RecipeError
-from triptych.images import AbstractEncoding, AxisKind
+from triptych.images import AbstractEncoding
 from triptych.inference.classifier import WindowClassifier
+from triptych.inference.explain.axes import AxisImportance
 from triptych.inference.explain.cam import class_activation
 from triptych.inference.explain.integrated_gradients import integrated_gradients
 from triptych.inference.explain.margin import Margin
@@ -20,26 +21,6 @@ from triptych.inference.explain.occlusion import occlusion
 
 Method = Literal["grad_cam", "layer_cam", "integrated_gradients", "occlusion"]
 METHODS: tuple[Method, ...] = get_args(Method)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AxisImportance:
-    """Importance of the entries of an axis: prices, factors, frequencies.
-
-    Attributes:
-        kind: what they are.
-        names: of the entries; of prices the price in the middle of each row.
-        values: importance, float64 of shape (entries,), in the unit of the explanation.
-    """
-
-    kind: AxisKind
-    names: tuple[str, ...]
-    values: NDArray[np.float64]
-
-    def leading(self, count: int) -> list[tuple[str, float]]:
-        """The `count` entries that matter most, by absolute importance."""
-        order = np.argsort(-np.abs(self.values), kind="stable")[:count]
-        return [(self.names[i], float(self.values[i])) for i in order]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +37,7 @@ class Explanation:
             activation maps heat from 0 without a unit.
         by_candle: importance of every candle of the window, oldest first, shape (length,); None of an encoding whose
             pixels stand for no candle.
-        axes: importance of prices, factors or frequencies.
+        axes: importance of prices (and of the pane of volumes), factors or frequencies.
         facts: what the method says of itself: the layer of a map; sum and difference of integrated gradients.
     """
 
@@ -191,7 +172,15 @@ def _mapped_back(
         names = axis.names
         if axis.kind == "price":
             high, low = float(window[:, 1].max()), float(window[:, 2].min())
-            names = tuple(f"{low + level * (high - low):.6g}" for level in axis.levels)
-        found.append(AxisImportance(kind=axis.kind, names=names, values=pixels.by_axis(axis, attribution)))
+            names = (*(f"{low + level * (high - low):.6g}" for level in axis.levels), *axis.names)
+        found.append(
+            AxisImportance(
+                kind=axis.kind,
+                names=names,
+                values=pixels.by_axis(axis, attribution),
+                areas=len(axis.names) if axis.kind == "price" else 0,
+                outside=pixels.outside(axis, attribution),
+            )
+        )
     by_candle = pixels.by_candle(attribution) if pixels.candles.nnz else None
     return by_candle, tuple(found)

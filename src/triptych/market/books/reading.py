@@ -47,6 +47,7 @@ from triptych.market.books.recording import is_recording, read_events
 from triptych.market.books.replaying import Clock, replay
 from triptych.market.books.sequence import Protocol
 from triptych.market.books.tape import BookTape, join_tapes
+from triptych.market.books.thinning import thinned
 from triptych.market.tapes import is_tape
 
 Format = Literal[
@@ -82,21 +83,24 @@ def read_books(
             without a snapshot can be read together with the one before it.
         symbol: which instrument, where the file holds several; also the name of one that the file does not name.
         levels: levels a side. None: as many as the file has, of a stream 20.
-        every_ms: of a stream, one row at every multiple of so many milliseconds; None: one row a message. A file that
-            is sampled already stays as it is.
+        every_ms: one row at every multiple of so many milliseconds since 1970, the last book at or before it. Of a
+            file that is sampled already a multiple of its own step, see `thinned`. None: one row a message, or the rows
+            of the file.
         at_ms: of a stream, only the rows that `sample_at` finds at these times, and the first and the last one; spares
             the memory of a row a message. A file that is sampled already stays as it is.
         clock: of a stream, whose times to show: the venue's ("exchange") or those of receipt ("local"). None: the
             venue's where they were recorded.
 
-    Raises DataError for a file that is no order book, is damaged, or holds several instruments when none was named; it
-    says file, row or line, and what to do. NotEnoughData for too few levels or a stream without snapshot.
+    Raises DataError for a file that is no order book, is damaged, or holds several instruments when none was named, or
+    for an `every_ms` that its own step does not allow; it says file, row or line, and what to do. NotEnoughData for too
+    few levels, a stream without snapshot, or a recording shorter than `every_ms`.
     """
     paths = _paths(path)
     if all(detect(item) in _TAPE_FORMATS for item in paths):
         tapes = [_read_tape(item, symbol) for item in paths]
         tape = tapes[0] if len(tapes) == 1 else join_tapes(tapes)
-        return tape if levels is None else tape.top(levels)
+        tape = tape if levels is None else tape.top(levels)
+        return tape if every_ms is None else thinned(tape, every_ms)
     events = read_book_events(paths, symbol=symbol)
     if clock is None:
         clock = "exchange" if (events.exchange_time_ns >= 0).any() else "local"
@@ -155,6 +159,11 @@ def detect(path: Path) -> Format:
             remedy="Known are: " + ", ".join((*_TAPE_FORMATS, *_EVENT_FORMATS)) + ".",
         )
     return found
+
+
+def is_sampled(path: Path) -> bool:
+    """Whether a file holds books at times of its own instead of the messages of a stream. Raises as `detect` does."""
+    return detect(path) in _TAPE_FORMATS
 
 
 def _detect_parquet(path: Path) -> Format | None:

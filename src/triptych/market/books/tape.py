@@ -171,10 +171,17 @@ def segments_of(time_ms: NDArray[np.int64]) -> NDArray[np.int64]:
     moving = steps[steps > 0]
     if not moving.size:
         return np.zeros(len(time_ms), dtype=np.int64)
-    usual = float(np.median(moving))
-    has_rhythm = np.mean(np.abs(moving - usual) <= 0.1 * usual) >= RHYTHM_SHARE
-    longest = 1.5 * usual if has_rhythm else max(LONGEST_SILENCE_MS, 20 * float(np.quantile(moving, 0.99)))
+    usual = rhythm(moving)
+    longest = max(LONGEST_SILENCE_MS, 20 * float(np.quantile(moving, 0.99))) if usual is None else 1.5 * usual
     return np.concatenate(([0], np.cumsum(steps > longest))).astype(np.int64)
+
+
+def rhythm(steps_ms: NDArray[np.int64]) -> float | None:
+    """The usual step of a table in ms, told by its steps above 0; None where fewer than nine in ten are alike."""
+    if not steps_ms.size:
+        return None
+    usual = float(np.median(steps_ms))
+    return usual if np.mean(np.abs(steps_ms - usual) <= 0.1 * usual) >= RHYTHM_SHARE else None
 
 
 def write_tape(path: Path, tape: BookTape) -> Path:
