@@ -46,16 +46,12 @@ def why_nothing_was_entered(config: Config, probabilities: NDArray[np.floating],
             f"decisions, but it led the opposite one by {lead[is_sure].max():.3f} at most, and strategy.margin asks "
             f"for {config.margin:g}{held}"
         )
-    passed = (is_sure & (lead >= config.margin)).any(axis=1)
-    said = [
-        reason.partition("; votes:")[0]
-        for reason, is_passed in zip(np.array(reasons)[known].tolist(), passed, strict=True)
-        if is_passed
-    ]
+    passed = np.flatnonzero(known)[(is_sure & (lead >= config.margin)).any(axis=1)]
+    said = [reasons[i].partition("; votes:")[0] for i in passed]
     kind, count = Counter(_without_figures(one) for one in said).most_common(1)[0]
     example = next(one for one in said if _without_figures(one) == kind)
     return (
-        f"Its thresholds would have let {which} be entered in {int(passed.sum()):,} of {len(hold):,} decisions. Most "
+        f"Its thresholds would have let {which} be entered in {len(passed):,} of {len(hold):,} decisions. Most "
         f"often ({count:,} times): {example}."
     )
 
