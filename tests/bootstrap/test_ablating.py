@@ -153,6 +153,11 @@ def test_what_a_refusal_advises_is_what_the_command_has(recipe, ablation, tmp_pa
     told = []
     bootstrap.ablate(recipe, folder=folder, only=["wider window"], tell=told.append)
     assert not any("--fresh" in line for line in told)
+    (folder / "2-wider-window" / "run.json").write_text("{")
+    with pytest.raises(RunError, match=r"^Variant 'wider window': .*run\.json is damaged.* remove .*2-wider-window to"):
+        bootstrap.ablate(recipe, folder=folder)
+    found = bootstrap.ablate(recipe, folder=folder, only=["Another seed!"])
+    assert [row["variant"] for row in found.rows] == ["micro", "Another seed!"]
 
 
 def test_in_another_order_or_fewer_the_variants_find_their_runs_under_the_old_numbers(recipe, ablation, tmp_path):

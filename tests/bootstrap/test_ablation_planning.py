@@ -1,6 +1,7 @@
 import dataclasses
 
 import pytest
+import torch
 from tests.fakes.micro import micro_recipe
 
 from triptych import bootstrap
@@ -109,6 +110,19 @@ def test_a_network_must_be_small_enough_for_every_fold_not_the_first_alone(tmp_p
     require_trainable(dataclasses.replace(dataset, recipe=fed, folds=(second,)))
     with pytest.raises(RecipeError, match="gru has"):
         require_trainable(dataclasses.replace(dataset, recipe=fed, folds=(second, first)))
+
+
+@pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_missed_before_the_first_training_by_whom_it_concerns(tmp_path):
+    changes = {"training.accelerator": "gpu"}
+    with pytest.raises(RecipeError, match=r"^Variant 'fast': .*finds no GPU"):
+        plan_variants(with_variants(tmp_path, WIDER, Variant(name="fast", changes=changes)), tmp_path / "out", ())
+    members = (Member(name="slow"), Member(name="fast", changes=changes))
+    told, recipe = [], micro_recipe(tmp_path, *SMALL).model_copy(update={"members": members})
+    with pytest.raises(RecipeError, match=r"^Member 'fast': .*finds no GPU"):
+        bootstrap.train(recipe, folder=tmp_path / "run", tell=told.append)
+    assert not any("Member 1" in line for line in told)
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_recipes_have_in_common_is_read_once_whatever_their_seed(tmp_path):

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from triptych.bootstrap.candle_books import lacks_books
 from triptych.bootstrap.files import read_json
-from triptych.bootstrap.foreseeing import Foreseen, Foresight
+from triptych.bootstrap.foreseeing import Foreseen, Foresight, require_devices
 from triptych.bootstrap.learning import is_trained
 from triptych.bootstrap.other_markets import lacks_weights
 from triptych.bootstrap.pattern_networks import lacks_networks, pinned
@@ -61,20 +61,19 @@ def plan_variants(recipe: Recipe, home: Path, only: Collection[str], foresight: 
     asked = [name for name in recipes if not only or name in (recipe.name, *only)]
     foreseen = _each(recipes, asked, lambda name, one: foresight.look(one, trains=name in asked), notes.append)
     places = _places(usual, {name: one.fingerprint for name, one in foreseen.items()}, home)
+    trained = [name for name, one in foreseen.items() if _is_trained(one.fingerprint, places[name])]
     for name in asked:
         with naming_variant(name, recipe.name, places[name]):
             _refuse_other(foreseen[name], places[name])
+            if name not in trained:
+                require_devices(recipes[name])
     known = set(places.values()).union(*(_runs_of(name, home) for name in usual if name not in foreseen))
     if stale := [place.name for place in _numbered(home) if place not in known]:
         notes.append(f"No variants of this recipe as it is, and left as they are in {home}: {', '.join(stale)}.")
     return Planned(
         recipe=recipe,
         home=home,
-        variants={
-            name: recipes[name]
-            for name, one in foreseen.items()
-            if name in asked or is_trained(one.fingerprint, places[name])
-        },
+        variants={name: recipes[name] for name in foreseen if name in asked or name in trained},
         places=places,
         asked=asked,
         left_out=left_out,
@@ -229,6 +228,13 @@ def _fingerprint(place: Path) -> str:
     with contextlib.suppress(RunError):
         return str(read_json(place / RECORD).get("fingerprint", ""))
     return ""
+
+
+def _is_trained(fingerprint: str, place: Path) -> bool:
+    """As `is_trained`; a damaged record is none of a run that stays, and is refused where it is asked for."""
+    with contextlib.suppress(RunError):
+        return is_trained(fingerprint, place)
+    return False
 
 
 def _refuse_other(foreseen: Foreseen, place: Path) -> None:

@@ -14,7 +14,7 @@ from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import Candles, load_candles, with_absolute_path
 from triptych.bootstrap.consensus_judging import judge_consensus, report_consensus
 from triptych.bootstrap.files import CONSENSUS_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
-from triptych.bootstrap.foreseeing import require_trainable
+from triptych.bootstrap.foreseeing import require_devices, require_trainable
 from triptych.bootstrap.leaving_out import write_left_out
 from triptych.bootstrap.naming import naming
 from triptych.bootstrap.provenance import versions
@@ -83,6 +83,7 @@ def train_consensus(
 
     with taken_up(recipe, candles.hash, home, fresh=fresh, damage_of=damage_of, tell=tell) as (run, is_complete):
         if not is_complete:
+            require_devices(recipe)
             _train(run, members, datasets, folds, candles, tell, progress_bar)
     return run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from triptych.bootstrap.building import Dataset, build_classifier, require_labels_for
@@ -24,7 +25,7 @@ def require_trainable(dataset: Dataset) -> None:
     """Raise what the training of a recipe on these candles would raise before its first epoch, in whatever fold.
 
     Parts that do not fit one another, weights or networks that are not there or know the test, a network too large for
-    what some fold has to learn from, a library or a device that is not there.
+    what some fold has to learn from, a library that is not there. For the device see `require_devices`.
     """
     recipe = dataset.recipe
     refuse_foreknown(recipe, dataset.folds)
@@ -33,7 +34,16 @@ def require_trainable(dataset: Dataset) -> None:
         require_labels_for(recipe, classifier, dataset.samples(fold.train))
     if recipe.boosting.engine != "none":
         engine_of(recipe.boosting)
-    device_of(recipe.training.accelerator)
+
+
+def require_devices(recipe: Recipe) -> None:
+    """Raise RecipeError when a recipe or one of its members asks for a GPU and there is none.
+
+    Apart from the rest: a run that is complete is opened on any machine.
+    """
+    for name, one in (members_of(recipe) or {"": recipe}).items():
+        with naming(f"Member {name!r}") if name else nullcontext():
+            device_of(one.training.accelerator)
 
 
 @dataclass(frozen=True, kw_only=True)
