@@ -95,7 +95,7 @@ def naming_variant(name: str, first: str, place: Path | None = None, done: str =
         yield
     except TriptychError as error:
         remedy = error.remedy
-        if "--fresh" in remedy:
+        if "--fresh" in remedy or "`triptych train`" in remedy:  # neither is at hand here
             remedy = "Choose another --out" + (f", or remove {place} to train it anew." if place else ".")
         elif name != first:
             remedy = f"{remedy} Or drop the variant, or ask for others by --only.".strip()
