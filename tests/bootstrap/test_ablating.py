@@ -10,18 +10,15 @@ from tests.fakes.micro import micro_recipe
 
 from triptych import bootstrap
 from triptych.backtest.difference import EquityCurve
-from triptych.bootstrap.ablating import _from_one_time_on
 from triptych.bootstrap.ablation_comparing import Answers, compared, returns_compared
 from triptych.bootstrap.ablation_page import write_ablation_page
 from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import load_candles
+from triptych.bootstrap.foreseeing import Foresight
 from triptych.bootstrap.learning import is_trained
-from triptych.bootstrap.telling import silent
 from triptych.cli.ablation_tables import ablation_tables
-from triptych.domain.errors import NotEnoughData, RecipeError, RunError
+from triptych.domain.errors import RecipeError, RunError, TriptychError
 from triptych.market.frames import to_panel
-from triptych.settings import members_of
-from triptych.settings.member import Member
 from triptych.settings.variant import Variant
 from triptych.training.samples import Samples
 
@@ -70,34 +67,6 @@ def test_all_variants_learn_from_the_same_time_on(ablation):
     assert len(set(firsts)) == 1
 
 
-def test_a_variant_whose_windows_are_known_earlier_is_held_back_to_the_latest(tmp_path):
-    recipe = micro_recipe(tmp_path, "data.synthetic.n_candles=700", "target.threshold=fixed", "window.stride=1")
-    wider = recipe.model_copy(update={"window": recipe.window.model_copy(update={"length": 40})})
-    told = []
-    found = _from_one_time_on({"base": recipe, "wider": wider}, told.append)
-    assert found["wider"] is wider
-    times = {}
-    for name, one in found.items():
-        dataset = Dataset.of(one, bootstrap.load_candles(one))
-        times[name] = dataset.samples(dataset.folds[0].train).time_ms
-    assert times["base"].tolist() == times["wider"].tolist()
-    assert told == ["base could learn from 2024-01-01 04:00:00 on, and does from 2024-01-01 10:00:00, as the others."]
-
-
-def test_a_variant_that_is_not_asked_holds_the_others_back_unless_the_history_is_too_short_for_it(tmp_path):
-    recipe = micro_recipe(tmp_path, "data.synthetic.n_candles=700", "target.threshold=fixed", "window.stride=1")
-    wider, endless = (
-        recipe.model_copy(update={"window": recipe.window.model_copy(update={"length": length})})
-        for length in (40, 690)
-    )
-    variants = {"base": recipe, "wider": wider, "endless": endless}
-    found = _from_one_time_on(variants, silent, only=["base"])
-    assert list(found) == ["base"]
-    assert found["base"].split.samples_from == "2024-01-01 10:00:00"
-    with pytest.raises(NotEnoughData):
-        _from_one_time_on(variants, silent, only=["base", "endless"])
-
-
 def test_every_variant_counts_as_a_trial_for_all(ablation):
     assert [row["trials"] for row in ablation.rows] == [3, 3, 3]
 
@@ -111,28 +80,6 @@ def test_what_is_tried_beside_an_ablation_is_counted_with_its_variants(ablation,
     judged = bootstrap.backtest(bootstrap.open_run(winner), overrides=["strategy.enter=0.4"])
     assert judged["trials"] == 4
     assert bootstrap.backtest(bootstrap.open_run(runs / "ablation" / "0-micro"))["trials"] == 4
-
-
-def test_variants_of_a_consensus_learn_from_the_same_time_on_where_their_members_differ(tmp_path):
-    split = ("split.kind=walk_forward", "split.train=0.4", "split.validation=0.2", "split.test=0.4", "split.folds=2")
-    plain = micro_recipe(tmp_path, "data.synthetic.n_candles=700", "target.threshold=fixed", "window.stride=1", *split)
-    narrow, wide = Member(name="narrow"), Member(name="wide", changes={"window.length": 40})
-    recipe = plain.model_copy(update={"members": (narrow, wide)})
-    other = recipe.consensus.model_copy(update={"method": "vote"})
-    told = []
-    alike = {"base": recipe, "joined otherwise": recipe.model_copy(update={"consensus": other})}
-    assert _from_one_time_on(alike, told.append) == alike
-    assert told == []
-    wider = Member(name="wide", changes={"window.length": 60})
-    variants = alike | {"wider": recipe.model_copy(update={"members": (narrow, wider)}), "alone": plain}
-    found = _from_one_time_on(variants, told.append)
-    assert [line.split(" could")[0] for line in told] == ["base", "joined otherwise", "wider", "alone"]
-    firsts = set()
-    for one in found.values():
-        for member in (members_of(one) or {"": one}).values():
-            dataset = Dataset.of(member, load_candles(member))
-            firsts.add(int(dataset.samples(dataset.folds[0].train).time_ms.min()))
-    assert len(firsts) == 1
 
 
 def test_what_is_complete_is_not_done_again(recipe, ablation):
@@ -170,15 +117,17 @@ def test_what_is_complete_in_the_folder_stays_in_the_table_when_one_variant_is_a
 def test_only_a_run_of_the_same_recipe_on_the_same_candles_is_one_that_stays(recipe, ablation, tmp_path):
     place = ablation.folder / "1-another-seed"
     run = bootstrap.open_run(place)
-    assert is_trained(run.recipe, place)
-    assert not is_trained(run.recipe.model_copy(update={"seed": 5}), place)
+    look = Foresight().look
+    wanted = look(run.recipe).fingerprint
+    assert is_trained(wanted, place)
+    assert not is_trained(look(run.recipe.model_copy(update={"seed": 5})).fingerprint, place)
     other = run.recipe.data.synthetic.model_copy(update={"seed": 12})
     data = run.recipe.data.model_copy(update={"synthetic": other})
-    assert not is_trained(run.recipe.model_copy(update={"data": data}), place)
-    assert not is_trained(run.recipe, tmp_path)
+    assert not is_trained(look(run.recipe.model_copy(update={"data": data})).fingerprint, place)
+    assert not is_trained(wanted, tmp_path)
     stopped = shutil.copytree(place, tmp_path / "stopped")
     (stopped / "run.json").write_text((place / "run.json").read_text().replace('"trained"', '"training"'))
-    assert not is_trained(run.recipe, stopped)
+    assert not is_trained(wanted, stopped)
 
 
 def test_another_recipe_is_refused_before_the_folder_says_that_it_is_of_it(recipe, ablation, tmp_path):
@@ -189,6 +138,56 @@ def test_another_recipe_is_refused_before_the_folder_says_that_it_is_of_it(recip
     with pytest.raises(RunError, match="1-another-seed holds another run: recipe differ"):
         bootstrap.ablate(recipe.model_copy(update={"training": training}), folder=folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_what_a_refusal_advises_is_what_the_command_has(recipe, ablation, tmp_path):
+    folder = shutil.copytree(ablation.folder, tmp_path / "out")
+    changed = Variant(name="wider window", changes={"window.length": 24})
+    with pytest.raises(RunError) as caught:
+        bootstrap.ablate(recipe.model_copy(update={"ablation": (recipe.ablation[0], changed)}), folder=folder)
+    place = folder / "2-wider-window"
+    assert str(caught.value) == (
+        f"Variant 'wider window': {place} holds another run: recipe differ. "
+        f"Choose another --out, or remove {place} to train it anew."
+    )
+    told = []
+    bootstrap.ablate(recipe, folder=folder, only=["wider window"], tell=told.append)
+    assert not any("--fresh" in line for line in told)
+    (folder / "2-wider-window" / "run.json").write_text("{")
+    with pytest.raises(RunError, match=r"^Variant 'wider window': .*run\.json is damaged.* remove .*2-wider-window to"):
+        bootstrap.ablate(recipe, folder=folder)
+    found = bootstrap.ablate(recipe, folder=folder, only=["Another seed!"])
+    assert [row["variant"] for row in found.rows] == ["micro", "Another seed!"]
+
+
+def test_in_another_order_or_fewer_the_variants_find_their_runs_under_the_old_numbers(recipe, ablation, tmp_path):
+    folder = shutil.copytree(ablation.folder, tmp_path / "out")
+    for variants in (recipe.ablation[::-1], recipe.ablation[1:]):
+        told = []
+        found = bootstrap.ablate(recipe.model_copy(update={"ablation": variants}), folder=folder, tell=told.append)
+        runs = {row["variant"]: row["run"] for row in found.rows}
+        every = {"micro": "0-micro", "Another seed!": "1-another-seed", "wider window": "2-wider-window"}
+        assert runs == {name: every[name] for name in ("micro", *(one.name for one in variants))}
+        assert not any("Epoch" in line for line in told)
+    assert f"No variants of this recipe as it is, and left as they are in {folder}: 1-another-seed." in told
+
+
+def test_a_training_that_fails_names_its_variant_and_the_repeat_goes_on(recipe, ablation, tmp_path):
+    folder = shutil.copytree(ablation.folder, tmp_path / "out")
+    place = folder / "2-wider-window"
+    record = json.loads((place / "run.json").read_text())
+    (place / "run.json").write_text(json.dumps(record | {"status": "training"}))
+    whole = {one: one.read_bytes() for one in (place / "folds" / "0" / "training").iterdir()}
+    for one in whole:
+        one.write_bytes(b"damaged")
+    with pytest.raises(TriptychError, match=r"^Variant 'wider window': ") as caught:
+        bootstrap.ablate(recipe, folder=folder)
+    assert caught.value.remedy.endswith("The same command then goes on where it was.")
+    for one, content in whole.items():
+        one.write_bytes(content)
+    told = []
+    assert bootstrap.ablate(recipe, folder=folder, tell=told.append).rows == ablation.rows
+    assert sum("is complete already" in line for line in told) == 2
 
 
 def test_what_a_variant_earned_more_is_told_in_points_over_the_candles_that_both_trade(ablation):

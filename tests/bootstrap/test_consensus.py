@@ -107,6 +107,7 @@ def test_the_combiner_learned_before_its_segment_began(run):
 def test_every_single_member_stands_among_the_baselines_and_every_member_counts_as_a_trial(run, judged):
     evaluation = bootstrap.evaluate(run)
     assert {"member prices", "member candles", "majority", "persistence", "logistic"} == set(evaluation["baselines"])
+    assert -1 <= evaluation["leak_meter"]["model_mcc"] <= 1  # of the joint model, on the last fold
     ledger = json.loads((run.folder.parent / "trials.json").read_text())
     assert [len(marks) for marks in ledger.values()] == [3]
     assert judged["trials"] == 3

@@ -8,8 +8,9 @@ from tests.fakes.micro import micro_recipe
 from tests.fakes.pattern_networks import LEARNT, saved_candle_network, saved_chart_network
 
 from triptych import bootstrap
-from triptych.bootstrap import ablating
+from triptych.bootstrap import ablation_planning
 from triptych.bootstrap.explaining import explain_decision
+from triptych.bootstrap.foreseeing import Foresight
 from triptych.bootstrap.pattern_networks import pinned, refuse_taught
 from triptych.bootstrap.run_folder import open_run, recipe_hash
 from triptych.domain.errors import ArtifactError, RecipeError
@@ -122,7 +123,7 @@ def test_a_network_that_is_named_and_not_read_is_told_of(tmp_path):
 def test_a_variant_that_reads_a_network_which_is_not_named_is_left_out(tmp_path):
     recipe = micro_recipe(tmp_path, *ABLATION)
     told, why = [], "micro reads a network of patterns, and features.pattern_networks.folders names none."
-    found = ablating._asked(with_variants(recipe), (), (), told.append)
+    found = ablation_planning._asked(with_variants(recipe), (), (), told.append, Foresight())
     assert list(found[0]) == ["micro", "another seed"]
     assert found[1] == {"a network": why}
     assert told[0] == f"a network is left out: {why}"
@@ -155,5 +156,5 @@ def test_the_shipped_recipe_of_candle_patterns_asks_for_all_of_them_and_for_a_ne
     assert [one.encoding.factors for one in drawn.values()] == [8 + 61, 8, 8 + 61 + count, 8 + count]
     assert all(len(FactorRows(one.features).columns) == one.encoding.factors for one in drawn.values())
     told = []
-    assert len(ablating._asked(load_recipe("candle_patterns"), (), (), told.append)[0]) == 2
+    assert len(ablation_planning._asked(load_recipe("candle_patterns"), (), (), told.append, Foresight())[0]) == 2
     assert len(told) == 2

@@ -101,6 +101,9 @@ def test_the_evaluation_judges_the_settled_test_candles(trained):
     assert np.sum(evaluation["confusion"]) == 131
     assert sum(evaluation["class_counts"]["test"]) == 131
     assert set(evaluation["baselines"]) == {"majority", "persistence", "logistic"}
+    # One fold, and fewer windows than the meter takes: it holds the model against the remembering one on all of them.
+    assert evaluation["leak_meter"]["test_samples"] == 131
+    assert evaluation["leak_meter"]["model_mcc"] == pytest.approx(evaluation["metrics"]["mcc"]["value"])
 
 
 def test_a_complete_run_is_not_trained_twice(run_folder):

@@ -27,7 +27,18 @@ def decide(config, sell, hold, buy, current=0.0):
         ((0.50, 0.30, 0.20), 0, -1, "short: sell probability 0.500 >= enter 0.45"),
         ((0.36, 0.44, 0.20), -1, -1, "keep short: probability 0.360 >= exit 0.35"),
         ((0.50, 0.30, 0.20), 1, -1, "short: sell probability 0.500 >= enter 0.45"),
-        ((0.46, 0.06, 0.48), 0, 0, "flat: buy probability 0.480, sell probability 0.460: none may be entered"),
+        (
+            (0.46, 0.06, 0.48),
+            0,
+            0,
+            "flat: buy probability 0.480, sell probability 0.460: buy leads sell by 0.020 < margin 0.05",
+        ),
+        (
+            (0.48, 0.06, 0.46),
+            0,
+            0,
+            "flat: buy probability 0.460, sell probability 0.480: sell leads buy by 0.020 < margin 0.05",
+        ),
         ((math.nan, 0.5, 0.5), 1, 0, "flat: the prediction is not a number"),
     ],
 )

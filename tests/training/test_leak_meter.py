@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from sklearn.metrics import matthews_corrcoef
 
 from triptych.domain import CandleSeries, Instrument, Timeframe
 from triptych.features.targets import Config as TargetConfig
@@ -38,9 +41,44 @@ def test_the_same_seed_gives_the_same_meter(walk: tuple[CandleSeries, Samples, S
     assert measure([series], train, test, length=24, seed=4) == measure([series], train, test, length=24, seed=4)
 
 
-def test_the_finding_in_words() -> None:
-    meter = LeakMeter(purged_mcc=0.014, shuffled_mcc=0.62, train_samples=10, test_samples=5)
+def test_the_trained_model_is_scored_on_the_windows_of_the_purged_test(
+    walk: tuple[CandleSeries, Samples, Samples],
+) -> None:
+    series, train, test = walk
+    alone = measure([series], train, test, length=24, seed=1)
+    assert alone.model_mcc is None
+    right = measure([series], train, test, length=24, seed=1, said=test.label)
+    assert right == replace(alone, model_mcc=1.0)
+    wrong = np.where(np.arange(len(test)) < len(test) // 2, test.label, 1)
+    found = measure([series], train, test, length=24, seed=1, said=wrong).model_mcc
+    assert found == pytest.approx(matthews_corrcoef(test.label, wrong))
+    assert measure([series], train, test, length=24, seed=1, said=np.full(len(test), -1)) == alone
+
+
+NO_LEAK = " Its 0.75 on this split is no leak: what it remembers ended before the test began."
+
+
+@pytest.mark.parametrize(
+    ("purged", "shuffled", "model", "finding"),
+    [
+        (0.014, 0.62, None, "the 0.61 that shuffling adds would be leakage, not skill."),
+        (0.014, 0.62, 0.2, "the 0.61 that shuffling adds would be leakage, not skill."),
+        (0.75, 0.76, None, "shuffling adds next to nothing here." + NO_LEAK),
+        (0.75, 0.71, 0.8, f"shuffling adds nothing here.{NO_LEAK} The trained model scores 0.80 on the same windows."),
+        (
+            0.75,
+            0.83,
+            0.62,
+            f"the 0.08 that shuffling adds would be leakage, not skill.{NO_LEAK} The trained model scores 0.62 on the "
+            "same windows, less than remembering alone.",
+        ),
+    ],
+)
+def test_the_finding_in_words(purged: float, shuffled: float, model: float | None, finding: str) -> None:
+    meter = LeakMeter(
+        purged_mcc=purged, shuffled_mcc=shuffled, train_samples=10, test_samples=5, model_mcc=model
+    )  # fmt: skip
     assert meter.sentence == (
-        "A model that only remembers scores an MCC of 0.01 on this split and 0.62 when the same windows are shuffled: "
-        "so much would be leakage, not skill."
+        f"A model that only remembers scores an MCC of {purged:.2f} on this split and {shuffled:.2f} when the same "
+        f"windows are shuffled: {finding}"
     )

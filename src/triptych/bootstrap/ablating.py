@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,23 +10,20 @@ from typing import Any
 from triptych.backtest.difference import EquityCurve
 from triptych.bootstrap.ablation_comparing import Answers, answers_of, compared, curve_of, returns_compared
 from triptych.bootstrap.ablation_page import write_ablation_page
+from triptych.bootstrap.ablation_planning import Planned, naming_variant, plan_variants
 from triptych.bootstrap.backtesting import backtest
-from triptych.bootstrap.building import Dataset
-from triptych.bootstrap.candle_books import lacks_books
-from triptych.bootstrap.candles import load_candles
 from triptych.bootstrap.files import EVALUATION_KEYS, read_json
-from triptych.bootstrap.learning import is_trained, refuse_untrainable_in, train
-from triptych.bootstrap.other_markets import lacks_weights
-from triptych.bootstrap.pattern_networks import lacks_networks, pinned
+from triptych.bootstrap.learning import train
 from triptych.bootstrap.provenance import fingerprint
-from triptych.bootstrap.run_folder import ABLATION, ABLATION_RESULT, RECORD, RUNS, Run, recipe_hash
+from triptych.bootstrap.run_folder import ABLATION, ABLATION_RESULT, RUNS, Run, recipe_hash
+from triptych.bootstrap.taking_up import FRESH
 from triptych.bootstrap.telling import Tell, silent
-from triptych.domain import utc
-from triptych.domain.errors import NotEnoughData, RecipeError, RunError
+from triptych.domain.errors import RunError
 from triptych.domain.files import write_json, write_text
-from triptych.settings import Recipe, members_of, variants_of
+from triptych.settings import Recipe
 
 PAGE = "ablation.html"
+GOES_ON = "The same command then goes on where it was."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,23 +38,6 @@ class Ablation:
     seeds: list[int]
     rows: list[dict[str, Any]]
     left_out: dict[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Planned:
-    """An ablation before anything of it is written: what is asked, what stays, and what was left out.
-
-    `variants` are the recipes that will have a run, by name, held back to a common first window; `asked` names those
-    that are trained, the others are complete in `places`. `notes` are to be told.
-    """
-
-    recipe: Recipe
-    home: Path
-    variants: dict[str, Recipe]
-    places: dict[str, Path]
-    asked: list[str]
-    left_out: dict[str, str]
-    notes: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +64,8 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, only: Collection[str] 
 
     All variants learn from windows that end when the latest of them has its first one or later, and their skill is that
     on the test windows that all of them have. All are trained before the first backtest is judged, so that each is
-    deflated by the number of all. What is complete is not done twice: a stopped ablation goes on where it was.
+    deflated by the number of all. What is complete is not done twice: a stopped ablation goes on where it was, and a
+    run is found under whatever number its variant had in the recipe.
 
     Args:
         recipe: with `ablation` naming at least one variant.
@@ -111,7 +91,8 @@ def ablate(recipe: Recipe, *, folder: Path | None = None, only: Collection[str] 
     named is left out, and that is told: the same recipe then serves with and without them.
 
     Raises RecipeError when there is nothing to compare, RunError for a folder that holds an ablation over seeds or
-    other runs, before anything is written, and whatever training raises.
+    other runs, and for each variant that is asked what its training would raise before the first epoch, all before
+    anything is written; then whatever else training raises. Errors name the variant.
     """
     home = folder or home_of(recipe)
     if any(home.glob(f"seed-*/{ABLATION}")):
@@ -126,24 +107,6 @@ def home_of(recipe: Recipe) -> Path:
     return RUNS / f"{recipe.name}-ablation-{fingerprint(recipe_hash(recipe.to_toml()))[:8]}"
 
 
-def plan_variants(recipe: Recipe, home: Path, only: Collection[str]) -> Planned:
-    """Find what is to be trained and what stays, and refuse what cannot be; writes nothing.
-
-    Raises as `ablate` does.
-    """
-    notes: list[str] = []
-    places = {name: home / f"{number}-{_slug(name)}" for number, name in enumerate(variants_of(recipe))}
-    there = [name for name, place in places.items() if (place / RECORD).exists()]
-    recipes, left_out = _asked(recipe, only, there, notes.append)
-    asked = [name for name in recipes if not only or name in (recipe.name, *only)]
-    for name in asked:
-        refuse_untrainable_in(recipes[name], places[name])
-    variants = {name: one for name, one in recipes.items() if name in asked or is_trained(one, places[name])}
-    return Planned(
-        recipe=recipe, home=home, variants=variants, places=places, asked=asked, left_out=left_out, notes=notes
-    )
-
-
 def train_variants(planned: Planned, tell: Tell, table: str = "the table") -> Trained:
     """Train the recipe and those of its variants that are asked, and take up the others that are complete.
 
@@ -151,6 +114,10 @@ def train_variants(planned: Planned, tell: Tell, table: str = "the table") -> Tr
     """
     for note in planned.notes:
         tell(note)
+
+    def told(words: str) -> None:
+        tell(words.removesuffix(FRESH))  # which `ablate` does not have
+
     # Before the first run: it says whose ledger counts them.
     write_text(planned.home / ABLATION, planned.recipe.to_toml())
     runs = {}
@@ -159,16 +126,18 @@ def train_variants(planned: Planned, tell: Tell, table: str = "the table") -> Tr
             tell(f"Variant {planned.asked.index(name) + 1} of {len(planned.asked)}: {name}.")
         else:
             tell(f"{name} was trained before and stays in {table}.")
-        runs[name] = train(variant, folder=planned.places[name], tell=tell, progress_bar=False)
+        with planned.naming(name, GOES_ON):
+            runs[name] = train(variant, folder=planned.places[name], tell=told, progress_bar=False)
     return Trained(recipe=planned.recipe, home=planned.home, runs=runs, left_out=planned.left_out)
 
 
 def judge_variants(trained: Trained, tell: Tell) -> Judged:
     """Backtest every variant, hold it against the recipe, and write the table."""
     recipe, home, runs = trained.recipe, trained.home, trained.runs
-    judged = {name: backtest(run, tell=tell) for name, run in runs.items()}
-    answers = {name: answers_of(run) for name, run in runs.items()}
-    curves = {name: curve_of(run) for name, run in runs.items()}
+    judged, answers, curves = {}, {}, {}
+    for name, run in runs.items():
+        with naming_variant(name, recipe.name, run.folder, GOES_ON):
+            judged[name], answers[name], curves[name] = backtest(run, tell=tell), answers_of(run), curve_of(run)
     changes = {variant.name: dict(variant.changes) for variant in recipe.ablation}
     rows = []
     for name, found in compared(recipe, {name: [one] for name, one in answers.items()}).items():
@@ -183,89 +152,6 @@ def judge_variants(trained: Trained, tell: Tell) -> Judged:
     write_ablation_page(home / PAGE, recipe.name, [recipe.seed], rows)
     ablation = Ablation(folder=home, seeds=[recipe.seed], rows=rows, left_out=trained.left_out)
     return Judged(ablation=ablation, answers=answers, curves=curves)
-
-
-def _asked(
-    recipe: Recipe, only: Collection[str], there: Collection[str], tell: Tell
-) -> tuple[dict[str, Recipe], dict[str, str]]:
-    """The recipe and the variants that are asked or trained already, by name, and why others could not be asked.
-
-    Raises RecipeError for none.
-    """
-    recipes = variants_of(recipe)
-    first, *variants = recipes
-    if not variants:
-        raise RecipeError(
-            f"{first} names no variants.", remedy="Add a table to the recipe: [[ablation]] with name and changes."
-        )
-    for name in only:
-        if name not in variants:
-            raise RecipeError(f"{first} has no variant {name!r}.", remedy=f"Its variants: {', '.join(variants)}.")
-    lacking = {name: lacks_books(one) or lacks_weights(one) or lacks_networks(one) for name, one in recipes.items()}
-    left_out = {name: why for name, why in lacking.items() if why and (not only or name in (first, *only, *there))}
-    if first in left_out or all(lacking[name] for name in only or variants):
-        raise RecipeError(
-            f"There is nothing to compare: {' '.join(left_out.values())}",
-            remedy="Name the recordings of order books beside the candles in data.books.path, the weights in "
-            "model.other_markets.path, the networks in features.pattern_networks.folders.",
-        )
-    for name, why in left_out.items():
-        tell(f"{name} is left out: {why}")
-    wanted = {name: pinned(one) for name, one in recipes.items() if not lacking[name]}
-    return _from_one_time_on(wanted, tell, only=(first, *only) if only else (), there=there), left_out
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "variant"
-
-
-def _from_one_time_on(
-    recipes: Mapping[str, Recipe], tell: Tell, *, only: Collection[str] = (), there: Collection[str] = ()
-) -> dict[str, Recipe]:
-    """The recipes, those whose windows are known earlier held back to the first window of the latest.
-
-    A companion that was listed late, a longer window or warm-up must not look better or worse by what it has to learn
-    from. The members of a consensus have windows of their own: where all variants have the same members, these learn
-    from the same in each and are left as they are; else every member of every variant is held back. `only` names those
-    that are asked now, empty: all; `there` others that are returned with them. One that is not asked and that the
-    history is too short for holds nobody back.
-    """
-    found = {name: recipe for name, recipe in recipes.items() if not only or name in (*only, *there)}
-    seen: dict[str, int] = {}
-    firsts: dict[str, dict[str, int]] = {}
-    for name, recipe in recipes.items():
-        try:
-            firsts[name] = _first_windows(recipe, seen)
-        except NotEnoughData:
-            if not only or name in only:
-                raise
-            found.pop(name, None)
-    if all(one == next(iter(firsts.values())) for one in firsts.values()):
-        return found
-    latest = max(max(one.values()) for one in firsts.values())
-    for name, recipe in found.items():
-        first = min(firsts[name].values())
-        if first < latest:
-            if not only or name in only:
-                tell(f"{name} could learn from {utc(first)} on, and does from {utc(latest)}, as the others.")
-            split = recipe.split.model_copy(update={"samples_from": utc(latest)})
-            found[name] = recipe.model_copy(update={"split": split})
-    return found
-
-
-def _first_windows(recipe: Recipe, seen: dict[str, int]) -> dict[str, int]:
-    """When the first window ends that a network learns from, UTC ms, by member; of one model alone by no name.
-
-    `seen` holds by recipe what was found before: variants of a consensus have most members in common.
-    """
-    found = {}
-    for name, one in (members_of(recipe) or {"": recipe}).items():
-        mark = one.to_toml()
-        if mark not in seen:
-            dataset = Dataset.of(one, load_candles(one))
-            seen[mark] = min(int(dataset.samples(fold.train).time_ms.min()) for fold in dataset.folds)
-        found[name] = seen[mark]
-    return found
 
 
 def _figures(run: Run, judged: dict[str, Any]) -> dict[str, Any]:

@@ -14,14 +14,14 @@ from triptych.bootstrap.ablating import (
     PAGE,
     Ablation,
     Judged,
-    Planned,
     home_of,
     judge_variants,
-    plan_variants,
     train_variants,
 )
 from triptych.bootstrap.ablation_comparing import compared, returns_compared
 from triptych.bootstrap.ablation_page import write_ablation_page
+from triptych.bootstrap.ablation_planning import Planned, plan_variants
+from triptych.bootstrap.foreseeing import Foresight
 from triptych.bootstrap.run_folder import ABLATION, ABLATION_RESULT, RECORD
 from triptych.bootstrap.telling import Tell, silent
 from triptych.domain.errors import RecipeError, RunError
@@ -77,9 +77,12 @@ def ablate_over_seeds(
             remedy=f"Move what is in it into {home / 'seed-S'}, S its seed, or choose another --out.",
         )
     everyone = range(recipe.seed, recipe.seed + seeds)
+    foresight = Foresight()
     planned = {
-        seed: plan_variants(recipe.model_copy(update={"seed": seed}), home / f"seed-{seed}", only) for seed in everyone
+        seed: plan_variants(recipe.model_copy(update={"seed": seed}), home / f"seed-{seed}", only, foresight)
+        for seed in everyone
     }
+    del foresight  # and the candles with it
     lacking = _lacking(planned)
     write_text(home / ABLATION, recipe.to_toml())  # it says whose ledger counts the runs of its seeds
     for name, why in lacking.items():

@@ -32,6 +32,7 @@ from triptych.inference import load_consensus, open_any_artifact
 from triptych.inference.recorded import RecordedPredictor
 from triptych.settings import Recipe, load_recipe, members_of
 from triptych.strategies import create_strategy
+from triptych.strategies.abstaining import why_nothing_was_entered
 from triptych.strategies.consensus import Config as ConsensusConfig
 from triptych.training.seeds import derive_seed
 
@@ -223,14 +224,6 @@ def _judge(run: Run, recipe: Recipe, result: BacktestResult, trials: int) -> dic
 
 
 def _silence(recipe: Recipe, decisions: pl.DataFrame) -> str:
-    """Why there may be no trade: how sure the model was at most, and what the strategy asks for."""
-    sell, hold, buy = (decisions[name].drop_nulls() for name in PROBABILITIES)
-    if sell.is_empty():
-        return ""
-    less = 1.0 if recipe.strategy.score == "edge" else 0.0
-    largest = max(float((buy - less * sell).max()), float((sell - less * buy).max()))  # type: ignore[arg-type]
-    holds = float(((hold >= sell) & (hold >= buy)).mean())  # type: ignore[arg-type]
-    return (
-        f"The largest {recipe.strategy.score} of a direction was {largest:.3f}, to enter it takes "
-        f"{recipe.strategy.enter:g}; hold was the likeliest class in {holds:.0%} of {len(hold):,} decisions."
-    )
+    """Why there may be no trade: which condition of the strategy was never met."""
+    known = decisions.drop_nulls(PROBABILITIES)
+    return why_nothing_was_entered(recipe.strategy, known.select(PROBABILITIES).to_numpy(), known["reason"].to_list())

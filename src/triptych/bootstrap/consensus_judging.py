@@ -57,7 +57,7 @@ def judge_consensus(
         derive_seed(recipe.seed, "evaluation"),
         folds=np.repeat(np.arange(len(tests)), [len(test) for test in tests]),
     )
-    return evaluation | {"leak_meter": leak_meter_of(first)}
+    return evaluation | {"leak_meter": leak_meter_of(first, predictions)}
 
 
 def report_consensus(

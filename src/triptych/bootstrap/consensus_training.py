@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from triptych.bootstrap.building import Dataset, build_classifier
+from triptych.bootstrap.building import Dataset
 from triptych.bootstrap.candles import Candles, load_candles, with_absolute_path
 from triptych.bootstrap.consensus_judging import judge_consensus, report_consensus
 from triptych.bootstrap.files import CONSENSUS_KEYS, EVALUATION_KEYS, read_frame, read_json, write_frame
+from triptych.bootstrap.foreseeing import require_devices, require_trainable
 from triptych.bootstrap.leaving_out import write_left_out
-from triptych.bootstrap.other_markets import refuse_foreknown
+from triptych.bootstrap.naming import naming
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.recent_skill import is_decided, skill_of, weights_in, with_heard
 from triptych.bootstrap.regime_filters import fitted_regimes, with_regime_columns
@@ -69,11 +70,12 @@ def train_consensus(
     recipe = with_absolute_path(resolved(recipe))
     candles = load_candles(recipe, tell)
     members = members_of(recipe)
-    datasets = {name: Dataset.of(member, candles) for name, member in members.items()}
-    folds = require_same_folds(datasets)
-    for member in members.values():
-        refuse_foreknown(member, folds)
-        build_classifier(member)  # before anything is written: parts that do not fit one another
+    datasets = {}
+    for name, member in members.items():  # all of them before the first learns
+        with naming(f"Member {name!r}"):
+            datasets[name] = Dataset.of(member, candles)
+            require_trainable(datasets[name])
+    folds = require_same_folds({name: one.folds for name, one in datasets.items()})
     home = folder or place_of(recipe, candles.hash)
 
     def damage_of(run: Run) -> str:
@@ -81,6 +83,7 @@ def train_consensus(
 
     with taken_up(recipe, candles.hash, home, fresh=fresh, damage_of=damage_of, tell=tell) as (run, is_complete):
         if not is_complete:
+            require_devices(recipe)
             _train(run, members, datasets, folds, candles, tell, progress_bar)
     return run
 
@@ -115,8 +118,9 @@ def _train(
     runs = {}
     for number, (name, member) in enumerate(members.items()):
         tell(f"Member {number + 1} of {len(members)}: {name}.")
-        _adopt(member, run.folder, run.folder / "members" / name, tell)
-        runs[name] = train(member, folder=run.folder / "members" / name, tell=tell, progress_bar=progress_bar)
+        with naming(f"Member {name!r}"):
+            _adopt(member, run.folder, run.folder / "members" / name, tell)
+            runs[name] = train(member, folder=run.folder / "members" / name, tell=tell, progress_bar=progress_bar)
     frame = gather_votes(run.recipe, candles, runs)
     write_frame(run.folder / "votes.parquet", frame)
     votes = votes_on_samples(datasets, frame)

@@ -64,7 +64,8 @@ def judge_predictions(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, 
         more["stream"] = judge_stream(
             dataset, Samples.concatenate(tests), folds, np.concatenate(ours), np.concatenate(streams)
         )
-    return evaluation | {name: found for name, found in more.items() if found} | {"leak_meter": leak_meter_of(dataset)}
+    more["leak_meter"] = leak_meter_of(dataset, predictions)
+    return evaluation | {name: found for name, found in more.items() if found}
 
 
 def judge_tasks(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, Any]:
@@ -93,12 +94,17 @@ def judge_tasks(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, Any]:
     return found
 
 
-def leak_meter_of(dataset: Dataset) -> dict[str, Any]:
-    """What a shuffled split would have claimed, measured on the last fold."""
+def leak_meter_of(dataset: Dataset, predictions: pl.DataFrame) -> dict[str, Any]:
+    """What a shuffled split would have claimed, measured on the last fold; the trained model stands beside it."""
     recipe, fold = dataset.recipe, dataset.folds[-1]
     train, test = (Samples.of(dataset.series, dataset.targets, segment) for segment in (fold.train, fold.test))
     seed = derive_seed(recipe.seed, "leak meter")
-    return leak_meter.measure(dataset.series, train, test, length=recipe.window.length, seed=seed).to_dict()
+    columns = [f"probability_{name}" for name in CLASSES]
+    rows = _joined(dataset, fold, test, predictions, columns).to_numpy().astype(np.float64)
+    said = np.where(np.isfinite(rows).all(axis=1), rows.argmax(axis=1), -1)
+    return leak_meter.measure(
+        dataset.series, train, test, length=recipe.window.length, seed=seed, said=said
+    ).to_dict()  # fmt: skip
 
 
 def _probabilities(dataset: Dataset, fold: Fold, test: Samples, predictions: pl.DataFrame) -> NDArray[np.float64]:
@@ -110,16 +116,20 @@ def _recorded(
     dataset: Dataset, fold: Fold, test: Samples, predictions: pl.DataFrame, columns: list[str]
 ) -> NDArray[np.float64]:
     """Columns of the recorded predictions in the order of the samples, shape (n_samples, columns)."""
-    symbols = np.array([one.symbol for one in dataset.series])
-    wanted = pl.DataFrame(
-        {"symbol": symbols[test.instrument], "time": pl.Series(test.time_ms).cast(pl.Datetime("ms", "UTC"))}
-    )
-    found = wanted.join(
-        predictions.filter(fold=fold.number), on=["symbol", "time"], how="left", maintain_order="left"
-    ).select(columns)
+    found = _joined(dataset, fold, test, predictions, columns)
     if found.null_count().sum_horizontal().item():
         raise RunError(
             f"Fold {fold.number}: {found[columns[0]].null_count()} test samples have no prediction.",
             remedy="Train again with --fresh.",
         )
     return found.to_numpy()
+
+
+def _joined(dataset: Dataset, fold: Fold, test: Samples, predictions: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+    """Columns of the recorded predictions in the order of the samples, null where there is none."""
+    symbols = np.array([one.symbol for one in dataset.series])
+    wanted = pl.DataFrame(
+        {"symbol": symbols[test.instrument], "time": pl.Series(test.time_ms).cast(pl.Datetime("ms", "UTC"))}
+    )
+    recorded = predictions.filter(fold=fold.number)
+    return wanted.join(recorded, on=["symbol", "time"], how="left", maintain_order="left").select(columns)

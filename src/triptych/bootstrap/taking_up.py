@@ -11,6 +11,9 @@ from triptych.bootstrap.telling import Tell
 from triptych.domain.errors import DataError, RecipeError
 from triptych.settings import Recipe
 
+FRESH = " --fresh trains it again."
+"""Said of what is complete, for the commands that have this option."""
+
 
 @contextlib.contextmanager
 def taken_up(
@@ -34,7 +37,7 @@ def taken_up(
         damage = damage_of(run) if status == "trained" else ""
         is_complete = status == "trained" and not damage
         if is_complete:
-            tell(f"{home} is complete already: same recipe, data, versions and seed. --fresh trains it again.")
+            tell(f"{home} is complete already: same recipe, data, versions and seed.{FRESH}")
         if damage:
             tell(f"{damage} Mending the run.")
         if status == "training":

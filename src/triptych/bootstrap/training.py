@@ -11,16 +11,17 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from triptych.bootstrap.building import Dataset, build_classifier, build_encoding, require_labels_for
+from triptych.bootstrap.building import Dataset, build_classifier, build_encoding
 from triptych.bootstrap.candle_books import book_need
 from triptych.bootstrap.candles import Candles, load_candles, with_absolute_path
 from triptych.bootstrap.cut_values import cut_note
 from triptych.bootstrap.figures import figure_columns
 from triptych.bootstrap.files import EVALUATION_KEYS, read_frame, read_json, write_frame
+from triptych.bootstrap.foreseeing import require_trainable
 from triptych.bootstrap.judging import judge_predictions
 from triptych.bootstrap.judging_likeness import judge_look_up
 from triptych.bootstrap.judging_streams import streamed
-from triptych.bootstrap.other_markets import beginning_of, refuse_foreknown, told
+from triptych.bootstrap.other_markets import beginning_of, told
 from triptych.bootstrap.pattern_networks import unread_note
 from triptych.bootstrap.provenance import versions
 from triptych.bootstrap.regime_filters import fitted_regimes, regime_columns
@@ -46,7 +47,6 @@ from triptych.inference.similar import collapse_note, spread_of
 from triptych.models.siamese import SiameseNetwork
 from triptych.settings import Recipe
 from triptych.training import trainer
-from triptych.training.boosting.growing import engine_of
 from triptych.training.boosting.stage import boost
 from triptych.training.fitted import read_result
 from triptych.training.history import EpochRecord
@@ -94,12 +94,9 @@ def train(
         tell(f"Left out of training and test: {dataset.without_books:,} windows without an order book at some close.")
     if cut := cut_note(dataset):
         tell(cut)
-    refuse_foreknown(recipe, dataset.folds)
-    build_classifier(recipe)  # before anything is written: parts that do not fit one another
+    require_trainable(dataset)  # before anything is written
     if begins := told(recipe, dataset.folds):
         tell(begins)
-    if recipe.boosting.engine != "none":
-        engine_of(recipe.boosting)  # before the network learns for minutes: a library that is not there
     home = folder or place_of(recipe, candles.hash)
 
     def damage_of(run: Run) -> str:
@@ -149,7 +146,6 @@ def _train(run: Run, dataset: Dataset, candles: Candles, tell: Tell, progress_ba
 def _fit(run: Run, dataset: Dataset, candles: Candles, fold: Fold, tell: Tell, progress_bar: bool | None) -> Artifact:
     recipe, home = dataset.fitted(fold), run.fold(fold.number)
     classifier = build_classifier(recipe, fold.number)
-    require_labels_for(recipe, classifier, dataset.samples(fold.train))
     sets = dataset.windows(fold.train), dataset.windows(fold.validation)
     parameters = sum(p.numel() for p in classifier.network.parameters())
     tell(

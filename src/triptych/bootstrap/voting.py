@@ -54,12 +54,12 @@ def market_round_trip(costs: CostsConfig) -> float:
     return 2.0 * (costs.taker_fee + 1e-4 * (costs.half_spread_bp + costs.slippage_bp))
 
 
-def require_same_folds(datasets: Mapping[str, Dataset]) -> tuple[Fold, ...]:
-    """The folds of the first member, once they are known to be those of all.
+def require_same_folds(folds: Mapping[str, tuple[Fold, ...]]) -> tuple[Fold, ...]:
+    """The folds of the first member, once they are known to be those of all. `folds` are those of each, by name.
 
     Raises RecipeError when the members were cut at different times.
     """
-    cuts = {name: [[(s.start_ms, s.stop_ms) for s in f.segments] for f in d.folds] for name, d in datasets.items()}
+    cuts = {name: [[(s.start_ms, s.stop_ms) for s in f.segments] for f in one] for name, one in folds.items()}
     first, *others = cuts
     for name in others:
         if cuts[name] != cuts[first]:
@@ -67,7 +67,7 @@ def require_same_folds(datasets: Mapping[str, Dataset]) -> tuple[Fold, ...]:
                 f"The members {first} and {name} are cut into different folds.",
                 remedy="Members share data, target and split; leave those to the recipe itself.",
             )
-    return datasets[first].folds
+    return folds[first]
 
 
 def gather_votes(recipe: Recipe, candles: Candles, runs: Mapping[str, Run]) -> pl.DataFrame:

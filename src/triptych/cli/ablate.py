@@ -50,7 +50,8 @@ def ablate(
     With one seed an interval holds the sampling of the test only, not the noise of training. A variant that changes the
     labels is marked as not comparable; one that reads order books is left out where none stand beside the candles, one
     that begins with weights of other markets where none are named (`model.other_markets.path`), one that reads networks
-    of patterns where none are named (`features.pattern_networks.folders`). A stopped ablation goes on where it was.
+    of patterns where none are named (`features.pattern_networks.folders`). What cannot be trained is refused by name
+    before the first training. A stopped ablation goes on where it was.
     """
     from triptych import bootstrap
     from triptych.cli.ablation_tables import ablation_tables

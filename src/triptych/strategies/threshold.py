@@ -116,8 +116,9 @@ class ThresholdStrategy(AbstractStrategy):
         if not math.isfinite(sell + hold + buy):
             return 0.0, "flat: the prediction is not a number"
         long, short = (buy - sell, sell - buy) if self._edge else (buy, sell)
-        may_long = config.allow_long and long >= config.enter and buy - sell >= config.margin
-        may_short = config.allow_short and short >= config.enter and sell - buy >= config.margin
+        sure_long, sure_short = config.allow_long and long >= config.enter, config.allow_short and short >= config.enter
+        may_long, may_short = sure_long and buy - sell >= config.margin, sure_short and sell - buy >= config.margin
+        too_close = (sure_long or sure_short) and not (may_long or may_short)
         if may_long and may_short:
             may_long, may_short = long > short, short > long
         unpaid, promise = "", ""
@@ -132,8 +133,18 @@ class ThresholdStrategy(AbstractStrategy):
             return 1.0, f"long: buy {config.score} {long:.3f} >= enter {config.enter:g}{told}"
         if sign < 0:
             return -1.0, f"short: sell {config.score} {short:.3f} >= enter {config.enter:g}{told}"
+        if current == 0:
+            why = self._lead(buy - sell, sure_long, sure_short) if too_close else "none may be entered"
+            said = f"flat: buy {config.score} {long:.3f}, sell {config.score} {short:.3f}"
+            return 0.0, f"{said}: {why}{unpaid}"
         target, reason = self._without_entry(prediction, current, long, short)
         return target, reason + unpaid
+
+    def _lead(self, lead: float, sure_long: bool, sure_short: bool) -> str:
+        """Why a direction whose score suffices may not be entered: its lead over the opposite one does not."""
+        is_long = sure_long and (lead >= 0 or not sure_short)
+        first, other, lead = ("buy", "sell", lead) if is_long else ("sell", "buy", -lead)
+        return f"{first} leads {other} by {lead:.3f} < margin {self.config.margin:g}"
 
     def _expected(self, prediction: Prediction, sign: int) -> float:
         """The foretold move in a direction, a fraction of the price; 0 where the model foretells none."""
@@ -146,11 +157,9 @@ class ThresholdStrategy(AbstractStrategy):
         return sign * (prediction.probability_buy - prediction.probability_sell) * figure
 
     def _without_entry(self, prediction: Prediction, current: float, long: float, short: float) -> tuple[float, str]:
-        """What becomes of the position when no direction may be entered."""
+        """What becomes of a position when no direction may be entered."""
         config, hold = self.config, prediction.probability_hold
         sell, buy = prediction.probability_sell, prediction.probability_buy
-        if current == 0:
-            return 0.0, f"flat: buy {config.score} {long:.3f}, sell {config.score} {short:.3f}: none may be entered"
         name, score, allowed = (
             ("long", long, config.allow_long) if current > 0 else ("short", short, config.allow_short)
         )

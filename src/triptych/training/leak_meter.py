@@ -4,7 +4,8 @@ Neighbouring windows share nearly all their candles, and their labels nearly all
 of them into training and the next into the test; a model that merely remembers then looks skilful. The meter lets such
 a model, the nearest neighbours by a few slow features of the window, sit both examinations: the purged one of this
 recipe and a shuffled one of the same windows. Published results on chart images have been made on shuffled splits; the
-difference says how much such a number is worth here.
+difference says how much such a number is worth here. What the remembering model scores on the purged split is no leak:
+it is a baseline, and the model that was trained is held against it on the same windows.
 """
 
 from __future__ import annotations
@@ -21,36 +22,71 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from triptych.domain import CLOSE, HIGH, LOW, VOLUME, CandleSeries
+from triptych.training.metrics import matthews_correlation
 from triptych.training.samples import Samples
 
 NEIGHBOURS = 5
 MOST_SAMPLES = 6000
 """The latest of training and the earliest of the test, each at most this many: enough to see, quick to measure."""
+NOTICEABLE = 0.05
+"""The least correlation that is spoken of: a hundredth or two between two examinations is chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeakMeter:
-    """Matthews correlation of the remembering model under both splits, and the sizes of both."""
+    """Matthews correlation of the remembering model under both splits, and the sizes of both.
+
+    `model_mcc` is that of the trained model on the windows of the purged test; None where it is not known for all.
+    """
 
     purged_mcc: float
     shuffled_mcc: float
     train_samples: int
     test_samples: int
+    model_mcc: float | None = None
 
     @property
     def sentence(self) -> str:
-        """The finding in words."""
-        return (
+        """The finding in words: what shuffling adds, and what there was without it."""
+        purged, shuffled = round(self.purged_mcc, 2), round(self.shuffled_mcc, 2)
+        added = round(shuffled - purged, 2)
+        found = "shuffling adds nothing here."
+        if added >= NOTICEABLE:
+            found = f"the {added:.2f} that shuffling adds would be leakage, not skill."
+        elif added > 0:
+            found = "shuffling adds next to nothing here."
+        said = (
             f"A model that only remembers scores an MCC of {self.purged_mcc:.2f} on this split and "
-            f"{self.shuffled_mcc:.2f} when the same windows are shuffled: so much would be leakage, not skill."
+            f"{self.shuffled_mcc:.2f} when the same windows are shuffled: {found}"
         )
+        if purged < NOTICEABLE:
+            return said
+        return (
+            f"{said} Its {purged:.2f} on this split is no leak: what it remembers ended before the test began."
+            f"{self._beside(purged)}"
+        )
+
+    def _beside(self, purged: float) -> str:
+        """The trained model beside the remembering one."""
+        if self.model_mcc is None:
+            return ""
+        verdict = ", less than remembering alone" if round(self.model_mcc, 2) < purged else ""
+        return f" The trained model scores {self.model_mcc:.2f} on the same windows{verdict}."
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return {**asdict(self), "sentence": self.sentence}
 
 
-def measure(series: Sequence[CandleSeries], train: Samples, test: Samples, *, length: int, seed: int) -> LeakMeter:
+def measure(
+    series: Sequence[CandleSeries],
+    train: Samples,
+    test: Samples,
+    *,
+    length: int,
+    seed: int,
+    said: NDArray[np.int64] | None = None,
+) -> LeakMeter:
     """Examine the remembering model twice.
 
     Args:
@@ -58,6 +94,8 @@ def measure(series: Sequence[CandleSeries], train: Samples, test: Samples, *, le
         train, test: samples of one fold, with every candle in them (a stride would thin out what leaks).
         length: candles in a window.
         seed: of the shuffling.
+        said: the class that the trained model said for each test sample, shape (n_test,), -1 where it said none; None:
+            there is no such model.
     """
     features = [_features(series, samples, length) for samples in (train, test)]
     labels = [samples.label for samples in (train, test)]
@@ -65,6 +103,7 @@ def measure(series: Sequence[CandleSeries], train: Samples, test: Samples, *, le
         np.argsort(train.time_ms, kind="stable")[-MOST_SAMPLES:],
         np.argsort(test.time_ms, kind="stable")[:MOST_SAMPLES],
     ]
+    answers = None if said is None else said[order[1]]
     features = [one[chosen] for one, chosen in zip(features, order, strict=True)]
     labels = [label[chosen] for label, chosen in zip(labels, order, strict=True)]
     n_train = len(labels[0])
@@ -77,6 +116,7 @@ def measure(series: Sequence[CandleSeries], train: Samples, test: Samples, *, le
         ),
         train_samples=n_train,
         test_samples=len(pooled_labels) - n_train,
+        model_mcc=None if answers is None or (answers < 0).any() else matthews_correlation(labels[1], answers),
     )
 
 
