@@ -8,7 +8,8 @@ from tests.fakes.micro import COLLAPSED, LIKENESS, micro_recipe
 from tests.inference.test_regimes import series as stretches
 
 from triptych import bootstrap
-from triptych.bootstrap import alarm_thresholds
+from triptych.bootstrap import alarm_thresholds, alarm_watchers
+from triptych.bootstrap.alarm_files import alarm_facts
 from triptych.bootstrap.alarm_thresholds import threshold_for
 from triptych.bootstrap.regime_alarms import alarms_of_file, alarms_of_run
 from triptych.bootstrap.regime_filters import COLUMNS
@@ -39,6 +40,25 @@ def siamese(tmp_path_factory):
 def test_a_siamese_network_that_has_collapsed_raises_no_alarms_but_an_error(tmp_path):
     with pytest.raises(ArtifactError, match="has collapsed: the median distance of two windows is"):
         alarms_of_run(trained(tmp_path, "collapsed"))
+
+
+def test_closes_at_which_no_alarm_is_possible_do_not_count(siamese, monkeypatch):
+    """As where a companion has an outage: windows that reach into it are not known."""
+    whole = alarms_of_run(siamese)
+    hole = range(len(whole.series) - 60, len(whole.series) - 40)
+    honest = alarm_watchers.windows_at
+
+    def holed(recipe, series, ends, companions):
+        windows = honest(recipe, series, ends, companions)
+        windows[np.isin(ends, hole)] = np.nan
+        return windows
+
+    monkeypatch.setattr(alarm_watchers, "windows_at", holed)
+    found = alarms_of_run(siamese)
+    unknown = {*hole, *(end + 16 for end in hole)}  # a window is held against the one before it
+    assert whole.judged - found.judged == len(unknown)
+    assert not unknown & set(found.alarms.tolist())
+    assert alarm_facts(found)["judged_candles"] == found.judged
 
 
 @pytest.fixture(scope="module")

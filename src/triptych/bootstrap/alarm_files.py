@@ -55,7 +55,7 @@ def alarm_facts(found: RegimeAlarms) -> dict[str, Any]:
         "shuffled_candles": found.n_calm,
         "judged_from": utc(int(series.open_time_ms[found.first])),
         "judged_until": utc(int(series.close_time_ms[-1])),
-        "judged_candles": len(series) - found.first,
+        "judged_candles": found.judged,
         "agreement": found.agreement,
         "notes": list(found.notes),
     }

@@ -32,6 +32,7 @@ class RegimeAlarms:
         series: the history.
         method: how they were raised.
         first: the first candle that is judged: nothing was fitted on it, and an alarm is possible at it.
+        judged: candles from there on at which one is possible.
         alarms: candles at which an alarm was raised, by position in the history.
         statistic: what was held against the threshold at each candle, shape (n_candles,): the probability of the
             likeliest regime, the change between two windows, or the size of the return that CUSUM adds up.
@@ -59,6 +60,10 @@ class RegimeAlarms:
     n_calm: int
     agreement: dict[str, dict[str, float]]
     notes: tuple[str, ...]
+
+    @property
+    def judged(self) -> int:
+        return int(np.isfinite(self.statistic[self.first :]).sum())
 
 
 def alarms_of_file(
@@ -141,7 +146,14 @@ def in_nothing_to_find(
             remedy=f"Bring at least {watcher.warm_up + 1:,} candles before it.",
         )
     orders = max(ORDERS, -(-LEAST_ROWS // each))
-    return [watcher.read(shuffled(before, seed + number), watcher.warm_up) for number in range(orders)], orders * each
+    found = [watcher.read(shuffled(before, seed + number), watcher.warm_up) for number in range(orders)]
+    return found, sum(int(_known(one, watcher.warm_up).sum()) for one in found)
+
+
+def _known(reading: Reading, first: int) -> NDArray[np.bool_]:
+    """At which candles from `first` on an alarm is possible: not where a companion's candles are missing."""
+    found: NDArray[np.bool_] = np.isfinite(reading.statistic[first:])
+    return found
 
 
 def _raised(
@@ -181,8 +193,12 @@ def _raised(
             )
     else:
         in_nothing = 1000.0 * raised(threshold) / n_calm
-    found = [one.raised(threshold) - watcher.warm_up for one in calm]
-    low, high = uncertainty(found, [len(one.statistic) - watcher.warm_up for one in calm], seed)
+    possible_at = [_known(one, watcher.warm_up) for one in calm]
+    found = [
+        (np.cumsum(known) - 1)[one.raised(threshold) - watcher.warm_up]
+        for one, known in zip(calm, possible_at, strict=True)
+    ]
+    low, high = uncertainty(found, [int(known.sum()) for known in possible_at], seed)
     seen = watcher.read(series, first)
     return RegimeAlarms(
         series=series, method=method, first=first, alarms=seen.raised(threshold), statistic=seen.statistic,
