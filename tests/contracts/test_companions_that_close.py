@@ -29,6 +29,8 @@ def market(kind, symbol, seed):
     trades = np.ones(len(times), dtype=bool)
     if kind != "around the clock":
         trades = (hours >= 14) & (hours < 21) & (weekdays < 5)
+    if kind == "in other sessions":  # that share no hour, on other holidays
+        trades = (hours >= 2) & (hours < 9) & (weekdays < 5) & (times // DAY % 11 > 0)
     if kind == "with gaps":
         trades &= np.random.default_rng(seed).random(len(times)) > 0.1
         trades &= (times < MONDAY + 15 * DAY) | (times > MONDAY + 16 * DAY)
@@ -49,7 +51,8 @@ class Live(AbstractView):
 
 @pytest.fixture(params=[("around the clock", "in sessions"), ("around the clock", "with gaps"),
                         ("in sessions", "with gaps"), ("with gaps", "around the clock"),
-                        ("in sessions", "around the clock")],
+                        ("in sessions", "around the clock"), ("in sessions", "in other sessions"),
+                        ("in other sessions", "in sessions")],
                 ids=lambda kinds: ", beside it ".join(kinds))  # fmt: skip
 def markets(request):
     own, beside = request.param
@@ -97,3 +100,19 @@ def test_live_reads_what_the_backtest_reads(markets, reads, length):
             np.testing.assert_allclose(found, whole, rtol=0, atol=1e-6)
             compared += 1
     assert compared > 10
+
+
+def test_so_many_candles_are_kept_that_a_companion_around_the_clock_is_known_however_few_tell_nights(monkeypatch):
+    """Nine times a window and those of holidays; here no holiday is longer than a weekend."""
+    for name, most in (("inputs.LOOK_BACK", 0), ("closed_market.OF_HOLIDAYS", 3 * 24)):
+        monkeypatch.setattr(f"triptych.inference.{name}", most)
+    own, beside = market("in sessions", "BTCUSDT", seed=1), market("around the clock", COMPANION, seed=2)
+    rows = maker("candles beside")
+    whole, needed = rows.rows(own, {COMPANION: beside}), rows.candles(30)
+    kept = needed + rows.look_back(30)
+    for n in range(len(own) - 40, len(own)):
+        view = Live(own.close_time_ms[n - 1], kept, own, beside)
+        history = view.history(own.symbol, needed)
+        found = rows.rows(history, beside_now(view, history, (COMPANION,), needed, kept - needed))
+        np.testing.assert_allclose(found[-30:], whole[n - 30 : n], rtol=0, atol=1e-6)
+        assert np.isfinite(found[-30:]).all()

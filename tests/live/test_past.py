@@ -33,11 +33,13 @@ def session(days):
     return make_series(hours[open_at], timeframe="1h")
 
 
-def fetched(series, since_ms=-1):
+def fetched(series, since_ms=-1, needed=None):
     source = Asked(series)
     now_ms = source.clock.now_ms()
     found = asyncio.run(
-        fetch_past(source, [series.symbol], series.timeframe, memory=MEMORY, since_ms=since_ms, now_ms=now_ms)
+        fetch_past(
+            source, [series.symbol], series.timeframe, memory=MEMORY, needed=needed, since_ms=since_ms, now_ms=now_ms
+        )
     )
     return found, source.spans
 
@@ -60,6 +62,31 @@ def test_around_the_clock_it_asks_once():
     found, spans = fetched(series)
     assert len(found.known) == MEMORY
     assert spans == [(spans[0][1] - MEMORY * HOUR - WEEK_MS, int(series.close_time_ms[-1]))]
+
+
+@pytest.mark.parametrize("needed", [5, 50, 599])
+def test_of_a_market_that_never_closes_what_is_needed_is_enough(needed):
+    series = make_series(1_672_617_600_000 + HOUR * np.arange(3_000), timeframe="1h")
+    found, spans = fetched(series, needed=needed)
+    assert spans == [(spans[0][1] - needed * HOUR - WEEK_MS, int(series.close_time_ms[-1]))]
+    assert len(found.known) == min(needed + 168, MEMORY)
+
+
+@pytest.mark.parametrize("needed", [5, 50, 599])
+@pytest.mark.parametrize("ends", range(0, 42, 6))
+def test_of_one_that_closes_all_is_fetched_however_few_are_needed(needed, ends):
+    series = session(400)
+    series = series.head(len(series) - ends)
+    found, spans = fetched(series, needed=needed)
+    assert [candle.close_time_ms for (candle,) in found.known] == series.close_time_ms[-MEMORY:].tolist()
+    for (begin, _), (_, end) in itertools.pairwise(spans):
+        assert begin == end  # no candle is asked for twice
+
+
+def test_nothing_is_asked_for_before_1970():
+    series = make_series(24 * HOUR * np.arange(300), timeframe="1d")
+    _, spans = fetched(series)
+    assert min(begin for begin, _ in spans) == 0
 
 
 def test_where_history_begins_it_asks_no_further():

@@ -68,7 +68,7 @@ def trade_on_paper(
     if need is not None:
         who = "model" if models.books is not None else "guard's detector"
         series = with_recorded(series, need, books, tape, only_seen=beside, who=who)
-    last_ms = max(int(one.close_time_ms[-1]) for one in series)
+    last_ms = max(int(one.close_time_ms[-1]) for one in series if one.symbol not in beside)
     if start_ms is not None and start_ms > last_ms:
         raise DataError(
             f"{tape}: the last candle closed at {utc(last_ms)} UTC, and trading is to begin at {utc(start_ms)} UTC.",

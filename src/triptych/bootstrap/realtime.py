@@ -8,15 +8,16 @@ from collections.abc import AsyncGenerator, Generator, Sequence
 from pathlib import Path
 
 from triptych.bootstrap.live_books import candles_of
+from triptych.bootstrap.living_on_bybit import newest_close
 from triptych.bootstrap.predicting import open_artifact
 from triptych.domain import Candle, CandleSeries, Instrument, Prediction, Timeframe
 from triptych.domain.errors import ExchangeError
 from triptych.exchanges.bybit.connection import BybitConnection
 from triptych.exchanges.bybit.hosts import Config as HostConfig
-from triptych.exchanges.bybit.market_client import CANDLES_A_PAGE
 from triptych.inference import BookNeed
 from triptych.inference.base import AbstractPredictor, AbstractView
 from triptych.live.following import Following
+from triptych.live.past import fetch_past
 from triptych.market.feed import CandleFeed
 from triptych.trading.window import CandleWindow
 
@@ -101,40 +102,55 @@ async def _said(
         for symbol in known:
             await connection.market.listing(symbol)
         only_seen = [one for one in known if one not in symbols]
-        source = Following(candles_of(connection, known, timeframe, books, only_seen=only_seen), 0)
-        for symbol in known:
-            for candle in await _last(connection, symbol, timeframe, predictor.kept):
+        newest_ms = max([await newest_close(connection, one, timeframe) for one in known])
+        source = Following(candles_of(connection, known, timeframe, books, only_seen=only_seen), newest_ms)
+        past = await fetch_past(
+            source, known, timeframe, memory=predictor.kept, needed=predictor.length, since_ms=-1,
+            now_ms=newest_ms,
+        )  # fmt: skip
+        for candles in past.known:
+            for candle in candles:
                 view.append(candle)
-                feed.begin_after(symbol, candle.open_time_ms)
-        async for item in source.stream():
-            if not isinstance(item, Candle):
-                continue
-            feed.on_candle(item)
-            await _fill(feed, source)
-            for batch in feed.due(source.clock.now_ms()):
+        for symbol, newest in past.newest.items():
+            feed.begin_after(symbol, newest.open_time_ms)
+        async for late_ms in _heard(source, feed):
+            await _fill(feed, source, source.clock.now_ms() + late_ms)
+            for batch in feed.due(source.clock.now_ms() + late_ms):
                 for candle in batch.candles:
                     view.append(candle)
-                if not batch.is_late:
-                    closes = {one.symbol: batch.close_ms for one in batch.candles if one.symbol in symbols}
+                closes = {one.symbol: batch.close_ms for one in batch.candles if one.symbol in symbols}
+                if closes and not batch.is_late:
                     yield await asyncio.to_thread(predictor.predict_all, view, closes)
 
 
-async def _last(connection: BybitConnection, symbol: str, timeframe: Timeframe, most: int) -> list[Candle]:
-    """As many of the last `most` closed candles of an instrument as the venue has, oldest first."""
-    end_ms = now_ms = connection.clock.now_ms()
-    found: list[Candle] = []
-    while len(found) < most:
-        limit = min(CANDLES_A_PAGE, most - len(found) + 1)
-        page = await connection.market.candles(symbol, timeframe, start_ms=0, end_ms=end_ms, limit=limit)
-        if not page:
-            break
-        found, end_ms = [*(one for one in page if one.close_time_ms <= now_ms), *found], page[0].open_time_ms
-    return found[-most:]
+async def _heard(source: Following, feed: CandleFeed) -> AsyncGenerator[int]:
+    """Says whenever something may leave the feed, and how late it is by then, ms: the market's clock follows the
+    candles, and stands still while one is awaited.
+    """
+    stream, coming = source.stream(), None
+    try:
+        while True:
+            coming = coming or asyncio.ensure_future(anext(stream))
+            done, _ = await asyncio.wait([coming], timeout=PATIENCE_MS / 1000 if feed.is_waiting else None)
+            if not done:
+                yield 2 * PATIENCE_MS
+                continue
+            try:
+                item = coming.result()
+            except StopAsyncIteration:
+                return
+            coming = None
+            if isinstance(item, Candle):
+                feed.on_candle(item)
+                yield 0
+    finally:
+        if coming is not None:
+            coming.cancel()
 
 
-async def _fill(feed: CandleFeed, source: Following) -> None:
+async def _fill(feed: CandleFeed, source: Following, now_ms: int) -> None:
     """Ask history for what is missing; when it cannot be asked, the next candle tries again."""
-    for gap in (*feed.gaps(), *feed.silent(source.clock.now_ms())):
+    for gap in (*feed.gaps(), *feed.silent(now_ms)):
         try:
             feed.fill(gap, await source.history(gap.symbol, gap.start_ms, gap.end_ms))
         except ExchangeError:

@@ -64,7 +64,7 @@ class RegimeStates:
         return found
 
     def hours(self) -> NDArray[np.float64]:
-        """`duration` in hours in which the market is open, shape (5,)."""
+        """`duration` times the length of a candle in hours, shape (5,)."""
         found: NDArray[np.float64] = self.duration * (self.series.timeframe.milliseconds / HOUR_MS)
         return found
 

@@ -38,7 +38,7 @@ async def run_session(house: House, metrics_at: tuple[str, int] | None, control:
         # Opened first: a kill must be heard while candles are fetched and the venue is asked, however long that takes.
         async with under_control(*view, control, tell), watching(house.reloaders, house.settings.reload) as look:
             async with _kept_closing(house.trader):
-                await house.runner.start(house.engine.memory)
+                await house.runner.start(house.engine.memory, house.engine.needed)
             with contextlib.suppress(NotImplementedError, ValueError, AttributeError):
                 loop.add_signal_handler(signal.SIGHUP, look)
             try:

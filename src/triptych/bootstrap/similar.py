@@ -139,15 +139,21 @@ def _require_enough(
         return
     told = min(step, half)  # a step above half a window only looks at fewer of them
     needed = first + (LEAST_TO_JUDGE - 1) * told * -(-half // told) + max(length, horizon) + 1
+    if len(known) < needed:
+        remedy = (
+            f"Ask about a later time: {needed:,} candles of history are enough by steps of {told}, there are "
+            f"{len(known):,}."
+        )
+    elif told < step:
+        remedy = f"Look at more of them: step = {told} of triptych.bootstrap.similar is enough."
+    else:
+        remedy = "Ask about a later time, or bring the companions' candles: of the others factors are not known."
     raise NotEnoughData(
         f"{known.symbol}: {count} past windows of {length:,} candles that overlap by half at most had ended "
         f"{max(length, horizon):,} candles before {utc(int(known.close_time_ms[-1]))}"
         f", looked at each {step} candles; {LEAST_TO_JUDGE} are needed to tell whether the network tells one window "
         "from another, and what is strange.",
-        remedy=f"Look at more of them: step = {told} of triptych.bootstrap.similar is enough."
-        if len(known) >= needed
-        else f"Ask about a later time: {needed:,} candles of history are enough by steps of {told}, there are "
-        f"{len(known):,}.",
+        remedy=remedy,
     )
 
 

@@ -82,7 +82,14 @@ def _tell_states(found: RegimeStates) -> None:
         title=f"Regimes of {told['symbol']} {told['timeframe']} at the close of {told['time'][:16]} UTC",
         title_justify="left",
     )
-    for head in ("regime", "now", "next candle", f"in {found.horizon} candles", "lasts, candles", "lasts, open hours"):
+    for head in (
+        "regime",
+        "now",
+        "next candle",
+        f"in {found.horizon} candles",
+        "lasts, candles",
+        f"times {told['timeframe']}, hours",
+    ):
         table.add_column(head)
     names = [name for name in told["now"] if told["now"][name] is not None]
     for name in names:
@@ -91,8 +98,8 @@ def _tell_states(found: RegimeStates) -> None:
         table.add_row(name.replace("_", " "), *(f"{p:.3f}" for p in shares), *(f"{n:,.1f}" for n in lasts))
     out.print(table)
     out.print(
-        f"A candle's regime is the one that the rules see {AHEAD} candles later, when they know it whole. Open hours "
-        "are those of candles; what a market is closed for comes on top.",
+        f"A candle's regime is the one that the rules see {AHEAD} candles later, when they know it whole. Hours are "
+        "candles times their length; what a market is closed for between two candles comes on top.",
         markup=False,
     )
     matrix = Table(title="Probability of the column's regime one candle after the row's", title_justify="left")

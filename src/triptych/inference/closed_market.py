@@ -15,10 +15,17 @@ from numpy.typing import NDArray
 
 from triptych.domain import CandleSeries
 from triptych.inference.base import AbstractView
-from triptych.inference.closing_times import LOOK_BACK, NO_PAST, closed_times
+from triptych.inference.closing_times import LONGEST_HOLIDAY_MS, LOOK_BACK, NO_PAST, closed_times
 
 AROUND_THE_CLOCK: Final = 9
 """Candles of a market that never closes to one of a market that does, at most: 168 hours a week to 20 in China."""
+OF_HOLIDAYS: Final = LONGEST_HOLIDAY_MS // 60_000
+"""The most that it has while the other one is closed for holidays: candles of 1m."""
+
+
+def closed_beside(candles: int) -> int:
+    """Candles that a market around the clock may have more than one that closes, in the time of so many of that one."""
+    return AROUND_THE_CLOCK * candles + OF_HOLIDAYS
 
 
 def has_holes(series: CandleSeries) -> bool:
@@ -81,17 +88,18 @@ def beside_now(
 ) -> dict[str, CandleSeries] | None:
     """The last `length` candles of companions, by symbol; None where one has fewer.
 
-    Of a companion that trades while the market of `own` is closed, so many reach less far back: up to `look_back` more
-    are given, so that it is known from the first candle of `own` on as it is of a whole history.
+    Of a companion that does not trade at the very same times, so many may reach less far back, or have settled too
+    late: up to `look_back` more are given, so that it has `length` candles before the first of `own`, and is known from
+    there on as it is of a whole history.
     """
     found = {}
     for other in others:
         one = view.history(other, length)
         if one is None:
             return None
-        if look_back and one.open_time_ms[0] > own.open_time_ms[0]:
+        if look_back and not np.array_equal(one.open_time_ms, own.open_time_ms):
             more = view.latest(other, length + look_back) or one
             first = int(np.searchsorted(more.open_time_ms, own.open_time_ms[0]))
-            one = more.between(max(0, min(first, len(more)) - length), len(more))
+            one = more.between(max(0, first - length), len(more))
         found[other] = one
     return found

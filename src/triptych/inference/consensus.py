@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from triptych.domain import CLASSES, CandleSeries, Prediction, Vote
 from triptych.domain.errors import ArtifactError
 from triptych.inference.base import NOBODY, AbstractPredictor, AbstractView
-from triptych.inference.closed_market import AROUND_THE_CLOCK, beside_now, past_matters
+from triptych.inference.closed_market import beside_now, closed_beside, past_matters
 from triptych.inference.combiner import BOTH, Combiner
 from triptych.inference.recent_skill import Outcomes, RecentSkill, outcomes_of
 from triptych.inference.regime import regime_features, regime_over
@@ -45,7 +45,7 @@ class ConsensusPredictor(AbstractPredictor):
         self.look_back = max(0, *(member.kept - self.length for member in members.values()))
         if combiner.recent is not None:  # of the oldest outcome too
             self.look_back = max(member.look_back for member in members.values())
-            self.look_back += AROUND_THE_CLOCK * combiner.recent.reach if self.companions else 0
+            self.look_back += closed_beside(combiner.recent.reach) if self.companions else 0
         self._answered: dict[str, dict[int, NDArray[np.float64]]] = {}
         self._settled: dict[str, dict[int, int]] = {}
 

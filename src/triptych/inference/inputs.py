@@ -21,7 +21,7 @@ from triptych.domain.errors import DataError
 from triptych.features import days
 from triptych.inference.base import NOBODY
 from triptych.inference.book_rows import NetworkConfig, RowsConfig, readers_of
-from triptych.inference.closed_market import AROUND_THE_CLOCK, ages_ms
+from triptych.inference.closed_market import ages_ms, closed_beside
 from triptych.inference.closing_times import LOOK_BACK, NO_PAST
 from triptych.inference.columns import Columns, no_whole_days
 from triptych.inference.pattern_factors import Config as PatternNetworksConfig
@@ -210,7 +210,7 @@ class FactorRows:
         longer = max(self.periods) * self.period
         if longer == 1 and not self.companions:
             return 0
-        return LOOK_BACK + OLDEST * longer + (AROUND_THE_CLOCK * self.candles(length) if self.companions else 0)
+        return LOOK_BACK + OLDEST * longer + (closed_beside(self.candles(length)) if self.companions else 0)
 
     def reach(self, length: int) -> int:
         """Candles from the first in a window of `length` rows to the last at whose close it may be read."""

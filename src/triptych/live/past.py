@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from triptych.domain import Candle, Timeframe
 from triptych.exchanges.gateway import AbstractCandleSource
+from triptych.inference.closing_times import SHORTEST_PAUSE_MS
 
 MOST_MISSED = 10_000
 """Missed closes that are gone through at a start; of a longer gap the newest."""
@@ -39,16 +41,21 @@ async def fetch_past(
     timeframe: Timeframe,
     *,
     memory: int,
+    needed: int | None = None,
     since_ms: int,
     now_ms: int,
 ) -> FetchedPast:
     """Ask for the last `memory` candles of each instrument before `since_ms`, and for all since.
+
+    The last `needed` of them, and those of a week, are asked for first: where no market was closed meanwhile, there are
+    no nights to be told by the others, and they are left.
 
     Args:
         source: asked.
         symbols: all instruments that the engine looks at.
         timeframe: of the candles.
         memory: candles that the engine looks back on.
+        needed: those of them without which it decides nothing; None: all.
         since_ms: time after which closes may have been missed, UTC; -1: none were.
         now_ms: the present, UTC.
 
@@ -61,10 +68,16 @@ async def fetch_past(
     reach_ms = since_ms if since_ms < 0 else max(since_ms, now_ms - MOST_MISSED * step)
     # And a week: markets close at night and on weekends.
     before_ms = now_ms if reach_ms < 0 else min(reach_ms, now_ms)
-    start_ms = before_ms - memory * step - WEEK_MS
-    told = await asyncio.gather(
-        *(_reaching_back(source, one, start_ms, before_ms, now_ms, memory=memory) for one in symbols)
-    )
+
+    async def reaching(back: _Asked, memory: int) -> _Asked:
+        return await back.reaching_back(source, before_ms - memory * step - WEEK_MS, before_ms, memory)
+
+    asked = [_Asked(symbol=symbol, start_ms=now_ms, end_ms=now_ms) for symbol in symbols]
+    first = memory if needed is None else min(needed, memory)
+    asked = await asyncio.gather(*(reaching(one, first) for one in asked))
+    if first < memory and any(_has_closed(one.candles) for one in asked):
+        asked = await asyncio.gather(*(reaching(one, memory) for one in asked))
+    told = [one.candles for one in asked]
     known: dict[int, list[Candle]] = {}
     missed: dict[int, list[Candle]] = {}
     newest: dict[str, Candle] = {}
@@ -88,17 +101,33 @@ async def fetch_past(
     )  # fmt: skip
 
 
-async def _reaching_back(
-    source: AbstractCandleSource, symbol: str, start_ms: int, before_ms: int, now_ms: int, *, memory: int
-) -> list[Candle]:
-    """Candles of an instrument until now from `start_ms`, or from as far back as `memory` had closed by `before_ms`."""
-    candles = list(await source.history(symbol, start_ms, now_ms))
-    for _ in range(MOST_DOUBLINGS):
-        if sum(one.close_time_ms <= before_ms for one in candles) >= memory:
-            break
-        further_ms = max(start_ms - (before_ms - start_ms), 0)
-        earlier = await source.history(symbol, further_ms, start_ms) if further_ms < start_ms else ()
-        if not earlier:
-            break
-        candles, start_ms = [*earlier, *candles], further_ms
-    return candles
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What a source has told of an instrument: its candles from `start_ms` on up to `end_ms`, UTC ms."""
+
+    symbol: str
+    start_ms: int
+    end_ms: int
+    candles: Sequence[Candle] = ()
+
+    async def reaching_back(self, source: AbstractCandleSource, start_ms: int, before_ms: int, memory: int) -> _Asked:
+        """The same from `start_ms` on, or from as far back as `memory` candles had closed by `before_ms`."""
+        candles, reached_ms = list(self.candles), self.start_ms
+        for further_ms in (before_ms - (before_ms - start_ms) * 2**doubled for doubled in range(1 + MOST_DOUBLINGS)):
+            if sum(one.close_time_ms <= before_ms for one in candles) >= memory:
+                break
+            begin_ms = max(further_ms, 0)
+            if begin_ms >= reached_ms:
+                continue
+            earlier = await source.history(self.symbol, begin_ms, reached_ms)
+            is_first = reached_ms == self.end_ms
+            candles, reached_ms = [*earlier, *candles], begin_ms
+            if not earlier and not is_first:
+                break
+        return _Asked(symbol=self.symbol, start_ms=reached_ms, end_ms=self.end_ms, candles=candles)
+
+
+def _has_closed(candles: Sequence[Candle]) -> bool:
+    """Whether a market was closed for as long as a night or a pause between two of its candles."""
+    gaps = (later.open_time_ms - one.close_time_ms for one, later in itertools.pairwise(candles))
+    return any(gap >= SHORTEST_PAUSE_MS for gap in gaps)

@@ -113,15 +113,16 @@ class Runner:
         heard = self._heard_ms.get(symbol)
         return float("inf") if heard is None else max(0.0, (self._clock.now_ms() - heard) / 1000)
 
-    async def start(self, memory: int) -> None:
+    async def start(self, memory: int, needed: int | None = None) -> None:
         """Fetch the last `memory` candles and what closed since the journal's last decision, observe them, show the
-        guard what was missed, recover from the journal and reconcile.
+        guard what was missed, recover from the journal and reconcile. Of markets that never close the last `needed`
+        are enough, where it is said.
 
         Raises ExchangeError or JournalError when that cannot be done, LeaseError when another process has taken over.
         """
         past = await fetch_past(
-            self._candles, self._symbols, self._timeframe, memory=memory, since_ms=self._trader.recall(),
-            now_ms=self._clock.now_ms(),
+            self._candles, self._symbols, self._timeframe, memory=memory, needed=needed,
+            since_ms=self._trader.recall(), now_ms=self._clock.now_ms(),
         )  # fmt: skip
         for symbol, newest in past.newest.items():
             self.feed.begin_after(symbol, newest.open_time_ms)

@@ -135,6 +135,11 @@ class CandleFeed:
             if queue.next_ms is not None and not queue.waiting and max(queue.next_ms, queue.answered_ms) < newest
         ]
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there are candles that have not left."""
+        return any(queue.waiting for queue in self._queues.values())
+
     def due(self, now_ms: int, told_ms: int = -1) -> list[Batch]:
         """Batches that may leave at `now_ms`, oldest first; nobody is waited for at closes up to `told_ms`, UTC ms."""
         batches: list[Batch] = []

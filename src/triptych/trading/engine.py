@@ -131,7 +131,12 @@ class Engine(AbstractView):
     @property
     def memory(self) -> int:
         """Candles of the past that a decision may look at: observe at least as many before the first decision."""
-        needs = [self._predictor.kept, self.guard.length, self._sizer.length]
+        return max(self.needed, self._predictor.kept)
+
+    @property
+    def needed(self) -> int:
+        """Candles without which nothing is decided, and all that are looked at where no market ever closes."""
+        needs = [self._predictor.length, self.guard.length, self._sizer.length]
         if self._execution.protection_unit == "atr":
             needs.append(self._execution.atr_length + 1)
         return max(needs)

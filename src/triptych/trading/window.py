@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,14 @@ from numpy.typing import NDArray
 from triptych.domain import CANDLE_FIELDS, Candle, CandleSeries, Instrument, Timeframe, utc
 from triptych.domain.errors import DataError
 
+ROOM: Final = 50_000
+"""Candles more than its capacity that a window has room for, at most."""
+
 
 class CandleWindow:
     """Keeps the last `capacity` closed candles.
 
-    Candles are written into an array several times as long; when it is full, the newest are moved to its front. So
+    Candles are written into an array that is longer; when it is full, the newest are moved to its front. So
     the last n candles are a slice at any time, and nothing is copied candle by candle.
 
     Attributes:
@@ -26,7 +30,8 @@ class CandleWindow:
         self._instrument = instrument
         self._timeframe: Timeframe | None = None
         self._capacity = max(capacity, 1)
-        self._values = np.empty((max(8 * self._capacity, 64), len(CANDLE_FIELDS)))
+        rows = self._capacity + min(7 * self._capacity, ROOM)
+        self._values = np.empty((max(rows, 64), len(CANDLE_FIELDS)))
         self._read_only = self._values.view()
         self._read_only.flags.writeable = False
         self._times = np.empty(len(self._values), dtype=np.int64)
