@@ -83,6 +83,17 @@ def test_of_one_that_closes_all_is_fetched_however_few_are_needed(needed, ends):
         assert begin == end  # no candle is asked for twice
 
 
+@pytest.mark.parametrize("now_ms", range(0, 168 * HOUR, 5 * HOUR))
+def test_a_market_that_closes_on_weekends_is_known_as_one_at_any_time_of_the_week(now_ms):
+    hours = 1_672_617_600_000 + HOUR * np.arange(24 * 400)
+    series = make_series(hours[(hours - hours[0]) // (24 * HOUR) % 7 < 5], timeframe="1h")
+    source, now_ms = Asked(series), int(series.close_time_ms[-1]) - 200 * HOUR + now_ms
+    found = asyncio.run(
+        fetch_past(source, [series.symbol], series.timeframe, memory=MEMORY, needed=3, since_ms=-1, now_ms=now_ms)
+    )
+    assert len(found.known) == MEMORY
+
+
 def test_nothing_is_asked_for_before_1970():
     series = make_series(24 * HOUR * np.arange(300), timeframe="1d")
     _, spans = fetched(series)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,7 +74,7 @@ async def fetch_past(
     asked = [_Asked(symbol=symbol, start_ms=now_ms, end_ms=now_ms) for symbol in symbols]
     first = memory if needed is None else min(needed, memory)
     asked = await asyncio.gather(*(reaching(one, first) for one in asked))
-    if first < memory and any(_has_closed(one.candles) for one in asked):
+    if first < memory and any(one.has_closed(before_ms, step) for one in asked):
         asked = await asyncio.gather(*(reaching(one, memory) for one in asked))
     told = [one.candles for one in asked]
     known: dict[int, list[Candle]] = {}
@@ -126,8 +125,12 @@ class _Asked:
                 break
         return _Asked(symbol=self.symbol, start_ms=reached_ms, end_ms=self.end_ms, candles=candles)
 
-
-def _has_closed(candles: Sequence[Candle]) -> bool:
-    """Whether a market was closed for as long as a night or a pause between two of its candles."""
-    gaps = (later.open_time_ms - one.close_time_ms for one, later in itertools.pairwise(candles))
-    return any(gap >= SHORTEST_PAUSE_MS for gap in gaps)
+    def has_closed(self, before_ms: int, step_ms: int) -> bool:
+        """Whether the market was closed for as long as a pause or a night, or has not opened again."""
+        ends = [self.start_ms, *(one.close_time_ms for one in self.candles)]
+        begins = [*(one.open_time_ms for one in self.candles), before_ms]
+        missing = [begin - end for end, begin in zip(ends, begins, strict=True)]
+        # The time that was asked for begins and ends within a candle.
+        missing[0] -= step_ms
+        missing[-1] -= step_ms
+        return any(one >= SHORTEST_PAUSE_MS for one in missing)
