@@ -136,10 +136,8 @@ class Engine(AbstractView):
     @property
     def needed(self) -> int:
         """Candles without which nothing is decided, and all that are looked at where no market ever closes."""
-        needs = [self._predictor.length, self.guard.length, self._sizer.length]
-        if self._execution.protection_unit == "atr":
-            needs.append(self._execution.atr_length + 1)
-        return max(needs)
+        ranges = self._execution.atr_length + 1 if self._execution.protection_unit == "atr" else 0
+        return max(self._predictor.length, self.guard.length, self._sizer.length, ranges)
 
     def newest_ms(self, symbol: str) -> int:
         """When the newest candle closed of an instrument that is traded or watched, UTC ms; -1 while there is none."""
@@ -254,9 +252,7 @@ class Engine(AbstractView):
         desk.executor.revise(instrument)
 
     def leave(self, symbol: str, time_ms: int, reason: str) -> list[Command]:
-        """Close one position now, as its stop would have done; `time_ms` goes into the id. Nothing where that happens
-        already.
-        """
+        """Close one position now, as its stop would have done, unless it closes already; `time_ms` goes into the id."""
         desk, held = self._desks[symbol], self.portfolio.position(symbol).quantity
         if held and self._execution.after_exit == "new_signal":
             desk.barred = 1 if held > 0 else -1
