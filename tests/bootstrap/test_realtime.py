@@ -4,7 +4,7 @@ import pytest
 
 from triptych.bootstrap import realtime
 from triptych.bootstrap.realtime import bybit_at
-from triptych.domain import Candle, Timeframe
+from triptych.domain import Candle, StreamState, Timeframe
 from triptych.exchanges.gateway import AbstractCandleSource
 from triptych.live.following import Following
 from triptych.market.feed import CandleFeed
@@ -42,7 +42,9 @@ class OfOne(AbstractCandleSource):
 
     async def stream(self):
         yield candle("A", 5)
-        await asyncio.Event().wait()
+        while True:  # a connection that comes and goes resets no patience
+            await asyncio.sleep(0.005)
+            yield StreamState(is_up=True, time_ms=0)
 
 
 @pytest.mark.parametrize(("told", "leaving"), [([], "A"), ([5], "AB")])

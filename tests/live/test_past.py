@@ -94,6 +94,19 @@ def test_a_market_that_closes_on_weekends_is_known_as_one_at_any_time_of_the_wee
     assert len(found.known) == MEMORY
 
 
+def test_a_night_between_what_was_asked_first_and_later_is_no_beginning_of_the_history():
+    quarters = 1_672_617_600_000 + HOUR // 4 * np.arange(4 * 24 * 900)
+    open_at = (quarters % (24 * HOUR) >= 14.5 * HOUR) & (quarters % (24 * HOUR) < 21 * HOUR)
+    series = make_series(quarters[open_at & ((quarters - quarters[0]) // (24 * HOUR) % 7 < 5)], timeframe="15m")
+    source = Asked(series)
+    for needed in range(1_500, 1_800, 20):
+        found = asyncio.run(
+            fetch_past(source, [series.symbol], series.timeframe, memory=8_916, needed=needed, since_ms=-1,
+                       now_ms=int(series.close_time_ms[-1 - needed % 26]))
+        )  # fmt: skip
+        assert len(found.known) == 8_916
+
+
 def test_nothing_is_asked_for_before_1970():
     series = make_series(24 * HOUR * np.arange(300), timeframe="1d")
     _, spans = fetched(series)

@@ -189,9 +189,10 @@ async def _asking(house: House, hosts: HostConfig, ask: Callable[[], Awaitable[W
 async def newest_close(connection: BybitConnection, symbol: str, timeframe: Timeframe) -> int:
     """When the newest candle that the venue has closed, UTC ms. Raises ExchangeError when it has none."""
     now = connection.clock.now_ms()
-    found = await connection.market.candles(symbol, timeframe, start_ms=0, end_ms=now, limit=1)
-    if not found:
+    found = await connection.market.candles(symbol, timeframe, start_ms=0, end_ms=now, limit=2)
+    closed = [one for one in found if one.close_time_ms <= now]  # the last one may still be open
+    if not closed:
         raise ExchangeError(
             f"The venue has no candles of {symbol} {timeframe}.", remedy="Serve a tape that holds them."
         )
-    return found[-1].close_time_ms
+    return closed[-1].close_time_ms

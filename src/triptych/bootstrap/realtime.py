@@ -127,13 +127,18 @@ async def _heard(source: Following, feed: CandleFeed) -> AsyncGenerator[int]:
     """Says whenever something may leave the feed, and how late it is by then, ms: the market's clock follows the
     candles, and stands still while one is awaited.
     """
-    stream, coming = source.stream(), None
+    loop = asyncio.get_running_loop()
+    stream, coming, until_s = source.stream(), None, None
     try:
         while True:
             coming = coming or asyncio.ensure_future(anext(stream))
-            done, _ = await asyncio.wait([coming], timeout=PATIENCE_MS / 1000 if feed.is_waiting else None)
-            if not done:
+            # Since the first candle that waits, whatever else is heard meanwhile.
+            until_s = until_s or loop.time() + PATIENCE_MS / 1000 if feed.is_waiting else None
+            await asyncio.wait([coming], timeout=None if until_s is None else max(until_s - loop.time(), 0.0))
+            if until_s is not None and loop.time() >= until_s:
+                until_s = None
                 yield 2 * PATIENCE_MS
+            if not coming.done():
                 continue
             try:
                 item = coming.result()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from triptych.domain import Candle, Timeframe
 from triptych.exchanges.gateway import AbstractCandleSource
-from triptych.inference.closing_times import SHORTEST_PAUSE_MS
+from triptych.inference.closing_times import LONGEST_HOLIDAY_MS, SHORTEST_PAUSE_MS
 
 MOST_MISSED = 10_000
 """Missed closes that are gone through at a start; of a longer gap the newest."""
@@ -119,9 +119,10 @@ class _Asked:
             if begin_ms >= reached_ms:
                 continue
             earlier = await source.history(self.symbol, begin_ms, reached_ms)
-            is_first = reached_ms == self.end_ms
+            # Nothing in longer than any holiday: the history begins later.
+            is_over = not earlier and reached_ms - begin_ms > LONGEST_HOLIDAY_MS and reached_ms < self.end_ms
             candles, reached_ms = [*earlier, *candles], begin_ms
-            if not earlier and not is_first:
+            if is_over:
                 break
         return _Asked(symbol=self.symbol, start_ms=reached_ms, end_ms=self.end_ms, candles=candles)
 
