@@ -51,13 +51,18 @@ def figures(fills):
     return sorted((f.time_ms, f.symbol, float(f.price), float(f.quantity)) for f in fills)
 
 
+def figures_of_backtest(series):
+    """What `figures` should be by the backtest of the same candles."""
+    result = run_backtest(series, LastMove(), costs=COSTS, initial_capital=float(CAPITAL), name="demo", **parts())
+    rows = result.fills.with_columns(pl.col("time").dt.epoch("ms")).select("time", "symbol", "price", "quantity")
+    return sorted(rows.iter_rows())
+
+
 def test_the_runner_on_a_tape_trades_as_the_backtest_does(tmp_path):
-    result = run_backtest(SERIES, LastMove(), costs=COSTS, initial_capital=float(CAPITAL), name="demo", **parts())
     tape = TapeSource(SERIES, start_ms=0)
     _, venue = paper(SERIES, tape.clock)
     _, _, fills, runner = play(tmp_path, tape, venue)
-    rows = result.fills.with_columns(pl.col("time").dt.epoch("ms")).select("time", "symbol", "price", "quantity")
-    assert figures(fills) == sorted(rows.iter_rows())
+    assert figures(fills) == figures_of_backtest(SERIES)
     assert len(fills) > 80
     assert runner.decisions == len(SERIES[0])
 
@@ -67,12 +72,10 @@ def test_a_close_at_which_another_instrument_did_not_trade_is_decided_on_as_in_t
     holed = [SERIES[0], dataclasses.replace(
         SERIES[1], open_time_ms=SERIES[1].open_time_ms[kept], values=SERIES[1].values[kept]
     )]  # fmt: skip
-    result = run_backtest(holed, LastMove(), costs=COSTS, initial_capital=float(CAPITAL), name="demo", **parts())
     tape = TapeSource(holed, start_ms=0)
     _, venue = paper(holed, tape.clock)
     _, steps, fills, runner = play(tmp_path, tape, venue)
-    rows = result.fills.with_columns(pl.col("time").dt.epoch("ms")).select("time", "symbol", "price", "quantity")
-    assert figures(fills) == sorted(rows.iter_rows())
+    assert figures(fills) == figures_of_backtest(holed)
     assert runner.decisions == 120
     assert {step.close_ms for step in steps} == set(SERIES[0].close_time_ms.tolist())
 

@@ -10,14 +10,7 @@ from typing import Any
 import numpy as np
 
 from triptych.backtest.luck import LEAST_RETURN
-from triptych.bootstrap.ablating import (
-    PAGE,
-    Ablation,
-    Judged,
-    home_of,
-    judge_variants,
-    train_variants,
-)
+from triptych.bootstrap.ablating import PAGE, Ablation, Judged, home_of, judge_variants, train_variants
 from triptych.bootstrap.ablation_comparing import compared, returns_compared
 from triptych.bootstrap.ablation_page import write_ablation_page
 from triptych.bootstrap.ablation_planning import Planned, plan_variants

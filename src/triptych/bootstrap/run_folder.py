@@ -152,18 +152,16 @@ def open_or_create(recipe: Recipe, data_hash: str, folder: Path, *, fresh: bool 
 
     Raises RunError when the folder holds another run or something else.
     """
-    replaces = fresh and (folder / RECORD).exists()
-    if replaces:
+    if fresh and (folder / RECORD).exists():
         discard(folder)
+    else:
+        refuse_other(recipe, data_hash, folder)
     run = Run(folder=folder, recipe=recipe)
     text = recipe.to_toml()
     if (folder / RECORD).exists():
-        _require_same(run, data_hash)
         if not (folder / RECIPE).exists() or (folder / RECIPE).read_bytes() != text.encode():
             write_text(folder / RECIPE, text)  # the same candles lie elsewhere now
         return run
-    if not replaces:
-        _require_empty(folder, text)
     write_text(folder / RECIPE, text)
     write_json(
         folder / RECORD,

@@ -87,11 +87,7 @@ def explain(
         _refuse_beside_check({"--at": at, "--target": target, "--out": output})
         _check(run, book, symbol, (method,) if method else (), decisions or CHECKED, json)
         return
-    if decisions is not None:
-        raise RecipeError(
-            "--decisions was given without --check.",
-            remedy="It says how many decisions the check looks at: add --check, or leave it out.",
-        )
+    _refuse_without_check(decisions)
     if book:
         _explain_book(run, book, at, symbol, method, target or "", output, json)
         return
@@ -127,6 +123,15 @@ def _refuse_beside_check(options: Mapping[str, object]) -> None:
         raise RecipeError(
             f"--check was given with {', '.join(given)}.",
             remedy="It looks at the surest decisions, and draws nothing: leave one or the other out.",
+        )
+
+
+def _refuse_without_check(decisions: int | None) -> None:
+    """Raises RecipeError for a number of decisions where no check looks at any."""
+    if decisions is not None:
+        raise RecipeError(
+            "--decisions was given without --check.",
+            remedy="It says how many decisions the check looks at: add --check, or leave it out.",
         )
 
 
